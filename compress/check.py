@@ -1,0 +1,33 @@
+"""Checks of parameters against a model before anything is built or trained."""
+
+from collections.abc import Sequence
+
+from compress.channel_counts import ChannelCounts
+from compress.errors import ParameterError
+from compress.graph import ChannelGraph
+from compress.parameters import CompressionParameters
+from compress.recipe import DECOMPOSE, Stage
+from compress.tucker import check_ranks
+
+
+def check_parameters(
+    graph: ChannelGraph, parameters: CompressionParameters, recipe: Sequence[Stage], multiple: int = 1
+) -> None:
+    """Refuse parameters that do not fit a model under a recipe.
+
+    Raises:
+        ParameterError: an unknown or excluded layer, or a rank above the channels that its layer has at that stage.
+    """
+    counts = ChannelCounts.of(graph)
+    check_ranks(graph, parameters.ranks)
+    kept = counts.kept_blocks(parameters.ratios, multiple)
+    if not parameters.ranks or recipe[0] == DECOMPOSE:
+        return
+    for name, pair in parameters.ranks.items():
+        site = graph.site(name)
+        channels = (counts.count(site.inputs[0], kept), counts.count(site.output, kept))
+        for what, rank, left in zip(("In", "Out"), pair, channels, strict=True):
+            if rank > left:
+                raise ParameterError(
+                    f"{what} Rank of '{name}': expected at most the {left} channels that pruning leaves, received {rank}"
+                )

@@ -1,0 +1,113 @@
+"""ChannelGraph: which channels of a model are coupled, what may be pruned or decomposed, and why the rest may not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import ParameterError
+from compress.group import Decomposable, Exclusion, Group, KeptSlots, Ratios, Site
+from compress.naming import LAST_SUFFIX, unknown_name
+from compress.parameters import kept_channels
+
+
+@dataclass(frozen=True)
+class ChannelGraph:
+    """The analysis of one model; plain data, independent of the model's objects, cheap to pickle.
+
+    Attributes:
+        groups: prunable groups, in topological order.
+        excluded: groups that are left whole, with the reason.
+        decomposable: convolutions that Tucker-2 may replace, in topological order.
+        undecomposable: convolutions that it may not, with the reason.
+        sites: every layer call, in topological order.
+        slots: number of slots of the whole model.
+    """
+
+    groups: tuple[Group, ...]
+    excluded: tuple[Exclusion, ...]
+    decomposable: tuple[Decomposable, ...]
+    undecomposable: tuple[Exclusion, ...]
+    sites: tuple[Site, ...]
+    slots: int
+
+    @cached_property
+    def _groups_by_name(self) -> dict[str, Group]:
+        return {group.name: group for group in self.groups}
+
+    @cached_property
+    def _sites_by_layer(self) -> dict[str, Site]:
+        return {site.layer: site for site in self.sites if not site.repeated}
+
+    def group(self, name: str) -> Group:
+        """The prunable group called ``name``.
+
+        A group of a decomposed model is also found by the name that its producing convolution had before.
+
+        Raises:
+            ParameterError: no such group; says why, and names the nearest.
+        """
+        found = self._groups_by_name.get(name) or self._groups_by_name.get(name + LAST_SUFFIX)
+        if found is None:
+            raise ParameterError(self._no_group(name))
+        return found
+
+    def _no_group(self, name: str) -> str:
+        for group in self.groups:
+            if name in group.layers:
+                return f"layer '{name}' cannot be pruned alone: it belongs to the group '{group.name}'; use that name"
+        for exclusion in self.excluded:
+            if exclusion.name == name:
+                return f"layer '{name}' cannot be pruned: {exclusion.reason}"
+        if name in self._sites_by_layer:
+            return f"layer '{name}' ({self.site(name).kind}) has no filters of its own to prune"
+        return unknown_name("layer or group", name, [group.name for group in self.groups])
+
+    def convolution(self, name: str) -> Decomposable:
+        """The decomposable convolution called ``name``.
+
+        Raises:
+            ParameterError: no such layer, or one that is left whole; says why.
+        """
+        for layer in self.decomposable:
+            if layer.layer == name:
+                return layer
+        for exclusion in self.undecomposable:
+            if exclusion.name == name:
+                raise ParameterError(f"layer '{name}' cannot be decomposed: {exclusion.reason}")
+        if name in self._sites_by_layer:
+            raise ParameterError(f"layer '{name}' ({self.site(name).kind}) is not a convolution; ranks apply to Conv2D")
+        raise ParameterError(unknown_name("convolution", name, [layer.layer for layer in self.decomposable]))
+
+    def site(self, layer: str) -> Site:
+        """The record of one layer.
+
+        Raises:
+            ParameterError: the model has no layer of that name; names the nearest.
+        """
+        found = self._sites_by_layer.get(layer)
+        if found is None:
+            raise ParameterError(unknown_name("layer", layer, list(self._sites_by_layer)))
+        return found
+
+    def keep(self, ratios: Ratios, scores: Mapping[str, NDArray[Any]], multiple: int = 1) -> KeptSlots:
+        """Slots that stay when every named group loses its lowest-scored channels.
+
+        Args:
+            ratios: fraction of channels to remove, by group name.
+            scores: importance of every slot of each of those groups, shape (slots of the model,), by group name.
+            multiple: kept channels are rounded up to a multiple of it.
+        """
+        kept = np.ones(self.slots, dtype=np.bool_)
+        for name, ratio in ratios.items():
+            group = self.group(name)
+            for block in group.blocks:
+                count = kept_channels(block.size, ratio, multiple)
+                # A stable sort, so that equal scores always fall in channel order.
+                order = np.argsort(-scores[group.name][block], kind="stable")
+                kept[block[order[count:]]] = False
+        return kept
+

@@ -1,0 +1,129 @@
+"""Immutable records of a channel analysis: what is coupled, what is excluded, and which weights follow which channels."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import ModelError
+
+Slots = NDArray[np.int64]
+"""Slot of every channel of a tensor, in channel order. Channels of one slot are kept or removed together."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Output channels that must be removed together.
+
+    Attributes:
+        name: the only producing layer, or the last elementwise merge of the chain that joins several.
+        layers: the producing layers, in topological order.
+        blocks: slots of the group, partitioned so that every tensor holds a block's slots equally often. One block
+            unless a merge joins only a part of a producer's channels; every block is pruned at the group's ratio, so
+            that the cost follows from the ratio alone.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    blocks: tuple[Slots, ...]
+
+    @property
+    def channels(self) -> int:
+        """Number of slots: the filters of each member, for a group without partial merges."""
+        return sum(block.size for block in self.blocks)
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A layer or group that is left whole, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class WeightSpec:
+    """A weight of a layer: its shape, and which of its axes follow the layer's input or output channels.
+
+    Attributes:
+        name: the layer's attribute (``kernel``, ``gamma``, ...).
+        shape: full shape before pruning.
+        roles: for each axis ``"in"``, ``"out"`` or ``None``.
+        trainable: whether an optimizer updates it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    roles: tuple[str | None, ...]
+    trainable: bool
+
+
+@dataclass(frozen=True)
+class Site:
+    """One call of a layer as the graph sees it.
+
+    Attributes:
+        layer: its name.
+        kind: its class name.
+        inputs: slots of the channels of each input tensor.
+        output: slots of the channels of the output tensor.
+        input_shapes: shape of each input tensor, batch axis first (``None``).
+        output_shape: shape of the output tensor, batch axis first (``None``).
+        weights: every weight, or an empty tuple for a layer without any.
+        pool_size: window of a pooling layer, else ``()``.
+        repeated: True for the second and later calls of a shared layer, whose weights an earlier site counts.
+    """
+
+    layer: str
+    kind: str
+    inputs: tuple[Slots, ...]
+    output: Slots
+    input_shapes: tuple[tuple[int | None, ...], ...]
+    output_shape: tuple[int | None, ...]
+    weights: tuple[WeightSpec, ...]
+    pool_size: tuple[int, ...] = ()
+    repeated: bool = False
+
+    def weight(self, name: str) -> WeightSpec | None:
+        """The weight called ``name``, or None where the layer has none."""
+        return next((weight for weight in self.weights if weight.name == name), None)
+
+    def slots(self, role: str) -> Slots:
+        """Slots along an axis of that role: of the first input (``"in"``) or of the output (``"out"``)."""
+        return self.inputs[0] if role == "in" else self.output
+
+
+def positions(shape: tuple[int | None, ...]) -> int:
+    """Spatial positions of a tensor of shape (batch, ..., channels).
+
+    Raises:
+        ModelError: a spatial size is not fixed.
+    """
+    spatial = shape[1:-1]
+    if None in spatial:
+        raise ModelError(f"expected fixed spatial sizes, received a tensor of shape {shape}; give the model an input size")
+    return math.prod(size for size in spatial if size is not None)
+
+
+@dataclass(frozen=True)
+class Decomposable:
+    """A convolution that Tucker-2 can replace.
+
+    Attributes:
+        layer: its name.
+        in_channels: input channels of the unpruned kernel.
+        out_channels: output channels of the unpruned kernel.
+    """
+
+    layer: str
+    in_channels: int
+    out_channels: int
+
+
+KeptSlots = NDArray[np.bool_]
+"""For every slot of a graph: True where its channels stay."""
+
+Ratios = Mapping[str, float]
+Ranks = Mapping[str, tuple[int, int]]

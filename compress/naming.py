@@ -1,0 +1,16 @@
+"""Names of the layers that decomposition makes, and messages about names that a model does not have."""
+
+import difflib
+from collections.abc import Sequence
+
+FIRST_SUFFIX = "_tucker_0"
+CORE_SUFFIX = "_tucker_1"
+LAST_SUFFIX = "_tucker_2"
+SUFFIXES = (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX)
+
+
+def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
+    """One line that names what was not found and the names nearest to it."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = "nearest: " + ", ".join(f"'{other}'" for other in near) if near else f"the model has {len(known)} others"
+    return f"unknown {what} '{name}'; {hint}"

@@ -1,0 +1,117 @@
+"""Compression parameters: a pruning ratio per group and a Tucker rank pair per layer."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+
+from compress.errors import ParameterError
+from compress.excerpt import excerpt
+
+Value = TypeVar("Value")
+
+# Far above the rounding of C * (1 - ratio) in float64 (about 2e-16 per channel), far below any step a user means.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class CompressionParameters:
+    """What to prune and what to decompose: the noun that the search emits, files store and compression consumes.
+
+    ratios: group name -> fraction of the group's channels to remove, in [0, 1).
+    ranks: layer name -> (in rank, out rank) of its Tucker-2 decomposition, both at least 1.
+
+    Both mappings are copied into plain dicts of Python floats and ints, so instances pickle and compare by value.
+    Raises ParameterError, naming the layer, for an empty name or a value outside these bounds.
+    """
+
+    ratios: Mapping[str, float]
+    ranks: Mapping[str, tuple[int, int]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ratios", _checked("ratios", self.ratios, checked_ratio))
+        object.__setattr__(self, "ranks", _checked("ranks", self.ranks, checked_ranks))
+
+    @classmethod
+    def none(cls) -> Self:
+        """The parameters that change nothing."""
+        return cls({}, {})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a ratio nor a rank pair."""
+        return not self.ratios and not self.ranks
+
+    def merged(self, other: "CompressionParameters") -> "CompressionParameters":
+        """Both sets of parameters; ParameterError where they give one layer different values."""
+        return CompressionParameters(
+            _merged("ratio", self.ratios, other.ratios), _merged("rank pair", self.ranks, other.ranks)
+        )
+
+
+def checked_ratio(name: str, ratio: object) -> float:
+    """Return `ratio` as a Python float; ParameterError unless it is a number in [0, 1)."""
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float | np.integer | np.floating) or not 0 <= ratio < 1:
+        raise ParameterError(f"{name!r}: expected a pruning ratio in [0, 1), received {excerpt(ratio)}; correct it")
+    return float(ratio)
+
+
+def checked_ranks(name: str, ranks: object) -> tuple[int, int]:
+    """Return `ranks` as a pair of Python ints; ParameterError unless it is a list or tuple of two ints >= 1."""
+    if not (isinstance(ranks, list | tuple) and len(ranks) == 2 and all(_is_positive_int(rank) for rank in ranks)):
+        raise ParameterError(
+            f"{name!r}: expected [in rank, out rank], two whole numbers >= 1, received {excerpt(ranks)}; correct it"
+        )
+    return int(ranks[0]), int(ranks[1])
+
+
+def kept_channels(channels: int, ratio: float, multiple: int = 1) -> int:
+    """Channels that remain of `channels` after pruning: ceil(channels * (1 - ratio)), at least 1.
+
+    The kept count is rounded up to a multiple of `multiple`, never above `channels`. Float error is guarded against:
+    10 channels at ratio 0.7 keep 3, although 10 * (1 - 0.7) rounds to slightly more than 3.
+    Raises ParameterError for channels or multiple below 1, or a ratio outside [0, 1).
+    """
+    if not _is_positive_int(channels) or not _is_positive_int(multiple):
+        raise ParameterError(
+            f"expected channels and multiple to be whole numbers >= 1, "
+            f"received {excerpt(channels)} and {excerpt(multiple)}; correct them"
+        )
+    remaining = channels * (1 - checked_ratio("ratio", ratio))
+    kept = max(1, math.ceil(remaining - channels * _ROUNDING))
+    return min(channels, math.ceil(kept / multiple) * multiple)
+
+
+def _is_positive_int(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+
+
+def _checked(field: str, entries: Mapping[str, object], check: Callable[[str, object], Value]) -> dict[str, Value]:
+    if not isinstance(entries, Mapping):
+        raise ParameterError(f"expected {field} to map layer names to values, received {excerpt(entries)}; correct it")
+    return {_checked_name(field, name): check(name, value) for name, value in entries.items()}
+
+
+def _checked_name(field: str, name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise ParameterError(
+            f"{field}: expected a layer name, a non-empty string, received {excerpt(name)}; correct it"
+        )
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ParameterError(
+            f"{field}: expected a layer name in valid Unicode, received {name!r}; remove the surrogates"
+        ) from None
+    return name
+
+
+def _merged(noun: str, mine: Mapping[str, Value], other: Mapping[str, Value]) -> dict[str, Value]:
+    for name in mine:
+        if name in other and mine[name] != other[name]:
+            raise ParameterError(
+                f"{name!r}: expected one {noun}, received {mine[name]} and {other[name]}; remove one of them"
+            )
+    return {**mine, **other}

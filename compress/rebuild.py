@@ -1,0 +1,46 @@
+"""A new model from an old one, layer by layer: the one place where Keras models are rewritten."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from compress.walk import as_functional
+
+Chain = Sequence[Any]
+"""Unbuilt layers that are called one after the other in a layer's place; the last one defines the output."""
+
+
+def rebuild(model: Any, chain_for: Callable[[Any], Chain]) -> Any:
+    """A new functional model in which every layer is replaced by a chain of new layers, weights not yet set.
+
+    Args:
+        model: a functional or Sequential model; it is not modified.
+        chain_for: chain of new layers for a layer; called once per layer, also for a shared one.
+    """
+    chains: dict[int, Chain] = {}
+
+    def clone(layer: Any) -> Any:
+        chain = chain_for(layer)
+        chains[id(chain[0])] = chain
+        return chain[0]
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        output = layer(*args, **kwargs)
+        for following in chains[id(layer)][1:]:
+            output = following(output)
+        return output
+
+    return keras.models.clone_model(as_functional(model), clone_function=clone, call_function=call)
+
+
+def copy_layer(layer: Any, **changes: Any) -> Any:
+    """An unbuilt copy of a layer with some configuration values changed."""
+    return type(layer).from_config({**layer.get_config(), **changes})
+
+
+def copy_model(model: Any) -> Any:
+    """A model with the same layers and equal weights that shares nothing with the original."""
+    copy = rebuild(model, lambda layer: [copy_layer(layer)])
+    copy.set_weights(as_functional(model).get_weights())
+    return copy

@@ -1,0 +1,91 @@
+"""Recipes: the order in which a model is pruned and decomposed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from compress.group import Ranks, Ratios
+from compress.parameters import CompressionParameters
+from compress.pruning import prune
+from compress.tucker import decompose
+from compress.walk import as_functional
+
+Stage = Literal["prune", "decompose"]
+PRUNE: Stage = "prune"
+DECOMPOSE: Stage = "decompose"
+DEFAULT_RECIPE: tuple[Stage, ...] = (PRUNE, DECOMPOSE)
+
+
+@dataclass(frozen=True)
+class Values:
+    """Where a stage's values come from: each function is given the model as it is before the stage."""
+
+    ratios: Callable[[Any], Ratios]
+    ranks: Callable[[Any], Ranks]
+
+
+@dataclass(frozen=True)
+class SimpleCompression:
+    """What simple compression made: the model, and the values that its stages used."""
+
+    model: Any
+    parameters: CompressionParameters
+
+
+def own_values(parameters: CompressionParameters) -> Values:
+    """The values of a parameter file, whatever the model."""
+    return Values(lambda model: parameters.ratios, lambda model: parameters.ranks)
+
+
+def compress_in_stages(
+    model: Any,
+    values: Values,
+    recipe: Sequence[Stage] = DEFAULT_RECIPE,
+    *,
+    fine_tune: Callable[[Any, Stage], None] = lambda model, stage: None,
+    policy: str = "average",
+    multiple: int = 1,
+) -> SimpleCompression:
+    """NPTK's simple compression: prune, fine-tune, decompose, fine-tune, in the recipe's order.
+
+    Args:
+        model: a functional or Sequential Keras model; it is not modified.
+        values: ratios and ranks for each stage.
+        recipe: the stages, each at most once.
+        fine_tune: trains the new model in place after a stage.
+        policy: how the scores of a group's members combine.
+        multiple: kept channels are rounded up to a multiple of it.
+
+    Raises:
+        ModelError: the model's layer graph cannot be read.
+        ParameterError: values that do not fit the model.
+    """
+    current, used = as_functional(model), CompressionParameters.none()
+    for stage in recipe:
+        if stage == PRUNE:
+            ratios = values.ratios(current)
+            current = prune(current, ratios, policy=policy, multiple=multiple)
+            used = CompressionParameters(ratios, used.ranks)
+        else:
+            ranks = values.ranks(current)
+            current = decompose(current, ranks)
+            used = CompressionParameters(used.ratios, ranks)
+        fine_tune(current, stage)
+    return SimpleCompression(current, used)
+
+
+def apply_parameters(
+    model: Any,
+    parameters: CompressionParameters,
+    recipe: Sequence[Stage] = DEFAULT_RECIPE,
+    *,
+    policy: str = "average",
+    multiple: int = 1,
+) -> Any:
+    """A new, smaller model with these parameters, not fine-tuned; the caller's model is not modified.
+
+    Raises:
+        ModelError: the model's layer graph cannot be read.
+        ParameterError: parameters that do not fit the model.
+    """
+    return compress_in_stages(model, own_values(parameters), recipe, policy=policy, multiple=multiple).model

@@ -1,0 +1,117 @@
+"""Configuration files read with overrides, checked, written back and compared."""
+
+import json
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from compress.errors import ConfigError
+from configs.problems import describe
+from configs.schema import RunConfig
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read the YAML file at `path`, apply overrides such as "search.trials=10" (values are YAML), and check the whole.
+
+    Raises:
+        ConfigError: one line that names the file and every problem: an unreadable file, invalid YAML, a key given
+            twice, an unknown key (with the nearest known one), a value (what was expected, what was received).
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected a readable YAML file, received {_one_line(error)}") from error
+    data = _mapping(text, str(path))
+    for override in overrides:
+        _apply(override, data)
+    return check_config(data, f"{path} (with {', '.join(overrides)})" if overrides else str(path))
+
+
+def check_config(data: Mapping[str, Any], source: str) -> RunConfig:
+    """Check the contents of a configuration file; `source` is what messages call it.
+
+    Raises:
+        ConfigError: one line that names `source` and every problem.
+    """
+    try:
+        return RunConfig.model_validate(dict(data))
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {describe(error)}") from error
+
+
+def dump_config(config: RunConfig) -> str:
+    """Return `config` as YAML, defaults written out; loading it again gives an equal configuration."""
+    text: str = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def difference(a: RunConfig, b: RunConfig) -> list[str]:
+    """Return one line per key whose value is not the same, such as "search.trials: 20 -> 30"."""
+    return _difference(a.model_dump(mode="json"), b.model_dump(mode="json"), "")
+
+
+def _difference(a: Any, b: Any, key: str) -> list[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return [line for name in a for line in _difference(a[name], b[name], f"{key}.{name}" if key else name)]
+    # 1 == 1.0 and True == 1 in Python, but not for the reader of a file.
+    before, after = json.dumps(a, ensure_ascii=False), json.dumps(b, ensure_ascii=False)
+    return [] if before == after else [f"{key}: {before} -> {after}"]
+
+
+def _mapping(text: str, source: str) -> dict[str, Any]:
+    try:
+        data = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source}: expected valid YAML, received {_one_line(error)}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{source}: expected sections such as 'model:' and 'data:', received {_one_line(repr(data))}")
+    return data
+
+
+def _apply(override: str, data: dict[str, Any]) -> None:
+    """Put an override's value into the nested mappings of `data`."""
+    key, equals, text = override.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise ConfigError(f"override: expected KEY=VALUE such as search.trials=10, received {override!r}")
+    try:
+        value = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override {override!r}: expected a YAML value, received {_one_line(error)}") from error
+    section = data
+    for name in names[:-1]:
+        if section.get(name) is None:
+            section[name] = {}
+        section = section[name]
+        if not isinstance(section, dict):
+            raise ConfigError(f"override {override!r}: expected {name} to be a section, received {section!r}")
+    section[names[-1]] = value
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e-3 as a number, as YAML 1.2 does, and refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)

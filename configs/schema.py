@@ -1,0 +1,217 @@
+"""The typed contents of a configuration file: one class per section, `RunConfig` for the whole."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+
+def _folder_safe(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise ValueError(
+            "expected a folder name of 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or"
+            f" digit, received {name!r}"
+        )
+    return name
+
+
+def _not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise ValueError("expected a list of at least 1 item, received []")
+    return values
+
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+Text = Annotated[str, Field(min_length=1)]
+FolderName = Annotated[str, AfterValidator(_folder_safe)]
+Stage = Literal["prune", "decompose"]
+# Files have lists where Python has tuples; only the container is converted, its numbers stay strict.
+ImageSize = Annotated[tuple[Count, Count], Field(strict=False)]
+Means = Annotated[tuple[float, ...], Field(strict=False), AfterValidator(_not_empty)]
+Deviations = Annotated[tuple[Positive, ...], Field(strict=False), AfterValidator(_not_empty)]
+Stages = Annotated[tuple[Stage, ...], Field(strict=False), AfterValidator(_not_empty)]
+
+
+class _Section(BaseModel):
+    """Unknown keys, values of another type (an integer may stand for a float), nan and inf are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ModelConfig(_Section):
+    """The model to compress: exactly one of the two keys."""
+
+    zoo: Text | None = Field(default=None, description="name of a model of the zoo, to be trained")
+    path: Text | None = Field(default=None, description="a trained .keras file, relative to the working directory")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.zoo is None) == (self.path is None):
+            raise ValueError(f"expected exactly one of zoo and path, received zoo={self.zoo!r} and path={self.path!r}")
+        return self
+
+
+class DataConfig(_Section):
+    """Where the images come from, and what is done to them."""
+
+    source: Text = Field(description="digits, cifar10, cifar100, an image folder, an .npz file, or module:function")
+    validation: float = Field(
+        default=0.1, gt=0, lt=1, description="fraction of the training images kept for validation"
+    )
+    image_size: ImageSize | None = Field(
+        default=None, description="height and width in pixels to resize images of a folder to"
+    )
+    scale: Positive | None = Field(default=None, description="images become (image / scale - mean) / std")
+    mean: Means | None = Field(default=None, description="one number per image channel, after division by scale")
+    std: Deviations | None = Field(default=None, description="one number per image channel, after division by scale")
+    train_limit: Count | None = Field(default=None, description="use at most this many training images")
+    test_limit: Count | None = Field(default=None, description="use at most this many test images")
+
+    @model_validator(mode="after")
+    def _normalization_is_whole(self) -> Self:
+        given = {key: getattr(self, key) for key in ("scale", "mean", "std")}
+        missing = [key for key, value in given.items() if value is None]
+        if missing and len(missing) < len(given):
+            raise ValueError(f"expected scale, mean and std together or none of them, received no {', '.join(missing)}")
+        if self.mean is not None and self.std is not None and len(self.mean) != len(self.std):
+            raise ValueError(
+                f"expected as many numbers in std as in mean, received {len(self.std)} and {len(self.mean)}"
+            )
+        return self
+
+
+class AugmentConfig(_Section):
+    """Random changes to training images."""
+
+    padding: int = Field(default=4, ge=0, description="pixels padded on each side before a random crop to the old size")
+    flip: bool = Field(default=True, description="whether half the images are mirrored left to right")
+
+
+class TrainingConfig(_Section):
+    """SGD with momentum, the learning rate lowered when the validation loss stops falling."""
+
+    epochs: Count = Field(default=100, description="passes over the training images")
+    learning_rate: Positive = Field(default=0.1, description="at the start")
+    batch_size: Count = Field(default=128, description="images per step")
+    momentum: Momentum = Field(default=0.9, description="of SGD")
+    weight_decay: NonNegative = Field(default=0.0, description="of SGD, decoupled from the loss")
+    augment: AugmentConfig | None = Field(default=None, description="random crop and flip, or null for none")
+    patience: Count = Field(
+        default=10, description="epochs without a lower validation loss before the learning rate falls"
+    )
+    factor: float = Field(default=0.1, gt=0, lt=1, description="what the learning rate is multiplied with then")
+
+
+class FinetuneConfig(TrainingConfig):
+    """The same for compressed models; a key left out is that of `training`, the learning rate a tenth of it."""
+
+    epochs: int = Field(default=100, ge=0, description="passes over the training images; 0 for no fine-tuning")
+    learning_rate: Positive = Field(default=0.01, description="at the start")
+
+
+class BudgetConfig(_Section):
+    """What the compressed model may cost."""
+
+    flops: Count | Positive | Text = Field(description="0.25, 25%, 4x, 403.6M, 1.2G, or a whole number of FLOPs")
+
+
+class SpaceConfig(_Section):
+    """What the search may choose from."""
+
+    ratio_max: float = Field(default=0.9, gt=0, lt=1, description="largest fraction of a group's channels to remove")
+    ratio_step: float = Field(default=0.1, gt=0, lt=1, description="grid of the ratios")
+    ranks: bool = Field(default=True, description="whether Tucker ranks are searched")
+    rank_step: float = Field(
+        default=0.1, gt=0, le=1, description="grid of the ranks, as a fraction of the layer's channels"
+    )
+    channel_multiple: Count = Field(default=1, description="kept channels are rounded up to a multiple of this")
+
+    @model_validator(mode="after")
+    def _step_fits(self) -> Self:
+        if self.ratio_step > self.ratio_max:
+            raise ValueError(f"expected ratio_step at most ratio_max, received {self.ratio_step} and {self.ratio_max}")
+        return self
+
+
+class ProxyConfig(_Section):
+    """How a candidate is repaired before it is scored on the validation images."""
+
+    recalibration_images: Count = Field(
+        default=1024, description="training images that re-estimate batch normalization"
+    )
+    steps: int = Field(default=30, ge=0, description="SGD steps after that; 0 for recalibration alone")
+    batch_size: Count = Field(default=128, description="images per step")
+    learning_rate: Positive = Field(default=0.01, description="of SGD, constant")
+    momentum: Momentum = Field(default=0.9, description="of SGD")
+
+
+class SearchConfig(_Section):
+    """The study and the workers that evaluate its trials."""
+
+    trials: Count = Field(default=100, description="trials of the whole study")
+    workers: Count | Literal["max"] = Field(default="max", description="worker processes, or max for all that fit")
+    cpus_per_worker: Positive = Field(default=1.0, description="processor cores reserved per worker")
+    gpus_per_worker: NonNegative = Field(default=0.0, description="GPUs reserved per worker; a fraction shares one")
+    sampler: Literal["tpe", "random", "nsgaii"] = Field(default="tpe", description="who proposes candidates")
+    projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
+    storage: Literal["journal", "sqlite"] = Field(default="journal", description="the study's file in the run folder")
+    trial_timeout: Positive | None = Field(default=None, description="seconds before a trial counts as failed, or null")
+    address: Text | None = Field(
+        default=None, description="of a running Ray cluster (auto, host:port), or null for a local one"
+    )
+    trials_per_worker: Count = Field(
+        default=50, description="trials before a worker is replaced, to give back its memory"
+    )
+
+
+class SimpleConfig(_Section):
+    """Simple compression by recommended values, for comparison: SLAMP ratios and VBMF ranks."""
+
+    ratio: float | None = Field(
+        default=None, ge=0, lt=1, description="SLAMP ratio, or null for the one that meets the budget"
+    )
+    calibration: float = Field(
+        default=0.0, ge=-1, le=1, description="shifts VBMF ranks: 1 keeps all channels, -1 removes most"
+    )
+
+
+class RunConfig(_Section):
+    """Everything that one run depends on."""
+
+    name: FolderName = Field(description="of the run folder")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="of every random choice")
+    model: ModelConfig
+    data: DataConfig
+    training: TrainingConfig = TrainingConfig()
+    finetune: FinetuneConfig = Field(default=FinetuneConfig(), validate_default=True)
+    budget: BudgetConfig
+    space: SpaceConfig = SpaceConfig()
+    recipe: Stages = Field(default=("prune", "decompose"), description="the stages in their order, each once")
+    proxy: ProxyConfig = ProxyConfig()
+    search: SearchConfig = SearchConfig()
+    simple: SimpleConfig = SimpleConfig()
+    runs: Text = Field(default="runs", description="parent of the run folder")
+
+    @field_validator("finetune", mode="before")
+    @classmethod
+    def _inherit_training(cls, value: Any, info: ValidationInfo) -> Any:
+        """Fill keys left out from `training`, which is absent from `info` if it is itself in error."""
+        given = value.model_dump(exclude_unset=True) if isinstance(value, FinetuneConfig) else value
+        if not isinstance(given, dict) or "training" not in info.data:
+            return value
+        training = info.data["training"]
+        return {**training.model_dump(), "learning_rate": training.learning_rate / 10, **given}
+
+    @model_validator(mode="after")
+    def _recipe_fits(self) -> Self:
+        if len(set(self.recipe)) < len(self.recipe):
+            raise ValueError(f"expected each stage of recipe once, received {list(self.recipe)}")
+        if self.space.ranks != ("decompose" in self.recipe):
+            raise ValueError(
+                "expected 'decompose' in recipe exactly when space.ranks is true, received"
+                f" recipe {list(self.recipe)} and space.ranks {self.space.ranks}; change one of them"
+            )
+        return self

@@ -1,0 +1,67 @@
+"""FLOPs of each layer type, in NPTK's convention, as products of channel counts.
+
+FLOPs = 2 x multiply-accumulates + bias additions + pooling (window size x outputs; inputs for global pooling).
+Batch normalization, activations, merges, padding and softmax count nothing.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from compress.group import Site, Slots, WeightSpec, positions
+
+
+@dataclass(frozen=True)
+class Term:
+    """coefficient x product of the channels of up to two tensors."""
+
+    coefficient: int
+    channels: tuple[Slots, ...]
+
+
+def weight_term(site: Site, weight: WeightSpec) -> Term:
+    """Number of elements of a weight."""
+    fixed = math.prod(size for size, role in zip(weight.shape, weight.roles, strict=True) if role is None)
+    return Term(fixed, tuple(site.slots(role) for role in weight.roles if role is not None))
+
+
+def _times(term: Term, factor: int) -> Term:
+    return Term(term.coefficient * factor, term.channels)
+
+
+def _affine(site: Site) -> Iterator[Term]:
+    outputs = positions(site.output_shape)
+    for weight in site.weights:
+        yield _times(weight_term(site, weight), 2 * outputs if weight.name == "kernel" else outputs)
+
+
+def _pooling(site: Site) -> Iterator[Term]:
+    yield Term(math.prod(site.pool_size) * positions(site.output_shape), (site.output,))
+
+
+def _global_pooling(site: Site) -> Iterator[Term]:
+    yield Term(positions(site.input_shapes[0]), (site.inputs[0],))
+
+
+def _nothing(site: Site) -> Iterator[Term]:
+    return iter(())
+
+
+FLOPS: Mapping[str, Callable[[Site], Iterable[Term]]] = MappingProxyType(
+    {
+        **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "Dense"), _affine),
+        **dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), _pooling),
+        **dict.fromkeys(("GlobalMaxPooling2D", "GlobalAveragePooling2D"), _global_pooling),
+        **dict.fromkeys(
+            (
+                *("InputLayer", "BatchNormalization", "Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax"),
+                *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Identity"),
+                *("Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "Flatten", "Reshape", "Permute"),
+                *("ZeroPadding2D", "Cropping2D", "UpSampling2D", "Rescaling", "Normalization"),
+            ),
+            _nothing,
+        ),
+    }
+)
+"""FLOPs terms by layer class name; a class that is not listed is counted as zero and reported as uncounted."""

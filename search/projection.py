@@ -1,0 +1,63 @@
+"""Projection onto the budget: every proposal becomes one that just meets it, so no trial is spent on another."""
+
+from dataclasses import dataclass
+
+from compress.errors import BudgetError
+from compress.parameters import CompressionParameters
+from objectives.constraint import FlopsBudget
+from search.space import Preferences, SearchSpace
+
+_BISECTIONS = 30
+_LARGEST_SCALE = 1e3
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Scales preferences until the budget is just met.
+
+    Attributes:
+        space: what the preferences decode in.
+        budget: the most FLOPs that the result may cost.
+    """
+
+    space: SearchSpace
+    budget: FlopsBudget
+
+    def __call__(self, wanted: Preferences) -> CompressionParameters:
+        """The largest multiple of the preferences that fits, then one grid step more wherever that still fits.
+
+        Raises:
+            BudgetError: not even the smallest model of the space fits.
+        """
+        scaled = {name: max(value, 1e-3) for name, value in wanted.items()}
+        low, high = 0.0, _LARGEST_SCALE
+        self.budget.check_reachable(self.space.smallest_flops())
+        if self._fits(_times(scaled, high)):
+            return self.space.decode(_times(scaled, high))
+        for _ in range(_BISECTIONS):
+            middle = (low * high) ** 0.5 if low else high / 10
+            low, high = (middle, high) if self._fits(_times(scaled, middle)) else (low, middle)
+            if low and high / low < 1 + 1e-4:
+                break
+            if high < 1e-4:
+                break
+        return self.space.decode(self._filled(_times(scaled, low)))
+
+    def _filled(self, wanted: dict[str, float]) -> dict[str, float]:
+        """Spend what the grid's rounding left over, nearest grid point first."""
+        settings = self.space.settings
+        steps = {name: settings.ratio_step if name.startswith("keep:") else settings.rank_step for name in wanted}
+        missing = {name: -(value / steps[name]) % 1 for name, value in wanted.items() if value < 1}
+        for name in sorted(missing, key=lambda name: (missing[name], name)):
+            raised = {**wanted, name: min(1.0, wanted[name] + steps[name])}
+            if self._fits(raised):
+                wanted = raised
+        return wanted
+
+    def _fits(self, wanted: Preferences) -> bool:
+        cost = self.space.cost.cost(self.space.decode(wanted), self.space.settings.multiple)
+        return self.budget.violation(cost.flops) <= 0
+
+
+def _times(wanted: Preferences, scale: float) -> dict[str, float]:
+    return {name: min(1.0, value * scale) for name, value in wanted.items()}

@@ -1,0 +1,123 @@
+"""The search space: one preference per group and two per decomposable layer, and what they decode to."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from compress.graph import ChannelGraph
+from compress.group import Decomposable, Group
+from compress.parameters import CompressionParameters
+from compress.recipe import PRUNE, Stage
+from compress.tucker import tucker_saves
+from objectives.cost import CostModel
+
+Preferences = Mapping[str, float]
+"""Wanted fraction of channels kept, in [0, 1], by dimension name."""
+
+# Grid points are compared after division by the step: the guard absorbs the rounding of that division.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class SpaceSettings:
+    """Grid and bounds.
+
+    Attributes:
+        ratio_max: largest pruning ratio.
+        ratio_step: grid of the ratios.
+        ranks: whether Tucker ranks are searched.
+        rank_step: grid of the ranks, as a fraction of the layer's channels.
+        multiple: kept channels are rounded up to a multiple of it.
+    """
+
+    ratio_max: float = 0.9
+    ratio_step: float = 0.1
+    ranks: bool = True
+    rank_step: float = 0.1
+    multiple: int = 1
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Dimensions named ``keep:<group>``, ``rank_in:<layer>`` and ``rank_out:<layer>``, each a number in [0, 1].
+
+    Attributes:
+        cost: cost model of the original model.
+        settings: grid and bounds.
+        recipe: order of the stages: ranks are fractions of what pruning leaves, where it comes first.
+    """
+
+    cost: CostModel
+    settings: SpaceSettings
+    recipe: tuple[Stage, ...]
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """The analysis that the dimensions come from."""
+        return self.cost.graph
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Groups that are searched; none for a recipe that does not prune."""
+        return self.graph.groups if PRUNE in self.recipe else ()
+
+    @property
+    def layers(self) -> tuple[Decomposable, ...]:
+        """Layers whose ranks are searched."""
+        return self.graph.decomposable if self.settings.ranks else ()
+
+    @cached_property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of all dimensions."""
+        keep = [f"keep:{group.name}" for group in self.groups]
+        ranks = [f"{side}:{layer.layer}" for layer in self.layers for side in ("rank_in", "rank_out")]
+        return (*keep, *ranks)
+
+    def decode(self, wanted: Preferences) -> CompressionParameters:
+        """Parameters on the grid that keep at most the wanted fractions; fractions above 1 count as 1.
+
+        A rank pair that would not make its layer cheaper is left out, and the layer stays whole.
+        """
+        ratios = {group.name: self._ratio(wanted[f"keep:{group.name}"]) for group in self.groups}
+        kept = self.cost.counts.kept_blocks(ratios, self.settings.multiple)
+        ranks = {}
+        for layer in self.layers:
+            site = self.graph.site(layer.layer)
+            left = (self.cost.counts.count(site.inputs[0], kept), self.cost.counts.count(site.output, kept))
+            base = left if self.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
+            pair = (
+                self._rank(wanted[f"rank_in:{layer.layer}"], base[0]),
+                self._rank(wanted[f"rank_out:{layer.layer}"], base[1]),
+            )
+            if tucker_saves(site, *left, pair):
+                ranks[layer.layer] = pair
+        return CompressionParameters({name: ratio for name, ratio in ratios.items() if ratio > 0}, ranks)
+
+    def encode(self, parameters: CompressionParameters) -> dict[str, float]:
+        """Preferences that decode to these parameters, up to the grid; layers left whole want all channels."""
+        kept = self.cost.counts.kept_blocks(parameters.ratios, self.settings.multiple)
+        wanted = {f"keep:{group.name}": 1.0 - parameters.ratios.get(group.name, 0.0) for group in self.groups}
+        for layer in self.layers:
+            site = self.graph.site(layer.layer)
+            left = (self.cost.counts.count(site.inputs[0], kept), self.cost.counts.count(site.output, kept))
+            base = left if self.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
+            pair = parameters.ranks.get(layer.layer, base)
+            wanted[f"rank_in:{layer.layer}"] = min(1.0, pair[0] / base[0])
+            wanted[f"rank_out:{layer.layer}"] = min(1.0, pair[1] / base[1])
+        return wanted
+
+    def smallest_flops(self) -> int:
+        """FLOPs of the smallest model that the space holds."""
+        return self.cost.cost(self.decode(dict.fromkeys(self.dimensions, 0.0)), self.settings.multiple).flops
+
+    def _ratio(self, keep: float) -> float:
+        step = self.settings.ratio_step
+        steps = math.ceil((1.0 - min(keep, 1.0)) / step - _ROUNDING)
+        # Decimal grids are written as decimals: 0.3, not 0.30000000000000004.
+        return round(min(steps, math.floor(self.settings.ratio_max / step + _ROUNDING)) * step, 10)
+
+    def _rank(self, fraction: float, channels: int) -> int:
+        step = self.settings.rank_step
+        steps = max(1, math.floor(min(fraction, 1.0) / step + _ROUNDING))
+        return min(channels, max(1, math.floor(channels * steps * step + _ROUNDING)))

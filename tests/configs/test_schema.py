@@ -1,0 +1,180 @@
+"""Bounds of the schema: what is inside is kept as it is, what is outside is refused."""
+
+import copy
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from configs.schema import RunConfig
+
+BASE: dict[str, Any] = {
+    "name": "run",
+    "model": {"zoo": "digits_resnet"},
+    "data": {"source": "digits"},
+    "budget": {"flops": 0.25},
+}
+
+
+def build(key: str, value: Any) -> RunConfig:
+    data = copy.deepcopy(BASE)
+    *sections, name = key.split(".")
+    section = data
+    for part in sections:
+        section = section.setdefault(part, {})
+    section[name] = value
+    return RunConfig.model_validate(data)
+
+
+def value_at(config: Any, key: str) -> Any:
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config
+
+
+# key, smallest accepted, largest accepted (as open or closed ends), both written down from the documentation.
+INTEGERS = [
+    ("seed", 0, 2**31 - 1),
+    ("training.epochs", 1, None),
+    ("training.batch_size", 1, None),
+    ("training.patience", 1, None),
+    ("finetune.epochs", 0, None),
+    ("data.train_limit", 1, None),
+    ("data.test_limit", 1, None),
+    ("space.channel_multiple", 1, None),
+    ("proxy.recalibration_images", 1, None),
+    ("proxy.steps", 0, None),
+    ("proxy.batch_size", 1, None),
+    ("search.trials", 1, None),
+    ("search.workers", 1, None),
+    ("search.trials_per_worker", 1, None),
+]
+FLOATS = [  # key, low, low accepted, high, high accepted
+    ("data.validation", 0, False, 1, False),
+    ("training.learning_rate", 0, False, None, False),
+    ("training.momentum", 0, True, 1, False),
+    ("training.weight_decay", 0, True, None, False),
+    ("training.factor", 0, False, 1, False),
+    ("finetune.learning_rate", 0, False, None, False),
+    ("space.rank_step", 0, False, 1, True),
+    ("proxy.learning_rate", 0, False, None, False),
+    ("proxy.momentum", 0, True, 1, False),
+    ("search.cpus_per_worker", 0, False, None, False),
+    ("search.gpus_per_worker", 0, True, None, False),
+    ("search.trial_timeout", 0, False, None, False),
+    ("simple.ratio", 0, True, 1, False),
+    ("simple.calibration", -1, True, 1, True),
+]
+
+
+@given(st.sampled_from(INTEGERS), st.integers(-5, 2**33))
+def test_integers_are_kept_inside_their_bounds_and_refused_outside(
+    row: tuple[str, int, int | None], value: int
+) -> None:
+    key, low, high = row
+    if value >= low and (high is None or value <= high):
+        assert value_at(build(key, value), key) == value
+    else:
+        with pytest.raises(ValidationError):
+            build(key, value)
+
+
+@given(st.sampled_from(FLOATS), st.floats(-3, 3) | st.sampled_from([-1.0, 0.0, 1.0, math.nan, math.inf]))
+def test_numbers_are_kept_inside_their_bounds_and_refused_outside(
+    row: tuple[str, float, bool, float | None, bool], value: float
+) -> None:
+    key, low, with_low, high, with_high = row
+    above = value > low or (with_low and value == low)
+    below = math.isfinite(value) if high is None else value < high or (with_high and value == high)
+    if above and below:
+        assert value_at(build(key, value), key) == value
+    else:
+        with pytest.raises(ValidationError):
+            build(key, value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("search.trials", "10"),
+        ("search.trials", True),
+        ("search.trials", 10.0),
+        ("search.workers", "all"),
+        ("search.sampler", "TPE"),
+        ("search.storage", "mysql"),
+        ("search.projection", 1),
+        ("space.ranks", "true"),
+        ("data.image_size", [32]),
+        ("data.image_size", [32, 32, 3]),
+        ("data.image_size", [32, 0]),
+        ("data.image_size", "32"),
+        ("budget.flops", True),
+        ("budget.flops", 0),
+        ("budget.flops", -0.25),
+        ("budget.flops", ""),
+        ("budget.flops", math.nan),
+        ("training.augment", {"padding": -1}),
+        ("recipe", []),
+        ("recipe", ["prune", "prune"]),
+        ("recipe", ["prune", "quantize"]),
+        ("recipe", ["prune"]),
+        ("space.ranks", False),
+        ("space.ratio_step", 0.95),
+        ("name", ""),
+        ("name", "."),
+        ("name", "a/b"),
+        ("name", "../a"),
+        ("name", "a b"),
+        ("name", "a\n"),
+        ("name", "a" * 65),
+        ("model", {}),
+        ("model", {"zoo": "a", "path": "b"}),
+        ("data.scale", 255),
+        ("unknown", 1),
+    ],
+)
+def test_other_impossible_values_are_refused(key: str, value: Any) -> None:
+    with pytest.raises(ValidationError):
+        build(key, value)
+
+
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True))
+def test_a_folder_safe_name_is_kept(name: str) -> None:
+    assert build("name", name).name == name
+
+
+@pytest.mark.parametrize("value", [0.25, 1, 613430000, "25%", "4x", "403.6M"])
+def test_a_budget_keeps_its_type_and_value(value: float | int | str) -> None:
+    kept = build("budget.flops", value).budget.flops
+    assert kept == value
+    assert type(kept) is type(value)
+
+
+def test_a_normalization_needs_as_many_deviations_as_means() -> None:
+    whole = {"source": "digits", "scale": 255, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
+    assert build("data", whole).data.mean == (0.5, 0.4, 0.3)
+    with pytest.raises(ValidationError, match="as many numbers in std as in mean, received 2 and 3"):
+        build("data", {**whole, "std": [0.2, 0.2]})
+
+
+def test_finetune_inherits_training_at_a_tenth_of_its_learning_rate() -> None:
+    training = {"epochs": 7, "learning_rate": 0.5, "augment": {"padding": 2, "flip": False}}
+    config = build("training", training)
+    assert (config.finetune.epochs, config.finetune.learning_rate) == (7, 0.05)
+    assert config.finetune.augment == config.training.augment
+    assert RunConfig.model_validate(BASE).finetune.learning_rate == 0.01
+
+
+def test_finetune_keeps_what_it_is_given() -> None:
+    data = {**BASE, "training": {"epochs": 7, "momentum": 0.5}, "finetune": {"epochs": 0, "learning_rate": 0.3}}
+    finetune = RunConfig.model_validate(data).finetune
+    assert (finetune.epochs, finetune.learning_rate, finetune.momentum) == (0, 0.3, 0.5)
+
+
+def test_a_config_cannot_be_changed() -> None:
+    config = RunConfig.model_validate(BASE)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.search.trials = 3  # type: ignore[misc]

@@ -1,0 +1,128 @@
+"""Batches gathered by index: the data set is never copied, only the batch is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from compress.errors import DataError
+from zoo.data.dataset import Images, Labels, Normalization, Split
+
+Indices = npt.NDArray[np.int64]
+
+
+def epoch_indices(n: int, batch_size: int, rng: np.random.Generator) -> list[Indices]:
+    """Divide a random permutation of 0 to n - 1 into ceil(n / batch_size) batches of indices.
+
+    Batch sizes differ by at most one, so that no small last batch upsets batch normalisation.
+    """
+    return np.array_split(rng.permutation(n), ceil(n / batch_size))
+
+
+def gather(
+    split: Split, indices: Indices, normalization: Normalization, augment: Callable[[Images], Images] | None = None
+) -> tuple[npt.NDArray[np.float32], Labels]:
+    """Copy out the images at `indices`: (x, y) of shapes (B, H, W, C) float32, normalised, and (B,) int64.
+
+    augment: applied to the raw images, before normalisation.
+    """
+    images = split.images[indices]
+    return normalization(images if augment is None else augment(images)), split.labels[indices]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """RandomCrop after zero padding of `padding` pixels on every side, then a horizontal flip of half the images.
+
+    Raises DataError for a negative padding.
+    """
+
+    padding: int
+    flip: bool
+
+    def __post_init__(self) -> None:
+        if self.padding < 0:
+            raise DataError(f"expected a padding of at least 0 pixels, received {self.padding}")
+
+    @classmethod
+    def for_size(cls, size: int, *, flip: bool) -> "Augmentation":
+        """The ModelZoo recipe's padding of 4 for 32 pixels, in proportion for another image size."""
+        return cls(size // 8, flip)
+
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        """Return new images of the same shape (N, H, W, C) and type, cropped and flipped independently.
+
+        Padding is black in raw pixels: augment before normalising.
+        """
+        count, height, width, _ = images.shape
+        pad = self.padding
+        padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        rows = rng.integers(0, 2 * pad, (count, 1), endpoint=True) + np.arange(height)
+        columns = rng.integers(0, 2 * pad, (count, 1), endpoint=True) + np.arange(width)
+        if self.flip:
+            columns = np.where(rng.random((count, 1)) < 0.5, columns[:, ::-1], columns)
+        # One gather of (N, H, 1) rows and (N, 1, W) columns: crop and flip without a loop over images.
+        return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Shuffled training batches for `fit`, the same for the same seed and epoch whatever thread asks for them.
+
+    Pass `shuffle=False` to `fit`: the order is made here.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        normalization: Normalization,
+        batch_size: int,
+        *,
+        seed: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        super().__init__()
+        self._split, self._normalization, self._augmentation = split, normalization, augmentation
+        self._batch_size, self._seed = batch_size, seed
+        self._start_epoch(0)
+
+    def _start_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        rng = np.random.default_rng((self._seed, epoch))
+        self._indices = epoch_indices(len(self._split), self._batch_size, rng)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], Labels]:
+        return gather(self._split, self._indices[index], self._normalization, self._augment(index))
+
+    def _augment(self, index: int) -> Callable[[Images], Images] | None:
+        augmentation = self._augmentation
+        if augmentation is None:
+            return None
+        # A generator for each batch: Keras reads the first batches of an epoch more than once.
+        rng = np.random.default_rng((self._seed, self._epoch, index))
+        return lambda images: augmentation(images, rng)
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch's order; called by Keras."""
+        self._start_epoch(self._epoch + 1)
+
+
+class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Every image once, in order and unaugmented, for `evaluate` and `predict`."""
+
+    def __init__(self, split: Split, normalization: Normalization, batch_size: int) -> None:
+        super().__init__()
+        self._split, self._normalization, self._batch_size = split, normalization, batch_size
+
+    def __len__(self) -> int:
+        return ceil(len(self._split) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], Labels]:
+        start = index * self._batch_size
+        indices = np.arange(start, min(start + self._batch_size, len(self._split)))
+        return gather(self._split, indices, self._normalization)

@@ -1,0 +1,142 @@
+"""Image data sets as plain arrays: cheap to pickle, mapped read-only by Ray workers, so nothing writes into them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compress.errors import DataError
+
+Images = npt.NDArray[Any]
+Labels = npt.NDArray[np.int64]
+
+# Images per step when statistics are summed: bounds the float64 copy.
+_CHUNK = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """images: (N, H, W, C) uint8 or float32, unnormalised; labels: (N,) int64. Raises DataError otherwise."""
+
+    images: Images
+    labels: Labels
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.ndim != 4 or 0 in images.shape:
+            raise DataError(f"expected images of shape (N, height, width, channels), none 0; received {images.shape}")
+        if images.dtype not in (np.uint8, np.float32):
+            raise DataError(f"expected uint8 or float32 images, received {images.dtype}; convert them")
+        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+            raise DataError(
+                f"expected int64 labels of shape {images.shape[:1]}, one an image; "
+                f"received {labels.dtype} of shape {labels.shape}"
+            )
+        if images.dtype == np.float32 and not np.isfinite(images).all():
+            broken = int(np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))[0])
+            raise DataError(f"expected finite pixel values, received NaN or infinity in image {broken}; remove it")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """(images / scale - mean) / std per channel, as float32. DataError for a scale or SD that is not positive."""
+
+    scale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        values = np.array([self.scale, *self.mean, *self.std])
+        if not self.mean or len(self.mean) != len(self.std) or not np.isfinite(values).all():
+            raise DataError(
+                "expected a finite scale and as many finite means as standard deviations, "
+                f"received scale {self.scale}, mean {self.mean}, std {self.std}"
+            )
+        if min(self.scale, *self.std) <= 0:
+            raise DataError(
+                f"expected a positive scale and standard deviations, received {self.scale} and {self.std}; "
+                "a channel that never changes has standard deviation 0: give a normalization, or drop the channel"
+            )
+
+    def __call__(self, images: Images) -> npt.NDArray[np.float32]:
+        """Normalise images (..., C) into a new float32 array; raises DataError unless C is the number of means."""
+        if images.shape[-1] != len(self.mean):
+            raise DataError(f"expected images of {len(self.mean)} channels, as many as means; received {images.shape}")
+        out = images.astype(np.float32)
+        out /= np.float32(self.scale)
+        out -= np.asarray(self.mean, np.float32)
+        out /= np.asarray(self.std, np.float32)
+        return out
+
+    @classmethod
+    def fit(cls, images: Images, scale: float) -> "Normalization":
+        """Mean and population SD of each channel of images (N, H, W, C) after division by `scale`."""
+        chunks = range(0, len(images), _CHUNK)
+        pixels = images[..., 0].size
+        mean = sum(images[i : i + _CHUNK].sum(axis=(0, 1, 2), dtype=np.float64) for i in chunks) / pixels
+        squares = sum(((images[i : i + _CHUNK] - mean) ** 2).sum(axis=(0, 1, 2)) for i in chunks)
+        return cls(scale, tuple((mean / scale).tolist()), tuple((np.sqrt(squares / pixels) / scale).tolist()))
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """Three disjoint splits of images of one shape, with labels 0 to classes - 1. Raises DataError otherwise."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: int
+    normalization: Normalization
+
+    def __post_init__(self) -> None:
+        if self.classes < 2:
+            raise DataError(f"expected at least 2 classes in data set {self.name!r}, received {self.classes}")
+        for part, split in (("train", self.train), ("validation", self.validation), ("test", self.test)):
+            self._check(part, split)
+        if len(self.normalization.mean) != self.image_shape[-1]:
+            raise DataError(
+                f"expected a normalization of {self.image_shape[-1]} channels for data set {self.name!r}, "
+                f"received means {self.normalization.mean}"
+            )
+
+    def _check(self, part: str, split: Split) -> None:
+        if split.images.shape[1:] != self.image_shape:
+            raise DataError(
+                f"expected {part} images of shape {self.image_shape} in data set {self.name!r}, as in train; "
+                f"received {split.images.shape[1:]}"
+            )
+        low, high = int(split.labels.min()), int(split.labels.max())
+        if low < 0 or high >= self.classes:
+            raise DataError(
+                f"expected {part} labels from 0 to {self.classes - 1} in data set {self.name!r}, "
+                f"received {low} to {high}; number the classes from 0"
+            )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every image."""
+        _, height, width, channels = self.train.images.shape
+        return height, width, channels
+
+
+def check_model_fits(dataset: ImageDataset, model: Any) -> None:
+    """Raise DataError unless the Keras model takes the data set's images and has one output for each class.
+
+    A model whose height or width is None takes any.
+    """
+    expected, received = tuple(model.input_shape[1:]), dataset.image_shape
+    if len(expected) != 3 or any(e not in (None, r) for e, r in zip(expected, received, strict=True)):
+        raise DataError(
+            f"expected images of the model's input shape {expected}, received {received} from data set "
+            f"{dataset.name!r}; give an image_size or another model"
+        )
+    if tuple(model.output_shape[1:]) != (dataset.classes,):
+        raise DataError(
+            f"expected as many classes as the model's output {tuple(model.output_shape[1:])}, received "
+            f"{dataset.classes} from data set {dataset.name!r}; build the model for {dataset.classes} classes"
+        )

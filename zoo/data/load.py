@@ -1,0 +1,85 @@
+"""Data sets by source: a name, a path, or the user's own function."""
+
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from compress.errors import DataError
+from zoo.data.cifar import cifar
+from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.data.digits import digits
+from zoo.data.folder import folder
+from zoo.data.npz import npz
+from zoo.data.source import SourceData
+from zoo.data.split import stratified_split
+from zoo.data.user import user
+
+# Of the CIFAR training images, as in NPTK's ModelZoo recipe; close to any natural colour images'.
+CIFAR_NORMALIZATION = Normalization(255.0, (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+
+_NAMES = ("digits", "cifar10", "cifar100")
+
+# Held out of a source that has no test images of its own.
+TEST_FRACTION = 0.2
+
+
+def load_dataset(
+    source: str,
+    *,
+    validation: float = 0.1,
+    seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+    normalization: Normalization | None = None,
+) -> ImageDataset:
+    """Load images and divide them into train, validation and test, stratified and disjoint.
+
+    source: `digits`, `cifar10`, `cifar100`, a folder of images, an .npz file in Keras's convention, or
+        `module:function` (arrays in that convention, or an ImageDataset, whose own splits are then taken as they are).
+    validation: share of the images outside the test split that is held out of training; `seed` draws it, and the test
+        split where the source has none (20 %; digits 30 %).
+    image_size: (height, width) to resize to; image folders only.
+    normalization: by default CIFAR's constants for uint8 colour images, else the training split's mean and SD.
+    Raises DataError for a source that is unknown, missing or malformed.
+    """
+    data = _read(source, seed, image_size)
+    if isinstance(data, ImageDataset):
+        return data if normalization is None else replace(data, normalization=normalization)
+    names = data.class_names
+    rest, test = data.train, data.test
+    if test is None:
+        rest, test = stratified_split(rest, TEST_FRACTION, seed, held_out="test", class_names=names)
+    train, held_out = stratified_split(rest, validation, seed, held_out="validation", class_names=names)
+    return ImageDataset(data.name, train, held_out, test, len(names), normalization or _default(data, train))
+
+
+def _read(source: str, seed: int, image_size: tuple[int, int] | None) -> SourceData | ImageDataset:
+    path = Path(source)
+    if image_size is not None and min(image_size) < 1:
+        raise DataError(f"expected a positive image_size (height, width), received {image_size}")
+    if source not in _NAMES and path.is_dir():
+        return folder(path, image_size)
+    if image_size is not None:
+        raise DataError(f"expected an image_size for an image folder only, received {image_size} for {source!r}")
+    if source == "digits":
+        return digits(seed)
+    if source in _NAMES:
+        return cifar(source)
+    if path.suffix == ".npz":
+        return npz(path)
+    if ":" in source:
+        return user(source)
+    near = get_close_matches(source, _NAMES, n=1)
+    raise DataError(
+        f"expected {', '.join(_NAMES)}, an existing image folder, an .npz file or module:function as data source, "
+        f"received {source!r}{f'; did you mean {near[0]}?' if near else ''}"
+    )
+
+
+def _default(data: SourceData, train: Split) -> Normalization:
+    """From the training split alone: validation and test images must not leak into what the model sees."""
+    eight_bit = train.images.dtype == np.uint8
+    if data.scale is None and eight_bit and train.images.shape[-1] == 3:
+        return CIFAR_NORMALIZATION
+    return Normalization.fit(train.images, data.scale or (255.0 if eight_bit else 1.0))

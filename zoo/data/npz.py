@@ -1,0 +1,28 @@
+"""An .npz file in Keras's convention."""
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from compress.errors import DataError
+from zoo.data.source import SourceData, as_split, numbered_classes, one_line
+
+_KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+def npz(path: Path) -> SourceData:
+    """Read x_train, y_train, x_test, y_test; raises DataError for a missing, corrupt or incomplete file."""
+    try:
+        # Pickled objects stay refused: a data file must not run code.
+        with np.load(path, allow_pickle=False) as archive:
+            received = sorted(archive.files)
+            arrays = [archive[key] for key in _KEYS if key in received]
+    except (OSError, ValueError, EOFError, BadZipFile, TypeError) as error:
+        # TypeError: numpy returns a bare array, which no `with` takes, for an .npy file under an .npz name.
+        raise DataError(f"expected a readable .npz file of arrays at {path}, received {one_line(error)}") from error
+    if len(arrays) != len(_KEYS):
+        raise DataError(f"expected the arrays {', '.join(_KEYS)} in {path}, received {', '.join(received) or 'none'}")
+    train = as_split(arrays[0], arrays[1], f"{path} x_train, y_train")
+    test = as_split(arrays[2], arrays[3], f"{path} x_test, y_test")
+    return SourceData(path.stem, train, test, numbered_classes(train, test))

@@ -1,0 +1,68 @@
+"""The user's own function, given as `module:function`."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from compress.errors import DataError, TuckpruneError
+from zoo.data.dataset import ImageDataset
+from zoo.data.source import SourceData, as_split, numbered_classes, one_line
+
+
+def user(reference: str) -> SourceData | ImageDataset:
+    """Import the module, from the working directory too, and call the function without arguments.
+
+    It returns ((x_train, y_train), (x_test, y_test)) or a whole ImageDataset.
+    Raises DataError naming the cause when the import, the call or the result is wrong.
+    """
+    module_name, _, function_name = reference.partition(":")
+    with _working_directory_importable():
+        result = _call(_resolve(module_name, function_name, reference), reference)
+    return result if isinstance(result, ImageDataset) else _as_source(result, reference)
+
+
+@contextmanager
+def _working_directory_importable() -> Iterator[None]:
+    """A console script's path lacks the working directory, where the user's module usually is."""
+    entry = str(Path.cwd())
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
+
+
+def _resolve(module_name: str, function_name: str, reference: str) -> Any:
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # An import runs the user's code, which may raise anything.
+        raise DataError(f"expected an importable module in {reference!r}, received {one_line(error)}") from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise DataError(f"expected a function {function_name!r} in module {module_name!r}, received {function!r}")
+    return function
+
+
+def _call(function: Any, reference: str) -> Any:
+    try:
+        return function()
+    except TuckpruneError:
+        raise
+    except Exception as error:  # The user's code may raise anything.
+        raise DataError(f"expected data from {reference!r}, received {one_line(error)}") from error
+
+
+def _as_source(result: Any, reference: str) -> SourceData:
+    try:
+        (train_images, train_labels), (test_images, test_labels) = result
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"expected ((x_train, y_train), (x_test, y_test)) or an ImageDataset from {reference!r}, "
+            f"received {type(result).__name__}"
+        ) from error
+    train = as_split(train_images, train_labels, f"{reference} train")
+    test = as_split(test_images, test_labels, f"{reference} test")
+    return SourceData(reference, train, test, numbered_classes(train, test))

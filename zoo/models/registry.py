@@ -1,0 +1,72 @@
+"""The zoo's models by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Final
+
+import keras
+
+from compress.errors import ConfigError
+from zoo.models.mobilenet import mobilenetv1
+from zoo.models.resnet import ResNet
+from zoo.models.vgg import vgg19
+
+Builder = Callable[[str, tuple[int, int, int], int], keras.Model]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    builder: Builder
+    input_shape: tuple[int, int, int]
+    classes: int
+    smallest_image: int = 1
+
+
+def _cifar_resnet(blocks: int) -> _Entry:
+    return _Entry(ResNet((16, 32, 64), (blocks,) * 3, bottleneck=False, shortcut_normalization=False), (32, 32, 3), 10)
+
+
+_DIGITS_RESNET = ResNet((32, 64, 128), (2, 2, 2), bottleneck=False, shortcut_normalization=True)
+_RESNET50 = ResNet((64, 128, 256, 512), (3, 4, 6, 3), bottleneck=True, shortcut_normalization=True)
+
+_ENTRIES: Final = {
+    "digits_resnet": _Entry(_DIGITS_RESNET, (8, 8, 1), 10),
+    "resnet20": _cifar_resnet(3),
+    "resnet32": _cifar_resnet(5),
+    "resnet56": _cifar_resnet(9),
+    "resnet50": _Entry(_RESNET50, (32, 32, 3), 100),
+    "vgg19": _Entry(vgg19, (32, 32, 3), 100, smallest_image=32),
+    "mobilenetv1": _Entry(mobilenetv1, (32, 32, 3), 100),
+}
+
+MODEL_NAMES: Final = tuple(_ENTRIES)
+
+
+def build_model(
+    name: str, *, input_shape: tuple[int, int, int] | None = None, classes: int | None = None
+) -> keras.Model:
+    """Build an untrained functional model named `name`, with input `input` and softmax layer `linear`.
+
+    input_shape: (height, width, channels), by default what the network was published for.
+    classes: width of the softmax layer, by default the published one.
+    Weights come from Keras's global seed: call `keras.utils.set_random_seed` first for a reproducible model.
+    Raises ConfigError for an unknown name, a shape the network cannot take, or fewer than two classes.
+    """
+    if name not in _ENTRIES:
+        raise ConfigError(f"expected a zoo model, one of {', '.join(_nearest_first(name))}; received {name!r}")
+    entry = _ENTRIES[name]
+    shape = entry.input_shape if input_shape is None else tuple(input_shape)
+    width = entry.classes if classes is None else classes
+    if len(shape) != 3 or min(shape) < 1 or min(shape[:2]) < entry.smallest_image:
+        raise ConfigError(
+            f"expected an input_shape (height, width, channels) of at least {entry.smallest_image} pixels for {name}, "
+            f"received {shape}; resize the images or take another model"
+        )
+    if width < 2:
+        raise ConfigError(f"expected at least 2 classes for {name}, received {width}")
+    return entry.builder(name, shape, width)
+
+
+def _nearest_first(name: str) -> list[str]:
+    return sorted(MODEL_NAMES, key=lambda known: -SequenceMatcher(None, name.lower(), known).ratio())
