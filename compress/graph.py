@@ -110,4 +110,3 @@ class ChannelGraph:
                 order = np.argsort(-scores[group.name][block], kind="stable")
                 kept[block[order[count:]]] = False
         return kept
-

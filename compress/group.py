@@ -103,7 +103,9 @@ def positions(shape: tuple[int | None, ...]) -> int:
     """
     spatial = shape[1:-1]
     if None in spatial:
-        raise ModelError(f"expected fixed spatial sizes, received a tensor of shape {shape}; give the model an input size")
+        raise ModelError(
+            f"expected fixed spatial sizes, received a tensor of shape {shape}; give the model an input size"
+        )
     return math.prod(size for size in spatial if size is not None)
 
 

@@ -36,7 +36,9 @@ def decompose(model: Any, ranks: Ranks) -> Any:
     """
     source = as_functional(model)
     check_ranks(analyse(source), ranks)
-    smaller = rebuild(source, lambda layer: _chain(layer, ranks[layer.name]) if layer.name in ranks else [copy_layer(layer)])
+    smaller = rebuild(
+        source, lambda layer: _chain(layer, ranks[layer.name]) if layer.name in ranks else [copy_layer(layer)]
+    )
     for layer in source.layers:
         if layer.name in ranks:
             _set_chain_weights(layer, smaller, ranks[layer.name])

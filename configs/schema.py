@@ -142,7 +142,7 @@ class ProxyConfig(_Section):
     recalibration_images: Count = Field(
         default=1024, description="training images that re-estimate batch normalization"
     )
-    steps: int = Field(default=30, ge=0, description="SGD steps after that; 0 for recalibration alone")
+    steps: int = Field(default=30, ge=0, description="SGD steps before that; 0 for recalibration alone")
     batch_size: Count = Field(default=128, description="images per step")
     learning_rate: Positive = Field(default=0.01, description="of SGD, constant")
     momentum: Momentum = Field(default=0.9, description="of SGD")

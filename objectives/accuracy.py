@@ -19,7 +19,7 @@ class ProxySettings:
 
     Attributes:
         recalibration_images: training images that re-estimate the batch normalization statistics.
-        steps: SGD steps after that; 0 means recalibration alone.
+        steps: SGD steps before that; 0 means recalibration alone.
         batch_size: images per batch, of all three stages.
         learning_rate: of SGD, constant.
         momentum: of SGD, in [0, 1).
@@ -68,7 +68,7 @@ class ProxyResult:
 
 @dataclass(frozen=True)
 class AccuracyProxy:
-    """Judges candidates on one data set: recalibration, then a short fine-tune, then the validation split.
+    """Judges candidates on one data set: a short fine-tune, recalibration, then the validation split.
 
     Without recalibration a pruned model scores at chance; a few SGD steps order candidates much as hundreds do
     (DESIGN.md). Fits and recalibrates on `dataset.train`, scores on `dataset.validation`, never reads `dataset.test`.
@@ -88,6 +88,9 @@ class AccuracyProxy:
         started = time.perf_counter()
         settings, data = self.settings, self.dataset
         _reseed(model, settings.seed)
+        sgd = SgdSettings(settings.batch_size, settings.learning_rate, settings.momentum, settings.seed)
+        fine_tune(model, data.train, data.normalization, sgd, settings.steps)
+        # Training normalizes with each batch's own statistics: earlier ones would not help it, and would be stale now.
         layers = recalibrate(
             model,
             data.train,
@@ -96,8 +99,6 @@ class AccuracyProxy:
             batch_size=settings.batch_size,
             seed=settings.seed,
         )
-        sgd = SgdSettings(settings.batch_size, settings.learning_rate, settings.momentum, settings.seed)
-        fine_tune(model, data.train, data.normalization, sgd, settings.steps)
         result = score(model, data.validation, data.normalization, settings.batch_size)
         _check_finite(result, settings)
         return ProxyResult(result.accuracy, result.loss, layers, settings.steps, time.perf_counter() - started)

@@ -1,14 +1,15 @@
 """Projection onto the budget: every proposal becomes one that just meets it, so no trial is spent on another."""
 
+import math
 from dataclasses import dataclass
 
-from compress.errors import BudgetError
 from compress.parameters import CompressionParameters
 from objectives.constraint import FlopsBudget
+from search.bisection import tightest
 from search.space import Preferences, SearchSpace
 
-_BISECTIONS = 30
-_LARGEST_SCALE = 1e3
+_SMALLEST_SCALE = 1e-3
+"""Scales are searched between it and its inverse; what is kept at the smallest is below any grid."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,11 @@ class Projection:
         Raises:
             BudgetError: not even the smallest model of the space fits.
         """
-        scaled = {name: max(value, 1e-3) for name, value in wanted.items()}
-        low, high = 0.0, _LARGEST_SCALE
         self.budget.check_reachable(self.space.smallest_flops())
-        if self._fits(_times(scaled, high)):
-            return self.space.decode(_times(scaled, high))
-        for _ in range(_BISECTIONS):
-            middle = (low * high) ** 0.5 if low else high / 10
-            low, high = (middle, high) if self._fits(_times(scaled, middle)) else (low, middle)
-            if low and high / low < 1 + 1e-4:
-                break
-            if high < 1e-4:
-                break
-        return self.space.decode(self._filled(_times(scaled, low)))
+        positive = {name: max(value, _SMALLEST_SCALE) for name, value in wanted.items()}
+        smallest = math.log(_SMALLEST_SCALE)
+        scale = tightest(lambda log: self._fits(_times(positive, math.exp(log))), fitting=smallest, failing=-smallest)
+        return self.space.decode(self._filled(_times(positive, math.exp(scale))))
 
     def _filled(self, wanted: dict[str, float]) -> dict[str, float]:
         """Spend what the grid's rounding left over, nearest grid point first."""

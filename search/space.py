@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from compress.graph import ChannelGraph
-from compress.group import Decomposable, Group
+from compress.group import Decomposable, Group, Ratios
 from compress.parameters import CompressionParameters
 from compress.recipe import PRUNE, Stage
 from compress.tucker import tucker_saves
@@ -80,32 +83,42 @@ class SearchSpace:
         A rank pair that would not make its layer cheaper is left out, and the layer stays whole.
         """
         ratios = {group.name: self._ratio(wanted[f"keep:{group.name}"]) for group in self.groups}
-        kept = self.cost.counts.kept_blocks(ratios, self.settings.multiple)
         ranks = {}
-        for layer in self.layers:
-            site = self.graph.site(layer.layer)
-            left = (self.cost.counts.count(site.inputs[0], kept), self.cost.counts.count(site.output, kept))
+        for layer, left in zip(self.layers, self._channels_left(ratios), strict=True):
             base = left if self.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
             pair = (
                 self._rank(wanted[f"rank_in:{layer.layer}"], base[0]),
                 self._rank(wanted[f"rank_out:{layer.layer}"], base[1]),
             )
-            if tucker_saves(site, *left, pair):
+            if tucker_saves(self.graph.site(layer.layer), *left, pair):
                 ranks[layer.layer] = pair
         return CompressionParameters({name: ratio for name, ratio in ratios.items() if ratio > 0}, ranks)
 
     def encode(self, parameters: CompressionParameters) -> dict[str, float]:
         """Preferences that decode to these parameters, up to the grid; layers left whole want all channels."""
-        kept = self.cost.counts.kept_blocks(parameters.ratios, self.settings.multiple)
         wanted = {f"keep:{group.name}": 1.0 - parameters.ratios.get(group.name, 0.0) for group in self.groups}
-        for layer in self.layers:
-            site = self.graph.site(layer.layer)
-            left = (self.cost.counts.count(site.inputs[0], kept), self.cost.counts.count(site.output, kept))
+        for layer, left in zip(self.layers, self._channels_left(parameters.ratios), strict=True):
             base = left if self.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
             pair = parameters.ranks.get(layer.layer, base)
             wanted[f"rank_in:{layer.layer}"] = min(1.0, pair[0] / base[0])
             wanted[f"rank_out:{layer.layer}"] = min(1.0, pair[1] / base[1])
         return wanted
+
+    def _channels_left(self, ratios: Ratios) -> list[tuple[int, int]]:
+        """Input and output channels of every searched layer after pruning."""
+        constants, rows = self._channel_forms
+        kept = self.cost.counts.kept_blocks(ratios, self.settings.multiple)
+        pairs: list[list[int]] = (constants + rows @ kept).reshape(-1, 2).tolist()
+        return [(pair[0], pair[1]) for pair in pairs]
+
+    @cached_property
+    def _channel_forms(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Constants (2 layers,) and rows (2 layers, blocks) of the input and output channels of every layer."""
+        counts = self.cost.counts
+        sites = [self.graph.site(layer.layer) for layer in self.layers]
+        forms = [counts.form(slots) for site in sites for slots in (site.inputs[0], site.output)]
+        constants = np.array([constant for constant, _ in forms], dtype=np.int64)
+        return constants, np.array([row for _, row in forms], dtype=np.int64).reshape(len(forms), counts.sizes.size)
 
     def smallest_flops(self) -> int:
         """FLOPs of the smallest model that the space holds."""

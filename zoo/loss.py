@@ -1,5 +1,7 @@
 """The loss that fits a classifier's output."""
 
+from typing import Any
+
 import keras
 
 from compress.errors import ModelError
@@ -8,24 +10,25 @@ from compress.errors import ModelError
 def loss_for(model: keras.Model) -> keras.losses.Loss:
     """Sparse categorical cross-entropy on the model's one output (N, classes): softmax probabilities, or logits.
 
-    Raises ModelError for several outputs or for another last activation, on which neither reading is right.
+    Raises ModelError for several outputs, or where the last layer gives neither probabilities nor logits.
     """
     if len(model.outputs) != 1:
         raise ModelError(f"expected a classifier with one output, received {len(model.outputs)} from {model.name!r}")
-    last = _last_activation(model)
+    last = _last_activation(model.outputs[0]._keras_history.operation)
     if last not in ("softmax", "linear"):
         raise ModelError(
             f"expected softmax or logits (no activation) at the output of {model.name!r}, received {last}; "
-            "replace the last activation"
+            "end the model in a Dense, Conv2D, Activation or Softmax layer"
         )
     return keras.losses.SparseCategoricalCrossentropy(from_logits=last == "linear")
 
 
-def _last_activation(model: keras.Model) -> str:
-    """Name of the function that the output layer ends in; "linear" for a layer without one."""
-    tensor = model.outputs[0]
-    layer = next(layer for layer in model.layers if any(node_output is tensor for node_output in _outputs(layer)))
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax"
-    activation = getattr(layer, "activation", keras.activations.linear)
+def _last_activation(operation: Any) -> str:
+    """Name of the function that the model ends in, or the class of a layer that has none to speak of."""
+    if isinstance(operation, keras.Model) and operation.outputs:
+        return _last_activation(operation.outputs[0]._keras_history.operation)
+    kind = type(operation).__name__
+    if kind in ("Softmax", "GlobalAveragePooling2D"):
+        return "softmax" if kind == "Softmax" else "linear"
+    activation = getattr(operation, "activation", kind)
     return str(getattr(activation, "__name__", activation))

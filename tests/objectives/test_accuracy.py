@@ -39,7 +39,7 @@ def test_training_reads_training_images_only_and_scoring_validation_only() -> No
 
     AccuracyProxy(data, SETTINGS)(conv_model())
 
-    recalibration, training, validation = recorder.seen[:2], recorder.seen[2:8], recorder.seen[8:]
+    training, recalibration, validation = recorder.seen[:6], recorder.seen[6:8], recorder.seen[8:]
     train = set(range(50))
     assert [len(batch) for batch in recalibration + training] == [16] * 8
     assert len(set(sum(recalibration, []))) == 32

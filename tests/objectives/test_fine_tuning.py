@@ -77,3 +77,21 @@ def test_a_frozen_model_is_refused() -> None:
     model.trainable = False
     with pytest.raises(ModelError, match="expected trainable weights, received a frozen model"):
         fine_tune(model, DATA.train, DATA.normalization, SETTINGS, 1)
+
+
+def test_steps_normalize_by_the_batch_and_move_the_statistics() -> None:
+    inputs = keras.Input(SHAPE)
+    x = keras.layers.BatchNormalization(name="bn", momentum=0.75)(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(keras.layers.Flatten()(x)))
+    model.get_layer("bn").moving_mean.assign([8.0, -8.0])
+    kernel, (indices,) = model.layers[-1].kernel.numpy(), first_batches(1)
+    batch = DATA.normalization(DATA.train.images[indices])
+    mean, variance = batch.mean((0, 1, 2)), batch.var((0, 1, 2))
+    logits = ((batch - mean) / np.sqrt(variance + 0.001)).reshape(16, -1) @ kernel
+    own = logits[np.arange(16), DATA.train.labels[indices]]
+
+    losses = fine_tune(model, DATA.train, DATA.normalization, SETTINGS, 1)
+
+    assert losses == pytest.approx([(np.log(np.exp(logits).sum(1)) - own).mean()], rel=1e-4)
+    expected = 0.75 * np.array([8.0, -8.0]) + 0.25 * mean
+    np.testing.assert_allclose(model.get_layer("bn").moving_mean.numpy(), expected, rtol=1e-5)

@@ -65,7 +65,8 @@ class Augmentation:
         if self.flip:
             columns = np.where(rng.random((count, 1)) < 0.5, columns[:, ::-1], columns)
         # One gather of (N, H, 1) rows and (N, 1, W) columns: crop and flip without a loop over images.
-        return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+        cropped: Images = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return cropped
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]

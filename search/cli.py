@@ -1,0 +1,201 @@
+"""The command line: ``tuckprune train | inspect | search | export | compress | report``."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from compress.errors import TuckpruneError
+from configs.load import load_config
+from configs.schema import RunConfig
+from search.quiet import import_tensorflow
+
+FAILED, INTERRUPTED = 1, 130
+
+app = typer.Typer(
+    help="Search-based compression of Keras 3 CNNs: per-layer pruning ratios and Tucker ranks.\n\n"
+    "A run is one configuration file and one folder: [bold]train[/] (or bring a .keras file), [bold]search[/], "
+    "[bold]export[/] the winner's parameter files, [bold]compress[/] with them, [bold]report[/].",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+ConfigPath = Annotated[Path, typer.Argument(help="YAML configuration of the run, for instance configs/digits.yaml.")]
+RunPath = Annotated[Path, typer.Argument(help="Folder of the run, for instance runs/digits.")]
+ModelPath = Annotated[Path, typer.Argument(help="A functional or Sequential Keras model, .keras or .h5.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a key of the configuration: --set search.trials=10. Repeatable."),
+]
+
+
+def main() -> None:
+    """Run the command line; every error that tuckprune foresees is one line and exit code 1."""
+    try:
+        app()
+    except TuckpruneError as error:
+        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+        sys.exit(FAILED)
+
+
+@app.command()
+def train(config: ConfigPath, overrides: Overrides = None) -> None:
+    """Train the configuration's zoo model, ready to be searched; a model that is there already is kept."""
+    loaded = _config(config, overrides)
+    import_tensorflow()
+    from search.pipeline import train_model
+    from search.run_folder import RunFolder
+
+    console = Console(soft_wrap=True)
+    path = RunFolder.of(loaded).trained_model
+    console.print(
+        f"{path} is there already" if path.exists() else f"training {loaded.model.zoo} on {loaded.data.source}"
+    )
+    result = train_model(loaded)
+    console.print(
+        f"{path}: test accuracy {100 * (result.accuracy or 0):.2f} %, {result.flops / 1e6:.2f} MFLOPs, "
+        f"{result.params / 1e6:.3f} M parameters\nnext: tuckprune search {_again(config, overrides)}",
+        highlight=False,
+    )
+
+
+@app.command()
+def inspect(model: ModelPath) -> None:
+    """Show what can be compressed: groups, decomposable layers, what is excluded and why, cost per layer."""
+    import_tensorflow()
+    from compress.analysis import analyse
+    from compress.model_file import load_model
+    from objectives.cost import CostModel
+    from search import table
+
+    console = Console()
+    graph = analyse(load_model(model))
+    cost = CostModel(graph)
+    for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph), table.layer_costs(cost)):
+        console.print(part)
+    if cost.uncounted:
+        console.print(f"counted as 0 FLOPs, their type is not known: {', '.join(cost.uncounted)}", style="yellow")
+
+
+@app.command()
+def search(config: ConfigPath, overrides: Overrides = None) -> None:
+    """Search the configuration's budget; the same command again resumes an interrupted search."""
+    loaded = _config(config, overrides)
+    import_tensorflow()
+    from search.pipeline import run_search
+    from search.progress import ProgressDisplay
+
+    console = Console(soft_wrap=True)
+    _terminate_as_interrupt()
+    try:
+        with ProgressDisplay(console) as display:
+            outcome = run_search(loaded, display)
+    except KeyboardInterrupt:
+        console.print(f"interrupted; nothing is lost. Resume with: tuckprune search {_again(config, overrides)}")
+        raise typer.Exit(INTERRUPTED) from None
+    winner = outcome.winner
+    console.print(
+        f"winner: trial {winner.number} of {len(outcome.trials)}, validation accuracy {winner.accuracy:.4f}, "
+        f"{winner.cost.flops / 1e6:.2f} MFLOPs, {winner.cost.params / 1e6:.3f} M parameters\n"
+        f"next: tuckprune export {outcome.folder.path}",
+        highlight=False,
+    )
+
+
+@app.command()
+def export(run: RunPath) -> None:
+    """Write the winner's parameter files: pruning.txt, ranks.txt, and both as parameters.json."""
+    import_tensorflow()
+    from search.pipeline import export_run
+
+    for path in export_run(run):
+        typer.echo(path)
+
+
+@app.command()
+def compress(
+    model: ModelPath,
+    params: Annotated[
+        list[Path] | None,
+        typer.Option(help="Own values: a parameter file, text or JSON. Repeatable: pruning.txt and ranks.txt."),
+    ] = None,
+    recommend: Annotated[
+        bool, typer.Option("--recommend", help="Recommended values instead: SLAMP ratios and VBMF ranks at the budget.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration with the data, the recipe and the fine-tuning.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Without a configuration: where to write the model.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
+    _check_options(bool(params), recommend, config, out)
+    loaded = _config(config, overrides) if config else None
+    import_tensorflow()
+    from compress.parameter_files import read_parameters
+    from search import compression
+
+    console = Console(soft_wrap=True)
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False)
+
+    if loaded is not None and recommend:
+        made = compression.compress_recommended(model, loaded, say)
+    elif loaded is not None:
+        made = compression.compress_own(model, read_parameters(params or []), loaded, say)
+    else:
+        made = compression.compress_without_data(model, read_parameters(params or []), out or Path())
+    accuracy = "not fine-tuned" if made.result.accuracy is None else f"test accuracy {100 * made.result.accuracy:.2f} %"
+    say(
+        f"{made.path}: {accuracy}, {made.result.flops / 1e6:.2f} MFLOPs, {made.result.params / 1e6:.3f} M parameters, "
+        f"{made.result.size / 1e6:.2f} MB"
+    )
+
+
+@app.command()
+def report(run: RunPath) -> None:
+    """Print the comparison table and write it, with figures of the search, as report.html."""
+    import_tensorflow()
+    from search import table
+    from search.report import write_report
+    from search.results import read_results
+    from search.run_folder import RunFolder
+
+    console = Console()
+    folder = RunFolder(run)
+    name = folder.config().name
+    console.print(table.comparison(read_results(folder.results), f"{name}: test accuracy and cost"))
+    for path in write_report(run):
+        console.print(path, highlight=False)
+
+
+def _check_options(own: bool, recommend: bool, config: Path | None, out: Path | None) -> None:
+    if own == recommend:
+        raise typer.BadParameter("expected either --params FILE or --recommend")
+    if recommend and config is None:
+        raise typer.BadParameter("--recommend needs --config, for the budget, the data and the fine-tuning")
+    if (config is None) == (out is None):
+        raise typer.BadParameter("expected either --config CONFIG (fine-tunes, writes to its run folder) or --out FILE")
+
+
+def _config(path: Path, overrides: list[str] | None) -> RunConfig:
+    return load_config(path, overrides or ())
+
+
+def _terminate_as_interrupt() -> None:
+    """SIGTERM, which schedulers send before they kill, leaves a resumable run as Ctrl-C does."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _again(config: Path, overrides: list[str] | None) -> str:
+    return " ".join([str(config), *(f"--set {override}" for override in overrides or ())])

@@ -1,0 +1,114 @@
+"""Simple compression of a model file: NPTK's own-values and recommended-values modes, with fine-tuning."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compress.analysis import analyse
+from compress.check import check_parameters
+from compress.errors import RunError
+from compress.model_file import load_model, save_model
+from compress.parameter_files import write_parameters
+from compress.parameters import CompressionParameters
+from compress.recipe import DEFAULT_RECIPE, Stage, compress_in_stages, own_values
+from configs.schema import RunConfig
+from objectives.constraint import FlopsBudget
+from objectives.cost import CostModel
+from search import settings
+from search.pipeline import measure, measure_original
+from search.recommended import BudgetValues, GlobalValues
+from search.results import ORIGINAL, SEARCH, SIMPLE, Result, write_result
+from search.run_folder import RunFolder
+from zoo.data.dataset import ImageDataset, check_model_fits
+from zoo.training import evaluate, train
+
+Say = Callable[[str], None]
+"""Receives one line for each stage as it begins."""
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """The compressed model's file, its figures, and the parameters that made it."""
+
+    path: Path
+    result: Result
+    parameters: CompressionParameters
+
+
+def compress_without_data(model_path: Path, parameters: CompressionParameters, out: Path) -> Compressed:
+    """Prune and decompose without fine-tuning, for a model whose data is elsewhere.
+
+    Raises:
+        ModelError, ParameterError: the model or the parameters cannot be used.
+        RunError: the output exists already.
+    """
+    if out.exists():
+        raise RunError(f"'{out}' exists already; give another --out, or delete it")
+    original = load_model(model_path)
+    check_parameters(analyse(original), parameters, DEFAULT_RECIPE)
+    made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE)
+    path = save_model(made.model, out)
+    return Compressed(path, measure(made.model, path, SEARCH, None), made.parameters)
+
+
+def compress_own(
+    model_path: Path, parameters: CompressionParameters, config: RunConfig, say: Say, label: str = SEARCH
+) -> Compressed:
+    """Simple compression with one's own values, fine-tuned after each stage as the configuration says.
+
+    Raises:
+        TuckpruneError: bad model, parameters, data, or run folder.
+    """
+    original = load_model(model_path)
+    check_parameters(analyse(original), parameters, config.recipe, config.space.channel_multiple)
+    return _compress(original, model_path, own_values(parameters), config, say, label)
+
+
+def compress_recommended(model_path: Path, config: RunConfig, say: Say) -> Compressed:
+    """Simple compression with recommended values: SLAMP and VBMF, at ``simple.ratio`` or else at the budget.
+
+    Raises:
+        TuckpruneError: bad model, budget, data, or run folder.
+    """
+    original = load_model(model_path)
+    if config.simple.ratio is not None:
+        source: GlobalValues | BudgetValues = GlobalValues(config.simple.ratio, config.simple.calibration)
+    else:
+        flops = CostModel(analyse(original)).cost(CompressionParameters.none()).flops
+        budget = FlopsBudget.parse(config.budget.flops, flops)
+        source = BudgetValues(config.recipe, budget, flops, config.space.channel_multiple)
+    return _compress(original, model_path, source.values(), config, say, SIMPLE)
+
+
+def _compress(original: Any, model_path: Path, values: Any, config: RunConfig, say: Say, label: str) -> Compressed:
+    folder = RunFolder.of(config)
+    data = settings.dataset(config.data, config.seed)
+    check_model_fits(data, original)
+    folder.prepare(config)
+    if not (folder.results / f"{ORIGINAL}.json").exists():
+        measure_original(model_path, data, folder)
+    made = compress_in_stages(
+        original,
+        values,
+        config.recipe,
+        fine_tune=_fine_tuner(data, config, say),
+        multiple=config.space.channel_multiple,
+    )
+    path = save_model(made.model, folder.path / f"{label}.keras")
+    write_parameters(made.parameters, folder.path / f"{label}-parameters")
+    accuracy = evaluate(made.model, data.test, data.normalization)
+    result = measure(made.model, path, label, accuracy)
+    write_result(result, folder.results)
+    return Compressed(path, result, made.parameters)
+
+
+def _fine_tuner(data: ImageDataset, config: RunConfig, say: Say) -> Callable[[Any, Stage], None]:
+    def fine_tune(model: Any, stage: Stage) -> None:
+        flops = CostModel(analyse(model)).cost(CompressionParameters.none()).flops
+        verb = {"prune": "pruned", "decompose": "decomposed"}[stage]
+        say(f"{verb} to {flops / 1e6:.2f} MFLOPs; fine-tuning for {config.finetune.epochs} epochs")
+        if config.finetune.epochs:
+            train(model, data, settings.recipe(config.finetune, config.seed))
+
+    return fine_tune

@@ -1,0 +1,102 @@
+"""The driver of a search: it alone talks to the study, asks for proposals, and hands them to the workers."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import optuna
+
+from compress.parameters import CompressionParameters
+from objectives.constraint import FlopsBudget
+from search.pool import WorkerPool
+from search.projection import Projection
+from search.samplers import sampler
+from search.space import SearchSpace
+from search.storage import requeue
+from search.trial_record import TrialRecord, describe, finish, reject, settled
+
+LOWEST_PREFERENCE = 0.1
+"""Preferences are relative: a group may be wanted at most ten times as much as another before projection."""
+
+
+class Listener(Protocol):
+    """Who is told about the progress of a search."""
+
+    def started(self, planned: int, found: int) -> None:
+        """The search begins or resumes with ``found`` of ``planned`` trials already settled."""
+
+    def settled(self, record: TrialRecord) -> None:
+        """A trial is finished."""
+
+
+@dataclass(frozen=True)
+class DriverSettings:
+    """The seed of all proposals, the sampler's name, the planned number of trials, and whether they are projected."""
+
+    seed: int
+    sampler: str
+    trials: int
+    projection: bool
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Runs a study to its planned number of trials."""
+
+    study: optuna.Study
+    space: SearchSpace
+    budget: FlopsBudget
+    settings: DriverSettings
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all planned trials are settled."""
+        return len(settled(self.study)) >= self.settings.trials
+
+    def run(self, pool: WorkerPool, listener: Listener) -> None:
+        """Propose, judge and record until all planned trials are settled.
+
+        An interruption queues the running trials again before it goes on to the caller.
+        """
+        running: dict[Any, optuna.Trial] = {}
+        done = len(settled(self.study))
+        listener.started(self.settings.trials, done)
+        try:
+            while done < self.settings.trials:
+                while pool.has_room and done + len(running) < self.settings.trials:
+                    rejected = self._propose(pool, running, done)
+                    if rejected is not None:
+                        done += 1
+                        listener.settled(rejected)
+                for key, judgement in pool.wait(1.0).items() if running else ():
+                    listener.settled(finish(self.study, running.pop(key), judgement))
+                    done += 1
+        except KeyboardInterrupt:
+            for trial in running.values():
+                requeue(self.study, trial.number)
+            raise
+
+    def _propose(self, pool: WorkerPool, running: dict[Any, optuna.Trial], done: int) -> TrialRecord | None:
+        """Start one trial; returns its record instead where it breaks the budget and need not run."""
+        self.study.sampler = sampler(self.settings.sampler, self.settings.seed, done + len(running))
+        trial = self.study.ask()
+        parameters = self._parameters(trial)
+        cost = self.space.cost.cost(parameters, self.space.settings.multiple)
+        violation = self.budget.violation(cost.flops)
+        describe(trial, parameters, cost, violation)
+        if violation > 0:
+            return reject(self.study, trial)
+        running[pool.submit(parameters)] = trial
+        return None
+
+    def _parameters(self, trial: optuna.Trial) -> CompressionParameters:
+        wanted = {name: trial.suggest_float(name, LOWEST_PREFERENCE, 1.0) for name in self.space.dimensions}
+        if self.settings.projection:
+            return Projection(self.space, self.budget)(wanted)
+        return self.space.decode(wanted)
+
+
+def enqueue_starts(study: optuna.Study, starts: dict[str, dict[str, float]]) -> None:
+    """Queue informed proposals to be tried first; those already in the study are left out."""
+    for name, wanted in starts.items():
+        clipped = {dimension: min(1.0, max(LOWEST_PREFERENCE, value)) for dimension, value in wanted.items()}
+        study.enqueue_trial(clipped, user_attrs={"start": name}, skip_if_exists=True)

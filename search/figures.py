@@ -1,0 +1,67 @@
+"""Figures of a run, as Plotly figures: the data is the study's, nothing is recomputed."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from compress.parameters import CompressionParameters
+from search.results import ORIGINAL, Result
+from search.trial_record import TrialRecord
+
+_LAYOUT = {"template": "plotly_white", "margin": {"t": 50, "r": 20}, "legend": {"orientation": "h", "y": -0.2}}
+
+
+def history(trials: Sequence[TrialRecord]) -> go.Figure:
+    """Validation accuracy of every trial in order, and the best so far."""
+    complete = [trial for trial in trials if trial.accuracy is not None]
+    best = [max(other.accuracy or 0.0 for other in complete[: i + 1]) for i in range(len(complete))]
+    numbers = [trial.number for trial in complete]
+    figure = go.Figure(layout={**_LAYOUT, "title": "Validation accuracy of the trials"})
+    figure.add_scatter(
+        x=numbers,
+        y=[trial.accuracy for trial in complete],
+        mode="markers",
+        name="trial",
+        text=[trial.start or "sampler" for trial in complete],
+    )
+    figure.add_scatter(x=numbers, y=best, mode="lines", name="best so far", line={"shape": "hv"})
+    figure.update_xaxes(title="trial")
+    figure.update_yaxes(title="accuracy on the validation split")
+    return figure
+
+
+def accuracy_and_flops(results: Sequence[Result]) -> go.Figure:
+    """Test accuracy against FLOPs of the original, the simple and the searched model."""
+    figure = go.Figure(layout={**_LAYOUT, "title": "Test accuracy against FLOPs"})
+    for result in results:
+        if result.accuracy is None:
+            continue
+        figure.add_scatter(
+            x=[result.flops / 1e6],
+            y=[result.accuracy],
+            mode="markers+text",
+            text=[result.label],
+            textposition="bottom center" if result.label == ORIGINAL else "top center",
+            marker={"size": 14},
+            name=result.label,
+        )
+    figure.update_xaxes(title="MFLOPs", rangemode="tozero")
+    figure.update_yaxes(title="accuracy on the test split")
+    return figure
+
+
+def ratios(parameters: CompressionParameters) -> go.Figure:
+    """The winner's pruning ratio of every group."""
+    figure = go.Figure(layout={**_LAYOUT, "title": "Pruning ratios of the winner"})
+    figure.add_bar(x=list(parameters.ratios), y=list(parameters.ratios.values()))
+    figure.update_yaxes(title="fraction of channels removed", range=[0, 1])
+    return figure
+
+
+def ranks(parameters: CompressionParameters) -> go.Figure:
+    """The winner's Tucker ranks of every decomposed layer."""
+    figure = go.Figure(layout={**_LAYOUT, "title": "Tucker ranks of the winner", "barmode": "group"})
+    for index, side in enumerate(("In Rank", "Out Rank")):
+        figure.add_bar(x=list(parameters.ranks), y=[pair[index] for pair in parameters.ranks.values()], name=side)
+    figure.update_yaxes(title="rank")
+    return figure

@@ -1,0 +1,115 @@
+"""A pool of Ray actors: work goes to whoever is free, the dead and the old are replaced."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError
+
+from compress.parameters import CompressionParameters
+from search.trial_record import Judgement
+from search.worker import Task, TrialWorker
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """Resources of the workers.
+
+    Attributes:
+        workers: number of actors.
+        cpus: CPU cores reserved for each.
+        gpus: GPUs reserved for each; fractions share one.
+        trials_per_worker: trials after which an actor is replaced: TensorFlow keeps memory for every model it has seen.
+        timeout: seconds after which a running trial is given up, None for never.
+    """
+
+    workers: int
+    cpus: float = 1.0
+    gpus: float = 0.0
+    trials_per_worker: int = 50
+    timeout: float | None = None
+
+
+@dataclass
+class _Slot:
+    actor: Any
+    served: int = 0
+
+
+@dataclass
+class _Running:
+    slot: int
+    started: float = field(default_factory=time.monotonic)
+
+
+class WorkerPool:
+    """Runs candidates on Ray actors that each hold the task once, shared through the object store."""
+
+    def __init__(self, task: Task, settings: PoolSettings) -> None:
+        self._settings = settings
+        self._task = ray.put(task)
+        self._slots = [_Slot(self._new_actor()) for _ in range(settings.workers)]
+        self._free = list(range(settings.workers))
+        self._running: dict[Any, _Running] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a worker is free."""
+        return bool(self._free)
+
+    def submit(self, parameters: CompressionParameters) -> Any:
+        """Start a candidate on a free worker; returns the key under which ``wait`` reports it."""
+        index = self._free.pop(0)
+        slot = self._slots[index]
+        if slot.served >= self._settings.trials_per_worker:
+            self._replace(index)
+            slot = self._slots[index]
+        slot.served += 1
+        key = slot.actor.judge.remote(parameters)
+        self._running[key] = _Running(index)
+        return key
+
+    def wait(self, seconds: float) -> dict[Any, Judgement]:
+        """Judgements that arrived within that time, by key; a dead or late worker's trial has an error in its place."""
+        done, _ = ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        found = {key: self._collect(key) for key in done}
+        return found | self._expired()
+
+    def _collect(self, key: Any) -> Judgement:
+        running = self._running.pop(key)
+        try:
+            judgement: Judgement = ray.get(key)
+        except RayActorError as error:
+            self._replace(running.slot)
+            reason = f"its worker process died ({' '.join(str(error).split())[:300]})"
+            judgement = Judgement(None, time.monotonic() - running.started, reason)
+        self._free.append(running.slot)
+        return judgement
+
+    def _expired(self) -> dict[Any, Judgement]:
+        limit = self._settings.timeout
+        now = time.monotonic()
+        late = [key for key, running in self._running.items() if limit is not None and now - running.started > limit]
+        found = {}
+        for key in late:
+            running = self._running.pop(key)
+            self._replace(running.slot)
+            self._free.append(running.slot)
+            found[key] = Judgement(
+                None, now - running.started, f"it ran longer than search.trial_timeout = {limit:g} s"
+            )
+        return found
+
+    def _new_actor(self) -> Any:
+        actor = ray.remote(num_cpus=self._settings.cpus, num_gpus=self._settings.gpus)(TrialWorker)
+        return actor.remote(self._task)
+
+    def _replace(self, index: int) -> None:
+        ray.kill(self._slots[index].actor)
+        self._slots[index] = _Slot(self._new_actor())
+
+    def close(self) -> None:
+        """End all workers."""
+        for slot in self._slots:
+            ray.kill(slot.actor)

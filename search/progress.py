@@ -1,0 +1,73 @@
+"""Progress of a search on the terminal: a line per trial, and a live bar where there is someone to see it."""
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from search.trial_record import TrialRecord
+
+
+class ProgressDisplay:
+    """A listener of the driver; in a pipe or a log file only the lines per trial remain."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._best: TrialRecord | None = None
+        self._feasible = self._failed = self._done = self._planned = 0
+        self._seconds: list[float] = []
+        self._last = time.monotonic()
+        self._bar = Progress(
+            TextColumn("searching"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("search", total=None, state="starting the workers")
+
+    def __enter__(self) -> "ProgressDisplay":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def started(self, planned: int, found: int) -> None:
+        """The search begins or resumes."""
+        self._planned, self._done, self._last = planned, found, time.monotonic()
+        resumed = f", {found} of them already settled" if found else ""
+        self._console.print(f"searching: {planned} trials{resumed}", highlight=False)
+        self._bar.update(self._task, total=planned, completed=found)
+
+    def settled(self, record: TrialRecord) -> None:
+        """A trial is finished."""
+        now = time.monotonic()
+        self._seconds.append(now - self._last)
+        self._last = now
+        self._done += 1
+        self._failed += record.state == "failed"
+        self._feasible += record.accuracy is not None
+        better = record.accuracy is not None and (self._best is None or record.accuracy > (self._best.accuracy or 0.0))
+        if better:
+            self._best = record
+        self._console.print(self._line(record, better), highlight=False)
+        self._bar.update(self._task, completed=self._done, state=self._state())
+
+    def _line(self, record: TrialRecord, better: bool) -> str:
+        head = f"[{self._done}/{self._planned}] trial {record.number}: "
+        share = f"{record.cost.flops / 1e6:.2f} MFLOPs"
+        origin = f" ({record.start})" if record.start else ""
+        if record.accuracy is None:
+            return f"{head}{record.state}, {share}{origin}" + (f": {record.error}" if record.error else "")
+        note = "  best so far" if better else ""
+        return f"{head}accuracy {record.accuracy:.4f}, {share}, {record.seconds:.1f} s{origin}{note}"
+
+    def _state(self) -> str:
+        best = f"best {self._best.accuracy:.4f}" if self._best else "no result yet"
+        # The first trials wait for the workers to start: the latest ones tell the pace.
+        recent = self._seconds[-10:]
+        left = (self._planned - self._done) * sum(recent) / len(recent)
+        return f"{best} | {self._feasible} feasible, {self._failed} failed | {left / 60:.0f} min {left % 60:.0f} s left"

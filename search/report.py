@@ -1,0 +1,61 @@
+"""The report of a run: one self-contained HTML page and the comparison as Markdown."""
+
+from html import escape
+from pathlib import Path
+
+from search import figures
+from search.pipeline import SearchOutcome, find_run
+from search.results import COLUMNS, markdown_table, read_results, table_rows
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1d2733; }
+table { border-collapse: collapse; width: 100%; }
+th, td { padding: .4rem .8rem; border-bottom: 1px solid #d5dbe3; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+"""
+
+
+def write_report(run: Path) -> list[Path]:
+    """Write ``report.html`` and ``table.md`` into the run folder; returns their paths.
+
+    Raises:
+        RunError: no run folder, or no usable trial in it.
+    """
+    outcome = find_run(run)
+    results = read_results(outcome.folder.results)
+    page, table = run / "report.html", run / "table.md"
+    table.write_text(markdown_table(results), encoding="utf-8")
+    page.write_text(_page(outcome), encoding="utf-8")
+    return [page, table]
+
+
+def _page(outcome: SearchOutcome) -> str:
+    results, parameters = read_results(outcome.folder.results), outcome.winner.parameters
+    charts = [figures.accuracy_and_flops(results), figures.history(outcome.trials)]
+    charts += [figures.ratios(parameters)] if parameters.ratios else []
+    charts += [figures.ranks(parameters)] if parameters.ranks else []
+    # The library goes into the first figure, so that the page opens without a network.
+    parts = [chart.to_html(full_html=False, include_plotlyjs=index == 0) for index, chart in enumerate(charts)]
+    name = escape(outcome.folder.path.name)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE}</style></head><body><h1>{name}</h1><p>{escape(_summary(outcome))}</p>"
+        f"{_html_table(table_rows(results))}{''.join(parts)}</body></html>\n"
+    )
+
+
+def _summary(outcome: SearchOutcome) -> str:
+    states = [trial.state for trial in outcome.trials]
+    winner = outcome.winner
+    return (
+        f"{len(states)} trials: {states.count('complete')} feasible, {states.count('infeasible')} infeasible, "
+        f"{states.count('failed')} failed. Winner: trial {winner.number}, validation accuracy {winner.accuracy:.4f}, "
+        f"{winner.cost.flops / 1e6:.2f} MFLOPs."
+    )
+
+
+def _html_table(rows: list[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"

@@ -1,0 +1,95 @@
+"""Measured figures of one model of a run, kept as a JSON file each, and the table that compares them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from compress.errors import RunError
+
+ORIGINAL, SIMPLE, SEARCH = "original", "simple", "search"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the comparison table.
+
+    Attributes:
+        label: ``original``, ``simple`` (recommended values) or ``search`` (own values).
+        accuracy: top-1 on the test split, None where there was no data.
+        flops: of one forward pass on one image.
+        params: trainable parameters.
+        size: bytes of the ``.keras`` file.
+        values: what was applied, in words.
+    """
+
+    label: str
+    accuracy: float | None
+    flops: int
+    params: int
+    size: int
+    values: str = ""
+
+
+def write_result(result: Result, folder: Path) -> Path:
+    """Write ``<label>.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{result.label}.json"
+    path.write_text(json.dumps(asdict(result), indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def read_results(folder: Path) -> list[Result]:
+    """The results of a run, original first.
+
+    Raises:
+        RunError: a file that is not a result.
+    """
+    order = [ORIGINAL, SIMPLE, SEARCH]
+    paths = sorted(folder.glob("*.json"), key=lambda path: (order.index(path.stem) if path.stem in order else 9, path))
+    results = []
+    for path in paths:
+        try:
+            results.append(Result(**json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"result file '{path}' cannot be read: {error}; delete it and compress again") from error
+    return results
+
+
+COLUMNS = ("Model", "Accuracy (delta)", "FLOPs (factor)", "Params (factor)", "Model size (factor)")
+
+
+def table_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
+    """NPTK's comparison: each figure with its difference from, or factor below, the original's."""
+    base = next((result for result in results if result.label == ORIGINAL), None)
+    return [_row(result, base) for result in results]
+
+
+def markdown_table(results: Sequence[Result]) -> str:
+    """The comparison as a Markdown table."""
+    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *table_rows(results)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
+
+
+def _row(result: Result, base: Result | None) -> tuple[str, ...]:
+    return (
+        result.label.capitalize(),
+        _accuracy(result, base),
+        _figure(result.flops / 1e6, "M", result.flops, base.flops if base else None, result.label),
+        _figure(result.params / 1e6, "M", result.params, base.params if base else None, result.label),
+        _figure(result.size / 1e6, "MB", result.size, base.size if base else None, result.label),
+    )
+
+
+def _accuracy(result: Result, base: Result | None) -> str:
+    if result.accuracy is None:
+        return "not measured"
+    text = f"{100 * result.accuracy:.2f} %"
+    if result.label == ORIGINAL or base is None or base.accuracy is None:
+        return text
+    return f"{text} ({100 * (result.accuracy - base.accuracy):+.2f})"
+
+
+def _figure(value: float, unit: str, own: int, base: int | None, label: str) -> str:
+    text = f"{value:.2f} {unit}"
+    return text if label == ORIGINAL or base is None else f"{text} ({base / own:.2f}x)"

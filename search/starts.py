@@ -1,0 +1,53 @@
+"""Proposals that know something: tried before the sampler's own."""
+
+from typing import Any
+
+from compress.group import Ranks
+from compress.parameters import CompressionParameters
+from compress.recommend import vbmf_ranks
+from objectives.constraint import FlopsBudget
+from search.bisection import tightest
+from search.recommended import slamp_ratios_meeting
+from search.space import SearchSpace
+
+
+def starts(model: Any, space: SearchSpace, budget: FlopsBudget) -> dict[str, dict[str, float]]:
+    """Preferences by name: uniform and SLAMP pruning, and both with ranks where the space has them.
+
+    Args:
+        model: the original model.
+        space: the search space of that model.
+        budget: the FLOPs that the pruning starts just meet; projection takes the others there.
+    """
+    wanted: dict[str, dict[str, float]] = {}
+    if space.groups:
+        slamp = slamp_ratios_meeting(model, budget, space.settings.multiple)
+        wanted["uniform pruning"] = space.encode(_uniform(space, budget))
+        wanted["SLAMP"] = space.encode(CompressionParameters(slamp, {}))
+    if space.layers:
+        fractions = _rank_fractions(space, vbmf_ranks(model))
+        wanted["uniform"] = dict.fromkeys(space.dimensions, 1.0)
+        wanted |= {f"{name} + VBMF": {**keep, **fractions} for name, keep in wanted.items()}
+    return wanted
+
+
+def _uniform(space: SearchSpace, budget: FlopsBudget) -> CompressionParameters:
+    """The smallest equal ratio for all groups that meets the budget by pruning alone."""
+
+    def pruned(ratio: float) -> CompressionParameters:
+        return CompressionParameters({group.name: ratio for group in space.groups}, {})
+
+    def fits(ratio: float) -> bool:
+        return budget.violation(space.cost.cost(pruned(ratio), space.settings.multiple).flops) <= 0
+
+    return pruned(tightest(fits, fitting=space.settings.ratio_max, failing=0.0))
+
+
+def _rank_fractions(space: SearchSpace, found: Ranks) -> dict[str, float]:
+    """VBMF's ranks as fractions of the channels; 1 where VBMF finds no signal, for the layer to stay whole."""
+    fractions = {}
+    for layer in space.layers:
+        rank_in, rank_out = found[layer.layer]
+        fractions[f"rank_in:{layer.layer}"] = (rank_in or layer.in_channels) / layer.in_channels
+        fractions[f"rank_out:{layer.layer}"] = (rank_out or layer.out_channels) / layer.out_channels
+    return fractions

@@ -1,0 +1,102 @@
+"""What becomes of a trial, as it is stored in the study."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from compress.json_format import dumps, loads
+from compress.parameters import CompressionParameters
+from objectives.cost import Cost
+
+PARAMETERS, COST, SECONDS, ERROR, START = "parameters", "cost", "seconds", "error", "start"
+REQUEUED, REQUEUED_FROM, BUDGET = "requeued", "requeued_from", "budget"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a worker says of a candidate: an accuracy, or the error that stopped it, and the seconds it took."""
+
+    accuracy: float | None
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A finished trial.
+
+    Attributes:
+        number: its number in the study.
+        state: ``complete``, ``infeasible`` or ``failed``.
+        parameters: what was proposed.
+        cost: analytic cost.
+        accuracy: on the validation split, None unless complete.
+        seconds: the worker's time, None where it never ran.
+        error: why it failed, else None.
+        start: name of the start it came from, None for the sampler's proposals.
+    """
+
+    number: int
+    state: str
+    parameters: CompressionParameters
+    cost: Cost
+    accuracy: float | None
+    seconds: float | None
+    error: str | None
+    start: str | None
+
+
+def describe(trial: optuna.Trial, parameters: CompressionParameters, cost: Cost, violation: float) -> None:
+    """Store what is known of a trial before it runs."""
+    trial.set_user_attr(PARAMETERS, dumps(parameters))
+    trial.set_user_attr(COST, {"flops": cost.flops, "params": cost.params, "bytes": cost.bytes})
+    trial.set_constraint(BUDGET, violation)
+
+
+def finish(study: optuna.Study, trial: optuna.Trial, judgement: Judgement) -> TrialRecord:
+    """Store the outcome of a trial that ran."""
+    trial.set_user_attr(SECONDS, judgement.seconds)
+    if judgement.accuracy is not None:
+        return record_of(study.tell(trial, judgement.accuracy))
+    trial.set_user_attr(ERROR, judgement.error)
+    return record_of(study.tell(trial, state=TrialState.FAIL))
+
+
+def reject(study: optuna.Study, trial: optuna.Trial) -> TrialRecord:
+    """Close a trial that breaks the budget without spending a worker on it."""
+    return record_of(study.tell(trial, state=TrialState.PRUNED))
+
+
+def settled(study: optuna.Study) -> list[FrozenTrial]:
+    """Finished trials that count towards the planned number: not those that were interrupted and queued again."""
+    trials = study.get_trials(deepcopy=False)
+    return [trial for trial in trials if trial.state.is_finished() and not trial.user_attrs.get(REQUEUED)]
+
+
+def records(study: optuna.Study) -> list[TrialRecord]:
+    """Every finished trial, in the order of their numbers."""
+    return [record_of(trial) for trial in settled(study)]
+
+
+def best(found: list[TrialRecord]) -> TrialRecord | None:
+    """The feasible trial of the highest accuracy, the cheapest of equals; None where there is none."""
+    complete = [record for record in found if record.accuracy is not None]
+    return max(complete, key=lambda record: (record.accuracy, -record.cost.flops), default=None)
+
+
+def record_of(trial: FrozenTrial) -> TrialRecord:
+    """The record of one finished trial."""
+    attributes: dict[str, Any] = trial.user_attrs
+    states = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "infeasible"}
+    return TrialRecord(
+        number=trial.number,
+        state=states.get(trial.state, "failed"),
+        parameters=loads(attributes[PARAMETERS]) if PARAMETERS in attributes else CompressionParameters.none(),
+        cost=Cost(**attributes[COST]) if COST in attributes else Cost(0, 0, 0),
+        accuracy=trial.value if trial.state == TrialState.COMPLETE else None,
+        seconds=attributes.get(SECONDS),
+        error=attributes.get(ERROR),
+        start=attributes.get(START),
+    )

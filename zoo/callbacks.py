@@ -1,0 +1,62 @@
+"""What watches a training run: the stop at a loss that is not finite, and the memory of the best weights."""
+
+import math
+from collections.abc import Mapping
+
+import keras
+
+from compress.errors import DivergenceError
+
+
+class DivergenceGuard(keras.callbacks.Callback):  # type: ignore[misc]
+    """Raises DivergenceError as soon as a training or validation loss is NaN or infinite."""
+
+    # Keras then checks batches in a thread of its own, without making every step wait for its loss.
+    async_safe = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Remember the epoch for the message."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Check the running mean of the loss, which one bad batch spoils."""
+        self._check((logs or {}).get("loss", 0.0), "training")
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Check the validation loss, which moving statistics can spoil alone."""
+        self._check((logs or {}).get("val_loss", 0.0), "validation")
+
+    def _check(self, loss: float, kind: str) -> None:
+        if not math.isfinite(loss):
+            rate = float(self.model.optimizer.learning_rate)
+            raise DivergenceError(
+                f"expected a finite {kind} loss, received {loss} in epoch {self._epoch + 1} at learning rate "
+                f"{rate:g}; lower the learning rate"
+            )
+
+
+class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the weights of the epoch with the best validation, and gives them back to the model at the end.
+
+    accuracy: highest validation accuracy so far; at equal accuracy the lower validation loss wins.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accuracy, self._loss = -math.inf, math.inf
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Copy the weights when this epoch's are the best."""
+        values = logs or {}
+        accuracy, loss = values["val_accuracy"], values["val_loss"]
+        if (accuracy, -loss) > (self.accuracy, -self._loss):
+            self.accuracy, self._loss = accuracy, loss
+            self._weights = self.model.get_weights()
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Restore the best weights."""
+        self.model.set_weights(self._weights)
