@@ -83,7 +83,7 @@ class WorkerPool:
         except RayActorError as error:
             self._replace(running.slot)
             reason = f"its worker process died ({' '.join(str(error).split())[:300]})"
-            judgement = Judgement(None, time.monotonic() - running.started, reason)
+            judgement = Judgement.failed(time.monotonic() - running.started, reason)
         self._free.append(running.slot)
         return judgement
 
@@ -96,9 +96,8 @@ class WorkerPool:
             running = self._running.pop(key)
             self._replace(running.slot)
             self._free.append(running.slot)
-            found[key] = Judgement(
-                None, now - running.started, f"it ran longer than search.trial_timeout = {limit:g} s"
-            )
+            reason = f"it ran longer than search.trial_timeout = {limit:g} s"
+            found[key] = Judgement.failed(now - running.started, reason)
         return found
 
     def _new_actor(self) -> Any:

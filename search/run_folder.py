@@ -12,9 +12,11 @@ from configs.load import difference, dump_config, load_config
 from configs.schema import RunConfig
 
 CONFIG_FILE = "config.yaml"
-RESUMABLE = ("search.trials", "search.workers", "search.cpus_per_worker", "search.gpus_per_worker")
-"""Keys that may change between two starts of one run: they do not change what a trial measures."""
-RESUMABLE += ("search.trial_timeout", "search.address", "search.trials_per_worker", "runs", "finetune.", "simple.")
+RESUMABLE = (
+    *("search.trials", "search.workers", "search.cpus_per_worker", "search.gpus_per_worker", "search.trial_timeout"),
+    *("search.address", "search.trials_per_worker", "runs", "finetune.", "simple."),
+)
+"""Keys, or sections, that may change between two starts of one run: they do not change what a trial measures."""
 
 
 @dataclass(frozen=True)

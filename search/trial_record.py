@@ -11,16 +11,30 @@ from compress.parameters import CompressionParameters
 from objectives.cost import Cost
 
 PARAMETERS, COST, SECONDS, ERROR, START = "parameters", "cost", "seconds", "error", "start"
+LOSS = "loss"
 REQUEUED, REQUEUED_FROM, BUDGET = "requeued", "requeued_from", "budget"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a worker says of a candidate: an accuracy, or the error that stopped it, and the seconds it took."""
+    """What a worker says of a candidate: its validation accuracy and loss, or the error that stopped it.
+
+    Attributes:
+        accuracy: top-1 on the validation split, None after an error.
+        loss: cross-entropy there, in nats, None after an error.
+        seconds: what it took.
+        error: one line, None for a candidate that was judged.
+    """
 
     accuracy: float | None
+    loss: float | None
     seconds: float
     error: str | None = None
+
+    @classmethod
+    def failed(cls, seconds: float, error: str) -> "Judgement":
+        """A candidate that could not be judged."""
+        return cls(None, None, seconds, error)
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class TrialRecord:
         parameters: what was proposed.
         cost: analytic cost.
         accuracy: on the validation split, None unless complete.
+        loss: likewise.
         seconds: the worker's time, None where it never ran.
         error: why it failed, else None.
         start: name of the start it came from, None for the sampler's proposals.
@@ -43,6 +58,7 @@ class TrialRecord:
     parameters: CompressionParameters
     cost: Cost
     accuracy: float | None
+    loss: float | None
     seconds: float | None
     error: str | None
     start: str | None
@@ -59,6 +75,7 @@ def finish(study: optuna.Study, trial: optuna.Trial, judgement: Judgement) -> Tr
     """Store the outcome of a trial that ran."""
     trial.set_user_attr(SECONDS, judgement.seconds)
     if judgement.accuracy is not None:
+        trial.set_user_attr(LOSS, judgement.loss)
         return record_of(study.tell(trial, judgement.accuracy))
     trial.set_user_attr(ERROR, judgement.error)
     return record_of(study.tell(trial, state=TrialState.FAIL))
@@ -81,9 +98,12 @@ def records(study: optuna.Study) -> list[TrialRecord]:
 
 
 def best(found: list[TrialRecord]) -> TrialRecord | None:
-    """The feasible trial of the highest accuracy, the cheapest of equals; None where there is none."""
+    """The feasible trial of the highest accuracy, of equals the one of the lowest loss; None where there is none.
+
+    On a small validation split many candidates get the same images right; the loss still tells them apart.
+    """
     complete = [record for record in found if record.accuracy is not None]
-    return max(complete, key=lambda record: (record.accuracy, -record.cost.flops), default=None)
+    return max(complete, key=lambda record: (record.accuracy, -(record.loss or 0.0)), default=None)
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
@@ -96,6 +116,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         parameters=loads(attributes[PARAMETERS]) if PARAMETERS in attributes else CompressionParameters.none(),
         cost=Cost(**attributes[COST]) if COST in attributes else Cost(0, 0, 0),
         accuracy=trial.value if trial.state == TrialState.COMPLETE else None,
+        loss=attributes.get(LOSS),
         seconds=attributes.get(SECONDS),
         error=attributes.get(ERROR),
         start=attributes.get(START),

@@ -10,7 +10,7 @@ from typing import Any
 from compress.errors import TuckpruneError
 from compress.parameters import CompressionParameters
 from compress.recipe import Stage
-from objectives.accuracy import AccuracyProxy, ProxySettings
+from objectives.accuracy import AccuracyProxy, ProxyResult, ProxySettings
 from search.trial_record import Judgement
 from zoo.data.dataset import ImageDataset
 
@@ -55,21 +55,21 @@ class TrialWorker:
         """Compress, repair and score one candidate; an error is part of the answer, not raised."""
         started = time.perf_counter()
         try:
-            accuracy = self._accuracy(parameters)
+            result = self._result(parameters)
         except TuckpruneError as error:
-            return Judgement(None, time.perf_counter() - started, str(error))
+            return Judgement.failed(time.perf_counter() - started, str(error))
         except Exception as error:  # Whatever one candidate breaks must not end the run; the study keeps the reason.
             text = " ".join(str(error).split())
-            return Judgement(None, time.perf_counter() - started, f"{type(error).__name__}: {text[:500]}")
+            return Judgement.failed(time.perf_counter() - started, f"{type(error).__name__}: {text[:500]}")
         finally:
             gc.collect()
-        return Judgement(accuracy, time.perf_counter() - started)
+        return Judgement(result.accuracy, result.loss, time.perf_counter() - started)
 
-    def _accuracy(self, parameters: CompressionParameters) -> float:
+    def _result(self, parameters: CompressionParameters) -> ProxyResult:
         from compress.recipe import apply_parameters
 
         model = apply_parameters(self._original, parameters, self._task.recipe, multiple=self._task.multiple)
-        return self._proxy(model).accuracy
+        return self._proxy(model)
 
 
 def _model_of(content: bytes) -> Any:

@@ -78,7 +78,7 @@ def test_training_is_decided_by_the_seed(digits: ImageDataset) -> None:
 
 
 def test_one_step_is_the_recipe_s_by_hand() -> None:
-    """Zero weights and one image: softmax 1/2 each, so the bias moves by learning rate x 1/2, and decay adds nothing."""
+    """Zero weights and one image: softmax 1/2 each, so every weight moves by half the learning rate."""
     split = Split(np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.int64))
     dataset = ImageDataset("one", split, split, split, 2, Normalization(1.0, (0.0,), (1.0,)))
     model = keras.Sequential(

@@ -14,8 +14,8 @@ _KEYS = ("x_train", "y_train", "x_test", "y_test")
 def npz(path: Path) -> SourceData:
     """Read x_train, y_train, x_test, y_test; raises DataError for a missing, corrupt or incomplete file."""
     try:
-        # Pickled objects stay refused: a data file must not run code.
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because numpy leaves a file open that is no archive; pickled objects, which run code, stay refused.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             received = sorted(archive.files)
             arrays = [archive[key] for key in _KEYS if key in received]
     except (OSError, ValueError, EOFError, BadZipFile, TypeError) as error:
