@@ -1,11 +1,11 @@
-# `make demo` and `make test` need only Debian's python3 (3.11 or newer) and make: they set up everything else in .venv.
+# `make demo` and `make test` need only Debian's python3 (3.11 or newer) and make; they set up everything else in .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG := configs/digits.yaml
 RUN := runs/digits
 
-.PHONY: demo test lint install clean
+.PHONY: demo test test-lowest lint install clean
 
 install: $(VENV)/installed
 
@@ -13,8 +13,25 @@ $(VENV)/installed: pyproject.toml scripts/setup.sh
 	sh scripts/setup.sh $(PYTHON) $(VENV)
 	touch $@
 
+# Train the embedded default, search it, export the winner, compress with recommended and with searched values, compare.
+demo: install
+	$(BIN)/tuckprune train $(CONFIG)
+	$(BIN)/tuckprune search $(CONFIG)
+	$(BIN)/tuckprune export $(RUN)
+	$(BIN)/tuckprune compress $(RUN)/model.keras --recommend --config $(CONFIG)
+	$(BIN)/tuckprune compress $(RUN)/model.keras --params $(RUN)/pruning.txt --params $(RUN)/ranks.txt --config $(CONFIG)
+	$(BIN)/tuckprune report $(RUN)
+
 test: install
 	$(BIN)/python -m pytest
+
+# The suite against exactly the lower bounds that pyproject.toml declares.
+test-lowest: .venv-lowest/installed
+	.venv-lowest/bin/python -m pytest
+
+.venv-lowest/installed: pyproject.toml scripts/setup.sh scripts/lowest.py
+	sh scripts/setup.sh $(PYTHON) .venv-lowest --lowest
+	touch $@
 
 lint: install
 	$(BIN)/ruff check .
@@ -22,4 +39,4 @@ lint: install
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) .venv-lowest runs

@@ -74,6 +74,7 @@ class Site:
         weights: every weight, or an empty tuple for a layer without any.
         pool_size: window of a pooling layer, else ``()``.
         repeated: True for the second and later calls of a shared layer, whose weights an earlier site counts.
+        understood: False where the layer's effect on channels is not known; its weights then follow no channels.
     """
 
     layer: str
@@ -85,6 +86,7 @@ class Site:
     weights: tuple[WeightSpec, ...]
     pool_size: tuple[int, ...] = ()
     repeated: bool = False
+    understood: bool = True
 
     def weight(self, name: str) -> WeightSpec | None:
         """The weight called ``name``, or None where the layer has none."""

@@ -1,6 +1,5 @@
 """What each Keras layer type does to channels: one pure function and one weight layout per type."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from compress.group import positions
 from compress.slot_space import Labels, SlotSpace
 
 Roles = tuple[str | None, ...]
@@ -24,6 +24,11 @@ class LayerCall:
 
 
 Propagate = Callable[[LayerCall, Sequence[Labels], SlotSpace], Labels]
+Obstacle = Callable[[LayerCall], str | None]
+
+
+def _none(call: LayerCall) -> str | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class LayerRule:
 
     Attributes:
         propagate: labels of the inputs -> labels of the output; may unify or freeze labels.
+        obstacle: why the rule does not hold for this layer, which is then left whole with all that it touches.
         weights: roles of the axes of each weight, by attribute name.
         width: configuration key that holds the number of output channels, for types that produce new channels.
         scored: weight and axis role by which a channel's importance is measured.
@@ -39,6 +45,7 @@ class LayerRule:
     """
 
     propagate: Propagate
+    obstacle: Obstacle = _none
     weights: Mapping[str, Roles] = field(default_factory=dict)
     width: str | None = None
     scored: tuple[str, str] | None = None
@@ -49,45 +56,49 @@ def _pass(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels
     return inputs[0]
 
 
-def _normalize(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    if not _is_channel_axis(call.layer.axis, call.output_shape):
-        space.freeze(inputs[0], f"'{call.layer.name}' normalizes axis {call.layer.axis}, not the channels")
-    return inputs[0]
-
-
 def _is_channel_axis(axis: int, shape: Shape) -> bool:
     return axis in (-1, len(shape) - 1)
 
 
-def _activate(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    _freeze_channel_mixing(call.layer, inputs[0], space)
-    return inputs[0]
+def _normalizes_another_axis(call: LayerCall) -> str | None:
+    if _is_channel_axis(call.layer.axis, call.output_shape):
+        return None
+    return f"'{call.layer.name}' normalizes axis {call.layer.axis}, not the channels"
 
 
-def _freeze_channel_mixing(layer: Any, labels: Labels, space: SlotSpace) -> None:
-    name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
+def _mixes_channels(call: LayerCall) -> str | None:
+    """Why the layer's activation is not known to act on every channel alone."""
+    activation = call.layer.activation
+    if rule_for(activation) is _ELEMENTWISE:
+        return None
+    name = getattr(activation, "__name__", type(activation).__name__)
     if name in CHANNEL_MIXING:
-        space.freeze(labels, f"the {name} of '{layer.name}' mixes channels")
+        return f"the {name} of '{call.layer.name}' mixes channels"
+    if activation in (getattr(keras.activations, name, None), getattr(keras.ops, name, None)):
+        return None
+    return f"the activation {name} of '{call.layer.name}' is not one of Keras's, and may mix channels"
 
 
 def _produce(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    output = space.fresh(int(call.output_shape[-1] or 0))
-    _freeze_channel_mixing(call.layer, output, space)
-    return output
+    return _activated(call, space.fresh(int(call.output_shape[-1] or 0)), space)
 
 
 def _convolve(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
     output = _produce(call, inputs, space)
     if call.layer.groups != 1:
-        reason = f"'{call.layer.name}' is a grouped convolution (groups={call.layer.groups})"
-        space.freeze(inputs[0], reason)
-        space.freeze(output, reason)
+        for labels in (*inputs, output):
+            space.freeze(labels, f"'{call.layer.name}' is a grouped convolution (groups={call.layer.groups})")
     return output
 
 
 def _depthwise(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    output = np.repeat(inputs[0], call.layer.depth_multiplier)
-    _freeze_channel_mixing(call.layer, output, space)
+    return _activated(call, np.repeat(inputs[0], call.layer.depth_multiplier), space)
+
+
+def _activated(call: LayerCall, output: Labels, space: SlotSpace) -> Labels:
+    reason = _mixes_channels(call)
+    if reason is not None:
+        space.freeze(output, reason)
     return output
 
 
@@ -108,8 +119,13 @@ def _concatenate(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) ->
 
 
 def _flatten(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    positions = math.prod(int(size or 0) for size in call.input_shapes[0][1:-1])
-    return np.tile(inputs[0], positions)
+    # Channels vary fastest: position 0 holds channels 0, 1, ..., then position 1 does.
+    return np.tile(inputs[0], positions(call.input_shapes[0]))
+
+
+def _has_no_fixed_size(call: LayerCall) -> str | None:
+    shape = call.input_shapes[0]
+    return f"'{call.layer.name}' flattens a tensor of no fixed size {shape}" if None in shape[1:] else None
 
 
 CHANNEL_MIXING = ("softmax", "log_softmax", "glu", "sparsemax")
@@ -136,11 +152,12 @@ RULES: dict[type, LayerRule] = {
         scored=("kernel", "in"),
     ),
     keras.layers.BatchNormalization: LayerRule(
-        _normalize,
+        _pass,
+        _normalizes_another_axis,
         weights={"gamma": _VECTOR, "beta": _VECTOR, "moving_mean": _VECTOR, "moving_variance": _VECTOR},
     ),
-    keras.layers.Activation: LayerRule(_activate),
-    keras.layers.Flatten: LayerRule(_flatten),
+    keras.layers.Activation: LayerRule(_pass, _mixes_channels),
+    keras.layers.Flatten: LayerRule(_flatten, _has_no_fixed_size),
     keras.layers.Concatenate: LayerRule(_concatenate),
     **dict.fromkeys(
         (
@@ -155,6 +172,8 @@ RULES: dict[type, LayerRule] = {
     ),
     **dict.fromkeys(
         (
+            keras.layers.ActivityRegularization,
+            keras.layers.AlphaDropout,
             keras.layers.ReLU,
             keras.layers.LeakyReLU,
             keras.layers.ELU,
@@ -179,3 +198,24 @@ RULES: dict[type, LayerRule] = {
 def rule_for(layer: Any) -> LayerRule | None:
     """The rule of exactly this type, or None: a subclass may compute anything, so it does not inherit a rule."""
     return RULES.get(type(layer))
+
+
+def obstacle(call: LayerCall, rule: LayerRule | None) -> str | None:
+    """Why nothing that this layer touches may be pruned, or None where its rule holds."""
+    name, kind = call.layer.name, type(call.layer).__name__
+    if rule is None:
+        return f"it touches '{name}' ({kind}), whose effect on channels is not known"
+    if getattr(call.layer, "data_format", "channels_last") != "channels_last":
+        return f"'{name}' uses data_format='{call.layer.data_format}'; only 'channels_last' is supported"
+    if len(weights_of(call.layer, rule)) != len(call.layer.weights):
+        return f"'{name}' ({kind}) holds weights that its type does not have"
+    return rule.obstacle(call)
+
+
+def weights_of(layer: Any, rule: LayerRule) -> Mapping[str, Roles]:
+    """Roles of the axes of the weights that this layer has, by attribute name."""
+    present = {name: roles for name, roles in rule.weights.items() if getattr(layer, name, None) is not None}
+    if getattr(layer, "groups", 1) != 1:
+        # An axis of a grouped kernel is a part of the channels; they are all frozen, so nothing has to follow them.
+        return {name: (None,) * len(roles) for name, roles in present.items()}
+    return present

@@ -20,23 +20,35 @@ class Call:
 
 
 def as_functional(model: Any) -> Any:
-    """The model as a functional one; a built Sequential is rewrapped around the same layers.
+    """The model as a plain functional one; a Sequential or functional subclass is rewrapped around the same layers.
 
     Raises:
         ModelError: for a subclassed or unbuilt model, whose layer graph cannot be read.
     """
-    if isinstance(model, keras.Sequential):
-        if not model.built or not model.inputs:
-            raise ModelError(
-                f"expected a built model, received Sequential '{model.name}' without an input shape; call build() first"
-            )
-        return keras.Model(model.inputs, model.outputs, name=model.name)
-    if not hasattr(model, "_nodes_by_depth"):
+    if isinstance(model, keras.Sequential) and not (model.built and model.inputs):
+        raise ModelError(
+            f"expected a built model, received Sequential '{model.name}' without an input shape; call build() first"
+        )
+    if not _has_graph(model):
         raise ModelError(
             f"expected a functional or Sequential Keras model, received the subclassed {type(model).__name__} "
             f"'{getattr(model, 'name', '?')}', whose layer graph cannot be read; rebuild it with keras.Model(inputs, outputs)"
         )
-    return model
+    if type(model) is _PLAIN:
+        return model
+    return keras.Model(model.input, model.output, name=model.name)
+
+
+def _has_graph(model: Any) -> bool:
+    if isinstance(model, keras.Sequential):
+        return type(model) is keras.Sequential
+    # A functional subclass with a call() of its own may compute anything.
+    return isinstance(model, _PLAIN) and type(model).call is _PLAIN.call
+
+
+def layers_by_name(model: Any) -> dict[str, Any]:
+    """The layers of a model by name; ``get_layer`` searches all of them each time."""
+    return {layer.name: layer for layer in model.layers}
 
 
 def calls(model: Any) -> Iterator[Call]:

@@ -18,7 +18,7 @@ class FlopsBudget:
     """The most FLOPs that a compressed model may cost.
 
     Attributes:
-        limit: floating point operations for one image, in DESIGN.md's convention (2 x multiply-accumulates).
+        limit: floating point operations for one image, as `objectives.cost` counts them.
         text: the budget as the user wrote it, for tables and messages.
 
     Raises:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Create the virtual environment VENV with PYTHON and install tuckprune with its development tools in it.
-# Usage: scripts/setup.sh PYTHON VENV
+# Usage: scripts/setup.sh PYTHON VENV [--lowest]   (--lowest: the lower bounds of pyproject.toml, to test them)
 set -eu
 python=$1
 venv=$2
@@ -23,4 +23,9 @@ fi
 "$python" -m venv "$venv"
 echo "setup: installing tuckprune into $venv (TensorFlow is large: a few minutes on a slow line)"
 "$venv/bin/pip" install --quiet --upgrade pip
-"$venv/bin/pip" install --quiet --editable '.[dev]'
+if [ "${3:-}" = --lowest ]; then
+    "$venv/bin/python" scripts/lowest.py >"$venv/lowest.txt"
+    "$venv/bin/pip" install --quiet --editable '.[dev]' --constraint "$venv/lowest.txt"
+else
+    "$venv/bin/pip" install --quiet --editable '.[dev]'
+fi

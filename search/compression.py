@@ -27,6 +27,10 @@ Say = Callable[[str], None]
 """Receives one line for each stage as it begins."""
 
 
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True)
 class Compressed:
     """The compressed model's file, its figures, and the parameters that made it."""
@@ -53,7 +57,7 @@ def compress_without_data(model_path: Path, parameters: CompressionParameters, o
 
 
 def compress_own(
-    model_path: Path, parameters: CompressionParameters, config: RunConfig, say: Say, label: str = SEARCH
+    model_path: Path, parameters: CompressionParameters, config: RunConfig, say: Say = _silent, label: str = SEARCH
 ) -> Compressed:
     """Simple compression with one's own values, fine-tuned after each stage as the configuration says.
 
@@ -65,7 +69,7 @@ def compress_own(
     return _compress(original, model_path, own_values(parameters), config, say, label)
 
 
-def compress_recommended(model_path: Path, config: RunConfig, say: Say) -> Compressed:
+def compress_recommended(model_path: Path, config: RunConfig, say: Say = _silent) -> Compressed:
     """Simple compression with recommended values: SLAMP and VBMF, at ``simple.ratio`` or else at the budget.
 
     Raises:

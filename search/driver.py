@@ -28,6 +28,16 @@ class Listener(Protocol):
         """A trial is finished."""
 
 
+class SilentListener:
+    """Tells nobody."""
+
+    def started(self, planned: int, found: int) -> None:
+        """Ignored."""
+
+    def settled(self, record: TrialRecord) -> None:
+        """Ignored."""
+
+
 @dataclass(frozen=True)
 class DriverSettings:
     """The seed of all proposals, the sampler's name, the planned number of trials, and whether they are projected."""

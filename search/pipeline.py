@@ -16,7 +16,7 @@ from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
 from search import settings
 from search.cluster import cluster, worker_count
-from search.driver import Driver, Listener, enqueue_starts
+from search.driver import Driver, Listener, SilentListener, enqueue_starts
 from search.pool import PoolSettings, WorkerPool
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
@@ -76,7 +76,7 @@ def model_path(config: RunConfig) -> Path:
     return path
 
 
-def run_search(config: RunConfig, listener: Listener) -> SearchOutcome:
+def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOutcome:
     """Search a run to its planned number of trials, from where it stands.
 
     Raises:
@@ -98,7 +98,7 @@ def run_search(config: RunConfig, listener: Listener) -> SearchOutcome:
         if not driver.is_finished:
             if config.search.projection:
                 enqueue_starts(study, starts(model, space, budget))
-            _drive(driver, config, _task(config, path, data), listener)
+            _drive(driver, config, _task(config, path, data), listener or SilentListener())
         return _outcome(folder, records(study))
 
 

@@ -35,7 +35,7 @@ def message(path: Path, *overrides: str) -> str:
     return str(caught.value)
 
 
-# name: zoo model or file, budget, recipe, ranks, Simple's ratio and calibration; from DESIGN.md.
+# name: zoo model or file, budget, recipe, ranks, Simple's ratio and calibration; as published.
 SHIPPED = {
     "digits": ("digits_resnet", 0.25, ("prune", "decompose"), True, None, 0.0),
     "resnet20_cifar10": ("models/resnet20_cifar10.keras", "35%", ("prune",), False, None, 0.0),

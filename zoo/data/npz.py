@@ -1,5 +1,6 @@
 """An .npz file in Keras's convention."""
 
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -14,11 +15,11 @@ _KEYS = ("x_train", "y_train", "x_test", "y_test")
 def npz(path: Path) -> SourceData:
     """Read x_train, y_train, x_test, y_test; raises DataError for a missing, corrupt or incomplete file."""
     try:
-        # Opened here, because numpy leaves a file open that is no archive; pickled objects, which run code, stay refused.
+        # Opened here: numpy leaves a file open that is no archive. Pickled objects, which run code, are refused.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             received = sorted(archive.files)
             arrays = [archive[key] for key in _KEYS if key in received]
-    except (OSError, ValueError, EOFError, BadZipFile, TypeError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error, TypeError) as error:
         # TypeError: numpy returns a bare array, which no `with` takes, for an .npy file under an .npz name.
         raise DataError(f"expected a readable .npz file of arrays at {path}, received {one_line(error)}") from error
     if len(arrays) != len(_KEYS):

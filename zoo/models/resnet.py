@@ -55,7 +55,11 @@ def _basic_body(x: KerasTensor, prefix: str, width: int, stride: int) -> tuple[K
 
 
 def _bottleneck_body(x: KerasTensor, prefix: str, width: int, stride: int) -> tuple[KerasTensor, int]:
-    """1x1, 3x3 with the stride, 1x1 to four times the width; returns as `_basic_body` does."""
+    """1x1, 3x3 with the stride, 1x1 to four times the width; returns as `_basic_body` does.
+
+    The 3x3 pads itself: NPTK's published cost after decomposition implies it, since a padding layer in front would make
+    the first factor of a decomposed strided convolution work on the padded image.
+    """
     x = normalized_relu(convolution(x, f"{prefix}conv1", width, 1), prefix, 1)
-    x = normalized_relu(convolution(x, f"{prefix}conv2", width, 3, stride), prefix, 2)
+    x = normalized_relu(convolution(x, f"{prefix}conv2", width, 3, stride, explicit_padding=False), prefix, 2)
     return normalization(convolution(x, f"{prefix}conv3", 4 * width, 1), f"{prefix}bn3"), 3

@@ -5,15 +5,22 @@ from keras import KerasTensor
 
 
 def convolution(
-    x: KerasTensor, name: str, filters: int, kernel: int, stride: int = 1, *, bias: bool = False
+    x: KerasTensor,
+    name: str,
+    filters: int,
+    kernel: int,
+    stride: int = 1,
+    *,
+    bias: bool = False,
+    explicit_padding: bool = True,
 ) -> KerasTensor:
     """A square convolution that maps (N, H, W, C) to (N, ceil(H / stride), ceil(W / stride), filters).
 
     A strided 3x3 gets explicit symmetric padding: TensorFlow's "same" would pad only the lower right edge, and the
-    published networks and weights were trained with the symmetric kind.
+    published networks and weights were trained with the symmetric kind. Without `explicit_padding` it is "same".
     """
     padding = "valid" if kernel == 1 else "same"
-    if stride > 1 and kernel > 1:
+    if stride > 1 and kernel > 1 and explicit_padding:
         x, padding = keras.layers.ZeroPadding2D(kernel // 2, name=f"{name}.pad")(x), "valid"
     return keras.layers.Conv2D(
         filters, kernel, stride, padding, use_bias=bias, kernel_initializer="he_normal", name=name

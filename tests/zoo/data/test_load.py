@@ -100,10 +100,24 @@ def _bare_array(path: Path) -> None:
         np.save(file, np.zeros(3))
 
 
+def _flipped_byte(path: Path) -> None:
+    """A whole archive but for one byte of its compressed pixels."""
+    np.savez_compressed(path, x_train=np.random.default_rng(0).integers(0, 9, 5000))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "write",
-    [lambda path: None, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"PK\3\4 torn"), _bare_array],
-    ids=["missing", "empty", "torn", "npy"],
+    [
+        lambda path: None,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"PK\3\4 torn"),
+        _bare_array,
+        _flipped_byte,
+    ],
+    ids=["missing", "empty", "torn", "npy", "flipped"],
 )
 def test_an_unreadable_npz_is_refused(tmp_path: Path, write: object) -> None:
     path = tmp_path / "broken.npz"

@@ -9,7 +9,7 @@ from zoo.models.registry import MODEL_NAMES, build_model
 
 
 def _flops(model: keras.Model) -> int:
-    """DESIGN.md's convention: 2 x MAC + bias additions + pooling windows x outputs (inputs for global pooling)."""
+    """docs/design.md: 2 x MAC + bias additions + pooling windows x outputs (inputs for global pooling)."""
     total = 0
     for layer in model.layers:
         match layer:
