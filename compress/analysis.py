@@ -14,8 +14,8 @@ from compress.rules import LayerCall, LayerRule, obstacle, rule_for, weights_of
 from compress.slot_space import Labels, SlotSpace
 from compress.walk import Call, as_functional, calls
 
-SMALLEST_DECOMPOSABLE_INPUT = 4
-"""Convolutions on fewer input channels (images) are never decomposed, as in NPTK."""
+WIDEST_IMAGE = 3
+"""Convolutions that read a model's input of this many channels or fewer are never decomposed, as in NPTK."""
 
 
 def analyse(model: Any) -> ChannelGraph:
@@ -130,11 +130,12 @@ def _convolutions(
     layers: dict[str, Any], sites: tuple[Site, ...]
 ) -> tuple[tuple[Decomposable, ...], tuple[Exclusion, ...]]:
     decomposable, excluded = [], []
+    received = {slot for site in sites if site.kind == "InputLayer" for slot in site.output.tolist()}
     for site in sites:
         layer = layers[site.layer]
         if site.repeated or type(layer) not in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D):
             continue
-        reason = _undecomposable_reason(layer, site)
+        reason = _undecomposable_reason(layer, site, received)
         if reason is None:
             decomposable.append(Decomposable(site.layer, site.inputs[0].size, site.output.size))
         else:
@@ -142,7 +143,7 @@ def _convolutions(
     return tuple(decomposable), tuple(excluded)
 
 
-def _undecomposable_reason(layer: Any, site: Site) -> str | None:
+def _undecomposable_reason(layer: Any, site: Site, received: set[int]) -> str | None:
     if site.kind == "DepthwiseConv2D":
         return "a depthwise convolution does not mix channels"
     if site.layer.endswith(SUFFIXES):
@@ -153,6 +154,7 @@ def _undecomposable_reason(layer: Any, site: Site) -> str | None:
         return f"it uses data_format='{layer.data_format}'; only 'channels_last' is supported"
     if not site.understood:
         return "it holds weights that its type does not have"
-    if site.inputs[0].size < SMALLEST_DECOMPOSABLE_INPUT:
-        return f"it has only {site.inputs[0].size} input channels"
+    # Only images: a layer that pruning has left with as few channels may still have been given ranks.
+    if site.inputs[0].size <= WIDEST_IMAGE and received.issuperset(site.inputs[0].tolist()):
+        return f"it reads the model's input, of only {site.inputs[0].size} channels"
     return None

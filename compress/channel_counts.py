@@ -39,9 +39,9 @@ class ChannelCounts:
         """Channels that stay in every block, shape (blocks,).
 
         Raises:
-            ParameterError: an unknown or excluded group.
+            ParameterError: an unknown or excluded group, or two names of the same group.
         """
-        by_group = {self.graph.group(name).name: ratio for name, ratio in ratios.items()}
+        by_group = self.graph.ratio_by_group(ratios)
         kept = [
             kept_channels(block.size, by_group.get(group.name, 0.0), multiple)
             for group in self.graph.groups

@@ -6,7 +6,7 @@ from compress.channel_counts import ChannelCounts
 from compress.errors import ParameterError
 from compress.graph import ChannelGraph
 from compress.parameters import CompressionParameters
-from compress.recipe import DECOMPOSE, Stage
+from compress.recipe import DECOMPOSE, PRUNE, Stage
 from compress.tucker import check_ranks
 
 
@@ -16,8 +16,14 @@ def check_parameters(
     """Refuse parameters that do not fit a model under a recipe.
 
     Raises:
-        ParameterError: an unknown or excluded layer, or a rank above the channels that its layer has at that stage.
+        ParameterError: an unknown or excluded layer, a rank above the channels that its layer has at that stage, or
+            parameters that no stage of the recipe uses.
     """
+    for what, values, stage in (("ratios", parameters.ratios, PRUNE), ("ranks", parameters.ranks, DECOMPOSE)):
+        if values and stage not in recipe:
+            raise ParameterError(
+                f"expected no {what} under the recipe {list(recipe)}, received {len(values)}; add '{stage}' to it"
+            )
     counts = ChannelCounts.of(graph)
     check_ranks(graph, parameters.ranks)
     kept = counts.kept_blocks(parameters.ratios, multiple)
@@ -29,5 +35,6 @@ def check_parameters(
         for what, rank, left in zip(("In", "Out"), pair, channels, strict=True):
             if rank > left:
                 raise ParameterError(
-                    f"{what} Rank of '{name}': expected at most the {left} channels that pruning leaves, received {rank}"
+                    f"{what} Rank of '{name}': expected at most the {left} channels that pruning leaves, "
+                    f"received {rank}; lower it"
                 )

@@ -55,6 +55,22 @@ class ChannelGraph:
             raise ParameterError(self._no_group(name))
         return found
 
+    def ratio_by_group(self, ratios: Ratios) -> dict[str, float]:
+        """The ratios by the groups' own names.
+
+        Raises:
+            ParameterError: an unknown or excluded group, or two names of the same group.
+        """
+        found: dict[str, float] = {}
+        for name, ratio in ratios.items():
+            group = self.group(name).name
+            if group in found:
+                raise ParameterError(
+                    f"group '{group}': expected one ratio, received a second one as '{name}'; remove it"
+                )
+            found[group] = ratio
+        return found
+
     def _no_group(self, name: str) -> str:
         for group in self.groups:
             if name in group.layers:
@@ -98,15 +114,14 @@ class ChannelGraph:
 
         Args:
             ratios: fraction of channels to remove, by group name.
-            scores: importance of every slot of each of those groups, shape (slots of the model,), by group name.
+            scores: importance of every slot of each of those groups, shape (slots,), by the group's own name.
             multiple: kept channels are rounded up to a multiple of it.
         """
         kept = np.ones(self.slots, dtype=np.bool_)
-        for name, ratio in ratios.items():
-            group = self.group(name)
-            for block in group.blocks:
+        for name, ratio in self.ratio_by_group(ratios).items():
+            for block in self.group(name).blocks:
                 count = kept_channels(block.size, ratio, multiple)
                 # A stable sort, so that equal scores always fall in channel order.
-                order = np.argsort(-scores[group.name][block], kind="stable")
+                order = np.argsort(-scores[name][block], kind="stable")
                 kept[block[order[count:]]] = False
         return kept

@@ -1,4 +1,4 @@
-"""Immutable records of a channel analysis: what is coupled, what is excluded, and which weights follow which channels."""
+"""Immutable records of a channel analysis: what is coupled, what is excluded, which weights follow which channels."""
 
 import math
 from collections.abc import Mapping

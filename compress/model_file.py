@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from compress.errors import ModelError
+from compress.excerpt import one_line
 from compress.walk import as_functional
 
 
@@ -17,23 +18,27 @@ def load_model(path: Path) -> Any:
         ModelError: the file is missing, unreadable, or holds a subclassed model.
     """
     if not path.is_file():
-        raise ModelError(f"model file '{path}' does not exist; expected a .keras or .h5 file")
+        raise ModelError(f"expected a .keras or .h5 file, received '{path}', which is not a file; check the path")
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
-        raise ModelError(f"model file '{path}' cannot be read: {_first_line(error)}") from error
+        raise ModelError(f"model file '{path}' cannot be read: {one_line(error)}") from error
     return as_functional(model)
 
 
 def save_model(model: Any, path: Path) -> Path:
-    """Write a model beside its destination, then move it there, so that a killed process leaves no half file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a model beside its destination, then move it there, so that a killed process leaves no half file.
+
+    Raises:
+        ModelError: the file cannot be written.
+    """
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    model.save(partial)
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save(partial)
+        os.replace(partial, path)
+    except (OSError, ValueError) as error:  # ValueError: Keras knows no such file format.
+        if partial.is_file():
+            partial.unlink()
+        raise ModelError(f"model file '{path}' cannot be written: {one_line(error)}") from error
     return path
-
-
-def _first_line(error: Exception) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{text[:200]} ({type(error).__name__})"

@@ -10,16 +10,15 @@ from compress.group import KeptSlots, Ratios, Site
 from compress.importance import group_scores
 from compress.rebuild import copy_layer, rebuild
 from compress.rules import rule_for
-from compress.walk import as_functional
+from compress.walk import as_functional, layers_by_name
 
 
-def prune(model: Any, ratios: Ratios, *, policy: str = "average", multiple: int = 1) -> Any:
+def prune(model: Any, ratios: Ratios, *, multiple: int = 1) -> Any:
     """Remove from every named group the channels with the smallest L2 norm (Li et al. 2017).
 
     Args:
         model: a functional or Sequential Keras model; it is not modified.
         ratios: fraction of channels to remove, by group name; groups that are not named stay whole.
-        policy: how the scores of a group's members combine, ``"average"`` or ``"sum"``.
         multiple: kept channels are rounded up to a multiple of it.
 
     Returns:
@@ -32,7 +31,7 @@ def prune(model: Any, ratios: Ratios, *, policy: str = "average", multiple: int 
     source = as_functional(model)
     graph = analyse(source)
     groups = [graph.group(name) for name in ratios]
-    scores = {group.name: group_scores(source, graph, group, policy) for group in groups}
+    scores = {group.name: group_scores(source, graph, group) for group in groups}
     return remove(source, graph, graph.keep(ratios, scores, multiple))
 
 
@@ -47,15 +46,15 @@ def remove(model: Any, graph: ChannelGraph, kept: KeptSlots) -> Any:
     sites = {site.layer: site for site in graph.sites if not site.repeated}
 
     def shrunk(layer: Any) -> list[Any]:
-        rule = rule_for(layer)
-        site = sites[layer.name]
-        if rule is None or rule.width is None or not site.output.size:
+        rule, site = rule_for(layer), sites[layer.name]
+        if rule is None or rule.width is None or not site.understood:
             return [copy_layer(layer)]
         return [copy_layer(layer, **{rule.width: int(kept[site.output].sum())})]
 
     smaller = rebuild(model, shrunk)
-    for site in sites.values():
-        _copy_weights(model.get_layer(site.layer), smaller.get_layer(site.layer), site, kept)
+    old, new = layers_by_name(model), layers_by_name(smaller)
+    for name in old:
+        _copy_weights(old[name], new[name], sites[name], kept)
     return smaller
 
 

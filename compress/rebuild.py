@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from compress.errors import ModelError
+from compress.excerpt import one_line
 from compress.walk import as_functional
 
 Chain = Sequence[Any]
@@ -31,12 +33,29 @@ def rebuild(model: Any, chain_for: Callable[[Any], Chain]) -> Any:
             output = following(output)
         return output
 
-    return keras.models.clone_model(as_functional(model), clone_function=clone, call_function=call)
+    source = as_functional(model)
+    return keras.models.clone_model(source, _copy_inputs(source), clone_function=clone, call_function=call)
+
+
+def _copy_inputs(model: Any) -> Any:
+    """New symbolic inputs in the structure of the model's; Keras would name theirs after tensors, not layers."""
+    layers = {id(layer.output): layer for layer in model.layers if isinstance(layer, keras.layers.InputLayer)}
+    return keras.tree.map_structure(lambda tensor: copy_layer(layers[id(tensor)]).output, model.input)
 
 
 def copy_layer(layer: Any, **changes: Any) -> Any:
-    """An unbuilt copy of a layer with some configuration values changed."""
-    return type(layer).from_config({**layer.get_config(), **changes})
+    """An unbuilt copy of a layer, or of a ``keras.ops`` operation, with some configuration values changed.
+
+    Raises:
+        ModelError: the layer cannot be made from its configuration.
+    """
+    try:
+        return type(layer).from_config({**layer.get_config(), **changes})
+    except Exception as error:  # Whatever the layer's own code raises.
+        raise ModelError(
+            f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {one_line(error)}; "
+            "give it a get_config() from which it can be made"
+        ) from error
 
 
 def copy_model(model: Any) -> Any:

@@ -43,7 +43,6 @@ def compress_in_stages(
     recipe: Sequence[Stage] = DEFAULT_RECIPE,
     *,
     fine_tune: Callable[[Any, Stage], None] = lambda model, stage: None,
-    policy: str = "average",
     multiple: int = 1,
 ) -> SimpleCompression:
     """NPTK's simple compression: prune, fine-tune, decompose, fine-tune, in the recipe's order.
@@ -53,7 +52,6 @@ def compress_in_stages(
         values: ratios and ranks for each stage.
         recipe: the stages, each at most once.
         fine_tune: trains the new model in place after a stage.
-        policy: how the scores of a group's members combine.
         multiple: kept channels are rounded up to a multiple of it.
 
     Raises:
@@ -64,7 +62,7 @@ def compress_in_stages(
     for stage in recipe:
         if stage == PRUNE:
             ratios = values.ratios(current)
-            current = prune(current, ratios, policy=policy, multiple=multiple)
+            current = prune(current, ratios, multiple=multiple)
             used = CompressionParameters(ratios, used.ranks)
         else:
             ranks = values.ranks(current)
@@ -79,7 +77,6 @@ def apply_parameters(
     parameters: CompressionParameters,
     recipe: Sequence[Stage] = DEFAULT_RECIPE,
     *,
-    policy: str = "average",
     multiple: int = 1,
 ) -> Any:
     """A new, smaller model with these parameters, not fine-tuned; the caller's model is not modified.
@@ -88,4 +85,4 @@ def apply_parameters(
         ModelError: the model's layer graph cannot be read.
         ParameterError: parameters that do not fit the model.
     """
-    return compress_in_stages(model, own_values(parameters), recipe, policy=policy, multiple=multiple).model
+    return compress_in_stages(model, own_values(parameters), recipe, multiple=multiple).model

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from compress.analysis import analyse
+from compress.analysis import WIDEST_IMAGE, analyse
 from compress.group import Exclusion, Ranks, Ratios
 from compress.importance import group_energy
 from compress.slamp import slamp_ratios
 from compress.tucker import tucker_saves
 from compress.vbmf import calibrated_rank, vbmf_conv_ranks
-from compress.walk import as_functional
+from compress.walk import as_functional, layers_by_name
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ def recommend_ratios(model: Any, ratio: float) -> Ratios:
 def vbmf_ranks(model: Any) -> Ranks:
     """VBMF's (In Rank, Out Rank) of every decomposable convolution, uncalibrated; 0 where no signal is found."""
     source = as_functional(model)
+    layers = layers_by_name(source)
     return {
-        layer.layer: vbmf_conv_ranks(np.asarray(source.get_layer(layer.layer).kernel))
-        for layer in analyse(source).decomposable
+        layer.layer: vbmf_conv_ranks(np.asarray(layers[layer.layer].kernel)) for layer in analyse(source).decomposable
     }
 
 
@@ -58,6 +58,9 @@ def recommend_ranks(model: Any, calibration: float = 0.0, found: Ranks | None = 
     ranks, left = {}, []
     for layer in graph.decomposable:
         rank_in, rank_out = found[layer.layer]
+        if layer.in_channels <= WIDEST_IMAGE:
+            left.append(Exclusion(layer.layer, f"it has only {layer.in_channels} input channels"))
+            continue
         if min(rank_in, rank_out) == 0:
             left.append(Exclusion(layer.layer, "VBMF finds no signal in it (rank 0)"))
             continue

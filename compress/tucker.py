@@ -12,9 +12,9 @@ from compress.analysis import analyse
 from compress.errors import ParameterError
 from compress.graph import ChannelGraph
 from compress.group import Ranks, Site, positions
-from compress.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX
-from compress.rebuild import copy_layer, rebuild
-from compress.walk import as_functional
+from compress.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX, SUFFIXES
+from compress.rebuild import Chain, copy_layer, rebuild
+from compress.walk import as_functional, layers_by_name
 
 Array = NDArray[Any]
 
@@ -39,11 +39,12 @@ def decompose(model: Any, ranks: Ranks) -> Any:
     smaller = rebuild(
         source, lambda layer: _chain(layer, ranks[layer.name]) if layer.name in ranks else [copy_layer(layer)]
     )
-    for layer in source.layers:
-        if layer.name in ranks:
-            _set_chain_weights(layer, smaller, ranks[layer.name])
+    made = layers_by_name(smaller)
+    for name, layer in layers_by_name(source).items():
+        if name in ranks:
+            _set_chain_weights(layer, [made[name + suffix] for suffix in SUFFIXES], ranks[name])
         else:
-            smaller.get_layer(layer.name).set_weights(layer.get_weights())
+            made[name].set_weights(layer.get_weights())
     return smaller
 
 
@@ -58,7 +59,8 @@ def check_ranks(graph: ChannelGraph, ranks: Ranks) -> None:
         for what, rank, channels in zip(("In", "Out"), pair, (layer.in_channels, layer.out_channels), strict=True):
             if rank > channels:
                 raise ParameterError(
-                    f"{what} Rank of '{name}': expected at most its {channels} {what.lower()}put channels, received {rank}"
+                    f"{what} Rank of '{name}': expected at most its {channels} {what.lower()}put channels, "
+                    f"received {rank}; lower it"
                 )
 
 
@@ -74,10 +76,10 @@ def tucker2(kernel: Array, rank_in: int, rank_out: int) -> tuple[Array, Array, A
         U_in (in, r_in), core (kh, kw, r_in, r_out), U_out (out, r_out).
     """
     with warnings.catch_warnings():
-        # One rank above the window size times the other is legal: the surplus is orthonormal and starts with a zero core.
+        # One rank above the window size times the other is legal: the surplus starts with a zero core.
         warnings.filterwarnings("ignore", message="Trying to compute SVD with n_eigenvecs", category=UserWarning)
         (core, (u_in, u_out)), _ = partial_tucker(
-            np.asarray(kernel, dtype=np.float64), rank=[rank_in, rank_out], modes=[2, 3], init="svd"
+            np.asarray(kernel, dtype=np.float64), rank=[rank_in, rank_out], modes=[2, 3], init="svd", random_state=0
         )
     return np.asarray(u_in), np.asarray(core), np.asarray(u_out)
 
@@ -94,11 +96,11 @@ def _chain(layer: Any, ranks: tuple[int, int]) -> list[Any]:
     ]
 
 
-def _set_chain_weights(layer: Any, model: Any, ranks: tuple[int, int]) -> None:
+def _set_chain_weights(layer: Any, chain: Chain, ranks: tuple[int, int]) -> None:
     u_in, core, u_out = tucker2(np.asarray(layer.kernel), *ranks)
-    model.get_layer(layer.name + FIRST_SUFFIX).kernel.assign(u_in[None, None])
-    model.get_layer(layer.name + CORE_SUFFIX).kernel.assign(core)
-    last = model.get_layer(layer.name + LAST_SUFFIX)
+    first, middle, last = chain
+    first.kernel.assign(u_in[None, None])
+    middle.kernel.assign(core)
     last.kernel.assign(u_out.T[None, None])
     if layer.use_bias:
         last.bias.assign(np.asarray(layer.bias))

@@ -32,18 +32,21 @@ def as_functional(model: Any) -> Any:
     if not _has_graph(model):
         raise ModelError(
             f"expected a functional or Sequential Keras model, received the subclassed {type(model).__name__} "
-            f"'{getattr(model, 'name', '?')}', whose layer graph cannot be read; rebuild it with keras.Model(inputs, outputs)"
+            f"'{getattr(model, 'name', '?')}', whose layer graph cannot be read; rebuild it with keras.Model()"
         )
-    if type(model) is _PLAIN:
-        return model
-    return keras.Model(model.input, model.output, name=model.name)
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model if _is_keras(type(model)) else keras.Model(model.input, model.output, name=model.name)
 
 
 def _has_graph(model: Any) -> bool:
-    if isinstance(model, keras.Sequential):
-        return type(model) is keras.Sequential
-    # A functional subclass with a call() of its own may compute anything.
-    return isinstance(model, _PLAIN) and type(model).call is _PLAIN.call
+    # A subclass with a call() of its own may compute anything, whatever its graph says.
+    own_call = not _is_keras(getattr(type(model), "call", None))
+    return not own_call and (isinstance(model, keras.Sequential) or hasattr(model, "_nodes_by_depth"))
+
+
+def _is_keras(item: Any) -> bool:
+    return str(getattr(item, "__module__", "")).startswith("keras.")
 
 
 def layers_by_name(model: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Analytic cost of compressed models, from the channel graph and the parameters: no model is built."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from compress.channel_counts import ChannelCounts
 from compress.graph import ChannelGraph
 from compress.group import Decomposable, Site, Slots, positions
 from compress.parameters import CompressionParameters
-from objectives.flops import FLOPS, Term, weight_term
+from objectives.flops import Term, flops_terms, weight_term
 
 BYTES_PER_WEIGHT = 4
 Ints = NDArray[np.int64]
@@ -28,13 +29,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class _Row:
-    """A product of two channel counts with its weight in each figure of the cost."""
+    """The channels of a term, and what their product counts in FLOPs, trainable parameters and bytes."""
 
     layer: str
     term: Term
-    flops: int = 0
-    params: int = 0
-    weights: int = 0
+    figures: tuple[int, int, int]
 
 
 class CostModel:
@@ -43,6 +42,11 @@ class CostModel:
     Candidates are arrays: ``kept`` of shape (N, blocks), in the order of ``counts``, and ``ranks`` of shape
     (N, decomposable layers, 2), with 0 for layers left whole. The cost is the same in either recipe order.
 
+    Attributes:
+        graph: the analysed model.
+        counts: kept channels of every tensor.
+        uncounted: layers whose FLOPs are not known and counted as zero; their weights are counted.
+
     Raises:
         ModelError: a layer's spatial size is not fixed.
     """
@@ -50,16 +54,15 @@ class CostModel:
     def __init__(self, graph: ChannelGraph) -> None:
         self.graph = graph
         self.counts = ChannelCounts.of(graph)
-        self.uncounted = tuple(site.layer for site in graph.sites if site.kind not in FLOPS)
+        self.uncounted = tuple(dict.fromkeys(site.layer for site in graph.sites if flops_terms(site) is None))
         rows = [row for site in graph.sites for row in _rows(site)]
         self._layers = tuple(dict.fromkeys(site.layer for site in graph.sites))
         self._forms = _Forms(self.counts)
         self._row_layers = np.array([self._layers.index(row.layer) for row in rows])
         self._factors = np.array([self._forms.factors(row.term.channels) for row in rows]).reshape(-1, 2)
-        figures = [(row.flops, row.params, row.weights * BYTES_PER_WEIGHT) for row in rows]
         # float64 is exact for integers below 2^53 and, unlike int64, multiplied by BLAS.
-        self._figures = np.array(figures, dtype=np.float64).reshape(-1, 3)
-        self._tucker = [_TuckerRows(layer, graph.site(layer.layer), rows, self._forms) for layer in graph.decomposable]
+        self._figures = np.array([row.figures for row in rows], dtype=np.float64).reshape(-1, 3)
+        self._tucker = [_TuckerRows(layer, graph, rows, self._forms) for layer in graph.decomposable]
         self._constants, self._matrix = self._forms.compiled()
 
     def cost(self, parameters: CompressionParameters, multiple: int = 1) -> Cost:
@@ -141,22 +144,19 @@ class _Forms:
 class _TuckerRows:
     """What decomposing one convolution changes: its kernel's cost goes, three smaller kernels' costs come."""
 
-    def __init__(self, layer: Decomposable, site: Site, rows: Sequence[_Row], forms: _Forms) -> None:
+    def __init__(self, layer: Decomposable, graph: ChannelGraph, rows: Sequence[_Row], forms: _Forms) -> None:
+        site = graph.site(layer.layer)
         kernel = site.weight("kernel")
-        window = kernel.shape[0] * kernel.shape[1] if kernel is not None else 1
-        trainable = int(kernel is not None and kernel.trainable)
-        before, after = positions(site.input_shapes[0]), positions(site.output_shape)
         self.layer = layer.layer
-        self._kernels = [i for i, row in enumerate(rows) if row.layer == self.layer and len(row.term.channels) == 2]
-        self._whole = np.array(
-            [(rows[i].flops, rows[i].params, rows[i].weights * BYTES_PER_WEIGHT) for i in self._kernels],
-            dtype=np.float64,
-        )
+        self._window = math.prod(kernel.shape[:2]) if kernel is not None else 1
         self._in, self._out = forms.number(site.inputs[0]), forms.number(site.output)
-        self._window = window
-        weight = np.array([0, trainable, BYTES_PER_WEIGHT])
+        self._kernels = [i for i, row in enumerate(rows) if row.layer == self.layer and len(row.term.channels) == 2]
+        self._whole = np.array([rows[i].figures for i in self._kernels])
+        calls = [call for call in graph.sites if call.layer == self.layer]
+        weight = np.array([0, int(kernel is not None and kernel.trainable), BYTES_PER_WEIGHT])
         flops = np.array([2, 0, 0])
-        self._first, self._rest = weight + flops * before, weight + flops * after
+        self._first = weight + flops * sum(positions(call.input_shapes[0]) for call in calls)
+        self._rest = weight + flops * sum(positions(call.output_shape) for call in calls)
 
     def change(self, counts: NDArray[Any], products: NDArray[Any], ranks: Ints) -> NDArray[np.float64]:
         """Cost to add, shape (N, 3), for ranks of shape (N, 2)."""
@@ -169,13 +169,10 @@ class _TuckerRows:
 
 
 def _rows(site: Site) -> list[_Row]:
-    rows = []
-    counted = FLOPS.get(site.kind)
-    for term in counted(site) if counted is not None else ():
-        rows.append(_Row(site.layer, Term(1, term.channels), flops=term.coefficient))
+    rows = [_Row(site.layer, term, (term.coefficient, 0, 0)) for term in flops_terms(site) or ()]
     if not site.repeated:
         for weight in site.weights:
             term = weight_term(site, weight)
             params = term.coefficient if weight.trainable else 0
-            rows.append(_Row(site.layer, Term(1, term.channels), params=params, weights=term.coefficient))
+            rows.append(_Row(site.layer, term, (0, params, term.coefficient * BYTES_PER_WEIGHT)))
     return rows

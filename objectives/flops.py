@@ -64,4 +64,12 @@ FLOPS: Mapping[str, Callable[[Site], Iterable[Term]]] = MappingProxyType(
         ),
     }
 )
-"""FLOPs terms by layer class name; a class that is not listed is counted as zero and reported as uncounted."""
+"""FLOPs terms by layer class name."""
+
+
+def flops_terms(site: Site) -> tuple[Term, ...] | None:
+    """FLOPs of one call of a layer as a sum of terms, or None where it is not known how to count them."""
+    counted = FLOPS.get(site.kind)
+    if counted is None or not (site.understood or counted is _nothing):
+        return None
+    return tuple(counted(site))

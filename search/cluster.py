@@ -1,7 +1,9 @@
-"""A Ray cluster for the length of a search: the caller's, or a local one that ends with it."""
+"""A Ray cluster for the length of a search: the caller's, one at an address, or a local one that ends with it."""
 
 import logging
-import os
+import math
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -9,55 +11,81 @@ from typing import Literal
 import ray
 
 from compress.errors import RunError
+from search.quiet import quiet_environment
 
 Workers = int | Literal["max"]
 
+# Resources are fractions such as 0.1, whose sums and quotients are rounded.
+_ROUNDING = 1e-9
+
 
 @contextmanager
-def cluster(address: str | None, workers: Workers, cpus: float, gpus: float) -> Iterator[None]:
+def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None]:
     """Connect to Ray at ``address``, or start it on this machine with room for the workers.
 
+    A process that is connected to Ray already stays so, also afterwards.
+
     Raises:
-        RunError: there is no cluster at that address.
+        RunError: there is no cluster at that address, or none can be started here.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's future default: workers without a GPU keep the CUDA_VISIBLE_DEVICES that they inherit.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    shared = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
+    if ray.is_initialized():
+        yield
+        return
+    quiet_environment()
+    handler = signal.getsignal(signal.SIGTERM)
+    # "local" is explicit: without it Ray joins whatever cluster RAY_ADDRESS names.
+    room = _local_cpus(workers, cpus) if address is None else None
     try:
-        if address is None:
-            ray.init(num_cpus=_local_cpus(workers, cpus), include_dashboard=False, **shared)
-        else:
-            ray.init(address=address, **shared)
-    except (ConnectionError, ValueError) as error:
+        ray.init(
+            address=address or "local",
+            num_cpus=room,
+            include_dashboard=False if address is None else None,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())[:200]
+        if address is None:
+            raise RunError(f"Ray cannot be started on this machine: {text}") from error
         raise RunError(
             f"no Ray cluster at search.address '{address}': {text}; start one with 'ray start --head'"
         ) from error
     try:
+        if threading.current_thread() is threading.main_thread():
+            # Ray takes SIGTERM for itself and would exit at once; whoever called decides how a search is stopped.
+            signal.signal(signal.SIGTERM, handler)
         yield
     finally:
         ray.shutdown()
 
 
-def _local_cpus(workers: Workers, cpus: float) -> int | None:
-    """Room for all workers, also where they are more than the machine's cores."""
-    return None if workers == "max" else max(1, round(workers * cpus + 0.5))
-
-
 def worker_count(workers: Workers, cpus: float, gpus: float, trials: int) -> int:
-    """Workers to start: as asked, or as many as the cluster's resources hold; never more than trials.
+    """Workers to start: as asked, or as many as the cluster's nodes hold; never more than trials.
 
     Raises:
-        RunError: the cluster has no room for a single worker.
+        RunError: the cluster has no room for a single worker, or for as many as asked.
     """
-    total = ray.cluster_resources()
-    fitting = int(total.get("CPU", 0.0) // cpus)
-    if gpus > 0:
-        fitting = min(fitting, int(total.get("GPU", 0.0) // gpus + 1e-9))
-    if fitting < 1:
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    # A worker lives on one node: what two nodes have left over makes no worker.
+    fitting = sum(_fitting(resources, cpus, gpus) for resources in nodes)
+    wanted = max(1, min(trials, fitting)) if workers == "max" else min(trials, workers)
+    if wanted > fitting:
+        total = {kind: sum(resources.get(kind, 0.0) for resources in nodes) for kind in ("CPU", "GPU")}
         raise RunError(
-            f"a worker needs {cpus:g} CPUs and {gpus:g} GPUs; the cluster has {total.get('CPU', 0):g} and "
-            f"{total.get('GPU', 0):g}; lower search.cpus_per_worker or search.gpus_per_worker"
+            f"search.workers: expected at most the {fitting} workers of {cpus:g} CPUs and {gpus:g} GPUs that fit the "
+            f"cluster's {total['CPU']:g} CPUs and {total['GPU']:g} GPUs, received {workers}; lower search.workers, "
+            "search.cpus_per_worker or search.gpus_per_worker"
         )
-    return min(trials, fitting if workers == "max" else min(workers, fitting))
+    return wanted
+
+
+def _fitting(resources: dict[str, float], cpus: float, gpus: float) -> int:
+    fitting = resources.get("CPU", 0.0) / cpus
+    if gpus > 0:
+        fitting = min(fitting, resources.get("GPU", 0.0) / gpus)
+    return math.floor(fitting + _ROUNDING)
+
+
+def _local_cpus(workers: Workers, cpus: float) -> int | None:
+    """Room for all workers, also where they are more than the machine's cores."""
+    return None if workers == "max" else max(1, math.ceil(workers * cpus - _ROUNDING))

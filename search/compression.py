@@ -17,18 +17,14 @@ from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
 from search import settings
 from search.pipeline import measure, measure_original
-from search.recommended import BudgetValues, GlobalValues
-from search.results import ORIGINAL, SEARCH, SIMPLE, Result, write_result
+from search.recommended import BudgetValues, GlobalValues, silent
+from search.results import SEARCH, SIMPLE, Result, write_result
 from search.run_folder import RunFolder
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.training import evaluate, train
 
 Say = Callable[[str], None]
 """Receives one line for each stage as it begins."""
-
-
-def _silent(line: str) -> None:
-    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +41,22 @@ def compress_without_data(model_path: Path, parameters: CompressionParameters, o
 
     Raises:
         ModelError, ParameterError: the model or the parameters cannot be used.
-        RunError: the output exists already.
+        RunError: the output exists already, is no ``.keras`` file, or cannot be written.
     """
-    if out.exists():
-        raise RunError(f"'{out}' exists already; give another --out, or delete it")
+    if out.exists() or out.suffix != ".keras":
+        raise RunError(f"expected a new .keras file as --out, received '{out}'; choose another name")
     original = load_model(model_path)
     check_parameters(analyse(original), parameters, DEFAULT_RECIPE)
     made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE)
-    path = save_model(made.model, out)
+    try:
+        path = save_model(made.model, out)
+    except OSError as error:
+        raise RunError(f"'{out}' cannot be written ({error.strerror}); give another --out") from error
     return Compressed(path, measure(made.model, path, SEARCH, None), made.parameters)
 
 
 def compress_own(
-    model_path: Path, parameters: CompressionParameters, config: RunConfig, say: Say = _silent, label: str = SEARCH
+    model_path: Path, parameters: CompressionParameters, config: RunConfig, say: Say = silent, label: str = SEARCH
 ) -> Compressed:
     """Simple compression with one's own values, fine-tuned after each stage as the configuration says.
 
@@ -69,7 +68,7 @@ def compress_own(
     return _compress(original, model_path, own_values(parameters), config, say, label)
 
 
-def compress_recommended(model_path: Path, config: RunConfig, say: Say = _silent) -> Compressed:
+def compress_recommended(model_path: Path, config: RunConfig, say: Say = silent) -> Compressed:
     """Simple compression with recommended values: SLAMP and VBMF, at ``simple.ratio`` or else at the budget.
 
     Raises:
@@ -77,11 +76,11 @@ def compress_recommended(model_path: Path, config: RunConfig, say: Say = _silent
     """
     original = load_model(model_path)
     if config.simple.ratio is not None:
-        source: GlobalValues | BudgetValues = GlobalValues(config.simple.ratio, config.simple.calibration)
+        source: GlobalValues | BudgetValues = GlobalValues(config.simple.ratio, config.simple.calibration, say)
     else:
         flops = CostModel(analyse(original)).cost(CompressionParameters.none()).flops
         budget = FlopsBudget.parse(config.budget.flops, flops)
-        source = BudgetValues(config.recipe, budget, flops, config.space.channel_multiple)
+        source = BudgetValues(config.recipe, budget, flops, config.space.channel_multiple, say)
     return _compress(original, model_path, source.values(), config, say, SIMPLE)
 
 
@@ -89,29 +88,29 @@ def _compress(original: Any, model_path: Path, values: Any, config: RunConfig, s
     folder = RunFolder.of(config)
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, original)
-    folder.prepare(config)
-    if not (folder.results / f"{ORIGINAL}.json").exists():
+    with folder.opened(config):
+        # Anew each time: the table compares with the model that was compressed, which may not be the last one.
         measure_original(model_path, data, folder)
-    made = compress_in_stages(
-        original,
-        values,
-        config.recipe,
-        fine_tune=_fine_tuner(data, config, say),
-        multiple=config.space.channel_multiple,
-    )
-    path = save_model(made.model, folder.path / f"{label}.keras")
-    write_parameters(made.parameters, folder.path / f"{label}-parameters")
-    accuracy = evaluate(made.model, data.test, data.normalization)
-    result = measure(made.model, path, label, accuracy)
-    write_result(result, folder.results)
-    return Compressed(path, result, made.parameters)
+        made = compress_in_stages(
+            original,
+            values,
+            config.recipe,
+            fine_tune=_fine_tuner(data, config, say),
+            multiple=config.space.channel_multiple,
+        )
+        path = save_model(made.model, folder.path / f"{label}.keras")
+        write_parameters(made.parameters, folder.path / f"{label}-parameters")
+        accuracy = evaluate(made.model, data.test, data.normalization)
+        result = measure(made.model, path, label, accuracy)
+        write_result(result, folder.results)
+        return Compressed(path, result, made.parameters)
 
 
 def _fine_tuner(data: ImageDataset, config: RunConfig, say: Say) -> Callable[[Any, Stage], None]:
     def fine_tune(model: Any, stage: Stage) -> None:
         flops = CostModel(analyse(model)).cost(CompressionParameters.none()).flops
-        verb = {"prune": "pruned", "decompose": "decomposed"}[stage]
-        say(f"{verb} to {flops / 1e6:.2f} MFLOPs; fine-tuning for {config.finetune.epochs} epochs")
+        done = {"prune": "pruning", "decompose": "decomposition"}[stage]
+        say(f"after {done}: {flops / 1e6:.2f} MFLOPs; fine-tuning for {config.finetune.epochs} epochs")
         if config.finetune.epochs:
             train(model, data, settings.recipe(config.finetune, config.seed))
 

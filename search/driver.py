@@ -1,5 +1,6 @@
 """The driver of a search: it alone talks to the study, asks for proposals, and hands them to the workers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,8 +12,8 @@ from search.pool import WorkerPool
 from search.projection import Projection
 from search.samplers import sampler
 from search.space import SearchSpace
-from search.storage import requeue
-from search.trial_record import TrialRecord, describe, finish, reject, settled
+from search.storage import requeue_running
+from search.trial_record import START, TrialRecord, describe, finish, records, reject
 
 LOWEST_PREFERENCE = 0.1
 """Preferences are relative: a group may be wanted at most ten times as much as another before projection."""
@@ -21,8 +22,8 @@ LOWEST_PREFERENCE = 0.1
 class Listener(Protocol):
     """Who is told about the progress of a search."""
 
-    def started(self, planned: int, found: int) -> None:
-        """The search begins or resumes with ``found`` of ``planned`` trials already settled."""
+    def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
+        """The search begins, or resumes with those of the ``planned`` trials that are already settled."""
 
     def settled(self, record: TrialRecord) -> None:
         """A trial is finished."""
@@ -31,7 +32,7 @@ class Listener(Protocol):
 class SilentListener:
     """Tells nobody."""
 
-    def started(self, planned: int, found: int) -> None:
+    def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
         """Ignored."""
 
     def settled(self, record: TrialRecord) -> None:
@@ -58,18 +59,19 @@ class Driver:
     settings: DriverSettings
 
     @property
-    def is_finished(self) -> bool:
-        """Whether all planned trials are settled."""
-        return len(settled(self.study)) >= self.settings.trials
+    def remaining(self) -> int:
+        """Planned trials that are not settled yet."""
+        return max(0, self.settings.trials - len(records(self.study)))
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Propose, judge and record until all planned trials are settled.
 
-        An interruption queues the running trials again before it goes on to the caller.
+        An interruption puts the running trials back into the queue before it goes on to the caller.
         """
         running: dict[Any, optuna.Trial] = {}
-        done = len(settled(self.study))
-        listener.started(self.settings.trials, done)
+        found = records(self.study)
+        listener.started(self.settings.trials, found)
+        done = len(found)
         try:
             while done < self.settings.trials:
                 while pool.has_room and done + len(running) < self.settings.trials:
@@ -81,8 +83,7 @@ class Driver:
                     listener.settled(finish(self.study, running.pop(key), judgement))
                     done += 1
         except KeyboardInterrupt:
-            for trial in running.values():
-                requeue(self.study, trial.number)
+            requeue_running(self.study)
             raise
 
     def _propose(self, pool: WorkerPool, running: dict[Any, optuna.Trial], done: int) -> TrialRecord | None:
@@ -109,4 +110,4 @@ def enqueue_starts(study: optuna.Study, starts: dict[str, dict[str, float]]) -> 
     """Queue informed proposals to be tried first; those already in the study are left out."""
     for name, wanted in starts.items():
         clipped = {dimension: min(1.0, max(LOWEST_PREFERENCE, value)) for dimension, value in wanted.items()}
-        study.enqueue_trial(clipped, user_attrs={"start": name}, skip_if_exists=True)
+        study.enqueue_trial(clipped, user_attrs={START: name}, skip_if_exists=True)

@@ -1,6 +1,7 @@
 """Figures of a run, as Plotly figures: the data is the study's, nothing is recomputed."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import plotly.graph_objects as go
 
@@ -14,7 +15,7 @@ _LAYOUT = {"template": "plotly_white", "margin": {"t": 50, "r": 20}, "legend": {
 def history(trials: Sequence[TrialRecord]) -> go.Figure:
     """Validation accuracy of every trial in order, and the best so far."""
     complete = [trial for trial in trials if trial.accuracy is not None]
-    best = [max(other.accuracy or 0.0 for other in complete[: i + 1]) for i in range(len(complete))]
+    best = list(accumulate((trial.accuracy or 0.0 for trial in complete), max))
     numbers = [trial.number for trial in complete]
     figure = go.Figure(layout={**_LAYOUT, "title": "Validation accuracy of the trials"})
     figure.add_scatter(

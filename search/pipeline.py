@@ -22,9 +22,9 @@ from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.space import SearchSpace
 from search.starts import starts
-from search.storage import find_study, open_study, requeue_running
+from search.storage import find_study, open_study
 from search.trial_record import TrialRecord, best, records
-from search.worker import Task
+from search.worker import Task, model_bytes
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.models.registry import build_model
 from zoo.training import evaluate, train
@@ -51,12 +51,11 @@ def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
     if config.model.zoo is None:
         raise ModelError(f"model.path '{config.model.path}' is already trained; train needs model.zoo")
     folder = RunFolder.of(config)
-    folder.prepare(config)
-    with folder.locked():
-        data = settings.dataset(config.data, config.seed)
+    data = settings.dataset(config.data, config.seed)
+    keras.utils.set_random_seed(config.seed)
+    model = build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes)
+    with folder.opened(config):
         if not folder.trained_model.exists():
-            keras.utils.set_random_seed(config.seed)
-            model = build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes)
             train(model, data, settings.recipe(config.training, config.seed), callbacks)
             save_model(model, folder.trained_model)
         return measure_original(folder.trained_model, data, folder)
@@ -83,35 +82,32 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
         TuckpruneError: bad model, data, budget or run folder; or no trial that can be used.
         KeyboardInterrupt: the run is left resumable.
     """
-    folder, path = RunFolder.of(config), model_path(config)
-    model = load_model(path)
+    folder, model = RunFolder.of(config), load_model(model_path(config))
     space = SearchSpace(CostModel(analyse(model)), settings.space(config), config.recipe)
     budget = FlopsBudget.parse(config.budget.flops, space.cost.cost(CompressionParameters.none()).flops)
     budget.check_reachable(space.smallest_flops())
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
-    folder.prepare(config)
-    with folder.locked():
+    with folder.opened(config):
         study = open_study(folder.path, config.name, config.search.storage)
-        requeue_running(study)
         driver = Driver(study, space, budget, settings.driver(config))
-        if not driver.is_finished:
+        if driver.remaining:
             if config.search.projection:
                 enqueue_starts(study, starts(model, space, budget))
-            _drive(driver, config, _task(config, path, data), listener or SilentListener())
+            _drive(driver, config, _task(config, model, data), listener or SilentListener())
         return _outcome(folder, records(study))
 
 
-def _task(config: RunConfig, path: Path, data: ImageDataset) -> Task:
+def _task(config: RunConfig, model: Any, data: ImageDataset) -> Task:
     threads = max(1, int(config.search.cpus_per_worker))
     proxy = settings.proxy(config.proxy, config.seed)
-    return Task(path.read_bytes(), data, proxy, config.recipe, config.space.channel_multiple, threads)
+    return Task(model_bytes(model), data, proxy, config.recipe, config.space.channel_multiple, threads)
 
 
 def _drive(driver: Driver, config: RunConfig, task: Task, listener: Listener) -> None:
     section = config.search
-    with cluster(section.address, section.workers, section.cpus_per_worker, section.gpus_per_worker):
-        workers = worker_count(section.workers, section.cpus_per_worker, section.gpus_per_worker, section.trials)
+    with cluster(section.address, section.workers, section.cpus_per_worker):
+        workers = worker_count(section.workers, section.cpus_per_worker, section.gpus_per_worker, driver.remaining)
         resources = PoolSettings(
             workers, section.cpus_per_worker, section.gpus_per_worker, section.trials_per_worker, section.trial_timeout
         )
@@ -154,7 +150,7 @@ def measure_original(path: Path, data: ImageDataset, folder: RunFolder) -> Resul
     return result
 
 
-def measure(model: Any, path: Path, label: str, accuracy: float | None, values: str = "") -> Result:
+def measure(model: Any, path: Path, label: str, accuracy: float | None) -> Result:
     """Figures of a saved model."""
     cost = CostModel(analyse(model)).cost(CompressionParameters.none())
-    return Result(label, accuracy, cost.flops, cost.params, path.stat().st_size, values)
+    return Result(label, accuracy, cost.flops, cost.params, path.stat().st_size)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayError
 
 from compress.parameters import CompressionParameters
 from search.trial_record import Judgement
@@ -21,7 +21,7 @@ class PoolSettings:
         cpus: CPU cores reserved for each.
         gpus: GPUs reserved for each; fractions share one.
         trials_per_worker: trials after which an actor is replaced: TensorFlow keeps memory for every model it has seen.
-        timeout: seconds after which a running trial is given up, None for never.
+        timeout: seconds after which a running trial is given up, the start of a new worker included; None for never.
     """
 
     workers: int
@@ -80,9 +80,9 @@ class WorkerPool:
         running = self._running.pop(key)
         try:
             judgement: Judgement = ray.get(key)
-        except RayActorError as error:
+        except RayError as error:  # A dead process, a lost node, memory that ran out: the worker is gone either way.
             self._replace(running.slot)
-            reason = f"its worker process died ({' '.join(str(error).split())[:300]})"
+            reason = f"its worker was lost: {' '.join(str(error).split())[:300]} ({type(error).__name__})"
             judgement = Judgement.failed(time.monotonic() - running.started, reason)
         self._free.append(running.slot)
         return judgement

@@ -1,11 +1,12 @@
 """Progress of a search on the terminal: a line per trial, and a live bar where there is someone to see it."""
 
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from search.trial_record import TrialRecord
+from search.trial_record import TrialRecord, best
 
 
 class ProgressDisplay:
@@ -35,34 +36,41 @@ class ProgressDisplay:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def started(self, planned: int, found: int) -> None:
+    def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
         """The search begins or resumes."""
-        self._planned, self._done, self._last = planned, found, time.monotonic()
-        resumed = f", {found} of them already settled" if found else ""
-        self._console.print(f"searching: {planned} trials{resumed}", highlight=False)
-        self._bar.update(self._task, total=planned, completed=found)
+        self._planned, self._last = planned, time.monotonic()
+        for record in found:
+            self._count(record)
+        resumed = f", {len(found)} of them already settled" if found else ""
+        self._print(f"searching: {planned} trials{resumed}")
+        self._bar.update(self._task, total=planned, completed=self._done)
 
     def settled(self, record: TrialRecord) -> None:
         """A trial is finished."""
         now = time.monotonic()
         self._seconds.append(now - self._last)
         self._last = now
+        self._count(record)
+        self._print(self._line(record))
+        self._bar.update(self._task, completed=self._done, state=self._state())
+
+    def _count(self, record: TrialRecord) -> None:
         self._done += 1
         self._failed += record.state == "failed"
         self._feasible += record.accuracy is not None
-        better = record.accuracy is not None and (self._best is None or record.accuracy > (self._best.accuracy or 0.0))
-        if better:
-            self._best = record
-        self._console.print(self._line(record, better), highlight=False)
-        self._bar.update(self._task, completed=self._done, state=self._state())
+        self._best = best([record] if self._best is None else [self._best, record])
 
-    def _line(self, record: TrialRecord, better: bool) -> str:
+    def _print(self, line: str) -> None:
+        # Errors hold brackets of their own, which are no markup.
+        self._console.print(line, highlight=False, markup=False)
+
+    def _line(self, record: TrialRecord) -> str:
         head = f"[{self._done}/{self._planned}] trial {record.number}: "
         share = f"{record.cost.flops / 1e6:.2f} MFLOPs"
         origin = f" ({record.start})" if record.start else ""
         if record.accuracy is None:
             return f"{head}{record.state}, {share}{origin}" + (f": {record.error}" if record.error else "")
-        note = "  best so far" if better else ""
+        note = "  best so far" if record is self._best else ""
         return f"{head}accuracy {record.accuracy:.4f}, {share}, {record.seconds:.1f} s{origin}{note}"
 
     def _state(self) -> str:

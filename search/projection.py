@@ -8,7 +8,7 @@ from objectives.constraint import FlopsBudget
 from search.bisection import tightest
 from search.space import Preferences, SearchSpace
 
-_SMALLEST_SCALE = 1e-3
+_SMALLEST_SCALE = 1e-6
 """Scales are searched between it and its inverse; what is kept at the smallest is below any grid."""
 
 

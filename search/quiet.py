@@ -6,12 +6,12 @@ import tempfile
 import warnings
 
 
-def quiet_environment() -> dict[str, str]:
-    """Environment variables that silence TensorFlow and Ray here and in every worker; a user's own values win."""
+def quiet_environment() -> None:
+    """Set the variables that silence TensorFlow and Ray here and in local workers; a user's own values win."""
+    # The last is Ray's future default: workers without a GPU keep the CUDA_VISIBLE_DEVICES that they inherit.
     defaults = {"TF_CPP_MIN_LOG_LEVEL": "3", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    return {name: os.environ[name] for name in defaults}
 
 
 def import_tensorflow() -> None:

@@ -20,7 +20,6 @@ class Result:
         flops: of one forward pass on one image.
         params: trainable parameters.
         size: bytes of the ``.keras`` file.
-        values: what was applied, in words.
     """
 
     label: str
@@ -28,7 +27,6 @@ class Result:
     flops: int
     params: int
     size: int
-    values: str = ""
 
 
 def write_result(result: Result, folder: Path) -> Path:

@@ -1,11 +1,12 @@
 """The folder of one run: ``runs/<name>/``, everything that a search needs to resume and leaves behind."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from compress.errors import RunError
 from configs.load import difference, dump_config, load_config
@@ -45,22 +46,20 @@ class RunFolder:
         """One JSON file per model of the comparison table."""
         return self.path / "results"
 
-    def prepare(self, config: RunConfig) -> None:
-        """Create the folder with its configuration, or check that it belongs to the same one.
+    @contextmanager
+    def opened(self, config: RunConfig) -> Iterator[None]:
+        """Keep all others out of the folder while it is written to; it is created with its configuration if need be.
 
         Raises:
-            RunError: the folder cannot be written, or holds a run of another configuration.
+            RunError: the folder holds a run of another configuration, cannot be written, or another process holds it.
         """
-        text = dump_config(config)
-        if self.config_file.exists():
-            self._check(config)
+        self._check(config)
+        lock = self._acquired()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.config_file.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise RunError(
-                f"run folder '{self.path}' cannot be written ({error.strerror}); choose another with runs:"
-            ) from error
+            self._write(config)
+            yield
+        finally:
+            lock.release()
 
     def config(self) -> RunConfig:
         """The configuration of an existing run.
@@ -74,26 +73,34 @@ class RunFolder:
             )
         return load_config(self.config_file)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep every other driver out of the folder.
-
-        Raises:
-            RunError: another process holds it.
-        """
+    def _acquired(self) -> BaseFileLock:
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
             raise RunError(
                 f"run folder '{self.path}' is in use by another tuckprune process; wait for it to end"
             ) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return lock
+
+    def _write(self, config: RunConfig) -> None:
+        """Replace the configuration file whole: half a file would lock everyone out of the run."""
+        partial = self.config_file.with_name(f".{CONFIG_FILE}.partial")
         try:
-            yield
-        finally:
-            lock.release()
+            partial.write_text(dump_config(config), encoding="utf-8")
+            os.replace(partial, self.config_file)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> RunError:
+        return RunError(f"run folder '{self.path}' cannot be written ({error.strerror}); choose another with runs:")
 
     def _check(self, config: RunConfig) -> None:
+        if not self.config_file.exists():
+            return
         changes = [line for line in difference(self.config(), config) if not line.startswith(RESUMABLE)]
         if changes:
             raise RunError(

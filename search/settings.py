@@ -54,9 +54,7 @@ def proxy(config: ProxyConfig, seed: int) -> ProxySettings:
 def space(config: RunConfig) -> SpaceSettings:
     """What may be searched."""
     section = config.space
-    return SpaceSettings(
-        section.ratio_max, section.ratio_step, section.ranks, section.rank_step, multiple=section.channel_multiple
-    )
+    return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, section.channel_multiple)
 
 
 def driver(config: RunConfig) -> DriverSettings:

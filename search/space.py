@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from compress.graph import ChannelGraph
 from compress.group import Decomposable, Group, Ratios
 from compress.parameters import CompressionParameters
-from compress.recipe import PRUNE, Stage
+from compress.recipe import DECOMPOSE, PRUNE, Stage
 from compress.tucker import tucker_saves
 from objectives.cost import CostModel
 
@@ -29,14 +29,12 @@ class SpaceSettings:
     Attributes:
         ratio_max: largest pruning ratio.
         ratio_step: grid of the ratios.
-        ranks: whether Tucker ranks are searched.
         rank_step: grid of the ranks, as a fraction of the layer's channels.
         multiple: kept channels are rounded up to a multiple of it.
     """
 
     ratio_max: float = 0.9
     ratio_step: float = 0.1
-    ranks: bool = True
     rank_step: float = 0.1
     multiple: int = 1
 
@@ -67,8 +65,8 @@ class SearchSpace:
 
     @property
     def layers(self) -> tuple[Decomposable, ...]:
-        """Layers whose ranks are searched."""
-        return self.graph.decomposable if self.settings.ranks else ()
+        """Layers whose ranks are searched; none for a recipe that does not decompose."""
+        return self.graph.decomposable if DECOMPOSE in self.recipe else ()
 
     @cached_property
     def dimensions(self) -> tuple[str, ...]:
@@ -78,7 +76,7 @@ class SearchSpace:
         return (*keep, *ranks)
 
     def decode(self, wanted: Preferences) -> CompressionParameters:
-        """Parameters on the grid that keep at most the wanted fractions; fractions above 1 count as 1.
+        """Parameters on the grid, at most the wanted fractions of it; fractions above 1 count as 1.
 
         A rank pair that would not make its layer cheaper is left out, and the layer stays whole.
         """
@@ -132,5 +130,6 @@ class SearchSpace:
 
     def _rank(self, fraction: float, channels: int) -> int:
         step = self.settings.rank_step
-        steps = max(1, math.floor(min(fraction, 1.0) / step + _ROUNDING))
-        return min(channels, max(1, math.floor(channels * steps * step + _ROUNDING)))
+        # All channels can be had whatever the step: only so can a layer stay whole.
+        wanted = 1.0 if fraction >= 1 else max(1, math.floor(fraction / step + _ROUNDING)) * step
+        return min(channels, math.ceil(channels * wanted - _ROUNDING))

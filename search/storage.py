@@ -1,7 +1,10 @@
 """The study in the run folder: an Optuna journal or SQLite file that only the driver opens."""
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -9,70 +12,72 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
 from compress.errors import RunError
-from search.trial_record import ERROR, REQUEUED, REQUEUED_FROM, START
 
 JOURNAL_FILE, SQLITE_FILE = "study.journal", "study.sqlite3"
+FILES: Mapping[str, str] = MappingProxyType({"journal": JOURNAL_FILE, "sqlite": SQLITE_FILE})
+"""Name of the study's file by the kind of storage."""
 
 
 def open_study(folder: Path, name: str, kind: str) -> optuna.Study:
-    """The run's study, created where it does not exist yet.
+    """The run's study to write to, created where it does not exist yet; for the one driver that holds the run's lock.
+
+    What a killed driver left broken is mended: half a last line, its lock on the journal, its running trials.
 
     Raises:
         RunError: the file cannot be read or written.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        storage = _storage(folder, kind)
-        return optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
-    except Exception as error:  # SQLAlchemy, JSON and the operating system each raise their own for a bad file.
-        text = " ".join(str(error).split())[:200]
-        raise RunError(f"the study in '{folder}' cannot be opened: {text} ({type(error).__name__})") from error
+    with _readable(folder):
+        if kind == "journal":
+            path = folder / JOURNAL_FILE
+            _drop_torn_line(path)
+            Path(f"{path}.lock").unlink(missing_ok=True)
+        study = optuna.create_study(
+            storage=_storage(folder, kind), study_name=name, direction="maximize", load_if_exists=True
+        )
+        requeue_running(study)
+        return study
 
 
 def find_study(folder: Path, name: str) -> optuna.Study:
-    """The study of an existing run.
+    """The study of an existing run, to read; a driver may be writing to it.
 
     Raises:
         RunError: the folder holds no study, or it cannot be read.
     """
-    kinds = {"journal": JOURNAL_FILE, "sqlite": SQLITE_FILE}
-    for kind, file in kinds.items():
+    for kind, file in FILES.items():
         if (folder / file).exists():
-            return open_study(folder, name, kind)
-    raise RunError(
-        f"'{folder}' holds no study (expected {JOURNAL_FILE} or {SQLITE_FILE}); run 'tuckprune search' first"
-    )
+            with _readable(folder):
+                return optuna.load_study(storage=_storage(folder, kind), study_name=name)
+    raise RunError(f"'{folder}' holds no study (expected {' or '.join(FILES.values())}); run 'tuckprune search' first")
 
 
-def requeue_running(study: optuna.Study) -> int:
-    """Fail the trials that a stopped driver left running and queue their proposals again; returns how many."""
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    for frozen in running:
-        requeue(study, frozen.number)
-    return len(running)
+def requeue_running(study: optuna.Study) -> None:
+    """Put running trials back into the queue as they are: the next to be asked for, with their number and proposal.
+
+    One write per trial, so a kill leaves each either running or queued. A trial that was failed and queued anew would
+    come after the others, and the sampler, which minds the order, would go on differently than without interruption.
+    """
+    for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study._storage.set_trial_state_values(frozen._trial_id, state=TrialState.WAITING)
 
 
-def requeue(study: optuna.Study, number: int) -> None:
-    """Give up a running trial and queue its proposal again under a new number; safe to repeat after a kill."""
-    trials = study.get_trials(deepcopy=False)
-    frozen = trials[number]
-    if not any(trial.user_attrs.get(REQUEUED_FROM) == number for trial in trials):
-        proposal = {**frozen.system_attrs.get("fixed_params", {}), **frozen.params}
-        kept = {START: frozen.user_attrs[START]} if START in frozen.user_attrs else {}
-        study.enqueue_trial(proposal, user_attrs={**kept, REQUEUED_FROM: number})
-    trial = optuna.Trial(study, frozen._trial_id)
-    trial.set_user_attr(REQUEUED, True)
-    trial.set_user_attr(ERROR, "interrupted; queued again")
-    study.tell(number, state=TrialState.FAIL)
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    except Exception as error:  # SQLAlchemy, JSON and the operating system each raise their own for a bad file.
+        text = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"the study in '{folder}' cannot be opened: {text} ({type(error).__name__}); "
+            "restore the file, or start a run of another name:"
+        ) from error
 
 
 def _storage(folder: Path, kind: str) -> BaseStorage:
+    path = folder / FILES[kind]
     if kind == "sqlite":
-        return RDBStorage(f"sqlite:///{folder / SQLITE_FILE}")
-    path = folder / JOURNAL_FILE
-    _drop_torn_line(path)
-    # One driver writes at a time (the run's lock): a lock file left by a killed one is stale.
-    Path(f"{path}.lock").unlink(missing_ok=True)
+        return RDBStorage(f"sqlite:///{path}")
     return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
 
 

@@ -1,6 +1,7 @@
 """What becomes of a trial, as it is stored in the study."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import optuna
@@ -12,7 +13,7 @@ from objectives.cost import Cost
 
 PARAMETERS, COST, SECONDS, ERROR, START = "parameters", "cost", "seconds", "error", "start"
 LOSS = "loss"
-REQUEUED, REQUEUED_FROM, BUDGET = "requeued", "requeued_from", "budget"
+BUDGET = "budget"
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,12 @@ class TrialRecord:
 
 
 def describe(trial: optuna.Trial, parameters: CompressionParameters, cost: Cost, violation: float) -> None:
-    """Store what is known of a trial before it runs."""
+    """Store what is known of a trial before it runs; for a trial that was interrupted it is known already."""
+    if BUDGET in trial.constraints:
+        return
     trial.set_user_attr(PARAMETERS, dumps(parameters))
-    trial.set_user_attr(COST, {"flops": cost.flops, "params": cost.params, "bytes": cost.bytes})
+    trial.set_user_attr(COST, asdict(cost))
+    # Last, as the mark of a described trial: Optuna sets a constraint only once.
     trial.set_constraint(BUDGET, violation)
 
 
@@ -86,18 +90,12 @@ def reject(study: optuna.Study, trial: optuna.Trial) -> TrialRecord:
     return record_of(study.tell(trial, state=TrialState.PRUNED))
 
 
-def settled(study: optuna.Study) -> list[FrozenTrial]:
-    """Finished trials that count towards the planned number: not those that were interrupted and queued again."""
-    trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if trial.state.is_finished() and not trial.user_attrs.get(REQUEUED)]
-
-
 def records(study: optuna.Study) -> list[TrialRecord]:
     """Every finished trial, in the order of their numbers."""
-    return [record_of(trial) for trial in settled(study)]
+    return [record_of(trial) for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
 
-def best(found: list[TrialRecord]) -> TrialRecord | None:
+def best(found: Iterable[TrialRecord]) -> TrialRecord | None:
     """The feasible trial of the highest accuracy, of equals the one of the lowest loss; None where there is none.
 
     On a small validation split many candidates get the same images right; the loss still tells them apart.
@@ -113,8 +111,8 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     return TrialRecord(
         number=trial.number,
         state=states.get(trial.state, "failed"),
-        parameters=loads(attributes[PARAMETERS]) if PARAMETERS in attributes else CompressionParameters.none(),
-        cost=Cost(**attributes[COST]) if COST in attributes else Cost(0, 0, 0),
+        parameters=loads(attributes[PARAMETERS]),
+        cost=Cost(**attributes[COST]),
         accuracy=trial.value if trial.state == TrialState.COMPLETE else None,
         loss=attributes.get(LOSS),
         seconds=attributes.get(SECONDS),

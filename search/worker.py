@@ -20,7 +20,7 @@ class Task:
     """What every worker of a run needs once.
 
     Attributes:
-        model: bytes of the original model's ``.keras`` file.
+        model: the original model as ``model_bytes`` packs it.
         dataset: images and labels.
         proxy: how accuracy is judged.
         recipe: order of the stages.
@@ -70,6 +70,14 @@ class TrialWorker:
 
         model = apply_parameters(self._original, parameters, self._task.recipe, multiple=self._task.multiple)
         return self._proxy(model)
+
+
+def model_bytes(model: Any) -> bytes:
+    """The model as a ``.keras`` file, whatever file it came from; without the state of its optimizer."""
+    from compress.model_file import save_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        return save_model(model, Path(folder) / "model.keras").read_bytes()
 
 
 def _model_of(content: bytes) -> Any:

@@ -1,0 +1,33 @@
+"""What several modules share because it is slow to make: a saved model, and one real run."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.search.interrupted_run import InterruptedRun, interrupted_run
+from tests.search.nets import model
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, untrained, as a file; copy it rather than change it."""
+    path = tmp_path_factory.mktemp("models") / "tiny.keras"
+    model("tiny").save(path)
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny_file: Path) -> Path:
+    """A folder with the model of `tests.search.runs.document`."""
+    shutil.copy(tiny_file, tmp_path / "tiny.keras")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Iterator[InterruptedRun]:
+    """A real run that was stopped in every way, and then finished."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copy(tiny_file, home / "tiny.keras")
+    yield interrupted_run(home)

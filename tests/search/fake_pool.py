@@ -1,0 +1,46 @@
+"""A pool without Ray: judges candidates at once, or as a test says."""
+
+from collections.abc import Callable
+
+from compress.parameters import CompressionParameters
+from search.trial_record import Judgement
+
+
+def judged(parameters: CompressionParameters) -> Judgement:
+    """A deterministic accuracy: better the more evenly channels are kept."""
+    ratios = [*parameters.ratios.values(), 0.0]
+    spread = max(ratios) - min(ratios) + 0.01 * len(parameters.ranks)
+    return Judgement(1.0 - spread / 2, spread, 0.1)
+
+
+class FakePool:
+    """Finishes the oldest candidate at each wait."""
+
+    def __init__(
+        self,
+        workers: int = 1,
+        judge: Callable[[CompressionParameters], Judgement] = judged,
+        stop_after: int | None = None,
+    ) -> None:
+        self.workers, self.judge, self.stop_after = workers, judge, stop_after
+        self.submitted: list[CompressionParameters] = []
+        self.running: dict[int, CompressionParameters] = {}
+        self.most_running = 0
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.running) < self.workers
+
+    def submit(self, parameters: CompressionParameters) -> int:
+        assert self.has_room
+        self.submitted.append(parameters)
+        self.running[len(self.submitted)] = parameters
+        self.most_running = max(self.most_running, len(self.running))
+        return len(self.submitted)
+
+    def wait(self, seconds: float) -> dict[int, Judgement]:
+        assert self.running
+        if self.stop_after is not None and len(self.submitted) - len(self.running) >= self.stop_after:
+            raise KeyboardInterrupt
+        key = next(iter(self.running))
+        return {key: self.judge(self.running.pop(key))}

@@ -1,0 +1,59 @@
+"""Small models for the tests of the search: cheap to build, with every feature that the space minds."""
+
+from functools import cache
+from typing import Any
+
+import keras
+from keras import layers
+
+from compress.analysis import analyse
+from compress.recipe import Stage
+from objectives.cost import CostModel
+from search.space import SearchSpace, SpaceSettings
+from zoo.models.registry import build_model
+
+PRUNE_FIRST: tuple[Stage, ...] = ("prune", "decompose")
+DECOMPOSE_FIRST: tuple[Stage, ...] = ("decompose", "prune")
+PRUNE_ONLY: tuple[Stage, ...] = ("prune",)
+DECOMPOSE_ONLY: tuple[Stage, ...] = ("decompose",)
+RECIPES = (PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY, DECOMPOSE_ONLY)
+
+
+def _chain() -> keras.Model:
+    """Plain: a strided convolution, biases, a dense layer behind a flatten."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(10, 3, padding="same", activation="relu", name="a")(inputs)
+    x = layers.Conv2D(12, 3, strides=2, padding="same", activation="relu", name="b")(x)
+    x = layers.Conv2D(7, 1, activation="relu", name="c")(x)
+    return keras.Model(inputs, layers.Dense(10, activation="softmax", name="head")(layers.Flatten()(x)))
+
+
+def tiny() -> keras.Model:
+    """Residual, for the digits: the smallest model that is still worth searching."""
+    inputs = keras.Input((8, 8, 1), name="input")
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(16, 3, padding="same", name="conv1")(inputs)))
+    y = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(16, 3, padding="same", name="block.conv1")(x)))
+    y = layers.BatchNormalization()(layers.Conv2D(16, 3, padding="same", name="block.conv2")(y))
+    x = layers.ReLU()(layers.Add(name="add")([x, y]))
+    x = layers.ReLU()(layers.Conv2D(24, 3, strides=2, padding="same", name="conv2")(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(10, activation="softmax", name="linear")(x), name="tiny")
+
+
+@cache
+def model(name: str) -> Any:
+    """One shared, untrained model; nobody may change it."""
+    keras.utils.set_random_seed(7)
+    own = {"chain": _chain, "tiny": tiny}
+    return own[name]() if name in own else build_model(name)
+
+
+@cache
+def cost(name: str) -> CostModel:
+    """Cost model of one of these models, or of a model of the zoo."""
+    return CostModel(analyse(model(name)))
+
+
+def space(name: str, recipe: tuple[Stage, ...] = PRUNE_FIRST, settings: SpaceSettings | None = None) -> SearchSpace:
+    """The search space of one of these models."""
+    return SearchSpace(cost(name), settings or SpaceSettings(), recipe)

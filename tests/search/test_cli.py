@@ -1,0 +1,326 @@
+"""The command line: what it prints, and one line for whatever is wrong."""
+
+import re
+import shutil
+import sys
+import zipfile
+
+import keras
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from compress.model_file import load_model
+from search import cli
+from search.results import read_results
+from search.space import SpaceSettings
+from tests.search.nets import cost, space, tiny
+from tests.search.runs import called, document, tree, written
+
+COMMANDS = ("train", "inspect", "search", "export", "compress", "report")
+
+
+@keras.saving.register_keras_serializable("tests.search")
+class Subclassed(keras.Model):
+    """No layer graph."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.head = keras.layers.Dense(10)
+
+    def call(self, inputs):
+        return self.head(keras.layers.Flatten()(inputs))
+
+
+@pytest.fixture
+def tuckprune(monkeypatch, capsys):
+    """Run the console script in this process: exit code, stdout, stderr."""
+
+    def command(*arguments):
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr(sys, "argv", ["tuckprune", *(str(argument) for argument in arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return command
+
+
+def test_help_teaches_every_command():
+    runner = CliRunner()
+    overview = runner.invoke(cli.app, ["--help"])
+    assert overview.exit_code == 0
+    for command in COMMANDS:
+        assert command in overview.output
+        shown = runner.invoke(cli.app, [command, "--help"])
+        assert shown.exit_code == 0
+        assert f"tuckprune {command}" in shown.output or f" {command} [OPTIONS]" in shown.output
+
+
+def test_inspect_shows_what_can_be_compressed_and_what_it_costs(tuckprune, home):
+    code, out, err = tuckprune("inspect", home / "tiny.keras")
+    assert (code, err) == (0, "")
+    rows = [re.sub(r"[^\w.,=*()' ]+", " ", line).split() for line in out.splitlines()]
+    assert ["add", "16", "conv1,", "block.conv2"] in rows
+    assert ["block.conv1", "16", "16"] in rows
+    assert ["conv2", "16", "24"] in rows
+    assert any(row[:2] == ["conv1", "decomposed"] and "only 1 input channels" in " ".join(row) for row in rows)
+    assert any(row[:2] == ["linear", "pruned"] for row in rows)
+    # conv1: 2 * 9 * 16 multiply-accumulates at 64 positions and 16 biases each; 9 * 16 + 16 parameters.
+    assert ["conv1", "Conv2D", f"{2 * 9 * 16 * 64 + 16 * 64:,}", "160"] in rows
+    total = cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0)))
+    assert ["total", f"{total.flops:,}", f"{total.params:,}"] in rows
+
+
+def test_compress_with_own_values_and_without_data(tuckprune, home):
+    (home / "own.txt").write_text("'add' : 0.5\n'conv2' : [4, 6]\n")
+    code, out, err = tuckprune("compress", home / "tiny.keras", "--params", home / "own.txt", "--out", home / "s.keras")
+    assert (code, err) == (0, "")
+    assert "not fine-tuned" in out
+    made = load_model(home / "s.keras")
+    assert made.get_layer("conv1").filters == 8
+    assert [made.get_layer(f"conv2_tucker_{i}").filters for i in range(3)] == [4, 6, 24]
+
+
+def test_compress_with_a_configuration_fills_the_table(tuckprune, home):
+    config = written(home, finetune={"epochs": 1}, recipe=["prune"], space={"ranks": False})
+    (home / "own.txt").write_text("'add' : 0.5\n")
+    model = home / "tiny.keras"
+    before = model.read_bytes()
+    assert tuckprune("compress", model, "--recommend", "--config", config)[0] == 0
+    code, out, err = tuckprune("compress", model, "--params", home / "own.txt", "--config", config)
+    assert (code, err) == (0, "")
+    assert "fine-tuning for 1 epochs" in out
+    original, simple, search = read_results(home / "runs" / "run" / "results")
+    assert [row.label for row in (original, simple, search)] == ["original", "simple", "search"]
+    assert (original.flops, original.params, original.size) == (
+        cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0))).flops,
+        tiny().count_params() - 64 - 32,
+        len(before),
+    )
+    assert 0.45 * original.flops < simple.flops <= 0.5 * original.flops
+    assert load_model(home / "runs" / "run" / "search.keras").get_layer("conv1").filters == 8
+    assert model.read_bytes() == before
+
+
+def test_train_keeps_a_model_that_is_there(tuckprune, home):
+    config = written(
+        home,
+        model={"zoo": "digits_resnet"},
+        data={"source": "digits", "train_limit": 64, "test_limit": 50},
+    )
+    trained = home / "runs" / "run" / "model.keras"
+    code, out, err = tuckprune("train", config)
+    assert (code, err) == (0, "")
+    assert f"{trained}: test accuracy" in out
+    content = trained.read_bytes()
+    code, out, err = tuckprune("train", config)
+    assert (code, err) == (0, "")
+    assert f"{trained} is there already" in out
+    assert trained.read_bytes() == content
+
+
+def test_a_finished_search_says_so_again_and_reports(tuckprune, run):
+    code, out, err = tuckprune("search", run.config)
+    assert (code, err) == (0, "")
+    assert re.search(r"winner: trial \d of 5, validation accuracy 0\.\d{4}, ", out)
+    code, out, err = tuckprune("export", run.folder)
+    assert (code, err) == (0, "")
+    assert [line.rsplit("/")[-1] for line in out.split()] == ["pruning.txt", "ranks.txt", "parameters.json"]
+    code, out, err = tuckprune("report", run.folder)
+    assert (code, err) == (0, "")
+    assert "report.html" in out
+
+
+def refused(tuckprune, home, *arguments):
+    """The one line of an error; nothing was written."""
+    before = tree(home)
+    code, out, err = tuckprune(*arguments)
+    assert code == 1
+    assert "Traceback" not in out + err
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith("error: ")
+    assert tree(home) == before
+    return err.strip()
+
+
+def test_a_missing_model(tuckprune, home):
+    for arguments in (["inspect"], ["compress", "--params", home / "own.txt", "--out", home / "out.keras"]):
+        (home / "own.txt").write_text("'add' : 0.5\n")
+        line = refused(tuckprune, home, arguments[0], home / "no.keras", *arguments[1:])
+        assert f"'{home / 'no.keras'}' does not exist; expected a .keras or .h5 file" in line
+    config = written(home, model={"path": str(home / "no.keras")})
+    assert "does not exist" in refused(tuckprune, home, "search", config)
+    assert "does not exist" in refused(
+        tuckprune, home, "compress", home / "no.keras", "--recommend", "--config", config
+    )
+
+
+def test_a_model_that_was_not_trained_yet(tuckprune, home):
+    config = written(home, model={"zoo": "digits_resnet"})
+    assert "run 'tuckprune train' with this configuration first" in refused(tuckprune, home, "search", config)
+
+
+@pytest.mark.parametrize("content", ["text", "zip", "cut", "empty"])
+def test_a_corrupt_model(tuckprune, home, content):
+    path = home / "tiny.keras"
+    whole = path.read_bytes()
+    path.write_bytes({"text": b"no model", "cut": whole[: len(whole) // 2], "empty": b"", "zip": b""}[content])
+    if content == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+    assert f"model file '{path}' cannot be read: " in refused(tuckprune, home, "inspect", path)
+    assert "cannot be read" in refused(tuckprune, home, "search", written(home))
+
+
+def test_a_subclassed_model(tuckprune, home):
+    subclassed = Subclassed()
+    subclassed(keras.ops.zeros((1, 8, 8, 1)))
+    subclassed.save(home / "tiny.keras")
+    for arguments in (["inspect", home / "tiny.keras"], ["search", written(home)]):
+        assert "the subclassed Subclassed" in refused(tuckprune, home, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("'conv11' : 0.5", "unknown layer or group 'conv11'; nearest: 'conv1'"),
+        ("'ad' : 0.5", "unknown layer or group 'ad'; nearest: 'add'"),
+        ("'conv1' : 0.5", "belongs to the group 'add'"),
+        ("'block.convv1' : [3, 3]", "unknown convolution 'block.convv1'; nearest: 'block.conv1'"),
+        ("'add' : 1.0", "[0, 1)"),
+        ("'add' : -0.1", "[0, 1)"),
+        ("'conv2' : [17, 3]", "In Rank of 'conv2': expected at most its 16 input channels, received 17"),
+        ("'conv2' : [3, 25]", "Out Rank of 'conv2': expected at most its 24 output channels, received 25"),
+        ("'add' : 0.5\n'conv2' : [9, 3]", "expected at most the 8 channels that pruning leaves, received 9"),
+    ],
+)
+def test_bad_parameter_files(tuckprune, home, text, expected):
+    (home / "own.txt").write_text(text + "\n")
+    config = written(home)
+    for rest in (["--out", home / "out.keras"], ["--config", config]):
+        line = refused(tuckprune, home, "compress", home / "tiny.keras", "--params", home / "own.txt", *rest)
+        assert expected in line
+
+
+def test_a_missing_parameter_file(tuckprune, home):
+    line = refused(
+        tuckprune, home, "compress", home / "tiny.keras", "--params", home / "no.txt", "--out", home / "out.keras"
+    )
+    assert "no.txt" in line
+
+
+@pytest.mark.parametrize("flops", [1000, "0.1%", "5000x"])
+def test_an_impossible_budget_names_the_smallest(tuckprune, home, flops):
+    line = refused(tuckprune, home, "search", written(home, budget={"flops": flops}))
+    assert f"expected at least {space('tiny').smallest_flops()} FLOPs, the smallest that this search space" in line
+
+
+def test_the_smallest_flops_follow_the_space(tuckprune, home):
+    config = written(home, budget={"flops": "5%"}, space={"ratio_max": 0.5, "rank_step": 0.5})
+    smallest = space("tiny", settings=SpaceSettings(ratio_max=0.5, rank_step=0.5)).smallest_flops()
+    assert f"expected at least {smallest} FLOPs" in refused(tuckprune, home, "search", config)
+
+
+def test_a_budget_above_the_model(tuckprune, home):
+    assert "nothing to compress" in refused(tuckprune, home, "search", written(home, budget={"flops": "9G"}))
+
+
+@pytest.mark.parametrize("blocked", ["runs", "runs/run"])
+def test_an_unwritable_run_folder(tuckprune, home, blocked):
+    (home / blocked).parent.mkdir(exist_ok=True)
+    (home / blocked).write_text("mine")
+    (home / "own.txt").write_text("'add' : 0.5\n")
+    config = written(home)
+    for arguments in (
+        ["search", config],
+        ["compress", home / "tiny.keras", "--params", home / "own.txt", "--config", config],
+    ):
+        assert "cannot be written" in refused(tuckprune, home, *arguments)
+
+
+@pytest.mark.parametrize("out", ["there.keras", "no.suffix", "there.keras/out.keras"])
+def test_an_out_file_that_cannot_be(tuckprune, home, out):
+    (home / "own.txt").write_text("'add' : 0.5\n")
+    (home / "there.keras").write_text("mine")
+    line = refused(tuckprune, home, "compress", home / "tiny.keras", "--params", home / "own.txt", "--out", home / out)
+    assert str(home / out) in line
+
+
+def test_a_run_folder_of_another_configuration(tuckprune, run, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(run.home, home)
+    changes = {"runs": str(home / "runs"), "search": {"trials": 5, "workers": 2}}
+    (home / "runs" / "run" / "config.yaml").write_text(yaml.safe_dump(document(home, **changes)))
+    line = refused(tuckprune, home, "search", written(home, budget={"flops": 0.4}, **changes))
+    assert "belongs to another configuration (budget.flops: 0.5 -> 0.4)" in line
+    (home / "own.txt").write_text("'add' : 0.5\n")
+    config = written(home, seed=5, **changes)
+    line = refused(tuckprune, home, "compress", home / "tiny.keras", "--params", home / "own.txt", "--config", config)
+    assert "(seed: 0 -> 5)" in line
+
+
+@pytest.mark.parametrize("command", ["search", "train"])
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"serach": {}}, "unknown key, did you mean search?"),
+        ({"search": {"trails": 3}}, "search.trails: unknown key, did you mean trials?"),
+        ({"search": {"trials": 0}}, "search.trials: expected at least 1, received 0"),
+        ({"budget": {"flops": "lots"}}, "budget.flops"),
+    ],
+)
+def test_bad_configurations(tuckprune, home, command, changes, expected):
+    changes |= {"model": {"zoo": "digits_resnet"}} if command == "train" else {}
+    if command == "train" and "budget" in changes:
+        pytest.skip("a budget needs a model to be understood")
+    assert expected in refused(tuckprune, home, command, written(home, **changes))
+
+
+def test_bad_zoo_models_and_data(tuckprune, home):
+    assert "one of resnet20" in refused(tuckprune, home, "train", written(home, model={"zoo": "resnet21"}))
+    for command, model in (("train", {"zoo": "digits_resnet"}), ("search", {"path": str(home / "tiny.keras")})):
+        config = written(home, model=model, data={"source": "digit"})
+        assert "did you mean digits?" in refused(tuckprune, home, command, config)
+    assert "is already trained" in refused(tuckprune, home, "train", written(home))
+
+
+@pytest.mark.parametrize("command", ["export", "report"])
+def test_no_run(tuckprune, home, command):
+    assert "is not a run folder" in refused(tuckprune, home, command, home / "runs" / "no")
+
+
+def test_missing_and_broken_configurations(tuckprune, home):
+    assert "no.yaml" in refused(tuckprune, home, "search", home / "no.yaml")
+    (home / "bad.yaml").write_text("name: [")
+    assert "expected valid YAML" in refused(tuckprune, home, "search", home / "bad.yaml")
+    (home / "bad.yaml").write_bytes(b"\xff\xfe\x00")
+    assert "bad.yaml" in refused(tuckprune, home, "search", home / "bad.yaml")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compress", "m.keras"],
+        ["compress", "m.keras", "--recommend"],
+        ["compress", "m.keras", "--recommend", "--params", "p.txt", "--config", "c.yaml"],
+        ["compress", "m.keras", "--params", "p.txt"],
+        ["compress", "m.keras", "--params", "p.txt", "--config", "c.yaml", "--out", "o.keras"],
+        ["search"],
+        ["unknown"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(tuckprune, arguments):
+    code, _, err = tuckprune(*arguments)
+    assert code == 2
+    assert "Traceback" not in err
+    assert "tuckprune" in err
+
+
+def test_a_process_of_its_own_prints_nothing_but_the_line(home):
+    """Neither TensorFlow nor Ray adds to it."""
+    ended = called("inspect", home / "no.keras", cwd=home)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"error: model file '{home / 'no.keras'}' does not exist; expected a .keras or .h5 file\n"

@@ -1,0 +1,187 @@
+"""The driver, with a pool that needs no Ray."""
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from compress.parameters import CompressionParameters
+from objectives.constraint import FlopsBudget
+from search.driver import LOWEST_PREFERENCE, Driver, DriverSettings, SilentListener, enqueue_starts
+from search.projection import Projection
+from search.samplers import SAMPLERS
+from search.starts import starts
+from search.storage import open_study
+from search.trial_record import BUDGET, Judgement, records
+from tests.search.fake_pool import FakePool, judged
+from tests.search.nets import PRUNE_ONLY, cost, model, space
+
+FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
+HALF = FlopsBudget(0.5 * FLOPS, "0.5")
+SPACE = space("tiny")
+
+
+class Listener(SilentListener):
+    def __init__(self):
+        self.found, self.told = None, []
+
+    def started(self, planned, found):
+        self.found = list(found)
+
+    def settled(self, record):
+        self.told.append(record)
+
+
+def driver(study, trials=12, *, sampler="tpe", projection=True, budget=HALF, seed=3, found=SPACE):
+    return Driver(study, found, budget, DriverSettings(seed, sampler, trials, projection))
+
+
+def memory():
+    return optuna.create_study(direction="maximize")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
+    study, pool, listener = memory(), FakePool(workers), Listener()
+    work = driver(study, sampler=sampler)
+    assert work.remaining == 12
+    work.run(pool, listener)
+    found = records(study)
+    assert (len(found), len(study.trials), len(pool.submitted), work.remaining) == (12, 12, 12, 0)
+    assert pool.most_running == workers
+    assert listener.found == []
+    assert sorted(record.number for record in listener.told) == list(range(12))
+    for record in found:
+        assert record.state == "complete"
+        assert record.cost == cost("tiny").cost(record.parameters)
+        assert record.cost.flops <= HALF.limit
+        assert (record.accuracy, record.loss, record.seconds) == (
+            judged(record.parameters).accuracy,
+            judged(record.parameters).loss,
+            0.1,
+        )
+    # What was recorded is what was judged: the projected proposal of each trial's own numbers.
+    project = Projection(SPACE, HALF)
+    assert [project(trial.params) for trial in study.trials] == [record.parameters for record in found]
+    assert [record.parameters for record in found] == pool.submitted
+
+
+def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
+    study, pool, listener = memory(), FakePool(2), Listener()
+    budget = FlopsBudget(0.25 * FLOPS, "0.25")
+    driver(study, trials=30, projection=False, budget=budget).run(pool, listener)
+    found = records(study)
+    infeasible = [record for record in found if record.state == "infeasible"]
+    assert len(found) == len(listener.told) == 30
+    assert 0 < len(infeasible) < 30
+    assert len(pool.submitted) == 30 - len(infeasible)
+    for trial, record in zip(study.trials, found, strict=True):
+        violation = record.cost.flops / budget.limit - 1
+        assert trial.constraints == {BUDGET: pytest.approx(violation)}
+        assert (record.state == "infeasible") == (violation > 0)
+        assert record.parameters == SPACE.decode(trial.params)
+        if record.state == "infeasible":
+            assert record.accuracy is record.seconds is None
+            assert record.parameters not in pool.submitted
+
+
+def test_failed_trials_are_recorded_with_their_error_and_the_search_goes_on():
+    def judge(parameters):
+        failing = len(pool.submitted) % 2 == 0
+        return Judgement.failed(2.5, f"loss of trial {len(pool.submitted)} is nan") if failing else judged(parameters)
+
+    study, pool = memory(), FakePool(1, judge)
+    driver(study, trials=6).run(pool, SilentListener())
+    found = records(study)
+    assert [record.state for record in found] == ["complete", "failed"] * 3
+    assert [record.error for record in found] == [None, "loss of trial 2 is nan", None, "loss of trial 4 is nan"] + [
+        None,
+        "loss of trial 6 is nan",
+    ]
+    assert [record.seconds for record in found] == [0.1, 2.5] * 3
+    assert all(record.parameters.ratios for record in found)
+
+
+@pytest.mark.parametrize(("kind", "stop_after"), [("journal", 0), ("journal", 2), ("journal", 9), ("sqlite", 2)])
+def test_an_interrupted_search_goes_on_as_if_it_never_was(tmp_path, kind, stop_after):
+    def study(name):
+        (tmp_path / name).mkdir(exist_ok=True)
+        opened = open_study(tmp_path / name, "run", kind)
+        enqueue_starts(opened, starts(model("tiny"), SPACE, HALF))
+        return opened
+
+    whole = study("whole")
+    driver(whole).run(FakePool(), SilentListener())
+
+    pool = FakePool(stop_after=stop_after)
+    with pytest.raises(KeyboardInterrupt):
+        driver(study("cut")).run(pool, SilentListener())
+    listener, resumed = Listener(), study("cut")
+    assert [trial.state for trial in resumed.trials].count(TrialState.RUNNING) == 0
+    assert len(listener.told) == 0
+    rest = FakePool()
+    driver(resumed).run(rest, listener)
+    assert [record.number for record in listener.found] == list(range(stop_after))
+    assert [record.number for record in listener.told] == list(range(stop_after, 12))
+    # Nothing was judged twice but the trial that was under way.
+    assert pool.submitted[:-1] + rest.submitted == [record.parameters for record in records(whole)]
+    assert records(resumed) == records(whole)
+    assert [trial.params for trial in resumed.trials] == [trial.params for trial in whole.trials]
+
+
+def test_an_interruption_queues_all_running_trials(tmp_path):
+    study, pool = open_study(tmp_path, "run", "journal"), FakePool(3, stop_after=2)
+    with pytest.raises(KeyboardInterrupt):
+        driver(study).run(pool, SilentListener())
+    states = [trial.state for trial in study.trials]
+    assert states == [TrialState.COMPLETE] * 2 + [TrialState.WAITING] * 3
+    rest = FakePool(3)
+    driver(study).run(rest, SilentListener())
+    assert rest.submitted[:3] == list(pool.running.values())
+    assert [record.state for record in records(study)] == ["complete"] * 12
+
+
+def test_more_trials_continue_and_fewer_do_nothing():
+    study = memory()
+    driver(study, trials=4).run(FakePool(), SilentListener())
+    first = records(study)
+    driver(study, trials=7).run(FakePool(), SilentListener())
+    assert records(study)[:4] == first
+    assert len(records(study)) == 7
+    idle = FakePool()
+    assert driver(study, trials=5).remaining == 0
+    driver(study, trials=5).run(idle, SilentListener())
+    assert idle.submitted == []
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_seeds_decide(sampler):
+    def proposals(seed):
+        study = memory()
+        driver(study, trials=10, sampler=sampler, seed=seed).run(FakePool(), SilentListener())
+        return [trial.params for trial in study.trials]
+
+    assert proposals(1) == proposals(1)
+    assert proposals(1) != proposals(2)
+
+
+def test_starts_are_tried_first_by_name_and_only_once():
+    study = memory()
+    wanted = {
+        "even": dict.fromkeys(SPACE.dimensions, 0.5),
+        "little": dict.fromkeys(SPACE.dimensions, 0.01),
+        "even again": dict.fromkeys(SPACE.dimensions, 0.5),
+    }
+    for _ in range(2):
+        enqueue_starts(study, wanted)
+    driver(study, trials=4).run(FakePool(), SilentListener())
+    found = records(study)
+    assert [record.start for record in found] == ["even", "little", None, None]
+    assert study.trials[1].params == dict.fromkeys(SPACE.dimensions, LOWEST_PREFERENCE)
+    assert found[0].parameters == Projection(SPACE, HALF)(wanted["even"])
+
+
+def test_a_space_without_ranks():
+    study = memory()
+    driver(study, trials=3, found=space("tiny", PRUNE_ONLY)).run(FakePool(), SilentListener())
+    assert all(record.parameters.ratios and not record.parameters.ranks for record in records(study))

@@ -1,0 +1,168 @@
+"""Workers on a real local Ray cluster."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+import ray
+
+from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters
+from objectives.accuracy import AccuracyProxy, ProxySettings
+from objectives.constraint import FlopsBudget
+from search import settings
+from search.cluster import cluster
+from search.driver import Driver, DriverSettings, SilentListener
+from search.pool import PoolSettings, WorkerPool
+from search.trial_record import records
+from search.worker import Task, model_bytes
+from tests.search.nets import PRUNE_FIRST, cost, model, space
+from tests.search.runs import config
+
+PROXY = ProxySettings(recalibration_images=64, steps=2, batch_size=32)
+WHOLE = CompressionParameters.none()
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    data = settings.dataset(config(Path()).data, seed=0)
+    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, multiple=1, threads=1)
+
+
+@pytest.fixture(scope="module")
+def pool(task: Task) -> Iterator[WorkerPool]:
+    """Two workers for all tests: each start costs seconds."""
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    with cluster(None, 2, 1.0):
+        made = WorkerPool(task, PoolSettings(workers=2))
+        yield made
+        made.close()
+    assert not ray.is_initialized()
+    signal.signal(signal.SIGTERM, previous)
+
+
+def _terminate(signum, frame):
+    raise AssertionError
+
+
+def outcome(pool, key):
+    while True:
+        found = pool.wait(1.0)
+        if found:
+            assert list(found) == [key]
+            return found[key]
+
+
+def ask(pool, worker, question):
+    return ray.get(pool._slots[worker].actor.__ray_call__.remote(question))
+
+
+def process(pool, worker):
+    return ask(pool, worker, lambda actor: os.getpid())
+
+
+def test_the_data_lie_in_the_object_store_once(pool):
+    assert isinstance(pool._task, ray.ObjectRef)
+
+    def flags(actor):
+        images = actor._task.dataset.train.images
+        return images.flags.owndata, images.flags.writeable, images.nbytes
+
+    # A view of read-only shared memory in each of two processes, not a copy of one's own.
+    assert [ask(pool, worker, flags) for worker in (0, 1)] == [(False, False, 256 * 64)] * 2
+    assert len({process(pool, worker) for worker in (0, 1)} | {os.getpid()}) == 3
+
+
+def test_a_study_of_real_trials(pool, task):
+    """What the workers say is what the same candidate gets in this process."""
+    study = optuna.create_study(direction="maximize")
+    budget = FlopsBudget(0.5 * cost("tiny").cost(WHOLE).flops, "0.5")
+    Driver(study, space("tiny"), budget, DriverSettings(0, "tpe", 4, True)).run(pool, SilentListener())
+    found = records(study)
+    assert [record.state for record in found] == ["complete"] * 4
+    assert all(record.cost.flops <= budget.limit and record.seconds > 0 for record in found)
+    here = AccuracyProxy(task.dataset, PROXY)(apply_parameters(model("tiny"), found[0].parameters))
+    assert found[0].accuracy == pytest.approx(here.accuracy, abs=0.05)
+    assert found[0].loss == pytest.approx(here.loss, rel=1e-2)
+
+
+def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):
+    before = process(pool, pool._free[0])
+    failed = outcome(pool, pool.submit(CompressionParameters({"conv9": 0.5}, {})))
+    assert failed.accuracy is failed.loss is None
+    assert "unknown layer or group 'conv9'; nearest: 'conv2'" in failed.error
+    assert "\n" not in failed.error
+    ask(pool, pool._free[0], lambda actor: setattr(actor, "_proxy", None))
+    failed = outcome(pool, pool.submit(WHOLE))
+    assert failed.error == "TypeError: 'NoneType' object is not callable"
+    assert before in {process(pool, worker) for worker in (0, 1)}
+    pool._replace(pool._free[0])
+
+
+def test_a_killed_worker_fails_its_trial_and_is_replaced(pool):
+    class Killer:
+        """Kills the worker of the second trial while it is judging."""
+
+        has_room = property(lambda self: pool.has_room)
+        wait = pool.wait
+
+        def __init__(self):
+            self.submitted = 0
+
+        def submit(self, parameters):
+            self.submitted += 1
+            worker = pool._free[0]
+            victim = process(pool, worker)
+            key = pool.submit(parameters)
+            if self.submitted == 2:
+                time.sleep(0.2)
+                os.kill(victim, signal.SIGKILL)
+            return key
+
+    study = optuna.create_study(direction="maximize")
+    budget = FlopsBudget(0.5 * cost("tiny").cost(WHOLE).flops, "0.5")
+    Driver(study, space("tiny"), budget, DriverSettings(1, "random", 4, True)).run(Killer(), SilentListener())
+    found = records(study)
+    assert [record.state for record in found] == ["complete", "failed", "complete", "complete"]
+    assert found[1].error.startswith("its worker was lost: ")
+    assert found[1].error.endswith("(ActorDiedError)")
+    assert "\n" not in found[1].error
+    assert found[1].parameters.ratios
+
+
+def test_a_late_trial_is_given_up(pool, monkeypatch):
+    worker = pool._free[0]
+    before = process(pool, worker)
+    ask(pool, worker, lambda actor: setattr(actor, "_proxy", lambda model: __import__("time").sleep(60)))
+    monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
+    failed = outcome(pool, pool.submit(WHOLE))
+    assert failed.error == "it ran longer than search.trial_timeout = 1 s"
+    assert 1 < failed.seconds < 10
+    monkeypatch.undo()
+    assert process(pool, worker) != before
+    assert outcome(pool, pool.submit(WHOLE)).error is None
+
+
+def test_an_old_worker_is_replaced(pool, monkeypatch):
+    worker = pool._free[0]
+    before = process(pool, worker)
+    monkeypatch.setattr(pool, "_settings", replace(pool._settings, trials_per_worker=pool._slots[worker].served))
+    assert outcome(pool, pool.submit(WHOLE)).error is None
+    assert process(pool, worker) != before
+    assert pool._slots[worker].served == 1
+
+
+def test_ray_leaves_sigterm_to_the_caller(pool):
+    """It would exit at once, without the message that tells how to resume."""
+    assert signal.getsignal(signal.SIGTERM) is _terminate
+
+
+def test_a_connected_process_stays_connected(pool):
+    with cluster("nowhere:1", "max", 1.0):
+        assert ray.is_initialized()
+    assert ray.is_initialized()

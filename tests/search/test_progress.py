@@ -1,0 +1,60 @@
+"""What a search says on the terminal."""
+
+import io
+
+from rich.console import Console
+
+from compress.parameters import CompressionParameters
+from objectives.cost import Cost
+from search.progress import ProgressDisplay
+from search.trial_record import TrialRecord
+
+
+def record(number, accuracy, loss=0.5, error=None, start=None):
+    state = "failed" if error else "complete" if accuracy is not None else "infeasible"
+    seconds = None if state == "infeasible" else 1.25
+    cost = Cost(1_500_000, 0, 0)
+    return TrialRecord(number, state, CompressionParameters.none(), cost, accuracy, loss, seconds, error, start)
+
+
+def lines(found, told, terminal=False):
+    console = Console(file=io.StringIO(), width=200, force_terminal=terminal)
+    with ProgressDisplay(console) as display:
+        display.started(5, found)
+        for settled in told:
+            display.settled(settled)
+    return console.file.getvalue()
+
+
+def test_a_line_for_each_trial():
+    told = [
+        record(0, 0.5, start="SLAMP"),
+        record(2, None, error="ValueError: shape [3] [/red] is odd"),
+        record(1, None),
+        record(3, 0.75),
+        record(4, 0.6),
+    ]
+    assert lines([], told).splitlines() == [
+        "searching: 5 trials",
+        "[1/5] trial 0: accuracy 0.5000, 1.50 MFLOPs, 1.2 s (SLAMP)  best so far",
+        "[2/5] trial 2: failed, 1.50 MFLOPs: ValueError: shape [3] [/red] is odd",
+        "[3/5] trial 1: infeasible, 1.50 MFLOPs",
+        "[4/5] trial 3: accuracy 0.7500, 1.50 MFLOPs, 1.2 s  best so far",
+        "[5/5] trial 4: accuracy 0.6000, 1.50 MFLOPs, 1.2 s",
+    ]
+
+
+def test_a_resumed_search_knows_the_best_of_before():
+    found = [record(0, 0.7), record(1, 0.9)]
+    assert lines(found, [record(2, 0.8), record(3, 0.9, 0.4)]).splitlines() == [
+        "searching: 5 trials, 2 of them already settled",
+        "[3/5] trial 2: accuracy 0.8000, 1.50 MFLOPs, 1.2 s",
+        # Of equals, the one of the lower loss: it would win.
+        "[4/5] trial 3: accuracy 0.9000, 1.50 MFLOPs, 1.2 s  best so far",
+    ]
+
+
+def test_on_a_terminal_there_is_a_bar_with_counts_and_time_left():
+    shown = lines([record(0, 0.7)], [record(1, None, error="nan"), record(2, 0.8)], terminal=True)
+    assert "3/5" in shown
+    assert "best 0.8000 | 2 feasible, 1 failed | 0 min 0 s left" in shown

@@ -1,0 +1,97 @@
+"""Figures and the report hold the study's own numbers."""
+
+import json
+import re
+
+import pytest
+
+from compress.errors import RunError
+from compress.parameters import CompressionParameters
+from objectives.cost import Cost
+from search import figures
+from search.pipeline import find_run
+from search.report import write_report
+from search.results import Result, markdown_table, write_result
+from search.trial_record import TrialRecord
+
+COST = Cost(1_000_000, 10, 40)
+PARAMETERS = CompressionParameters({"conv1": 0.3, "add": 0.9}, {"conv2": (3, 7)})
+RESULTS = [Result("original", 0.9, 4_000_000, 100, 1000), Result("search", 0.88, 1_000_000, 10, 100)]
+
+
+def record(number, accuracy, start=None):
+    state = "complete" if accuracy is not None else "failed"
+    return TrialRecord(number, state, PARAMETERS, COST, accuracy, 0.5, 1.0, None, start)
+
+
+def test_history_holds_every_judged_trial_and_the_best_so_far():
+    found = [record(0, 0.5, "SLAMP"), record(1, None), record(2, 0.8), record(3, 0.6)]
+    trials, best = figures.history(found).data
+    assert (list(trials.x), list(trials.y), list(trials.text)) == (
+        [0, 2, 3],
+        [0.5, 0.8, 0.6],
+        ["SLAMP", "sampler", "sampler"],
+    )
+    assert (list(best.x), list(best.y)) == ([0, 2, 3], [0.5, 0.8, 0.8])
+
+
+def test_accuracy_and_flops_hold_every_measured_model():
+    points = figures.accuracy_and_flops([*RESULTS, Result("other", None, 1, 1, 1)]).data
+    assert [(list(point.x), list(point.y), point.name) for point in points] == [
+        ([4.0], [0.9], "original"),
+        ([1.0], [0.88], "search"),
+    ]
+
+
+def test_ratios_and_ranks_hold_the_winners():
+    (bars,) = figures.ratios(PARAMETERS).data
+    assert (list(bars.x), list(bars.y)) == (["conv1", "add"], [0.3, 0.9])
+    rank_in, rank_out = figures.ranks(PARAMETERS).data
+    assert (list(rank_in.x), list(rank_in.y), rank_in.name) == (["conv2"], [3], "In Rank")
+    assert (list(rank_out.x), list(rank_out.y), rank_out.name) == (["conv2"], [7], "Out Rank")
+
+
+def plotted(page):
+    """The data of every figure in a page, as Plotly's own calls hold it."""
+    found = []
+    for call in re.finditer(r'Plotly\.newPlot\(\s*"[^"]+",\s*', page):
+        data, _ = json.JSONDecoder().raw_decode(page, call.end())
+        found.append(data)
+    return found
+
+
+def test_the_report_of_a_real_run(run):
+    for result in RESULTS:
+        write_result(result, run.folder / "results")
+    page, table = write_report(run.folder)
+    outcome = find_run(run.folder)
+    html = page.read_text(encoding="utf-8")
+    winner = outcome.winner
+
+    assert table.read_text(encoding="utf-8") == markdown_table(RESULTS)
+    for cell in ("Original", "90.00 %", "88.00 % (-2.00)", "1.00 M (4.00x)"):
+        assert f"<td>{cell}</td>" in html
+    assert f"5 trials: 5 feasible, 0 infeasible, 0 failed. Winner: trial {winner.number}, " in html
+
+    charts = plotted(html)
+    kinds = [
+        "accuracy",
+        "history",
+        *["ratios"] * bool(winner.parameters.ratios),
+        *["ranks"] * bool(winner.parameters.ranks),
+    ]
+    assert len(charts) == len(kinds) >= 3
+    assert [(point["x"], point["y"]) for point in charts[0]] == [([4.0], [0.9]), ([1.0], [0.88])]
+    assert charts[1][0]["x"] == [trial.number for trial in outcome.trials]
+    assert charts[1][0]["y"] == [trial.accuracy for trial in outcome.trials]
+    drawn = dict(zip(charts[2][0]["x"], charts[2][0]["y"], strict=True))
+    assert drawn == dict(winner.parameters.ratios)
+    # The library itself is in the page: it opens without a network.
+    assert "cdn" not in re.sub(r"<script[^>]*>[^<]{100000,}.*?</script>", "", html, flags=re.DOTALL)
+    assert len(html) > 1_000_000
+
+
+def test_a_folder_without_a_run(tmp_path):
+    with pytest.raises(RunError, match="is not a run folder"):
+        write_report(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,66 @@
+"""Informed proposals: what they are before projection, and that projection can use them."""
+
+import pytest
+
+from compress.parameters import CompressionParameters
+from compress.recommend import vbmf_ranks
+from objectives.constraint import FlopsBudget
+from search.projection import Projection
+from search.recommended import slamp_ratios_meeting
+from search.starts import starts
+from tests.search.nets import DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, RECIPES, cost, model, space
+
+NAME = "tiny"
+
+
+def budget(share=0.4):
+    return FlopsBudget(share * cost(NAME).cost(CompressionParameters.none()).flops, str(share))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_start_can_be_projected(recipe):
+    found = space(NAME, recipe)
+    project = Projection(found, budget())
+    wanted = starts(model(NAME), found, budget())
+    assert all(set(preferences) == set(found.dimensions) for preferences in wanted.values())
+    flops = [cost(NAME).cost(project(preferences)).flops for preferences in wanted.values()]
+    assert all(0.9 * budget().limit < value <= budget().limit for value in flops)
+
+
+def test_names():
+    pruning = {"uniform pruning", "SLAMP"}
+    both = {"uniform", "uniform pruning + VBMF", "SLAMP + VBMF", "uniform + VBMF"}
+    assert set(starts(model(NAME), space(NAME, PRUNE_ONLY), budget())) == pruning
+    assert set(starts(model(NAME), space(NAME, PRUNE_FIRST), budget())) == pruning | both
+    assert set(starts(model(NAME), space(NAME, DECOMPOSE_ONLY), budget())) == {"uniform", "uniform + VBMF"}
+
+
+def test_slamp_is_slamp():
+    found = space(NAME)
+    wanted = starts(model(NAME), found, budget())["SLAMP"]
+    ratios = slamp_ratios_meeting(model(NAME), budget())
+    assert {name for name, ratio in ratios.items() if ratio > 0} <= {group.name for group in found.groups}
+    for group in found.groups:
+        assert wanted[f"keep:{group.name}"] == 1 - ratios.get(group.name, 0.0)
+    assert all(wanted[name] == 1 for name in found.dimensions if name.startswith("rank"))
+
+
+def test_uniform_pruning_is_one_ratio_that_just_meets_the_budget():
+    found = space(NAME, PRUNE_ONLY)
+    (keep,) = set(starts(model(NAME), found, budget())["uniform pruning"].values())
+    groups = [group.name for group in found.groups]
+
+    def flops(ratio):
+        return cost(NAME).cost(CompressionParameters(dict.fromkeys(groups, ratio), {})).flops
+
+    assert flops(1 - keep) <= budget().limit < flops(1 - keep - 1e-6)
+
+
+def test_vbmf_starts_hold_vbmfs_ranks_and_leave_silent_layers_whole():
+    found = space(NAME, DECOMPOSE_ONLY)
+    wanted = starts(model(NAME), found, budget())["uniform + VBMF"]
+    ranks = vbmf_ranks(model(NAME))
+    for layer in found.layers:
+        rank_in, rank_out = ranks[layer.layer]
+        assert wanted[f"rank_in:{layer.layer}"] == (rank_in / layer.in_channels if rank_in else 1.0)
+        assert wanted[f"rank_out:{layer.layer}"] == (rank_out / layer.out_channels if rank_out else 1.0)

@@ -1,0 +1,69 @@
+"""What is stored of a trial comes back whole."""
+
+import optuna
+import pytest
+
+from compress.parameters import CompressionParameters
+from objectives.cost import Cost
+from search.trial_record import BUDGET, Judgement, TrialRecord, best, describe, finish, records, reject
+
+PARAMETERS = CompressionParameters({"layer1.0.conv1": 0.7, "add": 0.1}, {"conv2": (3, 4)})
+COST = Cost(123, 45, 180)
+
+
+@pytest.fixture
+def study():
+    return optuna.create_study(direction="maximize")
+
+
+def described(study, violation=-0.01, **attributes):
+    study.enqueue_trial({}, user_attrs=attributes)
+    trial = study.ask()
+    describe(trial, PARAMETERS, COST, violation)
+    return trial
+
+
+def test_a_judged_trial(study):
+    made = finish(study, described(study, start="SLAMP"), Judgement(0.75, 0.9, 12.5))
+    assert made == TrialRecord(0, "complete", PARAMETERS, COST, 0.75, 0.9, 12.5, None, "SLAMP")
+    assert records(study) == [made]
+    assert study.trials[0].value == 0.75
+    assert study.trials[0].constraints == {BUDGET: -0.01}
+
+
+def test_a_failed_trial(study):
+    made = finish(study, described(study), Judgement.failed(3.0, "its worker was lost"))
+    assert made == TrialRecord(0, "failed", PARAMETERS, COST, None, None, 3.0, "its worker was lost", None)
+    assert records(study) == [made]
+
+
+def test_a_trial_over_the_budget(study):
+    made = reject(study, described(study, violation=0.25))
+    assert made == TrialRecord(0, "infeasible", PARAMETERS, COST, None, None, None, None, None)
+    assert study.trials[0].constraints == {BUDGET: 0.25}
+
+
+def test_unfinished_trials_are_no_records(study):
+    described(study)
+    study.enqueue_trial({})
+    assert records(study) == []
+
+
+def test_a_trial_may_be_described_again(study):
+    """As it is when it was interrupted and asked for again; Optuna warns of a constraint that is set twice."""
+    trial = described(study)
+    describe(trial, PARAMETERS, COST, -0.01)
+    assert study.trials[0].constraints == {BUDGET: -0.01}
+
+
+def record(number, accuracy, loss=None):
+    state = "failed" if accuracy is None else "complete"
+    return TrialRecord(number, state, PARAMETERS, COST, accuracy, loss, 1.0, None, None)
+
+
+def test_best_is_the_most_accurate_then_the_least_lossy_then_the_first():
+    found = [record(0, 0.5, 0.1), record(1, 0.9, 0.5), record(2, None), record(3, 0.9, 0.4), record(4, 0.9, 0.4)]
+    assert best(found) is found[3]
+    assert best([record(0, None)]) is None
+    assert best([]) is None
+    assert best([record(0, 0.0, 9.0)]).number == 0
