@@ -71,7 +71,8 @@ class AccuracyProxy:
     """Judges candidates on one data set: a short fine-tune, recalibration, then the validation split.
 
     Without recalibration a pruned model scores at chance; a few SGD steps order candidates much as hundreds do
-    (docs/design.md). Fits and recalibrates on `dataset.train`, scores on `dataset.validation`, never reads `dataset.test`.
+    (docs/design.md). Fits and recalibrates on `dataset.train`, scores on `dataset.validation`, never reads
+    `dataset.test`.
     The same model and settings give the same accuracy on a CPU; a GPU also needs TensorFlow's op determinism.
     """
 

@@ -54,7 +54,7 @@ def read_results(folder: Path) -> list[Result]:
     return results
 
 
-COLUMNS = ("Model", "Accuracy (delta)", "FLOPs (factor)", "Params (factor)", "Model size (factor)")
+COLUMNS = ("Model", "Accuracy (delta)", "FLOPs (factor)", "Params (factor)", "Size (factor)")
 
 
 def table_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:

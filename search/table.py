@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.table import Table
 
 from compress.graph import ChannelGraph
@@ -12,9 +13,9 @@ from search.results import COLUMNS, Result, table_rows
 
 def comparison(results: Sequence[Result], title: str) -> Table:
     """NPTK's comparison: original, simple and searched model."""
-    table = Table(title=title)
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == COLUMNS[0] else "right")
+        table.add_column(column, justify="left" if column == COLUMNS[0] else "right", no_wrap=True)
     for row in table_rows(results):
         table.add_row(*row)
     return table

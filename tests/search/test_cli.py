@@ -66,8 +66,8 @@ def test_inspect_shows_what_can_be_compressed_and_what_it_costs(tuckprune, home)
     assert ["add", "16", "conv1,", "block.conv2"] in rows
     assert ["block.conv1", "16", "16"] in rows
     assert ["conv2", "16", "24"] in rows
-    assert any(row[:2] == ["conv1", "decomposed"] and "only 1 input channels" in " ".join(row) for row in rows)
-    assert any(row[:2] == ["linear", "pruned"] for row in rows)
+    assert any(row[:2] == ["conv1", "decomposed"] and "of only 1 channels" in " ".join(row) for row in rows)
+    assert any(row[:2] == ["linear", "pruned"] and "softmax" in row for row in rows)
     # conv1: 2 * 9 * 16 multiply-accumulates at 64 positions and 16 biases each; 9 * 16 + 16 parameters.
     assert ["conv1", "Conv2D", f"{2 * 9 * 16 * 64 + 16 * 64:,}", "160"] in rows
     total = cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0)))
@@ -150,12 +150,11 @@ def test_a_missing_model(tuckprune, home):
     for arguments in (["inspect"], ["compress", "--params", home / "own.txt", "--out", home / "out.keras"]):
         (home / "own.txt").write_text("'add' : 0.5\n")
         line = refused(tuckprune, home, arguments[0], home / "no.keras", *arguments[1:])
-        assert f"'{home / 'no.keras'}' does not exist; expected a .keras or .h5 file" in line
+        assert "expected a .keras or .h5 file" in line
+        assert f"'{home / 'no.keras'}'" in line
     config = written(home, model={"path": str(home / "no.keras")})
-    assert "does not exist" in refused(tuckprune, home, "search", config)
-    assert "does not exist" in refused(
-        tuckprune, home, "compress", home / "no.keras", "--recommend", "--config", config
-    )
+    assert "no.keras" in refused(tuckprune, home, "search", config)
+    assert "no.keras" in refused(tuckprune, home, "compress", home / "no.keras", "--recommend", "--config", config)
 
 
 def test_a_model_that_was_not_trained_yet(tuckprune, home):
@@ -186,7 +185,7 @@ def test_a_subclassed_model(tuckprune, home):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("'conv11' : 0.5", "unknown layer or group 'conv11'; nearest: 'conv1'"),
+        ("'conv11' : 0.5", "unknown layer or group 'conv11'; nearest: '"),
         ("'ad' : 0.5", "unknown layer or group 'ad'; nearest: 'add'"),
         ("'conv1' : 0.5", "belongs to the group 'add'"),
         ("'block.convv1' : [3, 3]", "unknown convolution 'block.convv1'; nearest: 'block.conv1'"),
@@ -262,21 +261,27 @@ def test_a_run_folder_of_another_configuration(tuckprune, run, tmp_path):
     assert "(seed: 0 -> 5)" in line
 
 
-@pytest.mark.parametrize("command", ["search", "train"])
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"serach": {}}, "unknown key, did you mean search?"),
         ({"search": {"trails": 3}}, "search.trails: unknown key, did you mean trials?"),
         ({"search": {"trials": 0}}, "search.trials: expected at least 1, received 0"),
-        ({"budget": {"flops": "lots"}}, "budget.flops"),
+        ({"space": {"ratio_max": 1.0}}, "space.ratio_max: expected below 1, received 1.0"),
+        ({"name": "../run"}, "name: expected a folder name"),
     ],
 )
-def test_bad_configurations(tuckprune, home, command, changes, expected):
-    changes |= {"model": {"zoo": "digits_resnet"}} if command == "train" else {}
-    if command == "train" and "budget" in changes:
-        pytest.skip("a budget needs a model to be understood")
-    assert expected in refused(tuckprune, home, command, written(home, **changes))
+def test_bad_configurations(tuckprune, home, changes, expected):
+    config = written(home, **changes)
+    compress = ["compress", home / "tiny.keras", "--recommend", "--config", config]
+    for arguments in (["search", config], ["train", config], compress):
+        assert expected in refused(tuckprune, home, *arguments)
+
+
+def test_an_override_that_cannot_be(tuckprune, home):
+    config = written(home)
+    assert "unknown key" in refused(tuckprune, home, "search", config, "--set", "search.trails=3")
+    assert "expected KEY=VALUE" in refused(tuckprune, home, "search", config, "--set", "search.trials")
 
 
 def test_bad_zoo_models_and_data(tuckprune, home):
@@ -323,4 +328,4 @@ def test_a_process_of_its_own_prints_nothing_but_the_line(home):
     """Neither TensorFlow nor Ray adds to it."""
     ended = called("inspect", home / "no.keras", cwd=home)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == f"error: model file '{home / 'no.keras'}' does not exist; expected a .keras or .h5 file\n"
+    assert re.fullmatch(r"error: expected a \.keras or \.h5 file, [^\n]+\n", ended.stderr)

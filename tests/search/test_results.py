@@ -33,7 +33,7 @@ def test_accuracy_that_nobody_measured():
 
 def test_markdown():
     assert markdown_table([ORIGINAL]) == (
-        "| Model | Accuracy (delta) | FLOPs (factor) | Params (factor) | Model size (factor) |\n"
+        "| Model | Accuracy (delta) | FLOPs (factor) | Params (factor) | Size (factor) |\n"
         "| --- | --- | --- | --- | --- |\n"
         "| Original | 78.03 % | 2596.06 M | 23.71 M | 95.55 MB |\n"
     )
