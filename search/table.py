@@ -13,9 +13,13 @@ from search.results import COLUMNS, Result, table_rows
 
 def comparison(results: Sequence[Result], title: str) -> Table:
     """NPTK's comparison: original, simple and searched model."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    caption = "in brackets: difference from the original, and how many times less"
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.title_justify = table.caption_justify = "left"
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == COLUMNS[0] else "right", no_wrap=True)
+        # The caption explains the brackets: short headers leave the figures whole on 80 columns.
+        header = column.partition(" (")[0]
+        table.add_column(header, justify="left" if column == COLUMNS[0] else "right", no_wrap=True)
     for row in table_rows(results):
         table.add_row(*row)
     return table

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from search.storage import find_study
 from tests.search.runs import environment, tuckprune, written
 
-TRIALS = 5
+TRIALS = 6
 MARK = "TUCKPRUNE_TEST_RUN"
 
 

@@ -14,6 +14,7 @@ from compress.model_file import load_model
 from search import cli
 from search.results import read_results
 from search.space import SpaceSettings
+from tests.search.interrupted_run import TRIALS
 from tests.search.nets import cost, space, tiny
 from tests.search.runs import called, document, tree, written
 
@@ -125,7 +126,7 @@ def test_train_keeps_a_model_that_is_there(tuckprune, home):
 def test_a_finished_search_says_so_again_and_reports(tuckprune, run):
     code, out, err = tuckprune("search", run.config)
     assert (code, err) == (0, "")
-    assert re.search(r"winner: trial \d of 5, validation accuracy 0\.\d{4}, ", out)
+    assert re.search(rf"winner: trial \d of {TRIALS}, validation accuracy 0\.\d{{4}}, ", out)
     code, out, err = tuckprune("export", run.folder)
     assert (code, err) == (0, "")
     assert [line.rsplit("/")[-1] for line in out.split()] == ["pruning.txt", "ranks.txt", "parameters.json"]
@@ -251,7 +252,7 @@ def test_an_out_file_that_cannot_be(tuckprune, home, out):
 def test_a_run_folder_of_another_configuration(tuckprune, run, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(run.home, home)
-    changes = {"runs": str(home / "runs"), "search": {"trials": 5, "workers": 2}}
+    changes = {"runs": str(home / "runs"), "search": {"trials": TRIALS, "workers": 2}}
     (home / "runs" / "run" / "config.yaml").write_text(yaml.safe_dump(document(home, **changes)))
     line = refused(tuckprune, home, "search", written(home, budget={"flops": 0.4}, **changes))
     assert "belongs to another configuration (budget.flops: 0.5 -> 0.4)" in line

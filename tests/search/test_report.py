@@ -13,6 +13,7 @@ from search.pipeline import find_run
 from search.report import write_report
 from search.results import Result, markdown_table, write_result
 from search.trial_record import TrialRecord
+from tests.search.interrupted_run import TRIALS
 
 COST = Cost(1_000_000, 10, 40)
 PARAMETERS = CompressionParameters({"conv1": 0.3, "add": 0.9}, {"conv2": (3, 7)})
@@ -71,7 +72,7 @@ def test_the_report_of_a_real_run(run):
     assert table.read_text(encoding="utf-8") == markdown_table(RESULTS)
     for cell in ("Original", "90.00 %", "88.00 % (-2.00)", "1.00 M (4.00x)"):
         assert f"<td>{cell}</td>" in html
-    assert f"5 trials: 5 feasible, 0 infeasible, 0 failed. Winner: trial {winner.number}, " in html
+    assert f"{TRIALS} trials: {TRIALS} feasible, 0 infeasible, 0 failed. Winner: trial {winner.number}, " in html
 
     charts = plotted(html)
     assert len(charts) == 2 + bool(winner.parameters.ratios) + bool(winner.parameters.ranks)
