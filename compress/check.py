@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from compress.channel_counts import ChannelCounts
 from compress.errors import ParameterError
 from compress.graph import ChannelGraph
+from compress.group import Ratios
+from compress.naming import decomposed_layer
 from compress.parameters import CompressionParameters
 from compress.recipe import DECOMPOSE, PRUNE, Stage
 from compress.tucker import check_ranks
@@ -26,7 +28,7 @@ def check_parameters(
             )
     counts = ChannelCounts.of(graph)
     check_ranks(graph, parameters.ranks)
-    kept = counts.kept_blocks(parameters.ratios, multiple)
+    kept = counts.kept_blocks(_ratios_of_original(parameters, recipe), multiple)
     if not parameters.ranks or recipe[0] == DECOMPOSE:
         return
     for name, pair in parameters.ranks.items():
@@ -38,3 +40,10 @@ def check_parameters(
                     f"{what} Rank of '{name}': expected at most the {left} channels that pruning leaves, "
                     f"received {rank}; lower it"
                 )
+
+
+def _ratios_of_original(parameters: CompressionParameters, recipe: Sequence[Stage]) -> Ratios:
+    """Ratios without those of the parts of decomposed layers, which exist only once the first stage has made them."""
+    if recipe[0] != DECOMPOSE:
+        return parameters.ratios
+    return {name: ratio for name, ratio in parameters.ratios.items() if decomposed_layer(name) not in parameters.ranks}

@@ -80,7 +80,8 @@ class ChannelGraph:
                 return f"layer '{name}' cannot be pruned: {exclusion.reason}"
         if name in self._sites_by_layer:
             return f"layer '{name}' ({self.site(name).kind}) has no filters of its own to prune"
-        return unknown_name("layer or group", name, [group.name for group in self.groups])
+        names = [name for group in self.groups for name in (group.name, *group.layers)]
+        return unknown_name("layer or group", name, list(dict.fromkeys(names)))
 
     def convolution(self, name: str) -> Decomposable:
         """The decomposable convolution called ``name``.

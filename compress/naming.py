@@ -9,6 +9,11 @@ LAST_SUFFIX = "_tucker_2"
 SUFFIXES = (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX)
 
 
+def decomposed_layer(name: str) -> str | None:
+    """The convolution that a layer of this name is a part of, or None where it is no part of one."""
+    return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), None)
+
+
 def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
     """One line that names what was not found and the names nearest to it."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

@@ -1,5 +1,6 @@
 """The command line: ``tuckprune train | inspect | search | export | compress | report``."""
 
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -198,4 +199,4 @@ def _terminate_as_interrupt() -> None:
 
 
 def _again(config: Path, overrides: list[str] | None) -> str:
-    return " ".join([str(config), *(f"--set {override}" for override in overrides or ())])
+    return shlex.join([str(config), *(word for override in overrides or () for word in ("--set", override))])

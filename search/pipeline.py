@@ -17,6 +17,7 @@ from objectives.cost import CostModel
 from search import settings
 from search.cluster import cluster, worker_count
 from search.driver import Driver, Listener, SilentListener, enqueue_starts
+from search.fingerprint import check_same_model
 from search.pool import PoolSettings, WorkerPool
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
@@ -90,6 +91,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     check_model_fits(data, model)
     with folder.opened(config):
         study = open_study(folder.path, config.name, config.search.storage)
+        check_same_model(study, model)
         driver = Driver(study, space, budget, settings.driver(config))
         if driver.remaining:
             if config.search.projection:

@@ -21,6 +21,7 @@ def check(ratios, ranks, recipe=BOTH, multiple=1):
         ({"add_1": 0.5, "b1.conv1": 0.2}, {"b1.conv1": (4, 6)}, BOTH, 1),  # 8 -> 4 and 7 -> 6 channels
         ({"add_1": 0.5, "b1.conv1": 0.2}, {"b1.conv1": (8, 7)}, REVERSED, 1),
         ({"add_1": 0.9}, {"b1.conv1": (4, 7)}, BOTH, 4),
+        ({"b1.conv1_tucker_1": 0.3, "b1.conv1": 0.2}, {"b1.conv1": (8, 7)}, REVERSED, 1),
         ({"add_1": 0.9}, {}, ("prune",), 1),
         ({}, {"b1.conv1": (8, 7)}, ("decompose",), 1),
     ],
@@ -33,6 +34,8 @@ def test_parameters_that_fit(ratios, ranks, recipe, multiple):
     ("ratios", "ranks", "recipe", "message"),
     [
         ({"add_11": 0.5}, {}, BOTH, "unknown layer or group 'add_11'; nearest: 'add_1'"),
+        ({"b1.conv1_tucker_1": 0.5}, {}, REVERSED, "unknown layer or group 'b1.conv1_tucker_1'; nearest: 'b1.conv1'"),
+        ({"b1.conv1_tucker_1": 0.5}, {"b1.conv1": (8, 7)}, BOTH, "unknown layer or group 'b1.conv1_tucker_1'"),
         ({"b0.conv2": 0.5}, {}, BOTH, "layer 'b0.conv2' cannot be pruned alone: it belongs to the group 'add_1'"),
         ({}, {"conv1": (1, 1)}, BOTH, "layer 'conv1' cannot be decomposed"),
         ({}, {"b1.conv1": (9, 1)}, BOTH, "In Rank of 'b1.conv1': expected at most its 8 input channels, received 9"),

@@ -1,0 +1,36 @@
+"""Ties a study to the model it was made for."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import optuna
+
+from compress.errors import RunError
+
+_MODEL = "model"
+
+
+def model_digest(model: Any) -> str:
+    """SHA-256 of a model's architecture and weights: equal for equal models, whatever file they came from."""
+    digest = hashlib.sha256(model.to_json().encode())
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def check_same_model(study: optuna.Study, model: Any) -> None:
+    """Remember the model in a new study; refuse another one in a study that has trials of its own.
+
+    Raises:
+        RunError: the model is not the one that the study was started with.
+    """
+    digest = model_digest(model)
+    known = study.user_attrs.get(_MODEL)
+    if known is None:
+        study.set_user_attr(_MODEL, digest)
+    elif known != digest:
+        raise RunError(
+            f"the study '{study.study_name}' was started with another model (SHA-256 {known[:12]}, received "
+            f"{digest[:12]}); restore that model, or give this run another name:"
+        )
