@@ -156,6 +156,9 @@ class SearchConfig(_Section):
     cpus_per_worker: Positive = Field(default=1.0, description="processor cores reserved per worker")
     gpus_per_worker: NonNegative = Field(default=0.0, description="GPUs reserved per worker; a fraction shares one")
     sampler: Literal["tpe", "random", "nsgaii"] = Field(default="tpe", description="who proposes candidates")
+    metric: Literal["accuracy", "loss"] = Field(
+        default="accuracy", description="what is searched for on validation images; loss where accuracy is saturated"
+    )
     projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
     storage: Literal["journal", "sqlite"] = Field(default="journal", description="the study's file in the run folder")
     trial_timeout: Positive | None = Field(default=None, description="seconds before a trial counts as failed, or null")

@@ -13,7 +13,7 @@ from search.projection import Projection
 from search.samplers import sampler
 from search.space import SearchSpace
 from search.storage import requeue_running
-from search.trial_record import START, TrialRecord, describe, finish, records, reject
+from search.trial_record import START, Metric, TrialRecord, describe, finish, records, reject
 
 LOWEST_PREFERENCE = 0.1
 """Preferences are relative: a group may be wanted at most ten times as much as another before projection."""
@@ -41,12 +41,13 @@ class SilentListener:
 
 @dataclass(frozen=True)
 class DriverSettings:
-    """The seed of all proposals, the sampler's name, the planned number of trials, and whether they are projected."""
+    """The seed of all proposals, the sampler's name, the planned trials, whether to project them, what to maximize."""
 
     seed: int
     sampler: str
     trials: int
     projection: bool
+    metric: Metric = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Driver:
                         done += 1
                         listener.settled(rejected)
                 for key, judgement in pool.wait(1.0).items() if running else ():
-                    listener.settled(finish(self.study, running.pop(key), judgement))
+                    listener.settled(finish(self.study, running.pop(key), judgement, self.settings.metric))
                     done += 1
         except KeyboardInterrupt:
             requeue_running(self.study)

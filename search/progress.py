@@ -71,7 +71,8 @@ class ProgressDisplay:
         if record.accuracy is None:
             return f"{head}{record.state}, {share}{origin}" + (f": {record.error}" if record.error else "")
         note = "  best so far" if record is self._best else ""
-        return f"{head}accuracy {record.accuracy:.4f}, {share}, {record.seconds:.1f} s{origin}{note}"
+        scores = f"accuracy {record.accuracy:.4f}, loss {record.loss:.4f}"
+        return f"{head}{scores}, {share}, {record.seconds:.1f} s{origin}{note}"
 
     def _state(self) -> str:
         best = f"best {self._best.accuracy:.4f}" if self._best else "no result yet"

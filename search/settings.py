@@ -60,4 +60,4 @@ def space(config: RunConfig) -> SpaceSettings:
 def driver(config: RunConfig) -> DriverSettings:
     """How proposals are made."""
     section = config.search
-    return DriverSettings(config.seed, section.sampler, section.trials, section.projection)
+    return DriverSettings(config.seed, section.sampler, section.trials, section.projection, section.metric)

@@ -1,8 +1,9 @@
 """What becomes of a trial, as it is stored in the study."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -12,8 +13,11 @@ from compress.parameters import CompressionParameters
 from objectives.cost import Cost
 
 PARAMETERS, COST, SECONDS, ERROR, START = "parameters", "cost", "seconds", "error", "start"
-LOSS = "loss"
+LOSS, ACCURACY, METRIC = "loss", "accuracy", "metric"
 BUDGET = "budget"
+
+Metric = Literal["accuracy", "loss"]
+"""What the study maximizes on validation images: top-1 accuracy, or the negative loss where accuracy is saturated."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class TrialRecord:
         seconds: the worker's time, None where it never ran.
         error: why it failed, else None.
         start: name of the start it came from, None for the sampler's proposals.
+        metric: what the study maximizes.
     """
 
     number: int
@@ -63,6 +68,13 @@ class TrialRecord:
     seconds: float | None
     error: str | None
     start: str | None
+    metric: Metric = "accuracy"
+
+    @property
+    def score(self) -> float:
+        """What the study maximizes; minus infinity for a trial that is not complete."""
+        value = self.accuracy if self.metric == "accuracy" else -(self.loss or 0.0)
+        return -math.inf if self.accuracy is None or value is None else value
 
 
 def describe(trial: optuna.Trial, parameters: CompressionParameters, cost: Cost, violation: float) -> None:
@@ -75,14 +87,15 @@ def describe(trial: optuna.Trial, parameters: CompressionParameters, cost: Cost,
     trial.set_constraint(BUDGET, violation)
 
 
-def finish(study: optuna.Study, trial: optuna.Trial, judgement: Judgement) -> TrialRecord:
+def finish(study: optuna.Study, trial: optuna.Trial, judgement: Judgement, metric: Metric = "accuracy") -> TrialRecord:
     """Store the outcome of a trial that ran."""
     trial.set_user_attr(SECONDS, judgement.seconds)
-    if judgement.accuracy is not None:
-        trial.set_user_attr(LOSS, judgement.loss)
-        return record_of(study.tell(trial, judgement.accuracy))
-    trial.set_user_attr(ERROR, judgement.error)
-    return record_of(study.tell(trial, state=TrialState.FAIL))
+    if judgement.accuracy is None or judgement.loss is None:
+        trial.set_user_attr(ERROR, judgement.error)
+        return record_of(study.tell(trial, state=TrialState.FAIL))
+    for name, value in ((ACCURACY, judgement.accuracy), (LOSS, judgement.loss), (METRIC, metric)):
+        trial.set_user_attr(name, value)
+    return record_of(study.tell(trial, judgement.accuracy if metric == "accuracy" else -judgement.loss))
 
 
 def reject(study: optuna.Study, trial: optuna.Trial) -> TrialRecord:
@@ -96,12 +109,12 @@ def records(study: optuna.Study) -> list[TrialRecord]:
 
 
 def best(found: Iterable[TrialRecord]) -> TrialRecord | None:
-    """The feasible trial of the highest accuracy, of equals the one of the lowest loss; None where there is none.
+    """The feasible trial of the highest score, of equals the one of the lowest loss; None where there is none.
 
     On a small validation split many candidates get the same images right; the loss still tells them apart.
     """
     complete = [record for record in found if record.accuracy is not None]
-    return max(complete, key=lambda record: (record.accuracy, -(record.loss or 0.0)), default=None)
+    return max(complete, key=lambda record: (record.score, -(record.loss or 0.0)), default=None)
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
@@ -113,9 +126,10 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         state=states.get(trial.state, "failed"),
         parameters=loads(attributes[PARAMETERS]),
         cost=Cost(**attributes[COST]),
-        accuracy=trial.value if trial.state == TrialState.COMPLETE else None,
+        accuracy=attributes[ACCURACY] if trial.state == TrialState.COMPLETE else None,
         loss=attributes.get(LOSS),
         seconds=attributes.get(SECONDS),
         error=attributes.get(ERROR),
         start=attributes.get(START),
+        metric=attributes.get(METRIC, "accuracy"),
     )
