@@ -12,7 +12,7 @@ from rich.console import Console
 from compress.errors import TuckpruneError
 from configs.load import load_config
 from configs.schema import RunConfig
-from search.quiet import import_tensorflow
+from search.environment import import_tensorflow
 
 FAILED, INTERRUPTED = 1, 130
 

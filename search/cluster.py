@@ -11,7 +11,6 @@ from typing import Literal
 import ray
 
 from compress.errors import RunError
-from search.quiet import quiet_environment
 
 Workers = int | Literal["max"]
 
@@ -31,7 +30,6 @@ def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None
     if ray.is_initialized():
         yield
         return
-    quiet_environment()
     handler = signal.getsignal(signal.SIGTERM)
     # "local" is explicit: without it Ray joins whatever cluster RAY_ADDRESS names.
     room = _local_cpus(workers, cpus) if address is None else None

@@ -1,6 +1,8 @@
 """The packages import one way, and stay in small pieces."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,9 +65,11 @@ def test_pieces_are_small(path):
     assert oversized(path.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=module_of)
-def test_package_files_are_empty(path):
-    assert path.read_text(encoding="utf-8").strip() == ""
+def test_importing_the_packages_loads_no_heavy_library():
+    names = ", ".join(module_of(path).removesuffix(".__init__") for path in FILES if path.name == "__init__.py")
+    code = f"import sys, {names}; print({{'tensorflow', 'keras', 'ray', 'optuna'}} & set(sys.modules))"
+    made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert made.stdout == "set()\n"
 
 
 @pytest.mark.parametrize(

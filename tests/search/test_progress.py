@@ -1,6 +1,7 @@
 """What a search says on the terminal."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -36,11 +37,11 @@ def test_a_line_for_each_trial():
     ]
     assert lines([], told).splitlines() == [
         "searching: 5 trials",
-        "[1/5] trial 0: accuracy 0.5000, 1.50 MFLOPs, 1.2 s (SLAMP)  best so far",
+        "[1/5] trial 0: accuracy 0.5000, loss 0.5000, 1.50 MFLOPs, 1.2 s (SLAMP)  best so far",
         "[2/5] trial 2: failed, 1.50 MFLOPs: ValueError: shape [3] [/red] is odd",
         "[3/5] trial 1: infeasible, 1.50 MFLOPs",
-        "[4/5] trial 3: accuracy 0.7500, 1.50 MFLOPs, 1.2 s  best so far",
-        "[5/5] trial 4: accuracy 0.6000, 1.50 MFLOPs, 1.2 s",
+        "[4/5] trial 3: accuracy 0.7500, loss 0.5000, 1.50 MFLOPs, 1.2 s  best so far",
+        "[5/5] trial 4: accuracy 0.6000, loss 0.5000, 1.50 MFLOPs, 1.2 s",
     ]
 
 
@@ -48,9 +49,9 @@ def test_a_resumed_search_knows_the_best_of_before():
     found = [record(0, 0.7), record(1, 0.9)]
     assert lines(found, [record(2, 0.8), record(3, 0.9, 0.4)]).splitlines() == [
         "searching: 5 trials, 2 of them already settled",
-        "[3/5] trial 2: accuracy 0.8000, 1.50 MFLOPs, 1.2 s",
+        "[3/5] trial 2: accuracy 0.8000, loss 0.5000, 1.50 MFLOPs, 1.2 s",
         # Of equals, the one of the lower loss: it would win.
-        "[4/5] trial 3: accuracy 0.9000, 1.50 MFLOPs, 1.2 s  best so far",
+        "[4/5] trial 3: accuracy 0.9000, loss 0.4000, 1.50 MFLOPs, 1.2 s  best so far",
     ]
 
 
@@ -58,3 +59,8 @@ def test_on_a_terminal_there_is_a_bar_with_counts_and_time_left():
     shown = lines([record(0, 0.7)], [record(1, None, error="nan"), record(2, 0.8)], terminal=True)
     assert "3/5" in shown
     assert "best 0.8000 | 2 feasible, 1 failed | 0 min 0 s left" in shown
+
+
+def test_the_best_is_by_what_the_study_maximizes():
+    told = [replace(record(0, 0.9, 0.5), metric="loss"), replace(record(1, 0.8, 0.3), metric="loss")]
+    assert [line.endswith("best so far") for line in lines([], told).splitlines()[1:]] == [True, True]

@@ -67,3 +67,17 @@ def test_best_is_the_most_accurate_then_the_least_lossy_then_the_first():
     assert best([record(0, None)]) is None
     assert best([]) is None
     assert best([record(0, 0.0, 9.0)]).number == 0
+
+
+@pytest.mark.parametrize(("metric", "value"), [("accuracy", 0.75), ("loss", -0.9)])
+def test_the_study_maximizes_the_metric(metric, value):
+    study = optuna.create_study(direction="maximize")
+    made = finish(study, described(study), Judgement(0.75, 0.9, 12.5), metric)
+    assert (study.best_value, made.score, made.accuracy, made.loss) == (value, value, 0.75, 0.9)
+
+
+def test_the_winner_of_a_search_for_the_loss_may_have_the_lower_accuracy():
+    study = optuna.create_study(direction="maximize")
+    for accuracy, loss in ((0.9, 0.5), (0.8, 0.3)):
+        finish(study, described(study), Judgement(accuracy, loss, 1.0), "loss")
+    assert best(records(study)).number == 1
