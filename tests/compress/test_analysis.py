@@ -219,7 +219,7 @@ def test_undecomposable_convolutions():
     ("name", "message"),
     [
         ("conv11", "unknown layer or group 'conv11'; nearest: 'conv1'"),
-        ("zzz", "unknown layer or group 'zzz'; the model has 4 others"),
+        ("zzz", "unknown layer or group 'zzz'; the model has 7 others"),
         ("b0.conv2", "layer 'b0.conv2' cannot be pruned alone: it belongs to the group 'add_1'; use that name"),
         ("add", "layer 'add' (Add) has no filters of its own to prune"),
         ("linear", "layer 'linear' cannot be pruned: it is an output of the model"),
