@@ -9,12 +9,12 @@ import warnings
 def prepare_environment() -> None:
     """Set the defaults that tuckprune needs of the libraries, here and in workers; a user's own values win.
 
-    TensorFlow's oneDNN kernels are kept to AVX2: their AVX-512 ones crash while training a pruned network at some
-    channel and batch sizes (TensorFlow 2.21; tensorflow/tensorflow#57528 and #57749 are alike). Without oneDNN
-    training takes about twice as long. It changes nothing on a GPU.
+    TensorFlow's oneDNN kernels are off: with them, training a pruned network on a CPU corrupts the heap at some channel
+    and batch sizes and ends in a segmentation fault or an abort, with AVX-512 and more rarely with AVX2 (TensorFlow
+    2.21; tensorflow/tensorflow#57528 is alike). It costs up to half the speed on a CPU and nothing on a GPU.
     """
     defaults = {
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "RAY_USAGE_STATS_ENABLED": "0",
         # Ray's future default: workers without a GPU keep the CUDA_VISIBLE_DEVICES that they inherit.
