@@ -1,11 +1,13 @@
 """What several modules share because it is slow to make: a saved model, and one real run."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from search import cli
 from tests.search.interrupted_run import InterruptedRun, interrupted_run
 from tests.search.nets import model
 
@@ -31,3 +33,19 @@ def run(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Iterator[I
     home = tmp_path_factory.mktemp("home")
     shutil.copy(tiny_file, home / "tiny.keras")
     yield interrupted_run(home)
+
+
+@pytest.fixture
+def tuckprune(monkeypatch, capsys):
+    """Run the console script in this process: exit code, stdout, stderr."""
+
+    def command(*arguments):
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr(sys, "argv", ["tuckprune", *(str(argument) for argument in arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return command
