@@ -170,6 +170,13 @@ class SearchConfig(_Section):
     )
 
 
+class FinalsConfig(_Section):
+    """The best trials and the recommended values, fine-tuned as a final model is before the winner is named."""
+
+    candidates: int = Field(default=3, ge=0, description="trials that take part; 0 names the best trial the winner")
+    epochs: Count = Field(default=10, description="after each stage, at most those of finetune")
+
+
 class SimpleConfig(_Section):
     """Simple compression by recommended values, for comparison: SLAMP ratios and VBMF ranks."""
 
@@ -195,6 +202,7 @@ class RunConfig(_Section):
     recipe: Stages = Field(default=("prune", "decompose"), description="the stages in their order, each once")
     proxy: ProxyConfig = ProxyConfig()
     search: SearchConfig = SearchConfig()
+    finals: FinalsConfig = FinalsConfig()
     simple: SimpleConfig = SimpleConfig()
     runs: Text = Field(default="runs", description="parent of the run folder")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import optuna
 
 from compress.analysis import analyse
 from compress.errors import ModelError, RunError
@@ -17,6 +18,8 @@ from objectives.cost import CostModel
 from search import settings
 from search.cluster import cluster, worker_count
 from search.driver import Driver, Listener, SilentListener, enqueue_starts
+from search.finalist import Finalist, finalists
+from search.finals import Finals
 from search.fingerprint import check_same_model
 from search.pool import PoolSettings, WorkerPool
 from search.results import ORIGINAL, Result, write_result
@@ -24,8 +27,9 @@ from search.run_folder import RunFolder
 from search.space import SearchSpace
 from search.starts import starts
 from search.storage import find_study, open_study
-from search.trial_record import TrialRecord, best, records
-from search.worker import Task, model_bytes
+from search.trial_record import TrialRecord, records
+from search.winner import Winner, winner_of
+from search.worker import FinalTask, Task, model_bytes
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.models.registry import build_model
 from zoo.training import evaluate, train
@@ -33,11 +37,12 @@ from zoo.training import evaluate, train
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """All finished trials of a run and the winner."""
+    """All finished trials of a run, its finalists, and the winner: the best finalist, without any the best trial."""
 
     folder: RunFolder
     trials: list[TrialRecord]
-    winner: TrialRecord
+    finalists: list[Finalist]
+    winner: Winner
 
 
 def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
@@ -93,40 +98,48 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
         study = open_study(folder.path, config.name, config.search.storage)
         check_same_model(study, model)
         driver = Driver(study, space, budget, settings.driver(config))
-        if driver.remaining:
-            if config.search.projection:
+        # Without fine-tuning the finals could tell no more than the trials do.
+        finalists_wanted = config.finals.candidates if config.finetune.epochs else 0
+        finals = Finals(study, space, budget, finalists_wanted, config.search.metric)
+        if driver.remaining or finals.pending:
+            if driver.remaining and config.search.projection:
                 enqueue_starts(study, starts(model, space, budget))
-            _drive(driver, config, _task(config, model, data), listener or SilentListener())
-        return _outcome(folder, records(study))
+            _drive(driver, finals, config, _task(config, model, data, budget), listener or SilentListener())
+        return _outcome(folder, study)
 
 
-def _task(config: RunConfig, model: Any, data: ImageDataset) -> Task:
+def _task(config: RunConfig, model: Any, data: ImageDataset, budget: FlopsBudget) -> Task:
     threads = max(1, int(config.search.cpus_per_worker))
     proxy = settings.proxy(config.proxy, config.seed)
-    return Task(model_bytes(model), data, proxy, config.recipe, config.space.channel_multiple, threads)
+    final = FinalTask(settings.final(config), budget) if config.finetune.epochs else None
+    return Task(model_bytes(model), data, proxy, config.recipe, config.space.channel_multiple, threads, final)
 
 
-def _drive(driver: Driver, config: RunConfig, task: Task, listener: Listener) -> None:
+def _drive(driver: Driver, finals: Finals, config: RunConfig, task: Task, listener: Listener) -> None:
     section = config.search
     with cluster(section.address, section.workers, section.cpus_per_worker):
-        workers = worker_count(section.workers, section.cpus_per_worker, section.gpus_per_worker, driver.remaining)
+        jobs = driver.remaining or len(finals.pending)
+        workers = worker_count(section.workers, section.cpus_per_worker, section.gpus_per_worker, jobs)
         resources = PoolSettings(
             workers, section.cpus_per_worker, section.gpus_per_worker, section.trials_per_worker, section.trial_timeout
         )
         pool = WorkerPool(task, resources)
         try:
-            driver.run(pool, listener)
+            if driver.remaining:
+                driver.run(pool, listener)
+            finals.run(pool, listener)
         finally:
             pool.close()
 
 
-def _outcome(folder: RunFolder, found: list[TrialRecord]) -> SearchOutcome:
-    winner = best(found)
+def _outcome(folder: RunFolder, study: optuna.Study) -> SearchOutcome:
+    found, judged = records(study), finalists(study)
+    winner = winner_of(found, judged)
     if winner is None:
         failed = next((record for record in reversed(found) if record.error), None)
         reason = f"the last error was: {failed.error}" if failed else "none met the budget; set search.projection: true"
         raise RunError(f"none of the {len(found)} trials in '{folder.path}' can be used: {reason}")
-    return SearchOutcome(folder, found, winner)
+    return SearchOutcome(folder, found, judged, winner)
 
 
 def find_run(path: Path) -> SearchOutcome:
@@ -136,7 +149,7 @@ def find_run(path: Path) -> SearchOutcome:
         RunError: no run folder, no study, or no usable trial in it.
     """
     folder = RunFolder(path)
-    return _outcome(folder, records(find_study(path, folder.config().name)))
+    return _outcome(folder, find_study(path, folder.config().name))
 
 
 def export_run(path: Path) -> list[Path]:

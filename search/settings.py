@@ -51,6 +51,12 @@ def proxy(config: ProxyConfig, seed: int) -> ProxySettings:
     return ProxySettings(**config.model_dump(), seed=seed)
 
 
+def final(config: RunConfig) -> Recipe:
+    """How finalists are trained after each stage: as final models, in fewer epochs."""
+    epochs = min(config.finals.epochs, config.finetune.epochs)
+    return recipe(config.finetune.model_copy(update={"epochs": epochs}), config.seed)
+
+
 def space(config: RunConfig) -> SpaceSettings:
     """What may be searched."""
     section = config.space
