@@ -11,6 +11,7 @@ from compress.errors import ModelError, RunError
 from compress.model_file import load_model, save_model
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
+from compress.pruning_settings import PruningSettings
 from configs.schema import RunConfig
 from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
@@ -89,21 +90,22 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     budget.check_reachable(space.smallest_flops())
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
+    pruning = settings.pruning(config.pruning, data, config.seed)
     with folder.opened(config):
         study = open_study(folder.path, config.name, config.search.storage)
         check_same_model(study, model)
         driver = Driver(study, space, budget, settings.driver(config))
         if driver.remaining:
             if config.search.projection:
-                enqueue_starts(study, starts(model, space, budget))
-            _drive(driver, config, _task(config, model, data), listener or SilentListener())
+                enqueue_starts(study, starts(model, space, budget, pruning))
+            _drive(driver, config, _task(config, model, data, pruning), listener or SilentListener())
         return _outcome(folder, records(study))
 
 
-def _task(config: RunConfig, model: Any, data: ImageDataset) -> Task:
+def _task(config: RunConfig, model: Any, data: ImageDataset, pruning: PruningSettings) -> Task:
     threads = max(1, int(config.search.cpus_per_worker))
     proxy = settings.proxy(config.proxy, config.seed)
-    return Task(model_bytes(model), data, proxy, config.recipe, config.space.channel_multiple, threads)
+    return Task(model_bytes(model), data, proxy, config.recipe, pruning, threads)
 
 
 def _drive(driver: Driver, config: RunConfig, task: Task, listener: Listener) -> None:

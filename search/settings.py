@@ -1,6 +1,12 @@
 """From a configuration's sections to the settings of the packages below, which do not know configurations."""
 
-from configs.schema import DataConfig, ProxyConfig, RunConfig, TrainingConfig
+import numpy as np
+
+from compress.channel_step import ChannelStep
+from compress.criterion import Criterion, GeometricMedian, L2Norm
+from compress.feature_maps import NuclearNorm
+from compress.pruning_settings import PruningSettings
+from configs.schema import DataConfig, ProxyConfig, PruningConfig, RunConfig, TrainingConfig
 from objectives.accuracy import ProxySettings
 from search.driver import DriverSettings
 from search.space import SpaceSettings
@@ -54,7 +60,33 @@ def proxy(config: ProxyConfig, seed: int) -> ProxySettings:
 def space(config: RunConfig) -> SpaceSettings:
     """What may be searched."""
     section = config.space
-    return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, section.channel_multiple)
+    return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, channel_step(config.pruning))
+
+
+def channel_step(config: PruningConfig) -> ChannelStep:
+    """What kept channels are rounded to."""
+    return ChannelStep(config.step, config.rounding)
+
+
+def pruning(config: PruningConfig, data: ImageDataset, seed: int) -> PruningSettings:
+    """Which channels go; feature maps are made of images of the training split."""
+    return PruningSettings(
+        criterion=_criterion(config, data, seed),
+        layer_norm=config.layer_norm,
+        group_policy=config.group_policy,
+        policy=config.policy,
+        step=channel_step(config),
+    )
+
+
+def _criterion(config: PruningConfig, data: ImageDataset, seed: int) -> Criterion:
+    if config.criterion == "l2_norm":
+        return L2Norm()
+    if config.criterion == "geometric_median":
+        return GeometricMedian()
+    images = data.train.images
+    drawn = np.random.default_rng(seed).choice(len(images), size=min(config.images, len(images)), replace=False)
+    return NuclearNorm((data.normalization(images[np.sort(drawn)]),))
 
 
 def driver(config: RunConfig) -> DriverSettings:

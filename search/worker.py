@@ -9,7 +9,8 @@ from typing import Any
 
 from compress.errors import TuckpruneError
 from compress.parameters import CompressionParameters
-from compress.recipe import Stage
+from compress.pruning_settings import PruningSettings
+from compress.recipe import PRUNE, Stage
 from objectives.accuracy import AccuracyProxy, ProxyResult, ProxySettings
 from search.trial_record import Judgement
 from zoo.data.dataset import ImageDataset
@@ -24,7 +25,7 @@ class Task:
         dataset: images and labels.
         proxy: how accuracy is judged.
         recipe: order of the stages.
-        multiple: kept channels are rounded up to a multiple of it.
+        pruning: which channels go, and what the kept ones are rounded to.
         threads: TensorFlow threads per worker.
     """
 
@@ -32,7 +33,7 @@ class Task:
     dataset: ImageDataset
     proxy: ProxySettings
     recipe: tuple[Stage, ...]
-    multiple: int
+    pruning: PruningSettings
     threads: int
 
 
@@ -49,6 +50,8 @@ class TrialWorker:
             tf.config.experimental.set_memory_growth(gpu, True)
         self._task = task
         self._original = _model_of(task.model)
+        # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
+        self._pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         self._proxy = AccuracyProxy(task.dataset, task.proxy)
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
@@ -68,7 +71,7 @@ class TrialWorker:
     def _result(self, parameters: CompressionParameters) -> ProxyResult:
         from compress.recipe import apply_parameters
 
-        model = apply_parameters(self._original, parameters, self._task.recipe, multiple=self._task.multiple)
+        model = apply_parameters(self._original, parameters, self._task.recipe, pruning=self._pruning)
         return self._proxy(model)
 
 

@@ -12,6 +12,7 @@ import pytest
 import ray
 
 from compress.parameters import CompressionParameters
+from compress.pruning_settings import DEFAULT_PRUNING
 from compress.recipe import apply_parameters
 from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.constraint import FlopsBudget
@@ -31,7 +32,7 @@ WHOLE = CompressionParameters.none()
 @pytest.fixture(scope="module")
 def task() -> Task:
     data = settings.dataset(config(Path()).data, seed=0)
-    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, multiple=1, threads=1)
+    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, DEFAULT_PRUNING, threads=1)
 
 
 @pytest.fixture(scope="module")
