@@ -67,23 +67,29 @@ class RatioRecommender:
         return cls(graph, energies, settings.step)
 
     def at(self, ratio: float) -> RecommendedRatios:
-        """Ratios at a global fraction of channels removed, in [0, 1).
+        """Ratios at a global fraction of channels removed, in [0, 1); each is the fraction left after rounding.
 
         Raises:
             ParameterError: a ratio outside [0, 1).
         """
-        found = slamp_ratios(self.energies, ratio)
-        reasons = {group.name: self._whole(group, found[group.name]) for group in self.graph.groups}
-        left = [Exclusion(name, reason) for name, reason in reasons.items() if reason is not None]
-        ratios = {name: value for name, value in found.items() if reasons[name] is None}
-        return RecommendedRatios(ratios, (*self.graph.excluded, *left))
+        ratios, left = {}, list(self.graph.excluded)
+        for group, wanted in zip(self.graph.groups, slamp_ratios(self.energies, ratio).values(), strict=True):
+            value = self._rounded(group, wanted)
+            if value > 0:
+                ratios[group.name] = value
+            elif wanted > 0:
+                reason = f"all its {group.channels} channels stay in steps of {self.step.size}"
+                left.append(Exclusion(group.name, reason))
+            else:
+                left.append(Exclusion(group.name, "SLAMP removes none of its channels at this ratio"))
+        return RecommendedRatios(ratios, tuple(left))
 
-    def _whole(self, group: Group, ratio: float) -> str | None:
-        if ratio == 0:
-            return "SLAMP removes none of its channels at this ratio"
-        if all(kept_channels(block.size, ratio, self.step) == block.size for block in group.blocks):
-            return f"all its {group.channels} channels stay in steps of {self.step.size}"
-        return None
+    def _rounded(self, group: Group, ratio: float) -> float:
+        """The ratio that keeps the same channels without a step, so that a parameter file needs no settings."""
+        kept = [kept_channels(block.size, ratio, self.step) for block in group.blocks]
+        if len(kept) > 1 and sum(kept) < group.channels:
+            return ratio  # Each block is rounded for itself, which no one ratio can say.
+        return 1 - sum(kept) / group.channels
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def _compress(
     folder = RunFolder.of(config)
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, original)
-    pruning = settings.pruning(config.pruning, data, config.seed)
+    pruning = settings.pruning(config, data)
     chosen = values(pruning)
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.

@@ -90,7 +90,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     budget.check_reachable(space.smallest_flops())
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
-    pruning = settings.pruning(config.pruning, data, config.seed)
+    pruning = settings.pruning(config, data)
     with folder.opened(config):
         study = open_study(folder.path, config.name, config.search.storage)
         check_same_model(study, model)

@@ -68,24 +68,32 @@ def channel_step(config: PruningConfig) -> ChannelStep:
     return ChannelStep(config.step, config.rounding)
 
 
-def pruning(config: PruningConfig, data: ImageDataset, seed: int) -> PruningSettings:
-    """Which channels go; feature maps are made of images of the training split."""
+def pruning(config: RunConfig, data: ImageDataset | None = None) -> PruningSettings:
+    """Which channels go.
+
+    Feature maps are made of images of the training split; the data set is loaded if need be and not given.
+
+    Raises:
+        DataError: missing, corrupt or ill-shaped data.
+    """
+    section = config.pruning
     return PruningSettings(
-        criterion=_criterion(config, data, seed),
-        layer_norm=config.layer_norm,
-        group_policy=config.group_policy,
-        policy=config.policy,
-        step=channel_step(config),
+        criterion=_criterion(config, data),
+        layer_norm=section.layer_norm,
+        group_policy=section.group_policy,
+        policy=section.policy,
+        step=channel_step(section),
     )
 
 
-def _criterion(config: PruningConfig, data: ImageDataset, seed: int) -> Criterion:
-    if config.criterion == "l2_norm":
+def _criterion(config: RunConfig, data: ImageDataset | None) -> Criterion:
+    if config.pruning.criterion == "l2_norm":
         return L2Norm()
-    if config.criterion == "geometric_median":
+    if config.pruning.criterion == "geometric_median":
         return GeometricMedian()
-    images = data.train.images
-    drawn = np.random.default_rng(seed).choice(len(images), size=min(config.images, len(images)), replace=False)
+    data = dataset(config.data, config.seed) if data is None else data
+    images, generator = data.train.images, np.random.default_rng(config.seed)
+    drawn = generator.choice(len(images), size=min(config.pruning.images, len(images)), replace=False)
     return NuclearNorm((data.normalization(images[np.sort(drawn)]),))
 
 
