@@ -12,11 +12,20 @@ from compress.criterion import Floats, LayerScores, scored_sites
 from compress.errors import DataError
 from compress.graph import ChannelGraph
 from compress.group import KeptSlots
-from compress.rules import rule_for
 from compress.walk import Call, calls
 
 _CHUNK = 16
 """Images per forward pass: the feature maps of all layers are held at once."""
+
+_FOLLOWED = (
+    keras.layers.BatchNormalization,
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ELU,
+)
+"""A layer's feature map is what it becomes behind these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +108,10 @@ def _feature_maps(model: Any) -> dict[str, Any]:
 
 
 def _last(tensor: Any, readers: dict[int, list[Call]], ends: set[int]) -> Any:
-    """The tensor behind the layers that act on every element alone and that nothing else than this tensor feeds."""
+    """The tensor behind the normalization and activation, as long as nothing else reads what they do."""
     while id(tensor) not in ends and len(readers.get(id(tensor), [])) == 1:
         (reader,) = readers[id(tensor)]
-        if len(reader.inputs) != 1 or not _keeps_channels(reader, tensor):
+        if type(reader.layer) not in _FOLLOWED:
             break
         tensor = reader.outputs[0]
     return tensor
-
-
-def _keeps_channels(reader: Call, tensor: Any) -> bool:
-    rule = rule_for(reader.layer)
-    makes_channels = rule is None or rule.width is not None or rule.scored is not None
-    return not makes_channels and tuple(reader.outputs[0].shape) == tuple(tensor.shape)

@@ -73,8 +73,7 @@ def inspect(model: ModelPath) -> None:
     cost = CostModel(graph)
     for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph), table.layer_costs(cost)):
         console.print(part)
-    if cost.uncounted:
-        console.print(f"counted as 0 FLOPs, their type is not known: {', '.join(cost.uncounted)}", style="yellow")
+    table.warn_of_uncounted(console, cost)
 
 
 app.command()(recommend)

@@ -128,6 +128,7 @@ def _found(path: Path, knobs: _Knobs, loaded: RunConfig | None, recipe: tuple[St
 
 
 def _show(console: Console, found: "Recommendation") -> None:
+    from objectives.cost import CostModel
     from search import table
 
     for stage in found.recipe:
@@ -138,3 +139,4 @@ def _show(console: Console, found: "Recommendation") -> None:
         first, second = ("ratios", "ranks") if found.recipe[0] == "prune" else ("ranks", "ratios")
         console.print(f"the {second} are for the model with these {first}", soft_wrap=True)
     console.print(table.change(found.before, found.after), highlight=False, soft_wrap=True)
+    table.warn_of_uncounted(console, CostModel(found.graph))

@@ -42,6 +42,7 @@ class Recommendation:
     """Recommended values of all stages of a recipe, without fine-tuning in between.
 
     Attributes:
+        graph: analysis of the original model.
         recipe: the stages in order; each one's values are for the model as the stages before leave it.
         before: cost of the original model.
         after: cost of the compressed model.
@@ -51,6 +52,7 @@ class Recommendation:
         undecomposed: convolutions that stay whole, with the reason.
     """
 
+    graph: ChannelGraph
     recipe: tuple[Stage, ...]
     before: Cost
     after: Cost
@@ -82,10 +84,10 @@ def recommendation(
         TuckpruneError: a model that cannot be analysed, or a budget that recommended values cannot meet.
     """
     current = as_functional(model)
-    before = _cost(current)
-    found = Recommendation(tuple(recipe), before, before)
+    graph = analyse(current)
+    before = _cost(graph)
+    found = Recommendation(graph, tuple(recipe), before, before)
     for stage in recipe:
-        graph = analyse(current)
         if stage == PRUNE:
             ratios = source.ratios(current)
             found = replace(found, groups=_groups(graph, ratios.ratios, pruning), unpruned=ratios.left_whole)
@@ -94,11 +96,12 @@ def recommendation(
             ranks = source.ranks(current)
             found = replace(found, layers=_layers(graph, ranks.ranks), undecomposed=ranks.left_whole)
             current = decompose(current, ranks.ranks)
-    return replace(found, after=_cost(current))
+        graph = analyse(current)
+    return replace(found, after=_cost(graph))
 
 
-def _cost(model: Any) -> Cost:
-    return CostModel(analyse(model)).cost(CompressionParameters.none())
+def _cost(graph: ChannelGraph) -> Cost:
+    return CostModel(graph).cost(CompressionParameters.none())
 
 
 def _groups(graph: ChannelGraph, ratios: Ratios, pruning: PruningSettings) -> tuple[PrunedGroup, ...]:

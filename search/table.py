@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from compress.graph import ChannelGraph
@@ -100,6 +101,13 @@ def layer_costs(cost: CostModel) -> Table:
         if figures.flops or figures.params:
             table.add_row(name, kinds[name], *_figures(figures))
     return table
+
+
+def warn_of_uncounted(console: Console, cost: CostModel) -> None:
+    """Name the layers whose FLOPs are not known, where there are any."""
+    if cost.uncounted:
+        names = ", ".join(cost.uncounted)
+        console.print(f"counted as 0 FLOPs, their type is not known: {names}", style="yellow", soft_wrap=True)
 
 
 def _figures(cost: Cost) -> tuple[str, str]:

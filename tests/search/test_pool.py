@@ -11,8 +11,9 @@ import optuna
 import pytest
 import ray
 
+from compress.criterion import GeometricMedian
 from compress.parameters import CompressionParameters
-from compress.pruning_settings import DEFAULT_PRUNING
+from compress.pruning_settings import PruningSettings
 from compress.recipe import apply_parameters
 from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.constraint import FlopsBudget
@@ -26,13 +27,14 @@ from tests.search.nets import PRUNE_FIRST, cost, model, space
 from tests.search.runs import config
 
 PROXY = ProxySettings(recalibration_images=64, steps=2, batch_size=32)
+PRUNING = PruningSettings(GeometricMedian(), "standard_score")
 WHOLE = CompressionParameters.none()
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
     data = settings.dataset(config(Path()).data, seed=0)
-    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, DEFAULT_PRUNING, threads=1)
+    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,8 @@ def test_a_study_of_real_trials(pool, task):
     found = records(study)
     assert [record.state for record in found] == ["complete"] * 4
     assert all(record.cost.flops <= budget.limit and record.seconds > 0 for record in found)
-    here = AccuracyProxy(task.dataset, PROXY)(apply_parameters(model("tiny"), found[0].parameters))
+    made = apply_parameters(model("tiny"), found[0].parameters, pruning=PRUNING)
+    here = AccuracyProxy(task.dataset, PROXY)(made)
     assert found[0].accuracy == pytest.approx(here.accuracy, abs=0.05)
     assert found[0].loss == pytest.approx(here.loss, rel=1e-2)
 
