@@ -113,3 +113,13 @@ def test_global_values_are_nptks_knobs_as_they_are():
     values = stage_values(GlobalValues(0.4, 0.1))
     assert values.ratios(trained_like()) == recommend_ratios(trained_like(), 0.4).ratios
     assert values.ranks(trained_like()) == recommend_ranks(trained_like(), 0.1).ranks
+
+
+def test_what_is_left_whole_is_told_once_for_every_reason():
+    told = []
+    values = stage_values(GlobalValues(0.02, -0.3), told.append)
+    assert values.ratios(trained_like()) and values.ranks(trained_like())
+    assert told[0] == "not pruned: 'linear': the softmax of 'linear' mixes channels"
+    assert told[1].startswith("not pruned: 'layer1.0.conv1', 'add'")
+    assert told[1].endswith(": SLAMP removes none of its channels at this ratio")
+    assert told[2] == "not decomposed: 'conv1': it reads the model's input, of only 1 channels"
