@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.criterion import Floats, LayerScores, scored_sites
-from compress.errors import DataError
+from compress.errors import DataError, ModelError
 from compress.graph import ChannelGraph
 from compress.group import KeptSlots
 from compress.walk import Call, calls
@@ -47,6 +47,7 @@ class NuclearNorm:
 
         Raises:
             DataError: no images, or images that do not have the shape of the model's inputs.
+            ModelError: a feature map that is not finite.
         """
         sites = [site for site, _, _ in scored_sites(model, graph, wanted)]
         self._check(model)
@@ -58,8 +59,8 @@ class NuclearNorm:
         totals = [np.zeros(site.output.size) for site in sites]
         for start in range(0, count, _CHUNK):
             outputs = reader([images[start : start + _CHUNK] for images in self.images], training=False)
-            for total, output in zip(totals, outputs, strict=True):
-                total += nuclear_norms(np.asarray(output)).sum(axis=0)
+            for site, total, output in zip(sites, totals, outputs, strict=True):
+                total += nuclear_norms(_finite(site.layer, np.asarray(output))).sum(axis=0)
         for site, total in zip(sites, totals, strict=True):
             yield LayerScores(site.layer, site.output, total / count)
 
@@ -85,6 +86,14 @@ def nuclear_norms(maps: NDArray[Any]) -> Floats:
     matrices = moved.reshape(*moved.shape[:2], rows, -1)
     norms: Floats = np.linalg.svd(matrices, compute_uv=False).sum(axis=-1)
     return norms
+
+
+def _finite(layer: str, maps: NDArray[Any]) -> NDArray[Any]:
+    if not np.isfinite(maps).all():
+        raise ModelError(
+            f"layer '{layer}': expected finite feature maps, received NaN or infinity; check the weights and the images"
+        )
+    return maps
 
 
 def _fits(received: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:

@@ -69,11 +69,11 @@ def recommend(
     found = _found(model, knobs, loaded, recipe)
     console = Console(stderr=as_json)
     _show(console, found)
-    if as_json:
-        typer.echo(json_format.dumps(found.parameters), nl=False)
     if out is not None:
         for path in write_parameters(found.parameters, out):
             console.print(path, highlight=False, soft_wrap=True)
+    if as_json:
+        typer.echo(json_format.dumps(found.parameters), nl=False)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 from keras import layers
 
 from compress.analysis import analyse
-from compress.errors import DataError
+from compress.errors import DataError, ModelError
 from compress.feature_maps import NuclearNorm, nuclear_norms
 from compress.pruning import prune
 from compress.pruning_settings import PruningSettings
@@ -106,3 +106,10 @@ def test_images_that_do_not_fit(arrays):
     with pytest.raises(DataError) as caught:
         measured(randomized(models.chain()), *arrays)
     assert "expected at least one image for each of the model's inputs [(8, 8, 3)], received" in str(caught.value)
+
+
+def test_feature_maps_that_are_not_finite():
+    model = randomized(models.chain())
+    model.get_layer("conv2").bias.assign([np.nan] * 6)
+    with pytest.raises(ModelError, match=r"^layer 'conv2': expected finite feature maps, received NaN or infinity"):
+        measured(model, images(model))
