@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from compress.channel_counts import ChannelCounts
+from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.errors import ParameterError
 from compress.graph import ChannelGraph
 from compress.group import Ratios
@@ -13,7 +14,10 @@ from compress.tucker import check_ranks
 
 
 def check_parameters(
-    graph: ChannelGraph, parameters: CompressionParameters, recipe: Sequence[Stage], multiple: int = 1
+    graph: ChannelGraph,
+    parameters: CompressionParameters,
+    recipe: Sequence[Stage],
+    step: ChannelStep = SINGLE_CHANNELS,
 ) -> None:
     """Refuse parameters that do not fit a model under a recipe.
 
@@ -28,7 +32,7 @@ def check_parameters(
             )
     counts = ChannelCounts.of(graph)
     check_ranks(graph, parameters.ranks)
-    kept = counts.kept_blocks(_ratios_of_original(parameters, recipe), multiple)
+    kept = counts.kept_blocks(_ratios_of_original(parameters, recipe), step)
     if not parameters.ranks or recipe[0] == DECOMPOSE:
         return
     for name, pair in parameters.ranks.items():

@@ -1,25 +1,28 @@
 """Structured pruning: a new, really smaller model in which the weights that stay are untouched."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from compress.analysis import analyse
+from compress.channel_index import slots_without
 from compress.graph import ChannelGraph
 from compress.group import KeptSlots, Ratios, Site
 from compress.importance import group_scores
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from compress.rebuild import copy_layer, rebuild
 from compress.rules import rule_for
 from compress.walk import as_functional, layers_by_name
 
 
-def prune(model: Any, ratios: Ratios, *, multiple: int = 1) -> Any:
-    """Remove from every named group the channels with the smallest L2 norm (Li et al. 2017).
+def prune(model: Any, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNING) -> Any:
+    """Remove from every named group its least important channels, by default those of the smallest L2 norm.
 
     Args:
         model: a functional or Sequential Keras model; it is not modified.
         ratios: fraction of channels to remove, by group name; groups that are not named stay whole.
-        multiple: kept channels are rounded up to a multiple of it.
+        settings: how importance is measured, and what the kept channels are rounded to.
 
     Returns:
         A new functional model, not compiled.
@@ -27,12 +30,51 @@ def prune(model: Any, ratios: Ratios, *, multiple: int = 1) -> Any:
     Raises:
         ModelError: the model's layer graph cannot be read.
         ParameterError: an unknown or excluded group.
+        DataError: images of a criterion that measures feature maps do not fit the model.
     """
     source = as_functional(model)
     graph = analyse(source)
+    return remove(source, graph, kept_slots(source, graph, ratios, settings))
+
+
+def kept_slots(
+    model: Any, graph: ChannelGraph, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNING
+) -> KeptSlots:
+    """What stays at these ratios: True for every slot that does, shape (graph.slots,).
+
+    Args:
+        model: the functional model that ``graph`` was made from.
+        graph: its analysis.
+        ratios: fraction of channels to remove, by group name.
+        settings: how importance is measured, and what the kept channels are rounded to.
+
+    Raises:
+        ParameterError: an unknown or excluded group.
+    """
     groups = [graph.group(name) for name in ratios]
-    scores = {group.name: group_scores(source, graph, group) for group in groups}
-    return remove(source, graph, graph.keep(ratios, scores, multiple))
+    scores = group_scores(model, graph, *groups, settings=settings)
+    return graph.keep(ratios, {group.name: scores for group in groups}, settings.step)
+
+
+def prune_channels(model: Any, channels: Mapping[str, Sequence[int]]) -> Any:
+    """Remove the named channels, whatever their importance (NetsPresso's pruning by channel index).
+
+    Args:
+        model: a functional or Sequential Keras model; it is not modified.
+        channels: indices of the channels to remove, counted from 0 in the output of the layer that the group is
+            named after, by group name.
+
+    Returns:
+        A new functional model, not compiled.
+
+    Raises:
+        ModelError: the model's layer graph cannot be read.
+        ParameterError: an unknown or excluded group, a channel that it does not have or that is named twice, or a
+            layer that would lose all its channels.
+    """
+    source = as_functional(model)
+    graph = analyse(source)
+    return remove(source, graph, slots_without(graph, channels))
 
 
 def remove(model: Any, graph: ChannelGraph, kept: KeptSlots) -> Any:

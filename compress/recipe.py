@@ -7,6 +7,7 @@ from typing import Any, Literal
 from compress.group import Ranks, Ratios
 from compress.parameters import CompressionParameters
 from compress.pruning import prune
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from compress.tucker import decompose
 from compress.walk import as_functional
 
@@ -43,7 +44,7 @@ def compress_in_stages(
     recipe: Sequence[Stage] = DEFAULT_RECIPE,
     *,
     fine_tune: Callable[[Any, Stage], None] = lambda model, stage: None,
-    multiple: int = 1,
+    pruning: PruningSettings = DEFAULT_PRUNING,
 ) -> SimpleCompression:
     """NPTK's simple compression: prune, fine-tune, decompose, fine-tune, in the recipe's order.
 
@@ -52,7 +53,7 @@ def compress_in_stages(
         values: ratios and ranks for each stage.
         recipe: the stages, each at most once.
         fine_tune: trains the new model in place after a stage.
-        multiple: kept channels are rounded up to a multiple of it.
+        pruning: which channels go, and what the kept ones are rounded to.
 
     Raises:
         ModelError: the model's layer graph cannot be read.
@@ -62,7 +63,7 @@ def compress_in_stages(
     for stage in recipe:
         if stage == PRUNE:
             ratios = values.ratios(current)
-            current = prune(current, ratios, multiple=multiple)
+            current = prune(current, ratios, pruning)
             used = CompressionParameters(ratios, used.ranks)
         else:
             ranks = values.ranks(current)
@@ -77,7 +78,7 @@ def apply_parameters(
     parameters: CompressionParameters,
     recipe: Sequence[Stage] = DEFAULT_RECIPE,
     *,
-    multiple: int = 1,
+    pruning: PruningSettings = DEFAULT_PRUNING,
 ) -> Any:
     """A new, smaller model with these parameters, not fine-tuned; the caller's model is not modified.
 
@@ -85,4 +86,4 @@ def apply_parameters(
         ModelError: the model's layer graph cannot be read.
         ParameterError: parameters that do not fit the model.
     """
-    return compress_in_stages(model, own_values(parameters), recipe, multiple=multiple).model
+    return compress_in_stages(model, own_values(parameters), recipe, pruning=pruning).model

@@ -1,4 +1,4 @@
-"""The command line: ``tuckprune train | inspect | search | export | compress | report``."""
+"""The command line: ``tuckprune train | inspect | recommend | search | export | compress | report``."""
 
 import shlex
 import signal
@@ -12,7 +12,9 @@ from rich.console import Console
 from compress.errors import TuckpruneError
 from configs.load import load_config
 from configs.schema import RunConfig
+from search.arguments import ConfigPath, ModelPath, Overrides, RunPath
 from search.environment import import_tensorflow
+from search.recommend_command import recommend
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -25,14 +27,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-
-ConfigPath = Annotated[Path, typer.Argument(help="YAML configuration of the run, for instance configs/digits.yaml.")]
-RunPath = Annotated[Path, typer.Argument(help="Folder of the run, for instance runs/digits.")]
-ModelPath = Annotated[Path, typer.Argument(help="A functional or Sequential Keras model, .keras or .h5.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Override a key of the configuration: --set search.trials=10. Repeatable."),
-]
 
 
 def main() -> None:
@@ -79,8 +73,10 @@ def inspect(model: ModelPath) -> None:
     cost = CostModel(graph)
     for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph), table.layer_costs(cost)):
         console.print(part)
-    if cost.uncounted:
-        console.print(f"counted as 0 FLOPs, their type is not known: {', '.join(cost.uncounted)}", style="yellow")
+    table.warn_of_uncounted(console, cost)
+
+
+app.command()(recommend)
 
 
 @app.command()
@@ -125,7 +121,7 @@ def compress(
         list[Path] | None,
         typer.Option(help="Own values: a parameter file, text or JSON. Repeatable: pruning.txt and ranks.txt."),
     ] = None,
-    recommend: Annotated[
+    recommended: Annotated[
         bool, typer.Option("--recommend", help="Recommended values instead: SLAMP ratios and VBMF ranks at the budget.")
     ] = False,
     config: Annotated[
@@ -135,7 +131,7 @@ def compress(
     overrides: Overrides = None,
 ) -> None:
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
-    _check_options(bool(params), recommend, config, out)
+    _check_options(bool(params), recommended, config, out)
     loaded = _config(config, overrides) if config else None
     import_tensorflow()
     from compress.parameter_files import read_parameters
@@ -146,7 +142,7 @@ def compress(
     def say(line: str) -> None:
         console.print(line, highlight=False)
 
-    if loaded is not None and recommend:
+    if loaded is not None and recommended:
         made = compression.compress_recommended(model, loaded, say)
     elif loaded is not None:
         made = compression.compress_own(model, read_parameters(params or []), loaded, say)
@@ -176,10 +172,10 @@ def report(run: RunPath) -> None:
         console.print(path, highlight=False)
 
 
-def _check_options(own: bool, recommend: bool, config: Path | None, out: Path | None) -> None:
-    if own == recommend:
+def _check_options(own: bool, recommended: bool, config: Path | None, out: Path | None) -> None:
+    if own == recommended:
         raise typer.BadParameter("expected either --params FILE or --recommend")
-    if recommend and config is None:
+    if recommended and config is None:
         raise typer.BadParameter("--recommend needs --config, for the budget, the data and the fine-tuning")
     if (config is None) == (out is None):
         raise typer.BadParameter("expected either --config CONFIG (fine-tunes, writes to its run folder) or --out FILE")

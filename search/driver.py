@@ -105,7 +105,7 @@ class Driver:
         self.study.sampler = sampler(self.settings.sampler, self.settings.seed, done + len(running))
         trial = self.study.ask()
         parameters = self._parameters(trial)
-        cost = self.space.cost.cost(parameters, self.space.settings.multiple)
+        cost = self.space.cost.cost(parameters, self.space.settings.step)
         violation = self.budget.violation(cost.flops)
         describe(trial, parameters, cost, violation)
         if violation > 0:

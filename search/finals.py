@@ -73,7 +73,7 @@ class Finals:
     def _judged(self, entry: Entry, judgement: Judgement) -> Finalist:
         source, given = entry
         parameters = given or judgement.parameters
-        cost = None if parameters is None else self.space.cost.cost(parameters, self.space.settings.multiple)
+        cost = None if parameters is None else self.space.cost.cost(parameters, self.space.settings.step)
         if cost is not None and judgement.error is None and self.budget.violation(cost.flops) > 0:
             reason = f"they need {cost.flops} FLOPs, the budget allows {self.budget.limit:.0f}"
             judgement = Judgement.failed(judgement.seconds, reason)

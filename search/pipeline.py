@@ -12,6 +12,7 @@ from compress.errors import ModelError, RunError
 from compress.model_file import load_model, save_model
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
+from compress.pruning_settings import PruningSettings
 from configs.schema import RunConfig
 from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
@@ -94,6 +95,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     budget.check_reachable(space.smallest_flops())
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
+    pruning = settings.pruning(config, data)
     with folder.opened(config):
         study = open_study(folder.path, config.name, config.search.storage)
         check_same_model(study, model)
@@ -103,16 +105,16 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
         finals = Finals(study, space, budget, finalists_wanted, config.search.metric)
         if driver.remaining or finals.pending:
             if driver.remaining and config.search.projection:
-                enqueue_starts(study, starts(model, space, budget))
-            _drive(driver, finals, config, _task(config, model, data, budget), listener or SilentListener())
+                enqueue_starts(study, starts(model, space, budget, pruning))
+            _drive(driver, finals, config, _task(config, model, data, pruning, budget), listener or SilentListener())
         return _outcome(folder, study)
 
 
-def _task(config: RunConfig, model: Any, data: ImageDataset, budget: FlopsBudget) -> Task:
+def _task(config: RunConfig, model: Any, data: ImageDataset, pruning: PruningSettings, budget: FlopsBudget) -> Task:
     threads = max(1, int(config.search.cpus_per_worker))
     proxy = settings.proxy(config.proxy, config.seed)
     final = FinalTask(settings.final(config), budget) if config.finetune.epochs else None
-    return Task(model_bytes(model), data, proxy, config.recipe, config.space.channel_multiple, threads, final)
+    return Task(model_bytes(model), data, proxy, config.recipe, pruning, threads, final)
 
 
 def _drive(driver: Driver, finals: Finals, config: RunConfig, task: Task, listener: Listener) -> None:

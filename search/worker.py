@@ -11,12 +11,13 @@ from typing import Any
 from compress.analysis import analyse
 from compress.errors import RunError, TuckpruneError
 from compress.parameters import CompressionParameters
-from compress.recipe import Stage, Values, apply_parameters, compress_in_stages, own_values
+from compress.pruning_settings import PruningSettings
+from compress.recipe import PRUNE, Stage, Values, apply_parameters, compress_in_stages, own_values
 from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
 from objectives.score import score
-from search.recommended import BudgetValues
+from search.recommended import BudgetValues, stage_values
 from search.trial_record import Judgement
 from zoo.data.dataset import ImageDataset
 from zoo.training import Recipe, train
@@ -39,7 +40,7 @@ class Task:
         dataset: images and labels.
         proxy: how accuracy is judged.
         recipe: order of the stages.
-        multiple: kept channels are rounded up to a multiple of it.
+        pruning: which channels go, and what the kept ones are rounded to.
         threads: TensorFlow threads per worker.
         final: how finalists are judged; None where there are none.
     """
@@ -48,7 +49,7 @@ class Task:
     dataset: ImageDataset
     proxy: ProxySettings
     recipe: tuple[Stage, ...]
-    multiple: int
+    pruning: PruningSettings
     threads: int
     final: FinalTask | None = None
 
@@ -66,6 +67,8 @@ class TrialWorker:
             tf.config.experimental.set_memory_growth(gpu, True)
         self._task = task
         self._original = _model_of(task.model)
+        # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
+        self._pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         self._proxy = AccuracyProxy(task.dataset, task.proxy)
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
@@ -77,7 +80,7 @@ class TrialWorker:
         return _answer(lambda: self._whole(parameters))
 
     def _short(self, parameters: CompressionParameters) -> Judgement:
-        model = apply_parameters(self._original, parameters, self._task.recipe, multiple=self._task.multiple)
+        model = apply_parameters(self._original, parameters, self._task.recipe, pruning=self._pruning)
         result = self._proxy(model)
         return Judgement(result.accuracy, result.loss, result.seconds)
 
@@ -90,13 +93,13 @@ class TrialWorker:
         def train_stage(model: Any, stage: Stage) -> None:
             train(model, task.dataset, final.recipe)
 
-        made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, multiple=task.multiple)
+        made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
         result = score(made.model, task.dataset.validation, task.dataset.normalization, task.proxy.batch_size)
         return Judgement(result.accuracy, result.loss, 0.0, parameters=made.parameters)
 
     def _recommended(self, final: FinalTask) -> Values:
         original = CostModel(analyse(self._original)).cost(CompressionParameters.none()).flops
-        return BudgetValues(self._task.recipe, final.budget, original, self._task.multiple).values()
+        return stage_values(BudgetValues(self._task.recipe, final.budget, original, self._task.pruning))
 
 
 def _answer(work: Callable[[], Judgement]) -> Judgement:

@@ -1,5 +1,7 @@
 """Randomly built graphs: pruned models compute what they must, and cost what was foretold."""
 
+from typing import get_args
+
 import keras
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -7,8 +9,10 @@ from hypothesis import strategies as st
 from keras import layers
 
 from compress.analysis import analyse
+from compress.channel_step import ChannelStep, Rounding
 from compress.parameters import CompressionParameters
 from compress.pruning import prune
+from compress.pruning_settings import PruningSettings
 from compress.recipe import apply_parameters
 from objectives.cost import CostModel
 from tests.compress.models import randomized
@@ -92,19 +96,19 @@ def test_any_graph(data):
     model = drawn_model(data.draw)
     graph = analyse(model)
     ratios = {group.name: data.draw(RATIOS, label=group.name) for group in graph.groups}
-    multiple = data.draw(st.integers(1, 2))
+    step = data.draw(st.builds(ChannelStep, st.integers(1, 3), st.sampled_from(get_args(Rounding))))
     small = prune(model, ratios)
     kept = kept_slots(model, graph, ratios)
     assert_same_outputs(small, unread(model, graph, kept))
     assert_same_outputs(small, zeroed_in_place(model, graph, kept))
-    check_cost(model, graph, CompressionParameters(ratios, {}), multiple)
-    check_cost(model, graph, CompressionParameters(ratios, drawn_ranks(data, graph, ratios, multiple)), multiple)
+    check_cost(model, graph, CompressionParameters(ratios, {}), step)
+    check_cost(model, graph, CompressionParameters(ratios, drawn_ranks(data, graph, ratios, step)), step)
 
 
-def drawn_ranks(data, graph, ratios, multiple):
+def drawn_ranks(data, graph, ratios, step):
     """Ranks of some convolutions, within what pruning leaves."""
     counts = CostModel(graph).counts
-    kept = counts.kept_blocks(ratios, multiple)
+    kept = counts.kept_blocks(ratios, step)
     ranks = {}
     for layer in graph.decomposable:
         site = graph.site(layer.layer)
@@ -114,11 +118,11 @@ def drawn_ranks(data, graph, ratios, multiple):
     return ranks
 
 
-def check_cost(model, graph, parameters, multiple):
+def check_cost(model, graph, parameters, step):
     """The cost that is told from the parameters is the built model's own, in either order of the stages."""
-    expected = CostModel(graph).cost(parameters, multiple)
+    expected = CostModel(graph).cost(parameters, step)
     for recipe in (("prune", "decompose"), ("decompose", "prune")):
-        built = apply_parameters(model, parameters, recipe, multiple=multiple)
+        built = apply_parameters(model, parameters, recipe, pruning=PruningSettings(step=step))
         assert CostModel(analyse(built)).cost(CompressionParameters.none()) == expected
         assert sum(int(np.prod(weight.shape)) for weight in built.trainable_weights) == expected.params
         assert 4 * sum(int(np.prod(weight.shape)) for weight in built.weights) == expected.bytes

@@ -4,6 +4,7 @@ import pytest
 from keras import layers
 
 from compress.analysis import analyse
+from compress.channel_step import ChannelStep
 from compress.errors import ModelError, ParameterError
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
@@ -146,10 +147,12 @@ def test_frozen_weights_are_no_parameters():
     assert model.cost(decomposed).params == 1015 - 720
 
 
-def test_channel_multiple():
+def test_channel_step():
     model = CostModel(analyse(tiny()))
     four_and_eight = CompressionParameters({"conv1": 0.5, "conv2": 0.2}, {})
-    assert model.cost(CompressionParameters({"conv1": 0.9, "conv2": 0.5}, {}), multiple=4) == model.cost(four_and_eight)
+    assert model.cost(CompressionParameters({"conv1": 0.9, "conv2": 0.5}, {}), ChannelStep(4)) == model.cost(
+        four_and_eight
+    )
 
 
 def test_uncounted_layers_are_named():

@@ -13,7 +13,7 @@ from tests.search.interrupted_run import TRIALS
 from tests.search.nets import space
 from tests.search.runs import called, document, tree, written
 
-COMMANDS = ("train", "inspect", "search", "export", "compress", "report")
+COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "report")
 
 
 @keras.saving.register_keras_serializable("tests.search")

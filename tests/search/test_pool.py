@@ -11,7 +11,9 @@ import optuna
 import pytest
 import ray
 
+from compress.criterion import GeometricMedian
 from compress.parameters import CompressionParameters
+from compress.pruning_settings import PruningSettings
 from compress.recipe import apply_parameters, compress_in_stages, own_values
 from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.constraint import FlopsBudget
@@ -27,6 +29,7 @@ from tests.search.runs import config
 from zoo.training import Recipe, train
 
 PROXY = ProxySettings(recalibration_images=64, steps=2, batch_size=32)
+PRUNING = PruningSettings(GeometricMedian(), "standard_score")
 WHOLE = CompressionParameters.none()
 RECIPE = Recipe(epochs=1, learning_rate=0.01, batch_size=64)
 FLOPS = cost("tiny").cost(WHOLE).flops
@@ -37,7 +40,7 @@ HALF = FlopsBudget(0.5 * FLOPS, "0.5")
 def task() -> Task:
     data = settings.dataset(config(Path()).data, seed=0)
     final = FinalTask(RECIPE, HALF)
-    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, multiple=1, threads=1, final=final)
+    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1, final=final)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +95,8 @@ def test_a_study_of_real_trials(pool, task):
     found = records(study)
     assert [record.state for record in found] == ["complete"] * 4
     assert all(record.cost.flops <= budget.limit and record.seconds > 0 for record in found)
-    here = AccuracyProxy(task.dataset, PROXY)(apply_parameters(model("tiny"), found[0].parameters))
+    made = apply_parameters(model("tiny"), found[0].parameters, pruning=PRUNING)
+    here = AccuracyProxy(task.dataset, PROXY)(made)
     assert found[0].accuracy == pytest.approx(here.accuracy, abs=0.05)
     assert found[0].loss == pytest.approx(here.loss, rel=1e-2)
 
@@ -108,7 +112,7 @@ def test_finalists_go_through_the_recipe_with_its_training(pool, task):
     def train_stage(compressed, stage):
         train(compressed, task.dataset, RECIPE)
 
-    here = compress_in_stages(model("tiny"), own_values(chosen), fine_tune=train_stage)
+    here = compress_in_stages(model("tiny"), own_values(chosen), fine_tune=train_stage, pruning=PRUNING)
     expected = score(here.model, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
     for found in (recommended, again):
         assert found.accuracy == pytest.approx(expected.accuracy, abs=0.05)
