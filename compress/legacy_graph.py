@@ -78,10 +78,11 @@ class _Graph:
             if sum(map(len, waiting.values())) == before:
                 stuck = next(layer for layer, nodes in waiting.items() if nodes)
                 raise ModelError(f"layer '{stuck}': expected inputs from layers of the model; save the model again")
-        inputs = [self._tensor(reference) for reference in _references(self._config["input_layers"])]
-        outputs = [self._tensor(reference) for reference in _references(self._config["output_layers"])]
-        model = keras.Model(inputs, outputs[0] if len(outputs) == 1 else outputs, name=name)
+        model = keras.Model(self._ends("input_layers"), self._ends("output_layers"), name=name)
         return LegacyModel(model, {name: self._layers[name] for name in self._entries if name in self._layers})
+
+    def _ends(self, key: str) -> Any:
+        return _alone([self._tensor(reference) for reference in _references(self._config[key])])
 
     def _ready(self, node: Any) -> bool:
         references = [*_references(node), *(value for value in _options(node).values() if _is_reference(value))]
@@ -102,7 +103,7 @@ class _Graph:
     def _called(self, name: str, node: Any) -> list[Any]:
         entry = self._entries[name]
         if entry["class_name"] == "InputLayer":
-            layer = self._layers[name] = input_layer(entry["config"], name)
+            layer = self._layers[name] = input_layer(entry["config"], _keras_name(name))
             return [layer.output]
         inputs = [self._tensor(reference) for reference in _references(node)]
         options = {key: self._option(value) for key, value in _options(node).items() if value is not None}
@@ -126,10 +127,10 @@ class _Graph:
                 f"layer '{name}': expected no arguments of calls but training, received {excerpt(options)}"
             )
         if name not in self._layers:
-            self._layers[name] = _made(entry, name)
+            self._layers[name] = _made(entry, _keras_name(name))
         layer = self._layers[name]
         callee = layer.model if isinstance(layer, LegacyModel) else layer
-        return callee(inputs[0] if len(inputs) == 1 else inputs, **options)
+        return callee(_alone(inputs), **options)
 
     def _computed(self, name: str, config: Config, inputs: list[Any], options: dict[str, Any]) -> Any:
         operands = list(inputs)
@@ -137,9 +138,8 @@ class _Graph:
             operands.insert(index, value)
         if "y" in options:
             operands.append(options["y"])
-        layer = self._layers[name] = op_layer(name, config, operands, options)
-        tensors = [operand for operand in operands if isinstance(operand, keras.KerasTensor)]
-        return layer(tensors[0] if len(tensors) == 1 else tensors)
+        layer = self._layers[name] = op_layer(_keras_name(name), config, operands, options)
+        return layer(_alone([operand for operand in operands if isinstance(operand, keras.KerasTensor)]))
 
 
 def _made(entry: Config, name: str) -> Any:
@@ -154,6 +154,16 @@ def _is_model(entry: Config) -> bool:
 
 def _name(entry: Config) -> str:
     return str(entry.get("name") or entry["config"]["name"])
+
+
+def _alone(tensors: list[Any]) -> Any:
+    """The tensors, or the only one."""
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _keras_name(name: str) -> str:
+    """Keras 3 takes no slash in a name; its own versions of the models that had some have underscores."""
+    return name.replace("/", "_")
 
 
 def _nodes(entry: Config) -> Iterator[Any]:

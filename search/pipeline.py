@@ -8,7 +8,7 @@ import keras
 
 from compress.analysis import analyse
 from compress.errors import ModelError, RunError
-from compress.model_file import load_model, save_model
+from compress.model_file import file_size, load_model, save_model
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
 from configs.schema import RunConfig
@@ -166,4 +166,4 @@ def measure_original(path: Path, data: ImageDataset, folder: RunFolder) -> Resul
 def measure(model: Any, path: Path, label: str, accuracy: float | None) -> Result:
     """Figures of a saved model."""
     cost = CostModel(analyse(model)).cost(CompressionParameters.none())
-    return Result(label, accuracy, cost.flops, cost.params, path.stat().st_size)
+    return Result(label, accuracy, cost.flops, cost.params, file_size(path))
