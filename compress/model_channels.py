@@ -79,11 +79,11 @@ def _differences(
 ) -> Iterator[str]:
     for name in dict.fromkeys((*there, *here)):
         if name not in here:
-            yield f"there is no {what} '{name}' here, in the file it has {told(there[name])}"
+            yield f"there is no {what} {name!r} here, in the file it has {told(there[name])}"
         elif name not in there:
-            yield f"{what} '{name}' has {told(here[name])} here, the file does not list it"
+            yield f"{what} {name!r} has {told(here[name])} here, the file does not list it"
         elif here[name] != there[name]:
-            yield f"{what} '{name}' has {told(here[name])} here, {told(there[name])} in the file"
+            yield f"{what} {name!r} has {told(here[name])} here, {told(there[name])} in the file"
 
 
 def _renamed(groups: Mapping[str, int], ratios: Ratios) -> dict[str, int]:

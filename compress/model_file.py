@@ -29,7 +29,7 @@ def load_model(path: Path) -> Any:
     try:
         return as_functional(_read(path))
     except ModelError as error:
-        raise ModelError(f"model file '{path}' cannot be read: {error}") from error
+        raise ModelError(f"model file '{path}' cannot be read: {' '.join(str(error).split())}") from error
     except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
         raise ModelError(f"model file '{path}' cannot be read: {one_line(error)}") from error
 

@@ -4,6 +4,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compress import parameter_files
 from compress.analysis import analyse
@@ -136,3 +138,38 @@ def test_contradicting_files(tmp_path, graph):
     other.write_text("'add_1' : 0.6\n")
     with pytest.raises(ParameterError, match=r"other.txt': 'add_1': expected one ratio, received 0.5 and 0.6"):
         read_parameters([pruning, other])
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+json_documents = st.fixed_dictionaries(
+    {},
+    optional={
+        "format": st.sampled_from(["tuckprune", 1]) | json_values,
+        "version": st.sampled_from([1, 2, True]) | json_values,
+        "model": st.fixed_dictionaries({"groups": json_values, "layers": json_values}) | json_values,
+        "ratios": json_values,
+        "ranks": json_values,
+        "compression_method": st.sampled_from(["PR_L2", "FD_TK"]) | json_values,
+        "layers": json_values
+        | st.lists(
+            st.fixed_dictionaries(
+                {"name": st.sampled_from(["a", "b"]), "values": st.lists(st.floats(0, 1) | st.integers(0, 9))},
+                optional={"use": st.booleans() | json_values, "channels": st.lists(st.integers(0, 9)) | json_values},
+            )
+        ),
+    },
+)
+
+
+@given(document=json_documents)
+def test_json_is_read_or_rejected_in_one_line(tmp_path_factory, document):
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    try:
+        read_parameters([path])
+    except ParameterError as error:
+        assert len(str(error).splitlines()) == 1
