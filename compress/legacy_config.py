@@ -10,7 +10,13 @@ from compress.excerpt import excerpt, one_line
 
 Config = Mapping[str, Any]
 
-_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
+_REFUSED = {
+    **dict.fromkeys(
+        ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"),
+        "holds program code, which is not executed",
+    ),
+    **dict.fromkeys(("TextVectorization", "StringLookup", "IntegerLookup"), "may name another file, which is not read"),
+}
 _RENAMED = {"BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization"}
 _ANYTHING = ()
 
@@ -55,8 +61,8 @@ def make_layer(class_name: str, config: Config, name: str) -> Any:
     """
     what = f"layer '{name}' ({class_name})"
     class_name = _RENAMED.get(class_name, class_name)
-    if class_name in _CODE:
-        raise ModelError(f"{what} holds program code, which is not executed; rebuild the model without it")
+    if class_name in _REFUSED:
+        raise ModelError(f"{what} {_REFUSED[class_name]}; rebuild the model without it")
     own = keras.saving.get_registered_object(class_name)
     kind: Any = own or getattr(keras.layers, class_name, None)
     if not (isinstance(kind, type) and issubclass(kind, keras.layers.Layer)):
@@ -114,6 +120,8 @@ def _value(key: str, value: Any, what: str) -> Any:
     content = value.get("config")
     if key == "dtype" and isinstance(content, dict) and isinstance(content.get("name"), str):
         return content["name"]
-    if key.endswith(("_regularizer", "_constraint")):
-        return {"class_name": value.get("class_name"), "config": content}
+    if key.endswith(("_regularizer", "_constraint")) and isinstance(content, dict):
+        # Only what is flat: Keras would also make the objects that are described inside.
+        if not any(isinstance(item, dict | list) for item in content.values()):
+            return {"class_name": value.get("class_name"), "config": content}
     raise ModelError(f"{what} has {key}={excerpt(value)}, an object where a value is expected; save it without")

@@ -131,6 +131,20 @@ def entry(name, **changes):
         (config("input", batch_input_shape=None), "layer 'input' (InputLayer): expected a dense input with a shape"),
         (entry("add", class_name="Homemade"), "layer 'add' (Homemade) is of a class that Keras 3 does not have"),
         (entry("add", class_name="TFSMLayer"), "layer 'add' (TFSMLayer) holds program code, which is not executed"),
+        (
+            entry("add", class_name="StringLookup"),
+            "layer 'add' (StringLookup) may name another file, which is not read",
+        ),
+        (
+            config(
+                "linear", kernel_regularizer={"class_name": "L2", "config": {"l2": {"class_name": "X", "config": {}}}}
+            ),
+            "layer 'linear' (Dense) has kernel_regularizer={'class_name': 'L2', 'config': {'l2': {",
+        ),
+        (
+            config("linear", kernel_regularizer={"class_name": "__lambda__", "config": {"value": "x"}}),
+            "layer 'linear' (Dense) cannot be made by Keras 3: ",
+        ),
         (entry("add", class_name="Dense"), "layer 'add' (Dense) cannot be made by Keras 3: "),
         (entry("add", inbound_nodes=[[["gone", 0, 0, {}]]]), "received a damaged one: 'gone' (KeyError)"),
         (entry("add", inbound_nodes=[[["add", 0, 0, {}]]]), "layer 'add': expected inputs from layers of the model"),

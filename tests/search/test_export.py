@@ -1,11 +1,15 @@
 """Exported files hold the winner, and make the model that was promised."""
 
+import pytest
+
 from compress.analysis import analyse
+from compress.errors import RunError
 from compress.model_channels import check_made_for
 from compress.parameter_files import read_parameters
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost import CostModel
+from search import pipeline
 from search.pipeline import export_run, find_run
 from tests.search.nets import cost, model
 from tests.search.runs import config
@@ -35,3 +39,9 @@ def test_exported_files_make_the_winner(run):
     assert CostModel(analyse(built)).cost(NONE) == winner.cost
     assert winner.cost.flops <= 0.5 * cost("tiny").cost(NONE).flops
     assert winner.accuracy == max(trial.accuracy for trial in find_run(run.folder).trials)
+
+
+def test_another_model_than_the_searched_one_is_refused(run, monkeypatch):
+    monkeypatch.setattr(pipeline, "load_model", lambda path: model("chain"))
+    with pytest.raises(RunError, match="was started with another model"):
+        export_run(run.folder)
