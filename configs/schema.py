@@ -45,7 +45,9 @@ class ModelConfig(_Section):
     """The model to compress: exactly one of the two keys."""
 
     zoo: Text | None = Field(default=None, description="name of a model of the zoo, to be trained")
-    path: Text | None = Field(default=None, description="a trained .keras file, relative to the working directory")
+    path: Text | None = Field(
+        default=None, description="a trained model: .keras, .h5 or SavedModel, relative to the working directory"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -106,7 +106,7 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
 
 @app.command()
 def export(run: RunPath) -> None:
-    """Write the winner's parameter files: pruning.txt, ranks.txt, and both as parameters.json."""
+    """Write the winner's parameter files: text listings, JSON, and NetsPresso's own for PR_L2 and FD_TK."""
     import_tensorflow()
     from search.pipeline import export_run
 
@@ -119,7 +119,9 @@ def compress(
     model: ModelPath,
     params: Annotated[
         list[Path] | None,
-        typer.Option(help="Own values: a parameter file, text or JSON. Repeatable: pruning.txt and ranks.txt."),
+        typer.Option(
+            help="Own values: a parameter file, text, JSON, or NetsPresso's. Repeatable: pruning.txt, ranks.txt."
+        ),
     ] = None,
     recommended: Annotated[
         bool, typer.Option("--recommend", help="Recommended values instead: SLAMP ratios and VBMF ranks at the budget.")
@@ -145,9 +147,11 @@ def compress(
     if loaded is not None and recommended:
         made = compression.compress_recommended(model, loaded, say)
     elif loaded is not None:
-        made = compression.compress_own(model, read_parameters(params or []), loaded, say)
+        own = read_parameters(params or [])
+        made = compression.compress_own(model, own.parameters, loaded, say, made_for=own.made_for)
     else:
-        made = compression.compress_without_data(model, read_parameters(params or []), out or Path())
+        own = read_parameters(params or [])
+        made = compression.compress_without_data(model, own.parameters, out or Path(), own.made_for)
     accuracy = "not fine-tuned" if made.result.accuracy is None else f"test accuracy {100 * made.result.accuracy:.2f} %"
     say(
         f"{made.path}: {accuracy}, {made.result.flops / 1e6:.2f} MFLOPs, {made.result.params / 1e6:.3f} M parameters, "

@@ -8,6 +8,7 @@ from typing import Any
 from compress.analysis import analyse
 from compress.check import check_parameters
 from compress.errors import RunError
+from compress.model_channels import ModelChannels, check_made_for
 from compress.model_file import load_model, save_model
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
@@ -37,8 +38,16 @@ class Compressed:
     parameters: CompressionParameters
 
 
-def compress_without_data(model_path: Path, parameters: CompressionParameters, out: Path) -> Compressed:
+def compress_without_data(
+    model_path: Path, parameters: CompressionParameters, out: Path, made_for: ModelChannels | None = None
+) -> Compressed:
     """Prune and decompose without fine-tuning, for a model whose data is elsewhere.
+
+    Args:
+        model_path: the original model.
+        parameters: what to prune and to decompose.
+        out: where to write the compressed model.
+        made_for: the model that the parameters were made for, where their file says it; another one is refused.
 
     Raises:
         ModelError, ParameterError: the model or the parameters cannot be used.
@@ -47,7 +56,9 @@ def compress_without_data(model_path: Path, parameters: CompressionParameters, o
     if out.exists() or out.suffix != ".keras":
         raise RunError(f"expected a new .keras file as --out, received '{out}'; choose another name")
     original = load_model(model_path)
-    check_parameters(analyse(original), parameters, DEFAULT_RECIPE)
+    graph = analyse(original)
+    check_made_for(graph, made_for)
+    check_parameters(graph, parameters, DEFAULT_RECIPE)
     made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE)
     try:
         path = save_model(made.model, out)
@@ -57,15 +68,24 @@ def compress_without_data(model_path: Path, parameters: CompressionParameters, o
 
 
 def compress_own(
-    model_path: Path, parameters: CompressionParameters, config: RunConfig, say: Say = silent, label: str = SEARCH
+    model_path: Path,
+    parameters: CompressionParameters,
+    config: RunConfig,
+    say: Say = silent,
+    label: str = SEARCH,
+    made_for: ModelChannels | None = None,
 ) -> Compressed:
     """Simple compression with one's own values, fine-tuned after each stage as the configuration says.
+
+    `made_for` is the model that the parameters were made for, where their file says it; another one is refused.
 
     Raises:
         TuckpruneError: bad model, parameters, data, or run folder.
     """
     original = load_model(model_path)
-    check_parameters(analyse(original), parameters, config.recipe, settings.channel_step(config.pruning))
+    graph = analyse(original)
+    check_made_for(graph, made_for)
+    check_parameters(graph, parameters, config.recipe, settings.channel_step(config.pruning))
     return _compress(original, model_path, lambda pruning: own_values(parameters), config, say, label)
 
 
@@ -124,7 +144,13 @@ def _compress(
             pruning=pruning,
         )
         path = save_model(made.model, folder.path / f"{label}.keras")
-        write_parameters(made.parameters, folder.path / f"{label}-parameters")
+        write_parameters(
+            made.parameters,
+            folder.path / f"{label}-parameters",
+            analyse(original),
+            config.recipe,
+            pruning.step,
+        )
         accuracy = evaluate(made.model, data.test, data.normalization)
         result = measure(made.model, path, label, accuracy)
         write_result(result, folder.results)

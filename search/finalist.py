@@ -78,6 +78,6 @@ def best_finalist(found: Iterable[Finalist]) -> Finalist | None:
 
 
 def _restored(fields: dict[str, Any]) -> Finalist:
-    parameters = None if fields["parameters"] is None else loads(fields["parameters"])
+    parameters = None if fields["parameters"] is None else loads(fields["parameters"]).parameters
     cost = None if fields["cost"] is None else Cost(**fields["cost"])
     return Finalist(**{**fields, "parameters": parameters, "cost": cost})

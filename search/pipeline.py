@@ -9,7 +9,7 @@ import optuna
 
 from compress.analysis import analyse
 from compress.errors import ModelError, RunError
-from compress.model_file import load_model, save_model
+from compress.model_file import file_size, load_model, save_model
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
@@ -21,7 +21,7 @@ from search.cluster import cluster, worker_count
 from search.driver import Driver, Listener, SilentListener, enqueue_starts
 from search.finalist import Finalist, finalists
 from search.finals import Finals
-from search.fingerprint import check_same_model
+from search.fingerprint import check_same_model, tie_to_model
 from search.pool import PoolSettings, WorkerPool
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
@@ -68,15 +68,15 @@ def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
         return measure_original(folder.trained_model, data, folder)
 
 
-def model_path(config: RunConfig) -> Path:
-    """Where the run's original model is.
+def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
+    """Where the run's original model is; `folder` is the run's, where that is not the one of the configuration.
 
     Raises:
         ModelError: a zoo model that has not been trained yet.
     """
     if config.model.path is not None:
         return Path(config.model.path)
-    path = RunFolder.of(config).trained_model
+    path = (folder or RunFolder.of(config)).trained_model
     if not path.exists():
         raise ModelError(f"'{path}' does not exist: run 'tuckprune train' with this configuration first")
     return path
@@ -98,7 +98,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     pruning = settings.pruning(config, data)
     with folder.opened(config):
         study = open_study(folder.path, config.name, config.search.storage)
-        check_same_model(study, model)
+        tie_to_model(study, model)
         driver = Driver(study, space, budget, settings.driver(config))
         # Without fine-tuning the finals could tell no more than the trials do.
         finalists_wanted = config.finals.candidates if config.finetune.epochs else 0
@@ -155,8 +155,19 @@ def find_run(path: Path) -> SearchOutcome:
 
 
 def export_run(path: Path) -> list[Path]:
-    """Write the winner's parameter files (two listings and JSON) into the run folder; returns their paths."""
-    return write_parameters(find_run(path).winner.parameters, path)
+    """Write the winner's parameter files (listings, JSON, NetsPresso's) into the run folder; returns their paths.
+
+    Raises:
+        RunError: no run folder, no usable trial, or another model than the one that was searched.
+        ModelError: the original model cannot be read; the files say what it is.
+    """
+    outcome = find_run(path)
+    config = outcome.folder.config()
+    model = load_model(model_path(config, outcome.folder))
+    check_same_model(find_study(path, config.name), model)
+    return write_parameters(
+        outcome.winner.parameters, path, analyse(model), config.recipe, settings.channel_step(config.pruning)
+    )
 
 
 def measure_original(path: Path, data: ImageDataset, folder: RunFolder) -> Result:
@@ -170,4 +181,4 @@ def measure_original(path: Path, data: ImageDataset, folder: RunFolder) -> Resul
 def measure(model: Any, path: Path, label: str, accuracy: float | None) -> Result:
     """Figures of a saved model."""
     cost = CostModel(analyse(model)).cost(CompressionParameters.none())
-    return Result(label, accuracy, cost.flops, cost.params, path.stat().st_size)
+    return Result(label, accuracy, cost.flops, cost.params, file_size(path))

@@ -43,9 +43,7 @@ def recommend(
     config: Annotated[
         Path | None, typer.Option(help="Configuration with the recipe, the criterion and the channel step to use.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for pruning.txt, ranks.txt and parameters.json, as export writes them.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the parameter files, as export writes them.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print parameters.json to standard output, and all else to standard error.")
     ] = False,
@@ -64,16 +62,17 @@ def recommend(
     recipe = knobs.stages(loaded.recipe if loaded else ("prune", "decompose"))
     import_tensorflow()
     from compress import json_format
+    from compress.model_channels import ModelChannels
     from compress.parameter_files import write_parameters
 
     found = _found(model, knobs, loaded, recipe)
     console = Console(stderr=as_json)
     _show(console, found)
     if out is not None:
-        for path in write_parameters(found.parameters, out):
+        for path in write_parameters(found.parameters, out, found.graph, found.recipe, found.step):
             console.print(path, highlight=False, soft_wrap=True)
     if as_json:
-        typer.echo(json_format.dumps(found.parameters), nl=False)
+        typer.echo(json_format.dumps(found.parameters, ModelChannels.of(found.graph)), nl=False)
 
 
 @dataclass(frozen=True)

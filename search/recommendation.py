@@ -6,6 +6,7 @@ from typing import Any
 
 from compress.analysis import analyse
 from compress.channel_counts import ChannelCounts
+from compress.channel_step import ChannelStep
 from compress.graph import ChannelGraph
 from compress.group import Exclusion, Ranks, Ratios
 from compress.parameters import CompressionParameters
@@ -44,6 +45,7 @@ class Recommendation:
     Attributes:
         graph: analysis of the original model.
         recipe: the stages in order; each one's values are for the model as the stages before leave it.
+        step: what the kept channels are rounded to.
         before: cost of the original model.
         after: cost of the compressed model.
         groups: groups that lose channels.
@@ -54,6 +56,7 @@ class Recommendation:
 
     graph: ChannelGraph
     recipe: tuple[Stage, ...]
+    step: ChannelStep
     before: Cost
     after: Cost
     groups: tuple[PrunedGroup, ...] = ()
@@ -86,7 +89,7 @@ def recommendation(
     current = as_functional(model)
     graph = analyse(current)
     before = _cost(graph)
-    found = Recommendation(graph, tuple(recipe), before, before)
+    found = Recommendation(graph, tuple(recipe), pruning.step, before, before)
     for stage in recipe:
         if stage == PRUNE:
             ratios = source.ratios(current)

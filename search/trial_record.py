@@ -137,7 +137,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     return TrialRecord(
         number=trial.number,
         state=states.get(trial.state, "failed"),
-        parameters=loads(attributes[PARAMETERS]),
+        parameters=loads(attributes[PARAMETERS]).parameters,
         cost=Cost(**attributes[COST]),
         accuracy=attributes[ACCURACY] if trial.state == TrialState.COMPLETE else None,
         loss=attributes.get(LOSS),

@@ -105,7 +105,9 @@ def test_no_file(tmp_path, name):
     path = tmp_path / name
     with pytest.raises(ModelError) as caught:
         load_model(path)
-    assert str(caught.value) == f"expected a .keras or .h5 file, received '{path}', which is not a file; check the path"
+    assert str(caught.value) == (
+        f"expected a .keras or .h5 file, or a SavedModel folder, received '{path}', which is none; check the path"
+    )
 
 
 @pytest.mark.parametrize("name", ["model.txt", "blocked/model.keras"])

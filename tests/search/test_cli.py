@@ -96,7 +96,13 @@ def test_a_finished_search_says_so_again_and_reports(tuckprune, run):
     )
     code, out, err = tuckprune("export", run.folder)
     assert (code, err) == (0, "")
-    assert [line.rsplit("/")[-1] for line in out.split()] == ["pruning.txt", "ranks.txt", "parameters.json"]
+    assert [line.rsplit("/")[-1] for line in out.split()] == [
+        "pruning.txt",
+        "ranks.txt",
+        "parameters.json",
+        "netspresso-PR_L2.json",
+        "netspresso-FD_TK.json",
+    ]
     code, out, err = tuckprune("report", run.folder)
     assert (code, err) == (0, "")
     assert "report.html" in out

@@ -7,7 +7,7 @@ import pytest
 
 from compress.errors import RunError
 from compress.rebuild import copy_model
-from search.fingerprint import check_same_model, model_digest
+from search.fingerprint import check_same_model, model_digest, tie_to_model
 from zoo.models.registry import build_model
 
 
@@ -28,6 +28,10 @@ def test_copies_are_equal_and_one_weight_makes_the_difference(model, tmp_path):
 def test_a_study_refuses_another_model(model):
     study = optuna.create_study(study_name="digits")
     check_same_model(study, model)
+    assert study.user_attrs == {}
+    tie_to_model(study, model)
+    tie_to_model(study, copy_model(model))
     check_same_model(study, copy_model(model))
-    with pytest.raises(RunError, match="the study 'digits' was started with another model"):
-        check_same_model(study, build_model("digits_resnet", classes=4))
+    for check in (check_same_model, tie_to_model):
+        with pytest.raises(RunError, match="the study 'digits' was started with another model"):
+            check(study, build_model("digits_resnet", classes=4))

@@ -13,7 +13,7 @@ from objectives.cost import CostModel
 from tests.search.runs import tree, written
 from tests.search.test_recommended import trained_like
 
-FILES = ("pruning.txt", "ranks.txt", "parameters.json")
+FILES = ("pruning.txt", "ranks.txt", "parameters.json", "netspresso-PR_L2.json", "netspresso-FD_TK.json")
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def rows(out):
 def test_what_is_recommended_can_be_fed_back(tuckprune, small):
     code, out, err = tuckprune("recommend", small, "--out", small.parent / "values")
     assert (code, err) == (0, "")
-    assert [line.rsplit("/")[-1] for line in out.splitlines()[-3:]] == list(FILES)
+    assert [line.rsplit("/")[-1] for line in out.splitlines()[-5:]] == list(FILES)
     assert "the ranks are for the model with these ratios" in out
     texts = [small.parent / "values" / name for name in FILES]
-    assert read_parameters(texts[:2]) == read_parameters(texts[2:])
+    assert read_parameters(texts[:2]).parameters == read_parameters(texts[2:3]).parameters
     told = float(re.search(r"([\d.]+) -> ([\d.]+) MFLOPs", out)[2])
     for name, files in (("a", texts[:2]), ("b", texts[2:])):
         params = [word for file in files for word in ("--params", file)]
@@ -52,7 +52,7 @@ def test_tables(tuckprune, small):
     code, out, err = tuckprune("recommend", small, "--ratio", 0.5, "--calibration", 0)
     assert (code, err) == (0, "")
     found = rows(out)
-    values = loads(tuckprune("recommend", small, "--json")[1])
+    values = loads(tuckprune("recommend", small, "--json")[1]).parameters
     kept = {cells[0]: cells[1:] for cells in found if len(cells) == 4}
     assert kept["add_2"] == [f"{values.ratios['add_2']:.4g}", str(round(48 * (1 - values.ratios["add_2"]))), "48"]
     ranks = {cells[0]: cells[1:] for cells in found if len(cells) == 5}
@@ -76,7 +76,7 @@ def test_json_is_a_parameter_file(tuckprune, small):
 def test_one_knob_alone_is_one_stage_alone(tuckprune, small, option, pruned, decomposed):
     code, out, err = tuckprune("recommend", small, option, 0.3, "--json")
     assert code == 0
-    assert (bool(loads(out).ratios), bool(loads(out).ranks)) == (pruned, decomposed)
+    assert (bool(loads(out).parameters.ratios), bool(loads(out).parameters.ranks)) == (pruned, decomposed)
     assert "the ranks are for" not in err
 
 
@@ -87,10 +87,10 @@ def test_a_configuration_sets_the_criterion_the_step_and_the_budget(tuckprune, h
     code, out, _ = tuckprune("recommend", home / "tiny.keras", "--config", config, "--json")
     assert code == 0
     assert tree(home) == before
-    ratios = loads(out).ratios
+    ratios = loads(out).parameters.ratios
     assert ratios and all(16 * (1 - ratio) % 4 == 0 for name, ratio in ratios.items() if name != "conv2")
     code, out, _ = tuckprune("recommend", home / "tiny.keras", "--config", config, "--set", "simple.ratio=0", "--json")
-    assert (code, loads(out).ratios) == (0, {})
+    assert (code, loads(out).parameters.ratios) == (0, {})
 
 
 @pytest.mark.parametrize(
