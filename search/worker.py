@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from compress.errors import TuckpruneError
+from compress.kernel_bases import BasesCache
 from compress.parameters import CompressionParameters
 from compress.recipe import Stage
 from objectives.accuracy import AccuracyProxy, ProxyResult, ProxySettings
@@ -49,6 +50,7 @@ class TrialWorker:
             tf.config.experimental.set_memory_growth(gpu, True)
         self._task = task
         self._original = _model_of(task.model)
+        self._cache = BasesCache()
         self._proxy = AccuracyProxy(task.dataset, task.proxy)
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
@@ -68,7 +70,8 @@ class TrialWorker:
     def _result(self, parameters: CompressionParameters) -> ProxyResult:
         from compress.recipe import apply_parameters
 
-        model = apply_parameters(self._original, parameters, self._task.recipe, multiple=self._task.multiple)
+        task = self._task
+        model = apply_parameters(self._original, parameters, task.recipe, multiple=task.multiple, cache=self._cache)
         return self._proxy(model)
 
 
