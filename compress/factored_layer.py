@@ -3,6 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from compress.errors import ParameterError
+from compress.excerpt import excerpt
 from compress.kernel_bases import Array, as_kernel
 from compress.rebuild import Chain, copy_layer, rebuild
 from compress.walk import layers_by_name
@@ -41,3 +45,15 @@ def set_factors(chain: Chain, kernels: Sequence[Array], bias: Any | None) -> Non
         layer.kernel.assign(kernel)
     if bias is not None:
         chain[-1].bias.assign(bias)
+
+
+def checked_rank(name: str, rank: object, most: int) -> None:
+    """Refuse a single rank that is no whole number in [1, most].
+
+    Raises:
+        ParameterError: names the layer and the bounds.
+    """
+    if isinstance(rank, bool) or not isinstance(rank, int | np.integer) or not 1 <= rank <= most:
+        raise ParameterError(
+            f"rank of '{name}': expected a whole number from 1 to {most}, received {excerpt(rank)}; correct it"
+        )
