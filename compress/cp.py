@@ -28,6 +28,8 @@ SWEEPS = 200
 TOLERANCE = 1e-6
 """Alternating least squares stop when the relative error changes by less."""
 
+_RIDGE = 1e-9  # For a kernel of norm one: surplus components would make the least squares problems singular.
+
 
 def decompose_cp(model: Any, ranks: Mapping[str, int]) -> Any:
     """Replace every named convolution by three: 1x1 to R, a depthwise kh x kw, 1x1 to the original channels.
@@ -63,14 +65,19 @@ def cp_kernels(kernel: Array, rank: int) -> tuple[Array, Array, Array]:
     """
     height, width, channels_in, channels_out = kernel.shape
     tensor = np.asarray(kernel, dtype=np.float64).reshape(height * width, channels_in, channels_out)
+    scale = float(np.linalg.norm(tensor))
+    if scale == 0:
+        inner, window = np.full((channels_in, rank), channels_in**-0.5), np.full((height, width, rank, 1), 1.0)
+        return inner[None, None], window / np.sqrt(height * width), np.zeros((1, 1, rank, channels_out))
     with warnings.catch_warnings():
         # More components than a mode has channels are legal: the surplus starts at random.
         warnings.filterwarnings("ignore", message="Trying to compute SVD with n_eigenvecs", category=UserWarning)
-        weights, (window, inner, outer) = parafac(
-            tensor, rank, n_iter_max=SWEEPS, tol=TOLERANCE, normalize_factors=True, random_state=0
-        )
-    third = (np.asarray(outer) * np.asarray(weights)).T
-    return np.asarray(inner)[None, None], np.asarray(window).reshape(height, width, rank, 1), third[None, None]
+        found = parafac(tensor / scale, rank, n_iter_max=SWEEPS, tol=TOLERANCE, l2_reg=_RIDGE, random_state=0)
+    window, inner, outer = (np.asarray(factor) for factor in found.factors)
+    lengths = [np.linalg.norm(factor, axis=0) for factor in (window, inner)]
+    third = (outer * (scale * lengths[0] * lengths[1])).T
+    window, inner = (factor / (length + (length == 0)) for factor, length in zip((window, inner), lengths, strict=True))
+    return inner[None, None], window.reshape(height, width, rank, 1), third[None, None]
 
 
 def cp_saves(site: Site, rank: int) -> bool:

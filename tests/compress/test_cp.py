@@ -60,6 +60,11 @@ def test_the_third_layer_carries_the_magnitude():
     assert np.linalg.norm(third) > 10
 
 
+@pytest.mark.parametrize("kernel", [np.zeros((3, 3, 4, 5)), np.ones((3, 3, 4, 5))], ids=["zeros", "ones"])
+def test_surplus_components(kernel):
+    np.testing.assert_allclose(reconstructed(*cp_kernels(kernel, 7)), kernel, atol=1e-4)
+
+
 def test_the_three_layers():
     model = single((3, 5), strides=2, padding="same", activation="relu", kernel_regularizer="l2")
     small = decompose_cp(model, {"conv": 4})
