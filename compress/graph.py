@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.errors import ParameterError
 from compress.group import Decomposable, Exclusion, Group, KeptSlots, Ratios, Site
-from compress.naming import LAST_SUFFIX, unknown_name
+from compress.naming import LAST_SUFFIXES, unknown_name
 from compress.parameters import kept_channels
 
 
@@ -46,12 +46,13 @@ class ChannelGraph:
     def group(self, name: str) -> Group:
         """The prunable group called ``name``.
 
-        A group of a decomposed model is also found by the name that its producing convolution had before.
+        A group of a decomposed model is also found by the name that its producing layer had before.
 
         Raises:
             ParameterError: no such group; says why, and names the nearest.
         """
-        found = self._groups_by_name.get(name) or self._groups_by_name.get(name + LAST_SUFFIX)
+        names = (name, *(name + suffix for suffix in LAST_SUFFIXES))
+        found = next((self._groups_by_name[name] for name in names if name in self._groups_by_name), None)
         if found is None:
             raise ParameterError(self._no_group(name))
         return found

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 FIRST_SUFFIX = "_tucker_0"
 CORE_SUFFIX = "_tucker_1"
 LAST_SUFFIX = "_tucker_2"
-SUFFIXES = (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX)
+SVD_SUFFIXES = ("_svd_0", "_svd_1")
+CP_SUFFIXES = ("_cp_0", "_cp_1", "_cp_2")
+SUFFIXES = (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX, *SVD_SUFFIXES, *CP_SUFFIXES)
+LAST_SUFFIXES = (LAST_SUFFIX, SVD_SUFFIXES[-1], CP_SUFFIXES[-1])
+"""Of the parts that make the decomposed layer's own channels."""
 
 
 def decomposed_layer(name: str) -> str | None:
-    """The convolution that a layer of this name is a part of, or None where it is no part of one."""
+    """The layer that was decomposed into one of this name, or None where it is no part."""
     return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), None)
 
 

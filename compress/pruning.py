@@ -1,17 +1,18 @@
 """Structured pruning: a new, really smaller model in which the weights that stay are untouched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compress.analysis import analyse
 from compress.channel_index import slots_without
 from compress.graph import ChannelGraph
-from compress.group import KeptSlots, Ratios, Site
+from compress.group import KeptSlots, Ratios, Site, WeightSpec
 from compress.importance import group_scores
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
-from compress.rebuild import copy_layer, rebuild
+from compress.rebuild import Chain, copy_layer, rebuild
 from compress.rules import rule_for
 from compress.walk import as_functional, layers_by_name
 
@@ -77,26 +78,33 @@ def prune_channels(model: Any, channels: Mapping[str, Sequence[int]]) -> Any:
     return remove(source, graph, slots_without(graph, channels))
 
 
-def remove(model: Any, graph: ChannelGraph, kept: KeptSlots) -> Any:
+def _alone(layer: Any) -> Chain:
+    return [layer]
+
+
+def remove(model: Any, graph: ChannelGraph, kept: KeptSlots, chain_for: Callable[[Any], Chain] = _alone) -> Any:
     """A new model without the channels of the slots that are not kept.
 
     Args:
         model: the functional model that ``graph`` was made from; it is not modified.
         graph: its analysis.
         kept: True for every slot that stays, shape (graph.slots,).
+        chain_for: chain of layers for an unbuilt layer that has lost its channels; where that layer is not a part of
+            it, the chain's weights are left to the caller.
     """
     sites = {site.layer: site for site in graph.sites if not site.repeated}
 
-    def shrunk(layer: Any) -> list[Any]:
+    def shrunk(layer: Any) -> Chain:
         rule, site = rule_for(layer), sites[layer.name]
         if rule is None or rule.width is None or not site.understood:
-            return [copy_layer(layer)]
-        return [copy_layer(layer, **{rule.width: int(kept[site.output].sum())})]
+            return chain_for(copy_layer(layer))
+        return chain_for(copy_layer(layer, **{rule.width: int(kept[site.output].sum())}))
 
     smaller = rebuild(model, shrunk)
     old, new = layers_by_name(model), layers_by_name(smaller)
     for name in old:
-        _copy_weights(old[name], new[name], sites[name], kept)
+        if name in new:
+            _copy_weights(old[name], new[name], sites[name], kept)
     return smaller
 
 
@@ -105,8 +113,13 @@ def _copy_weights(old: Any, new: Any, site: Site, kept: KeptSlots) -> None:
         new.set_weights(old.get_weights())
         return
     for weight in site.weights:
-        value = np.asarray(getattr(old, weight.name))
-        for axis, role in enumerate(weight.roles):
-            if role is not None:
-                value = np.compress(kept[site.slots(role)], value, axis=axis)
-        getattr(new, weight.name).assign(value)
+        getattr(new, weight.name).assign(kept_values(old, weight, site, kept))
+
+
+def kept_values(layer: Any, weight: WeightSpec, site: Site, kept: KeptSlots) -> NDArray[Any]:
+    """A weight of a layer without the channels of the slots that are not kept."""
+    value = np.asarray(getattr(layer, weight.name))
+    for axis, role in enumerate(weight.roles):
+        if role is not None:
+            value = np.compress(kept[site.slots(role)], value, axis=axis)
+    return value

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from compress.group import Ranks, Ratios
+from compress.kernel_bases import BasesCache
 from compress.parameters import CompressionParameters
+from compress.prune_decompose import prune_and_decompose
 from compress.pruning import prune
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from compress.tucker import decompose
@@ -45,6 +47,7 @@ def compress_in_stages(
     *,
     fine_tune: Callable[[Any, Stage], None] = lambda model, stage: None,
     pruning: PruningSettings = DEFAULT_PRUNING,
+    cache: BasesCache | None = None,
 ) -> SimpleCompression:
     """NPTK's simple compression: prune, fine-tune, decompose, fine-tune, in the recipe's order.
 
@@ -54,9 +57,10 @@ def compress_in_stages(
         recipe: the stages, each at most once.
         fine_tune: trains the new model in place after a stage.
         pruning: which channels go, and what the kept ones are rounded to.
+        cache: where the kernels' bases are kept, for a model that is compressed again and again.
 
     Raises:
-        ModelError: the model's layer graph cannot be read.
+        ModelError: the model's layer graph cannot be read, or a kernel is not finite.
         ParameterError: values that do not fit the model.
     """
     current, used = as_functional(model), CompressionParameters.none()
@@ -67,7 +71,7 @@ def compress_in_stages(
             used = CompressionParameters(ratios, used.ranks)
         else:
             ranks = values.ranks(current)
-            current = decompose(current, ranks)
+            current = decompose(current, ranks, cache=cache)
             used = CompressionParameters(used.ratios, ranks)
         fine_tune(current, stage)
     return SimpleCompression(current, used)
@@ -79,11 +83,21 @@ def apply_parameters(
     recipe: Sequence[Stage] = DEFAULT_RECIPE,
     *,
     pruning: PruningSettings = DEFAULT_PRUNING,
+    cache: BasesCache | None = None,
 ) -> Any:
     """A new, smaller model with these parameters, not fine-tuned; the caller's model is not modified.
 
+    Args:
+        model: a functional or Sequential Keras model; it is not modified.
+        parameters: the values of both stages.
+        recipe: the stages, each at most once.
+        pruning: which channels go, and what the kept ones are rounded to.
+        cache: where the kernels' bases are kept, for a model that is compressed again and again.
+
     Raises:
-        ModelError: the model's layer graph cannot be read.
+        ModelError: the model's layer graph cannot be read, or a kernel is not finite.
         ParameterError: parameters that do not fit the model.
     """
-    return compress_in_stages(model, own_values(parameters), recipe, pruning=pruning).model
+    if tuple(recipe) == DEFAULT_RECIPE:
+        return prune_and_decompose(model, parameters.ratios, parameters.ranks, pruning=pruning, cache=cache)
+    return compress_in_stages(model, own_values(parameters), recipe, pruning=pruning, cache=cache).model

@@ -1,51 +1,44 @@
-"""Tucker-2 decomposition of convolutions (Kim et al. 2016) through TensorLy."""
+"""Tucker-2 decomposition of convolutions (Kim et al. 2016, "Compression of Deep Convolutional Neural Networks for Fast
+and Low Power Mobile Applications")."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from tensorly.decomposition import partial_tucker
 
 from compress.analysis import analyse
 from compress.errors import ParameterError
+from compress.factored_layer import BARE, POINTWISE, replace_layers
 from compress.graph import ChannelGraph
 from compress.group import Ranks, Site, positions
-from compress.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX, SUFFIXES
-from compress.rebuild import Chain, copy_layer, rebuild
+from compress.hooi import tucker2
+from compress.kernel_bases import Array, BasesCache
+from compress.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX
+from compress.rebuild import Chain, copy_layer
 from compress.walk import as_functional, layers_by_name
 
-Array = NDArray[Any]
 
-
-def decompose(model: Any, ranks: Ranks) -> Any:
+def decompose(model: Any, ranks: Ranks, *, cache: BasesCache | None = None) -> Any:
     """Replace every named convolution by three: 1x1 to r_in, kh x kw to r_out, 1x1 to the original channels.
 
     Args:
         model: a functional or Sequential Keras model; it is not modified.
         ranks: (In Rank, Out Rank) by layer name.
+        cache: where the kernels' bases are kept, for a model that is decomposed again and again.
 
     Returns:
         A new functional model, not compiled. The new layers are ``<layer>_tucker_0``, ``_1`` and ``_2``: the second
         takes stride, padding and dilation, the third the bias and the activation.
 
     Raises:
-        ModelError: the model's layer graph cannot be read.
+        ModelError: the model's layer graph cannot be read, or a kernel is not finite.
         ParameterError: an unknown or excluded layer, or a rank above the layer's channels.
     """
     source = as_functional(model)
     check_ranks(analyse(source), ranks)
-    smaller = rebuild(
-        source, lambda layer: _chain(layer, ranks[layer.name]) if layer.name in ranks else [copy_layer(layer)]
-    )
-    made = layers_by_name(smaller)
-    for name, layer in layers_by_name(source).items():
-        if name in ranks:
-            _set_chain_weights(layer, [made[name + suffix] for suffix in SUFFIXES], ranks[name])
-        else:
-            made[name].set_weights(layer.get_weights())
-    return smaller
+    layers = layers_by_name(source)
+    chains = {name: tucker_chain(layers[name], pair) for name, pair in ranks.items()}
+    return replace_layers(source, chains, lambda name, kernel: tucker_kernels(kernel, ranks[name], cache))
 
 
 def check_ranks(graph: ChannelGraph, ranks: Ranks) -> None:
@@ -56,54 +49,54 @@ def check_ranks(graph: ChannelGraph, ranks: Ranks) -> None:
     """
     for name, pair in ranks.items():
         layer = graph.convolution(name)
-        for what, rank, channels in zip(("In", "Out"), pair, (layer.in_channels, layer.out_channels), strict=True):
-            if rank > channels:
-                raise ParameterError(
-                    f"{what} Rank of '{name}': expected at most its {channels} {what.lower()}put channels, "
-                    f"received {rank}; lower it"
-                )
+        check_rank_pair(name, pair, (layer.in_channels, layer.out_channels))
 
 
-def tucker2(kernel: Array, rank_in: int, rank_out: int) -> tuple[Array, Array, Array]:
-    """Factors of a convolution kernel: kernel ~ core x_3 U_in x_4 U_out.
+def check_rank_pair(name: str, ranks: tuple[int, int], channels: tuple[int, int]) -> None:
+    """Refuse (In Rank, Out Rank) above a layer's (input, output) channels.
 
-    Args:
-        kernel: shape (kh, kw, in, out).
-        rank_in: r_in, at most in.
-        rank_out: r_out, at most out.
-
-    Returns:
-        U_in (in, r_in), core (kh, kw, r_in, r_out), U_out (out, r_out).
+    Raises:
+        ParameterError: names the layer, the rank and the channels.
     """
-    with warnings.catch_warnings():
-        # One rank above the window size times the other is legal: the surplus starts with a zero core.
-        warnings.filterwarnings("ignore", message="Trying to compute SVD with n_eigenvecs", category=UserWarning)
-        (core, (u_in, u_out)), _ = partial_tucker(
-            np.asarray(kernel, dtype=np.float64), rank=[rank_in, rank_out], modes=[2, 3], init="svd", random_state=0
-        )
-    return np.asarray(u_in), np.asarray(core), np.asarray(u_out)
+    for what, rank, most in zip(("In", "Out"), ranks, channels, strict=True):
+        if rank > most:
+            raise ParameterError(
+                f"{what} Rank of '{name}': expected at most its {most} {what.lower()}put channels, "
+                f"received {rank}; lower it"
+            )
 
 
-def _chain(layer: Any, ranks: tuple[int, int]) -> list[Any]:
+def tucker_chain(layer: Any, ranks: tuple[int, int]) -> Chain:
+    """The three unbuilt layers that replace a convolution, which need not be built either."""
     rank_in, rank_out = ranks
     name = layer.name
-    bare = {"use_bias": False, "activation": "linear", "bias_regularizer": None, "activity_regularizer": None}
-    pointwise = {"kernel_size": (1, 1), "strides": (1, 1), "dilation_rate": (1, 1), "padding": "valid"}
     return [
-        copy_layer(layer, **bare, **pointwise, name=name + FIRST_SUFFIX, filters=rank_in),
-        copy_layer(layer, **bare, name=name + CORE_SUFFIX, filters=rank_out),
-        copy_layer(layer, **pointwise, name=name + LAST_SUFFIX),
+        copy_layer(layer, **BARE, **POINTWISE, name=name + FIRST_SUFFIX, filters=rank_in),
+        copy_layer(layer, **BARE, name=name + CORE_SUFFIX, filters=rank_out),
+        copy_layer(layer, **POINTWISE, name=name + LAST_SUFFIX),
     ]
 
 
-def _set_chain_weights(layer: Any, chain: Chain, ranks: tuple[int, int]) -> None:
-    u_in, core, u_out = tucker2(np.asarray(layer.kernel), *ranks)
-    first, middle, last = chain
-    first.kernel.assign(u_in[None, None])
-    middle.kernel.assign(core)
-    last.kernel.assign(u_out.T[None, None])
-    if layer.use_bias:
-        last.bias.assign(np.asarray(layer.bias))
+def tucker_kernels(kernel: Array, ranks: tuple[int, int], cache: BasesCache | None = None) -> tuple[Array, ...]:
+    """Kernels of the three layers, for a kernel (kh, kw, in, out): (1, 1, in, r_in), the core, (1, 1, r_out, out).
+
+    The last kernel carries the magnitude: its filters have the norms of the convolution's filters as far as the ranks
+    reproduce them, so that pruning a decomposed layer ranks them as before. The core's filters have norm one.
+    """
+    u_in, core, u_out = tucker2(kernel, *ranks, cache)
+    core, last = _balanced(core, u_out.T)
+    return u_in[None, None], core, last[None, None]
+
+
+_SMALLEST = 1e-3  # Of the largest norm: rows that are nearly zero in both factors could no longer be trained.
+
+
+def _balanced(core: Array, last: Array) -> tuple[Array, Array]:
+    norms = np.sqrt(np.sum(np.square(core), axis=(0, 1, 2)))
+    if not norms.any():
+        return core, last
+    norms = np.maximum(norms, _SMALLEST * norms.max())
+    return core / norms, last * norms[:, None]
 
 
 def tucker_saves(site: Site, in_channels: int, out_channels: int, ranks: tuple[int, int]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from compress.analysis import analyse
 from compress.errors import RunError, TuckpruneError
+from compress.kernel_bases import BasesCache
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from compress.recipe import PRUNE, Stage, Values, apply_parameters, compress_in_stages, own_values
@@ -69,6 +70,7 @@ class TrialWorker:
         self._original = _model_of(task.model)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         self._pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
+        self._cache = BasesCache()
         self._proxy = AccuracyProxy(task.dataset, task.proxy)
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
@@ -80,7 +82,9 @@ class TrialWorker:
         return _answer(lambda: self._whole(parameters))
 
     def _short(self, parameters: CompressionParameters) -> Judgement:
-        model = apply_parameters(self._original, parameters, self._task.recipe, pruning=self._pruning)
+        model = apply_parameters(
+            self._original, parameters, self._task.recipe, pruning=self._pruning, cache=self._cache
+        )
         result = self._proxy(model)
         return Judgement(result.accuracy, result.loss, result.seconds)
 

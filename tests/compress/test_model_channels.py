@@ -3,6 +3,7 @@
 import pytest
 
 from compress.analysis import analyse
+from compress.channel_step import ChannelStep
 from compress.errors import ParameterError
 from compress.model_channels import ModelChannels, check_made_for
 from compress.parameters import CompressionParameters
@@ -33,7 +34,10 @@ def test_decomposition_finds_what_pruning_leaves(graph):
         "b1.conv1": (4, 6),
         "b1.conv2": (6, 4),
     }
-    assert ModelChannels.at_stages(graph, PARAMETERS, ("prune", "decompose"), 8).layers["b1.conv1"] == (8, 7)
+    assert ModelChannels.at_stages(graph, PARAMETERS, ("prune", "decompose"), ChannelStep(8)).layers["b1.conv1"] == (
+        8,
+        7,
+    )
 
 
 def test_pruning_finds_what_decomposition_makes(graph):

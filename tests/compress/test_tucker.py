@@ -7,8 +7,9 @@ from keras import layers
 
 from compress.analysis import analyse
 from compress.errors import ParameterError
+from compress.hooi import tucker2
 from compress.pruning import prune
-from compress.tucker import decompose, tucker2, tucker_saves
+from compress.tucker import decompose, tucker_saves
 from tests.compress import models
 from tests.compress.models import images, outputs, randomized
 from tests.compress.oracles import assert_same_outputs
@@ -90,6 +91,33 @@ def test_a_rank_above_what_the_other_side_can_use():
     again = decompose(model, {"conv": (6, 2)})
     for old, new in zip(small.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("ranks", [(7, 6), (7, 4), (3, 6), (2, 3)], ids=str)
+def test_the_last_layer_carries_the_norms_of_the_filters_it_reproduces(size, ranks):
+    small = decompose(single(size, channels=(7, 6)), {"conv": ranks})
+    u_in, core, u_out = (np.asarray(small.get_layer(f"conv_tucker_{i}").kernel) for i in range(3))
+    approximated = np.einsum("hwab,ia,bo->hwio", core, u_in[0, 0], u_out[0, 0])
+    norms = np.linalg.norm(approximated.reshape(-1, 6), axis=0)
+    np.testing.assert_allclose(np.linalg.norm(u_out[0, 0], axis=0), norms, rtol=1e-4)
+
+
+def test_a_decomposed_layer_loses_the_filters_that_the_whole_layer_would():
+    model = randomized(models.chain())
+    pruned = prune(model, {"conv2": 0.5})
+    small = prune(decompose(model, {"conv2": (8, 6)}), {"conv2": 0.5})
+    assert_same_outputs(small, pruned)
+
+
+def test_a_filter_of_zeros_can_still_be_trained():
+    model = single(channels=(7, 6))
+    kernel = np.asarray(model.get_layer("conv").kernel).copy()
+    kernel[..., 2] = 0
+    model.get_layer("conv").kernel.assign(kernel)
+    small = decompose(model, {"conv": (7, 6)})
+    assert_same_outputs(small, model)
+    assert np.linalg.norm(np.asarray(small.get_layer("conv_tucker_2").kernel)[0, 0], axis=1).min() > 0
 
 
 def test_the_three_layers():
