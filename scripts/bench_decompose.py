@@ -1,6 +1,8 @@
 """Measure Tucker-2 on one core: TensorLy's partial_tucker layer by layer against tuckprune's; kernels and whole trials.
 
-python -m scripts.bench_decompose [--trained resnet20_cifar10.keras] [--out docs/results/decompose.json]
+python -m scripts.bench_decompose [--trained resnet20_cifar10.keras --data data/cifar10] [--out FILE]
+
+The images are a folder with a train and a test part; docs/results/decompose.json is written unless told otherwise.
 """
 
 import argparse
@@ -32,14 +34,19 @@ from compress.recipe import DEFAULT_RECIPE, Stage, apply_parameters
 from compress.recommend import recommend_ranks
 from compress.tucker import tucker_chain
 from compress.walk import layers_by_name
+from scripts.bench_reconstruct import NORMALIZATION, before_and_after
+from zoo.data.dataset import Split
+from zoo.data.folder import folder
 from zoo.models.registry import build_model
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = [ROOT / "tests" / "data" / name for name in ("resnet50_pruning.txt", "resnet50_ranks.txt")]
 REPEATS = 3
+CALIBRATIONS = (0.3, 0.5, 0.7)
 
 Factors = tuple[Array, Array, Array]
 Kernel = tuple[Array, tuple[int, int]]
+Method = Callable[[Array, tuple[int, int]], Factors]
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def hosvd_factors(kernel: Array, ranks: tuple[int, int]) -> Factors:
 def compare_kernels(kernels: Sequence[Kernel]) -> dict[str, MethodFigures]:
     """Every method on the same kernels; ``hooi, bases kept`` has decomposed each of them before."""
     cache = BasesCache()
-    methods: dict[str, Callable[[Array, tuple[int, int]], Factors]] = {
+    methods: dict[str, Method] = {
         "partial_tucker": tensorly_factors,
         "hosvd": hosvd_factors,
         "hooi": lambda kernel, ranks: tucker2(kernel, *ranks, cache),
@@ -119,13 +126,18 @@ def straightforward(model: Any, parameters: CompressionParameters) -> Any:
     """One stage after the other, two models built, partial_tucker for every layer."""
     pruned = prune(model, parameters.ratios)
     analyse(pruned)
-    layers, ranks = layers_by_name(pruned), parameters.ranks
+    return decomposed(pruned, parameters.ranks, tensorly_factors)
+
+
+def decomposed(model: Any, ranks: Ranks, method: Method) -> Any:
+    """``compress.tucker.decompose`` with the factors of another method."""
+    layers = layers_by_name(model)
 
     def kernels(name: str, kernel: Array) -> Factors:
-        u_in, core, u_out = tensorly_factors(kernel, ranks[name])
+        u_in, core, u_out = method(kernel, ranks[name])
         return u_in[None, None], core, u_out.T[None, None]
 
-    return replace_layers(pruned, {name: tucker_chain(layers[name], ranks[name]) for name in ranks}, kernels)
+    return replace_layers(model, {name: tucker_chain(layers[name], ranks[name]) for name in ranks}, kernels)
 
 
 def others(parameters: CompressionParameters, count: int) -> list[CompressionParameters]:
@@ -174,7 +186,19 @@ def _trial_figures(runs: Sequence[tuple[float, float]]) -> TrialFigures:
     return TrialFigures(*(round(figure, 3) for figure in figures))
 
 
-def measure(trained: Path | None) -> dict[str, Any]:
+def compare_accuracy(model: Any, train: Split, test: Split) -> list[dict[str, Any]]:
+    """Accuracy at VBMF's ranks, calibrated: before and after batch normalization statistics are estimated anew."""
+    found = []
+    for calibration in CALIBRATIONS:
+        ranks = recommend_ranks(model, calibration).ranks
+        row: dict[str, Any] = {"calibration": calibration, "layers": len(ranks)}
+        for name, method in {"hosvd": hosvd_factors, "hooi": lambda kernel, pair: tucker2(kernel, *pair)}.items():
+            row[name] = before_and_after(decomposed(model, ranks, method), train, test, NORMALIZATION)
+        found.append(row)
+    return found
+
+
+def measure(trained: Path | None, data: Path | None) -> dict[str, Any]:
     """All figures, as JSON values."""
     model, parameters = build_model("resnet50"), read_parameters(PUBLISHED)
     trials = compare_trials(model, parameters)
@@ -182,9 +206,13 @@ def measure(trained: Path | None) -> dict[str, Any]:
         "ResNet50, pruned, untrained": kernels_of(prune(model, parameters.ratios), parameters.ranks),
         "ResNet50, whole, untrained": kernels_of(model, parameters.ranks),
     }
+    accuracies: list[dict[str, Any]] = []
     if trained is not None:
         own = keras.models.load_model(trained)
         sets[f"{trained.stem}, trained"] = kernels_of(own, recommend_ranks(own).ranks)
+        images = None if data is None else folder(data)
+        if images is not None and images.test is not None:
+            accuracies = compare_accuracy(own, images.train, images.test)
     ratios = {kind: trials["straightforward"].cpu_seconds / trials[kind].cpu_seconds for kind in ("same", "other")}
     return {
         "trials": {kind: asdict(figures) for kind, figures in trials.items()},
@@ -193,6 +221,7 @@ def measure(trained: Path | None) -> dict[str, Any]:
             name: {"layers": len(kernels), **{k: asdict(v) for k, v in compare_kernels(kernels).items()}}
             for name, kernels in sets.items()
         },
+        "accuracy": accuracies,
     }
 
 
@@ -200,12 +229,13 @@ def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trained", type=Path, help="a trained .keras model, for errors on trained kernels")
+    parser.add_argument("--data", type=Path, help="that model's images, for its accuracy")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "decompose.json")
     arguments = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     with threadpool_limits(1):
-        figures = measure(arguments.trained)
+        figures = measure(arguments.trained, arguments.data)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))

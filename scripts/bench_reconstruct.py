@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="a trained .keras classifier")
     parser.add_argument("data", type=Path, help="folder of images with train/<class> and test/<class>")
     parser.add_argument("--flops", type=float, default=0.35, help="fraction of the FLOPs to keep")
-    parser.add_argument("--images", type=int, default=256, help="calibration images")
+    parser.add_argument("--images", type=int, default=512, help="calibration images")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "reconstruct.json")
     arguments = parser.parse_args()
     data = folder(arguments.data)
