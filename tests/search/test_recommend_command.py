@@ -10,8 +10,8 @@ from compress.model_file import load_model
 from compress.parameter_files import read_parameters
 from compress.parameters import CompressionParameters
 from objectives.cost import CostModel
+from tests.search.nets import trained_like
 from tests.search.runs import tree, written
-from tests.search.test_recommended import trained_like
 
 FILES = ("pruning.txt", "ranks.txt", "parameters.json", "netspresso-PR_L2.json", "netspresso-FD_TK.json")
 

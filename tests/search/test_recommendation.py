@@ -12,8 +12,7 @@ from compress.recipe import apply_parameters
 from objectives.cost import CostModel
 from search.recommendation import recommendation
 from search.recommended import GlobalValues
-from tests.search.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY
-from tests.search.test_recommended import trained_like
+from tests.search.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, trained_like
 
 NONE = CompressionParameters.none()
 

@@ -1,10 +1,8 @@
 """NPTK's recommended values, taken to a budget."""
 
 import math
-from functools import cache
 
 import keras
-import numpy as np
 import pytest
 
 from compress.analysis import analyse
@@ -17,28 +15,9 @@ from compress.recommend import recommend_ranks, recommend_ratios
 from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
 from search.recommended import BudgetValues, GlobalValues, slamp_ratios_meeting, stage_values, vbmf_ranks_meeting
-from tests.search.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY
-from zoo.models.resnet import ResNet
+from tests.search.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, trained_like
 
 NONE = CompressionParameters.none()
-
-
-@cache
-def trained_like():
-    """A small residual net with kernels of a few strong directions and little noise, as training leaves them."""
-    keras.utils.set_random_seed(3)
-    net = ResNet((24, 32, 48), (1, 1, 1), bottleneck=False, shortcut_normalization=True)
-    model = net("small", (8, 8, 1), 10)
-    rng = np.random.default_rng(0)
-    for layer in model.layers:
-        if not isinstance(layer, keras.layers.Conv2D):
-            continue
-        height, width, channels, filters = layer.kernel.shape
-        rank = max(1, min(channels, filters) // 3)
-        left, right = rng.normal(size=(height * width * channels, rank)), rng.normal(size=(rank, filters))
-        strong = (left * np.geomspace(1, 0.2, rank)) @ right * rng.uniform(0.2, 1, filters)
-        layer.kernel.assign(strong.reshape(layer.kernel.shape) + rng.normal(0, 0.05, layer.kernel.shape))
-    return model
 
 
 def flops(model):
