@@ -8,7 +8,8 @@ from compress.analysis import analyse
 from compress.graph import ChannelGraph
 from compress.group import KeptSlots, Ratios, Site
 from compress.importance import group_scores
-from compress.rebuild import copy_layer, rebuild
+from compress.layer_rule import Arguments, LayerRule
+from compress.rebuild import copy_layer, copy_weights, rebuild
 from compress.rules import rule_for
 from compress.walk import as_functional, layers_by_name
 
@@ -46,25 +47,34 @@ def remove(model: Any, graph: ChannelGraph, kept: KeptSlots) -> Any:
     sites = {site.layer: site for site in graph.sites if not site.repeated}
 
     def shrunk(layer: Any) -> list[Any]:
-        rule, site = rule_for(layer), sites[layer.name]
-        if rule is None or rule.width is None or not site.understood:
-            return [copy_layer(layer)]
-        return [copy_layer(layer, **{rule.width: int(kept[site.output].sum())})]
+        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
+        changes = rule.resize(layer, sites[layer.name], kept) if rule is not None and rule.resize else {}
+        return [copy_layer(layer, **changes)]
 
-    smaller = rebuild(model, shrunk)
+    def rewritten(layer: Any, arguments: Arguments) -> Arguments:
+        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
+        return rule.rewrite(arguments, sites[layer.name], kept) if rule is not None and rule.rewrite else arguments
+
+    smaller = rebuild(model, shrunk, rewritten)
     old, new = layers_by_name(model), layers_by_name(smaller)
     for name in old:
-        _copy_weights(old[name], new[name], sites[name], kept)
+        copy_weights(old[name], new[name], _kept_values(old[name], sites[name], kept))
     return smaller
 
 
-def _copy_weights(old: Any, new: Any, site: Site, kept: KeptSlots) -> None:
-    if not any(role for weight in site.weights for role in weight.roles):
-        new.set_weights(old.get_weights())
-        return
+def _rule_that_shrinks(layer: Any, site: Site, kept: KeptSlots) -> LayerRule | None:
+    """The rule by which a layer gets smaller, or None where it stays as it is."""
+    whole = all(np.all(kept[slots]) for slots in (*site.inputs, *site.outputs))
+    return None if whole or not site.understood else rule_for(layer)
+
+
+def _kept_values(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Any]:
+    """The part that stays of every weight that follows channels, by attribute name."""
+    values = {}
     for weight in site.weights:
-        value = np.asarray(getattr(old, weight.name))
-        for axis, role in enumerate(weight.roles):
-            if role is not None:
-                value = np.compress(kept[site.slots(role)], value, axis=axis)
-        getattr(new, weight.name).assign(value)
+        if any(slots is not None for slots in weight.slots):
+            values[weight.name] = np.asarray(getattr(layer, weight.name))
+            for axis, slots in enumerate(weight.slots):
+                if slots is not None:
+                    values[weight.name] = np.compress(kept[slots], values[weight.name], axis=axis)
+    return values

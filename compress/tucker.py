@@ -13,7 +13,7 @@ from compress.errors import ParameterError
 from compress.graph import ChannelGraph
 from compress.group import Ranks, Site, positions
 from compress.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX, SUFFIXES
-from compress.rebuild import Chain, copy_layer, rebuild
+from compress.rebuild import Chain, copy_layer, copy_weights, rebuild
 from compress.walk import as_functional, layers_by_name
 
 Array = NDArray[Any]
@@ -44,7 +44,7 @@ def decompose(model: Any, ranks: Ranks) -> Any:
         if name in ranks:
             _set_chain_weights(layer, [made[name + suffix] for suffix in SUFFIXES], ranks[name])
         else:
-            made[name].set_weights(layer.get_weights())
+            copy_weights(layer, made[name])
     return smaller
 
 

@@ -11,12 +11,13 @@ from compress.errors import ModelError
 
 @dataclass(frozen=True)
 class Call:
-    """One call of one layer: the layer, and ids of the symbolic tensors it reads and writes."""
+    """One call of one layer or operation: the symbolic tensors it reads and writes, and all its arguments."""
 
     layer: Any
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...]
     is_input: bool
+    arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_functional(model: Any) -> Any:
@@ -60,4 +61,5 @@ def calls(model: Any) -> Iterator[Call]:
     by_depth = model._nodes_by_depth
     for depth in sorted(by_depth, reverse=True):
         for node in by_depth[depth]:
-            yield Call(node.operation, tuple(node.input_tensors), tuple(node.output_tensors), node.is_input)
+            arguments = node.arguments.args, node.arguments.kwargs
+            yield Call(node.operation, tuple(node.input_tensors), tuple(node.outputs), node.is_input, arguments)

@@ -20,10 +20,10 @@ class Term:
     channels: tuple[Slots, ...]
 
 
-def weight_term(site: Site, weight: WeightSpec) -> Term:
+def weight_term(weight: WeightSpec) -> Term:
     """Number of elements of a weight."""
-    fixed = math.prod(size for size, role in zip(weight.shape, weight.roles, strict=True) if role is None)
-    return Term(fixed, tuple(site.slots(role) for role in weight.roles if role is not None))
+    fixed = math.prod(size for size, slots in zip(weight.shape, weight.slots, strict=True) if slots is None)
+    return Term(fixed, tuple(slots for slots in weight.slots if slots is not None))
 
 
 def _times(term: Term, factor: int) -> Term:
@@ -33,7 +33,7 @@ def _times(term: Term, factor: int) -> Term:
 def _affine(site: Site) -> Iterator[Term]:
     outputs = positions(site.output_shape)
     for weight in site.weights:
-        yield _times(weight_term(site, weight), 2 * outputs if weight.name == "kernel" else outputs)
+        yield _times(weight_term(weight), 2 * outputs if weight.name == "kernel" else outputs)
 
 
 def _pooling(site: Site) -> Iterator[Term]:
