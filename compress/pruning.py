@@ -8,8 +8,9 @@ from compress.analysis import analyse
 from compress.graph import ChannelGraph
 from compress.group import KeptSlots, Ratios, Site
 from compress.importance import group_scores
+from compress.layer_copy import copy_layer, copy_weights
 from compress.layer_rule import Arguments, LayerRule
-from compress.rebuild import copy_layer, copy_weights, rebuild
+from compress.rebuild import rebuild
 from compress.rules import rule_for
 from compress.walk import as_functional, layers_by_name
 

@@ -124,10 +124,7 @@ _VECTOR: Roles = ("out",)
 _ELEMENTWISE = LayerRule(pass_on, any_axis=True)
 _SPATIAL = LayerRule(pass_on_last)
 _MERGE = LayerRule(merge, several=True, merges=True, any_axis=True)
-_LAYER_STATISTICS = LayerRule(
-    pass_on, normalizes_across_channels, weights={"gamma": (None,), "beta": (None,), "scale": (None,)}
-)
-
+_NO_CHANNELS: Roles = (None,)
 _ACTIVATIONS = _layers("ReLU", "LeakyReLU", "ELU", "Identity")
 
 RULES: dict[type, LayerRule] = {
@@ -147,7 +144,10 @@ RULES: dict[type, LayerRule] = {
         weights={"gamma": _VECTOR, "beta": _VECTOR},
         resize=kept_groups,
     ),
-    **dict.fromkeys(_layers("LayerNormalization", "RMSNormalization"), _LAYER_STATISTICS),
+    keras.layers.LayerNormalization: LayerRule(
+        pass_on, normalizes_across_channels, weights={"gamma": _NO_CHANNELS, "beta": _NO_CHANNELS}
+    ),
+    keras.layers.RMSNormalization: LayerRule(pass_on, normalizes_across_channels, weights={"scale": _NO_CHANNELS}),
     # The norm of a vector does not notice a channel of zeros.
     keras.layers.UnitNormalization: LayerRule(pass_on, any_axis=True),
     keras.layers.Normalization: LayerRule(

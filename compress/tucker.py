@@ -12,8 +12,9 @@ from compress.analysis import analyse
 from compress.errors import ParameterError
 from compress.graph import ChannelGraph
 from compress.group import Ranks, Site, positions
+from compress.layer_copy import copy_layer, copy_weights
 from compress.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX, SUFFIXES
-from compress.rebuild import Chain, copy_layer, copy_weights, rebuild
+from compress.rebuild import Chain, rebuild
 from compress.walk import as_functional, layers_by_name
 
 Array = NDArray[Any]
