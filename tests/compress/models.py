@@ -47,6 +47,9 @@ def randomized(model, seed=0):
         else:
             value = rng.normal(0, 0.5, shape)
         variable.assign(value)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
     return model
 
 

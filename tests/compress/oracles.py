@@ -1,5 +1,7 @@
 """What a pruned model must compute, told from the original model alone."""
 
+import inspect
+
 import keras
 import numpy as np
 
@@ -90,7 +92,9 @@ def masked_outputs(model, graph, kept, x):
         args, kwargs = keras.tree.map_structure(
             lambda item: values[id(item)] if isinstance(item, keras.KerasTensor) else item, call.arguments
         )
-        found = keras.tree.flatten(call.layer(*args, **kwargs))
+        # As model(x, training=False) does, whatever the mode that a call was recorded with.
+        mode = {"training": False} if "training" in inspect.signature(call.layer.call).parameters else {}
+        found = keras.tree.flatten(call.layer(*args, **{**kwargs, **mode}))
         for tensor, value, slots, axis in zip(call.outputs, found, site.outputs, site.axes, strict=True):
             values[id(tensor)] = _masked(value, kept[slots], axis)
     return [np.asarray(values[id(tensor)]) for tensor in model.outputs]

@@ -65,7 +65,11 @@ def convolution(graph, x):
 
 
 def activated(graph, x):
-    return graph.conv(x, activation=graph.some("relu", "gelu", "tanh", "softmax", layers.LeakyReLU(0.1)))
+    return graph.conv(
+        x,
+        x.shape[-1],
+        activation=graph.some("relu", "gelu", "tanh", layers.LeakyReLU(0.1), *(["softmax"] * (x.shape[-1] > 1))),
+    )
 
 
 def dilated(graph, x):
@@ -113,7 +117,7 @@ def pointwise(graph, x):
         layers.ReLU(),
         layers.PReLU(shared_axes=graph.some(None, [1, 2])),
         layers.Activation("sigmoid"),
-        layers.Softmax(),
+        layers.Softmax(axis=-1 if x.shape[-1] > 1 else 0),
         layers.Dropout(0.3),
         layers.SpatialDropout2D(0.3),
         layers.GaussianNoise(0.1),
