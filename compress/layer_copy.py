@@ -15,8 +15,10 @@ def copy_layer(layer: Any, **changes: Any) -> Any:
     Raises:
         ModelError: the layer cannot be made from its configuration.
     """
+    # Keras refuses code from files; this code runs already, in the layer that is copied.
+    options = {"safe_mode": False} if type(layer) is keras.layers.Lambda else {}
     try:
-        return type(layer).from_config({**layer.get_config(), **changes})
+        return type(layer).from_config({**layer.get_config(), **changes}, **options)
     except Exception as error:  # Whatever the layer's own code raises.
         raise ModelError(
             f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {one_line(error)}; "

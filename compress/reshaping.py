@@ -34,6 +34,8 @@ def _varies(grid: Any, axis: int) -> bool:
 def unknown_sizes(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     """Why elements cannot be followed through a reshape."""
     before, after = call.input_shapes[0], call.output_shape
+    if min(len(before), len(after)) < 2:
+        return f"'{call.layer.name}' reshapes a tensor without channels"
     if None in before[1:] or None in after[1:]:
         return f"'{call.layer.name}' reshapes a tensor of no fixed size {before}"
     if before[0] != after[0] or math.prod(_sizes(before)) != math.prod(_sizes(after)):

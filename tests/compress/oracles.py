@@ -5,9 +5,11 @@ import inspect
 import keras
 import numpy as np
 
+from compress.analysis import analyse
 from compress.importance import group_scores
-from compress.walk import calls
-from tests.compress.models import images, outputs
+from compress.pruning import remove
+from compress.walk import as_functional, calls
+from tests.compress.models import images, outputs, randomized
 
 SCORED = (keras.layers.Conv2D, keras.layers.Dense)
 
@@ -118,3 +120,14 @@ def assert_equals_masked(small, model, graph, kept, x=None, tolerance=1e-4):
     """The pruned model computes what the original does with the removed channels masked after every call."""
     x = images(model) if x is None else x
     assert relative_error(outputs(small, x), masked_outputs(model, graph, kept, x)) <= tolerance
+
+
+def checked_prune(model, ratios=None, x=None):
+    """Prune a model with random weights at mixed ratios and compare; returns the analysis and the pruned model."""
+    source = as_functional(randomized(model))
+    graph = analyse(source)
+    ratios = mixed_ratios(graph) if ratios is None else ratios
+    kept = kept_slots(source, graph, ratios)
+    small = remove(source, graph, kept)
+    assert_equals_masked(small, source, graph, kept, x)
+    return graph, small

@@ -53,10 +53,13 @@ class RandomGraph:
         """A tensor that may be joined with x, made by a convolution where there is none."""
         axes = (1, 2, 3) if channels else (1, 2)
         found = [t for t in self._tensors if t is not x and all(t.shape[axis] == x.shape[axis] for axis in axes)]
-        return self.some(*found, self.conv(x, x.shape[-1] if channels else None))
+        made = self.some(None, *found)
+        return self.conv(x, x.shape[-1] if channels else None) if made is None else made
 
     def shared(self, key, make):
-        return self._shared.setdefault(key, make())
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
 
 
 def convolution(graph, x):

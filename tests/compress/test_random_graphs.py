@@ -20,7 +20,7 @@ RATIOS = (0.0, 0.2, 0.5, 0.75, 0.9)
 def test_any_graph(batch):
     for seed in range(batch, GRAPHS, BATCHES):
         rng = np.random.default_rng(seed)
-        model = RandomGraph(seed).model(int(rng.integers(3, 9)))
+        model = RandomGraph(seed).model(int(rng.integers(3, 8)))
         source = as_functional(model)
         graph = analyse(source)
         ratios = {group.name: float(rng.choice(RATIOS)) for group in graph.groups}
@@ -28,7 +28,7 @@ def test_any_graph(batch):
         small = remove(source, graph, kept)
         assert_equals_masked(small, source, graph, kept)
         check_cost(small, graph, CompressionParameters(ratios, {}))
-        if seed % 5 == 0:
+        if rng.random() < 0.1:
             check_decomposed(model, graph, ratios, rng)
 
 
