@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from compress.graph import ChannelGraph
 from compress.group import KeptSlots, Site, Slots
-from compress.rules import LayerRule, rule_for
+from compress.layer_rule import LayerRule
+from compress.rules import rule_for
 from compress.walk import layers_by_name
 
 Floats = NDArray[np.float64]

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from compress.analysis import analyse
 from compress.channel_index import slots_without
 from compress.graph import ChannelGraph
-from compress.group import KeptSlots, Ratios, Site, WeightSpec
+from compress.group import KeptSlots, Ratios, Site
 from compress.importance import group_scores
+from compress.layer_copy import copy_layer, copy_weights
+from compress.layer_rule import Arguments, LayerRule
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
-from compress.rebuild import Chain, copy_layer, rebuild
+from compress.rebuild import Chain, rebuild
 from compress.rules import rule_for
 from compress.walk import as_functional, layers_by_name
 
@@ -95,31 +97,35 @@ def remove(model: Any, graph: ChannelGraph, kept: KeptSlots, chain_for: Callable
     sites = {site.layer: site for site in graph.sites if not site.repeated}
 
     def shrunk(layer: Any) -> Chain:
-        rule, site = rule_for(layer), sites[layer.name]
-        if rule is None or rule.width is None or not site.understood:
-            return chain_for(copy_layer(layer))
-        return chain_for(copy_layer(layer, **{rule.width: int(kept[site.output].sum())}))
+        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
+        changes = rule.resize(layer, sites[layer.name], kept) if rule is not None and rule.resize else {}
+        return chain_for(copy_layer(layer, **changes))
 
-    smaller = rebuild(model, shrunk)
+    def rewritten(layer: Any, arguments: Arguments) -> Arguments:
+        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
+        return rule.rewrite(arguments, sites[layer.name], kept) if rule is not None and rule.rewrite else arguments
+
+    smaller = rebuild(model, shrunk, rewritten)
     old, new = layers_by_name(model), layers_by_name(smaller)
     for name in old:
         if name in new:
-            _copy_weights(old[name], new[name], sites[name], kept)
+            copy_weights(old[name], new[name], kept_values(old[name], sites[name], kept))
     return smaller
 
 
-def _copy_weights(old: Any, new: Any, site: Site, kept: KeptSlots) -> None:
-    if not any(role for weight in site.weights for role in weight.roles):
-        new.set_weights(old.get_weights())
-        return
+def _rule_that_shrinks(layer: Any, site: Site, kept: KeptSlots) -> LayerRule | None:
+    """The rule by which a layer gets smaller, or None where it stays as it is."""
+    whole = all(np.all(kept[slots]) for slots in (*site.inputs, *site.outputs))
+    return None if whole or not site.understood else rule_for(layer)
+
+
+def kept_values(layer: Any, site: Site, kept: KeptSlots) -> dict[str, NDArray[Any]]:
+    """The part that stays of every weight that follows channels, by attribute name."""
+    values = {}
     for weight in site.weights:
-        getattr(new, weight.name).assign(kept_values(old, weight, site, kept))
-
-
-def kept_values(layer: Any, weight: WeightSpec, site: Site, kept: KeptSlots) -> NDArray[Any]:
-    """A weight of a layer without the channels of the slots that are not kept."""
-    value = np.asarray(getattr(layer, weight.name))
-    for axis, role in enumerate(weight.roles):
-        if role is not None:
-            value = np.compress(kept[site.slots(role)], value, axis=axis)
-    return value
+        if any(slots is not None for slots in weight.slots):
+            values[weight.name] = np.asarray(getattr(layer, weight.name))
+            for axis, slots in enumerate(weight.slots):
+                if slots is not None:
+                    values[weight.name] = np.compress(kept[slots], values[weight.name], axis=axis)
+    return values

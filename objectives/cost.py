@@ -173,7 +173,7 @@ def _rows(site: Site) -> list[_Row]:
     rows = [_Row(site.layer, term, (term.coefficient, 0, 0)) for term in flops_terms(site) or ()]
     if not site.repeated:
         for weight in site.weights:
-            term = weight_term(site, weight)
+            term = weight_term(weight)
             params = term.coefficient if weight.trainable else 0
             rows.append(_Row(site.layer, term, (0, params, term.coefficient * BYTES_PER_WEIGHT)))
     return rows

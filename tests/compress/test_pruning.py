@@ -36,7 +36,6 @@ ZERO_PRESERVING = {
     "one channel gate": models.one_channel_gate,
     "softmax inside": lambda: models.with_layer(layers.Activation("softmax")),
     "another axis": lambda: models.with_layer(layers.BatchNormalization(axis=1)),
-    "grouped": lambda: models.with_layer(layers.Conv2D(8, 3, groups=2, name="grouped")),
     "unknown layer": lambda: models.with_layer(models.Doubling()),
     "nested model": models.nested_model,
     "arithmetic": models.arithmetic,
