@@ -81,7 +81,7 @@ class _Analysis:
         reason = obstacle(at, rule, inputs)
         if reason is not None or first is None:
             return reason
-        if _widths(first.inputs) != _widths(inputs):
+        if _layout(first.at, first.inputs) != _layout(at, inputs):
             return f"'{at.layer.name}' ({type(at.layer).__name__}) is shared by tensors of different widths"
         return first.reason
 
@@ -127,8 +127,9 @@ def _shapes(tensors: tuple[Any, ...]) -> tuple[tuple[int | None, ...], ...]:
     return tuple(tuple(tensor.shape) for tensor in tensors)
 
 
-def _widths(channels: tuple[Channels, ...]) -> list[int]:
-    return [item.size for item in channels]
+def _layout(at: LayerCall, inputs: tuple[Channels, ...]) -> list[tuple[int, int]]:
+    """Number of channels of every input, and their axis counted from the last."""
+    return [(item.size, item.axis - len(shape)) for item, shape in zip(inputs, at.input_shapes, strict=True)]
 
 
 def _site(visit: _Visit, slots: Slots, repeated: bool) -> Site:

@@ -83,6 +83,13 @@ def _shared_alpha(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     return f"'{call.layer.name}' (PReLU) shares its slopes between channels"
 
 
+def _noise_by_channel(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    shape = getattr(call.layer, "noise_shape", None)
+    if shape is None or shape[inputs[0].axis] in (None, 1):
+        return None
+    return f"'{call.layer.name}' ({type(call.layer).__name__}) has a noise_shape with the number of channels"
+
+
 def _affine(rank: int, kernel: Roles = ("in", "out"), width: str = "filters") -> LayerRule:
     """Convolutions of so many spatial axes, transposed ones and dense layers."""
     return LayerRule(
@@ -160,6 +167,7 @@ RULES: dict[type, LayerRule] = {
     keras.layers.PReLU: LayerRule(pass_on, _shared_alpha, weights={"alpha": _VECTOR}),
     keras.layers.Activation: LayerRule(pass_on, _activation_mixes, any_axis=True),
     keras.layers.Softmax: LayerRule(pass_on, _softmax_mixes, any_axis=True),
+    **dict.fromkeys(_layers("Dropout", "AlphaDropout"), LayerRule(pass_on, _noise_by_channel, any_axis=True)),
     keras.layers.Flatten: LayerRule(reshape, unknown_sizes, any_axis=True),
     keras.layers.Reshape: LayerRule(reshape, unknown_sizes, resize=target_shape, any_axis=True),
     keras.layers.Permute: LayerRule(permute, any_axis=True),
@@ -169,7 +177,7 @@ RULES: dict[type, LayerRule] = {
     **dict.fromkeys(
         [
             *_ACTIVATIONS,
-            *_layers("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"),
+            *_layers("ActivityRegularization", "GaussianDropout", "GaussianNoise"),
         ],
         _ELEMENTWISE,
     ),

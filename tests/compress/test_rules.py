@@ -62,6 +62,7 @@ def test_layers_that_make_channels(layer, left):
         layers.ReLU(6.0, 0.1, 0.2),
         layers.Softmax(axis=1),
         layers.SpatialDropout2D(0.5),
+        layers.Dropout(0.5, noise_shape=(None, 6, 6, 1)),
         layers.RandomFlip(),
         layers.RandomRotation(0.1),
         layers.Resizing(4, 4),
