@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from keras.src.applications.convnext import LayerScale, StochasticDepth
+from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
 from compress.pruning import prune
 from tests.compress import models
@@ -98,6 +100,19 @@ def test_group_normalization_loses_whole_groups():
     graph, small = checked_prune(on_images(layers.GroupNormalization(4, name="it")), {"before": 0.5})
     assert [block.size for group in graph.groups for block in group.blocks] == [4]
     assert (small.get_layer("it").groups, small.get_layer("before").filters) == (2, 4)
+
+
+def test_layers_that_applications_define_for_themselves():
+    def build(x):
+        left, right = conv(x, "a", 8), conv(x, "b", 8)
+        x = CustomScaleLayer(0.3, name="residual")(
+            [left, StochasticDepth(0.2)(LayerScale(0.5, 8, name="scale")(right))]
+        )
+        return head(x)
+
+    graph, small = checked_prune(model_of(build), {"residual": 0.5})
+    assert names(graph) == ["residual"]
+    assert small.get_layer("scale").gamma.shape == (4,)
 
 
 def test_sequences():
