@@ -235,11 +235,16 @@ def _grouped(layer: Any, rule: LayerRule) -> LayerRule:
     return replace(rule, propagate=_convolve_groups, weights=weights)
 
 
+def not_known(layer: Any) -> str:
+    """The reason of a layer that no rule holds for."""
+    return f"it touches '{layer.name}' ({type(layer).__name__}), whose effect on channels is not known"
+
+
 def obstacle(call: LayerCall, rule: LayerRule | None, inputs: Sequence[Channels]) -> str | None:
     """Why nothing that this layer touches may be pruned, or None where its rule holds."""
     name, kind = call.layer.name, type(call.layer).__name__
     if rule is None:
-        return f"it touches '{name}' ({kind}), whose effect on channels is not known"
+        return not_known(call.layer)
     if getattr(call.layer, "data_format", None) not in (None, "channels_last"):
         return f"'{name}' uses data_format='{call.layer.data_format}'; only 'channels_last' is supported"
     if len(weights_of(call.layer, rule)) != len(getattr(call.layer, "weights", ())):

@@ -80,6 +80,10 @@ def test_what_keeps_channels_apart(build):
         (lambda x: ops.repeat(x, [1, 2, 1, 1, 1, 1, 1, 1], axis=3), "repeats elements unevenly"),
         (lambda x: x + ops.transpose(x, (0, 3, 2, 1))[:, :6, :, :1], "lie along another axis"),
         (lambda x: x + keras.Variable(CONSTANT), "reads a variable that belongs to no layer"),
+        (
+            lambda x: ops.concatenate([x, np.ones((3, 6, 6, 2), np.float32)], axis=-1),
+            "(Concatenate), whose effect on channels is not known",
+        ),
         (lambda x: ops.matmul(x, np.eye(8, dtype="float32")), "(Matmul), whose effect on channels is not known"),
         (lambda x: ops.reshape(x, (6, 6, -1, 8)), "reshapes a tensor of no fixed size"),
         (lambda x: ops.reshape(x, (-1, 6, 6, 4)), "reshapes the batch axis"),

@@ -198,6 +198,29 @@ def test_layers_that_are_not_understood_leave_the_rest_alone():
     assert "(Lambda), whose effect on channels is not known" in reasons["free"]
 
 
+def test_shared_layers_without_weights_couple_nothing():
+    relu, flatten = layers.ReLU(), layers.Flatten()
+
+    def build(x):
+        left, right = (flatten(relu(conv(x, name, width))) for name, width in (("a", 5), ("b", 7)))
+        return layers.Dense(2)(layers.Concatenate()([left, right]))
+
+    graph, _ = checked_prune(model_of(build))
+    assert sorted(names(graph)) == ["a", "b"]
+
+
+def test_shared_layers_made_for_a_number_of_channels():
+    shared = layers.Reshape((-1, 4), name="shared")
+
+    def build(x):
+        left, right = (layers.Flatten()(shared(conv(x, name, width))) for name, width in (("a", 8), ("b", 4)))
+        return layers.Dense(2)(layers.Concatenate()([left, right]))
+
+    graph, _ = checked_prune(model_of(build))
+    reasons = {item.name: item.reason for item in graph.excluded}
+    assert reasons["a"] == reasons["b"] == "'shared' (Reshape) is shared by tensors of different widths"
+
+
 def test_a_shared_layer_that_does_not_fit_at_one_of_its_calls_is_left_whole_at_all():
     inputs = keras.Input((6, 6, 4))
     shared = layers.Conv2D(6, 1, name="shared")
