@@ -86,7 +86,7 @@ class _Inlining:
             return self._copy(layer)(*args, **{**kwargs, **_accepted(layer, options), **given})
 
         # clone_model runs through a graph by this method, too.
-        return graph._run_through_graph(inputs, call_fn=call)
+        return graph._run_through_graph(inputs, operation_fn=lambda layer: layer, call_fn=call)
 
     def _copy(self, layer: Any) -> Any:
         if id(layer) not in self._copies:
