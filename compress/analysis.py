@@ -12,7 +12,7 @@ from compress.group import Decomposable, Exclusion, Site, Slots, WeightSpec
 from compress.grouping import form_groups
 from compress.layer_rule import LayerCall, LayerRule, along_last_axis
 from compress.naming import SUFFIXES
-from compress.rules import obstacle, rule_for, weights_of
+from compress.rules import not_known, obstacle, rule_for, weights_of
 from compress.slot_space import Channels, Labels, SlotSpace
 from compress.walk import Call, as_functional, calls
 
@@ -63,9 +63,12 @@ class _Analysis:
         if rule is not None and not rule.any_axis:
             inputs = tuple(map(self._along_last_axis, call.inputs, inputs, [call.layer] * len(inputs)))
         reason = "it is an input of the model" if call.is_input else self._obstacle(at, rule, inputs)
-        if rule is None or reason is not None:
-            return _Visit(at, rule, inputs, self._opaque(at, inputs, str(reason)), str(reason))
-        return _Visit(at, rule, inputs, self._ruled(at, rule, inputs), None)
+        if rule is not None and reason is None:
+            outputs = self._ruled(at, rule, inputs)
+            if _fits(at, rule, inputs, outputs):
+                return _Visit(at, rule, inputs, outputs, None)
+            reason = not_known(at.layer)
+        return _Visit(at, rule, inputs, self._opaque(at, inputs, str(reason)), str(reason))
 
     def _along_last_axis(self, tensor: Any, channels: Channels, layer: Any) -> Channels:
         """The channels of an input of a layer that needs them last; others are frozen."""
@@ -79,9 +82,9 @@ class _Analysis:
     def _obstacle(self, at: LayerCall, rule: LayerRule | None, inputs: tuple[Channels, ...]) -> str | None:
         first = self._first.get(at.layer.name)
         reason = obstacle(at, rule, inputs)
-        if reason is not None or first is None:
+        if rule is None or reason is not None or first is None:
             return reason
-        if _widths(first.inputs) != _widths(inputs):
+        if _is_sized(rule) and _layout(first.at, first.inputs) != _layout(at, inputs):
             return f"'{at.layer.name}' ({type(at.layer).__name__}) is shared by tensors of different widths"
         return first.reason
 
@@ -98,7 +101,7 @@ class _Analysis:
 
     def _ruled(self, at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...]) -> tuple[Channels, ...]:
         first = self._first.get(at.layer.name)
-        if first is None or not (rule.weights or rule.resize or rule.rewrite):
+        if first is None or not _is_sized(rule):
             return rule.propagate(at, inputs, self._space)
         # Shared weights and configuration: whatever is removed at one call is removed at every call.
         for earlier, now in zip(first.inputs, inputs, strict=True):
@@ -127,8 +130,26 @@ def _shapes(tensors: tuple[Any, ...]) -> tuple[tuple[int | None, ...], ...]:
     return tuple(tuple(tensor.shape) for tensor in tensors)
 
 
-def _widths(channels: tuple[Channels, ...]) -> list[int]:
-    return [item.size for item in channels]
+def _is_sized(rule: LayerRule) -> bool:
+    """Whether a layer of this type is made for a number of channels, the same at every call."""
+    return bool(rule.weights or rule.resize or rule.rewrite)
+
+
+def _fits(at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...], outputs: tuple[Channels, ...]) -> bool:
+    """Whether the channels found are as many as the tensors and weights have; else the layer does something else."""
+    for channels, shape in zip(outputs, at.output_shapes, strict=True):
+        if len(shape) > 1 and channels.size != (shape[channels.axis] or 0):
+            return False
+    for name, roles in weights_of(at.layer, rule).items():
+        for role, size in zip(roles, getattr(at.layer, name).shape, strict=True):
+            if role is not None and _labels_along(role, size, inputs, outputs).size != size:
+                return False
+    return True
+
+
+def _layout(at: LayerCall, inputs: tuple[Channels, ...]) -> list[tuple[int, int]]:
+    """Number of channels of every input, and their axis counted from the last."""
+    return [(item.size, item.axis - len(shape)) for item, shape in zip(inputs, at.input_shapes, strict=True)]
 
 
 def _site(visit: _Visit, slots: Slots, repeated: bool) -> Site:
@@ -165,20 +186,20 @@ def _weight_specs(visit: _Visit, slots: Slots) -> Iterator[WeightSpec]:
     for name, roles in weights_of(layer, rule).items():
         weight = getattr(layer, name)
         shape = tuple(weight.shape)
-        along = [_labels_along(visit, role, size) for role, size in zip(roles, shape, strict=True)]
-        of_axes = tuple(None if labels is None else slots[labels] for labels in along)
-        yield WeightSpec(name, shape, of_axes, weight.trainable)
+        along = tuple(
+            None if role is None else slots[_labels_along(role, size, visit.inputs, visit.outputs)]
+            for role, size in zip(roles, shape, strict=True)
+        )
+        yield WeightSpec(name, shape, along, weight.trainable)
 
 
-def _labels_along(visit: _Visit, role: str | None, size: int) -> Labels | None:
+def _labels_along(role: str, size: int, inputs: tuple[Channels, ...], outputs: tuple[Channels, ...]) -> Labels:
     """Labels along an axis of a weight: see ``Roles``."""
-    if role is None:
-        return None
     if role == "out":
-        return visit.outputs[0].labels
-    labels = visit.inputs[0].labels
+        return outputs[0].labels
+    labels = inputs[0].labels
     # "group": a grouped kernel holds the channels of one group; "deep": every channel is there several times.
-    return labels[:size] if role == "group" else np.repeat(labels, size // labels.size)
+    return labels[:size] if role == "group" else np.repeat(labels, size // max(labels.size, 1))
 
 
 def _convolutions(

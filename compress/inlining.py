@@ -81,19 +81,18 @@ class _Inlining:
         def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
             given = {name: value for name, value in kwargs.items() if value is not None}
             if _is_nested(layer):
-                flat = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
-                return self.run(layer, flat, {**options, **_inherited(given)})
+                tensors = keras.tree.flatten(args[0] if args else kwargs["inputs"])
+                return self.run(layer, tensors, {**options, **_inherited(given)})
             return self._copy(layer)(*args, **{**kwargs, **_accepted(layer, options), **given})
 
         # clone_model runs through a graph by this method, too.
-        return graph._run_through_graph(inputs, call_fn=call)
+        return graph._run_through_graph(inputs, operation_fn=lambda layer: layer, call_fn=call)
 
     def _copy(self, layer: Any) -> Any:
         if id(layer) not in self._copies:
-            copy = copy_layer(
-                layer, **({} if self._names[id(layer)] == layer.name else {"name": self._names[id(layer)]})
-            )
-            self._copies[id(layer)] = layer, copy
+            name = self._names[id(layer)]
+            changes = {} if name == layer.name else {"name": name}
+            self._copies[id(layer)] = layer, copy_layer(layer, **changes)
         return self._copies[id(layer)][1]
 
     def copy_weights(self) -> None:

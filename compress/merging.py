@@ -15,9 +15,10 @@ from compress.slot_space import Channels, SlotSpace
 def merge(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
     """Elementwise merge: channels that meet are coupled; what is broadcast over channels is frozen."""
     rank = len(call.output_shape)
-    widest = max(inputs, key=lambda channels: channels.size)
+    place = max(range(len(inputs)), key=lambda index: inputs[index].size)
+    widest = inputs[place]
     # Shapes are aligned at their last axes, so axes are compared as counted from there.
-    axis = widest.axis - len(call.input_shapes[inputs.index(widest)])
+    axis = widest.axis - len(call.input_shapes[place])
     for channels, shape in zip(inputs, call.input_shapes, strict=True):
         if channels is widest:
             continue

@@ -83,6 +83,13 @@ def _shared_alpha(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     return f"'{call.layer.name}' (PReLU) shares its slopes between channels"
 
 
+def _noise_by_channel(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    shape = getattr(call.layer, "noise_shape", None)
+    if shape is None or shape[inputs[0].axis] in (None, 1):
+        return None
+    return f"'{call.layer.name}' ({type(call.layer).__name__}) has a noise_shape with the number of channels"
+
+
 def _affine(rank: int, kernel: Roles = ("in", "out"), width: str = "filters") -> LayerRule:
     """Convolutions of so many spatial axes, transposed ones and dense layers."""
     return LayerRule(
@@ -160,6 +167,7 @@ RULES: dict[type, LayerRule] = {
     keras.layers.PReLU: LayerRule(pass_on, _shared_alpha, weights={"alpha": _VECTOR}),
     keras.layers.Activation: LayerRule(pass_on, _activation_mixes, any_axis=True),
     keras.layers.Softmax: LayerRule(pass_on, _softmax_mixes, any_axis=True),
+    **dict.fromkeys(_layers("Dropout", "AlphaDropout"), LayerRule(pass_on, _noise_by_channel, any_axis=True)),
     keras.layers.Flatten: LayerRule(reshape, unknown_sizes, any_axis=True),
     keras.layers.Reshape: LayerRule(reshape, unknown_sizes, resize=target_shape, any_axis=True),
     keras.layers.Permute: LayerRule(permute, any_axis=True),
@@ -169,7 +177,7 @@ RULES: dict[type, LayerRule] = {
     **dict.fromkeys(
         [
             *_ACTIVATIONS,
-            *_layers("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"),
+            *_layers("ActivityRegularization", "GaussianDropout", "GaussianNoise"),
         ],
         _ELEMENTWISE,
     ),
@@ -227,11 +235,16 @@ def _grouped(layer: Any, rule: LayerRule) -> LayerRule:
     return replace(rule, propagate=_convolve_groups, weights=weights)
 
 
+def not_known(layer: Any) -> str:
+    """The reason of a layer that no rule holds for."""
+    return f"it touches '{layer.name}' ({type(layer).__name__}), whose effect on channels is not known"
+
+
 def obstacle(call: LayerCall, rule: LayerRule | None, inputs: Sequence[Channels]) -> str | None:
     """Why nothing that this layer touches may be pruned, or None where its rule holds."""
     name, kind = call.layer.name, type(call.layer).__name__
     if rule is None:
-        return f"it touches '{name}' ({kind}), whose effect on channels is not known"
+        return not_known(call.layer)
     if getattr(call.layer, "data_format", None) not in (None, "channels_last"):
         return f"'{name}' uses data_format='{call.layer.data_format}'; only 'channels_last' is supported"
     if len(weights_of(call.layer, rule)) != len(getattr(call.layer, "weights", ())):

@@ -11,7 +11,7 @@ Labels = NDArray[np.int64]
 """Provisional number of every channel of a tensor, before coupled channels are joined."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Channels:
     """The channels of one tensor: labels, shape (C,), and the axis along which they lie (the batch is axis 0)."""
 

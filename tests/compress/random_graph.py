@@ -244,9 +244,30 @@ def decoded(graph, x):
     return layers.Reshape((SIDE, SIDE, 2))(vector)
 
 
+def as_sequence(graph, x):
+    """Convolutions over the positions of an image in a row."""
+    height, width, channels = x.shape[1:]
+    filters = graph.width()
+    y = layers.Reshape((height * width, channels))(x)
+    y = graph.some(
+        layers.Conv1D(filters, 3, padding="causal"),
+        layers.SeparableConv1D(filters, 3, padding="same"),
+        layers.Conv1DTranspose(filters, 3, padding="same"),
+        layers.DepthwiseConv1D(3, padding="same"),
+    )(y)
+    return layers.Reshape((height, width, y.shape[-1]))(y)
+
+
+def as_volume(graph, x):
+    """Convolutions over an image of depth one."""
+    y = layers.Reshape((1, *x.shape[1:]))(x)
+    kind = graph.some(layers.Conv3D, layers.Conv3DTranspose)
+    return ops.squeeze(kind(graph.width(), 3, padding="same")(y), 1)
+
+
 STEPS = (
     *(convolution, activated, dilated, grouped, depthwise, separable, transposed, dense, normalized),
     *(group_normalized, pointwise, resized, merged, merged, concatenated, concatenated, stacked, gated, shared),
-    *(nested, arithmetic, moved, sliced, shuffled, decoded),
+    *(nested, arithmetic, moved, sliced, shuffled, decoded, as_sequence, as_volume),
 )
 """Every step takes the graph and a tensor, and answers with one tensor, several, or None where it does not fit."""

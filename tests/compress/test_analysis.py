@@ -140,6 +140,10 @@ def halve(x):
             layers.GroupNormalization(1, name="odd"),
             "'odd' (GroupNormalization) normalizes all channels together, so none may go",
         ),
+        (
+            layers.Dropout(0.5, noise_shape=(None, 1, 1, 8), name="odd"),
+            "'odd' (Dropout) has a noise_shape with the number of channels",
+        ),
         (layers.Softmax(name="odd"), "the softmax of 'odd' mixes channels"),
         (layers.PReLU(shared_axes=[1, 2, 3], name="odd"), "'odd' (PReLU) shares its slopes between channels"),
         (models.Weighted(name="odd"), "'odd' (Weighted) holds weights that its type does not have"),

@@ -16,7 +16,14 @@ from compress.tucker import decompose
 from compress.walk import as_functional
 from tests.compress import models
 from tests.compress.models import images, outputs, randomized
-from tests.compress.oracles import assert_same_outputs, kept_slots, mixed_ratios, unread, zeroed_in_place
+from tests.compress.oracles import (
+    assert_equals_masked,
+    assert_same_outputs,
+    kept_slots,
+    mixed_ratios,
+    unread,
+    zeroed_in_place,
+)
 from zoo.models.registry import build_model
 
 ZERO_PRESERVING = {
@@ -56,6 +63,7 @@ def test_equals_the_model_with_zeroed_filters(build):
     assert small.count_params() < source.count_params()
     assert_same_outputs(small, zeroed_in_place(source, graph, kept))
     assert_same_outputs(small, unread(source, graph, kept))
+    assert_equals_masked(small, source, graph, kept)
 
 
 def test_equals_the_model_that_ignores_removed_gates():

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from keras.src.applications.convnext import LayerScale, StochasticDepth
+from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
 from compress.pruning import prune
 from tests.compress import models
@@ -62,6 +64,7 @@ def test_layers_that_make_channels(layer, left):
         layers.ReLU(6.0, 0.1, 0.2),
         layers.Softmax(axis=1),
         layers.SpatialDropout2D(0.5),
+        layers.Dropout(0.5, noise_shape=(None, 6, 6, 1)),
         layers.RandomFlip(),
         layers.RandomRotation(0.1),
         layers.Resizing(4, 4),
@@ -97,6 +100,19 @@ def test_group_normalization_loses_whole_groups():
     graph, small = checked_prune(on_images(layers.GroupNormalization(4, name="it")), {"before": 0.5})
     assert [block.size for group in graph.groups for block in group.blocks] == [4]
     assert (small.get_layer("it").groups, small.get_layer("before").filters) == (2, 4)
+
+
+def test_layers_that_applications_define_for_themselves():
+    def build(x):
+        left, right = conv(x, "a", 8), conv(x, "b", 8)
+        x = CustomScaleLayer(0.3, name="residual")(
+            [left, StochasticDepth(0.2)(LayerScale(0.5, 8, name="scale")(right))]
+        )
+        return head(x)
+
+    graph, small = checked_prune(model_of(build), {"residual": 0.5})
+    assert names(graph) == ["residual"]
+    assert small.get_layer("scale").gamma.shape == (4,)
 
 
 def test_sequences():
@@ -180,6 +196,29 @@ def test_layers_that_are_not_understood_leave_the_rest_alone():
     assert names(graph) == []
     assert reasons["frozen"] == "it touches 'lstm' (LSTM), whose effect on channels is not known"
     assert "(Lambda), whose effect on channels is not known" in reasons["free"]
+
+
+def test_shared_layers_without_weights_couple_nothing():
+    relu, flatten = layers.ReLU(), layers.Flatten()
+
+    def build(x):
+        left, right = (flatten(relu(conv(x, name, width))) for name, width in (("a", 5), ("b", 7)))
+        return layers.Dense(2)(layers.Concatenate()([left, right]))
+
+    graph, _ = checked_prune(model_of(build))
+    assert sorted(names(graph)) == ["a", "b"]
+
+
+def test_shared_layers_made_for_a_number_of_channels():
+    shared = layers.Reshape((-1, 4), name="shared")
+
+    def build(x):
+        left, right = (layers.Flatten()(shared(conv(x, name, width))) for name, width in (("a", 8), ("b", 4)))
+        return layers.Dense(2)(layers.Concatenate()([left, right]))
+
+    graph, _ = checked_prune(model_of(build))
+    reasons = {item.name: item.reason for item in graph.excluded}
+    assert reasons["a"] == reasons["b"] == "'shared' (Reshape) is shared by tensors of different widths"
 
 
 def test_a_shared_layer_that_does_not_fit_at_one_of_its_calls_is_left_whole_at_all():

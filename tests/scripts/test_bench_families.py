@@ -7,7 +7,7 @@ from scripts.bench_families import FAMILIES, JSON_FILE, TABLE_FILE, TOLERANCE, R
 
 @pytest.mark.parametrize(
     ("family", "groups", "left_whole"),
-    [("MobileNetV3Small", 27, 1), ("VGG16", 15, 1), ("ResNet50V2", 37, 1)],
+    [("MobileNet", 14, 1), ("MobileNetV3Small", 27, 1), ("EfficientNetB0", 40, 1)],
 )
 def test_small_families(family, groups, left_whole):
     # Within measure: the pruned model computes what the masked original does, and costs what was foretold.
