@@ -1,17 +1,19 @@
 """Builds the ChannelGraph of a functional Keras model."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from compress.graph import ChannelGraph
 from compress.group import Decomposable, Exclusion, Site, Slots, WeightSpec
 from compress.grouping import form_groups
+from compress.layer_rule import LayerCall, LayerRule, along_last_axis
 from compress.naming import SUFFIXES
-from compress.rules import LayerCall, LayerRule, obstacle, rule_for, weights_of
-from compress.slot_space import Labels, SlotSpace
+from compress.rules import obstacle, rule_for, weights_of
+from compress.slot_space import Channels, Labels, SlotSpace
 from compress.walk import Call, as_functional, calls
 
 WIDEST_IMAGE = 3
@@ -27,103 +29,156 @@ def analyse(model: Any) -> ChannelGraph:
     return _Analysis(as_functional(model)).graph()
 
 
+@dataclass(frozen=True)
+class _Visit:
+    """One call with what was found of its channels; ``reason`` tells why its rule does not hold, if so."""
+
+    at: LayerCall
+    rule: LayerRule | None
+    inputs: tuple[Channels, ...]
+    outputs: tuple[Channels, ...]
+    reason: str | None
+
+
 class _Analysis:
     """One pass over the model: first labels flow from layer to layer, then equal labels become slots."""
 
     def __init__(self, model: Any) -> None:
         self._space = SlotSpace()
-        self._labels: dict[int, Labels] = {}
-        self._sites: list[Site] = []
-        self._first_calls: dict[str, Site] = {}
-        self._layers: dict[str, Any] = {}
-        self._producers: list[str] = []
-        self._merges: list[int] = []
+        self._channels: dict[int, Channels] = {}
+        self._visits: list[_Visit] = []
+        self._first: dict[str, _Visit] = {}
         for call in calls(model):
-            self._visit(call)
+            visit = self._visit(call)
+            self._visits.append(visit)
+            self._first.setdefault(visit.at.layer.name, visit)
+            self._channels.update(zip(map(id, call.outputs), visit.outputs, strict=True))
         for output in model.outputs:
-            self._space.freeze(self._labels[id(output)], "it is an output of the model")
+            self._space.freeze(self._channels[id(output)].labels, "it is an output of the model")
 
-    def _visit(self, call: Call) -> None:
-        inputs = tuple(self._labels[id(tensor)] for tensor in call.inputs)
-        at = LayerCall(call.layer, tuple(tuple(t.shape) for t in call.inputs), tuple(call.outputs[0].shape))
+    def _visit(self, call: Call) -> _Visit:
+        at = LayerCall(call.layer, _shapes(call.inputs), _shapes(call.outputs), call.arguments)
         rule = rule_for(call.layer)
-        reason = "it is an input of the model" if call.is_input else obstacle(at, rule)
+        inputs = tuple(self._channels[id(tensor)] for tensor in call.inputs)
+        if rule is not None and not rule.any_axis:
+            inputs = tuple(map(self._along_last_axis, call.inputs, inputs, [call.layer] * len(inputs)))
+        reason = "it is an input of the model" if call.is_input else self._obstacle(at, rule, inputs)
         if rule is None or reason is not None:
-            output = self._opaque(call, inputs, str(reason))
-        else:
-            output = self._ruled(at, rule, inputs)
-            self._labels[id(call.outputs[0])] = output
-        self._record(at, rule, inputs, output, understood=reason is None)
+            return _Visit(at, rule, inputs, self._opaque(at, inputs, str(reason)), str(reason))
+        return _Visit(at, rule, inputs, self._ruled(at, rule, inputs), None)
 
-    def _opaque(self, call: Call, inputs: tuple[Labels, ...], reason: str) -> Labels:
+    def _along_last_axis(self, tensor: Any, channels: Channels, layer: Any) -> Channels:
+        """The channels of an input of a layer that needs them last; others are frozen."""
+        last = len(tensor.shape) - 1
+        if channels.axis == last:
+            return channels
+        reason = f"'{layer.name}' ({type(layer).__name__}) reads it with its channels not along the last axis"
+        self._space.freeze(channels.labels, reason)
+        return Channels(self._space.fixed(int(tensor.shape[last] or 0), reason), last)
+
+    def _obstacle(self, at: LayerCall, rule: LayerRule | None, inputs: tuple[Channels, ...]) -> str | None:
+        first = self._first.get(at.layer.name)
+        reason = obstacle(at, rule, inputs)
+        if reason is not None or first is None:
+            return reason
+        if _widths(first.inputs) != _widths(inputs):
+            return f"'{at.layer.name}' ({type(at.layer).__name__}) is shared by tensors of different widths"
+        return first.reason
+
+    def _opaque(self, at: LayerCall, inputs: tuple[Channels, ...], reason: str) -> tuple[Channels, ...]:
         """Freeze all that a layer touches whose rule does not hold; every output gets labels of its own."""
-        for labels in inputs:
-            self._space.freeze(labels, reason)
-        for tensor in call.outputs:
-            width = tensor.shape[-1] if len(tensor.shape) > 1 else 0
-            self._labels[id(tensor)] = self._space.fresh(int(width or 0))
-            self._space.freeze(self._labels[id(tensor)], reason)
-        return self._labels[id(call.outputs[0])]
+        first = self._first.get(at.layer.name)
+        for channels in (*inputs, *((*first.inputs, *first.outputs) if first is not None else ())):
+            self._space.freeze(channels.labels, reason)
+        return tuple(self._unknown(shape, reason) for shape in at.output_shapes)
 
-    def _ruled(self, at: LayerCall, rule: LayerRule, inputs: tuple[Labels, ...]) -> Labels:
-        first = self._first_calls.get(at.layer.name)
-        if first is not None and rule.weights:
-            # Shared weights: whatever is removed at one call is removed at every call.
-            self._space.unify(first.inputs[0], inputs[0])
-            return first.output
-        return rule.propagate(at, inputs, self._space)
+    def _unknown(self, shape: tuple[int | None, ...], reason: str) -> Channels:
+        width = shape[-1] if len(shape) > 1 else 0
+        return Channels(self._space.fixed(int(width or 0), reason), max(len(shape) - 1, 0))
 
-    def _record(
-        self, at: LayerCall, rule: LayerRule | None, inputs: tuple[Labels, ...], output: Labels, *, understood: bool
-    ) -> None:
-        name = at.layer.name
-        repeated = name in self._first_calls
-        if rule is not None and rule.merges:
-            self._merges.append(len(self._sites))
-        if rule is not None and rule.width and not repeated:
-            self._producers.append(name)
-        site = Site(
-            layer=name,
-            kind=type(at.layer).__name__,
-            inputs=inputs,
-            output=output,
-            input_shapes=at.input_shapes,
-            output_shape=at.output_shape,
-            weights=tuple(_weight_specs(at.layer, rule if understood else None)),
-            pool_size=tuple(getattr(at.layer, "pool_size", ())),
-            repeated=repeated,
-            understood=understood,
-        )
-        self._sites.append(site)
-        self._first_calls.setdefault(name, site)
-        self._layers[name] = at.layer
+    def _ruled(self, at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...]) -> tuple[Channels, ...]:
+        first = self._first.get(at.layer.name)
+        if first is None or not (rule.weights or rule.resize or rule.rewrite):
+            return rule.propagate(at, inputs, self._space)
+        # Shared weights and configuration: whatever is removed at one call is removed at every call.
+        for earlier, now in zip(first.inputs, inputs, strict=True):
+            self._space.unify(earlier.labels, now.labels)
+        if rule.any_axis:
+            return rule.propagate(at, inputs, self._space)
+        return along_last_axis(at, first.outputs[0].labels)
 
     def graph(self) -> ChannelGraph:
         """What the pass has found."""
         slots = self._space.slots()
-        sites = tuple(_with_slots(site, slots) for site in self._sites)
+        sites = tuple(_site(visit, slots, visit is not self._first[visit.at.layer.name]) for visit in self._visits)
         frozen: dict[int, str] = {}
         for label, reason in self._space.frozen().items():
             frozen.setdefault(int(slots[label]), reason)
-        groups, excluded = form_groups(sites, self._producers, self._merges, frozen)
-        decomposable, undecomposable = _convolutions(self._layers, sites)
+        merges = [i for i, visit in enumerate(self._visits) if visit.rule and visit.rule.merges and visit.inputs[1:]]
+        producers = [name for name, visit in self._first.items() if visit.rule and visit.rule.produces]
+        groups, excluded = form_groups(sites, producers, merges, frozen)
+        layers = {visit.at.layer.name: visit.at.layer for visit in self._visits}
+        decomposable, undecomposable = _convolutions(layers, sites)
         count = int(slots.max()) + 1 if slots.size else 0
         return ChannelGraph(groups, excluded, decomposable, undecomposable, sites, count)
 
 
-def _weight_specs(layer: Any, rule: LayerRule | None) -> Iterator[WeightSpec]:
-    if rule is None:
+def _shapes(tensors: tuple[Any, ...]) -> tuple[tuple[int | None, ...], ...]:
+    return tuple(tuple(tensor.shape) for tensor in tensors)
+
+
+def _widths(channels: tuple[Channels, ...]) -> list[int]:
+    return [item.size for item in channels]
+
+
+def _site(visit: _Visit, slots: Slots, repeated: bool) -> Site:
+    layer = visit.at.layer
+    return Site(
+        layer=layer.name,
+        kind=type(layer).__name__,
+        inputs=tuple(slots[channels.labels] for channels in visit.inputs),
+        outputs=tuple(slots[channels.labels] for channels in visit.outputs),
+        input_axes=tuple(channels.axis for channels in visit.inputs),
+        axes=tuple(channels.axis for channels in visit.outputs),
+        input_shapes=visit.at.input_shapes,
+        output_shape=visit.at.output_shape,
+        weights=tuple(_weight_specs(visit, slots)),
+        pool_size=_window(layer, len(visit.at.output_shape) - 2),
+        repeated=repeated,
+        understood=visit.reason is None,
+    )
+
+
+def _window(layer: Any, rank: int) -> tuple[int, ...]:
+    """Window of a pooling layer or operation; an operation's may be one number for all axes."""
+    size = getattr(layer, "pool_size", ())
+    return (size,) * rank if isinstance(size, int) else tuple(size)
+
+
+def _weight_specs(visit: _Visit, slots: Slots) -> Iterator[WeightSpec]:
+    layer, rule = visit.at.layer, visit.rule
+    if rule is None or visit.reason is not None:
         for weight in getattr(layer, "weights", ()):
             shape = tuple(weight.shape)
             yield WeightSpec(weight.path, shape, (None,) * len(shape), weight.trainable)
         return
     for name, roles in weights_of(layer, rule).items():
         weight = getattr(layer, name)
-        yield WeightSpec(name, tuple(weight.shape), roles, weight.trainable)
+        shape = tuple(weight.shape)
+        along = [_labels_along(visit, role, size) for role, size in zip(roles, shape, strict=True)]
+        of_axes = tuple(None if labels is None else slots[labels] for labels in along)
+        yield WeightSpec(name, shape, of_axes, weight.trainable)
 
 
-def _with_slots(site: Site, slots: Slots) -> Site:
-    return replace(site, inputs=tuple(slots[labels] for labels in site.inputs), output=slots[site.output])
+def _labels_along(visit: _Visit, role: str | None, size: int) -> Labels | None:
+    """Labels along an axis of a weight: see ``Roles``."""
+    if role is None:
+        return None
+    if role == "out":
+        return visit.outputs[0].labels
+    labels = visit.inputs[0].labels
+    # "group": a grouped kernel holds the channels of one group; "deep": every channel is there several times.
+    return labels[:size] if role == "group" else np.repeat(labels, size // labels.size)
 
 
 def _convolutions(

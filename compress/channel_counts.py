@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.graph import ChannelGraph
 from compress.group import Ratios, Slots
 from compress.parameters import kept_channels
@@ -35,7 +36,7 @@ class ChannelCounts:
             block_of[block] = index
         return cls(graph, np.array([block.size for block in blocks], dtype=np.int64), block_of)
 
-    def kept_blocks(self, ratios: Ratios, multiple: int = 1) -> NDArray[np.int64]:
+    def kept_blocks(self, ratios: Ratios, step: ChannelStep = SINGLE_CHANNELS) -> NDArray[np.int64]:
         """Channels that stay in every block, shape (blocks,).
 
         Raises:
@@ -43,7 +44,7 @@ class ChannelCounts:
         """
         by_group = self.graph.ratio_by_group(ratios)
         kept = [
-            kept_channels(block.size, by_group.get(group.name, 0.0), multiple)
+            kept_channels(block.size, by_group.get(group.name, 0.0), step)
             for group in self.graph.groups
             for block in group.blocks
         ]

@@ -8,7 +8,8 @@ import numpy as np
 from compress.errors import ParameterError
 from compress.excerpt import excerpt
 from compress.kernel_bases import Array, as_kernel
-from compress.rebuild import Chain, copy_layer, rebuild
+from compress.layer_copy import copy_layer, copy_weights
+from compress.rebuild import Chain, rebuild
 from compress.walk import layers_by_name
 
 BARE = {"use_bias": False, "activation": "linear", "bias_regularizer": None, "activity_regularizer": None}
@@ -35,7 +36,7 @@ def replace_layers(model: Any, chains: Mapping[str, Chain], factors: Callable[[s
             bias = layer.bias if layer.use_bias else None
             set_factors(chains[name], factors(name, as_kernel(layer.kernel, name)), bias)
         else:
-            made[name].set_weights(layer.get_weights())
+            copy_weights(layer, made[name])
     return smaller
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.errors import ParameterError
 from compress.group import Decomposable, Exclusion, Group, KeptSlots, Ratios, Site
 from compress.naming import LAST_SUFFIXES, unknown_name
@@ -111,18 +112,20 @@ class ChannelGraph:
             raise ParameterError(unknown_name("layer", layer, list(self._sites_by_layer)))
         return found
 
-    def keep(self, ratios: Ratios, scores: Mapping[str, NDArray[Any]], multiple: int = 1) -> KeptSlots:
+    def keep(
+        self, ratios: Ratios, scores: Mapping[str, NDArray[Any]], step: ChannelStep = SINGLE_CHANNELS
+    ) -> KeptSlots:
         """Slots that stay when every named group loses its lowest-scored channels.
 
         Args:
             ratios: fraction of channels to remove, by group name.
             scores: importance of every slot of each of those groups, shape (slots,), by the group's own name.
-            multiple: kept channels are rounded up to a multiple of it.
+            step: what the kept channels are rounded to.
         """
         kept = np.ones(self.slots, dtype=np.bool_)
         for name, ratio in self.ratio_by_group(ratios).items():
             for block in self.group(name).blocks:
-                count = kept_channels(block.size, ratio, multiple)
+                count = kept_channels(block.size, ratio, step)
                 # A stable sort, so that equal scores always fall in channel order.
                 order = np.argsort(-scores[name][block], kind="stable")
                 kept[block[order[count:]]] = False

@@ -45,18 +45,18 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class WeightSpec:
-    """A weight of a layer: its shape, and which of its axes follow the layer's input or output channels.
+    """A weight of a layer: its shape, and the channels that its axes follow.
 
     Attributes:
         name: the layer's attribute (``kernel``, ``gamma``, ...).
         shape: full shape before pruning.
-        roles: for each axis ``"in"``, ``"out"`` or ``None``.
+        slots: for each axis the slots along it, or None where it follows no channels.
         trainable: whether an optimizer updates it.
     """
 
     name: str
     shape: tuple[int, ...]
-    roles: tuple[str | None, ...]
+    slots: tuple[Slots | None, ...]
     trainable: bool
 
 
@@ -68,9 +68,11 @@ class Site:
         layer: its name.
         kind: its class name.
         inputs: slots of the channels of each input tensor.
-        output: slots of the channels of the output tensor.
+        outputs: slots of the channels of each output tensor.
+        input_axes: axis of each input tensor along which its channels lie.
+        axes: axis of each output tensor along which its channels lie.
         input_shapes: shape of each input tensor, batch axis first (``None``).
-        output_shape: shape of the output tensor, batch axis first (``None``).
+        output_shape: shape of the first output tensor, batch axis first (``None``).
         weights: every weight, or an empty tuple for a layer without any.
         pool_size: window of a pooling layer, else ``()``.
         repeated: True for the second and later calls of a shared layer, whose weights an earlier site counts.
@@ -80,7 +82,9 @@ class Site:
     layer: str
     kind: str
     inputs: tuple[Slots, ...]
-    output: Slots
+    outputs: tuple[Slots, ...]
+    input_axes: tuple[int, ...]
+    axes: tuple[int, ...]
     input_shapes: tuple[tuple[int | None, ...], ...]
     output_shape: tuple[int | None, ...]
     weights: tuple[WeightSpec, ...]
@@ -88,12 +92,17 @@ class Site:
     repeated: bool = False
     understood: bool = True
 
+    @property
+    def output(self) -> Slots:
+        """Slots of the channels of the first output tensor."""
+        return self.outputs[0]
+
     def weight(self, name: str) -> WeightSpec | None:
         """The weight called ``name``, or None where the layer has none."""
         return next((weight for weight in self.weights if weight.name == name), None)
 
     def slots(self, role: str) -> Slots:
-        """Slots along an axis of that role: of the first input (``"in"``) or of the output (``"out"``)."""
+        """Slots of the first input (``"in"``) or of the first output (``"out"``)."""
         return self.inputs[0] if role == "in" else self.output
 
 

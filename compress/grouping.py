@@ -29,7 +29,7 @@ def form_groups(
         layers = tuple(name for name, index in zip(producers, components, strict=True) if index == component)
         slots = np.unique(np.concatenate([outputs[name] for name in layers]))
         name = names.get(component, layers[-1]) if len(layers) > 1 else layers[-1]
-        reason = _reason(slots, frozen)
+        reason = _reason(slots, max(outputs[name].size for name in layers), frozen)
         if reason is None:
             groups.append(Group(name, layers, _split(slots, blocks)))
         else:
@@ -46,10 +46,11 @@ def _components(outputs: Sequence[Slots]) -> list[int]:
     """For every producer the number of its group: equal where they share a slot, directly or through others."""
     space = SlotSpace()
     nodes = space.fresh(len(outputs))
-    owner: dict[int, int] = {}
+    owner = np.full(max((int(slots.max()) + 1 for slots in outputs if slots.size), default=0), -1)
     for index, slots in enumerate(outputs):
-        for slot in slots.tolist():
-            space.unify(nodes[[owner.setdefault(slot, index)]], nodes[[index]])
+        known = np.unique(owner[slots])
+        space.unify(nodes[[index]], nodes[known[known >= 0]])
+        owner[slots] = index
     components: list[int] = space.slots().tolist()
     return components
 
@@ -66,7 +67,7 @@ def _merge_names(merges: Sequence[Site], owner: Mapping[int, int]) -> dict[int, 
 
 def _block_of_slots(sites: tuple[Site, ...]) -> Slots:
     """Block of every slot, shape (slots,): equal where every tensor holds the two slots equally often."""
-    tensors = [slots for site in sites for slots in (*site.inputs, site.output)]
+    tensors = [slots for site in sites for slots in (*site.inputs, *site.outputs)]
     block = np.zeros(max((int(slots.max()) + 1 for slots in tensors if slots.size), default=0), dtype=np.int64)
     fresh = 1
     for tensor in tensors:
@@ -83,8 +84,10 @@ def _split(slots: Slots, blocks: Slots) -> tuple[Slots, ...]:
     return tuple(sorted(found, key=lambda members: int(members[0])))
 
 
-def _reason(slots: Slots, frozen: Mapping[int, str]) -> str | None:
+def _reason(slots: Slots, widest: int, frozen: Mapping[int, str]) -> str | None:
     for slot in slots.tolist():
         if slot in frozen:
             return frozen[slot]
-    return "it has a single channel" if slots.size == 1 else None
+    if slots.size == 1:
+        return "it has a single channel" if widest == 1 else "all its channels are coupled"
+    return None

@@ -1,56 +1,61 @@
-"""Importance of channels: the L2 norm of the filters that make them."""
+"""Importance of channels: the scores of all layers that lose a filter with the channel, combined."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.criterion import Criterion
 from compress.graph import ChannelGraph
-from compress.group import Group, Slots
-from compress.rules import rule_for
-from compress.walk import layers_by_name
+from compress.group import Group, KeptSlots, Slots
+from compress.layer_norm import normalized
+from compress.pruning_settings import DEFAULT_PRUNING, Policy, PruningSettings
 
 Floats = NDArray[np.float64]
 
 
-def filter_energy(kernel: NDArray[Any], axis: int) -> Floats:
-    """Sum of squared weights of every filter, shape (filters,); ``axis`` is the kernel's axis of filters."""
-    others = tuple(i for i in range(kernel.ndim) if i != axis)
-    energy: Floats = np.sum(np.square(kernel.astype(np.float64)), axis=others)
-    return energy
+def group_scores(
+    model: Any, graph: ChannelGraph, *groups: Group, settings: PruningSettings = DEFAULT_PRUNING
+) -> Floats:
+    """Importance of every slot of these groups, shape (graph.slots,); zero outside them.
 
-
-def group_scores(model: Any, graph: ChannelGraph, group: Group) -> Floats:
-    """L2 norm of every slot of a group, averaged over its members, shape (graph.slots,); zero outside the group.
-
-    Members are all layers that lose a filter with the channel: convolutions, dense layers and depthwise convolutions.
-    Adding the members' norms instead would rank the same channels lowest: within a block all have as many members.
+    A layer's scores are normalized over all its channels, combined where several of them share a slot, and then
+    combined with those of the other layers of the group.
     """
+    wanted = _slots_of(graph, groups)
     total, members = np.zeros(graph.slots), np.zeros(graph.slots)
-    for slots, energy in _members(model, graph, group):
-        np.add.at(total, slots, np.sqrt(energy))
-        np.add.at(members, slots, 1.0)
-    return total / np.maximum(members, 1.0)
+    for layer in settings.criterion.scores(model, graph, wanted):
+        values = normalized(layer.values, settings.layer_norm)
+        scores, held = _per_slot(layer.slots, values, graph.slots, settings.group_policy)
+        total += scores
+        members += held
+    combined = total / np.maximum(members, 1.0) if settings.policy == "average" else total
+    return np.where(wanted, combined, 0.0)
 
 
-def group_energy(model: Any, graph: ChannelGraph, group: Group) -> Floats:
-    """Sum of squared weights of every slot over all members of a group, shape (channels of the group,)."""
+def group_energy(
+    model: Any, graph: ChannelGraph, group: Group, criterion: Criterion = DEFAULT_PRUNING.criterion
+) -> Floats:
+    """Sum of squared scores of every slot over all members of a group, shape (channels of the group,).
+
+    Under the L2 norm this is the sum of squared weights.
+    """
     total = np.zeros(graph.slots)
-    for slots, energy in _members(model, graph, group):
-        np.add.at(total, slots, energy)
+    for layer in criterion.scores(model, graph, _slots_of(graph, (group,))):
+        np.add.at(total, layer.slots, np.square(layer.values))
     return total[np.concatenate(group.blocks)]
 
 
-def _members(model: Any, graph: ChannelGraph, group: Group) -> Iterator[tuple[Slots, Floats]]:
-    slots = np.concatenate(group.blocks)
-    layers = layers_by_name(model)
-    for site in graph.sites:
-        rule = rule_for(layers.get(site.layer))
-        if rule is None or rule.scored is None or site.repeated or not site.understood:
-            continue
-        weight, role = rule.scored
-        mine = np.isin(site.slots(role), slots)
-        if mine.any():
-            energy = filter_energy(np.asarray(getattr(layers[site.layer], weight)), rule.weights[weight].index(role))
-            yield site.slots(role)[mine], energy[mine]
+def _slots_of(graph: ChannelGraph, groups: tuple[Group, ...]) -> KeptSlots:
+    wanted = np.zeros(graph.slots, dtype=np.bool_)
+    for group in groups:
+        for block in group.blocks:
+            wanted[block] = True
+    return wanted
+
+
+def _per_slot(slots: Slots, values: Floats, count: int, policy: Policy) -> tuple[Floats, NDArray[np.bool_]]:
+    """One layer's score of every slot, shape (count,), and which slots it holds, shape (count,)."""
+    total, times = np.zeros(count), np.bincount(slots, minlength=count)
+    np.add.at(total, slots, values)
+    return (total / np.maximum(times, 1) if policy == "average" else total), times > 0

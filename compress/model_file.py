@@ -8,22 +8,46 @@ import keras
 
 from compress.errors import ModelError
 from compress.excerpt import one_line
+from compress.legacy_h5 import is_legacy_h5, load_legacy_h5
+from compress.saved_model import GRAPH_FILE, load_saved_model
 from compress.walk import as_functional
 
 
 def load_model(path: Path) -> Any:
-    """A functional Keras model from a ``.keras`` or ``.h5`` file; no code in the file is executed.
+    """A functional Keras model; no code in the file is executed.
+
+    Reads ``.keras`` files, ``.h5`` files of Keras 3 and of Keras 2 (TensorFlow 2.3 to 2.15), and the SavedModel folders
+    of Keras 2.
 
     Raises:
-        ModelError: the file is missing, unreadable, or holds a subclassed model.
+        ModelError: the file is missing, unreadable, or holds code, a subclassed model, or a layer that cannot be made.
     """
-    if not path.is_file():
-        raise ModelError(f"expected a .keras or .h5 file, received '{path}', which is not a file; check the path")
+    if not path.is_file() and not (path / GRAPH_FILE).is_file():
+        raise ModelError(
+            f"expected a .keras or .h5 file, or a SavedModel folder, received '{path}', which is none; check the path"
+        )
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        return as_functional(_read(path))
+    except ModelError as error:
+        raise ModelError(f"model file '{path}' cannot be read: {' '.join(str(error).split())}") from error
     except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
         raise ModelError(f"model file '{path}' cannot be read: {one_line(error)}") from error
-    return as_functional(model)
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a model file, or of all files of a SavedModel folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _read(path: Path) -> Any:
+    if path.is_dir():
+        return load_saved_model(path)
+    if is_legacy_h5(path):
+        return load_legacy_h5(path)
+    # Safe mode refuses code also in .h5 files since Keras 3.11.3.
+    return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
 def save_model(model: Any, path: Path) -> Path:

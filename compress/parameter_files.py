@@ -1,45 +1,63 @@
-"""Parameter files: compression parameters in a folder, as two text listings and one JSON file."""
+"""Parameter files: compression parameters in a folder, as text listings, JSON, and in NetsPresso's form."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from compress import json_format, text_format
+from compress import json_format, netspresso_format, text_format
+from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.errors import ParameterError
+from compress.graph import ChannelGraph
+from compress.json_format import ParameterFile
+from compress.json_text import parsed_object
+from compress.model_channels import ModelChannels
 from compress.parameters import CompressionParameters
+from compress.recipe import DEFAULT_RECIPE, Stage
 
 RATIOS_FILE = "pruning.txt"
 RANKS_FILE = "ranks.txt"
 JSON_FILE = "parameters.json"
+NETSPRESSO_RATIOS_FILE = f"netspresso-{netspresso_format.PRUNING}.json"
+NETSPRESSO_RANKS_FILE = f"netspresso-{netspresso_format.DECOMPOSITION}.json"
 
 
-def read_parameters(paths: Sequence[Path]) -> CompressionParameters:
-    """Read and merge parameter files: `.json` as JSON, every other suffix as the text listing.
+def read_parameters(paths: Sequence[Path]) -> ParameterFile:
+    """Read and merge parameter files: `.json` as tuckprune's or NetsPresso's JSON, other suffixes as the text listing.
 
     Raises ParameterError, naming the file, where one is missing, unreadable or malformed, or contradicts another.
     """
-    parameters = CompressionParameters.none()
+    merged = ParameterFile(CompressionParameters.none())
     for path in paths:
         text = _read(path)
         try:
-            loads = json_format.loads if path.suffix.lower() == ".json" else text_format.loads
-            parameters = parameters.merged(loads(text))
+            merged = _merged(merged, _loads(text, json=path.suffix.lower() == ".json"))
         except ParameterError as error:
             raise ParameterError(f"{str(path)!r}: {error}") from None
-    return parameters
+    return merged
 
 
-def write_parameters(parameters: CompressionParameters, folder: Path) -> list[Path]:
-    """Write pruning.txt (the ratios), ranks.txt (the rank pairs) and parameters.json (both) into `folder`.
+def write_parameters(
+    parameters: CompressionParameters,
+    folder: Path,
+    graph: ChannelGraph,
+    recipe: Sequence[Stage] = DEFAULT_RECIPE,
+    step: ChannelStep = SINGLE_CHANNELS,
+) -> list[Path]:
+    """Write parameters for a model in every form: two listings, JSON for both, and two files for NetsPresso.
 
-    The folder is made if need be; each file appears whole or not at all. Returns the three paths.
-    Raises ParameterError where the folder cannot be written.
+    The folder is made if need be; each file appears whole or not at all. Returns the five paths: pruning.txt (the
+    ratios), ranks.txt (the rank pairs), parameters.json (both), netspresso-PR_L2.json and netspresso-FD_TK.json, whose
+    channels are those that the recipe's stages find.
+    Raises ParameterError where the parameters do not fit the model or the folder cannot be written.
     """
+    found = ModelChannels.at_stages(graph, parameters, recipe, step)
     contents = {
         RATIOS_FILE: text_format.dump_ratios(parameters.ratios),
         RANKS_FILE: text_format.dump_ranks(parameters.ranks),
-        JSON_FILE: json_format.dumps(parameters),
+        JSON_FILE: json_format.dumps(parameters, ModelChannels.of(graph)),
+        NETSPRESSO_RATIOS_FILE: netspresso_format.dump_ratios(parameters.ratios, found.groups),
+        NETSPRESSO_RANKS_FILE: netspresso_format.dump_ranks(parameters.ranks, found.layers),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +69,21 @@ def write_parameters(parameters: CompressionParameters, folder: Path) -> list[Pa
             "choose another or free it"
         ) from None
     return [folder / name for name in contents]
+
+
+def _loads(text: str, *, json: bool) -> ParameterFile:
+    if not json:
+        return ParameterFile(text_format.loads(text))
+    document = parsed_object(text)
+    if netspresso_format.is_netspresso(document):
+        return ParameterFile(netspresso_format.load(document))
+    return json_format.load(document)
+
+
+def _merged(first: ParameterFile, second: ParameterFile) -> ParameterFile:
+    if None not in (first.made_for, second.made_for) and first.made_for != second.made_for:
+        raise ParameterError("expected parameters for one model, received another model's than in the files before")
+    return ParameterFile(first.parameters.merged(second.parameters), second.made_for or first.made_for)
 
 
 def _read(path: Path) -> str:

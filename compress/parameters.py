@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
+from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.errors import ParameterError
 from compress.excerpt import excerpt
 
@@ -67,21 +68,16 @@ def checked_ranks(name: str, ranks: object) -> tuple[int, int]:
     return int(ranks[0]), int(ranks[1])
 
 
-def kept_channels(channels: int, ratio: float, multiple: int = 1) -> int:
-    """Channels that remain of `channels` after pruning: ceil(channels * (1 - ratio)), at least 1.
+def kept_channels(channels: int, ratio: float, step: ChannelStep = SINGLE_CHANNELS) -> int:
+    """Channels that remain of `channels` after pruning: ceil(channels * (1 - ratio)), at least 1, rounded to `step`.
 
-    The kept count is rounded up to a multiple of `multiple`, never above `channels`. Float error is guarded against:
-    10 channels at ratio 0.7 keep 3, although 10 * (1 - 0.7) rounds to slightly more than 3.
-    Raises ParameterError for channels or multiple below 1, or a ratio outside [0, 1).
+    Float error is guarded against: 10 channels at ratio 0.7 keep 3, although 10 * (1 - 0.7) rounds to slightly more
+    than 3. Raises ParameterError for channels below 1 or a ratio outside [0, 1).
     """
-    if not _is_positive_int(channels) or not _is_positive_int(multiple):
-        raise ParameterError(
-            f"expected channels and multiple to be whole numbers >= 1, "
-            f"received {excerpt(channels)} and {excerpt(multiple)}; correct them"
-        )
+    if not _is_positive_int(channels):
+        raise ParameterError(f"expected channels to be a whole number >= 1, received {excerpt(channels)}; correct it")
     remaining = channels * (1 - checked_ratio("ratio", ratio))
-    kept = max(1, math.ceil(remaining - channels * _ROUNDING))
-    return min(channels, math.ceil(kept / multiple) * multiple)
+    return step.rounded(max(1, math.ceil(remaining - channels * _ROUNDING)), channels)
 
 
 def _is_positive_int(value: object) -> bool:

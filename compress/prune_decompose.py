@@ -5,16 +5,22 @@ from typing import Any
 from compress.analysis import analyse
 from compress.factored_layer import set_factors
 from compress.graph import ChannelGraph
-from compress.group import KeptSlots, Ranks, Ratios, Site
-from compress.kernel_bases import Array, BasesCache, as_kernel
+from compress.group import KeptSlots, Ranks, Ratios
+from compress.kernel_bases import BasesCache, as_kernel
 from compress.pruning import kept_slots, kept_values, remove
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from compress.rebuild import Chain
 from compress.tucker import check_rank_pair, tucker_chain, tucker_kernels
 from compress.walk import as_functional, layers_by_name
 
 
 def prune_and_decompose(
-    model: Any, ratios: Ratios, ranks: Ranks, *, multiple: int = 1, cache: BasesCache | None = None
+    model: Any,
+    ratios: Ratios,
+    ranks: Ranks,
+    *,
+    pruning: PruningSettings = DEFAULT_PRUNING,
+    cache: BasesCache | None = None,
 ) -> Any:
     """The same model as ``decompose(prune(model, ratios), ranks)``.
 
@@ -22,7 +28,7 @@ def prune_and_decompose(
         model: a functional or Sequential Keras model; it is not modified.
         ratios: fraction of channels to remove, by group name.
         ranks: (In Rank, Out Rank) by layer name, of the pruned layers.
-        multiple: kept channels are rounded up to a multiple of it.
+        pruning: which channels go, and what the kept ones are rounded to.
         cache: where the kernels' bases are kept, for a model that is compressed again and again.
 
     Raises:
@@ -31,7 +37,7 @@ def prune_and_decompose(
     """
     source = as_functional(model)
     graph = analyse(source)
-    kept = kept_slots(source, graph, ratios, multiple)
+    kept = kept_slots(source, graph, ratios, pruning)
     _check_ranks_left(graph, ranks, kept)
     chains: dict[str, Chain] = {}
 
@@ -44,7 +50,7 @@ def prune_and_decompose(
     smaller = remove(source, graph, kept, chain_for)
     layers = layers_by_name(source)
     for name, chain in chains.items():
-        left = _weights_left(layers[name], graph.site(name), kept)
+        left = kept_values(layers[name], graph.site(name), kept)
         kernels = tucker_kernels(as_kernel(left["kernel"], name), ranks[name], cache)
         set_factors(chain, kernels, left.get("bias"))
     return smaller
@@ -54,7 +60,3 @@ def _check_ranks_left(graph: ChannelGraph, ranks: Ranks, kept: KeptSlots) -> Non
     for name, pair in ranks.items():
         site = graph.site(graph.convolution(name).layer)
         check_rank_pair(name, pair, (int(kept[site.slots("in")].sum()), int(kept[site.slots("out")].sum())))
-
-
-def _weights_left(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Array]:
-    return {weight.name: kept_values(layer, weight, site, kept) for weight in site.weights}

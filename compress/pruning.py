@@ -1,27 +1,31 @@
 """Structured pruning: a new, really smaller model in which the weights that stay are untouched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compress.analysis import analyse
+from compress.channel_index import slots_without
 from compress.graph import ChannelGraph
-from compress.group import KeptSlots, Ratios, Site, WeightSpec
+from compress.group import KeptSlots, Ratios, Site
 from compress.importance import group_scores
-from compress.rebuild import Chain, copy_layer, rebuild
+from compress.layer_copy import copy_layer, copy_weights
+from compress.layer_rule import Arguments, LayerRule
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
+from compress.rebuild import Chain, rebuild
 from compress.rules import rule_for
 from compress.walk import as_functional, layers_by_name
 
 
-def prune(model: Any, ratios: Ratios, *, multiple: int = 1) -> Any:
-    """Remove from every named group the channels with the smallest L2 norm (Li et al. 2017).
+def prune(model: Any, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNING) -> Any:
+    """Remove from every named group its least important channels, by default those of the smallest L2 norm.
 
     Args:
         model: a functional or Sequential Keras model; it is not modified.
         ratios: fraction of channels to remove, by group name; groups that are not named stay whole.
-        multiple: kept channels are rounded up to a multiple of it.
+        settings: how importance is measured, and what the kept channels are rounded to.
 
     Returns:
         A new functional model, not compiled.
@@ -29,21 +33,51 @@ def prune(model: Any, ratios: Ratios, *, multiple: int = 1) -> Any:
     Raises:
         ModelError: the model's layer graph cannot be read.
         ParameterError: an unknown or excluded group.
+        DataError: images of a criterion that measures feature maps do not fit the model.
     """
     source = as_functional(model)
     graph = analyse(source)
-    return remove(source, graph, kept_slots(source, graph, ratios, multiple))
+    return remove(source, graph, kept_slots(source, graph, ratios, settings))
 
 
-def kept_slots(model: Any, graph: ChannelGraph, ratios: Ratios, multiple: int = 1) -> KeptSlots:
+def kept_slots(
+    model: Any, graph: ChannelGraph, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNING
+) -> KeptSlots:
     """What stays at these ratios: True for every slot that does, shape (graph.slots,).
+
+    Args:
+        model: the functional model that ``graph`` was made from.
+        graph: its analysis.
+        ratios: fraction of channels to remove, by group name.
+        settings: how importance is measured, and what the kept channels are rounded to.
 
     Raises:
         ParameterError: an unknown or excluded group.
     """
     groups = [graph.group(name) for name in ratios]
-    scores = {group.name: group_scores(model, graph, group) for group in groups}
-    return graph.keep(ratios, scores, multiple)
+    scores = group_scores(model, graph, *groups, settings=settings)
+    return graph.keep(ratios, {group.name: scores for group in groups}, settings.step)
+
+
+def prune_channels(model: Any, channels: Mapping[str, Sequence[int]]) -> Any:
+    """Remove the named channels, whatever their importance (NetsPresso's pruning by channel index).
+
+    Args:
+        model: a functional or Sequential Keras model; it is not modified.
+        channels: indices of the channels to remove, counted from 0 in the output of the layer that the group is
+            named after, by group name.
+
+    Returns:
+        A new functional model, not compiled.
+
+    Raises:
+        ModelError: the model's layer graph cannot be read.
+        ParameterError: an unknown or excluded group, a channel that it does not have or that is named twice, or a
+            layer that would lose all its channels.
+    """
+    source = as_functional(model)
+    graph = analyse(source)
+    return remove(source, graph, slots_without(graph, channels))
 
 
 def _alone(layer: Any) -> Chain:
@@ -63,31 +97,35 @@ def remove(model: Any, graph: ChannelGraph, kept: KeptSlots, chain_for: Callable
     sites = {site.layer: site for site in graph.sites if not site.repeated}
 
     def shrunk(layer: Any) -> Chain:
-        rule, site = rule_for(layer), sites[layer.name]
-        if rule is None or rule.width is None or not site.understood:
-            return chain_for(copy_layer(layer))
-        return chain_for(copy_layer(layer, **{rule.width: int(kept[site.output].sum())}))
+        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
+        changes = rule.resize(layer, sites[layer.name], kept) if rule is not None and rule.resize else {}
+        return chain_for(copy_layer(layer, **changes))
 
-    smaller = rebuild(model, shrunk)
+    def rewritten(layer: Any, arguments: Arguments) -> Arguments:
+        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
+        return rule.rewrite(arguments, sites[layer.name], kept) if rule is not None and rule.rewrite else arguments
+
+    smaller = rebuild(model, shrunk, rewritten)
     old, new = layers_by_name(model), layers_by_name(smaller)
     for name in old:
         if name in new:
-            _copy_weights(old[name], new[name], sites[name], kept)
+            copy_weights(old[name], new[name], kept_values(old[name], sites[name], kept))
     return smaller
 
 
-def _copy_weights(old: Any, new: Any, site: Site, kept: KeptSlots) -> None:
-    if not any(role for weight in site.weights for role in weight.roles):
-        new.set_weights(old.get_weights())
-        return
+def _rule_that_shrinks(layer: Any, site: Site, kept: KeptSlots) -> LayerRule | None:
+    """The rule by which a layer gets smaller, or None where it stays as it is."""
+    whole = all(np.all(kept[slots]) for slots in (*site.inputs, *site.outputs))
+    return None if whole or not site.understood else rule_for(layer)
+
+
+def kept_values(layer: Any, site: Site, kept: KeptSlots) -> dict[str, NDArray[Any]]:
+    """The part that stays of every weight that follows channels, by attribute name."""
+    values = {}
     for weight in site.weights:
-        getattr(new, weight.name).assign(kept_values(old, weight, site, kept))
-
-
-def kept_values(layer: Any, weight: WeightSpec, site: Site, kept: KeptSlots) -> NDArray[Any]:
-    """A weight of a layer without the channels of the slots that are not kept."""
-    value = np.asarray(getattr(layer, weight.name))
-    for axis, role in enumerate(weight.roles):
-        if role is not None:
-            value = np.compress(kept[site.slots(role)], value, axis=axis)
-    return value
+        if any(slots is not None for slots in weight.slots):
+            values[weight.name] = np.asarray(getattr(layer, weight.name))
+            for axis, slots in enumerate(weight.slots):
+                if slots is not None:
+                    values[weight.name] = np.compress(kept[slots], values[weight.name], axis=axis)
+    return values

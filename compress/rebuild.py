@@ -5,31 +5,38 @@ from typing import Any
 
 import keras
 
-from compress.errors import ModelError
-from compress.excerpt import one_line
-from compress.walk import as_functional
+from compress.layer_copy import copy_layer, copy_weights
+from compress.layer_rule import Arguments
+from compress.walk import as_functional, layers_by_name
 
 Chain = Sequence[Any]
 """Unbuilt layers that are called one after the other in a layer's place; the last one defines the output."""
 
 
-def rebuild(model: Any, chain_for: Callable[[Any], Chain]) -> Any:
+def rebuild(
+    model: Any,
+    chain_for: Callable[[Any], Chain],
+    arguments_for: Callable[[Any, Arguments], Arguments] = lambda layer, arguments: arguments,
+) -> Any:
     """A new functional model in which every layer is replaced by a chain of new layers, weights not yet set.
 
     Args:
         model: a functional or Sequential model; it is not modified.
         chain_for: chain of new layers for a layer; called once per layer, also for a shared one.
+        arguments_for: arguments of a call of an old layer, the new tensors among them -> arguments for its chain.
     """
-    chains: dict[int, Chain] = {}
+    chains: dict[int, tuple[Any, Chain]] = {}
 
     def clone(layer: Any) -> Any:
         chain = chain_for(layer)
-        chains[id(chain[0])] = chain
+        chains[id(chain[0])] = layer, chain
         return chain[0]
 
-    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        output = layer(*args, **kwargs)
-        for following in chains[id(layer)][1:]:
+    def call(first: Any, *args: Any, **kwargs: Any) -> Any:
+        layer, chain = chains[id(first)]
+        args, kwargs = arguments_for(layer, (args, kwargs))
+        output = first(*args, **kwargs)
+        for following in chain[1:]:
             output = following(output)
         return output
 
@@ -43,23 +50,11 @@ def _copy_inputs(model: Any) -> Any:
     return keras.tree.map_structure(lambda tensor: copy_layer(layers[id(tensor)]).output, model.input)
 
 
-def copy_layer(layer: Any, **changes: Any) -> Any:
-    """An unbuilt copy of a layer, or of a ``keras.ops`` operation, with some configuration values changed.
-
-    Raises:
-        ModelError: the layer cannot be made from its configuration.
-    """
-    try:
-        return type(layer).from_config({**layer.get_config(), **changes})
-    except Exception as error:  # Whatever the layer's own code raises.
-        raise ModelError(
-            f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {one_line(error)}; "
-            "give it a get_config() from which it can be made"
-        ) from error
-
-
 def copy_model(model: Any) -> Any:
     """A model with the same layers and equal weights that shares nothing with the original."""
-    copy = rebuild(model, lambda layer: [copy_layer(layer)])
-    copy.set_weights(as_functional(model).get_weights())
+    source = as_functional(model)
+    copy = rebuild(source, lambda layer: [copy_layer(layer)])
+    made = layers_by_name(copy)
+    for name, layer in layers_by_name(source).items():
+        copy_weights(layer, made[name])
     return copy

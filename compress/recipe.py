@@ -9,6 +9,7 @@ from compress.kernel_bases import BasesCache
 from compress.parameters import CompressionParameters
 from compress.prune_decompose import prune_and_decompose
 from compress.pruning import prune
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from compress.tucker import decompose
 from compress.walk import as_functional
 
@@ -45,7 +46,7 @@ def compress_in_stages(
     recipe: Sequence[Stage] = DEFAULT_RECIPE,
     *,
     fine_tune: Callable[[Any, Stage], None] = lambda model, stage: None,
-    multiple: int = 1,
+    pruning: PruningSettings = DEFAULT_PRUNING,
     cache: BasesCache | None = None,
 ) -> SimpleCompression:
     """NPTK's simple compression: prune, fine-tune, decompose, fine-tune, in the recipe's order.
@@ -55,7 +56,7 @@ def compress_in_stages(
         values: ratios and ranks for each stage.
         recipe: the stages, each at most once.
         fine_tune: trains the new model in place after a stage.
-        multiple: kept channels are rounded up to a multiple of it.
+        pruning: which channels go, and what the kept ones are rounded to.
         cache: where the kernels' bases are kept, for a model that is compressed again and again.
 
     Raises:
@@ -66,7 +67,7 @@ def compress_in_stages(
     for stage in recipe:
         if stage == PRUNE:
             ratios = values.ratios(current)
-            current = prune(current, ratios, multiple=multiple)
+            current = prune(current, ratios, pruning)
             used = CompressionParameters(ratios, used.ranks)
         else:
             ranks = values.ranks(current)
@@ -81,7 +82,7 @@ def apply_parameters(
     parameters: CompressionParameters,
     recipe: Sequence[Stage] = DEFAULT_RECIPE,
     *,
-    multiple: int = 1,
+    pruning: PruningSettings = DEFAULT_PRUNING,
     cache: BasesCache | None = None,
 ) -> Any:
     """A new, smaller model with these parameters, not fine-tuned; the caller's model is not modified.
@@ -90,7 +91,7 @@ def apply_parameters(
         model: a functional or Sequential Keras model; it is not modified.
         parameters: the values of both stages.
         recipe: the stages, each at most once.
-        multiple: kept channels are rounded up to a multiple of it.
+        pruning: which channels go, and what the kept ones are rounded to.
         cache: where the kernels' bases are kept, for a model that is compressed again and again.
 
     Raises:
@@ -98,5 +99,5 @@ def apply_parameters(
         ParameterError: parameters that do not fit the model.
     """
     if tuple(recipe) == DEFAULT_RECIPE:
-        return prune_and_decompose(model, parameters.ratios, parameters.ranks, multiple=multiple, cache=cache)
-    return compress_in_stages(model, own_values(parameters), recipe, multiple=multiple, cache=cache).model
+        return prune_and_decompose(model, parameters.ratios, parameters.ranks, pruning=pruning, cache=cache)
+    return compress_in_stages(model, own_values(parameters), recipe, pruning=pruning, cache=cache).model

@@ -21,6 +21,7 @@ from compress.graph import ChannelGraph
 from compress.group import Exclusion, KeptSlots, Ratios, Site
 from compress.patches import Array, Reader
 from compress.pruning import kept_slots, remove
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from compress.walk import as_functional, calls, layers_by_name
 
 Places = NDArray[np.int64]
@@ -66,7 +67,7 @@ def prune_and_reconstruct(
     ratios: Ratios,
     images: Any,
     *,
-    multiple: int = 1,
+    pruning: PruningSettings = DEFAULT_PRUNING,
     settings: ReconstructionSettings = DEFAULT_SETTINGS,
 ) -> Reconstruction:
     """Prune as ``prune`` does, then fit the weights of every layer that reads pruned channels.
@@ -76,7 +77,7 @@ def prune_and_reconstruct(
         ratios: fraction of channels to remove, by group name.
         images: a few hundred inputs as the model expects them, normalized: an array (images, ...), or a list or dict
             of them for several inputs.
-        multiple: kept channels are rounded up to a multiple of it.
+        pruning: which channels go, and what the kept ones are rounded to.
         settings: how much is sampled.
 
     Raises:
@@ -86,7 +87,7 @@ def prune_and_reconstruct(
     """
     source = as_functional(model)
     graph = analyse(source)
-    return reconstruct(source, graph, kept_slots(source, graph, ratios, multiple), images, settings)
+    return reconstruct(source, graph, kept_slots(source, graph, ratios, pruning), images, settings)
 
 
 def reconstruct(

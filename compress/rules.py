@@ -1,75 +1,35 @@
-"""What each Keras layer type does to channels: one pure function and one weight layout per type."""
+"""What each Keras layer type does to channels: the table of the rules, and which of them holds for a layer."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from compress.group import positions
-from compress.slot_space import Labels, SlotSpace
+from compress.group import KeptSlots, Site
+from compress.layer_rule import LayerCall, LayerRule, Roles, along_last_axis, config_with, pass_on, pass_on_last
+from compress.merging import concatenate, merge
+from compress.normalizing import (
+    kept_groups,
+    kept_scale,
+    kept_statistics,
+    normalize_groups,
+    normalizes_across_channels,
+    normalizes_another_axis,
+    normalizes_in_one_group,
+)
+from compress.operation_rules import operation_rule
+from compress.reshaping import permute, reshape, target_shape, unknown_sizes
+from compress.slot_space import Channels, Labels, SlotSpace
 
-Roles = tuple[str | None, ...]
-Shape = tuple[int | None, ...]
-
-
-@dataclass(frozen=True)
-class LayerCall:
-    """A layer at one place of the model, with the shapes it has there (batch axis first, ``None``)."""
-
-    layer: Any
-    input_shapes: tuple[Shape, ...]
-    output_shape: Shape
-
-
-Propagate = Callable[[LayerCall, Sequence[Labels], SlotSpace], Labels]
-Obstacle = Callable[[LayerCall], str | None]
-
-
-def _none(call: LayerCall) -> str | None:
-    return None
-
-
-@dataclass(frozen=True)
-class LayerRule:
-    """How a layer type treats channels.
-
-    Attributes:
-        propagate: labels of the inputs -> labels of the output; may unify or freeze labels.
-        obstacle: why the rule does not hold for this layer, which is then left whole with all that it touches.
-        weights: roles of the axes of each weight, by attribute name.
-        width: configuration key that holds the number of output channels, for types that produce new channels.
-        scored: weight and axis role by which a channel's importance is measured.
-        merges: whether the type joins several tensors channel by channel.
-    """
-
-    propagate: Propagate
-    obstacle: Obstacle = _none
-    weights: Mapping[str, Roles] = field(default_factory=dict)
-    width: str | None = None
-    scored: tuple[str, str] | None = None
-    merges: bool = False
-
-
-def _pass(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    return inputs[0]
-
-
-def _is_channel_axis(axis: int, shape: Shape) -> bool:
-    return axis in (-1, len(shape) - 1)
-
-
-def _normalizes_another_axis(call: LayerCall) -> str | None:
-    if _is_channel_axis(call.layer.axis, call.output_shape):
-        return None
-    return f"'{call.layer.name}' normalizes axis {call.layer.axis}, not the channels"
+CHANNEL_MIXING = ("softmax", "log_softmax", "glu", "sparsemax")
 
 
 def _mixes_channels(call: LayerCall) -> str | None:
     """Why the layer's activation is not known to act on every channel alone."""
     activation = call.layer.activation
-    if rule_for(activation) is _ELEMENTWISE:
+    if type(activation) in _ACTIVATIONS:
         return None
     name = getattr(activation, "__name__", type(activation).__name__)
     if name in CHANNEL_MIXING:
@@ -79,143 +39,213 @@ def _mixes_channels(call: LayerCall) -> str | None:
     return f"the activation {name} of '{call.layer.name}' is not one of Keras's, and may mix channels"
 
 
-def _produce(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    return _activated(call, space.fresh(int(call.output_shape[-1] or 0)), space)
+def _activation_mixes(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    return _mixes_channels(call)
 
 
-def _convolve(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    output = _produce(call, inputs, space)
-    if call.layer.groups != 1:
-        for labels in (*inputs, output):
-            space.freeze(labels, f"'{call.layer.name}' is a grouped convolution (groups={call.layer.groups})")
-    return output
+def _softmax_mixes(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    axis = call.layer.axis
+    mixed = {a % len(call.output_shape) for a in (axis if isinstance(axis, list | tuple) else (axis,))}
+    return f"the softmax of '{call.layer.name}' mixes channels" if inputs[0].axis in mixed else None
 
 
-def _depthwise(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    return _activated(call, np.repeat(inputs[0], call.layer.depth_multiplier), space)
-
-
-def _activated(call: LayerCall, output: Labels, space: SlotSpace) -> Labels:
+def _activated(call: LayerCall, output: Labels, space: SlotSpace) -> tuple[Channels, ...]:
     reason = _mixes_channels(call)
     if reason is not None:
         space.freeze(output, reason)
-    return output
+    return along_last_axis(call, output)
 
 
-def _merge(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    widest = max(inputs, key=len)
-    for labels in inputs:
-        if len(labels) == len(widest):
-            space.unify(widest, labels)
-        else:
-            space.freeze(labels, f"'{call.layer.name}' broadcasts it over {len(widest)} channels")
-    return widest
+def _produce(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+    return _activated(call, space.fresh(int(call.output_shape[-1] or 0)), space)
 
 
-def _concatenate(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    if _is_channel_axis(call.layer.axis, call.output_shape):
-        return np.concatenate(inputs)
-    return _merge(call, inputs, space)
+def _convolve_groups(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+    """Channel i of every group is coupled with channel i of all others, so that every group keeps as many."""
+    (output,) = _produce(call, inputs, space)
+    for labels in (inputs[0].labels, output.labels):
+        space.couple(labels.reshape(call.layer.groups, -1))
+    return (output,)
 
 
-def _flatten(call: LayerCall, inputs: Sequence[Labels], space: SlotSpace) -> Labels:
-    # Channels vary fastest: position 0 holds channels 0, 1, ..., then position 1 does.
-    return np.tile(inputs[0], positions(call.input_shapes[0]))
+def _convolve_depthwise(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+    times = int(call.output_shape[-1] or 0) // max(inputs[0].size, 1)
+    return _activated(call, np.repeat(inputs[0].labels, times), space)
 
 
-def _has_no_fixed_size(call: LayerCall) -> str | None:
-    shape = call.input_shapes[0]
-    return f"'{call.layer.name}' flattens a tensor of no fixed size {shape}" if None in shape[1:] else None
+def _kept_single_channel_groups(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Any]:
+    return {"groups": int(kept[site.inputs[0]].sum()), "filters": int(kept[site.output].sum())}
 
 
-CHANNEL_MIXING = ("softmax", "log_softmax", "glu", "sparsemax")
-_ELEMENTWISE = LayerRule(_pass)
-_MERGE = LayerRule(_merge, merges=True)
-_VECTOR: Roles = ("in",)
+def _shared_alpha(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    if call.layer.alpha.shape[-1] == inputs[0].size:
+        return None
+    return f"'{call.layer.name}' (PReLU) shares its slopes between channels"
+
+
+def _affine(rank: int, kernel: Roles = ("in", "out"), width: str = "filters") -> LayerRule:
+    """Convolutions of so many spatial axes, transposed ones and dense layers."""
+    return LayerRule(
+        _produce,
+        weights={"kernel": (None,) * rank + kernel, "bias": ("out",)},
+        resize=config_with(width),
+        produces=True,
+        scored=("kernel", "out"),
+    )
+
+
+def _depthwise(rank: int) -> LayerRule:
+    weights: dict[str, Roles] = {"kernel": (None,) * rank + ("in", None), "bias": ("out",)}
+    return LayerRule(_convolve_depthwise, weights=weights, scored=("kernel", "in"))
+
+
+def _separable(rank: int) -> LayerRule:
+    spatial = (None,) * rank
+    return LayerRule(
+        _produce,
+        weights={
+            "depthwise_kernel": (*spatial, "in", None),
+            "pointwise_kernel": (*spatial, "deep", "out"),
+            "bias": ("out",),
+        },
+        resize=config_with("filters"),
+        produces=True,
+        scored=("pointwise_kernel", "out"),
+    )
+
+
+def _layers(*names: str, ranks: Sequence[int] = ()) -> list[type]:
+    """Layer types by name; with ranks, those of that many spatial axes. A Keras that lacks one has no rule for it."""
+    full = [f"{name}{rank}D" for name in names for rank in ranks] if ranks else names
+    return [getattr(keras.layers, name) for name in full if hasattr(keras.layers, name)]
+
+
+_VECTOR: Roles = ("out",)
+_ELEMENTWISE = LayerRule(pass_on, any_axis=True)
+_SPATIAL = LayerRule(pass_on_last)
+_MERGE = LayerRule(merge, several=True, merges=True, any_axis=True)
+_NO_CHANNELS: Roles = (None,)
+_ACTIVATIONS = _layers("ReLU", "LeakyReLU", "ELU", "Identity")
 
 RULES: dict[type, LayerRule] = {
-    keras.layers.Conv2D: LayerRule(
-        _convolve,
-        weights={"kernel": (None, None, "in", "out"), "bias": ("out",)},
-        width="filters",
-        scored=("kernel", "out"),
-    ),
-    keras.layers.Dense: LayerRule(
-        _produce,
-        weights={"kernel": ("in", "out"), "bias": ("out",)},
-        width="units",
-        scored=("kernel", "out"),
-    ),
-    keras.layers.DepthwiseConv2D: LayerRule(
-        _depthwise,
-        weights={"kernel": (None, None, "in", None), "bias": ("out",)},
-        scored=("kernel", "in"),
-    ),
+    **{getattr(keras.layers, f"Conv{rank}D"): _affine(rank) for rank in (1, 2, 3)},
+    **{getattr(keras.layers, f"Conv{rank}DTranspose"): _affine(rank, ("out", "in")) for rank in (1, 2, 3)},
+    **{getattr(keras.layers, f"DepthwiseConv{rank}D"): _depthwise(rank) for rank in (1, 2)},
+    **{getattr(keras.layers, f"SeparableConv{rank}D"): _separable(rank) for rank in (1, 2)},
+    keras.layers.Dense: _affine(0, width="units"),
     keras.layers.BatchNormalization: LayerRule(
-        _pass,
-        _normalizes_another_axis,
+        pass_on,
+        normalizes_another_axis,
         weights={"gamma": _VECTOR, "beta": _VECTOR, "moving_mean": _VECTOR, "moving_variance": _VECTOR},
     ),
-    keras.layers.Activation: LayerRule(_pass, _mixes_channels),
-    keras.layers.Flatten: LayerRule(_flatten, _has_no_fixed_size),
-    keras.layers.Concatenate: LayerRule(_concatenate),
+    keras.layers.GroupNormalization: LayerRule(
+        normalize_groups,
+        normalizes_in_one_group,
+        weights={"gamma": _VECTOR, "beta": _VECTOR},
+        resize=kept_groups,
+    ),
+    keras.layers.LayerNormalization: LayerRule(
+        pass_on, normalizes_across_channels, weights={"gamma": _NO_CHANNELS, "beta": _NO_CHANNELS}
+    ),
+    keras.layers.RMSNormalization: LayerRule(pass_on, normalizes_across_channels, weights={"scale": _NO_CHANNELS}),
+    # The norm of a vector does not notice a channel of zeros.
+    keras.layers.UnitNormalization: LayerRule(pass_on, any_axis=True),
+    keras.layers.Normalization: LayerRule(
+        pass_on,
+        normalizes_another_axis,
+        weights={"adapt_mean": _VECTOR, "adapt_variance": _VECTOR, "count": ()},
+        resize=kept_statistics,
+    ),
+    keras.layers.Rescaling: LayerRule(pass_on, resize=kept_scale),
+    keras.layers.PReLU: LayerRule(pass_on, _shared_alpha, weights={"alpha": _VECTOR}),
+    keras.layers.Activation: LayerRule(pass_on, _activation_mixes, any_axis=True),
+    keras.layers.Softmax: LayerRule(pass_on, _softmax_mixes, any_axis=True),
+    keras.layers.Flatten: LayerRule(reshape, unknown_sizes, any_axis=True),
+    keras.layers.Reshape: LayerRule(reshape, unknown_sizes, resize=target_shape, any_axis=True),
+    keras.layers.Permute: LayerRule(permute, any_axis=True),
+    keras.layers.RepeatVector: LayerRule(pass_on_last),
+    keras.layers.Concatenate: LayerRule(concatenate, several=True, any_axis=True),
+    **dict.fromkeys(_layers("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), _MERGE),
     **dict.fromkeys(
-        (
-            keras.layers.Add,
-            keras.layers.Subtract,
-            keras.layers.Multiply,
-            keras.layers.Average,
-            keras.layers.Maximum,
-            keras.layers.Minimum,
-        ),
-        _MERGE,
+        [
+            *_ACTIVATIONS,
+            *_layers("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"),
+        ],
+        _ELEMENTWISE,
     ),
     **dict.fromkeys(
-        (
-            keras.layers.ActivityRegularization,
-            keras.layers.AlphaDropout,
-            keras.layers.ReLU,
-            keras.layers.LeakyReLU,
-            keras.layers.ELU,
-            keras.layers.Identity,
-            keras.layers.Dropout,
-            keras.layers.SpatialDropout2D,
-            keras.layers.GaussianDropout,
-            keras.layers.GaussianNoise,
-            keras.layers.MaxPooling2D,
-            keras.layers.AveragePooling2D,
-            keras.layers.GlobalMaxPooling2D,
-            keras.layers.GlobalAveragePooling2D,
-            keras.layers.ZeroPadding2D,
-            keras.layers.Cropping2D,
-            keras.layers.UpSampling2D,
-        ),
-        _ELEMENTWISE,
+        [
+            *_layers("SpatialDropout", "MaxPooling", "AveragePooling", ranks=(1, 2, 3)),
+            *_layers("GlobalMaxPooling", "GlobalAveragePooling", ranks=(1, 2, 3)),
+            *_layers("AdaptiveMaxPooling", "AdaptiveAveragePooling", ranks=(1, 2, 3)),
+            *_layers("ZeroPadding", "Cropping", "UpSampling", ranks=(1, 2, 3)),
+            *_layers("Resizing", "CenterCrop", "RandomCrop", "RandomFlip", "RandomRotation", "RandomShear"),
+            *_layers("RandomTranslation", "RandomZoom", "RandomBrightness", "RandomPerspective"),
+        ],
+        _SPATIAL,
     ),
 }
 
+_OF_APPLICATIONS: Mapping[str, LayerRule] = {
+    "convnext.LayerScale": LayerRule(pass_on, weights={"gamma": _VECTOR}, resize=config_with("projection_dim")),
+    "convnext.StochasticDepth": _ELEMENTWISE,
+    "inception_resnet_v2.CustomScaleLayer": _MERGE,
+}
+"""Layers that keras.applications define for themselves and do not export, by module and class name."""
+
 
 def rule_for(layer: Any) -> LayerRule | None:
-    """The rule of exactly this type, or None: a subclass may compute anything, so it does not inherit a rule."""
-    return RULES.get(type(layer))
+    """The rule of exactly this type, or None: a subclass may compute anything, so it does not inherit a rule.
+
+    A layer type of the user's own that declares ``keeps_channels = True`` promises that channel i of its output, along
+    the last axis, depends on channel i of its only input alone, and has no weights.
+    """
+    kind = type(layer)
+    rule = RULES.get(kind) or operation_rule(layer)
+    if rule is None and kind.__module__.startswith("keras.src.applications."):
+        rule = _OF_APPLICATIONS.get(f"{kind.__module__.removeprefix('keras.src.applications.')}.{kind.__name__}")
+    if rule is None and getattr(kind, "keeps_channels", False) is True:
+        return _SPATIAL
+    return _grouped(layer, rule) if rule is not None and getattr(layer, "filters", None) else rule
 
 
-def obstacle(call: LayerCall, rule: LayerRule | None) -> str | None:
+def _grouped(layer: Any, rule: LayerRule) -> LayerRule:
+    """The rule of a convolution with its number of groups."""
+    groups = getattr(layer, "groups", 1)
+    if groups == 1:
+        return rule
+    spatial = (None,) * (len(layer.kernel.shape) - 2)
+    if layer.kernel.shape[-2] == 1:
+        # One input channel for each group: a depthwise convolution by another name, of which whole groups may go.
+        return LayerRule(
+            _convolve_depthwise,
+            weights={"kernel": (*spatial, None, "out"), "bias": ("out",)},
+            resize=_kept_single_channel_groups,
+            scored=("kernel", "out"),
+        )
+    weights: dict[str, Roles] = {"kernel": (*spatial, "group", "out"), "bias": ("out",)}
+    return replace(rule, propagate=_convolve_groups, weights=weights)
+
+
+def obstacle(call: LayerCall, rule: LayerRule | None, inputs: Sequence[Channels]) -> str | None:
     """Why nothing that this layer touches may be pruned, or None where its rule holds."""
     name, kind = call.layer.name, type(call.layer).__name__
     if rule is None:
         return f"it touches '{name}' ({kind}), whose effect on channels is not known"
-    if getattr(call.layer, "data_format", "channels_last") != "channels_last":
+    if getattr(call.layer, "data_format", None) not in (None, "channels_last"):
         return f"'{name}' uses data_format='{call.layer.data_format}'; only 'channels_last' is supported"
-    if len(weights_of(call.layer, rule)) != len(call.layer.weights):
+    if len(weights_of(call.layer, rule)) != len(getattr(call.layer, "weights", ())):
         return f"'{name}' ({kind}) holds weights that its type does not have"
-    return rule.obstacle(call)
+    if len(inputs) > 1 and not rule.several:
+        return f"'{name}' ({kind}) is called with {len(inputs)} tensors"
+    return rule.obstacle(call, inputs)
 
 
 def weights_of(layer: Any, rule: LayerRule) -> Mapping[str, Roles]:
-    """Roles of the axes of the weights that this layer has, by attribute name."""
-    present = {name: roles for name, roles in rule.weights.items() if getattr(layer, name, None) is not None}
-    if getattr(layer, "groups", 1) != 1:
-        # An axis of a grouped kernel is a part of the channels; they are all frozen, so nothing has to follow them.
-        return {name: (None,) * len(roles) for name, roles in present.items()}
-    return present
+    """Roles of all axes of the weights that this layer has, by attribute name."""
+    found = {}
+    for name, roles in rule.weights.items():
+        weight = getattr(layer, name, None)
+        if weight is not None:
+            found[name] = (None,) * (len(weight.shape) - len(roles)) + roles
+    return found

@@ -1,5 +1,7 @@
 """Union-find over channels: merges unify them, layers that are not understood freeze them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,19 @@ from compress.group import Slots
 
 Labels = NDArray[np.int64]
 """Provisional number of every channel of a tensor, before coupled channels are joined."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The channels of one tensor: labels, shape (C,), and the axis along which they lie (the batch is axis 0)."""
+
+    labels: Labels
+    axis: int
+
+    @property
+    def size(self) -> int:
+        """Number of channels."""
+        return int(self.labels.size)
 
 
 class SlotSpace:
@@ -22,15 +37,32 @@ class SlotSpace:
         self._parents.extend(range(start, start + channels))
         return np.arange(start, start + channels, dtype=np.int64)
 
+    def fixed(self, channels: int, reason: str) -> Labels:
+        """Labels of new channels that may not be removed, shape (channels,)."""
+        labels = self.fresh(channels)
+        self.freeze(labels, reason)
+        return labels
+
     def freeze(self, labels: Labels, reason: str) -> None:
         """Forbid the removal of these channels and of all that are or will be coupled with them."""
-        for label in labels.tolist():
+        for label in np.unique(labels).tolist():
             self._frozen.setdefault(label, reason)
 
     def unify(self, first: Labels, second: Labels) -> None:
-        """Couple two tensors of equal width channel by channel. Shapes (C,), (C,)."""
-        for a, b in zip(first.tolist(), second.tolist(), strict=True):
+        """Couple two arrays of labels element by element. Shapes equal, or ``first`` is one row of ``second``."""
+        pairs = np.stack([np.broadcast_to(first, second.shape), second], axis=-1).reshape(-1, 2)
+        for a, b in np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0).tolist():
             self._parents[self._root(b)] = self._root(a)
+
+    def couple(self, rows: Labels) -> Labels:
+        """Couple all rows of labels of shape (n, C) with the first, so that each keeps the same positions.
+
+        Returns:
+            The first row, shape (C,).
+        """
+        first: Labels = rows[0]
+        self.unify(first, rows)
+        return first
 
     def _root(self, label: int) -> int:
         parents = self._parents

@@ -15,8 +15,9 @@ from compress.factored_layer import BARE, POINTWISE, checked_rank, replace_layer
 from compress.graph import ChannelGraph
 from compress.group import Site
 from compress.kernel_bases import Array
+from compress.layer_copy import copy_layer
 from compress.naming import SVD_SUFFIXES
-from compress.rebuild import Chain, copy_layer
+from compress.rebuild import Chain
 from compress.walk import as_functional, layers_by_name
 
 

@@ -13,8 +13,9 @@ from compress.graph import ChannelGraph
 from compress.group import Ranks, Site, positions
 from compress.hooi import tucker2
 from compress.kernel_bases import Array, BasesCache
+from compress.layer_copy import copy_layer
 from compress.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX
-from compress.rebuild import Chain, copy_layer
+from compress.rebuild import Chain
 from compress.walk import as_functional, layers_by_name
 
 

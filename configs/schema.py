@@ -45,7 +45,9 @@ class ModelConfig(_Section):
     """The model to compress: exactly one of the two keys."""
 
     zoo: Text | None = Field(default=None, description="name of a model of the zoo, to be trained")
-    path: Text | None = Field(default=None, description="a trained .keras file, relative to the working directory")
+    path: Text | None = Field(
+        default=None, description="a trained model: .keras, .h5 or SavedModel, relative to the working directory"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -127,13 +129,32 @@ class SpaceConfig(_Section):
     rank_step: float = Field(
         default=0.1, gt=0, le=1, description="grid of the ranks, as a fraction of the layer's channels"
     )
-    channel_multiple: Count = Field(default=1, description="kept channels are rounded up to a multiple of this")
 
     @model_validator(mode="after")
     def _step_fits(self) -> Self:
         if self.ratio_step > self.ratio_max:
             raise ValueError(f"expected ratio_step at most ratio_max, received {self.ratio_step} and {self.ratio_max}")
         return self
+
+
+class PruningConfig(_Section):
+    """Which channels go, once a ratio says how many; for a search and for simple compression alike."""
+
+    criterion: Literal["l2_norm", "geometric_median", "nuclear_norm"] = Field(
+        default="l2_norm",
+        description="what makes a channel important: its filter's norm, its filter's distance to the"
+        " others, or its feature maps",
+    )
+    images: Count = Field(default=64, description="training images that nuclear_norm makes feature maps of")
+    layer_norm: Literal["none", "standard_score", "tss_norm", "linear_scaling", "softmax_norm"] = Field(
+        default="none", description="scaling of each layer's scores before the layers of a group are combined"
+    )
+    group_policy: Literal["average", "sum"] = Field(
+        default="average", description="how channels of one layer that go together are combined"
+    )
+    policy: Literal["average", "sum"] = Field(default="average", description="how the layers of a group are combined")
+    step: Count = Field(default=1, description="kept channels are rounded to a multiple of this")
+    rounding: Literal["up", "down", "nearest", "none"] = Field(default="up", description="how they are rounded")
 
 
 class ProxyConfig(_Section):
@@ -170,6 +191,13 @@ class SearchConfig(_Section):
     )
 
 
+class FinalsConfig(_Section):
+    """The best trials and the recommended values, fine-tuned as a final model is before the winner is named."""
+
+    candidates: int = Field(default=3, ge=0, description="trials that take part; 0 names the best trial the winner")
+    epochs: Count = Field(default=10, description="after each stage, at most those of finetune")
+
+
 class SimpleConfig(_Section):
     """Simple compression by recommended values, for comparison: SLAMP ratios and VBMF ranks."""
 
@@ -192,11 +220,23 @@ class RunConfig(_Section):
     finetune: FinetuneConfig = Field(default=FinetuneConfig(), validate_default=True)
     budget: BudgetConfig
     space: SpaceConfig = SpaceConfig()
+    pruning: PruningConfig = PruningConfig()
     recipe: Stages = Field(default=("prune", "decompose"), description="the stages in their order, each once")
     proxy: ProxyConfig = ProxyConfig()
     search: SearchConfig = SearchConfig()
+    finals: FinalsConfig = FinalsConfig()
     simple: SimpleConfig = SimpleConfig()
     runs: Text = Field(default="runs", description="parent of the run folder")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_0_1(cls, data: Any) -> Any:
+        """Run folders of version 0.1 hold ``space.channel_multiple`` where ``pruning.step`` is now."""
+        space = data.get("space") if isinstance(data, dict) else None
+        if not isinstance(space, dict) or "channel_multiple" not in space or "pruning" in data:
+            return data
+        kept = {key: value for key, value in space.items() if key != "channel_multiple"}
+        return {**data, "space": kept, "pruning": {"step": space["channel_multiple"]}}
 
     @field_validator("finetune", mode="before")
     @classmethod

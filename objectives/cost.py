@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.channel_counts import ChannelCounts
+from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.graph import ChannelGraph
 from compress.group import Decomposable, Site, Slots, positions
 from compress.parameters import CompressionParameters
@@ -65,21 +66,21 @@ class CostModel:
         self._tucker = [_TuckerRows(layer, graph, rows, self._forms) for layer in graph.decomposable]
         self._constants, self._matrix = self._forms.compiled()
 
-    def cost(self, parameters: CompressionParameters, multiple: int = 1) -> Cost:
+    def cost(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> Cost:
         """Cost of one candidate.
 
         Raises:
             ParameterError: an unknown or excluded group or layer.
         """
-        return Cost(*(int(figure) for figure in self.evaluate(*self.candidate(parameters, multiple))[0]))
+        return Cost(*(int(figure) for figure in self.evaluate(*self.candidate(parameters, step))[0]))
 
-    def candidate(self, parameters: CompressionParameters, multiple: int = 1) -> tuple[Ints, Ints]:
+    def candidate(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> tuple[Ints, Ints]:
         """One candidate as arrays: kept channels (1, blocks) and ranks (1, layers, 2).
 
         Raises:
             ParameterError: an unknown or excluded group or layer.
         """
-        kept = self.counts.kept_blocks(parameters.ratios, multiple)
+        kept = self.counts.kept_blocks(parameters.ratios, step)
         index = {layer.layer: i for i, layer in enumerate(self.graph.decomposable)}
         ranks = np.zeros((len(index), 2), dtype=np.int64)
         for name, pair in parameters.ranks.items():
@@ -99,9 +100,9 @@ class CostModel:
             total += tucker.change(counts, products, ranks[:, index])
         return np.rint(total).astype(np.int64)
 
-    def layer_costs(self, parameters: CompressionParameters, multiple: int = 1) -> dict[str, Cost]:
+    def layer_costs(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> dict[str, Cost]:
         """Cost of every layer of one candidate, by the layer's name in the original model."""
-        kept, ranks = self.candidate(parameters, multiple)
+        kept, ranks = self.candidate(parameters, step)
         counts, products = self._products(kept)
         figures = np.zeros((len(self._layers), 3))
         np.add.at(figures, self._row_layers, products[0][:, None] * self._figures)
@@ -172,7 +173,7 @@ def _rows(site: Site) -> list[_Row]:
     rows = [_Row(site.layer, term, (term.coefficient, 0, 0)) for term in flops_terms(site) or ()]
     if not site.repeated:
         for weight in site.weights:
-            term = weight_term(site, weight)
+            term = weight_term(weight)
             params = term.coefficient if weight.trainable else 0
             rows.append(_Row(site.layer, term, (0, params, term.coefficient * BYTES_PER_WEIGHT)))
     return rows

@@ -1,4 +1,4 @@
-"""The command line: ``tuckprune train | inspect | search | export | compress | report``."""
+"""The command line: ``tuckprune train | inspect | recommend | search | export | compress | report``."""
 
 import shlex
 import signal
@@ -12,7 +12,9 @@ from rich.console import Console
 from compress.errors import TuckpruneError
 from configs.load import load_config
 from configs.schema import RunConfig
+from search.arguments import ConfigPath, ModelPath, Overrides, RunPath
 from search.environment import import_tensorflow
+from search.recommend_command import recommend
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -25,14 +27,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-
-ConfigPath = Annotated[Path, typer.Argument(help="YAML configuration of the run, for instance configs/digits.yaml.")]
-RunPath = Annotated[Path, typer.Argument(help="Folder of the run, for instance runs/digits.")]
-ModelPath = Annotated[Path, typer.Argument(help="A functional or Sequential Keras model, .keras or .h5.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Override a key of the configuration: --set search.trials=10. Repeatable."),
-]
 
 
 def main() -> None:
@@ -79,8 +73,10 @@ def inspect(model: ModelPath) -> None:
     cost = CostModel(graph)
     for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph), table.layer_costs(cost)):
         console.print(part)
-    if cost.uncounted:
-        console.print(f"counted as 0 FLOPs, their type is not known: {', '.join(cost.uncounted)}", style="yellow")
+    table.warn_of_uncounted(console, cost)
+
+
+app.command()(recommend)
 
 
 @app.command()
@@ -101,7 +97,7 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
         raise typer.Exit(INTERRUPTED) from None
     winner = outcome.winner
     console.print(
-        f"winner: trial {winner.number} of {len(outcome.trials)}, validation accuracy {winner.accuracy:.4f}, "
+        f"winner of {len(outcome.trials)} trials: {winner.source}, validation accuracy {winner.accuracy:.4f}, "
         f"{winner.cost.flops / 1e6:.2f} MFLOPs, {winner.cost.params / 1e6:.3f} M parameters\n"
         f"next: tuckprune export {outcome.folder.path}",
         highlight=False,
@@ -110,7 +106,7 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
 
 @app.command()
 def export(run: RunPath) -> None:
-    """Write the winner's parameter files: pruning.txt, ranks.txt, and both as parameters.json."""
+    """Write the winner's parameter files: text listings, JSON, and NetsPresso's own for PR_L2 and FD_TK."""
     import_tensorflow()
     from search.pipeline import export_run
 
@@ -123,9 +119,11 @@ def compress(
     model: ModelPath,
     params: Annotated[
         list[Path] | None,
-        typer.Option(help="Own values: a parameter file, text or JSON. Repeatable: pruning.txt and ranks.txt."),
+        typer.Option(
+            help="Own values: a parameter file, text, JSON, or NetsPresso's. Repeatable: pruning.txt, ranks.txt."
+        ),
     ] = None,
-    recommend: Annotated[
+    recommended: Annotated[
         bool, typer.Option("--recommend", help="Recommended values instead: SLAMP ratios and VBMF ranks at the budget.")
     ] = False,
     config: Annotated[
@@ -135,7 +133,7 @@ def compress(
     overrides: Overrides = None,
 ) -> None:
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
-    _check_options(bool(params), recommend, config, out)
+    _check_options(bool(params), recommended, config, out)
     loaded = _config(config, overrides) if config else None
     import_tensorflow()
     from compress.parameter_files import read_parameters
@@ -146,12 +144,14 @@ def compress(
     def say(line: str) -> None:
         console.print(line, highlight=False)
 
-    if loaded is not None and recommend:
+    if loaded is not None and recommended:
         made = compression.compress_recommended(model, loaded, say)
     elif loaded is not None:
-        made = compression.compress_own(model, read_parameters(params or []), loaded, say)
+        own = read_parameters(params or [])
+        made = compression.compress_own(model, own.parameters, loaded, say, made_for=own.made_for)
     else:
-        made = compression.compress_without_data(model, read_parameters(params or []), out or Path())
+        own = read_parameters(params or [])
+        made = compression.compress_without_data(model, own.parameters, out or Path(), own.made_for)
     accuracy = "not fine-tuned" if made.result.accuracy is None else f"test accuracy {100 * made.result.accuracy:.2f} %"
     say(
         f"{made.path}: {accuracy}, {made.result.flops / 1e6:.2f} MFLOPs, {made.result.params / 1e6:.3f} M parameters, "
@@ -176,10 +176,10 @@ def report(run: RunPath) -> None:
         console.print(path, highlight=False)
 
 
-def _check_options(own: bool, recommend: bool, config: Path | None, out: Path | None) -> None:
-    if own == recommend:
+def _check_options(own: bool, recommended: bool, config: Path | None, out: Path | None) -> None:
+    if own == recommended:
         raise typer.BadParameter("expected either --params FILE or --recommend")
-    if recommend and config is None:
+    if recommended and config is None:
         raise typer.BadParameter("--recommend needs --config, for the budget, the data and the fine-tuning")
     if (config is None) == (out is None):
         raise typer.BadParameter("expected either --config CONFIG (fine-tunes, writes to its run folder) or --out FILE")

@@ -8,16 +8,18 @@ from typing import Any
 from compress.analysis import analyse
 from compress.check import check_parameters
 from compress.errors import RunError
+from compress.model_channels import ModelChannels, check_made_for
 from compress.model_file import load_model, save_model
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
-from compress.recipe import DEFAULT_RECIPE, Stage, compress_in_stages, own_values
+from compress.pruning_settings import PruningSettings
+from compress.recipe import DEFAULT_RECIPE, Stage, Values, compress_in_stages, own_values
 from configs.schema import RunConfig
 from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
 from search import settings
 from search.pipeline import measure, measure_original
-from search.recommended import BudgetValues, GlobalValues, silent
+from search.recommended import BudgetValues, GlobalValues, Recommender, silent, stage_values
 from search.results import SEARCH, SIMPLE, Result, write_result
 from search.run_folder import RunFolder
 from zoo.data.dataset import ImageDataset, check_model_fits
@@ -36,8 +38,16 @@ class Compressed:
     parameters: CompressionParameters
 
 
-def compress_without_data(model_path: Path, parameters: CompressionParameters, out: Path) -> Compressed:
+def compress_without_data(
+    model_path: Path, parameters: CompressionParameters, out: Path, made_for: ModelChannels | None = None
+) -> Compressed:
     """Prune and decompose without fine-tuning, for a model whose data is elsewhere.
+
+    Args:
+        model_path: the original model.
+        parameters: what to prune and to decompose.
+        out: where to write the compressed model.
+        made_for: the model that the parameters were made for, where their file says it; another one is refused.
 
     Raises:
         ModelError, ParameterError: the model or the parameters cannot be used.
@@ -46,7 +56,9 @@ def compress_without_data(model_path: Path, parameters: CompressionParameters, o
     if out.exists() or out.suffix != ".keras":
         raise RunError(f"expected a new .keras file as --out, received '{out}'; choose another name")
     original = load_model(model_path)
-    check_parameters(analyse(original), parameters, DEFAULT_RECIPE)
+    graph = analyse(original)
+    check_made_for(graph, made_for)
+    check_parameters(graph, parameters, DEFAULT_RECIPE)
     made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE)
     try:
         path = save_model(made.model, out)
@@ -56,16 +68,25 @@ def compress_without_data(model_path: Path, parameters: CompressionParameters, o
 
 
 def compress_own(
-    model_path: Path, parameters: CompressionParameters, config: RunConfig, say: Say = silent, label: str = SEARCH
+    model_path: Path,
+    parameters: CompressionParameters,
+    config: RunConfig,
+    say: Say = silent,
+    label: str = SEARCH,
+    made_for: ModelChannels | None = None,
 ) -> Compressed:
     """Simple compression with one's own values, fine-tuned after each stage as the configuration says.
+
+    `made_for` is the model that the parameters were made for, where their file says it; another one is refused.
 
     Raises:
         TuckpruneError: bad model, parameters, data, or run folder.
     """
     original = load_model(model_path)
-    check_parameters(analyse(original), parameters, config.recipe, config.space.channel_multiple)
-    return _compress(original, model_path, own_values(parameters), config, say, label)
+    graph = analyse(original)
+    check_made_for(graph, made_for)
+    check_parameters(graph, parameters, config.recipe, settings.channel_step(config.pruning))
+    return _compress(original, model_path, lambda pruning: own_values(parameters), config, say, label)
 
 
 def compress_recommended(model_path: Path, config: RunConfig, say: Say = silent) -> Compressed:
@@ -75,31 +96,61 @@ def compress_recommended(model_path: Path, config: RunConfig, say: Say = silent)
         TuckpruneError: bad model, budget, data, or run folder.
     """
     original = load_model(model_path)
+
+    def values(pruning: PruningSettings) -> Values:
+        return stage_values(configured(original, config, pruning), say)
+
+    return _compress(original, model_path, values, config, say, SIMPLE)
+
+
+def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Recommender:
+    """What a configuration recommends for a model: at ``simple.ratio``, or else at the budget.
+
+    Raises:
+        BudgetError: a budget that is malformed or above the model.
+    """
     if config.simple.ratio is not None:
-        source: GlobalValues | BudgetValues = GlobalValues(config.simple.ratio, config.simple.calibration, say)
-    else:
-        flops = CostModel(analyse(original)).cost(CompressionParameters.none()).flops
-        budget = FlopsBudget.parse(config.budget.flops, flops)
-        source = BudgetValues(config.recipe, budget, flops, config.space.channel_multiple, say)
-    return _compress(original, model_path, source.values(), config, say, SIMPLE)
+        return GlobalValues(config.simple.ratio, config.simple.calibration, pruning)
+    flops = flops_of(original)
+    return BudgetValues(config.recipe, FlopsBudget.parse(config.budget.flops, flops), flops, pruning)
 
 
-def _compress(original: Any, model_path: Path, values: Any, config: RunConfig, say: Say, label: str) -> Compressed:
+def flops_of(model: Any) -> int:
+    """FLOPs of one forward pass of a model as it is."""
+    return CostModel(analyse(model)).cost(CompressionParameters.none()).flops
+
+
+def _compress(
+    original: Any,
+    model_path: Path,
+    values: Callable[[PruningSettings], Values],
+    config: RunConfig,
+    say: Say,
+    label: str,
+) -> Compressed:
     folder = RunFolder.of(config)
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, original)
+    pruning = settings.pruning(config, data)
+    chosen = values(pruning)
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.
         measure_original(model_path, data, folder)
         made = compress_in_stages(
             original,
-            values,
+            chosen,
             config.recipe,
             fine_tune=_fine_tuner(data, config, say),
-            multiple=config.space.channel_multiple,
+            pruning=pruning,
         )
         path = save_model(made.model, folder.path / f"{label}.keras")
-        write_parameters(made.parameters, folder.path / f"{label}-parameters")
+        write_parameters(
+            made.parameters,
+            folder.path / f"{label}-parameters",
+            analyse(original),
+            config.recipe,
+            pruning.step,
+        )
         accuracy = evaluate(made.model, data.test, data.normalization)
         result = measure(made.model, path, label, accuracy)
         write_result(result, folder.results)
@@ -108,9 +159,8 @@ def _compress(original: Any, model_path: Path, values: Any, config: RunConfig, s
 
 def _fine_tuner(data: ImageDataset, config: RunConfig, say: Say) -> Callable[[Any, Stage], None]:
     def fine_tune(model: Any, stage: Stage) -> None:
-        flops = CostModel(analyse(model)).cost(CompressionParameters.none()).flops
         done = {"prune": "pruning", "decompose": "decomposition"}[stage]
-        say(f"after {done}: {flops / 1e6:.2f} MFLOPs; fine-tuning for {config.finetune.epochs} epochs")
+        say(f"after {done}: {flops_of(model) / 1e6:.2f} MFLOPs; fine-tuning for {config.finetune.epochs} epochs")
         if config.finetune.epochs:
             train(model, data, settings.recipe(config.finetune, config.seed))
 

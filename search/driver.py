@@ -8,6 +8,7 @@ import optuna
 
 from compress.parameters import CompressionParameters
 from objectives.constraint import FlopsBudget
+from search.finalist import Finalist
 from search.pool import WorkerPool
 from search.projection import Projection
 from search.samplers import sampler
@@ -28,6 +29,12 @@ class Listener(Protocol):
     def settled(self, record: TrialRecord) -> None:
         """A trial is finished."""
 
+    def finals_started(self, count: int) -> None:
+        """So many finalists are about to be fine-tuned."""
+
+    def finalist_settled(self, finalist: Finalist) -> None:
+        """A finalist is judged."""
+
 
 class SilentListener:
     """Tells nobody."""
@@ -36,6 +43,12 @@ class SilentListener:
         """Ignored."""
 
     def settled(self, record: TrialRecord) -> None:
+        """Ignored."""
+
+    def finals_started(self, count: int) -> None:
+        """Ignored."""
+
+    def finalist_settled(self, finalist: Finalist) -> None:
         """Ignored."""
 
 
@@ -92,7 +105,7 @@ class Driver:
         self.study.sampler = sampler(self.settings.sampler, self.settings.seed, done + len(running))
         trial = self.study.ask()
         parameters = self._parameters(trial)
-        cost = self.space.cost.cost(parameters, self.space.settings.multiple)
+        cost = self.space.cost.cost(parameters, self.space.settings.step)
         violation = self.budget.violation(cost.flops)
         describe(trial, parameters, cost, violation)
         if violation > 0:

@@ -19,17 +19,25 @@ def model_digest(model: Any) -> str:
     return digest.hexdigest()
 
 
-def check_same_model(study: optuna.Study, model: Any) -> None:
+def tie_to_model(study: optuna.Study, model: Any) -> None:
     """Remember the model in a new study; refuse another one in a study that has trials of its own.
 
     Raises:
         RunError: the model is not the one that the study was started with.
     """
-    digest = model_digest(model)
-    known = study.user_attrs.get(_MODEL)
-    if known is None:
-        study.set_user_attr(_MODEL, digest)
-    elif known != digest:
+    check_same_model(study, model)
+    if _MODEL not in study.user_attrs:
+        study.set_user_attr(_MODEL, model_digest(model))
+
+
+def check_same_model(study: optuna.Study, model: Any) -> None:
+    """Refuse another model than the one that a study was started with.
+
+    Raises:
+        RunError: names both.
+    """
+    known, digest = study.user_attrs.get(_MODEL), model_digest(model)
+    if known not in (None, digest):
         raise RunError(
             f"the study '{study.study_name}' was started with another model (SHA-256 {known[:12]}, received "
             f"{digest[:12]}); restore that model, or give this run another name:"

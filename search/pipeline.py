@@ -5,27 +5,32 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import optuna
 
 from compress.analysis import analyse
 from compress.errors import ModelError, RunError
-from compress.model_file import load_model, save_model
+from compress.model_file import file_size, load_model, save_model
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
+from compress.pruning_settings import PruningSettings
 from configs.schema import RunConfig
 from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
 from search import settings
 from search.cluster import cluster, worker_count
 from search.driver import Driver, Listener, SilentListener, enqueue_starts
-from search.fingerprint import check_same_model
+from search.finalist import Finalist, finalists
+from search.finals import Finals
+from search.fingerprint import check_same_model, tie_to_model
 from search.pool import PoolSettings, WorkerPool
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.space import SearchSpace
 from search.starts import starts
 from search.storage import find_study, open_study
-from search.trial_record import TrialRecord, best, records
-from search.worker import Task, model_bytes
+from search.trial_record import TrialRecord, records
+from search.winner import Winner, winner_of
+from search.worker import FinalTask, Task, model_bytes
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.models.registry import build_model
 from zoo.training import evaluate, train
@@ -33,11 +38,12 @@ from zoo.training import evaluate, train
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """All finished trials of a run and the winner."""
+    """All finished trials of a run, its finalists, and the winner: the best finalist, without any the best trial."""
 
     folder: RunFolder
     trials: list[TrialRecord]
-    winner: TrialRecord
+    finalists: list[Finalist]
+    winner: Winner
 
 
 def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
@@ -62,15 +68,15 @@ def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
         return measure_original(folder.trained_model, data, folder)
 
 
-def model_path(config: RunConfig) -> Path:
-    """Where the run's original model is.
+def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
+    """Where the run's original model is; `folder` is the run's, where that is not the one of the configuration.
 
     Raises:
         ModelError: a zoo model that has not been trained yet.
     """
     if config.model.path is not None:
         return Path(config.model.path)
-    path = RunFolder.of(config).trained_model
+    path = (folder or RunFolder.of(config)).trained_model
     if not path.exists():
         raise ModelError(f"'{path}' does not exist: run 'tuckprune train' with this configuration first")
     return path
@@ -89,44 +95,53 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     budget.check_reachable(space.smallest_flops())
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
+    pruning = settings.pruning(config, data)
     with folder.opened(config):
         study = open_study(folder.path, config.name, config.search.storage)
-        check_same_model(study, model)
+        tie_to_model(study, model)
         driver = Driver(study, space, budget, settings.driver(config))
-        if driver.remaining:
-            if config.search.projection:
-                enqueue_starts(study, starts(model, space, budget))
-            _drive(driver, config, _task(config, model, data), listener or SilentListener())
-        return _outcome(folder, records(study))
+        # Without fine-tuning the finals could tell no more than the trials do.
+        finalists_wanted = config.finals.candidates if config.finetune.epochs else 0
+        finals = Finals(study, space, budget, finalists_wanted, config.search.metric)
+        if driver.remaining or finals.pending:
+            if driver.remaining and config.search.projection:
+                enqueue_starts(study, starts(model, space, budget, pruning))
+            _drive(driver, finals, config, _task(config, model, data, pruning, budget), listener or SilentListener())
+        return _outcome(folder, study)
 
 
-def _task(config: RunConfig, model: Any, data: ImageDataset) -> Task:
+def _task(config: RunConfig, model: Any, data: ImageDataset, pruning: PruningSettings, budget: FlopsBudget) -> Task:
     threads = max(1, int(config.search.cpus_per_worker))
     proxy = settings.proxy(config.proxy, config.seed)
-    return Task(model_bytes(model), data, proxy, config.recipe, config.space.channel_multiple, threads)
+    final = FinalTask(settings.final(config), budget) if config.finetune.epochs else None
+    return Task(model_bytes(model), data, proxy, config.recipe, pruning, threads, final)
 
 
-def _drive(driver: Driver, config: RunConfig, task: Task, listener: Listener) -> None:
+def _drive(driver: Driver, finals: Finals, config: RunConfig, task: Task, listener: Listener) -> None:
     section = config.search
     with cluster(section.address, section.workers, section.cpus_per_worker):
-        workers = worker_count(section.workers, section.cpus_per_worker, section.gpus_per_worker, driver.remaining)
+        jobs = driver.remaining or len(finals.pending)
+        workers = worker_count(section.workers, section.cpus_per_worker, section.gpus_per_worker, jobs)
         resources = PoolSettings(
             workers, section.cpus_per_worker, section.gpus_per_worker, section.trials_per_worker, section.trial_timeout
         )
         pool = WorkerPool(task, resources)
         try:
-            driver.run(pool, listener)
+            if driver.remaining:
+                driver.run(pool, listener)
+            finals.run(pool, listener)
         finally:
             pool.close()
 
 
-def _outcome(folder: RunFolder, found: list[TrialRecord]) -> SearchOutcome:
-    winner = best(found)
+def _outcome(folder: RunFolder, study: optuna.Study) -> SearchOutcome:
+    found, judged = records(study), finalists(study)
+    winner = winner_of(found, judged)
     if winner is None:
         failed = next((record for record in reversed(found) if record.error), None)
         reason = f"the last error was: {failed.error}" if failed else "none met the budget; set search.projection: true"
         raise RunError(f"none of the {len(found)} trials in '{folder.path}' can be used: {reason}")
-    return SearchOutcome(folder, found, winner)
+    return SearchOutcome(folder, found, judged, winner)
 
 
 def find_run(path: Path) -> SearchOutcome:
@@ -136,12 +151,23 @@ def find_run(path: Path) -> SearchOutcome:
         RunError: no run folder, no study, or no usable trial in it.
     """
     folder = RunFolder(path)
-    return _outcome(folder, records(find_study(path, folder.config().name)))
+    return _outcome(folder, find_study(path, folder.config().name))
 
 
 def export_run(path: Path) -> list[Path]:
-    """Write the winner's parameter files (two listings and JSON) into the run folder; returns their paths."""
-    return write_parameters(find_run(path).winner.parameters, path)
+    """Write the winner's parameter files (listings, JSON, NetsPresso's) into the run folder; returns their paths.
+
+    Raises:
+        RunError: no run folder, no usable trial, or another model than the one that was searched.
+        ModelError: the original model cannot be read; the files say what it is.
+    """
+    outcome = find_run(path)
+    config = outcome.folder.config()
+    model = load_model(model_path(config, outcome.folder))
+    check_same_model(find_study(path, config.name), model)
+    return write_parameters(
+        outcome.winner.parameters, path, analyse(model), config.recipe, settings.channel_step(config.pruning)
+    )
 
 
 def measure_original(path: Path, data: ImageDataset, folder: RunFolder) -> Result:
@@ -155,4 +181,4 @@ def measure_original(path: Path, data: ImageDataset, folder: RunFolder) -> Resul
 def measure(model: Any, path: Path, label: str, accuracy: float | None) -> Result:
     """Figures of a saved model."""
     cost = CostModel(analyse(model)).cost(CompressionParameters.none())
-    return Result(label, accuracy, cost.flops, cost.params, path.stat().st_size)
+    return Result(label, accuracy, cost.flops, cost.params, file_size(path))

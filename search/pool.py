@@ -40,6 +40,7 @@ class _Slot:
 @dataclass
 class _Running:
     slot: int
+    limit: float | None
     started: float = field(default_factory=time.monotonic)
 
 
@@ -60,14 +61,21 @@ class WorkerPool:
 
     def submit(self, parameters: CompressionParameters) -> Any:
         """Start a candidate on a free worker; returns the key under which ``wait`` reports it."""
+        return self._start("judge", parameters, self._settings.timeout)
+
+    def submit_finalist(self, parameters: CompressionParameters | None) -> Any:
+        """The same for a finalist, None for the recommended values; it takes as long as it takes."""
+        return self._start("fine_tune", parameters, None)
+
+    def _start(self, method: str, parameters: CompressionParameters | None, limit: float | None) -> Any:
         index = self._free.pop(0)
         slot = self._slots[index]
         if slot.served >= self._settings.trials_per_worker:
             self._replace(index)
             slot = self._slots[index]
         slot.served += 1
-        key = slot.actor.judge.remote(parameters)
-        self._running[key] = _Running(index)
+        key = getattr(slot.actor, method).remote(parameters)
+        self._running[key] = _Running(index, limit)
         return key
 
     def wait(self, seconds: float) -> dict[Any, Judgement]:
@@ -88,15 +96,15 @@ class WorkerPool:
         return judgement
 
     def _expired(self) -> dict[Any, Judgement]:
-        limit = self._settings.timeout
         now = time.monotonic()
-        late = [key for key, running in self._running.items() if limit is not None and now - running.started > limit]
         found = {}
-        for key in late:
-            running = self._running.pop(key)
+        for key, running in list(self._running.items()):
+            if running.limit is None or now - running.started <= running.limit:
+                continue
+            del self._running[key]
             self._replace(running.slot)
             self._free.append(running.slot)
-            reason = f"it ran longer than search.trial_timeout = {limit:g} s"
+            reason = f"it ran longer than search.trial_timeout = {running.limit:g} s"
             found[key] = Judgement.failed(now - running.started, reason)
         return found
 

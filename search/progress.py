@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from search.finalist import Finalist
 from search.trial_record import TrialRecord, best
 
 
@@ -53,6 +54,21 @@ class ProgressDisplay:
         self._count(record)
         self._print(self._line(record))
         self._bar.update(self._task, completed=self._done, state=self._state())
+
+    def finals_started(self, count: int) -> None:
+        """The best trials are about to be fine-tuned."""
+        if count:
+            self._print(f"finals: {count} candidates go through the whole recipe with its fine-tuning")
+            self._bar.update(self._task, total=count, completed=0, state="fine-tuning the finalists")
+
+    def finalist_settled(self, finalist: Finalist) -> None:
+        """A finalist is judged."""
+        outcome = f"failed: {finalist.error}"
+        if finalist.accuracy is not None and finalist.cost is not None:
+            scores = f"accuracy {finalist.accuracy:.4f}, loss {finalist.loss:.4f}"
+            outcome = f"{scores}, {finalist.cost.flops / 1e6:.2f} MFLOPs, {finalist.seconds:.1f} s"
+        self._print(f"finalist: {finalist.source}: {outcome}")
+        self._bar.advance(self._task)
 
     def _count(self, record: TrialRecord) -> None:
         self._done += 1

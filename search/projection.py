@@ -48,7 +48,7 @@ class Projection:
         return wanted
 
     def _fits(self, wanted: Preferences) -> bool:
-        cost = self.space.cost.cost(self.space.decode(wanted), self.space.settings.multiple)
+        cost = self.space.cost.cost(self.space.decode(wanted), self.space.settings.step)
         return self.budget.violation(cost.flops) <= 0
 
 

@@ -1,16 +1,24 @@
 """NPTK's recommended values at a FLOPs budget: what simple compression does without a search."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from compress.analysis import analyse
 from compress.errors import BudgetError
-from compress.group import Ranks, Ratios
+from compress.group import Exclusion, Ranks, Ratios
 from compress.parameters import CompressionParameters
 from compress.pruning import prune
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from compress.recipe import DECOMPOSE, PRUNE, Stage, Values
-from compress.recommend import RecommendedRanks, recommend_ranks, recommend_ratios, vbmf_ranks
+from compress.recommend import (
+    RankRecommender,
+    RatioRecommender,
+    RecommendedRanks,
+    RecommendedRatios,
+    recommend_ranks,
+    recommend_ratios,
+)
 from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
 from search.bisection import tightest
@@ -26,34 +34,66 @@ _MARGIN = 0.95
 """Fine-tuning changes what VBMF finds: the ranks must reach the budget with so much to spare before it."""
 
 Note = Callable[[str], None]
-"""Receives one line for each layer that is left whole."""
+"""Receives a line for every reason why layers or groups are left whole."""
+
+
+class Recommender(Protocol):
+    """Recommended values for each stage, given the model as it is before the stage."""
+
+    def ratios(self, model: Any) -> RecommendedRatios:
+        """Pruning ratios, and the groups that lose nothing."""
+
+    def ranks(self, model: Any) -> RecommendedRanks:
+        """Rank pairs, and the convolutions that stay whole."""
 
 
 def silent(line: str) -> None:
     """Say nothing."""
 
 
-def _note_left_whole(found: RecommendedRanks, note: Note) -> None:
-    for exclusion in found.left_whole:
-        note(f"'{exclusion.name}' is left whole: {exclusion.reason}")
+def stage_values(source: Recommender, note: Note = silent) -> Values:
+    """The values of each stage; ``note`` is told of all that is left whole."""
+
+    def ratios(model: Any) -> Ratios:
+        found = source.ratios(model)
+        _tell(found.left_whole, "pruned", note)
+        return found.ratios
+
+    def ranks(model: Any) -> Ranks:
+        found = source.ranks(model)
+        _tell(found.left_whole, "decomposed", note)
+        return found.ranks
+
+    return Values(ratios, ranks)
+
+
+def _tell(left_whole: Sequence[Exclusion], done: str, note: Note) -> None:
+    for reason in dict.fromkeys(exclusion.reason for exclusion in left_whole):
+        names = ", ".join(f"'{exclusion.name}'" for exclusion in left_whole if exclusion.reason == reason)
+        note(f"not {done}: {names}: {reason}")
 
 
 @dataclass(frozen=True)
 class GlobalValues:
-    """NPTK's two global knobs, used as they are; ``note`` is told of every layer left whole."""
+    """NPTK's two global knobs, used as they are.
+
+    Attributes:
+        ratio: fraction of all channels that SLAMP removes.
+        calibration: moves the ranks that VBMF finds.
+        pruning: how channels are scored, and what the kept ones are rounded to.
+    """
 
     ratio: float
     calibration: float = 0.0
-    note: Note = silent
+    pruning: PruningSettings = DEFAULT_PRUNING
 
-    def values(self) -> Values:
-        """The values of each stage."""
-        return Values(lambda model: recommend_ratios(model, self.ratio), self._ranks)
+    def ratios(self, model: Any) -> RecommendedRatios:
+        """SLAMP at the global ratio."""
+        return recommend_ratios(model, self.ratio, self.pruning)
 
-    def _ranks(self, model: Any) -> Ranks:
-        found = recommend_ranks(model, self.calibration)
-        _note_left_whole(found, self.note)
-        return found.ranks
+    def ranks(self, model: Any) -> RecommendedRanks:
+        """VBMF at the calibration ratio."""
+        return recommend_ranks(model, self.calibration)
 
 
 @dataclass(frozen=True)
@@ -69,42 +109,46 @@ class BudgetValues:
         recipe: the stages in order.
         budget: the most FLOPs of the result.
         original: FLOPs of the original model.
-        multiple: kept channels are rounded up to a multiple of it.
-        note: told of every layer that is left whole.
+        pruning: how channels are scored, and what the kept ones are rounded to.
     """
 
     recipe: tuple[Stage, ...]
     budget: FlopsBudget
     original: int
-    multiple: int = 1
-    note: Note = silent
+    pruning: PruningSettings = DEFAULT_PRUNING
 
-    def values(self) -> Values:
-        """The values of each stage."""
-        return Values(self._ratios, self._ranks)
+    def ratios(self, model: Any) -> RecommendedRatios:
+        """SLAMP's ratios on the way to the budget.
 
-    def _ratios(self, model: Any) -> Ratios:
+        Raises:
+            BudgetError: no ratios meet the budget, and no ranks follow.
+        """
         ranks_follow = self.recipe == (PRUNE, DECOMPOSE)
-        ratios: Ratios = {}
-        for share in _SHARES if ranks_follow else (1.0,):
-            ratios = slamp_ratios_meeting(model, self._target(share), self.multiple)
-            if ranks_follow and self._ranks_reach_budget(prune(model, ratios, multiple=self.multiple)):
+        pruning = self.pruning.measured(model)
+        shares = _SHARES if ranks_follow else (1.0,)
+        for share in shares:
+            found = slamp_ratios_meeting(model, self._target(share), pruning)
+            if ranks_follow and self._ranks_reach_budget(prune(model, found.ratios, pruning)):
                 break
-        self._check(model, CompressionParameters(ratios, {}), PRUNE)
-        return ratios
+        self._check(model, CompressionParameters(found.ratios, {}), PRUNE)
+        return found
 
     def _ranks_reach_budget(self, model: Any) -> bool:
         least = CompressionParameters({}, recommend_ranks(model, -1.0).ranks)
         return self.budget.violation(CostModel(analyse(model)).cost(least).flops / _MARGIN) <= 0
 
-    def _ranks(self, model: Any) -> Ranks:
+    def ranks(self, model: Any) -> RecommendedRanks:
+        """VBMF's ranks on the way to the budget.
+
+        Raises:
+            BudgetError: this is the last stage, and no ranks meet the budget.
+        """
         found = vbmf_ranks_meeting(model, self._target(self._share(DECOMPOSE)))
         self._check(model, CompressionParameters({}, found.ranks), DECOMPOSE)
-        _note_left_whole(found, self.note)
-        return found.ranks
+        return found
 
     def _check(self, model: Any, found: CompressionParameters, stage: Stage) -> None:
-        reached = CostModel(analyse(model)).cost(found, self.multiple).flops
+        reached = CostModel(analyse(model)).cost(found, self.pruning.step).flops
         if stage == self.recipe[-1] and self.budget.violation(reached) > 0:
             raise BudgetError(
                 f"budget.flops: expected at least {reached} FLOPs, the fewest that recommended values reach, received "
@@ -123,23 +167,27 @@ class BudgetValues:
         )
 
 
-def slamp_ratios_meeting(model: Any, target: FlopsBudget, multiple: int = 1) -> Ratios:
+def slamp_ratios_meeting(
+    model: Any, target: FlopsBudget, pruning: PruningSettings = DEFAULT_PRUNING
+) -> RecommendedRatios:
     """SLAMP ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does."""
-    cost = CostModel(analyse(model))
+    recommender = RatioRecommender.of(model, pruning)
+    cost = CostModel(recommender.graph)
 
     def fits(ratio: float) -> bool:
-        pruned = CompressionParameters(recommend_ratios(model, ratio), {})
-        return target.violation(cost.cost(pruned, multiple).flops) <= 0
+        pruned = CompressionParameters(recommender.at(ratio).ratios, {})
+        return target.violation(cost.cost(pruned, pruning.step).flops) <= 0
 
-    return recommend_ratios(model, tightest(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
+    return recommender.at(tightest(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
 
 
 def vbmf_ranks_meeting(model: Any, target: FlopsBudget) -> RecommendedRanks:
     """VBMF ranks at the largest calibration ratio in [-1, 1] that meets the target, or at -1 where none does."""
-    cost, found = CostModel(analyse(model)), vbmf_ranks(model)
+    recommender = RankRecommender.of(model)
+    cost = CostModel(recommender.graph)
 
     def fits(calibration: float) -> bool:
-        ranks: Ranks = recommend_ranks(model, calibration, found).ranks
+        ranks = recommender.at(calibration).ranks
         return target.violation(cost.cost(CompressionParameters({}, ranks)).flops) <= 0
 
-    return recommend_ranks(model, tightest(fits, fitting=-1.0, failing=1.0), found)
+    return recommender.at(tightest(fits, fitting=-1.0, failing=1.0))

@@ -50,7 +50,7 @@ def _summary(outcome: SearchOutcome) -> str:
     winner = outcome.winner
     return (
         f"{len(states)} trials: {states.count('complete')} feasible, {states.count('infeasible')} infeasible, "
-        f"{states.count('failed')} failed. Winner: trial {winner.number}, validation accuracy {winner.accuracy:.4f}, "
+        f"{states.count('failed')} failed. Winner: {winner.source}, validation accuracy {winner.accuracy:.4f}, "
         f"{winner.cost.flops / 1e6:.2f} MFLOPs."
     )
 

@@ -1,6 +1,12 @@
 """From a configuration's sections to the settings of the packages below, which do not know configurations."""
 
-from configs.schema import DataConfig, ProxyConfig, RunConfig, TrainingConfig
+import numpy as np
+
+from compress.channel_step import ChannelStep
+from compress.criterion import Criterion, GeometricMedian, L2Norm
+from compress.feature_maps import NuclearNorm
+from compress.pruning_settings import PruningSettings
+from configs.schema import DataConfig, ProxyConfig, PruningConfig, RunConfig, TrainingConfig
 from objectives.accuracy import ProxySettings
 from search.driver import DriverSettings
 from search.space import SpaceSettings
@@ -51,10 +57,50 @@ def proxy(config: ProxyConfig, seed: int) -> ProxySettings:
     return ProxySettings(**config.model_dump(), seed=seed)
 
 
+def final(config: RunConfig) -> Recipe:
+    """How finalists are trained after each stage: as final models, in fewer epochs."""
+    epochs = min(config.finals.epochs, config.finetune.epochs)
+    return recipe(config.finetune.model_copy(update={"epochs": epochs}), config.seed)
+
+
 def space(config: RunConfig) -> SpaceSettings:
     """What may be searched."""
     section = config.space
-    return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, section.channel_multiple)
+    return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, channel_step(config.pruning))
+
+
+def channel_step(config: PruningConfig) -> ChannelStep:
+    """What kept channels are rounded to."""
+    return ChannelStep(config.step, config.rounding)
+
+
+def pruning(config: RunConfig, data: ImageDataset | None = None) -> PruningSettings:
+    """Which channels go.
+
+    Feature maps are made of images of the training split; the data set is loaded if need be and not given.
+
+    Raises:
+        DataError: missing, corrupt or ill-shaped data.
+    """
+    section = config.pruning
+    return PruningSettings(
+        criterion=_criterion(config, data),
+        layer_norm=section.layer_norm,
+        group_policy=section.group_policy,
+        policy=section.policy,
+        step=channel_step(section),
+    )
+
+
+def _criterion(config: RunConfig, data: ImageDataset | None) -> Criterion:
+    if config.pruning.criterion == "l2_norm":
+        return L2Norm()
+    if config.pruning.criterion == "geometric_median":
+        return GeometricMedian()
+    data = dataset(config.data, config.seed) if data is None else data
+    images, generator = data.train.images, np.random.default_rng(config.seed)
+    drawn = generator.choice(len(images), size=min(config.pruning.images, len(images)), replace=False)
+    return NuclearNorm((data.normalization(images[np.sort(drawn)]),))
 
 
 def driver(config: RunConfig) -> DriverSettings:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.graph import ChannelGraph
 from compress.group import Decomposable, Group, Ratios
 from compress.parameters import CompressionParameters
@@ -30,13 +31,13 @@ class SpaceSettings:
         ratio_max: largest pruning ratio.
         ratio_step: grid of the ratios.
         rank_step: grid of the ranks, as a fraction of the layer's channels.
-        multiple: kept channels are rounded up to a multiple of it.
+        step: what the kept channels are rounded to.
     """
 
     ratio_max: float = 0.9
     ratio_step: float = 0.1
     rank_step: float = 0.1
-    multiple: int = 1
+    step: ChannelStep = SINGLE_CHANNELS
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class SearchSpace:
     def _channels_left(self, ratios: Ratios) -> list[tuple[int, int]]:
         """Input and output channels of every searched layer after pruning."""
         constants, rows = self._channel_forms
-        kept = self.cost.counts.kept_blocks(ratios, self.settings.multiple)
+        kept = self.cost.counts.kept_blocks(ratios, self.settings.step)
         pairs: list[list[int]] = (constants + rows @ kept).reshape(-1, 2).tolist()
         return [(pair[0], pair[1]) for pair in pairs]
 
@@ -120,7 +121,7 @@ class SearchSpace:
 
     def smallest_flops(self) -> int:
         """FLOPs of the smallest model that the space holds."""
-        return self.cost.cost(self.decode(dict.fromkeys(self.dimensions, 0.0)), self.settings.multiple).flops
+        return self.cost.cost(self.decode(dict.fromkeys(self.dimensions, 0.0)), self.settings.step).flops
 
     def _ratio(self, keep: float) -> float:
         step = self.settings.ratio_step

@@ -4,28 +4,32 @@ from typing import Any
 
 from compress.group import Ranks
 from compress.parameters import CompressionParameters
-from compress.recommend import vbmf_ranks
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
+from compress.recommend import RankRecommender
 from objectives.constraint import FlopsBudget
 from search.bisection import tightest
 from search.recommended import slamp_ratios_meeting
 from search.space import SearchSpace
 
 
-def starts(model: Any, space: SearchSpace, budget: FlopsBudget) -> dict[str, dict[str, float]]:
+def starts(
+    model: Any, space: SearchSpace, budget: FlopsBudget, pruning: PruningSettings = DEFAULT_PRUNING
+) -> dict[str, dict[str, float]]:
     """Preferences by name: uniform and SLAMP pruning, and both with ranks where the space has them.
 
     Args:
         model: the original model.
         space: the search space of that model.
         budget: the FLOPs that the pruning starts just meet; projection takes the others there.
+        pruning: how SLAMP scores channels, and what the kept ones are rounded to.
     """
     wanted: dict[str, dict[str, float]] = {}
     if space.groups:
-        slamp = slamp_ratios_meeting(model, budget, space.settings.multiple)
+        slamp = slamp_ratios_meeting(model, budget, pruning).ratios
         wanted["uniform pruning"] = space.encode(_uniform(space, budget))
         wanted["SLAMP"] = space.encode(CompressionParameters(slamp, {}))
     if space.layers:
-        fractions = _rank_fractions(space, vbmf_ranks(model))
+        fractions = _rank_fractions(space, RankRecommender.of(model).found)
         wanted["uniform"] = dict.fromkeys(space.dimensions, 1.0)
         wanted |= {f"{name} + VBMF": {**keep, **fractions} for name, keep in wanted.items()}
     return wanted
@@ -38,7 +42,7 @@ def _uniform(space: SearchSpace, budget: FlopsBudget) -> CompressionParameters:
         return CompressionParameters({group.name: ratio for group in space.groups}, {})
 
     def fits(ratio: float) -> bool:
-        return budget.violation(space.cost.cost(pruned(ratio), space.settings.multiple).flops) <= 0
+        return budget.violation(space.cost.cost(pruned(ratio), space.settings.step).flops) <= 0
 
     return pruned(tightest(fits, fitting=space.settings.ratio_max, failing=0.0))
 

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from compress.graph import ChannelGraph
+from compress.group import Exclusion
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost, CostModel
+from search.recommendation import DecomposedLayer, PrunedGroup
 from search.results import COLUMNS, Result, table_rows
 
 
@@ -42,13 +45,44 @@ def decomposable(graph: ChannelGraph) -> Table:
 
 
 def excluded(graph: ChannelGraph) -> Table:
-    """What is left whole, and why."""
-    table = Table("Layer or group", "Not", "Because", title="Excluded")
-    for exclusion in graph.excluded:
+    """What cannot be compressed, and why."""
+    return left_whole(graph.excluded, graph.undecomposable, "Excluded")
+
+
+def left_whole(unpruned: Sequence[Exclusion], undecomposed: Sequence[Exclusion], title: str) -> Table:
+    """What stays as it is, and why."""
+    table = Table("Layer or group", "Not", "Because", title=title)
+    for exclusion in unpruned:
         table.add_row(exclusion.name, "pruned", exclusion.reason)
-    for exclusion in graph.undecomposable:
+    for exclusion in undecomposed:
         table.add_row(exclusion.name, "decomposed", exclusion.reason)
     return table
+
+
+def pruned_groups(rows: Sequence[PrunedGroup]) -> Table:
+    """Groups that lose channels: ratio, and channels that stay."""
+    table = Table("Group", "Ratio", "Kept", "Channels", title="Recommended pruning ratios (SLAMP)")
+    for row in rows:
+        table.add_row(row.name, f"{row.ratio:.4g}", str(row.kept), str(row.channels))
+    return table
+
+
+def decomposed_layers(rows: Sequence[DecomposedLayer]) -> Table:
+    """Convolutions that are decomposed: both ranks, and the channels that they stand for."""
+    table = Table("Layer", "In rank", "of", "Out rank", "of", title="Recommended Tucker ranks (VBMF)")
+    for row in rows:
+        pairs = zip(row.ranks, row.channels, strict=True)
+        table.add_row(row.name, *(str(figure) for pair in pairs for figure in pair))
+    return table
+
+
+def change(before: Cost, after: Cost) -> str:
+    """One line: FLOPs and parameters, before and after."""
+    flops, params = before.flops / max(1, after.flops), before.params / max(1, after.params)
+    return (
+        f"{before.flops / 1e6:.2f} -> {after.flops / 1e6:.2f} MFLOPs ({flops:.2f}x fewer), "
+        f"{before.params / 1e6:.3f} -> {after.params / 1e6:.3f} M parameters ({params:.2f}x fewer)"
+    )
 
 
 def layer_costs(cost: CostModel) -> Table:
@@ -67,6 +101,13 @@ def layer_costs(cost: CostModel) -> Table:
         if figures.flops or figures.params:
             table.add_row(name, kinds[name], *_figures(figures))
     return table
+
+
+def warn_of_uncounted(console: Console, cost: CostModel) -> None:
+    """Name the layers whose FLOPs are not known, where there are any."""
+    if cost.uncounted:
+        names = ", ".join(cost.uncounted)
+        console.print(f"counted as 0 FLOPs, their type is not known: {names}", style="yellow", soft_wrap=True)
 
 
 def _figures(cost: Cost) -> tuple[str, str]:

@@ -29,12 +29,14 @@ class Judgement:
         loss: cross-entropy there, in nats, None after an error.
         seconds: what it took.
         error: one line, None for a candidate that was judged.
+        parameters: the values that the worker chose itself, None where they were given.
     """
 
     accuracy: float | None
     loss: float | None
     seconds: float
     error: str | None = None
+    parameters: CompressionParameters | None = None
 
     @classmethod
     def failed(cls, seconds: float, error: str) -> "Judgement":
@@ -71,10 +73,21 @@ class TrialRecord:
     metric: Metric = "accuracy"
 
     @property
+    def source(self) -> str:
+        """Where the parameters come from."""
+        return f"trial {self.number}"
+
+    @property
     def score(self) -> float:
         """What the study maximizes; minus infinity for a trial that is not complete."""
-        value = self.accuracy if self.metric == "accuracy" else -(self.loss or 0.0)
-        return -math.inf if self.accuracy is None or value is None else value
+        return score_of(self.metric, self.accuracy, self.loss)
+
+
+def score_of(metric: Metric, accuracy: float | None, loss: float | None) -> float:
+    """The metric as a number to maximize; minus infinity where there is none."""
+    if accuracy is None or loss is None:
+        return -math.inf
+    return accuracy if metric == "accuracy" else -loss
 
 
 def describe(trial: optuna.Trial, parameters: CompressionParameters, cost: Cost, violation: float) -> None:
@@ -124,7 +137,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     return TrialRecord(
         number=trial.number,
         state=states.get(trial.state, "failed"),
-        parameters=loads(attributes[PARAMETERS]),
+        parameters=loads(attributes[PARAMETERS]).parameters,
         cost=Cost(**attributes[COST]),
         accuracy=attributes[ACCURACY] if trial.state == TrialState.COMPLETE else None,
         loss=attributes.get(LOSS),

@@ -3,17 +3,33 @@
 import gc
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from compress.errors import TuckpruneError
+from compress.analysis import analyse
+from compress.errors import RunError, TuckpruneError
 from compress.kernel_bases import BasesCache
 from compress.parameters import CompressionParameters
-from compress.recipe import Stage
-from objectives.accuracy import AccuracyProxy, ProxyResult, ProxySettings
+from compress.pruning_settings import PruningSettings
+from compress.recipe import PRUNE, Stage, Values, apply_parameters, compress_in_stages, own_values
+from objectives.accuracy import AccuracyProxy, ProxySettings
+from objectives.constraint import FlopsBudget
+from objectives.cost import CostModel
+from objectives.score import score
+from search.recommended import BudgetValues, stage_values
 from search.trial_record import Judgement
 from zoo.data.dataset import ImageDataset
+from zoo.training import Recipe, train
+
+
+@dataclass(frozen=True)
+class FinalTask:
+    """How finalists are judged: the training after each stage, and the budget that recommended values meet."""
+
+    recipe: Recipe
+    budget: FlopsBudget
 
 
 @dataclass(frozen=True)
@@ -25,16 +41,18 @@ class Task:
         dataset: images and labels.
         proxy: how accuracy is judged.
         recipe: order of the stages.
-        multiple: kept channels are rounded up to a multiple of it.
+        pruning: which channels go, and what the kept ones are rounded to.
         threads: TensorFlow threads per worker.
+        final: how finalists are judged; None where there are none.
     """
 
     model: bytes
     dataset: ImageDataset
     proxy: ProxySettings
     recipe: tuple[Stage, ...]
-    multiple: int
+    pruning: PruningSettings
     threads: int
+    final: FinalTask | None = None
 
 
 class TrialWorker:
@@ -50,29 +68,57 @@ class TrialWorker:
             tf.config.experimental.set_memory_growth(gpu, True)
         self._task = task
         self._original = _model_of(task.model)
+        # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
+        self._pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         self._cache = BasesCache()
         self._proxy = AccuracyProxy(task.dataset, task.proxy)
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
         """Compress, repair and score one candidate; an error is part of the answer, not raised."""
-        started = time.perf_counter()
-        try:
-            result = self._result(parameters)
-        except TuckpruneError as error:
-            return Judgement.failed(time.perf_counter() - started, str(error))
-        except Exception as error:  # Whatever one candidate breaks must not end the run; the study keeps the reason.
-            text = " ".join(str(error).split())
-            return Judgement.failed(time.perf_counter() - started, f"{type(error).__name__}: {text[:500]}")
-        finally:
-            gc.collect()
-        return Judgement(result.accuracy, result.loss, time.perf_counter() - started)
+        return _answer(lambda: self._short(parameters))
 
-    def _result(self, parameters: CompressionParameters) -> ProxyResult:
-        from compress.recipe import apply_parameters
+    def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
+        """The same with the training of a final model after each stage; None stands for the recommended values."""
+        return _answer(lambda: self._whole(parameters))
 
-        task = self._task
-        model = apply_parameters(self._original, parameters, task.recipe, multiple=task.multiple, cache=self._cache)
-        return self._proxy(model)
+    def _short(self, parameters: CompressionParameters) -> Judgement:
+        model = apply_parameters(
+            self._original, parameters, self._task.recipe, pruning=self._pruning, cache=self._cache
+        )
+        result = self._proxy(model)
+        return Judgement(result.accuracy, result.loss, result.seconds)
+
+    def _whole(self, parameters: CompressionParameters | None) -> Judgement:
+        task, final = self._task, self._task.final
+        if final is None:
+            raise RunError("expected a task with settings for finalists, received one without; give it them")
+        values = self._recommended(final) if parameters is None else own_values(parameters)
+
+        def train_stage(model: Any, stage: Stage) -> None:
+            train(model, task.dataset, final.recipe)
+
+        made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
+        result = score(made.model, task.dataset.validation, task.dataset.normalization, task.proxy.batch_size)
+        return Judgement(result.accuracy, result.loss, 0.0, parameters=made.parameters)
+
+    def _recommended(self, final: FinalTask) -> Values:
+        original = CostModel(analyse(self._original)).cost(CompressionParameters.none()).flops
+        return stage_values(BudgetValues(self._task.recipe, final.budget, original, self._task.pruning))
+
+
+def _answer(work: Callable[[], Judgement]) -> Judgement:
+    """What the work says, with the seconds that it took; an error in its place."""
+    started = time.perf_counter()
+    try:
+        judgement = work()
+    except TuckpruneError as error:
+        return Judgement.failed(time.perf_counter() - started, str(error))
+    except Exception as error:  # Whatever one candidate breaks must not end the run; the study keeps the reason.
+        text = " ".join(str(error).split())
+        return Judgement.failed(time.perf_counter() - started, f"{type(error).__name__}: {text[:500]}")
+    finally:
+        gc.collect()
+    return replace(judgement, seconds=time.perf_counter() - started)
 
 
 def model_bytes(model: Any) -> bytes:

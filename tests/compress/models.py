@@ -12,6 +12,27 @@ class Doubling(keras.layers.Layer):
         return 2.0 * inputs
 
 
+class Scaled(keras.layers.Layer):
+    """A user's layer that declares that it keeps channels apart."""
+
+    keeps_channels = True
+
+    def call(self, inputs):
+        return 2.0 * inputs + 1.0
+
+
+class Weighted(keras.layers.Layer):
+    """Declares so, too, but has weights, of which nothing is known."""
+
+    keeps_channels = True
+
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(shape[-1],), initializer="ones")
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
 def randomized(model, seed=0):
     """Set every weight of a model to a random, non-default value that keeps activations near one; returns it."""
     rng = np.random.default_rng(seed)
@@ -26,6 +47,9 @@ def randomized(model, seed=0):
         else:
             value = rng.normal(0, 0.5, shape)
         variable.assign(value)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
     return model
 
 

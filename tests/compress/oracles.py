@@ -1,10 +1,15 @@
 """What a pruned model must compute, told from the original model alone."""
 
+import inspect
+
 import keras
 import numpy as np
 
+from compress.analysis import analyse
 from compress.importance import group_scores
-from tests.compress.models import images, outputs
+from compress.pruning import remove
+from compress.walk import as_functional, calls
+from tests.compress.models import images, outputs, randomized
 
 SCORED = (keras.layers.Conv2D, keras.layers.Dense)
 
@@ -74,3 +79,55 @@ def assert_same_outputs(actual, expected, x=None, tolerance=1e-4):
     x = images(expected) if x is None else x
     for got, wanted in zip(outputs(actual, x), outputs(expected, x), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance)
+
+
+def masked_outputs(model, graph, kept, x):
+    """What the original model computes when every removed channel is set to zero after every call, call by call.
+
+    Knows nothing of how a pruned model is made: only which channels each tensor has, and which of them stay.
+    """
+    x = x if isinstance(x, list) else [x]
+    values = {id(tensor): keras.ops.convert_to_tensor(array) for tensor, array in zip(model.inputs, x, strict=True)}
+    for call, site in zip(calls(model), graph.sites, strict=True):
+        if call.is_input:
+            continue
+        args, kwargs = keras.tree.map_structure(
+            lambda item: values[id(item)] if isinstance(item, keras.KerasTensor) else item, call.arguments
+        )
+        # As model(x, training=False) does, whatever the mode that a call was recorded with.
+        mode = {"training": False} if "training" in inspect.signature(call.layer.call).parameters else {}
+        found = keras.tree.flatten(call.layer(*args, **{**kwargs, **mode}))
+        for tensor, value, slots, axis in zip(call.outputs, found, site.outputs, site.axes, strict=True):
+            values[id(tensor)] = _masked(value, kept[slots], axis)
+    return [np.asarray(values[id(tensor)]) for tensor in model.outputs]
+
+
+def _masked(value, stays, axis):
+    if np.all(stays):
+        return value
+    shape = [1] * len(value.shape)
+    shape[axis] = -1
+    return keras.ops.where(stays.reshape(shape), value, keras.ops.zeros_like(value))
+
+
+def relative_error(actual, expected):
+    """max |a - b| / max |b| over all outputs."""
+    largest = max(float(np.max(np.abs(b))) for b in expected)
+    return max(float(np.max(np.abs(a - b))) for a, b in zip(actual, expected, strict=True)) / largest
+
+
+def assert_equals_masked(small, model, graph, kept, x=None, tolerance=1e-4):
+    """The pruned model computes what the original does with the removed channels masked after every call."""
+    x = images(model) if x is None else x
+    assert relative_error(outputs(small, x), masked_outputs(model, graph, kept, x)) <= tolerance
+
+
+def checked_prune(model, ratios=None, x=None):
+    """Prune a model with random weights at mixed ratios and compare; returns the analysis and the pruned model."""
+    source = as_functional(randomized(model))
+    graph = analyse(source)
+    ratios = mixed_ratios(graph) if ratios is None else ratios
+    kept = kept_slots(source, graph, ratios)
+    small = remove(source, graph, kept)
+    assert_equals_masked(small, source, graph, kept, x)
+    return graph, small

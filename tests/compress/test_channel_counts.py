@@ -2,6 +2,7 @@ import numpy as np
 
 from compress.analysis import analyse
 from compress.channel_counts import ChannelCounts
+from compress.channel_step import ChannelStep
 from tests.compress import models
 
 
@@ -31,6 +32,6 @@ def test_input_channels_are_constant():
     assert (constant, row.tolist()) == (3, [0, 0])
 
 
-def test_multiple():
+def test_step():
     counts = ChannelCounts.of(analyse(models.chain()))
-    np.testing.assert_array_equal(counts.kept_blocks({"conv1": 0.9}, multiple=4), [4, 6])
+    np.testing.assert_array_equal(counts.kept_blocks({"conv1": 0.9}, ChannelStep(4)), [4, 6])

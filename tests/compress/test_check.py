@@ -1,6 +1,7 @@
 import pytest
 
 from compress.analysis import analyse
+from compress.channel_step import ChannelStep
 from compress.check import check_parameters
 from compress.errors import ParameterError
 from compress.parameters import CompressionParameters
@@ -11,7 +12,7 @@ REVERSED = ("decompose", "prune")
 
 
 def check(ratios, ranks, recipe=BOTH, multiple=1):
-    check_parameters(analyse(models.residual()), CompressionParameters(ratios, ranks), recipe, multiple)
+    check_parameters(analyse(models.residual()), CompressionParameters(ratios, ranks), recipe, ChannelStep(multiple))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from compress import json_format, text_format
 from compress.errors import ParameterError
+from compress.json_format import ParameterFile
+from compress.model_channels import ModelChannels
 from compress.parameters import CompressionParameters
 
 DATA = Path(__file__).parents[1] / "data"
@@ -21,13 +23,29 @@ parameters = st.builds(
 AWKWARD = "a'b\"c: [1, 2], # {\\\n\r\t\x00\x85\u2028 é 层 \U0001f600"
 
 
-@pytest.mark.parametrize("form", [text_format, json_format])
+models = st.none() | st.builds(
+    ModelChannels,
+    st.dictionaries(names, st.integers(1)),
+    st.dictionaries(names, st.tuples(st.integers(1), st.integers(1))),
+)
+
+
 @given(parameters=parameters)
 @example(parameters=CompressionParameters({AWKWARD: 5e-324}, {AWKWARD: (1, 10**30)}))
-def test_round_trip(form, parameters):
-    read = form.loads(form.dumps(parameters))
+def test_text_round_trip(parameters):
+    read = text_format.loads(text_format.dumps(parameters))
     assert read == parameters
     assert list(read.ratios) == list(parameters.ratios)
+
+
+@given(parameters=parameters, model=models)
+@example(
+    parameters=CompressionParameters({AWKWARD: 5e-324}, {AWKWARD: (1, 10**30)}), model=ModelChannels({AWKWARD: 1}, {})
+)
+def test_json_round_trip(parameters, model):
+    read = json_format.loads(json_format.dumps(parameters, model))
+    assert read == ParameterFile(parameters, model)
+    assert list(read.parameters.ratios) == list(parameters.ratios)
 
 
 def test_text_layout():
@@ -40,12 +58,17 @@ def test_text_layout():
 
 def test_json_layout():
     parameters = CompressionParameters({"a": 0.9}, {"b": (11, 8)})
-    assert json.loads(json_format.dumps(parameters)) == {
-        "format": "tuckprune",
-        "version": 1,
-        "ratios": {"a": 0.9},
-        "ranks": {"b": [11, 8]},
+    layout = {"format": "tuckprune", "version": 2, "model": None, "ratios": {"a": 0.9}, "ranks": {"b": [11, 8]}}
+    assert json.loads(json_format.dumps(parameters)) == layout
+    model = ModelChannels({"a": 16}, {"b": (16, 32)})
+    assert json.loads(json_format.dumps(parameters, model)) == layout | {
+        "model": {"groups": {"a": 16}, "layers": {"b": [16, 32]}}
     }
+
+
+def test_json_of_version_1():
+    text = '{"format": "tuckprune", "version": 1, "ratios": {"a": 0.9}, "ranks": {"b": [11, 8]}}'
+    assert json_format.loads(text) == ParameterFile(CompressionParameters({"a": 0.9}, {"b": (11, 8)}), None)
 
 
 def test_published_pruning_ratios():
@@ -143,7 +166,11 @@ def test_text_reads_or_rejects_in_one_line(text):
 
 
 def document(**changes):
-    return json.dumps({"format": "tuckprune", "version": 1, "ratios": {}, "ranks": {}} | changes)
+    return json.dumps({"format": "tuckprune", "version": 2, "model": None, "ratios": {}, "ranks": {}} | changes)
+
+
+def model_document(**changes):
+    return document(model={"groups": {}, "layers": {}} | changes)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +179,19 @@ def document(**changes):
         ("{\n'a'", ["expected valid JSON", "line 2 column 1"]),
         ("", ["expected valid JSON"]),
         ("[" * 100_000, ["expected valid JSON"]),
-        ("[1]", ["expected a JSON object with keys format, version, ratios, ranks, received [1]"]),
-        ('{"ratios": {}}', ["add ['format', 'version', 'ranks'], remove []"]),
+        ("[1]", ["expected a JSON object, received [1]"]),
+        ('{"ratios": {}}', ["add ['format', 'version', 'model', 'ranks'], remove []"]),
+        (document(version=1), ["expected the keys format, version, ratios, ranks", "add [], remove ['model']"]),
         (document(rank={}), ["add [], remove ['rank']"]),
-        (document(version=2), ["expected format 'tuckprune' version 1, received 'tuckprune' version 2"]),
+        (document(version=3), ["expected format 'tuckprune' version 1 or 2, received 'tuckprune' version 3"]),
         (document(version=True), ["version True"]),
-        (document(format="other"), ["received 'other' version 1"]),
+        (document(format="other"), ["received 'other' version 2"]),
+        (document(model=[]), ["expected null or {'groups': {}, 'layers': {}} as model, received []"]),
+        (document(model={"groups": {}}), ["expected null or {'groups': {}, 'layers': {}} as model"]),
+        (model_document(groups={"a": 0}), ["'a': expected channels, a whole number >= 1, received 0"]),
+        (model_document(groups={"a": True}), ["'a': expected channels, a whole number >= 1, received True"]),
+        (model_document(layers={"a": [1]}), ["'a': expected [in channels, out channels], received [1]"]),
+        (model_document(layers={"a": [1, 0.5]}), ["'a': expected channels, a whole number >= 1, received 0.5"]),
         (document(ratios=[0.5]), ["expected ratios to map layer names to values, received [0.5]"]),
         (document(ratios={"a": 1}), ["'a': expected a pruning ratio in [0, 1), received 1"]),
         (document(ratios={"a": float("nan")}), ["'a': expected a pruning ratio in [0, 1), received nan"]),

@@ -105,7 +105,9 @@ def test_no_file(tmp_path, name):
     path = tmp_path / name
     with pytest.raises(ModelError) as caught:
         load_model(path)
-    assert str(caught.value) == f"expected a .keras or .h5 file, received '{path}', which is not a file; check the path"
+    assert str(caught.value) == (
+        f"expected a .keras or .h5 file, or a SavedModel folder, received '{path}', which is none; check the path"
+    )
 
 
 @pytest.mark.parametrize("name", ["model.txt", "blocked/model.keras"])
@@ -118,12 +120,26 @@ def test_files_that_cannot_be_written(tmp_path, name):
     assert os.listdir(tmp_path) == ["blocked"]
 
 
+class Scaled(layers.Layer):
+    """A layer whose configuration lacks what its constructor needs."""
+
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def get_config(self):
+        return {"name": self.name}
+
+    def call(self, inputs):
+        return self.factor * inputs
+
+
 def test_layers_that_cannot_be_copied_are_named():
     inputs = keras.Input((3,))
-    model = keras.Model(inputs, layers.Lambda(lambda x: x + 1, name="plus one")(inputs))
+    model = keras.Model(inputs, Scaled(2.0, name="scaled")(inputs))
     with pytest.raises(ModelError) as caught:
         copy_model(model)
-    assert str(caught.value).startswith("layer 'plus one' (Lambda) cannot be copied: ")
+    assert str(caught.value).startswith("layer 'scaled' (Scaled) cannot be copied: ")
     assert "\n" not in str(caught.value)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compress.channel_step import ChannelStep
 from compress.errors import ParameterError
 from compress.excerpt import excerpt
 from compress.parameters import CompressionParameters, kept_channels
@@ -122,15 +123,13 @@ def test_kept_channels_inverts_a_removed_fraction(channels, data):
     assert kept_channels(channels, (channels - kept) / channels) == kept
 
 
-@given(st.integers(1, 5000), st.floats(0, 1, exclude_max=True), st.integers(1, 64))
-def test_kept_channels_with_granularity(channels, ratio, multiple):
-    fine, coarse = kept_channels(channels, ratio), kept_channels(channels, ratio, multiple)
-    next_multiple = next(count for count in range(fine, fine + multiple) if count % multiple == 0)
-    assert coarse == min(channels, next_multiple)
+def test_kept_channels_in_steps():
+    assert kept_channels(64, 0.7) == 20
+    assert [kept_channels(64, 0.7, ChannelStep(8, rounding)) for rounding in ("up", "down")] == [24, 16]
 
 
-@pytest.mark.parametrize(("channels", "ratio", "multiple"), [(0, 0.5, 1), (8, 1.0, 1), (8, 0.5, 0), (8.0, 0.5, 1)])
-def test_kept_channels_rejects(channels, ratio, multiple):
+@pytest.mark.parametrize(("channels", "ratio"), [(0, 0.5), (8, 1.0), (8.0, 0.5)])
+def test_kept_channels_rejects(channels, ratio):
     with pytest.raises(ParameterError) as caught:
-        kept_channels(channels, ratio, multiple)
+        kept_channels(channels, ratio)
     assert "expected" in str(caught.value) and "\n" not in str(caught.value)

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+from compress.channel_step import ChannelStep
 from compress.errors import ParameterError
 from compress.kernel_bases import BasesCache
 from compress.parameters import CompressionParameters
 from compress.prune_decompose import prune_and_decompose
 from compress.pruning import prune
+from compress.pruning_settings import PruningSettings
 from compress.recipe import apply_parameters
 from compress.tucker import decompose
 from tests.compress import models
@@ -39,7 +41,9 @@ def test_same_model_as_one_stage_after_the_other(case):
 
 def test_kept_channels_are_rounded_up():
     model = randomized(models.residual())
-    small = prune_and_decompose(model, {"conv1": 0.5}, {"b0.conv1": (3, 2)}, multiple=3)
+    small = prune_and_decompose(
+        model, {"conv1": 0.5}, {"b0.conv1": (3, 2)}, pruning=PruningSettings(step=ChannelStep(3))
+    )
     assert small.get_layer("conv1").filters == 6
 
 

@@ -7,9 +7,11 @@ import pytest
 from keras import layers
 
 from compress.analysis import analyse
+from compress.channel_step import ChannelStep
 from compress.errors import ParameterError
 from compress.importance import group_energy, group_scores
 from compress.pruning import prune
+from compress.pruning_settings import PruningSettings
 from compress.tucker import decompose
 from compress.walk import as_functional
 from tests.compress import models
@@ -34,7 +36,6 @@ ZERO_PRESERVING = {
     "one channel gate": models.one_channel_gate,
     "softmax inside": lambda: models.with_layer(layers.Activation("softmax")),
     "another axis": lambda: models.with_layer(layers.BatchNormalization(axis=1)),
-    "grouped": lambda: models.with_layer(layers.Conv2D(8, 3, groups=2, name="grouped")),
     "unknown layer": lambda: models.with_layer(models.Doubling()),
     "nested model": models.nested_model,
     "arithmetic": models.arithmetic,
@@ -135,9 +136,9 @@ def scored_model(a, c, deep):
     return model
 
 
-def test_channel_multiple():
+def test_channel_step():
     model = randomized(models.residual())
-    small = prune(model, {"add_1": 0.7, "b0.conv1": 0.7}, multiple=4)
+    small = prune(model, {"add_1": 0.7, "b0.conv1": 0.7}, PruningSettings(step=ChannelStep(4)))
     assert small.get_layer("b0.conv2").filters == 4  # ceil(8 * 0.3) = 3, up to 4
     assert small.get_layer("b0.conv1").filters == 4  # ceil(5 * 0.3) = 2, up to 4
 

@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 from keras import layers
 
+from compress.channel_step import ChannelStep
 from compress.errors import ParameterError
-from compress.recommend import recommend_ranks, recommend_ratios, vbmf_ranks
+from compress.pruning_settings import PruningSettings
+from compress.recommend import RankRecommender, recommend_ranks, recommend_ratios
 from tests.compress import models
 from tests.compress.models import randomized
 
@@ -27,13 +29,14 @@ def planted():
 
 
 def test_ranks_by_vbmf():
-    assert vbmf_ranks(planted()) == {"low": (4, 6), "noise": (0, 0), "high": (14, 14)}
+    assert RankRecommender.of(planted()).found == {"low": (4, 6), "noise": (0, 0), "high": (14, 14)}
 
 
 def test_recommended_ranks_say_what_is_left_whole():
     found = recommend_ranks(planted())
     assert found.ranks == {"low": (4, 6)}
     assert {item.name: item.reason for item in found.left_whole} == {
+        "stem": "it reads the model's input, of only 3 channels",
         "noise": "VBMF finds no signal in it (rank 0)",
         "high": "ranks [14, 14] would not make it cheaper",  # 2 * 32 * 14 + 14 * 14 = 1092 of 1024 weights
     }
@@ -45,18 +48,22 @@ def test_calibration_moves_ranks(calibration, pair):
     assert recommend_ranks(planted(), calibration).ranks["low"] == pair
 
 
-def test_known_ranks_are_not_computed_again():
-    found = dict.fromkeys(("low", "noise", "high"), (2, 3))
-    assert recommend_ranks(planted(), 0.0, found).ranks == found
+def test_calibrations_share_one_factorization():
+    recommender = RankRecommender.of(planted())
+    for calibration in (-0.1, 0.0, 0.25):
+        assert recommender.at(calibration) == recommend_ranks(planted(), calibration)
 
 
 def test_narrow_inputs_get_no_recommendation():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(3, 3, name="conv1")(inputs)
     model = keras.Model(inputs, models.head(layers.Conv2D(64, 3, name="conv2")(x)))
-    found = recommend_ranks(model, 0.0, {"conv2": (1, 1)})
+    found = recommend_ranks(model)
     assert not found.ranks
-    assert [(item.name, item.reason) for item in found.left_whole] == [("conv2", "it has only 3 input channels")]
+    assert [(item.name, item.reason) for item in found.left_whole] == [
+        ("conv1", "it reads the model's input, of only 3 channels"),
+        ("conv2", "it has only 3 input channels"),
+    ]
 
 
 def test_ratios_by_slamp():
@@ -67,8 +74,16 @@ def test_ratios_by_slamp():
     model = keras.Model(inputs, models.head(layers.Conv2D(2, 1, name="conv2", use_bias=False)(x)))
     model.get_layer("conv1").kernel.assign(np.sqrt(np.reshape([2.0, 8, 4, 2], (1, 1, 1, 4))))
     model.get_layer("conv2").kernel.assign(np.reshape([1.0, 0, 0, 1, 0, 0, 0, 0], (1, 1, 4, 2)))
-    assert recommend_ratios(model, 0.5) == {"conv1": 0.75}
-    assert recommend_ratios(model, 0.0) == {}
+    half = recommend_ratios(model, 0.5)
+    assert half.ratios == {"conv1": 0.75}
+    assert {item.name: item.reason for item in half.left_whole} == {
+        "linear": "it is an output of the model",
+        "conv2": "SLAMP removes none of its channels at this ratio",
+    }
+    assert recommend_ratios(model, 0.0).ratios == {}
+    coarse = recommend_ratios(model, 0.2, PruningSettings(step=ChannelStep(4)))
+    assert coarse.ratios == {}
+    assert coarse.left_whole[1].reason == "all its 4 channels stay in steps of 4"
 
 
 def test_ratio_outside_its_range():

@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 from keras import layers
 
+from compress.channel_step import ChannelStep
 from compress.errors import DataError, ModelError
 from compress.pruning import prune
+from compress.pruning_settings import PruningSettings
 from compress.reconstruction import ReconstructionSettings, prune_and_reconstruct
 from tests.compress import models
 from tests.compress.models import images, outputs, randomized
@@ -132,7 +134,7 @@ def test_inputs_of_any_size():
 
 def test_kept_channels_are_rounded_up():
     model = randomized(models.chain())
-    found = prune_and_reconstruct(model, {"conv1": 0.5}, images(model), multiple=3)
+    found = prune_and_reconstruct(model, {"conv1": 0.5}, images(model), pruning=PruningSettings(step=ChannelStep(3)))
     assert found.model.get_layer("conv1").filters == 6
 
 

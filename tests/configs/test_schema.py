@@ -44,7 +44,8 @@ INTEGERS = [
     ("finetune.epochs", 0, None),
     ("data.train_limit", 1, None),
     ("data.test_limit", 1, None),
-    ("space.channel_multiple", 1, None),
+    ("pruning.step", 1, None),
+    ("pruning.images", 1, None),
     ("proxy.recalibration_images", 1, None),
     ("proxy.steps", 0, None),
     ("proxy.batch_size", 1, None),
@@ -134,6 +135,11 @@ def test_numbers_are_kept_inside_their_bounds_and_refused_outside(
         ("model", {"zoo": "a", "path": "b"}),
         ("data.scale", 255),
         ("unknown", 1),
+        ("pruning.criterion", "l2"),
+        ("pruning.layer_norm", "softmax"),
+        ("pruning.policy", "max"),
+        ("pruning.group_policy", "count"),
+        ("pruning.rounding", "round"),
     ],
 )
 def test_other_impossible_values_are_refused(key: str, value: Any) -> None:
@@ -178,3 +184,13 @@ def test_a_config_cannot_be_changed() -> None:
     config = RunConfig.model_validate(BASE)
     with pytest.raises(ValidationError, match="frozen"):
         config.search.trials = 3  # type: ignore[misc]
+
+
+def test_the_channel_multiple_of_older_run_folders_is_a_step() -> None:
+    config = build("space.channel_multiple", 8)
+    assert (config.pruning.step, config.pruning.rounding) == (8, "up")
+    assert config == build("pruning.step", 8)
+    with pytest.raises(ValidationError, match="channel_multiple"):
+        RunConfig.model_validate({**BASE, "space": {"channel_multiple": 8}, "pruning": {"step": 4}})
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        build("space.channel_multiple", 0)

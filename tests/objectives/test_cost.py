@@ -4,6 +4,7 @@ import pytest
 from keras import layers
 
 from compress.analysis import analyse
+from compress.channel_step import ChannelStep
 from compress.errors import ModelError, ParameterError
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
@@ -146,19 +147,22 @@ def test_frozen_weights_are_no_parameters():
     assert model.cost(decomposed).params == 1015 - 720
 
 
-def test_channel_multiple():
+def test_channel_step():
     model = CostModel(analyse(tiny()))
     four_and_eight = CompressionParameters({"conv1": 0.5, "conv2": 0.2}, {})
-    assert model.cost(CompressionParameters({"conv1": 0.9, "conv2": 0.5}, {}), multiple=4) == model.cost(four_and_eight)
+    assert model.cost(CompressionParameters({"conv1": 0.9, "conv2": 0.5}, {}), ChannelStep(4)) == model.cost(
+        four_and_eight
+    )
 
 
 def test_uncounted_layers_are_named():
     inputs = keras.Input((8, 8, 3))
-    x = layers.Conv2DTranspose(4, 3, name="up")(models.Doubling(name="double")(inputs))
+    x = layers.ConvLSTM1D(4, 3, name="up", return_sequences=True)(models.Doubling(name="double")(inputs))
     x = layers.MaxPooling2D(2, name="pool", data_format="channels_first")(keras.ops.einsum("bhwc->bwhc", x))
     model = CostModel(analyse(keras.Model(inputs, x)))
     assert model.uncounted == ("double", "up", "einsum", "pool")
-    assert model.cost(NONE) == Cost(0, 9 * 3 * 4 + 4, 4 * (9 * 3 * 4 + 4))
+    weights = 3 * 3 * 16 + 3 * 4 * 16 + 16
+    assert model.cost(NONE) == Cost(0, weights, 4 * weights)
     assert CostModel(analyse(tiny())).uncounted == ()
 
 

@@ -1,6 +1,7 @@
 """A pool without Ray: judges candidates at once, or as a test says."""
 
 from collections.abc import Callable
+from typing import Any
 
 from compress.parameters import CompressionParameters
 from search.trial_record import Judgement
@@ -19,19 +20,25 @@ class FakePool:
     def __init__(
         self,
         workers: int = 1,
-        judge: Callable[[CompressionParameters], Judgement] = judged,
+        judge: Callable[[Any], Judgement] = judged,
         stop_after: int | None = None,
     ) -> None:
         self.workers, self.judge, self.stop_after = workers, judge, stop_after
-        self.submitted: list[CompressionParameters] = []
-        self.running: dict[int, CompressionParameters] = {}
+        self.submitted: list[CompressionParameters | None] = []
+        self.running: dict[int, CompressionParameters | None] = {}
         self.most_running = 0
 
     @property
     def has_room(self) -> bool:
         return len(self.running) < self.workers
 
+    def submit_finalist(self, parameters: CompressionParameters | None) -> int:
+        return self._start(parameters)
+
     def submit(self, parameters: CompressionParameters) -> int:
+        return self._start(parameters)
+
+    def _start(self, parameters: CompressionParameters | None) -> int:
         assert self.has_room
         self.submitted.append(parameters)
         self.running[len(self.submitted)] = parameters

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from compress.analysis import analyse
@@ -11,6 +12,7 @@ from compress.recipe import Stage
 from objectives.cost import CostModel
 from search.space import SearchSpace, SpaceSettings
 from zoo.models.registry import build_model
+from zoo.models.resnet import ResNet
 
 PRUNE_FIRST: tuple[Stage, ...] = ("prune", "decompose")
 DECOMPOSE_FIRST: tuple[Stage, ...] = ("decompose", "prune")
@@ -46,6 +48,24 @@ def model(name: str) -> Any:
     keras.utils.set_random_seed(7)
     own = {"chain": _chain, "tiny": tiny}
     return own[name]() if name in own else build_model(name)
+
+
+@cache
+def trained_like() -> Any:
+    """A shared residual net of kernels with a few strong directions and little noise, as training leaves them."""
+    keras.utils.set_random_seed(3)
+    net = ResNet((24, 32, 48), (1, 1, 1), bottleneck=False, shortcut_normalization=True)
+    model = net("small", (8, 8, 1), 10)
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.Conv2D):
+            continue
+        height, width, channels, filters = layer.kernel.shape
+        rank = max(1, min(channels, filters) // 3)
+        left, right = rng.normal(size=(height * width * channels, rank)), rng.normal(size=(rank, filters))
+        strong = (left * np.geomspace(1, 0.2, rank)) @ right * rng.uniform(0.2, 1, filters)
+        layer.kernel.assign(strong.reshape(layer.kernel.shape) + rng.normal(0, 0.05, layer.kernel.shape))
+    return model
 
 
 @cache

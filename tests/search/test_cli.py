@@ -11,7 +11,7 @@ from tests.search.interrupted_run import TRIALS
 from tests.search.nets import cost, space, tiny
 from tests.search.runs import written
 
-COMMANDS = ("train", "inspect", "search", "export", "compress", "report")
+COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "report")
 
 
 def test_help_teaches_every_command():
@@ -91,10 +91,18 @@ def test_train_keeps_a_model_that_is_there(tuckprune, home):
 def test_a_finished_search_says_so_again_and_reports(tuckprune, run):
     code, out, err = tuckprune("search", run.config)
     assert (code, err) == (0, "")
-    assert re.search(rf"winner: trial \d of {TRIALS}, validation accuracy 0\.\d{{4}}, ", out)
+    assert re.search(
+        rf"winner of {TRIALS} trials: (trial \d|recommended values), validation accuracy 0\.\d{{4}}, ", out
+    )
     code, out, err = tuckprune("export", run.folder)
     assert (code, err) == (0, "")
-    assert [line.rsplit("/")[-1] for line in out.split()] == ["pruning.txt", "ranks.txt", "parameters.json"]
+    assert [line.rsplit("/")[-1] for line in out.split()] == [
+        "pruning.txt",
+        "ranks.txt",
+        "parameters.json",
+        "netspresso-PR_L2.json",
+        "netspresso-FD_TK.json",
+    ]
     code, out, err = tuckprune("report", run.folder)
     assert (code, err) == (0, "")
     assert "report.html" in out

@@ -8,12 +8,15 @@ import keras
 import pytest
 import yaml
 
+from compress.json_format import dumps
+from compress.model_channels import ModelChannels
+from compress.parameters import CompressionParameters
 from search.space import SpaceSettings
 from tests.search.interrupted_run import TRIALS
-from tests.search.nets import space
+from tests.search.nets import cost, space
 from tests.search.runs import called, document, tree, written
 
-COMMANDS = ("train", "inspect", "search", "export", "compress", "report")
+COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "report")
 
 
 @keras.saving.register_keras_serializable("tests.search")
@@ -96,6 +99,16 @@ def test_bad_parameter_files(tuckprune, home, text, expected):
     for rest in (["--out", home / "out.keras"], ["--config", config]):
         line = refused(tuckprune, home, "compress", home / "tiny.keras", "--params", home / "own.txt", *rest)
         assert expected in line
+
+
+def test_parameters_of_another_model(tuckprune, home):
+    here = ModelChannels.of(cost("tiny").graph)
+    made_for = ModelChannels({**here.groups, "conv2": 32}, here.layers)
+    own = home / "own.json"
+    own.write_text(dumps(CompressionParameters({"add": 0.5}, {}), made_for))
+    for rest in (["--out", home / "out.keras"], ["--config", written(home)]):
+        line = refused(tuckprune, home, "compress", home / "tiny.keras", "--params", own, *rest)
+        assert "received another one: group 'conv2' has 24 channels here, 32 channels in the file" in line
 
 
 def test_a_missing_parameter_file(tuckprune, home):

@@ -11,27 +11,36 @@ import optuna
 import pytest
 import ray
 
+from compress.criterion import GeometricMedian
 from compress.parameters import CompressionParameters
-from compress.recipe import apply_parameters
+from compress.pruning_settings import PruningSettings
+from compress.recipe import apply_parameters, compress_in_stages, own_values
 from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.constraint import FlopsBudget
+from objectives.score import score
 from search import settings
 from search.cluster import cluster
 from search.driver import Driver, DriverSettings, SilentListener
 from search.pool import PoolSettings, WorkerPool
 from search.trial_record import records
-from search.worker import Task, model_bytes
+from search.worker import FinalTask, Task, model_bytes
 from tests.search.nets import PRUNE_FIRST, cost, model, space
 from tests.search.runs import config
+from zoo.training import Recipe, train
 
 PROXY = ProxySettings(recalibration_images=64, steps=2, batch_size=32)
+PRUNING = PruningSettings(GeometricMedian(), "standard_score")
 WHOLE = CompressionParameters.none()
+RECIPE = Recipe(epochs=1, learning_rate=0.01, batch_size=64)
+FLOPS = cost("tiny").cost(WHOLE).flops
+HALF = FlopsBudget(0.5 * FLOPS, "0.5")
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
     data = settings.dataset(config(Path()).data, seed=0)
-    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, multiple=1, threads=1)
+    final = FinalTask(RECIPE, HALF)
+    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1, final=final)
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +95,28 @@ def test_a_study_of_real_trials(pool, task):
     found = records(study)
     assert [record.state for record in found] == ["complete"] * 4
     assert all(record.cost.flops <= budget.limit and record.seconds > 0 for record in found)
-    here = AccuracyProxy(task.dataset, PROXY)(apply_parameters(model("tiny"), found[0].parameters))
+    made = apply_parameters(model("tiny"), found[0].parameters, pruning=PRUNING)
+    here = AccuracyProxy(task.dataset, PROXY)(made)
     assert found[0].accuracy == pytest.approx(here.accuracy, abs=0.05)
     assert found[0].loss == pytest.approx(here.loss, rel=1e-2)
+
+
+def test_finalists_go_through_the_recipe_with_its_training(pool, task):
+    recommended = outcome(pool, pool.submit_finalist(None))
+    assert recommended.error is None
+    chosen = recommended.parameters
+    assert cost("tiny").cost(chosen).flops <= HALF.limit
+    again = outcome(pool, pool.submit_finalist(chosen))
+    assert again.parameters == chosen
+
+    def train_stage(compressed, stage):
+        train(compressed, task.dataset, RECIPE)
+
+    here = compress_in_stages(model("tiny"), own_values(chosen), fine_tune=train_stage, pruning=PRUNING)
+    expected = score(here.model, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
+    for found in (recommended, again):
+        assert found.accuracy == pytest.approx(expected.accuracy, abs=0.05)
+        assert found.loss == pytest.approx(expected.loss, rel=1e-2)
 
 
 def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):

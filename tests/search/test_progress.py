@@ -7,6 +7,7 @@ from rich.console import Console
 
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
+from search.finalist import Finalist
 from search.progress import ProgressDisplay
 from search.trial_record import TrialRecord
 
@@ -64,3 +65,18 @@ def test_on_a_terminal_there_is_a_bar_with_counts_and_time_left():
 def test_the_best_is_by_what_the_study_maximizes():
     told = [replace(record(0, 0.9, 0.5), metric="loss"), replace(record(1, 0.8, 0.3), metric="loss")]
     assert [line.endswith("best so far") for line in lines([], told).splitlines()[1:]] == [True, True]
+
+
+def test_a_line_for_each_finalist():
+    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    none, cost = CompressionParameters.none(), Cost(1_500_000, 0, 0)
+    with ProgressDisplay(console) as display:
+        display.started(1, [])
+        display.finals_started(2)
+        display.finalist_settled(Finalist("trial 3", none, cost, 0.75, 0.5, 12.5, None, "accuracy"))
+        display.finalist_settled(Finalist("recommended values", None, None, None, None, 1.0, "no [/] way", "accuracy"))
+    assert console.file.getvalue().splitlines()[1:] == [
+        "finals: 2 candidates go through the whole recipe with its fine-tuning",
+        "finalist: trial 3: accuracy 0.7500, loss 0.5000, 1.50 MFLOPs, 12.5 s",
+        "finalist: recommended values: failed: no [/] way",
+    ]

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compress.channel_step import ChannelStep
 from compress.errors import BudgetError
 from compress.parameters import CompressionParameters
 from objectives.constraint import FlopsBudget
@@ -18,7 +19,7 @@ for _name in NETS:
 
 
 def flops(found, parameters):
-    return found.cost.cost(parameters, found.settings.multiple).flops
+    return found.cost.cost(parameters, found.settings.step).flops
 
 
 @st.composite
@@ -29,7 +30,7 @@ def problems(draw):
         ratio_max=draw(st.sampled_from([0.5, 0.9])),
         ratio_step=draw(st.sampled_from([0.1, 0.3, 0.0005])),
         rank_step=draw(st.sampled_from([0.1, 0.4, 0.0005])),
-        multiple=draw(st.sampled_from([1, 4])),
+        step=ChannelStep(draw(st.sampled_from([1, 4]))),
     )
     found = space(name, draw(st.sampled_from(RECIPES)), grid)
     smallest, original = found.smallest_flops(), flops(found, NONE)

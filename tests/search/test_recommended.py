@@ -1,42 +1,23 @@
 """NPTK's recommended values, taken to a budget."""
 
 import math
-from functools import cache
 
 import keras
-import numpy as np
 import pytest
 
 from compress.analysis import analyse
+from compress.channel_step import ChannelStep
 from compress.errors import BudgetError
 from compress.parameters import CompressionParameters
+from compress.pruning_settings import PruningSettings
 from compress.recipe import compress_in_stages
-from compress.recommend import recommend_ranks, recommend_ratios, vbmf_ranks
+from compress.recommend import recommend_ranks, recommend_ratios
 from objectives.constraint import FlopsBudget
 from objectives.cost import CostModel
-from search.recommended import BudgetValues, GlobalValues, slamp_ratios_meeting, vbmf_ranks_meeting
-from tests.search.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY
-from zoo.models.resnet import ResNet
+from search.recommended import BudgetValues, GlobalValues, slamp_ratios_meeting, stage_values, vbmf_ranks_meeting
+from tests.search.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, trained_like
 
 NONE = CompressionParameters.none()
-
-
-@cache
-def trained_like():
-    """A small residual net with kernels of a few strong directions and little noise, as training leaves them."""
-    keras.utils.set_random_seed(3)
-    net = ResNet((24, 32, 48), (1, 1, 1), bottleneck=False, shortcut_normalization=True)
-    model = net("small", (8, 8, 1), 10)
-    rng = np.random.default_rng(0)
-    for layer in model.layers:
-        if not isinstance(layer, keras.layers.Conv2D):
-            continue
-        height, width, channels, filters = layer.kernel.shape
-        rank = max(1, min(channels, filters) // 3)
-        left, right = rng.normal(size=(height * width * channels, rank)), rng.normal(size=(rank, filters))
-        strong = (left * np.geomspace(1, 0.2, rank)) @ right * rng.uniform(0.2, 1, filters)
-        layer.kernel.assign(strong.reshape(layer.kernel.shape) + rng.normal(0, 0.05, layer.kernel.shape))
-    return model
 
 
 def flops(model):
@@ -50,7 +31,7 @@ def budget(share):
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY, DECOMPOSE_ONLY])
 def test_budget_values_meet_the_budget_and_use_it(recipe):
     share = 0.25 if len(recipe) == 2 else 0.5
-    values = BudgetValues(recipe, budget(share), flops(trained_like())).values()
+    values = stage_values(BudgetValues(recipe, budget(share), flops(trained_like())))
     made = compress_in_stages(trained_like(), values, recipe)
     assert 0.9 * budget(share).limit < flops(made.model) <= budget(share).limit
     assert bool(made.parameters.ratios) == ("prune" in recipe)
@@ -58,8 +39,9 @@ def test_budget_values_meet_the_budget_and_use_it(recipe):
 
 
 def test_budget_values_keep_multiples():
-    values = BudgetValues(PRUNE_ONLY, budget(0.5), flops(trained_like()), 4).values()
-    made = compress_in_stages(trained_like(), values, PRUNE_ONLY, multiple=4)
+    pruning = PruningSettings(step=ChannelStep(4))
+    values = stage_values(BudgetValues(PRUNE_ONLY, budget(0.5), flops(trained_like()), pruning))
+    made = compress_in_stages(trained_like(), values, PRUNE_ONLY, pruning=pruning)
     assert flops(made.model) <= budget(0.5).limit
     convolutions = [layer for layer in made.model.layers if isinstance(layer, keras.layers.Conv2D)]
     assert {layer.filters % 4 for layer in convolutions} == {0}
@@ -69,7 +51,7 @@ def test_budget_values_keep_multiples():
 def test_the_first_stage_takes_half_the_way(recipe):
     """Half in factors: 0.25 is 0.5 times 0.5."""
     reached = []
-    values = BudgetValues(recipe, budget(0.25), flops(trained_like())).values()
+    values = stage_values(BudgetValues(recipe, budget(0.25), flops(trained_like())))
     compress_in_stages(
         trained_like(),
         values,
@@ -81,7 +63,7 @@ def test_the_first_stage_takes_half_the_way(recipe):
 
 @pytest.mark.parametrize("recipe", [PRUNE_ONLY, DECOMPOSE_ONLY, PRUNE_FIRST])
 def test_a_budget_that_recommended_values_cannot_meet_is_refused(recipe):
-    values = BudgetValues(recipe, FlopsBudget(1000.0, "1k"), flops(trained_like())).values()
+    values = stage_values(BudgetValues(recipe, FlopsBudget(1000.0, "1k"), flops(trained_like())))
     with pytest.raises(BudgetError, match=r"the fewest that recommended values reach, received 1k = 1000; raise the"):
         compress_in_stages(trained_like(), values, recipe)
 
@@ -89,12 +71,12 @@ def test_a_budget_that_recommended_values_cannot_meet_is_refused(recipe):
 def test_slamp_ratios_are_the_smallest_that_meet_the_target():
     cost = CostModel(analyse(trained_like()))
     target = budget(0.4)
-    met = slamp_ratios_meeting(trained_like(), target)
+    met = slamp_ratios_meeting(trained_like(), target).ratios
     total = sum(group.channels for group in cost.graph.groups)
     removed = sum(group.channels * met.get(group.name, 0.0) for group in cost.graph.groups)
     assert cost.cost(CompressionParameters(met, {})).flops <= target.limit
     # Three channels fewer, removed in SLAMP's own order, are too few.
-    fewer = recommend_ratios(trained_like(), (removed - 3) / total)
+    fewer = recommend_ratios(trained_like(), (removed - 3) / total).ratios
     assert cost.cost(CompressionParameters(fewer, {})).flops > target.limit
 
 
@@ -102,10 +84,21 @@ def test_vbmf_ranks_meet_the_target():
     cost = CostModel(analyse(trained_like()))
     found = vbmf_ranks_meeting(trained_like(), budget(0.4))
     assert 0.9 * budget(0.4).limit < cost.cost(CompressionParameters({}, found.ranks)).flops <= budget(0.4).limit
-    assert set(found.ranks) | {left.name for left in found.left_whole} == set(vbmf_ranks(trained_like()))
+    convolutions = {layer.name for layer in trained_like().layers if isinstance(layer, keras.layers.Conv2D)}
+    assert set(found.ranks) | {left.name for left in found.left_whole} == convolutions
 
 
 def test_global_values_are_nptks_knobs_as_they_are():
-    values = GlobalValues(0.4, 0.1).values()
-    assert values.ratios(trained_like()) == recommend_ratios(trained_like(), 0.4)
+    values = stage_values(GlobalValues(0.4, 0.1))
+    assert values.ratios(trained_like()) == recommend_ratios(trained_like(), 0.4).ratios
     assert values.ranks(trained_like()) == recommend_ranks(trained_like(), 0.1).ranks
+
+
+def test_what_is_left_whole_is_told_once_for_every_reason():
+    told = []
+    values = stage_values(GlobalValues(0.02, -0.3), told.append)
+    assert values.ratios(trained_like()) and values.ranks(trained_like())
+    assert told[0] == "not pruned: 'linear': the softmax of 'linear' mixes channels"
+    assert told[1].startswith("not pruned: 'layer1.0.conv1', 'add'")
+    assert told[1].endswith(": SLAMP removes none of its channels at this ratio")
+    assert told[2] == "not decomposed: 'conv1': it reads the model's input, of only 1 channels"

@@ -72,7 +72,7 @@ def test_the_report_of_a_real_run(run):
     assert table.read_text(encoding="utf-8") == markdown_table(RESULTS)
     for cell in ("Original", "90.00 %", "88.00 % (-2.00)", "1.00 M (4.00x)"):
         assert f"<td>{cell}</td>" in html
-    assert f"{TRIALS} trials: {TRIALS} feasible, 0 infeasible, 0 failed. Winner: trial {winner.number}, " in html
+    assert f"{TRIALS} trials: {TRIALS} feasible, 0 infeasible, 0 failed. Winner: {winner.source}, " in html
 
     charts = plotted(html)
     assert len(charts) == 2 + bool(winner.parameters.ratios) + bool(winner.parameters.ranks)

@@ -2,12 +2,14 @@
 
 import itertools
 from fractions import Fraction
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.analysis import analyse
+from compress.channel_step import ChannelStep, Rounding
 from compress.parameters import CompressionParameters
 from compress.recipe import DECOMPOSE, PRUNE, apply_parameters
 from compress.tucker import tucker_saves
@@ -32,7 +34,7 @@ GRIDS = st.builds(
     ratio_max=st.sampled_from([0.5, 0.9, 0.95]),
     ratio_step=st.sampled_from([0.05, 0.1, 0.3]),
     rank_step=st.sampled_from([0.05, 0.1, 0.3, 0.4, 1.0]),
-    multiple=st.sampled_from([1, 4]),
+    step=st.builds(ChannelStep, st.sampled_from([1, 4]), st.sampled_from(get_args(Rounding))),
 )
 
 
@@ -48,7 +50,7 @@ def proposals(draw):
 def channels_left(found, parameters, layer):
     """(in, out) channels of a layer after pruning, counted on the graph's slots."""
     counts = found.cost.counts
-    kept = counts.kept_blocks(parameters.ratios, found.settings.multiple)
+    kept = counts.kept_blocks(parameters.ratios, found.settings.step)
     site = found.graph.site(layer.layer)
     return counts.count(site.inputs[0], kept), counts.count(site.output, kept)
 
@@ -113,8 +115,8 @@ def test_wanting_more_of_anything_never_costs_less(proposal, data):
     found, wanted = proposal
     name = data.draw(st.sampled_from(found.dimensions))
     more = wanted | {name: data.draw(st.floats(wanted[name], 1))}
-    multiple = found.settings.multiple
-    assert found.cost.cost(found.decode(wanted), multiple).flops <= found.cost.cost(found.decode(more), multiple).flops
+    step = found.settings.step
+    assert found.cost.cost(found.decode(wanted), step).flops <= found.cost.cost(found.decode(more), step).flops
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

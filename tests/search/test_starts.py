@@ -3,7 +3,7 @@
 import pytest
 
 from compress.parameters import CompressionParameters
-from compress.recommend import vbmf_ranks
+from compress.recommend import RankRecommender
 from objectives.constraint import FlopsBudget
 from search.projection import Projection
 from search.recommended import slamp_ratios_meeting
@@ -38,7 +38,7 @@ def test_names():
 def test_slamp_is_slamp():
     found = space(NAME)
     wanted = starts(model(NAME), found, budget())["SLAMP"]
-    ratios = slamp_ratios_meeting(model(NAME), budget())
+    ratios = slamp_ratios_meeting(model(NAME), budget()).ratios
     assert {name for name, ratio in ratios.items() if ratio > 0} <= {group.name for group in found.groups}
     for group in found.groups:
         assert wanted[f"keep:{group.name}"] == 1 - ratios.get(group.name, 0.0)
@@ -59,7 +59,7 @@ def test_uniform_pruning_is_one_ratio_that_just_meets_the_budget():
 def test_vbmf_starts_hold_vbmfs_ranks_and_leave_silent_layers_whole():
     found = space(NAME, DECOMPOSE_ONLY)
     wanted = starts(model(NAME), found, budget())["uniform + VBMF"]
-    ranks = vbmf_ranks(model(NAME))
+    ranks = RankRecommender.of(model(NAME)).found
     for layer in found.layers:
         rank_in, rank_out = ranks[layer.layer]
         assert wanted[f"rank_in:{layer.layer}"] == (rank_in / layer.in_channels if rank_in else 1.0)

@@ -43,21 +43,32 @@ class _Recorder(keras.callbacks.Callback):
         self.weights.append(self.model.get_weights())
 
 
+class _SpoilLast(keras.callbacks.Callback):
+    """Starts the last epoch from zero weights."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if epoch == self.epochs - 1:
+            self.model.set_weights([0 * weight for weight in self.model.get_weights()])
+
+
 def test_the_digits_network_learns(digits: ImageDataset) -> None:
     keras.utils.set_random_seed(0)
     model = build_model("digits_resnet")
     result = train(
-        model, digits, Recipe(epochs=6, learning_rate=0.05, batch_size=64, augmentation=Augmentation(1, False))
+        model, digits, Recipe(epochs=10, learning_rate=0.05, batch_size=64, augmentation=Augmentation(1, False))
     )
-    assert result.epochs == 6 and result.seconds > 0
+    assert result.epochs == 10 and result.seconds > 0
     assert evaluate(model, digits.test, digits.normalization) > 0.93
     assert result.validation_accuracy > 0.93
 
 
 def test_the_best_validation_weights_are_kept(digits: ImageDataset) -> None:
-    """At this learning rate the validation accuracy goes up and down; the last epoch is not the best."""
     model, recorder = _small(), _Recorder()
-    result = train(model, digits, Recipe(epochs=8, learning_rate=0.6, batch_size=64), [recorder])
+    result = train(model, digits, Recipe(epochs=4, learning_rate=0.1, batch_size=64), [recorder, _SpoilLast(4)])
     ranks = [(logs["val_accuracy"], -logs["val_loss"]) for logs in recorder.logs]
     best = ranks.index(max(ranks))
     assert best != len(ranks) - 1

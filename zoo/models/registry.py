@@ -27,7 +27,7 @@ def _cifar_resnet(blocks: int) -> _Entry:
     return _Entry(ResNet((16, 32, 64), (blocks,) * 3, bottleneck=False, shortcut_normalization=False), (32, 32, 3), 10)
 
 
-_DIGITS_RESNET = ResNet((32, 64, 128), (2, 2, 2), bottleneck=False, shortcut_normalization=True)
+_DIGITS_RESNET = ResNet((16, 32, 64), (2, 2, 2), bottleneck=False, shortcut_normalization=True)
 _RESNET50 = ResNet((64, 128, 256, 512), (3, 4, 6, 3), bottleneck=True, shortcut_normalization=True)
 
 _ENTRIES: Final = {

@@ -93,7 +93,8 @@ def test_a_corrupt_file_is_named(pets: Path, content: bytes | str) -> None:
 
 def test_deep_pixels_are_refused(pets: Path) -> None:
     deep = _write(pets / "train/dog/1.png", 4000, mode="I;16")
-    with pytest.raises(DataError, match=f"8 bits a channel at {deep}, received mode I;16"):
+    # Pillow calls the mode of a 16-bit file I before its version 11.
+    with pytest.raises(DataError, match=f"8 bits a channel at {deep}, received mode I(;16)?;"):
         folder(pets)
 
 

@@ -90,7 +90,7 @@ def test_digits_resnet_has_normalised_shortcuts_and_three_stages() -> None:
     model = build_model("digits_resnet")
     assert model.input_shape == (None, 8, 8, 1) and model.output_shape == (None, 10)
     sizes = [model.get_layer(f"layer{stage}.1.relu2").output.shape[1:] for stage in (1, 2, 3)]
-    assert sizes == [(8, 8, 32), (4, 4, 64), (2, 2, 128)]
+    assert sizes == [(8, 8, 16), (4, 4, 32), (2, 2, 64)]
     shortcut = model.get_layer("layer2.0.shortcut.0")
     assert shortcut.kernel_size == (1, 1)
     assert isinstance(model.get_layer("layer2.0.shortcut.1"), keras.layers.BatchNormalization)

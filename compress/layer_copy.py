@@ -1,0 +1,42 @@
+"""Copies of single layers: unbuilt ones from the configuration, and the weights of built ones."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from compress.errors import ModelError
+from compress.excerpt import one_line
+
+
+def copy_layer(layer: Any, **changes: Any) -> Any:
+    """An unbuilt copy of a layer, or of a ``keras.ops`` operation, with some configuration values changed.
+
+    Raises:
+        ModelError: the layer cannot be made from its configuration.
+    """
+    # Keras refuses code from files; this code runs already, in the layer that is copied.
+    options = {"safe_mode": False} if type(layer) is keras.layers.Lambda else {}
+    try:
+        return type(layer).from_config({**layer.get_config(), **changes}, **options)
+    except Exception as error:  # Whatever the layer's own code raises.
+        raise ModelError(
+            f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {one_line(error)}; "
+            "give it a get_config() from which it can be made"
+        ) from error
+
+
+def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -> None:
+    """Give a new layer the weights of an old one.
+
+    Args:
+        old: the layer to copy.
+        new: a built layer.
+        changed: values that replace the old ones, by attribute name; all other weights are copied.
+    """
+    changed = changed or {}
+    for before, after in zip(old.weights, new.weights, strict=True):
+        name = next((name for name in changed if getattr(new, name) is after), None)
+        after.assign(before if name is None else changed[name])
+    if isinstance(new, keras.layers.Normalization):
+        new.finalize_state()  # what it computes with is derived from its weights

@@ -1,0 +1,80 @@
+"""The finals of a search: its best candidates and the recommended values, each through the whole recipe."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from compress.parameters import CompressionParameters
+from objectives.constraint import FlopsBudget
+from search.driver import Listener
+from search.finalist import RECOMMENDED, Finalist, finalists, store
+from search.pool import WorkerPool
+from search.space import SearchSpace
+from search.trial_record import Judgement, Metric, records
+
+Entry = tuple[str, CompressionParameters | None]
+"""Source of a finalist and its parameters, None for recommended values, which are found stage by stage."""
+
+
+@dataclass(frozen=True)
+class Finals:
+    """Re-ranks the trials that a short repair ranked highest, by what counts: the recipe with its fine-tuning.
+
+    The recommended values take part, so that a search returns them rather than something that validates worse.
+
+    Attributes:
+        study: holds the trials, and keeps the finalists.
+        space: the search space of the trials.
+        budget: what recommended values must meet as well.
+        candidates: trials that take part; 0 for no finals.
+        metric: what is maximized.
+    """
+
+    study: optuna.Study
+    space: SearchSpace
+    budget: FlopsBudget
+    candidates: int
+    metric: Metric
+
+    @property
+    def pending(self) -> list[Entry]:
+        """Who takes part and has not been judged yet."""
+        if self.candidates == 0:
+            return []
+        judged = {finalist.source for finalist in finalists(self.study)}
+        entries: list[Entry] = [(RECOMMENDED, None), *self._best_trials()]
+        return [entry for entry in entries if entry[0] not in judged]
+
+    def _best_trials(self) -> list[Entry]:
+        """The trials of the highest scores, each parameters once."""
+        complete = [record for record in records(self.study) if record.accuracy is not None]
+        ranked = sorted(complete, key=lambda record: (-record.score, record.loss or 0.0, record.number))
+        chosen: list[Entry] = []
+        for record in ranked:
+            if len(chosen) < self.candidates and all(record.parameters != other for _, other in chosen):
+                chosen.append((record.source, record.parameters))
+        return chosen
+
+    def run(self, pool: WorkerPool, listener: Listener) -> None:
+        """Judge all pending finalists; after an interruption those that were running are pending again."""
+        waiting = self.pending
+        running: dict[Any, Entry] = {}
+        listener.finals_started(len(waiting))
+        while waiting or running:
+            while waiting and pool.has_room:
+                entry = waiting.pop(0)
+                running[pool.submit_finalist(entry[1])] = entry
+            for key, judgement in pool.wait(1.0).items():
+                finalist = self._judged(running.pop(key), judgement)
+                store(self.study, finalist)
+                listener.finalist_settled(finalist)
+
+    def _judged(self, entry: Entry, judgement: Judgement) -> Finalist:
+        source, given = entry
+        parameters = given or judgement.parameters
+        cost = None if parameters is None else self.space.cost.cost(parameters, self.space.settings.step)
+        if cost is not None and judgement.error is None and self.budget.violation(cost.flops) > 0:
+            reason = f"they need {cost.flops} FLOPs, the budget allows {self.budget.limit:.0f}"
+            judgement = Judgement.failed(judgement.seconds, reason)
+        return Finalist.of(source, parameters, cost, judgement, self.metric)

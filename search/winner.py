@@ -1,0 +1,34 @@
+"""The winner of a search: the parameters that are exported."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compress.parameters import CompressionParameters
+from objectives.cost import Cost
+from search.finalist import Finalist, best_finalist
+from search.trial_record import TrialRecord, best
+
+
+@dataclass(frozen=True)
+class Winner:
+    """What a search recommends.
+
+    Attributes:
+        source: ``trial 17``, or ``recommended values`` where no trial validated better.
+        parameters: its ratios and ranks.
+        cost: analytic cost.
+        accuracy: top-1 on the validation split: after the finals' fine-tuning, or else the trial's own.
+    """
+
+    source: str
+    parameters: CompressionParameters
+    cost: Cost
+    accuracy: float
+
+
+def winner_of(trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Winner | None:
+    """The best finalist, or the best trial where no finals were held or all failed; None where all trials failed."""
+    found = best_finalist(finalists) or best(trials)
+    if found is None or found.parameters is None or found.cost is None or found.accuracy is None:
+        return None
+    return Winner(found.source, found.parameters, found.cost, found.accuracy)

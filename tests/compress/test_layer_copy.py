@@ -1,0 +1,46 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from compress.errors import ModelError
+from compress.layer_copy import copy_layer, copy_weights
+from compress.rebuild import copy_model
+from tests.compress.models import outputs
+
+
+def test_learned_statistics_are_copied():
+    adapted = layers.Normalization(name="adapted")
+    adapted.adapt(np.random.default_rng(0).normal(3.0, 2.0, (50, 4)))
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, adapted(inputs))
+    x = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    np.testing.assert_allclose(outputs(copy_model(model), x)[0], outputs(model, x)[0], rtol=1e-6)
+
+
+def test_some_weights_are_replaced():
+    old, new = layers.Dense(2), layers.Dense(2)
+    old.build((None, 3))
+    new.build((None, 3))
+    copy_weights(old, new, {"bias": np.array([1.0, 2.0])})
+    np.testing.assert_array_equal(new.kernel, old.kernel)
+    np.testing.assert_array_equal(new.bias, [1, 2])
+
+
+def test_a_lambda_in_memory_is_copied():
+    copy = copy_layer(layers.Lambda(lambda x: 3 * x, name="triple"))
+    assert copy.name == "triple" and float(copy(np.float32(2.0))) == 6.0
+
+
+class NoConfig(keras.layers.Layer):
+    def __init__(self, factor):
+        super().__init__(name="mine")
+        self.factor = factor
+
+    def get_config(self):
+        return {}
+
+
+def test_a_layer_without_configuration_is_refused():
+    with pytest.raises(ModelError, match=r"^layer 'mine' \(NoConfig\) cannot be copied: .* give it a get_config\(\)"):
+        copy_layer(NoConfig(2.0))

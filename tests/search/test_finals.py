@@ -1,0 +1,142 @@
+"""The finals: who takes part, what is kept of them, and who wins."""
+
+import optuna
+import pytest
+
+from compress.parameters import CompressionParameters
+from objectives.constraint import FlopsBudget
+from objectives.cost import Cost
+from search.driver import Driver, DriverSettings, SilentListener
+from search.finalist import RECOMMENDED, Finalist, best_finalist, finalists
+from search.finals import Finals
+from search.storage import open_study
+from search.trial_record import Judgement, best, records
+from search.winner import Winner, winner_of
+from tests.search.fake_pool import FakePool, judged
+from tests.search.nets import cost, space
+
+FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
+HALF = FlopsBudget(0.5 * FLOPS, "0.5")
+ROOMY = CompressionParameters({"add": 0.0625}, {})
+SMALL = CompressionParameters({"add": 0.5, "block.conv1": 0.5, "conv2": 0.5}, {})
+
+
+class Listener(SilentListener):
+    def __init__(self):
+        self.planned, self.told = None, []
+
+    def finals_started(self, count):
+        self.planned = count
+
+    def finalist_settled(self, finalist):
+        self.told.append(finalist)
+
+
+def searched(study, trials=6):
+    Driver(study, space("tiny"), HALF, DriverSettings(3, "tpe", trials, True)).run(FakePool(2), SilentListener())
+    return study
+
+
+def memory():
+    return searched(optuna.create_study(direction="maximize"))
+
+
+def finals(study, candidates=2, metric="accuracy"):
+    return Finals(study, space("tiny"), HALF, candidates, metric)
+
+
+def reversed_order(recommended=SMALL):
+    """Fine-tuning turns the trials' order round."""
+
+    def judge(parameters):
+        if parameters is None:
+            return Judgement(0.0, 2.0, 1.0, parameters=recommended)
+        return Judgement(1 - judged(parameters).accuracy, 1.0, 1.0)
+
+    return judge
+
+
+def test_the_best_trials_and_the_recommended_values_take_part():
+    study = memory()
+    by_score = sorted(records(study), key=lambda record: (-record.accuracy, record.loss))
+    entries = finals(study, 3).pending
+    assert entries[0] == (RECOMMENDED, None)
+    assert [source for source, _ in entries[1:]] == [f"trial {record.number}" for record in by_score[:3]]
+    assert [parameters for _, parameters in entries[1:]] == [record.parameters for record in by_score[:3]]
+
+
+def test_equal_parameters_take_part_once():
+    study = memory()
+    first = records(study)[0]
+    for accuracy in (0.999, 0.998):
+        trial = study.ask()
+        for name, value in (("parameters", study.trials[0].user_attrs["parameters"]), ("accuracy", accuracy)):
+            trial.set_user_attr(name, value)
+        trial.set_user_attr("cost", study.trials[0].user_attrs["cost"])
+        trial.set_user_attr("loss", 0.1)
+        study.tell(trial, accuracy)
+    sources = [source for source, parameters in finals(study, 3).pending if parameters == first.parameters]
+    assert sources == ["trial 6"]
+
+
+def test_the_finals_decide():
+    study, listener = memory(), Listener()
+    work = finals(study, 3)
+    work.run(FakePool(2, judge=reversed_order()), listener)
+    assert listener.planned == 4
+    assert work.pending == []
+    kept = {finalist.source: finalist for finalist in finalists(study)}
+    assert kept == {finalist.source: finalist for finalist in listener.told}
+    assert kept[RECOMMENDED].parameters == SMALL
+    assert kept[RECOMMENDED].cost == cost("tiny").cost(SMALL)
+    worst = min((record for record in records(study) if record.source in kept), key=lambda record: record.accuracy)
+    won = winner_of(records(study), finalists(study))
+    assert won == Winner(worst.source, worst.parameters, worst.cost, 1 - worst.accuracy)
+    assert won.source != best(records(study)).source
+
+
+def test_recommended_values_over_the_budget_cannot_win():
+    study = memory()
+    finals(study, 1).run(
+        FakePool(1, judge=lambda given: Judgement(1.0, 0.0, 1.0, parameters=given or ROOMY)), Listener()
+    )
+    found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
+    flops = cost("tiny").cost(ROOMY).flops
+    assert found.error == f"they need {flops} FLOPs, the budget allows {0.5 * FLOPS:.0f}"
+    assert found.accuracy is None
+    assert winner_of(records(study), finalists(study)).source != RECOMMENDED
+
+
+def test_failed_finals_leave_the_best_trial_the_winner():
+    study = memory()
+    finals(study).run(FakePool(2, judge=lambda given: Judgement.failed(1.0, "loss is nan")), Listener())
+    assert [finalist.error for finalist in finalists(study)] == ["loss is nan"] * 3
+    assert winner_of(records(study), finalists(study)).source == best(records(study)).source
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_interrupted_finals_go_on_where_they_stopped(tmp_path, kind):
+    study = searched(open_study(tmp_path, "run", kind))
+    with pytest.raises(KeyboardInterrupt):
+        finals(study, 3).run(FakePool(1, judge=reversed_order(), stop_after=2), Listener())
+    resumed = open_study(tmp_path, "run", kind)
+    assert len(finalists(resumed)) == 2
+    work, pool = finals(resumed, 3), FakePool(1, judge=reversed_order())
+    assert len(work.pending) == 2
+    work.run(pool, Listener())
+    assert len(pool.submitted) == 2
+    assert len(finalists(open_study(tmp_path, "run", kind))) == 4
+
+
+def test_no_candidates_no_finals():
+    assert finals(memory(), 0).pending == []
+
+
+def finalist(source, accuracy, loss, metric="accuracy"):
+    return Finalist(source, SMALL, Cost(1, 1, 4), accuracy, loss, 1.0, None, metric)
+
+
+@pytest.mark.parametrize(("metric", "expected"), [("accuracy", "b"), ("loss", "c")])
+def test_the_best_finalist_is_that_of_the_metric(metric, expected):
+    found = [finalist("a", 0.9, 0.5, metric), finalist("b", 0.9, 0.4, metric), finalist("c", 0.8, 0.3, metric)]
+    assert best_finalist(found).source == expected

@@ -1,0 +1,48 @@
+"""From the configuration's pruning section to the settings of the compression."""
+
+import numpy as np
+import pytest
+
+from compress.channel_step import ChannelStep
+from compress.criterion import GeometricMedian, L2Norm
+from compress.feature_maps import NuclearNorm
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
+from search import settings
+from tests.search.runs import config
+
+
+def pruning(folder, **section):
+    return settings.pruning(config(folder, pruning=section))
+
+
+def test_the_defaults_are_those_of_the_compression(tmp_path):
+    assert pruning(tmp_path) == DEFAULT_PRUNING
+    assert settings.space(config(tmp_path)).step == DEFAULT_PRUNING.step
+
+
+@pytest.mark.parametrize(("name", "criterion"), [("l2_norm", L2Norm()), ("geometric_median", GeometricMedian())])
+def test_every_key_arrives(tmp_path, name, criterion):
+    section = {"criterion": name, "layer_norm": "tss_norm", "group_policy": "sum", "policy": "sum"}
+    section |= {"step": 8, "rounding": "nearest"}
+    assert pruning(tmp_path, **section) == PruningSettings(
+        criterion, layer_norm="tss_norm", group_policy="sum", policy="sum", step=ChannelStep(8, "nearest")
+    )
+    assert settings.space(config(tmp_path, pruning=section)).step == ChannelStep(8, "nearest")
+
+
+def test_feature_maps_are_made_of_normalized_training_images(tmp_path):
+    given = config(tmp_path, pruning={"criterion": "nuclear_norm", "images": 20})
+    data = settings.dataset(given.data, given.seed)
+    found, again = settings.pruning(given).criterion, settings.pruning(given, data).criterion
+    assert isinstance(found, NuclearNorm) and isinstance(again, NuclearNorm)
+    (images,), (same,) = found.images, again.images
+    np.testing.assert_array_equal(images, same)
+    assert images.shape == (20, 8, 8, 1)
+    training = {image.tobytes() for image in data.normalization(data.train.images)}
+    assert len({image.tobytes() for image in images} & training) >= 19  # Two images may be equal.
+
+
+def test_no_more_images_than_there_are(tmp_path):
+    criterion = pruning(tmp_path, criterion="nuclear_norm", images=10**6).criterion
+    assert isinstance(criterion, NuclearNorm)
+    assert len(criterion.images[0]) == 256
