@@ -22,7 +22,7 @@ from compress.group import Exclusion, KeptSlots, Ratios, Site
 from compress.patches import Array, Reader
 from compress.pruning import kept_slots, remove
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
-from compress.walk import as_functional, layers_by_name
+from compress.walk import as_functional, calls, layers_by_name
 
 Places = NDArray[np.int64]
 
@@ -116,21 +116,33 @@ def reconstruct(
     old, new = layers_by_name(model), layers_by_name(smaller)
     originals = [_Original(old[site.layer], kept[site.slots("out")], settings) for site in fitted]
     _record_outputs(model, originals, batches)
+    read = _inputs(smaller)
     for original in originals:
-        _fit(smaller, new[original.name], original, batches, settings.ridge)
+        reading = keras.Model(smaller.inputs, read[original.name])
+        _fit(new[original.name], original, batches.outputs(reading), settings.ridge)
     return Reconstruction(smaller, tuple(original.name for original in originals), tuple(left))
+
+
+def _inputs(model: Any) -> dict[str, Any]:
+    """The tensor that every layer reads first; a layer's own ``input`` may be that of another model."""
+    return {call.layer.name: call.inputs[0] for call in calls(model) if call.inputs}
 
 
 def _consumers(model: Any, graph: ChannelGraph) -> tuple[list[Site], list[Exclusion]]:
     """Sites of the layers to fit, in topological order, and the convolutions and dense layers that are left."""
-    layers = layers_by_name(model)
+    layers, read = layers_by_name(model), _inputs(model)
+    model_inputs = {id(tensor) for tensor in model.inputs}
     repeated = {site.layer for site in graph.sites if site.repeated}
     fitted, left = [], []
     for site in graph.sites:
-        layer = layers[site.layer]
+        layer = layers.get(site.layer)  # None for an operation of keras.ops
         if site.repeated or type(layer) not in (keras.layers.Conv2D, keras.layers.Dense):
             continue
-        reason = "it is called several times" if site.layer in repeated else _reason(layer, site, model)
+        reason = _reason(layer, site)
+        if site.layer in repeated:
+            reason = "it is called several times"
+        elif id(read[site.layer]) in model_inputs:
+            reason = "it reads the model's input, which pruning does not change"
         if reason is None:
             fitted.append(site)
         else:
@@ -138,15 +150,13 @@ def _consumers(model: Any, graph: ChannelGraph) -> tuple[list[Site], list[Exclus
     return fitted, left
 
 
-def _reason(layer: Any, site: Site, model: Any) -> str | None:
+def _reason(layer: Any, site: Site) -> str | None:
     if not site.understood:
         return "the effect of the layer on channels is not known"
     if getattr(layer, "groups", 1) != 1:
         return f"it is a grouped convolution (groups={layer.groups})"
     if None in site.input_shapes[0][1:]:
         return f"its input has no fixed size {site.input_shapes[0]}"
-    if any(layer.input is tensor for tensor in model.inputs):
-        return "it reads the model's input, which pruning does not change"
     return None
 
 
@@ -158,7 +168,7 @@ class _Batches:
         shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
         received = [tuple(np.shape(array)) for array in arrays]
         counts = {shape[0] for shape in received if shape}
-        if [shape[1:] for shape in received] != shapes or len(counts) != 1 or 0 in counts:
+        if not _shapes_fit([shape[1:] for shape in received], shapes) or len(counts) != 1 or 0 in counts:
             raise DataError(
                 f"expected calibration images of shapes {shapes}, one or more, received arrays of shapes {received}; "
                 "pass what the model is called with"
@@ -174,12 +184,18 @@ class _Batches:
             yield [np.asarray(value) for value in keras.tree.flatten(model(batch, training=False))]
 
 
+def _shapes_fit(received: list[tuple[int, ...]], wanted: list[tuple[int | None, ...]]) -> bool:
+    return len(received) == len(wanted) and all(
+        len(shape) == len(sizes) and all(size in (length, None) for length, size in zip(shape, sizes, strict=True))
+        for shape, sizes in zip(received, wanted, strict=True)
+    )
+
+
 class _Original:
     """What an original layer computes before its activation, at sampled places."""
 
     def __init__(self, layer: Any, kept: NDArray[np.bool_], settings: ReconstructionSettings) -> None:
         self.name: str = layer.name
-        self.input = layer.input
         self.reader = Reader.of(layer)
         self.outputs: list[Array] = []
         self.places: list[Places] = []
@@ -202,22 +218,22 @@ class _Original:
 def _record_outputs(model: Any, originals: list[_Original], batches: _Batches) -> None:
     if not originals:
         return
-    reading = keras.Model(model.inputs, [original.input for original in originals])
+    read = _inputs(model)
+    reading = keras.Model(model.inputs, [read[original.name] for original in originals])
     for inputs in batches.outputs(reading):
         for original, values in zip(originals, inputs, strict=True):
             original.record(values)
 
 
-def _fit(smaller: Any, layer: Any, original: _Original, batches: _Batches, ridge: float) -> None:
-    """Solve min |X W - Y|^2 + ridge |W - W0|^2 for one layer, in place."""
+def _fit(layer: Any, original: _Original, inputs: Iterator[list[Array]], ridge: float) -> None:
+    """Solve min |X W - Y|^2 + ridge |W - W0|^2 for one layer, in place, from its inputs batch by batch."""
     kernel = np.asarray(layer.kernel, dtype=np.float64)
     start = kernel.reshape(-1, kernel.shape[-1])
     if layer.use_bias:
         start = np.concatenate([start, np.asarray(layer.bias, dtype=np.float64)[None]])
     gram, moment = np.zeros((len(start), len(start))), np.zeros(start.shape)
-    reading = keras.Model(smaller.inputs, layer.input)
     recorded = zip(original.places, original.outputs, strict=True)
-    for (places, outputs), (values,) in zip(recorded, batches.outputs(reading), strict=True):
+    for (places, outputs), (values,) in zip(recorded, inputs, strict=True):
         rows = original.reader.patches(values, places).astype(np.float64)
         if layer.use_bias:
             rows = np.concatenate([rows, np.ones((len(rows), 1))], axis=1)

@@ -70,6 +70,11 @@ class TrialFigures:
     cpu_seconds: float
 
 
+def published_parameters() -> CompressionParameters:
+    """Ratios and ranks that NPTK published for ResNet50."""
+    return read_parameters(PUBLISHED).parameters
+
+
 def tensorly_factors(kernel: Array, ranks: tuple[int, int]) -> Factors:
     """Tucker-2 by TensorLy."""
     with warnings.catch_warnings():
@@ -200,7 +205,7 @@ def compare_accuracy(model: Any, train: Split, test: Split) -> list[dict[str, An
 
 def measure(trained: Path | None, data: Path | None) -> dict[str, Any]:
     """All figures, as JSON values."""
-    model, parameters = build_model("resnet50"), read_parameters(PUBLISHED)
+    model, parameters = build_model("resnet50"), published_parameters()
     trials = compare_trials(model, parameters)
     sets = {
         "ResNet50, pruned, untrained": kernels_of(prune(model, parameters.ratios), parameters.ranks),

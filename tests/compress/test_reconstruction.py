@@ -114,6 +114,24 @@ def test_layers_that_are_left_are_named():
     ]
 
 
+def test_layers_that_another_model_uses_too():
+    model = randomized(models.chain())
+    other = keras.Input((8, 8, 8))
+    model.get_layer("conv2")(other)
+    found = prune_and_reconstruct(model, {"conv1": 0.5}, images(model, count=4))
+    assert found.reconstructed == ("conv2", "linear")
+
+
+def test_inputs_of_any_size():
+    x = inputs = keras.Input((None, None, 3))
+    x = keras.ops.relu(layers.Conv2D(6, 3, name="second")(layers.Conv2D(8, 3, name="first")(x)))
+    x = layers.Dense(3, name="linear")(layers.GlobalAveragePooling2D()(x))
+    model = randomized(keras.Model(inputs, x))
+    found = prune_and_reconstruct(model, {"first": 0.5}, np.ones((2, 9, 9, 3), np.float32))
+    assert found.reconstructed == ("linear",)
+    assert found.left[1].reason == "its input has no fixed size (None, None, None, 8)"
+
+
 def test_kept_channels_are_rounded_up():
     model = randomized(models.chain())
     found = prune_and_reconstruct(model, {"conv1": 0.5}, images(model), pruning=PruningSettings(step=ChannelStep(3)))

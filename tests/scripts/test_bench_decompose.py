@@ -4,13 +4,17 @@ import numpy as np
 
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from scripts.bench_decompose import ROOT, compare_kernels, compare_trials, others, straightforward
-from tests.compress import models
+from scripts.bench_decompose import ROOT, compare_kernels, compare_trials, others, published_parameters, straightforward
+from tests.compress import models, published
 from tests.compress.models import randomized
 from tests.compress.oracles import assert_same_outputs
 
 PARAMETERS = CompressionParameters({"conv1": 0.5, "b0.conv1": 0.4}, {"b0.conv2": (2, 4), "b1.conv1": (5, 3)})
 METHODS = ("partial_tucker", "hosvd", "hooi", "hooi, bases kept")
+
+
+def test_the_published_parameters_are_read():
+    assert published_parameters() == CompressionParameters(published.ratios(), published.ranks())
 
 
 def test_kernels():
