@@ -25,6 +25,7 @@ from compress.tucker import decompose, tucker_saves
 from compress.walk import as_functional
 from objectives.cost import Cost, CostModel
 from tests.compress.oracles import masked_outputs, relative_error
+from tests.objectives.profiler import profiled_flops
 
 ROOT = Path(__file__).parents[1]
 JSON_FILE = ROOT / "docs" / "results" / "families.json"
@@ -145,7 +146,7 @@ def measure(family: str, side: int) -> Row:
         frozen=[asdict(exclusion) for exclusion in graph.excluded],
         decomposed=len(ranks),
         flops_before=CostModel(graph).cost(NONE).flops,
-        flops_after=_checked_cost(graph, CompressionParameters(ratios, ranks), small).flops,
+        flops_after=_checked_cost(model, graph, CompressionParameters(ratios, ranks), small).flops,
         max_rel_error=_checked_error(model, graph, kept, pruned),
         seconds=round(seconds, 1),
     )
@@ -162,12 +163,15 @@ def _checked_error(model: Any, graph: ChannelGraph, kept: Any, pruned: Any) -> f
     return float(f"{error:.2g}")
 
 
-def _checked_cost(graph: ChannelGraph, parameters: CompressionParameters, built: Any) -> Cost:
+def _checked_cost(original: Any, graph: ChannelGraph, parameters: CompressionParameters, built: Any) -> Cost:
     model = CostModel(graph)
     foretold, found = model.cost(parameters), CostModel(analyse(built)).cost(NONE)
     trainable = sum(int(np.prod(weight.shape)) for weight in built.trainable_weights)
     if (foretold, foretold.params, foretold.bytes) != (found, trainable, 4 * built.count_params()):
         raise ValueError(f"{built.name}: expected {foretold}, received {found} and {trainable} trainable parameters")
+    for net, flops in ((original, model.cost(NONE).flops), (built, foretold.flops)):
+        if (counted := profiled_flops(net)) != flops:
+            raise ValueError(f"{net.name}: expected {flops} FLOPs, TensorFlow counts {counted}")
     if model.uncounted:
         raise ValueError(f"{built.name}: expected FLOPs of every layer, received none of {model.uncounted}")
     return foretold
@@ -182,7 +186,7 @@ def table(rows: Sequence[Row]) -> str:
         "Groups are pruned at ratios 0.1 to 0.6 in turn; of the convolutions that become cheaper by it, up to three",
         "are decomposed at a quarter of their full ranks. The error is max |a - b| / max |b| between the logits of the",
         "pruned model and those of the original with the removed channels set to zero after every call. The built",
-        "models have the FLOPs and parameters foretold.",
+        "models have the parameters foretold, and they and the originals the FLOPs that TensorFlow's statistics count.",
         "",
         "| family | groups | left whole | decomposed | MFLOPs before | after | error | seconds |",
         "|---|---|---|---|---|---|---|---|",

@@ -7,22 +7,29 @@ MULTIPLICATIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv3D", "MatMul", "Batch
 BIASES = ("BiasAdd",)
 POOLING = ("MaxPool", "AvgPool")
 CONVENTION = (*MULTIPLICATIONS, *BIASES, *POOLING)
+BATCH = 2
+"""Images traced at once: for a single one Keras adds two vectors of a merge as if one were a bias."""
 
 
 def profiled_flops(model):
     """FLOPs of one image, of the operations that the convention counts; a mean counts in global pooling only."""
-    signature = [tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
-    graph = (
-        tf.function(lambda *x: model(list(x) if len(x) > 1 else x[0], training=False))
-        .get_concrete_function(*signature)
-        .graph
-    )
+    signature = [tf.TensorSpec((BATCH, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
+    traced = tf.function(lambda *x: model(list(x) if len(x) > 1 else x[0], training=False))
     pooled = {layer.name for layer in model.layers if type(layer).__name__.startswith("Global")}
-    return sum(
-        ops.get_stats_for_node_def(graph, operation.node_def, "flops").value or 0
-        for operation in graph.get_operations()
-        if operation.type in CONVENTION or (operation.type in ("Mean", "Max") and _layer(operation) in pooled)
-    )
+    total = 0
+    for graph, operation in _operations(traced.get_concrete_function(*signature).graph):
+        if operation.type in CONVENTION or (operation.type in ("Mean", "Max") and _layer(operation) in pooled):
+            total += int(ops.get_stats_for_node_def(graph, operation.node_def, "flops").value or 0)
+    assert total % BATCH == 0
+    return total // BATCH
+
+
+def _operations(graph):
+    """All operations of a graph with the graph they are in; grouped convolutions are functions of their own."""
+    for operation in graph.get_operations():
+        yield graph, operation
+        if operation.type in ("PartitionedCall", "StatefulPartitionedCall"):
+            yield from _operations(graph._get_function(operation.get_attr("f").name).graph)
 
 
 def _layer(operation):
