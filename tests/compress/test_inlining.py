@@ -63,6 +63,17 @@ def test_several_outputs_of_a_nested_model():
     assert [group.name for group in graph.groups] == ["a", "b", "c"]
 
 
+def test_inputs_of_a_nested_model_go_by_name():
+    left, right = keras.Input((6, 6, 3), name="left"), keras.Input((6, 6, 3), name="right")
+    made = {"first": conv(left, "a", 4), "second": conv(right, "b", 5)}
+    base = keras.Model({"right": right, "left": left}, made, name="base")
+    inputs = [keras.Input((6, 6, 3)), keras.Input((6, 6, 3))]
+    features = base({"left": inputs[1], "right": inputs[0]})
+    model = randomized(keras.Model(inputs, [head(features["first"]), features["second"]]))
+    for got, wanted in zip(outputs(as_functional(model), images(model)), outputs(model, images(model)), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
 def test_frozen_models_stay_frozen_and_in_inference_mode():
     base = backbone()
     base.trainable = False
