@@ -3,20 +3,23 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compress.channel_counts import ChannelCounts
 from compress.channel_step import SINGLE_CHANNELS, ChannelStep
+from compress.errors import ModelError
 from compress.graph import ChannelGraph
-from compress.group import Decomposable, Site, Slots, positions
+from compress.group import Site, positions
 from compress.parameters import CompressionParameters
 from objectives.flops import Term, flops_terms, weight_term
+from objectives.terms import ChannelForms, Ints, Products, TuckerLayer, TuckerTerms
 
 BYTES_PER_WEIGHT = 4
-Ints = NDArray[np.int64]
+
+_CHUNK = 512
+"""Candidates at a time: their arrays stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,15 @@ class CostModel:
         self.graph = graph
         self.counts = ChannelCounts.of(graph)
         self.uncounted = tuple(dict.fromkeys(site.layer for site in graph.sites if flops_terms(site) is None))
-        rows = [row for site in graph.sites for row in _rows(site)]
+        self._rows = [row for site in graph.sites for row in _rows(site)]
         self._layers = tuple(dict.fromkeys(site.layer for site in graph.sites))
-        self._forms = _Forms(self.counts)
-        self._row_layers = np.array([self._layers.index(row.layer) for row in rows])
-        self._factors = np.array([self._forms.factors(row.term.channels) for row in rows]).reshape(-1, 2)
+        forms = ChannelForms(self.counts)
+        self._factors = np.array([forms.factors(row.term.channels) for row in self._rows]).reshape(-1, 2)
         # float64 is exact for integers below 2^53 and, unlike int64, multiplied by BLAS.
-        self._figures = np.array([row.figures for row in rows], dtype=np.float64).reshape(-1, 3)
-        self._tucker = [_TuckerRows(layer, graph, rows, self._forms) for layer in graph.decomposable]
-        self._constants, self._matrix = self._forms.compiled()
+        self._figures = np.array([row.figures for row in self._rows], dtype=np.float64).reshape(-1, 3)
+        self._products = Products.of(self._factors, self._figures)
+        self._tucker = _tucker_terms(graph, self._rows, forms)
+        self._constants, self._matrix = forms.compiled()
 
     def cost(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> Cost:
         """Cost of one candidate.
@@ -94,79 +97,58 @@ class CostModel:
             kept: channels that stay in every block, shape (N, blocks).
             ranks: (In Rank, Out Rank) of every decomposable layer, 0 where it stays whole, shape (N, layers, 2).
         """
-        counts, products = self._products(kept)
-        total = products @ self._figures
-        for index, tucker in enumerate(self._tucker):
-            total += tucker.change(counts, products, ranks[:, index])
-        return np.rint(total).astype(np.int64)
+        found = np.empty((len(kept), 3), dtype=np.int64)
+        for start in range(0, len(kept), _CHUNK):
+            some = slice(start, start + _CHUNK)
+            counts = self._counts_of(kept[some])
+            found[some] = np.rint(self._products.total(counts) + self._tucker.total(counts, ranks[some]))
+        return found
 
     def layer_costs(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> dict[str, Cost]:
         """Cost of every layer of one candidate, by the layer's name in the original model."""
         kept, ranks = self.candidate(parameters, step)
-        counts, products = self._products(kept)
+        counts = self._counts_of(kept)
+        products = counts[0, self._factors[:, 0]] * counts[0, self._factors[:, 1]]
         figures = np.zeros((len(self._layers), 3))
-        np.add.at(figures, self._row_layers, products[0][:, None] * self._figures)
-        for index, tucker in enumerate(self._tucker):
-            figures[self._layers.index(tucker.layer)] += tucker.change(counts, products, ranks[:, index])[0]
+        index = {name: number for number, name in enumerate(self._layers)}
+        np.add.at(figures, [index[row.layer] for row in self._rows], products[:, None] * self._figures)
+        changed = [index[layer.layer] for layer in self.graph.decomposable]
+        np.add.at(figures, changed, self._tucker.by_layer(counts[0], ranks[0]))
         return {name: Cost(*(int(x) for x in np.rint(row))) for name, row in zip(self._layers, figures, strict=True)}
 
-    def _products(self, kept: Ints) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        counts = self._constants + kept.astype(np.float64) @ self._matrix
-        return counts, counts[:, self._factors[:, 0]] * counts[:, self._factors[:, 1]]
+    def _counts_of(self, kept: Ints) -> NDArray[np.float64]:
+        """Channels of every form, shape (N, forms)."""
+        return self._constants + kept.astype(np.float64) @ self._matrix
 
 
-class _Forms:
-    """Distinct channel counts of a graph; number 0 is the constant 1."""
-
-    def __init__(self, counts: ChannelCounts) -> None:
-        self._counts = counts
-        self._constants: list[int] = [1]
-        self._rows: list[Ints] = [np.zeros(counts.sizes.size, dtype=np.int64)]
-        self._index: dict[tuple[int, bytes], int] = {(1, self._rows[0].tobytes()): 0}
-
-    def number(self, slots: Slots) -> int:
-        constant, row = self._counts.form(slots)
-        key = (constant, row.tobytes())
-        if key not in self._index:
-            self._index[key] = len(self._rows)
-            self._constants.append(constant)
-            self._rows.append(row)
-        return self._index[key]
-
-    def factors(self, channels: Sequence[Slots]) -> tuple[int, int]:
-        numbers = [self.number(slots) for slots in channels]
-        first, second = (*numbers, 0, 0)[:2]
-        return first, second
-
-    def compiled(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return np.array(self._constants, dtype=np.float64), np.stack(self._rows, axis=1).astype(np.float64)
+def _tucker_terms(graph: ChannelGraph, rows: Sequence[_Row], forms: ChannelForms) -> TuckerTerms:
+    """What decomposing each decomposable layer changes."""
+    whole: dict[str, NDArray[np.float64]] = {}
+    for row in rows:
+        if len(row.term.channels) == 2:
+            whole[row.layer] = whole.get(row.layer, np.zeros(3)) + np.array(row.figures)
+    calls: dict[str, list[Site]] = {}
+    for site in graph.sites:
+        calls.setdefault(site.layer, []).append(site)
+    return TuckerTerms.of(
+        [_tucker_layer(calls[layer.layer], whole[layer.layer], forms) for layer in graph.decomposable]
+    )
 
 
-class _TuckerRows:
-    """What decomposing one convolution changes: its kernel's cost goes, three smaller kernels' costs come."""
-
-    def __init__(self, layer: Decomposable, graph: ChannelGraph, rows: Sequence[_Row], forms: _Forms) -> None:
-        site = graph.site(layer.layer)
-        kernel = site.weight("kernel")
-        self.layer = layer.layer
-        self._window = math.prod(kernel.shape[:2]) if kernel is not None else 1
-        self._in, self._out = forms.number(site.inputs[0]), forms.number(site.output)
-        self._kernels = [i for i, row in enumerate(rows) if row.layer == self.layer and len(row.term.channels) == 2]
-        self._whole = np.array([rows[i].figures for i in self._kernels])
-        calls = [call for call in graph.sites if call.layer == self.layer]
-        weight = np.array([0, int(kernel is not None and kernel.trainable), BYTES_PER_WEIGHT])
-        flops = np.array([2, 0, 0])
-        self._first = weight + flops * sum(positions(call.input_shapes[0]) for call in calls)
-        self._rest = weight + flops * sum(positions(call.output_shape) for call in calls)
-
-    def change(self, counts: NDArray[Any], products: NDArray[Any], ranks: Ints) -> NDArray[np.float64]:
-        """Cost to add, shape (N, 3), for ranks of shape (N, 2)."""
-        rank_in, rank_out = ranks[:, 0].astype(np.float64), ranks[:, 1].astype(np.float64)
-        first = counts[:, self._in] * rank_in
-        rest = self._window * rank_in * rank_out + rank_out * counts[:, self._out]
-        come = first[:, None] * self._first + rest[:, None] * self._rest
-        gone = products[:, self._kernels] @ self._whole
-        return np.where(rank_in[:, None] > 0, come - gone, 0.0)
+def _tucker_layer(calls: Sequence[Site], whole: NDArray[np.float64], forms: ChannelForms) -> TuckerLayer:
+    kernel = calls[0].weight("kernel")
+    if kernel is None:
+        raise ModelError(f"layer '{calls[0].layer}': expected a convolution with a kernel, received none; report it")
+    weight = np.array([0, int(kernel.trainable), BYTES_PER_WEIGHT], dtype=np.float64)
+    flops = np.array([2.0, 0.0, 0.0])
+    return TuckerLayer(
+        forms.number(calls[0].inputs[0]),
+        forms.number(calls[0].output),
+        math.prod(kernel.shape[:2]),
+        whole,
+        weight + flops * sum(positions(call.input_shapes[0]) for call in calls),
+        weight + flops * sum(positions(call.output_shape) for call in calls),
+    )
 
 
 def _rows(site: Site) -> list[_Row]:
