@@ -10,6 +10,7 @@ from compress.merging import concatenate, merge, stack, unusable_constant, witho
 from compress.reductions import reduce, reduces_channels
 from compress.reshaping import (
     axes_of,
+    depth_to_space,
     expand_dims,
     flip,
     moves_batch,
@@ -18,12 +19,13 @@ from compress.reshaping import (
     pads_channels,
     repeat,
     reshape,
+    space_to_depth,
     squeeze,
     squeezes_channels,
     transpose,
     unknown_sizes,
 )
-from compress.slicing import get_item, kept_slice, odd_slice, split, split_points
+from compress.slicing import get_item, kept_slice, odd_slice, split, split_points, unstack, unstacks_channels
 from compress.slot_space import Channels
 
 
@@ -80,6 +82,9 @@ OPERATIONS: Mapping[str, LayerRule] = {
     "numpy.Concatenate": LayerRule(concatenate, several=True, any_axis=True),
     "numpy.Stack": LayerRule(stack, several=True, any_axis=True),
     "numpy.Split": LayerRule(split, resize=split_points, any_axis=True),
+    "core.Unstack": LayerRule(unstack, unstacks_channels, any_axis=True),
+    "nn.DepthToSpace": LayerRule(depth_to_space),
+    "nn.SpaceToDepth": LayerRule(space_to_depth),
     "numpy.GetItem": LayerRule(get_item, odd_slice, rewrite=kept_slice, any_axis=True),
     "numpy.Repeat": LayerRule(repeat, odd_repeat, any_axis=True),
     "numpy.Flip": LayerRule(flip, any_axis=True),

@@ -151,3 +151,14 @@ def pads_channels(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     if any(per_axis[0]) or any(per_axis[inputs[0].axis]):
         return f"'{call.layer.name}' pads the channels or the batch"
     return None
+
+
+def depth_to_space(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+    """Blocks of channels become positions (pixel shuffle): channel i of every block is coupled with those of all."""
+    blocks = inputs[0].labels.reshape(call.layer.block_size**2, -1)
+    return (Channels(space.couple(blocks), inputs[0].axis),)
+
+
+def space_to_depth(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+    """Positions become blocks of channels."""
+    return (Channels(np.tile(inputs[0].labels, call.layer.block_size**2), inputs[0].axis),)

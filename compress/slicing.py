@@ -75,3 +75,16 @@ def kept_slice(arguments: Arguments, site: Site, kept: KeptSlots) -> Arguments:
     if "key" in keywords:
         return positional, {**keywords, "key": tuple(keys)}
     return (positional[0], tuple(keys), *positional[2:]), keywords
+
+
+def unstack(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+    """One output for each position of an axis that is not the channels'."""
+    axis = call.layer.axis % len(call.input_shapes[0])
+    channels = Channels(inputs[0].labels, inputs[0].axis - (axis < inputs[0].axis))
+    return tuple(channels for _ in call.output_shapes)
+
+
+def unstacks_channels(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    """Why the outputs cannot be followed: single channels are no parts of a tensor that could get smaller."""
+    axis = call.layer.axis % len(call.input_shapes[0])
+    return f"'{call.layer.name}' takes the channels apart" if axis in (0, inputs[0].axis) else None

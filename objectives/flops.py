@@ -63,8 +63,8 @@ _UNCOUNTED_OPERATIONS = (
     *("SaturateCast", "StopGradient", "ZerosLike", "OnesLike", "NanToNum", "Relu", "Relu6", "Sigmoid", "Softplus"),
     *("Softsign", "Silu", "LogSigmoid", "LeakyRelu", "HardSigmoid", "HardSilu", "Elu", "Selu", "Gelu", "Celu"),
     *("HardTanh", "TanhShrink", "SoftShrink", "HardShrink", "Threshold", "Squareplus", "LogSoftmax"),
-    *("Transpose", "Swapaxes", "Moveaxis", "Squeeze", "ExpandDims", "Stack", "Split", "GetItem", "Repeat", "Flip"),
-    *("Roll", "Pad", "PadImages", "CropImages", "Resize"),
+    *("Transpose", "Swapaxes", "Moveaxis", "Squeeze", "ExpandDims", "Stack", "Split", "Unstack", "GetItem", "Repeat"),
+    *("Flip", "Roll", "Pad", "PadImages", "CropImages", "Resize", "DepthToSpace", "SpaceToDepth"),
 )
 """Operations of keras.ops that are elementwise or only move elements."""
 

@@ -57,6 +57,7 @@ def reasons(graph):
         lambda x: ops.squeeze(ops.expand_dims(x, (1, 3)), (1, 3)),
         lambda x: ops.reshape(ops.reshape(x, (-1, 36, 8)), (-1, 6, 6, 8)),
         lambda x: layers.Reshape((2, 3, 6, 8))(x)[:, 0],
+        lambda x: ops.add(*ops.unstack(ops.reshape(x, (-1, 2, 3, 6, 8)), axis=1)),
         lambda x: ops.cast(ops.stop_gradient(ops.clip(x, -1, 1)), "float32"),
     ],
 )
@@ -75,6 +76,7 @@ def test_what_keeps_channels_apart(build):
         (lambda x: ops.cumsum(x, axis=3), "(Cumsum) mixes channels"),
         (lambda x: ops.roll(x, 1, axis=3), "(Roll) mixes channels"),
         (lambda x: ops.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))), "pads the channels or the batch"),
+        (lambda x: ops.stack(ops.unstack(x, axis=3)[:2], axis=3), "takes the channels apart"),
         (lambda x: x[..., ::2], "picks single channels"),
         (lambda x: x[..., 3][..., None], "picks single channels"),
         (lambda x: ops.repeat(x, [1, 2, 1, 1, 1, 1, 1, 1], axis=3), "repeats elements unevenly"),
@@ -119,6 +121,13 @@ def test_a_gated_linear_unit():
 
     graph, small = pruned(build, ratios={"before": 0.5})
     assert [block.size for block in graph.group("before").blocks] == [4]
+    assert small.get_layer("before").filters == 4
+
+
+@pytest.mark.skipif(not hasattr(ops, "depth_to_space"), reason="this Keras has no such operation")
+def test_channels_become_positions_and_return():
+    graph, small = pruned(lambda x: ops.depth_to_space(ops.space_to_depth(ops.depth_to_space(x, 2), 2), 2))
+    assert [block.size for block in graph.group("before").blocks] == [2]
     assert small.get_layer("before").filters == 4
 
 
