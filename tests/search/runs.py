@@ -45,7 +45,9 @@ def written(folder: Path, **changes: Any) -> Path:
 
 def tuckprune(*arguments: object) -> list[str]:
     """A command line that behaves as the console script does."""
-    code = "import sys; sys.argv[0] = 'tuckprune'; from search.cli import main; main()"
+    # What a shell starts in the background inherits that Ctrl-C is ignored; the tests must not.
+    interruptible = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{interruptible}; import sys; sys.argv[0] = 'tuckprune'; from search.cli import main; main()"
     return [sys.executable, "-c", code, *(str(argument) for argument in arguments)]
 
 
