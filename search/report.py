@@ -1,11 +1,14 @@
 """The report of a run: one self-contained HTML page and the comparison as Markdown."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 from search import figures
+from search.finalist import Finalist
 from search.pipeline import SearchOutcome, find_run
 from search.results import COLUMNS, markdown_table, read_results, table_rows
+from search.trial_record import TrialRecord
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1d2733; }
@@ -41,7 +44,7 @@ def _page(outcome: SearchOutcome) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><h1>{name}</h1><p>{escape(_summary(outcome))}</p>"
-        f"{_html_table(table_rows(results))}{''.join(parts)}</body></html>\n"
+        f"{_html_table(COLUMNS, table_rows(results))}{_finals(outcome)}{''.join(parts)}</body></html>\n"
     )
 
 
@@ -55,7 +58,28 @@ def _summary(outcome: SearchOutcome) -> str:
     )
 
 
-def _html_table(rows: list[tuple[str, ...]]) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
+def _finals(outcome: SearchOutcome) -> str:
+    if not outcome.finalists:
+        return ""
+    trials = {trial.source: trial for trial in outcome.trials}
+    rows = [
+        (finalist.source, _accuracy(trials.get(finalist.source)), _final(finalist)) for finalist in outcome.finalists
+    ]
+    head = ("Finalist", "Validation accuracy as a trial", "after the whole recipe")
+    return f"<h2>Finals</h2>{_html_table(head, rows)}"
+
+
+def _accuracy(trial: TrialRecord | None) -> str:
+    return "" if trial is None or trial.accuracy is None else f"{trial.accuracy:.4f}, loss {trial.loss:.4f}"
+
+
+def _final(finalist: Finalist) -> str:
+    if finalist.accuracy is None:
+        return f"failed: {finalist.error}"
+    return f"{finalist.accuracy:.4f}, loss {finalist.loss:.4f}"
+
+
+def _html_table(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"

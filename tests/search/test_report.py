@@ -74,6 +74,13 @@ def test_the_report_of_a_real_run(run):
         assert f"<td>{cell}</td>" in html
     assert f"{TRIALS} trials: {TRIALS} feasible, 0 infeasible, 0 failed. Winner: {winner.source}, " in html
 
+    assert len(outcome.finalists) == 4
+    for finalist in outcome.finalists:
+        assert (
+            f"<td>{finalist.source}</td>" in html
+            and f"<td>{finalist.accuracy:.4f}, loss {finalist.loss:.4f}</td>" in html
+        )
+
     charts = plotted(html)
     assert len(charts) == 2 + bool(winner.parameters.ratios) + bool(winner.parameters.ranks)
     assert [(point["x"], point["y"]) for point in charts[0]] == [([4.0], [0.9]), ([1.0], [0.88])]
