@@ -39,9 +39,9 @@ def test_options_survive(tmp_path):
     model = load_model(DATA / "tf2.3-mobile.h5")
     assert model.get_layer("leaky").negative_slope == pytest.approx(0.1)
     assert model.get_layer("relu6").max_value == 6.0
-    assert model.get_layer("block_conv").kernel_regularizer.l2 == pytest.approx(5e-4)
-    assert model.get_layer("dw").depthwise_regularizer.l2 == pytest.approx(5e-4)
-    assert model.get_layer("linear").kernel_regularizer.l1 == pytest.approx(1e-4)
+    assert float(model.get_layer("block_conv").kernel_regularizer.l2) == pytest.approx(5e-4)
+    assert float(model.get_layer("dw").depthwise_regularizer.l2) == pytest.approx(5e-4)
+    assert float(model.get_layer("linear").kernel_regularizer.l1) == pytest.approx(1e-4)
     assert not load_model(DATA / "tf2.8-shared.h5").get_layer("frozen").trainable
     again = load_model(save_model(model, tmp_path / "again.keras"))
     assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
