@@ -97,6 +97,16 @@ def test_what_does_not(build, reason):
     assert reason in reasons(graph)["before"]
 
 
+def test_a_constant_that_keras_may_add_along_another_axis_is_refused():
+    # Of 12 channels half go, and Keras would take six numbers, one for each row, for a bias of the six channels left.
+    inputs = keras.Input((6, 5, 3))
+    rows = np.random.default_rng(0).normal(size=(6, 1, 1)).astype(np.float32)
+    model = keras.Model(inputs, head(conv(conv(inputs, "before", 12) + rows, "after", 4)))
+    graph, _ = checked_prune(model, {"after": 0.5})
+    assert [group.name for group in graph.groups] == ["after"]
+    assert "Keras takes it for a bias" in graph.excluded[0].reason
+
+
 def test_slices_of_channels():
     def build(x):
         first, last = x[..., :3], x[:, :, :, 3:]
