@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from compress.errors import ModelError
 from compress.excerpt import one_line
@@ -18,12 +19,19 @@ def copy_layer(layer: Any, **changes: Any) -> Any:
     # Keras refuses code from files; this code runs already, in the layer that is copied.
     options = {"safe_mode": False} if type(layer) is keras.layers.Lambda else {}
     try:
-        return type(layer).from_config({**layer.get_config(), **changes}, **options)
+        config = layer.get_config()
+        return type(layer).from_config({**config, **_for_any_shape(layer, config), **changes}, **options)
     except Exception as error:  # Whatever the layer's own code raises.
         raise ModelError(
             f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {one_line(error)}; "
             "give it a get_config() from which it can be made"
         ) from error
+
+
+def _for_any_shape(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Zeros for the initializers that are arrays: they fit only the shape that a weight had before."""
+    names = [name for name in config if name.endswith("_initializer")]
+    return {name: "zeros" for name in names if np.ndim(getattr(getattr(layer, name, None), "value", 0))}
 
 
 def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -> None:

@@ -6,7 +6,8 @@ from keras import layers
 from compress.errors import ModelError
 from compress.layer_copy import copy_layer, copy_weights
 from compress.rebuild import copy_model
-from tests.compress.models import outputs
+from tests.compress.models import conv, head, outputs
+from tests.compress.oracles import checked_prune
 
 
 def test_learned_statistics_are_copied():
@@ -30,6 +31,15 @@ def test_some_weights_are_replaced():
 def test_a_lambda_in_memory_is_copied():
     copy = copy_layer(layers.Lambda(lambda x: 3 * x, name="triple"))
     assert copy.name == "triple" and float(copy(np.float32(2.0))) == 6.0
+
+
+def test_arrays_as_initializers_do_not_fit_what_is_left():
+    rng = np.random.default_rng(0)
+    kernel, bias = (keras.initializers.Constant(rng.normal(size=shape)) for shape in ((3, 3, 3, 8), (8,)))
+    inputs = keras.Input((6, 6, 3))
+    x = conv(inputs, "before", 8, kernel_initializer=kernel, bias_initializer=bias)
+    _, small = checked_prune(keras.Model(inputs, head(layers.BatchNormalization(beta_initializer=bias)(x))))
+    assert small.get_layer("before").filters < 8
 
 
 class NoConfig(keras.layers.Layer):
