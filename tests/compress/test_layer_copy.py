@@ -6,6 +6,7 @@ from keras import layers
 from compress.errors import ModelError
 from compress.layer_copy import copy_layer, copy_weights
 from compress.rebuild import copy_model
+from compress.tucker import decompose
 from tests.compress.models import conv, head, outputs
 from tests.compress.oracles import checked_prune
 
@@ -40,6 +41,20 @@ def test_arrays_as_initializers_do_not_fit_what_is_left():
     x = conv(inputs, "before", 8, kernel_initializer=kernel, bias_initializer=bias)
     _, small = checked_prune(keras.Model(inputs, head(layers.BatchNormalization(beta_initializer=bias)(x))))
     assert small.get_layer("before").filters < 8
+
+
+def mine(x):
+    return keras.ops.tanh(x) * keras.ops.mean(x, axis=-1, keepdims=True)
+
+
+def test_layers_with_functions_of_the_user_are_left_whole():
+    inputs = keras.Input((6, 6, 4))
+    x = conv(conv(inputs, "free", 8, activation=keras.ops.silu), "mine", 8, activation=mine)
+    graph, small = checked_prune(keras.Model(inputs, head(layers.Activation(mine)(x))))
+    assert [group.name for group in graph.groups] == ["free"]
+    assert "the activation mine of 'mine' is not one of Keras's" in graph.excluded[0].reason
+    assert small.get_layer("mine").activation is mine
+    assert decompose(small, {"mine": (2, 3)}).get_layer("mine_tucker_2").activation is mine
 
 
 class NoConfig(keras.layers.Layer):

@@ -107,6 +107,12 @@ def test_a_constant_that_keras_may_add_along_another_axis_is_refused():
     assert "Keras takes it for a bias" in graph.excluded[0].reason
 
 
+def test_bounds_by_channel_are_refused():
+    graph, _ = pruned(lambda x: ops.clip(x, [-1.0] * 8, [0.1 * i for i in range(8)]))
+    assert [group.name for group in graph.groups] == ["after"]
+    assert "has bounds of its own" in reasons(graph)["before"]
+
+
 def test_slices_of_channels():
     def build(x):
         first, last = x[..., :3], x[:, :, :, 3:]
