@@ -101,6 +101,12 @@ OPERATIONS: Mapping[str, LayerRule] = {
 """Rules by module and class name: Keras exports the functions, but not the classes of the nodes that they leave."""
 
 
+def is_elementwise(name: str) -> bool:
+    """Whether the function of ``keras.ops`` of this name computes every element from itself alone."""
+    operation = "".join(word.capitalize() for word in name.split("_"))
+    return any(OPERATIONS.get(f"{module}.{operation}") is _ELEMENTWISE for module in ("nn", "numpy", "math"))
+
+
 def operation_rule(layer: Any) -> LayerRule | None:
     """The rule of an operation of ``keras.ops``, or None for layers and for operations that are not understood."""
     kind = type(layer)
