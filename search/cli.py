@@ -130,7 +130,9 @@ def compress(
     config: Annotated[
         Path | None, typer.Option(help="Configuration with the data, the recipe and the fine-tuning.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Without a configuration: where to write the model.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Without a configuration, so without fine-tuning: the new .keras file.")
+    ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
