@@ -206,17 +206,27 @@ def _convolutions(
     layers: dict[str, Any], sites: tuple[Site, ...]
 ) -> tuple[tuple[Decomposable, ...], tuple[Exclusion, ...]]:
     decomposable, excluded = [], []
-    received = {slot for site in sites if site.kind == "InputLayer" for slot in site.output.tolist()}
+    received: set[int] = set()
     for site in sites:
         layer = layers[site.layer]
+        if _passes_images(site, received):
+            received.update(*(slots.tolist() for slots in site.outputs))
         if site.repeated or type(layer) not in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D):
             continue
+        taken = next((site.layer + suffix for suffix in SUFFIXES if site.layer + suffix in layers), None)
         reason = _undecomposable_reason(layer, site, received)
+        if reason is None and taken is not None:
+            reason = f"the model has another layer '{taken}', as a part of it would be called"
         if reason is None:
             decomposable.append(Decomposable(site.layer, site.inputs[0].size, site.output.size))
         else:
             excluded.append(Exclusion(site.layer, reason))
     return tuple(decomposable), tuple(excluded)
+
+
+def _passes_images(site: Site, received: set[int]) -> bool:
+    """Whether a layer's output is the model's input, or what augmentation without weights makes of it."""
+    return not site.understood and not site.weights and all(map(received.issuperset, site.inputs))
 
 
 def _undecomposable_reason(layer: Any, site: Site, received: set[int]) -> str | None:

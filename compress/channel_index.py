@@ -27,7 +27,7 @@ def slots_without(graph: ChannelGraph, channels: Mapping[str, Sequence[int]]) ->
         output = graph.site(graph.group(name).name).output
         kept[output[_checked(name, indices, output)]] = False
     for site in graph.sites:
-        if site.output.size and not kept[site.output].any():
+        if any(slots.size and not kept[slots].any() for slots in site.outputs):
             raise ParameterError(f"layer '{site.layer}': expected at least one channel to stay; name fewer channels")
     return kept
 

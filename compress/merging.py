@@ -49,11 +49,25 @@ def _freeze_crossed(
 def unusable_constant(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     """Why the constant operands of an operation cannot follow its channels."""
     for value in (*call.arguments[0], *call.arguments[1].values()):
+        if isinstance(value, keras.KerasTensor):
+            continue
         if isinstance(value, keras.Variable):
             return f"'{call.layer.name}' reads a variable that belongs to no layer"
-        if not isinstance(value, keras.KerasTensor) and np.asarray(value).dtype.kind not in "biuf":
+        if np.asarray(value).dtype.kind not in "biuf":
             return f"'{call.layer.name}' has an operand that is no number"
+        if type(call.layer).__name__ == "Add" and _is_ambiguous(value):
+            return f"'{call.layer.name}' adds a constant along one axis, and Keras takes it for a bias of the last"
     return None
+
+
+def _is_ambiguous(value: Any) -> bool:
+    """Whether ``keras.ops.add`` may add a constant along another axis than its own.
+
+    On TensorFlow it makes any operand with one axis longer than 1 a bias of the first's last axis where that is as
+    long, which pruning may bring about.
+    """
+    long = [axis for axis, size in enumerate(np.shape(value)) if size > 1]
+    return len(long) == 1 and long[0] != np.ndim(value) - 1
 
 
 def without_removed(arguments: Arguments, site: Site, kept: KeptSlots) -> Arguments:

@@ -31,7 +31,13 @@ def load_model(path: Path) -> Any:
     except ModelError as error:
         raise ModelError(f"model file '{path}' cannot be read: {' '.join(str(error).split())}") from error
     except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
-        raise ModelError(f"model file '{path}' cannot be read: {one_line(error)}") from error
+        raise ModelError(f"model file '{path}' cannot be read: {one_line(error)}{_hint(path, error)}") from error
+
+
+def _hint(path: Path, error: Exception) -> str:
+    if path.suffix != ".h5" or not str(error).startswith("Unknown layer"):
+        return ""
+    return "; Keras reads no operations of keras.ops from .h5 files: save the model as .keras"
 
 
 def file_size(path: Path) -> int:

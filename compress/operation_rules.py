@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from compress.layer_rule import LayerCall, LayerRule, pass_on, pass_on_last
 from compress.merging import concatenate, merge, stack, unusable_constant, without_removed
@@ -35,6 +36,12 @@ def _acts_along_channels(call: LayerCall, inputs: Sequence[Channels]) -> str | N
     return None
 
 
+def _bounds_by_channel(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    if np.ndim(call.layer.x_min) or np.ndim(call.layer.x_max):
+        return f"'{call.layer.name}' (Clip) has bounds of its own for some elements"
+    return None
+
+
 _ELEMENTWISE = LayerRule(pass_on, any_axis=True)
 _SPATIAL = LayerRule(pass_on_last)
 _MERGE = LayerRule(merge, unusable_constant, rewrite=without_removed, several=True, merges=True, any_axis=True)
@@ -56,7 +63,7 @@ OPERATIONS: Mapping[str, LayerRule] = {
         (
             *("numpy.Absolute", "numpy.Abs", "numpy.Negative", "numpy.Exp", "numpy.Expm1", "numpy.Log", "numpy.Log1p"),
             *("numpy.Sqrt", "numpy.Square", "numpy.Sign", "numpy.Sin", "numpy.Cos", "numpy.Tan", "numpy.Tanh"),
-            *("numpy.Clip", "numpy.Ceil", "numpy.Floor", "numpy.Round", "numpy.Reciprocal", "numpy.Copy"),
+            *("numpy.Ceil", "numpy.Floor", "numpy.Round", "numpy.Reciprocal", "numpy.Copy"),
             *("numpy.LogicalNot", "numpy.ZerosLike", "numpy.OnesLike", "numpy.NanToNum", "numpy.Sinh", "numpy.Cosh"),
             *("nn.Relu", "nn.Relu6", "nn.Sigmoid", "nn.Softplus", "nn.Softsign", "nn.Silu", "nn.LogSigmoid"),
             *("nn.LeakyRelu", "nn.HardSigmoid", "nn.HardSilu", "nn.Elu", "nn.Selu", "nn.Gelu", "nn.Celu"),
@@ -76,6 +83,7 @@ OPERATIONS: Mapping[str, LayerRule] = {
     **dict.fromkeys(("numpy.Var", "numpy.Std", "numpy.Prod", "math.Logsumexp"), _REDUCTION),
     **dict.fromkeys(("numpy.Transpose", "numpy.Swapaxes", "numpy.Moveaxis"), _TRANSPOSITION),
     **dict.fromkeys(("nn.Softmax", "nn.LogSoftmax", "numpy.Cumsum", "numpy.Roll"), _ALONG_AN_AXIS),
+    "numpy.Clip": LayerRule(pass_on, _bounds_by_channel, any_axis=True),
     "numpy.Reshape": LayerRule(reshape, unknown_sizes, resize=new_shape, any_axis=True),
     "numpy.Squeeze": LayerRule(squeeze, squeezes_channels, any_axis=True),
     "numpy.ExpandDims": LayerRule(expand_dims, any_axis=True),
@@ -91,6 +99,12 @@ OPERATIONS: Mapping[str, LayerRule] = {
     "numpy.Pad": LayerRule(pass_on, pads_channels, any_axis=True),
 }
 """Rules by module and class name: Keras exports the functions, but not the classes of the nodes that they leave."""
+
+
+def is_elementwise(name: str) -> bool:
+    """Whether the function of ``keras.ops`` of this name computes every element from itself alone."""
+    operation = "".join(word.capitalize() for word in name.split("_"))
+    return any(OPERATIONS.get(f"{module}.{operation}") is _ELEMENTWISE for module in ("nn", "numpy", "math"))
 
 
 def operation_rule(layer: Any) -> LayerRule | None:

@@ -19,7 +19,7 @@ from compress.normalizing import (
     normalizes_another_axis,
     normalizes_in_one_group,
 )
-from compress.operation_rules import operation_rule
+from compress.operation_rules import is_elementwise, operation_rule
 from compress.reshaping import permute, reshape, target_shape, unknown_sizes
 from compress.slot_space import Channels, Labels, SlotSpace
 
@@ -34,7 +34,9 @@ def _mixes_channels(call: LayerCall) -> str | None:
     name = getattr(activation, "__name__", type(activation).__name__)
     if name in CHANNEL_MIXING:
         return f"the {name} of '{call.layer.name}' mixes channels"
-    if activation in (getattr(keras.activations, name, None), getattr(keras.ops, name, None)):
+    if activation is getattr(keras.activations, name, None):
+        return None
+    if activation is getattr(keras.ops, name, None) and is_elementwise(name):
         return None
     return f"the activation {name} of '{call.layer.name}' is not one of Keras's, and may mix channels"
 

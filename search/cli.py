@@ -70,9 +70,10 @@ def inspect(model: ModelPath) -> None:
 
     console = Console()
     graph = analyse(load_model(model))
-    cost = CostModel(graph)
-    for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph), table.layer_costs(cost)):
+    for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph)):
         console.print(part)
+    cost = CostModel(graph)  # Refuses images of no fixed size: all else is told by then.
+    console.print(table.layer_costs(cost))
     table.warn_of_uncounted(console, cost)
 
 
@@ -129,14 +130,15 @@ def compress(
     config: Annotated[
         Path | None, typer.Option(help="Configuration with the data, the recipe and the fine-tuning.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Without a configuration: where to write the model.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Without a configuration, so without fine-tuning: the new .keras file.")
+    ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
     _check_options(bool(params), recommended, config, out)
     loaded = _config(config, overrides) if config else None
     import_tensorflow()
-    from compress.parameter_files import read_parameters
     from search import compression
 
     console = Console(soft_wrap=True)
@@ -147,10 +149,10 @@ def compress(
     if loaded is not None and recommended:
         made = compression.compress_recommended(model, loaded, say)
     elif loaded is not None:
-        own = read_parameters(params or [])
+        own = compression.read_own(params or [])
         made = compression.compress_own(model, own.parameters, loaded, say, made_for=own.made_for)
     else:
-        own = read_parameters(params or [])
+        own = compression.read_own(params or [])
         made = compression.compress_without_data(model, own.parameters, out or Path(), own.made_for)
     accuracy = "not fine-tuned" if made.result.accuracy is None else f"test accuracy {100 * made.result.accuracy:.2f} %"
     say(

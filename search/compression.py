@@ -1,16 +1,17 @@
 """Simple compression of a model file: NPTK's own-values and recommended-values modes, with fine-tuning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from compress.analysis import analyse
 from compress.check import check_parameters
-from compress.errors import RunError
+from compress.errors import ParameterError, RunError
+from compress.json_format import ParameterFile
 from compress.model_channels import ModelChannels, check_made_for
 from compress.model_file import load_model, save_model
-from compress.parameter_files import write_parameters
+from compress.parameter_files import read_parameters, write_parameters
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from compress.recipe import DEFAULT_RECIPE, Stage, Values, compress_in_stages, own_values
@@ -38,6 +39,19 @@ class Compressed:
     parameters: CompressionParameters
 
 
+def read_own(paths: Sequence[Path]) -> ParameterFile:
+    """One's own values from parameter files.
+
+    Raises:
+        ParameterError: files that cannot be read, or that would leave every model as it is.
+    """
+    found = read_parameters(paths)
+    if not found.parameters.ranks and not any(found.parameters.ratios.values()):
+        names = ", ".join(f"'{path}'" for path in paths)
+        raise ParameterError(f"expected a ratio above 0 or a rank pair, received none in {names}; add one")
+    return found
+
+
 def compress_without_data(
     model_path: Path, parameters: CompressionParameters, out: Path, made_for: ModelChannels | None = None
 ) -> Compressed:
@@ -50,7 +64,8 @@ def compress_without_data(
         made_for: the model that the parameters were made for, where their file says it; another one is refused.
 
     Raises:
-        ModelError, ParameterError: the model or the parameters cannot be used.
+        ModelError, ParameterError: the model or the parameters cannot be used, or the model reads images of no fixed
+            size, whose cost cannot be told.
         RunError: the output exists already, is no ``.keras`` file, or cannot be written.
     """
     if out.exists() or out.suffix != ".keras":
@@ -59,6 +74,7 @@ def compress_without_data(
     graph = analyse(original)
     check_made_for(graph, made_for)
     check_parameters(graph, parameters, DEFAULT_RECIPE)
+    CostModel(graph)  # Refuses before anything is written what could not be measured afterwards.
     made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE)
     try:
         path = save_model(made.model, out)

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -78,6 +79,16 @@ def test_refused(channels, message):
     with pytest.raises(ParameterError) as caught:
         prune_channels(randomized(models.chain()), channels)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_part_of_a_split_that_would_lose_all_its_channels():
+    inputs = keras.Input((6, 6, 3))
+    parts = keras.ops.split(models.conv(inputs, "before", 8), 2, axis=-1)
+    model = keras.Model(
+        inputs, [models.head(part) if i == 0 else models.conv(part, "b", 2) for i, part in enumerate(parts)]
+    )
+    with pytest.raises(ParameterError, match=r"^layer 'split.*': expected at least one channel to stay"):
+        prune_channels(model, {"before": [4, 5, 6, 7]})
 
 
 def test_a_layer_that_would_lose_all_its_channels_although_its_group_would_not():

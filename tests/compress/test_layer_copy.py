@@ -6,7 +6,9 @@ from keras import layers
 from compress.errors import ModelError
 from compress.layer_copy import copy_layer, copy_weights
 from compress.rebuild import copy_model
-from tests.compress.models import outputs
+from compress.tucker import decompose
+from tests.compress.models import conv, head, outputs
+from tests.compress.oracles import checked_prune
 
 
 def test_learned_statistics_are_copied():
@@ -30,6 +32,29 @@ def test_some_weights_are_replaced():
 def test_a_lambda_in_memory_is_copied():
     copy = copy_layer(layers.Lambda(lambda x: 3 * x, name="triple"))
     assert copy.name == "triple" and float(copy(np.float32(2.0))) == 6.0
+
+
+def test_arrays_as_initializers_do_not_fit_what_is_left():
+    rng = np.random.default_rng(0)
+    kernel, bias = (keras.initializers.Constant(rng.normal(size=shape)) for shape in ((3, 3, 3, 8), (8,)))
+    inputs = keras.Input((6, 6, 3))
+    x = conv(inputs, "before", 8, kernel_initializer=kernel, bias_initializer=bias)
+    _, small = checked_prune(keras.Model(inputs, head(layers.BatchNormalization(beta_initializer=bias)(x))))
+    assert small.get_layer("before").filters < 8
+
+
+def mine(x):
+    return keras.ops.tanh(x) * keras.ops.mean(x, axis=-1, keepdims=True)
+
+
+def test_layers_with_functions_of_the_user_are_left_whole():
+    inputs = keras.Input((6, 6, 4))
+    x = conv(conv(inputs, "free", 8, activation=keras.ops.silu), "mine", 8, activation=mine)
+    graph, small = checked_prune(keras.Model(inputs, head(layers.Activation(mine)(x))))
+    assert [group.name for group in graph.groups] == ["free"]
+    assert "the activation mine of 'mine' is not one of Keras's" in graph.excluded[0].reason
+    assert small.get_layer("mine").activation is mine
+    assert decompose(small, {"mine": (2, 3)}).get_layer("mine_tucker_2").activation is mine
 
 
 class NoConfig(keras.layers.Layer):

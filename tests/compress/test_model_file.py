@@ -93,6 +93,13 @@ def test_files_that_cannot_be_read(tmp_path, make):
     assert message.startswith(f"model file '{path}' cannot be read: ") and "\n" not in message and len(message) < 500
 
 
+def test_h5_files_hold_no_operations(tmp_path):
+    path = tmp_path / "model.h5"
+    models.arithmetic().save(path)
+    with pytest.raises(ModelError, match=r"Unknown layer: .*: save the model as \.keras$"):
+        load_model(path)
+
+
 def test_a_registered_subclass_has_no_graph(tmp_path):
     path = homemade_file(tmp_path)
     with keras.saving.custom_object_scope({"Homemade": Homemade}), pytest.raises(ModelError) as caught:

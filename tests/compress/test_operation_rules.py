@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from compress.operation_rules import is_elementwise
 from tests.compress.models import conv, head
 from tests.compress.oracles import checked_prune
 
@@ -95,6 +96,33 @@ def test_what_does_not(build, reason):
     graph, _ = pruned(build)
     assert [group.name for group in graph.groups] == ["after"]
     assert reason in reasons(graph)["before"]
+
+
+def test_a_constant_that_keras_may_add_along_another_axis_is_refused():
+    # Of 12 channels half go, and Keras would take six numbers, one for each row, for a bias of the six channels left.
+    inputs = keras.Input((6, 5, 3))
+    rows = np.random.default_rng(0).normal(size=(6, 1, 1)).astype(np.float32)
+    model = keras.Model(inputs, head(conv(conv(inputs, "before", 12) + rows, "after", 4)))
+    graph, _ = checked_prune(model, {"after": 0.5})
+    assert [group.name for group in graph.groups] == ["after"]
+    assert "Keras takes it for a bias" in graph.excluded[0].reason
+
+
+def test_bounds_by_channel_are_refused():
+    graph, _ = pruned(lambda x: ops.clip(x, [-1.0] * 8, [0.1 * i for i in range(8)]))
+    assert [group.name for group in graph.groups] == ["after"]
+    assert "has bounds of its own" in reasons(graph)["before"]
+
+
+@pytest.mark.parametrize("function", [ops.silu, ops.leaky_relu, ops.abs, ops.log1p, ops.relu6, ops.rsqrt])
+def test_elementwise_operations_as_activations(function):
+    assert is_elementwise(function.__name__)
+
+
+@pytest.mark.parametrize("function", [ops.softmax, ops.flip, ops.sort, ops.normalize])
+def test_other_operations_as_activations_leave_a_layer_whole(function):
+    graph, _ = pruned(lambda x: layers.Activation(function)(x))
+    assert "before" in reasons(graph)
 
 
 def test_slices_of_channels():

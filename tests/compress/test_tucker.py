@@ -202,3 +202,22 @@ def test_saving_is_judged_at_the_channels_that_pruning_leaves():
     site = analyse(single(3, (16, 16), padding="same")).site("conv")
     assert not tucker_saves(site, 4, 16, (4, 16))  # 16 + 576 + 256 >= 576
     assert tucker_saves(site, 4, 16, (4, 8))  # 16 + 288 + 128 < 576
+
+
+def test_convolutions_that_read_an_augmented_image_stay_whole():
+    inputs = keras.Input((6, 6, 3))
+    augmented = layers.Rescaling(2.0)(layers.RandomContrast(0.1)(layers.RandomFlip()(inputs)))
+    flipped = augmented[..., ::-1]  # RGB to BGR
+    model = keras.Model(inputs, models.head(models.conv(models.conv(flipped, "a", 4), "b", 4)))
+    graph = analyse(model)
+    assert [layer.layer for layer in graph.decomposable] == ["b"]
+    assert graph.undecomposable[0].reason == "it reads the model's input, of only 3 channels"
+
+
+def test_parts_may_not_take_the_name_of_another_layer():
+    inputs = keras.Input((6, 6, 4))
+    model = keras.Model(inputs, models.head(models.conv(models.conv(inputs, "a", 4), "a_tucker_0", 4)))
+    with pytest.raises(
+        ParameterError, match="^layer 'a' cannot be decomposed: the model has another layer 'a_tucker_0'"
+    ):
+        analyse(model).convolution("a")

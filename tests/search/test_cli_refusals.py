@@ -91,6 +91,8 @@ def test_a_subclassed_model(tuckprune, home):
         ("'conv2' : [17, 3]", "In Rank of 'conv2': expected at most its 16 input channels, received 17"),
         ("'conv2' : [3, 25]", "Out Rank of 'conv2': expected at most its 24 output channels, received 25"),
         ("'add' : 0.5\n'conv2' : [9, 3]", "expected at most the 8 channels that pruning leaves, received 9"),
+        ("# nothing", "expected a ratio above 0 or a rank pair, received none in '"),
+        ("'add' : 0", "expected a ratio above 0 or a rank pair, received none in '"),
     ],
 )
 def test_bad_parameter_files(tuckprune, home, text, expected):
@@ -99,6 +101,18 @@ def test_bad_parameter_files(tuckprune, home, text, expected):
     for rest in (["--out", home / "out.keras"], ["--config", config]):
         line = refused(tuckprune, home, "compress", home / "tiny.keras", "--params", home / "own.txt", *rest)
         assert expected in line
+
+
+def test_a_model_without_a_fixed_image_size(tuckprune, home):
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, name="conv1")(inputs))
+    keras.Model(inputs, keras.layers.Dense(2, name="linear")(x)).save(home / "any.keras")
+    (home / "own.txt").write_text("'conv1' : 0.5\n")
+    arguments = ("compress", home / "any.keras", "--params", home / "own.txt", "--out", home / "out.keras")
+    assert "give the model an input size" in refused(tuckprune, home, *arguments)
+    code, out, err = tuckprune("inspect", home / "any.keras")
+    assert code == 1 and "conv1" in out and "it is an output of the model" in out
+    assert "give the model an input size" in err
 
 
 def test_parameters_of_another_model(tuckprune, home):
