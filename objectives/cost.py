@@ -30,6 +30,11 @@ class Cost:
     params: int
     bytes: int
 
+    @property
+    def size(self) -> int:
+        """The bytes under the name that a budget has for them."""
+        return self.bytes
+
 
 @dataclass(frozen=True)
 class _Row:

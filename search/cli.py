@@ -84,13 +84,14 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
     """Search the configuration's budget; the same command again resumes an interrupted search."""
     loaded = _config(config, overrides)
     import_tensorflow()
+    from search import settings
     from search.pipeline import run_search
     from search.progress import ProgressDisplay
 
     console = Console(soft_wrap=True)
     _terminate_as_interrupt()
     try:
-        with ProgressDisplay(console) as display:
+        with ProgressDisplay(console, settings.limited_quantities(loaded.budget)) as display:
             outcome = run_search(loaded, display)
     except KeyboardInterrupt:
         console.print(f"interrupted; nothing is lost. Resume with: tuckprune search {_again(config, overrides)}")
