@@ -66,14 +66,17 @@ def inspect(model: ModelPath) -> None:
     from compress.analysis import analyse
     from compress.model_file import load_model
     from objectives.cost import CostModel
+    from objectives.memory import PeakMemory
     from search import table
 
     console = Console()
     graph = analyse(load_model(model))
-    cost = CostModel(graph)
-    for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph), table.layer_costs(cost)):
+    cost, memory = CostModel(graph), PeakMemory(graph)
+    costs = table.layer_costs(cost, memory)
+    for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph), costs):
         console.print(part)
     table.warn_of_uncounted(console, cost)
+    table.warn_of_unsized(console, memory)
 
 
 app.command()(recommend)
