@@ -94,7 +94,9 @@ def layer_costs(cost: CostModel, memory: PeakMemory) -> Table:
     parameters = CompressionParameters.none()
     alive = memory.by_layer(*cost.candidate(parameters))
     peak = max(alive.values())
-    table = Table(title="Cost per layer", caption=_CAPTION, box=box.SIMPLE_HEAD, pad_edge=False, show_footer=True)
+    table = Table(title="Cost per layer", caption=_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, show_footer=True)
+    table.pad_edge, table.collapse_padding = False, True
+    table.title_justify = table.caption_justify = "left"
     kinds = {site.layer: site.kind for site in cost.graph.sites}
     # On 80 columns only the type is cut.
     table.add_column("Layer", "total", no_wrap=True)

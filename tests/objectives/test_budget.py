@@ -64,12 +64,3 @@ def test_only_limits_of_different_quantities_make_a_budget() -> None:
             Budget(limits)
     with pytest.raises(BudgetError, match="expected keys out of flops, params, size.*received latency"):
         Budget.parse({"latency": "5ms"}, ORIGINAL)
-
-
-def test_figures_in_words() -> None:
-    cost = Cost(1_500_000, 43_210, 2_500_000)
-    assert [quantity.text(cost) for quantity in (FLOPS, PARAMS, SIZE)] == [
-        "1.50 MFLOPs",
-        "0.043 M parameters",
-        "2.500 MB",
-    ]
