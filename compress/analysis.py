@@ -1,7 +1,7 @@
 """Builds the ChannelGraph of a functional Keras model."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -38,6 +38,8 @@ class _Visit:
     inputs: tuple[Channels, ...]
     outputs: tuple[Channels, ...]
     reason: str | None
+    reads: tuple[int, ...] = ()
+    writes: tuple[int, ...] = ()
 
 
 class _Analysis:
@@ -46,15 +48,25 @@ class _Analysis:
     def __init__(self, model: Any) -> None:
         self._space = SlotSpace()
         self._channels: dict[int, Channels] = {}
+        self._numbers: dict[int, int] = {}
         self._visits: list[_Visit] = []
         self._first: dict[str, _Visit] = {}
         for call in calls(model):
-            visit = self._visit(call)
+            visit = self._numbered(self._visit(call), call)
             self._visits.append(visit)
             self._first.setdefault(visit.at.layer.name, visit)
             self._channels.update(zip(map(id, call.outputs), visit.outputs, strict=True))
+        self._returned = self._numbers_of(model.outputs)
         for output in model.outputs:
             self._space.freeze(self._channels[id(output)].labels, "it is an output of the model")
+
+    def _numbered(self, visit: _Visit, call: Call) -> _Visit:
+        for tensor in call.outputs:
+            self._numbers.setdefault(id(tensor), len(self._numbers))
+        return replace(visit, reads=self._numbers_of(call.inputs), writes=self._numbers_of(call.outputs))
+
+    def _numbers_of(self, tensors: Sequence[Any]) -> tuple[int, ...]:
+        return tuple(self._numbers[id(tensor)] for tensor in tensors)
 
     def _visit(self, call: Call) -> _Visit:
         at = LayerCall(call.layer, _shapes(call.inputs), _shapes(call.outputs), call.arguments)
@@ -123,7 +135,7 @@ class _Analysis:
         layers = {visit.at.layer.name: visit.at.layer for visit in self._visits}
         decomposable, undecomposable = _convolutions(layers, sites)
         count = int(slots.max()) + 1 if slots.size else 0
-        return ChannelGraph(groups, excluded, decomposable, undecomposable, sites, count)
+        return ChannelGraph(groups, excluded, decomposable, undecomposable, sites, count, self._returned)
 
 
 def _shapes(tensors: tuple[Any, ...]) -> tuple[tuple[int | None, ...], ...]:
@@ -162,7 +174,9 @@ def _site(visit: _Visit, slots: Slots, repeated: bool) -> Site:
         input_axes=tuple(channels.axis for channels in visit.inputs),
         axes=tuple(channels.axis for channels in visit.outputs),
         input_shapes=visit.at.input_shapes,
-        output_shape=visit.at.output_shape,
+        output_shapes=visit.at.output_shapes,
+        reads=visit.reads,
+        writes=visit.writes,
         weights=tuple(_weight_specs(visit, slots)),
         pool_size=_window(layer, len(visit.at.output_shape) - 2),
         repeated=repeated,

@@ -26,6 +26,7 @@ class ChannelGraph:
         undecomposable: convolutions that it may not, with the reason.
         sites: every layer call, in topological order.
         slots: number of slots of the whole model.
+        outputs: numbers of the tensors that the model returns, in their order.
     """
 
     groups: tuple[Group, ...]
@@ -34,6 +35,7 @@ class ChannelGraph:
     undecomposable: tuple[Exclusion, ...]
     sites: tuple[Site, ...]
     slots: int
+    outputs: tuple[int, ...]
 
     @cached_property
     def _groups_by_name(self) -> dict[str, Group]:

@@ -72,7 +72,9 @@ class Site:
         input_axes: axis of each input tensor along which its channels lie.
         axes: axis of each output tensor along which its channels lie.
         input_shapes: shape of each input tensor, batch axis first (``None``).
-        output_shape: shape of the first output tensor, batch axis first (``None``).
+        output_shapes: shape of each output tensor, likewise.
+        reads: number of each input tensor in the model.
+        writes: number of each output tensor.
         weights: every weight, or an empty tuple for a layer without any.
         pool_size: window of a pooling layer, else ``()``.
         repeated: True for the second and later calls of a shared layer, whose weights an earlier site counts.
@@ -86,7 +88,9 @@ class Site:
     input_axes: tuple[int, ...]
     axes: tuple[int, ...]
     input_shapes: tuple[tuple[int | None, ...], ...]
-    output_shape: tuple[int | None, ...]
+    output_shapes: tuple[tuple[int | None, ...], ...]
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
     weights: tuple[WeightSpec, ...]
     pool_size: tuple[int, ...] = ()
     repeated: bool = False
@@ -96,6 +100,11 @@ class Site:
     def output(self) -> Slots:
         """Slots of the channels of the first output tensor."""
         return self.outputs[0]
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """Shape of the first output tensor, batch axis first (``None``)."""
+        return self.output_shapes[0]
 
     def weight(self, name: str) -> WeightSpec | None:
         """The weight called ``name``, or None where the layer has none."""

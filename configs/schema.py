@@ -26,6 +26,7 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 Text = Annotated[str, Field(min_length=1)]
+Amount = Count | Positive | Text
 FolderName = Annotated[str, AfterValidator(_folder_safe)]
 Stage = Literal["prune", "decompose"]
 # Files have lists where Python has tuples; only the container is converted, its numbers stay strict.
@@ -115,9 +116,23 @@ class FinetuneConfig(TrainingConfig):
 
 
 class BudgetConfig(_Section):
-    """What the compressed model may cost."""
+    """What the compressed model may cost: at least one of the keys; all that are given are met."""
 
-    flops: Count | Positive | Text = Field(description="0.25, 25%, 4x, 403.6M, 1.2G, or a whole number of FLOPs")
+    flops: Amount | None = Field(default=None, description="0.25, 25%, 4x, 403.6M, 1.2G, or a whole number of FLOPs")
+    params: Amount | None = Field(
+        default=None, description="trainable parameters: 0.25, 25%, 4x, 2.5M, or a whole number"
+    )
+    size: Amount | None = Field(
+        default=None,
+        description="bytes of all weights in float32, statistics included, what a file adds to them not:"
+        " 0.25, 25%, 4x, 2.5MB, 500kB, or a whole number",
+    )
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError(f"expected at least one of {', '.join(type(self).model_fields)}, received none of them")
+        return self
 
 
 class SpaceConfig(_Section):

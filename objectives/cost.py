@@ -14,7 +14,7 @@ from compress.graph import ChannelGraph
 from compress.group import Site, positions
 from compress.parameters import CompressionParameters
 from objectives.flops import Term, flops_terms, weight_term
-from objectives.terms import ChannelForms, Ints, Products, TuckerLayer, TuckerTerms
+from objectives.terms import FIGURES, ChannelForms, Ints, Products, TuckerLayer, TuckerTerms
 
 BYTES_PER_WEIGHT = 4
 
@@ -24,20 +24,33 @@ _CHUNK = 512
 
 @dataclass(frozen=True)
 class Cost:
-    """Cost of one model: FLOPs of one forward pass on one image, trainable parameters, bytes of all its weights."""
+    """Cost of one model.
+
+    Attributes:
+        flops: floating point operations of one forward pass on one image.
+        params: trainable parameters.
+        bytes: of all weights, statistics included.
+        macs: multiply-accumulates, each two of the FLOPs; 0 in trials of runs from before they were counted.
+    """
 
     flops: int
     params: int
     bytes: int
+    macs: int = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes under the name that a budget has for them."""
+        return self.bytes
 
 
 @dataclass(frozen=True)
 class _Row:
-    """The channels of a term, and what their product counts in FLOPs, trainable parameters and bytes."""
+    """The channels of a term, and what their product counts: FLOPs, trainable parameters, bytes and MACs."""
 
     layer: str
     term: Term
-    figures: tuple[int, int, int]
+    figures: tuple[int, int, int, int]
 
 
 class CostModel:
@@ -64,7 +77,7 @@ class CostModel:
         forms = ChannelForms(self.counts)
         self._factors = np.array([forms.factors(row.term.channels) for row in self._rows]).reshape(-1, 2)
         # float64 is exact for integers below 2^53 and, unlike int64, multiplied by BLAS.
-        self._figures = np.array([row.figures for row in self._rows], dtype=np.float64).reshape(-1, 3)
+        self._figures = np.array([row.figures for row in self._rows], dtype=np.float64).reshape(-1, FIGURES)
         self._products = Products.of(self._factors, self._figures)
         self._tucker = _tucker_terms(graph, self._rows, forms)
         self._constants, self._matrix = forms.compiled()
@@ -91,13 +104,13 @@ class CostModel:
         return kept[None], ranks[None]
 
     def evaluate(self, kept: Ints, ranks: Ints) -> Ints:
-        """Cost of many candidates, shape (N, 3): FLOPs, trainable parameters, bytes of weights.
+        """Cost of many candidates, shape (N, 4): FLOPs, trainable parameters, bytes of weights, MACs.
 
         Args:
             kept: channels that stay in every block, shape (N, blocks).
             ranks: (In Rank, Out Rank) of every decomposable layer, 0 where it stays whole, shape (N, layers, 2).
         """
-        found = np.empty((len(kept), 3), dtype=np.int64)
+        found = np.empty((len(kept), FIGURES), dtype=np.int64)
         for start in range(0, len(kept), _CHUNK):
             some = slice(start, start + _CHUNK)
             counts = self._counts_of(kept[some])
@@ -109,7 +122,7 @@ class CostModel:
         kept, ranks = self.candidate(parameters, step)
         counts = self._counts_of(kept)
         products = counts[0, self._factors[:, 0]] * counts[0, self._factors[:, 1]]
-        figures = np.zeros((len(self._layers), 3))
+        figures = np.zeros((len(self._layers), FIGURES))
         index = {name: number for number, name in enumerate(self._layers)}
         np.add.at(figures, [index[row.layer] for row in self._rows], products[:, None] * self._figures)
         changed = [index[layer.layer] for layer in self.graph.decomposable]
@@ -126,7 +139,7 @@ def _tucker_terms(graph: ChannelGraph, rows: Sequence[_Row], forms: ChannelForms
     whole: dict[str, NDArray[np.float64]] = {}
     for row in rows:
         if len(row.term.channels) == 2:
-            whole[row.layer] = whole.get(row.layer, np.zeros(3)) + np.array(row.figures)
+            whole[row.layer] = whole.get(row.layer, np.zeros(FIGURES)) + np.array(row.figures)
     calls: dict[str, list[Site]] = {}
     for site in graph.sites:
         calls.setdefault(site.layer, []).append(site)
@@ -139,23 +152,23 @@ def _tucker_layer(calls: Sequence[Site], whole: NDArray[np.float64], forms: Chan
     kernel = calls[0].weight("kernel")
     if kernel is None:
         raise ModelError(f"layer '{calls[0].layer}': expected a convolution with a kernel, received none; report it")
-    weight = np.array([0, int(kernel.trainable), BYTES_PER_WEIGHT], dtype=np.float64)
-    flops = np.array([2.0, 0.0, 0.0])
+    weight = np.array([0, int(kernel.trainable), BYTES_PER_WEIGHT, 0], dtype=np.float64)
+    mac = np.array([2.0, 0.0, 0.0, 1.0])
     return TuckerLayer(
         forms.number(calls[0].inputs[0]),
         forms.number(calls[0].output),
         math.prod(kernel.shape[:2]),
         whole,
-        weight + flops * sum(positions(call.input_shapes[0]) for call in calls),
-        weight + flops * sum(positions(call.output_shape) for call in calls),
+        weight + mac * sum(positions(call.input_shapes[0]) for call in calls),
+        weight + mac * sum(positions(call.output_shape) for call in calls),
     )
 
 
 def _rows(site: Site) -> list[_Row]:
-    rows = [_Row(site.layer, term, (term.coefficient, 0, 0)) for term in flops_terms(site) or ()]
+    rows = [_Row(site.layer, term, (term.coefficient, 0, 0, term.macs)) for term in flops_terms(site) or ()]
     if not site.repeated:
         for weight in site.weights:
             term = weight_term(weight)
             params = term.coefficient if weight.trainable else 0
-            rows.append(_Row(site.layer, term, (0, params, term.coefficient * BYTES_PER_WEIGHT)))
+            rows.append(_Row(site.layer, term, (0, params, term.coefficient * BYTES_PER_WEIGHT, 0)))
     return rows

@@ -14,10 +14,11 @@ from compress.group import Site, Slots, WeightSpec, positions
 
 @dataclass(frozen=True)
 class Term:
-    """coefficient x product of the channels of up to two tensors."""
+    """coefficient x product of the channels of up to two tensors; of FLOPs, ``macs`` of them multiply-accumulates."""
 
     coefficient: int
     channels: tuple[Slots, ...]
+    macs: int = 0
 
 
 def weight_term(weight: WeightSpec) -> Term:
@@ -26,21 +27,29 @@ def weight_term(weight: WeightSpec) -> Term:
     return Term(fixed, tuple(slots for slots in weight.slots if slots is not None))
 
 
-def _times(term: Term, factor: int) -> Term:
-    return Term(term.coefficient * factor, term.channels)
+def _added(term: Term, times: int) -> Term:
+    """A weight that is added so many times."""
+    return Term(term.coefficient * times, term.channels)
+
+
+def _multiplied(term: Term, times: int) -> Term:
+    """A weight that is multiplied and accumulated so many times: two operations each time."""
+    macs = term.coefficient * times
+    return Term(2 * macs, term.channels, macs)
 
 
 def _affine(site: Site) -> Iterator[Term]:
     outputs = positions(site.output_shape)
     for weight in site.weights:
-        yield _times(weight_term(weight), outputs if weight.name == "bias" else 2 * outputs)
+        yield (_added if weight.name == "bias" else _multiplied)(weight_term(weight), outputs)
 
 
 def _transposed(site: Site) -> Iterator[Term]:
     """Every input position spreads over a window."""
     inputs, outputs = positions(site.input_shapes[0]), positions(site.output_shape)
     for weight in site.weights:
-        yield _times(weight_term(weight), 2 * inputs if weight.name == "kernel" else outputs)
+        term = weight_term(weight)
+        yield _multiplied(term, inputs) if weight.name == "kernel" else _added(term, outputs)
 
 
 def _pooling(site: Site) -> Iterator[Term]:

@@ -13,6 +13,9 @@ from compress.group import Slots
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+FIGURES = 4
+"""What is counted: FLOPs, trainable parameters, bytes, multiply-accumulates."""
+
 
 class ChannelForms:
     """Distinct channel counts of a graph; number 0 is the constant 1."""
@@ -49,10 +52,10 @@ class Products:
     """A sum of figures times products of two counts, each pair of counts once.
 
     Attributes:
-        linear: figures of single counts, shape (forms, 3).
+        linear: figures of single counts, shape (forms, 4).
         first: form of the first factor of every product, shape (products,).
         second: form of the second, likewise.
-        figures: what each product counts, shape (products, 3).
+        figures: what each product counts, shape (products, 4).
     """
 
     linear: Floats
@@ -62,18 +65,18 @@ class Products:
 
     @classmethod
     def of(cls, factors: Ints, figures: Floats) -> Self:
-        """The sum of rows with factors (rows, 2) and figures (rows, 3)."""
+        """The sum of rows with factors (rows, 2) and figures (rows, 4)."""
         pairs, index = np.unique(np.sort(factors, axis=1), axis=0, return_inverse=True)
-        totals = np.zeros((len(pairs), 3))
+        totals = np.zeros((len(pairs), FIGURES))
         np.add.at(totals, index.ravel(), figures)
         # Form 0 is the constant 1 and sorts first: a product with it is a single count.
         single = pairs[:, 0] == 0
-        linear = np.zeros((int(factors.max(initial=0)) + 1, 3))
+        linear = np.zeros((int(factors.max(initial=0)) + 1, FIGURES))
         linear[pairs[single, 1]] = totals[single]
         return cls(linear, pairs[~single, 0], pairs[~single, 1], totals[~single])
 
     def total(self, counts: Floats) -> Floats:
-        """The sum for counts of shape (N, forms), shape (N, 3)."""
+        """The sum for counts of shape (N, forms), shape (N, 4)."""
         products = counts[:, self.first]
         products *= counts[:, self.second]
         whole: Floats = counts[:, : len(self.linear)] @ self.linear
@@ -89,7 +92,7 @@ class TuckerLayer:
         inputs: form of its input channels.
         outputs: form of its output channels.
         window: kernel height x width.
-        whole: figures per weight of its kernel, shape (3,), as those below.
+        whole: figures per weight of its kernel, shape (4,), as those below.
         first: figures per weight of the first factor, which works on the input positions.
         rest: figures per weight of the core and the last factor, which work on the output positions.
     """
@@ -117,7 +120,8 @@ class TuckerTerms:
     def of(cls, layers: Sequence[TuckerLayer]) -> Self:
         """The terms of these layers, in their order."""
         figures = [
-            np.array([getattr(layer, name) for layer in layers]).reshape(-1, 3) for name in ("whole", "first", "rest")
+            np.array([getattr(layer, name) for layer in layers]).reshape(-1, FIGURES)
+            for name in ("whole", "first", "rest")
         ]
         return cls(
             np.array([layer.inputs for layer in layers], dtype=np.int64),
@@ -127,13 +131,13 @@ class TuckerTerms:
         )
 
     def total(self, counts: Floats, ranks: Ints) -> Floats:
-        """Cost to add, shape (N, 3), for counts (N, forms) and ranks (N, layers, 2)."""
+        """Cost to add, shape (N, 4), for counts (N, forms) and ranks (N, layers, 2)."""
         gone, first, rest = self._weights(counts, ranks)
         change: Floats = first @ self.first + rest @ self.rest - gone @ self.whole
         return change
 
     def by_layer(self, counts: Floats, ranks: Ints) -> Floats:
-        """Cost to add of one candidate, shape (layers, 3), for counts (forms,) and ranks (layers, 2)."""
+        """Cost to add of one candidate, shape (layers, 4), for counts (forms,) and ranks (layers, 2)."""
         gone, first, rest = (weights[0, :, None] for weights in self._weights(counts[None], ranks[None]))
         change: Floats = first * self.first + rest * self.rest - gone * self.whole
         return change

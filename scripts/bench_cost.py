@@ -21,6 +21,7 @@ from compress.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost import CostModel
+from objectives.memory import PeakMemory
 from zoo.models.registry import MODEL_NAMES, build_model
 
 JSON_FILE = Path(__file__).parents[1] / "docs" / "results" / "cost.json"
@@ -57,7 +58,7 @@ def candidates_per_second(candidates: int, runs: int) -> float:
 
 
 def disagreement(original: Any, model: CostModel, parameters: CompressionParameters) -> int:
-    """Largest difference between the cost foretold and that of the built model, in FLOPs, parameters or bytes."""
+    """Largest difference between what is foretold and what the built model has, in any figure, memory included."""
     told, built = model.cost(parameters), apply_parameters(original, parameters)
     trainable = sum(int(np.prod(weight.shape)) for weight in built.trainable_weights)
     found = CostModel(analyse(built)).cost(NONE)
@@ -66,8 +67,15 @@ def disagreement(original: Any, model: CostModel, parameters: CompressionParamet
         (told.params, found.params),
         (told.params, trainable),
         (told.bytes, 4 * built.count_params()),
+        (told.macs, found.macs),
+        (peak_memory(model, parameters), peak_memory(CostModel(analyse(built)), NONE)),
     )
     return max(abs(first - second) for first, second in pairs)
+
+
+def peak_memory(model: CostModel, parameters: CompressionParameters) -> int:
+    """Bytes of the activations of one candidate where they are most."""
+    return int(PeakMemory(model.graph).evaluate(*model.candidate(parameters))[0])
 
 
 def main() -> None:

@@ -66,15 +66,18 @@ def inspect(model: ModelPath) -> None:
     from compress.analysis import analyse
     from compress.model_file import load_model
     from objectives.cost import CostModel
+    from objectives.memory import PeakMemory
     from search import table
 
     console = Console()
     graph = analyse(load_model(model))
     for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph)):
         console.print(part)
-    cost = CostModel(graph)  # Refuses images of no fixed size: all else is told by then.
-    console.print(table.layer_costs(cost))
+    # These refuse images of no fixed size: all else is told by then.
+    cost, memory = CostModel(graph), PeakMemory(graph)
+    console.print(table.layer_costs(cost, memory))
     table.warn_of_uncounted(console, cost)
+    table.warn_of_unsized(console, memory)
 
 
 app.command()(recommend)
@@ -85,13 +88,14 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
     """Search the configuration's budget; the same command again resumes an interrupted search."""
     loaded = _config(config, overrides)
     import_tensorflow()
+    from search import settings
     from search.pipeline import run_search
     from search.progress import ProgressDisplay
 
     console = Console(soft_wrap=True)
     _terminate_as_interrupt()
     try:
-        with ProgressDisplay(console) as display:
+        with ProgressDisplay(console, settings.limited_quantities(loaded.budget)) as display:
             outcome = run_search(loaded, display)
     except KeyboardInterrupt:
         console.print(f"interrupted; nothing is lost. Resume with: tuckprune search {_again(config, overrides)}")

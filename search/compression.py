@@ -16,8 +16,7 @@ from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from compress.recipe import DEFAULT_RECIPE, Stage, Values, compress_in_stages, own_values
 from configs.schema import RunConfig
-from objectives.constraint import FlopsBudget
-from objectives.cost import CostModel
+from objectives.cost import Cost, CostModel
 from search import settings
 from search.pipeline import measure, measure_original
 from search.recommended import BudgetValues, GlobalValues, Recommender, silent, stage_values
@@ -127,13 +126,13 @@ def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Re
     """
     if config.simple.ratio is not None:
         return GlobalValues(config.simple.ratio, config.simple.calibration, pruning)
-    flops = flops_of(original)
-    return BudgetValues(config.recipe, FlopsBudget.parse(config.budget.flops, flops), flops, pruning)
+    cost = cost_of(original)
+    return BudgetValues(config.recipe, settings.budget(config.budget, cost), cost, pruning)
 
 
-def flops_of(model: Any) -> int:
-    """FLOPs of one forward pass of a model as it is."""
-    return CostModel(analyse(model)).cost(CompressionParameters.none()).flops
+def cost_of(model: Any) -> Cost:
+    """Cost of a model as it is."""
+    return CostModel(analyse(model)).cost(CompressionParameters.none())
 
 
 def _compress(
@@ -176,7 +175,7 @@ def _compress(
 def _fine_tuner(data: ImageDataset, config: RunConfig, say: Say) -> Callable[[Any, Stage], None]:
     def fine_tune(model: Any, stage: Stage) -> None:
         done = {"prune": "pruning", "decompose": "decomposition"}[stage]
-        say(f"after {done}: {flops_of(model) / 1e6:.2f} MFLOPs; fine-tuning for {config.finetune.epochs} epochs")
+        say(f"after {done}: {cost_of(model).flops / 1e6:.2f} MFLOPs; fine-tuning for {config.finetune.epochs} epochs")
         if config.finetune.epochs:
             train(model, data, settings.recipe(config.finetune, config.seed))
 

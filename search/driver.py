@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import optuna
 
 from compress.parameters import CompressionParameters
-from objectives.constraint import FlopsBudget
+from objectives.budget import Budget
 from search.finalist import Finalist
 from search.pool import WorkerPool
 from search.projection import Projection
@@ -69,7 +69,7 @@ class Driver:
 
     study: optuna.Study
     space: SearchSpace
-    budget: FlopsBudget
+    budget: Budget
     settings: DriverSettings
 
     @property
@@ -106,7 +106,7 @@ class Driver:
         trial = self.study.ask()
         parameters = self._parameters(trial)
         cost = self.space.cost.cost(parameters, self.space.settings.step)
-        violation = self.budget.violation(cost.flops)
+        violation = self.budget.violation(cost)
         describe(trial, parameters, cost, violation)
         if violation > 0:
             return reject(self.study, trial)

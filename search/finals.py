@@ -6,7 +6,7 @@ from typing import Any
 import optuna
 
 from compress.parameters import CompressionParameters
-from objectives.constraint import FlopsBudget
+from objectives.budget import Budget
 from search.driver import Listener
 from search.finalist import RECOMMENDED, Finalist, finalists, store
 from search.pool import WorkerPool
@@ -33,7 +33,7 @@ class Finals:
 
     study: optuna.Study
     space: SearchSpace
-    budget: FlopsBudget
+    budget: Budget
     candidates: int
     metric: Metric
 
@@ -74,7 +74,8 @@ class Finals:
         source, given = entry
         parameters = given or judgement.parameters
         cost = None if parameters is None else self.space.cost.cost(parameters, self.space.settings.step)
-        if cost is not None and judgement.error is None and self.budget.violation(cost.flops) > 0:
-            reason = f"they need {cost.flops} FLOPs, the budget allows {self.budget.limit:.0f}"
+        if cost is not None and judgement.error is None and self.budget.violation(cost) > 0:
+            limit = self.budget.tightest(cost)
+            reason = f"they need {limit.quantity.of(cost)} {limit.quantity.unit}, the budget allows {limit.most:.0f}"
             judgement = Judgement.failed(judgement.seconds, reason)
         return Finalist.of(source, parameters, cost, judgement, self.metric)

@@ -14,7 +14,7 @@ from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from configs.schema import RunConfig
-from objectives.constraint import FlopsBudget
+from objectives.budget import Budget
 from objectives.cost import CostModel
 from search import settings
 from search.cluster import cluster, worker_count
@@ -91,8 +91,8 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     """
     folder, model = RunFolder.of(config), load_model(model_path(config))
     space = SearchSpace(CostModel(analyse(model)), settings.space(config), config.recipe)
-    budget = FlopsBudget.parse(config.budget.flops, space.cost.cost(CompressionParameters.none()).flops)
-    budget.check_reachable(space.smallest_flops())
+    budget = settings.budget(config.budget, space.cost.cost(CompressionParameters.none()))
+    budget.check_reachable(space.smallest())
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
     pruning = settings.pruning(config, data)
@@ -110,7 +110,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
         return _outcome(folder, study)
 
 
-def _task(config: RunConfig, model: Any, data: ImageDataset, pruning: PruningSettings, budget: FlopsBudget) -> Task:
+def _task(config: RunConfig, model: Any, data: ImageDataset, pruning: PruningSettings, budget: Budget) -> Task:
     threads = max(1, int(config.search.cpus_per_worker))
     proxy = settings.proxy(config.proxy, config.seed)
     final = FinalTask(settings.final(config), budget) if config.finetune.epochs else None

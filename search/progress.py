@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from objectives.cost import Cost
+from objectives.quantity import FLOPS, Quantity
 from search.finalist import Finalist
 from search.trial_record import TrialRecord, best
 
@@ -13,8 +15,10 @@ from search.trial_record import TrialRecord, best
 class ProgressDisplay:
     """A listener of the driver; in a pipe or a log file only the lines per trial remain."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, shown: Sequence[Quantity] = (FLOPS,)) -> None:
+        """Show these figures of every candidate."""
         self._console = console
+        self._shown = shown
         self._best: TrialRecord | None = None
         self._feasible = self._failed = self._done = self._planned = 0
         self._seconds: list[float] = []
@@ -66,7 +70,7 @@ class ProgressDisplay:
         outcome = f"failed: {finalist.error}"
         if finalist.accuracy is not None and finalist.cost is not None:
             scores = f"accuracy {finalist.accuracy:.4f}, loss {finalist.loss:.4f}"
-            outcome = f"{scores}, {finalist.cost.flops / 1e6:.2f} MFLOPs, {finalist.seconds:.1f} s"
+            outcome = f"{scores}, {self._figures(finalist.cost)}, {finalist.seconds:.1f} s"
         self._print(f"finalist: {finalist.source}: {outcome}")
         self._bar.advance(self._task)
 
@@ -82,13 +86,16 @@ class ProgressDisplay:
 
     def _line(self, record: TrialRecord) -> str:
         head = f"[{self._done}/{self._planned}] trial {record.number}: "
-        share = f"{record.cost.flops / 1e6:.2f} MFLOPs"
+        share = self._figures(record.cost)
         origin = f" ({record.start})" if record.start else ""
         if record.accuracy is None:
             return f"{head}{record.state}, {share}{origin}" + (f": {record.error}" if record.error else "")
         note = "  best so far" if record is self._best else ""
         scores = f"accuracy {record.accuracy:.4f}, loss {record.loss:.4f}"
         return f"{head}{scores}, {share}, {record.seconds:.1f} s{origin}{note}"
+
+    def _figures(self, cost: Cost) -> str:
+        return ", ".join(quantity.text(cost) for quantity in self._shown)
 
     def _state(self) -> str:
         best = f"best {self._best.accuracy:.4f}" if self._best else "no result yet"

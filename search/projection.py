@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from compress.parameters import CompressionParameters
-from objectives.constraint import FlopsBudget
+from objectives.budget import Budget
 from search.bisection import tightest
 from search.space import Preferences, SearchSpace
 
@@ -18,11 +18,11 @@ class Projection:
 
     Attributes:
         space: what the preferences decode in.
-        budget: the most FLOPs that the result may cost.
+        budget: what the result may cost.
     """
 
     space: SearchSpace
-    budget: FlopsBudget
+    budget: Budget
 
     def __call__(self, wanted: Preferences) -> CompressionParameters:
         """The largest multiple of the preferences that fits, then one grid step more wherever that still fits.
@@ -30,7 +30,7 @@ class Projection:
         Raises:
             BudgetError: not even the smallest model of the space fits.
         """
-        self.budget.check_reachable(self.space.smallest_flops())
+        self.budget.check_reachable(self.space.smallest())
         positive = {name: max(value, _SMALLEST_SCALE) for name, value in wanted.items()}
         smallest = math.log(_SMALLEST_SCALE)
         scale = tightest(lambda log: self._fits(_times(positive, math.exp(log))), fitting=smallest, failing=-smallest)
@@ -49,7 +49,7 @@ class Projection:
 
     def _fits(self, wanted: Preferences) -> bool:
         cost = self.space.cost.cost(self.space.decode(wanted), self.space.settings.step)
-        return self.budget.violation(cost.flops) <= 0
+        return self.budget.violation(cost) <= 0
 
 
 def _times(wanted: Preferences, scale: float) -> dict[str, float]:

@@ -99,13 +99,13 @@ class _Knobs:
     def source(
         self, model: Any, loaded: RunConfig | None, recipe: tuple[Stage, ...], pruning: "PruningSettings"
     ) -> "Recommender":
-        from objectives.constraint import FlopsBudget
-        from search.compression import configured, flops_of
+        from objectives.budget import Budget
+        from search.compression import configured, cost_of
         from search.recommended import BudgetValues, GlobalValues
 
         if self.flops is not None:
-            total = flops_of(model)
-            return BudgetValues(recipe, FlopsBudget.parse(self.flops, total), total, pruning)
+            cost = cost_of(model)
+            return BudgetValues(recipe, Budget.parse({"flops": self.flops}, cost), cost, pruning)
         if loaded is not None and self.ratio is None and self.calibration is None:
             return configured(model, loaded, pruning)
         return GlobalValues(

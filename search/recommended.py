@@ -1,11 +1,10 @@
-"""NPTK's recommended values at a FLOPs budget: what simple compression does without a search."""
+"""NPTK's recommended values at a budget: what simple compression does without a search."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from compress.analysis import analyse
-from compress.errors import BudgetError
 from compress.group import Exclusion, Ranks, Ratios
 from compress.parameters import CompressionParameters
 from compress.pruning import prune
@@ -19,8 +18,8 @@ from compress.recommend import (
     recommend_ranks,
     recommend_ratios,
 )
-from objectives.constraint import FlopsBudget
-from objectives.cost import CostModel
+from objectives.budget import Budget
+from objectives.cost import Cost, CostModel
 from search.bisection import tightest
 
 _LARGEST_RATIO = 1.0 - 1e-6
@@ -100,21 +99,21 @@ class GlobalValues:
 class BudgetValues:
     """The same knobs, set so that the result meets a budget.
 
-    The first of two stages takes the FLOPs to the geometric mean of the original and the budget, the second to the
-    budget; each is set on the model as it then is, fine-tuned after the first stage. Pruning that comes first goes
+    The first of two stages takes what is limited to the geometric mean of the original and the budget, the second to
+    the budget; each is set on the model as it then is, fine-tuned after the first stage. Pruning that comes first goes
     further where VBMF, which finds no small ranks in a small layer, could not make up the rest. A last stage that
     cannot meet the budget raises BudgetError.
 
     Attributes:
         recipe: the stages in order.
-        budget: the most FLOPs of the result.
-        original: FLOPs of the original model.
+        budget: what the result may cost; all its limits are met.
+        original: cost of the original model.
         pruning: how channels are scored, and what the kept ones are rounded to.
     """
 
     recipe: tuple[Stage, ...]
-    budget: FlopsBudget
-    original: int
+    budget: Budget
+    original: Cost
     pruning: PruningSettings = DEFAULT_PRUNING
 
     def ratios(self, model: Any) -> RecommendedRatios:
@@ -135,7 +134,7 @@ class BudgetValues:
 
     def _ranks_reach_budget(self, model: Any) -> bool:
         least = CompressionParameters({}, recommend_ranks(model, -1.0).ranks)
-        return self.budget.violation(CostModel(analyse(model)).cost(least).flops / _MARGIN) <= 0
+        return 1 + self.budget.violation(CostModel(analyse(model)).cost(least)) <= _MARGIN
 
     def ranks(self, model: Any) -> RecommendedRanks:
         """VBMF's ranks on the way to the budget.
@@ -148,46 +147,38 @@ class BudgetValues:
         return found
 
     def _check(self, model: Any, found: CompressionParameters, stage: Stage) -> None:
-        reached = CostModel(analyse(model)).cost(found, self.pruning.step).flops
-        if stage == self.recipe[-1] and self.budget.violation(reached) > 0:
-            raise BudgetError(
-                f"budget.flops: expected at least {reached} FLOPs, the fewest that recommended values reach, received "
-                f"{self.budget.text} = {self.budget.limit:.0f}; raise the budget"
-            )
+        reached = CostModel(analyse(model)).cost(found, self.pruning.step)
+        limit = self.budget.tightest(reached)
+        if stage == self.recipe[-1] and limit.violation(reached) > 0:
+            raise limit.missed(reached, "the fewest that recommended values reach", "raise the budget")
 
     def _share(self, stage: Stage) -> float:
         return _SHARES[0] if len(self.recipe) == 2 and stage == self.recipe[0] else 1.0
 
-    def _target(self, share: float) -> FlopsBudget:
-        """The FLOPs after a share of the way, in factors, from the original to the budget."""
-        if share == 1.0:
-            return self.budget
-        return FlopsBudget(
-            self.original ** (1 - share) * self.budget.limit**share, f"{share:g} of the way to the budget"
-        )
+    def _target(self, share: float) -> Budget:
+        # Exactly the budget at the end, without the rounding of powers.
+        return self.budget if share == 1.0 else self.budget.partway(self.original, share)
 
 
-def slamp_ratios_meeting(
-    model: Any, target: FlopsBudget, pruning: PruningSettings = DEFAULT_PRUNING
-) -> RecommendedRatios:
+def slamp_ratios_meeting(model: Any, target: Budget, pruning: PruningSettings = DEFAULT_PRUNING) -> RecommendedRatios:
     """SLAMP ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does."""
     recommender = RatioRecommender.of(model, pruning)
     cost = CostModel(recommender.graph)
 
     def fits(ratio: float) -> bool:
         pruned = CompressionParameters(recommender.at(ratio).ratios, {})
-        return target.violation(cost.cost(pruned, pruning.step).flops) <= 0
+        return target.violation(cost.cost(pruned, pruning.step)) <= 0
 
     return recommender.at(tightest(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
 
 
-def vbmf_ranks_meeting(model: Any, target: FlopsBudget) -> RecommendedRanks:
+def vbmf_ranks_meeting(model: Any, target: Budget) -> RecommendedRanks:
     """VBMF ranks at the largest calibration ratio in [-1, 1] that meets the target, or at -1 where none does."""
     recommender = RankRecommender.of(model)
     cost = CostModel(recommender.graph)
 
     def fits(calibration: float) -> bool:
         ranks = recommender.at(calibration).ranks
-        return target.violation(cost.cost(CompressionParameters({}, ranks)).flops) <= 0
+        return target.violation(cost.cost(CompressionParameters({}, ranks))) <= 0
 
     return recommender.at(tightest(fits, fitting=-1.0, failing=1.0))

@@ -6,8 +6,11 @@ from compress.channel_step import ChannelStep
 from compress.criterion import Criterion, GeometricMedian, L2Norm
 from compress.feature_maps import NuclearNorm
 from compress.pruning_settings import PruningSettings
-from configs.schema import DataConfig, ProxyConfig, PruningConfig, RunConfig, TrainingConfig
+from configs.schema import BudgetConfig, DataConfig, ProxyConfig, PruningConfig, RunConfig, TrainingConfig
 from objectives.accuracy import ProxySettings
+from objectives.budget import Budget
+from objectives.cost import Cost
+from objectives.quantity import QUANTITIES, Quantity
 from search.driver import DriverSettings
 from search.space import SpaceSettings
 from zoo.data.batches import Augmentation
@@ -61,6 +64,21 @@ def final(config: RunConfig) -> Recipe:
     """How finalists are trained after each stage: as final models, in fewer epochs."""
     epochs = min(config.finals.epochs, config.finetune.epochs)
     return recipe(config.finetune.model_copy(update={"epochs": epochs}), config.seed)
+
+
+def budget(config: BudgetConfig, original: Cost) -> Budget:
+    """What a compressed model of a model of this cost may cost.
+
+    Raises:
+        BudgetError: an amount that is malformed or above the original.
+    """
+    return Budget.parse(config.model_dump(exclude_none=True), original)
+
+
+def limited_quantities(config: BudgetConfig) -> list[Quantity]:
+    """The quantities that a budget limits."""
+    given = config.model_dump(exclude_none=True)
+    return [quantity for name, quantity in QUANTITIES.items() if name in given]
 
 
 def space(config: RunConfig) -> SpaceSettings:

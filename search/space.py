@@ -14,7 +14,7 @@ from compress.group import Decomposable, Group, Ratios
 from compress.parameters import CompressionParameters
 from compress.recipe import DECOMPOSE, PRUNE, Stage
 from compress.tucker import tucker_saves
-from objectives.cost import CostModel
+from objectives.cost import Cost, CostModel
 
 Preferences = Mapping[str, float]
 """Wanted fraction of channels kept, in [0, 1], by dimension name."""
@@ -119,9 +119,9 @@ class SearchSpace:
         constants = np.array([constant for constant, _ in forms], dtype=np.int64)
         return constants, np.array([row for _, row in forms], dtype=np.int64).reshape(len(forms), counts.sizes.size)
 
-    def smallest_flops(self) -> int:
-        """FLOPs of the smallest model that the space holds."""
-        return self.cost.cost(self.decode(dict.fromkeys(self.dimensions, 0.0)), self.settings.step).flops
+    def smallest(self) -> Cost:
+        """Cost of the smallest model that the space holds: no other is below it in any figure."""
+        return self.cost.cost(self.decode(dict.fromkeys(self.dimensions, 0.0)), self.settings.step)
 
     def _ratio(self, keep: float) -> float:
         step = self.settings.ratio_step

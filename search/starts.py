@@ -6,21 +6,21 @@ from compress.group import Ranks
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from compress.recommend import RankRecommender
-from objectives.constraint import FlopsBudget
+from objectives.budget import Budget
 from search.bisection import tightest
 from search.recommended import slamp_ratios_meeting
 from search.space import SearchSpace
 
 
 def starts(
-    model: Any, space: SearchSpace, budget: FlopsBudget, pruning: PruningSettings = DEFAULT_PRUNING
+    model: Any, space: SearchSpace, budget: Budget, pruning: PruningSettings = DEFAULT_PRUNING
 ) -> dict[str, dict[str, float]]:
     """Preferences by name: uniform and SLAMP pruning, and both with ranks where the space has them.
 
     Args:
         model: the original model.
         space: the search space of that model.
-        budget: the FLOPs that the pruning starts just meet; projection takes the others there.
+        budget: what the pruning starts just meet; projection takes the others there.
         pruning: how SLAMP scores channels, and what the kept ones are rounded to.
     """
     wanted: dict[str, dict[str, float]] = {}
@@ -35,14 +35,14 @@ def starts(
     return wanted
 
 
-def _uniform(space: SearchSpace, budget: FlopsBudget) -> CompressionParameters:
+def _uniform(space: SearchSpace, budget: Budget) -> CompressionParameters:
     """The smallest equal ratio for all groups that meets the budget by pruning alone."""
 
     def pruned(ratio: float) -> CompressionParameters:
         return CompressionParameters({group.name: ratio for group in space.groups}, {})
 
     def fits(ratio: float) -> bool:
-        return budget.violation(space.cost.cost(pruned(ratio), space.settings.step).flops) <= 0
+        return budget.violation(space.cost.cost(pruned(ratio), space.settings.step)) <= 0
 
     return pruned(tightest(fits, fitting=space.settings.ratio_max, failing=0.0))
 

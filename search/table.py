@@ -10,8 +10,12 @@ from compress.graph import ChannelGraph
 from compress.group import Exclusion
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost, CostModel
+from objectives.memory import PeakMemory
 from search.recommendation import DecomposedLayer, PrunedGroup
 from search.results import COLUMNS, Result, table_rows
+
+_COSTS = ("FLOPs", "MACs", "Parameters", "Memory")
+_CAPTION = "Memory: bytes of the tensors alive at the call, of one image in float32; the total is the most"
 
 
 def comparison(results: Sequence[Result], title: str) -> Table:
@@ -85,21 +89,23 @@ def change(before: Cost, after: Cost) -> str:
     )
 
 
-def layer_costs(cost: CostModel) -> Table:
-    """FLOPs and parameters of every layer that has any, and the total."""
+def layer_costs(cost: CostModel, memory: PeakMemory) -> Table:
+    """Cost of every layer that has FLOPs or parameters or needs the most memory; the totals, and that most."""
     parameters = CompressionParameters.none()
-    table = Table(title="Cost per layer", show_footer=True)
-    total = cost.cost(parameters)
+    alive = memory.by_layer(*cost.candidate(parameters))
+    peak = max(alive.values())
+    table = Table(title="Cost per layer", caption=_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, show_footer=True)
+    table.pad_edge, table.collapse_padding = False, True
+    table.title_justify = table.caption_justify = "left"
     kinds = {site.layer: site.kind for site in cost.graph.sites}
-    for header, footer in (
-        ("Layer", "total"),
-        ("Type", ""),
-        *zip(("FLOPs", "Parameters"), _figures(total), strict=True),
-    ):
-        table.add_column(header, footer, justify="left" if header in ("Layer", "Type") else "right")
+    # On 80 columns only the type is cut.
+    table.add_column("Layer", "total", no_wrap=True)
+    table.add_column("Type")
+    for header, footer in zip(_COSTS, _figures(cost.cost(parameters), peak), strict=True):
+        table.add_column(header, footer, justify="right", no_wrap=True)
     for name, figures in cost.layer_costs(parameters).items():
-        if figures.flops or figures.params:
-            table.add_row(name, kinds[name], *_figures(figures))
+        if figures.flops or figures.params or alive[name] == peak:
+            table.add_row(name, kinds[name], *_figures(figures, alive[name]))
     return table
 
 
@@ -110,5 +116,12 @@ def warn_of_uncounted(console: Console, cost: CostModel) -> None:
         console.print(f"counted as 0 FLOPs, their type is not known: {names}", style="yellow", soft_wrap=True)
 
 
-def _figures(cost: Cost) -> tuple[str, str]:
-    return f"{cost.flops:,}", f"{cost.params:,}"
+def warn_of_unsized(console: Console, memory: PeakMemory) -> None:
+    """Name the layers whose outputs the memory leaves out, where there are any."""
+    if memory.unsized:
+        names = ", ".join(memory.unsized)
+        console.print(f"left out of the memory, their size is not fixed: {names}", style="yellow", soft_wrap=True)
+
+
+def _figures(cost: Cost, memory: int) -> tuple[str, ...]:
+    return f"{cost.flops:,}", f"{cost.macs:,}", f"{cost.params:,}", f"{memory:,}"

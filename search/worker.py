@@ -15,7 +15,7 @@ from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from compress.recipe import PRUNE, Stage, Values, apply_parameters, compress_in_stages, own_values
 from objectives.accuracy import AccuracyProxy, ProxySettings
-from objectives.constraint import FlopsBudget
+from objectives.budget import Budget
 from objectives.cost import CostModel
 from objectives.score import score
 from search.recommended import BudgetValues, stage_values
@@ -29,7 +29,7 @@ class FinalTask:
     """How finalists are judged: the training after each stage, and the budget that recommended values meet."""
 
     recipe: Recipe
-    budget: FlopsBudget
+    budget: Budget
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class TrialWorker:
         return Judgement(result.accuracy, result.loss, 0.0, parameters=made.parameters)
 
     def _recommended(self, final: FinalTask) -> Values:
-        original = CostModel(analyse(self._original)).cost(CompressionParameters.none()).flops
+        original = CostModel(analyse(self._original)).cost(CompressionParameters.none())
         return stage_values(BudgetValues(self._task.recipe, final.budget, original, self._task.pruning))
 
 

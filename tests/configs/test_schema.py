@@ -117,6 +117,11 @@ def test_numbers_are_kept_inside_their_bounds_and_refused_outside(
         ("budget.flops", -0.25),
         ("budget.flops", ""),
         ("budget.flops", math.nan),
+        ("budget", {}),
+        ("budget", {"flops": None}),
+        ("budget.params", 0),
+        ("budget.size", ""),
+        ("budget.latency", 1),
         ("training.augment", {"padding": -1}),
         ("recipe", []),
         ("recipe", ["prune", "prune"]),
@@ -157,6 +162,12 @@ def test_a_budget_keeps_its_type_and_value(value: float | int | str) -> None:
     kept = build("budget.flops", value).budget.flops
     assert kept == value
     assert type(kept) is type(value)
+
+
+def test_a_budget_may_have_other_keys() -> None:
+    assert build("budget", {"params": "2M"}).budget.model_dump() == {"flops": None, "params": "2M", "size": None}
+    both = build("budget", {"flops": "25%", "size": "2.5MB"}).budget
+    assert (both.flops, both.params, both.size) == ("25%", None, "2.5MB")
 
 
 def test_a_normalization_needs_as_many_deviations_as_means() -> None:

@@ -31,9 +31,10 @@ def test_of_a_tiny_model_by_hand():
     # conv2: 2x2 positions, 9 * 8 * 10 weights                 -> 2 * 4 * 720 = 5760
     # avgpool: its 2 * 2 * 10 inputs                           -> 40
     # linear: 10 * 5 weights and 5 biases                      -> 2 * 50 + 5 = 105
+    # macs: 64 * 216 + 4 * 720 + 50 = 16754
     # params: (216 + 8) + (8 + 8) + 720 + (50 + 5) = 1015; batch normalization has 16 more that are not trainable.
     cost = CostModel(analyse(tiny())).cost(NONE)
-    assert cost == Cost(28160 + 512 + 5760 + 40 + 105, 1015, 4 * (1015 + 16))
+    assert cost == Cost(28160 + 512 + 5760 + 40 + 105, 1015, 4 * (1015 + 16), 16754)
 
 
 def test_of_a_tiny_pruned_and_decomposed_model_by_hand():
@@ -60,7 +61,7 @@ def test_of_a_tiny_pruned_and_decomposed_model_by_hand():
         "linear": 40,
     }
     total = CostModel(analyse(tiny())).cost(parameters)
-    assert total == Cost(14080 + 256 + 928 + 28 + 75, 240, 4 * (240 + 8))
+    assert total == Cost(14080 + 256 + 928 + 28 + 75, 240, 4 * (240 + 8), 64 * 108 + 16 * 12 + 4 * 68 + 35)
 
 
 @pytest.mark.parametrize(
@@ -122,17 +123,22 @@ def test_layer_costs_sum_to_the_total(seed):
     model = CostModel(analyse(build_model("digits_resnet")))
     parameters = random_candidate(model, seed)
     costs = model.layer_costs(parameters).values()
-    total = Cost(sum(c.flops for c in costs), sum(c.params for c in costs), sum(c.bytes for c in costs))
+    total = Cost(
+        sum(c.flops for c in costs),
+        sum(c.params for c in costs),
+        sum(c.bytes for c in costs),
+        sum(c.macs for c in costs),
+    )
     assert total == model.cost(parameters)
 
 
 def test_a_shared_layer_works_twice_and_weighs_once():
     model = CostModel(analyse(models.shared()))
     # twice: 6x6 positions, 9 * 8 * 8 weights and 8 biases, called twice.
-    assert model.layer_costs(NONE)["twice"] == Cost(2 * (2 * 36 * 576 + 36 * 8), 584, 4 * 584)
+    assert model.layer_costs(NONE)["twice"] == Cost(2 * (2 * 36 * 576 + 36 * 8), 584, 4 * 584, 2 * 36 * 576)
     # At ranks (2, 4): 8 * 2 + 9 * 2 * 4 + 4 * 8 = 120 weights.
     decomposed = CompressionParameters({}, {"twice": (2, 4)})
-    assert model.layer_costs(decomposed)["twice"] == Cost(2 * (2 * 36 * 120 + 36 * 8), 128, 4 * 128)
+    assert model.layer_costs(decomposed)["twice"] == Cost(2 * (2 * 36 * 120 + 36 * 8), 128, 4 * 128, 2 * 36 * 120)
 
 
 def test_frozen_weights_are_no_parameters():

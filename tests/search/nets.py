@@ -9,7 +9,10 @@ from keras import layers
 
 from compress.analysis import analyse
 from compress.recipe import Stage
+from objectives.budget import Budget
 from objectives.cost import CostModel
+from objectives.limit import Limit
+from objectives.quantity import FLOPS
 from search.space import SearchSpace, SpaceSettings
 from zoo.models.registry import build_model
 from zoo.models.resnet import ResNet
@@ -77,3 +80,8 @@ def cost(name: str) -> CostModel:
 def space(name: str, recipe: tuple[Stage, ...] = PRUNE_FIRST, settings: SpaceSettings | None = None) -> SearchSpace:
     """The search space of one of these models."""
     return SearchSpace(cost(name), settings or SpaceSettings(), recipe)
+
+
+def flops_budget(most: float, text: str) -> Budget:
+    """A budget of FLOPs alone."""
+    return Budget((Limit(FLOPS, most, text),))

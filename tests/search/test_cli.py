@@ -35,9 +35,12 @@ def test_inspect_shows_what_can_be_compressed_and_what_it_costs(tuckprune, home)
     assert any(row[:2] == ["conv1", "decomposed"] and "of only 1 channels" in " ".join(row) for row in rows)
     assert any(row[:2] == ["linear", "pruned"] and "softmax" in row for row in rows)
     # conv1: 2 * 9 * 16 multiply-accumulates at 64 positions and 16 biases each; 9 * 16 + 16 parameters.
-    assert ["conv1", "Conv2D", f"{2 * 9 * 16 * 64 + 16 * 64:,}", "160"] in rows
+    # Alive there: 8 * 8 * 1 inputs and 8 * 8 * 16 outputs of 4 bytes.
+    macs = 9 * 16 * 64
+    assert ["conv1", "Conv2D", f"{2 * macs + 16 * 64:,}", f"{macs:,}", "160", f"{256 + 4096:,}"] in rows
     total = cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0)))
-    assert ["total", f"{total.flops:,}", f"{total.params:,}"] in rows
+    # The residual branch needs its input, its output and what is added to it: 3 * 8 * 8 * 16 * 4 bytes.
+    assert ["total", f"{total.flops:,}", f"{total.macs:,}", f"{total.params:,}", f"{3 * 4096:,}"] in rows
 
 
 def test_compress_with_own_values_and_without_data(tuckprune, home):

@@ -135,13 +135,20 @@ def test_a_missing_parameter_file(tuckprune, home):
 @pytest.mark.parametrize("flops", [1000, "0.1%", "5000x"])
 def test_an_impossible_budget_names_the_smallest(tuckprune, home, flops):
     line = refused(tuckprune, home, "search", written(home, budget={"flops": flops}))
-    assert f"expected at least {space('tiny').smallest_flops()} FLOPs, the smallest that this search space" in line
+    assert f"expected at least {space('tiny').smallest().flops} FLOPs, the smallest that this search space" in line
 
 
 def test_the_smallest_flops_follow_the_space(tuckprune, home):
     config = written(home, budget={"flops": "5%"}, space={"ratio_max": 0.5, "rank_step": 0.5})
-    smallest = space("tiny", settings=SpaceSettings(ratio_max=0.5, rank_step=0.5)).smallest_flops()
+    smallest = space("tiny", settings=SpaceSettings(ratio_max=0.5, rank_step=0.5)).smallest().flops
     assert f"expected at least {smallest} FLOPs" in refused(tuckprune, home, "search", config)
+
+
+def test_the_limit_that_cannot_be_met_is_named(tuckprune, home):
+    line = refused(tuckprune, home, "search", written(home, budget={"flops": "50%", "params": "20"}))
+    assert f"budget.params: expected at least {space('tiny').smallest().params} parameters, the smallest that" in line
+    line = refused(tuckprune, home, "search", written(home, budget={}))
+    assert "budget: expected at least one of flops, params, size, received none of them" in line
 
 
 def test_a_budget_above_the_model(tuckprune, home):

@@ -5,7 +5,6 @@ import pytest
 from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
-from objectives.constraint import FlopsBudget
 from search.driver import LOWEST_PREFERENCE, Driver, DriverSettings, SilentListener, enqueue_starts
 from search.projection import Projection
 from search.samplers import SAMPLERS
@@ -13,10 +12,10 @@ from search.starts import starts
 from search.storage import open_study
 from search.trial_record import BUDGET, Judgement, records
 from tests.search.fake_pool import FakePool, judged
-from tests.search.nets import PRUNE_ONLY, cost, model, space
+from tests.search.nets import PRUNE_ONLY, cost, flops_budget, model, space
 
 FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
-HALF = FlopsBudget(0.5 * FLOPS, "0.5")
+HALF = flops_budget(0.5 * FLOPS, "0.5")
 SPACE = space("tiny")
 
 
@@ -54,7 +53,7 @@ def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
     for record in found:
         assert record.state == "complete"
         assert record.cost == cost("tiny").cost(record.parameters)
-        assert record.cost.flops <= HALF.limit
+        assert record.cost.flops <= HALF.limits[0].most
         assert (record.accuracy, record.loss, record.seconds) == (
             judged(record.parameters).accuracy,
             judged(record.parameters).loss,
@@ -68,7 +67,7 @@ def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
 
 def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
     study, pool, listener = memory(), FakePool(2), Listener()
-    budget = FlopsBudget(0.25 * FLOPS, "0.25")
+    budget = flops_budget(0.25 * FLOPS, "0.25")
     driver(study, trials=30, projection=False, budget=budget).run(pool, listener)
     found = records(study)
     infeasible = [record for record in found if record.state == "infeasible"]
@@ -76,7 +75,7 @@ def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
     assert 0 < len(infeasible) < 30
     assert len(pool.submitted) == 30 - len(infeasible)
     for trial, record in zip(study.trials, found, strict=True):
-        violation = record.cost.flops / budget.limit - 1
+        violation = record.cost.flops / budget.limits[0].most - 1
         assert trial.constraints == {BUDGET: pytest.approx(violation)}
         assert (record.state == "infeasible") == (violation > 0)
         assert record.parameters == SPACE.decode(trial.params)

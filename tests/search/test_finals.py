@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from compress.parameters import CompressionParameters
-from objectives.constraint import FlopsBudget
+from objectives.budget import Budget
 from objectives.cost import Cost
 from search.driver import Driver, DriverSettings, SilentListener
 from search.finalist import RECOMMENDED, Finalist, best_finalist, finalists
@@ -13,10 +13,10 @@ from search.storage import open_study
 from search.trial_record import Judgement, best, records
 from search.winner import Winner, winner_of
 from tests.search.fake_pool import FakePool, judged
-from tests.search.nets import cost, space
+from tests.search.nets import cost, flops_budget, space
 
 FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
-HALF = FlopsBudget(0.5 * FLOPS, "0.5")
+HALF = flops_budget(0.5 * FLOPS, "0.5")
 ROOMY = CompressionParameters({"add": 0.0625}, {})
 SMALL = CompressionParameters({"add": 0.5, "block.conv1": 0.5, "conv2": 0.5}, {})
 
@@ -105,6 +105,16 @@ def test_recommended_values_over_the_budget_cannot_win():
     assert found.error == f"they need {flops} FLOPs, the budget allows {0.5 * FLOPS:.0f}"
     assert found.accuracy is None
     assert winner_of(records(study), finalists(study)).source != RECOMMENDED
+
+
+def test_the_limit_that_recommended_values_break_is_named():
+    study, original = memory(), cost("tiny").cost(CompressionParameters.none())
+    budget = Budget.parse({"flops": 1.0, "params": "2x"}, original)
+    work = Finals(study, space("tiny"), budget, 1, "accuracy")
+    work.run(FakePool(1, judge=lambda given: Judgement(1.0, 0.0, 1.0, parameters=given or ROOMY)), Listener())
+    found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
+    params = cost("tiny").cost(ROOMY).params
+    assert found.error == f"they need {params} parameters, the budget allows {original.params / 2:.0f}"
 
 
 def test_failed_finals_leave_the_best_trial_the_winner():

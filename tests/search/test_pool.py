@@ -16,7 +16,6 @@ from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from compress.recipe import apply_parameters, compress_in_stages, own_values
 from objectives.accuracy import AccuracyProxy, ProxySettings
-from objectives.constraint import FlopsBudget
 from objectives.score import score
 from search import settings
 from search.cluster import cluster
@@ -24,7 +23,7 @@ from search.driver import Driver, DriverSettings, SilentListener
 from search.pool import PoolSettings, WorkerPool
 from search.trial_record import records
 from search.worker import FinalTask, Task, model_bytes
-from tests.search.nets import PRUNE_FIRST, cost, model, space
+from tests.search.nets import PRUNE_FIRST, cost, flops_budget, model, space
 from tests.search.runs import config
 from zoo.training import Recipe, train
 
@@ -33,7 +32,7 @@ PRUNING = PruningSettings(GeometricMedian(), "standard_score")
 WHOLE = CompressionParameters.none()
 RECIPE = Recipe(epochs=1, learning_rate=0.01, batch_size=64)
 FLOPS = cost("tiny").cost(WHOLE).flops
-HALF = FlopsBudget(0.5 * FLOPS, "0.5")
+HALF = flops_budget(0.5 * FLOPS, "0.5")
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +89,11 @@ def test_the_data_lie_in_the_object_store_once(pool):
 def test_a_study_of_real_trials(pool, task):
     """What the workers say is what the same candidate gets in this process."""
     study = optuna.create_study(direction="maximize")
-    budget = FlopsBudget(0.5 * cost("tiny").cost(WHOLE).flops, "0.5")
+    budget = flops_budget(0.5 * cost("tiny").cost(WHOLE).flops, "0.5")
     Driver(study, space("tiny"), budget, DriverSettings(0, "tpe", 4, True)).run(pool, SilentListener())
     found = records(study)
     assert [record.state for record in found] == ["complete"] * 4
-    assert all(record.cost.flops <= budget.limit and record.seconds > 0 for record in found)
+    assert all(record.cost.flops <= budget.limits[0].most and record.seconds > 0 for record in found)
     made = apply_parameters(model("tiny"), found[0].parameters, pruning=PRUNING)
     here = AccuracyProxy(task.dataset, PROXY)(made)
     assert found[0].accuracy == pytest.approx(here.accuracy, abs=0.05)
@@ -105,7 +104,7 @@ def test_finalists_go_through_the_recipe_with_its_training(pool, task):
     recommended = outcome(pool, pool.submit_finalist(None))
     assert recommended.error is None
     chosen = recommended.parameters
-    assert cost("tiny").cost(chosen).flops <= HALF.limit
+    assert cost("tiny").cost(chosen).flops <= HALF.limits[0].most
     again = outcome(pool, pool.submit_finalist(chosen))
     assert again.parameters == chosen
 
@@ -153,7 +152,7 @@ def test_a_killed_worker_fails_its_trial_and_is_replaced(pool):
             return key
 
     study = optuna.create_study(direction="maximize")
-    budget = FlopsBudget(0.5 * cost("tiny").cost(WHOLE).flops, "0.5")
+    budget = flops_budget(0.5 * cost("tiny").cost(WHOLE).flops, "0.5")
     Driver(study, space("tiny"), budget, DriverSettings(1, "random", 4, True)).run(Killer(), SilentListener())
     found = records(study)
     assert [record.state for record in found] == ["complete", "failed", "complete", "complete"]

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
+from objectives.quantity import FLOPS, PARAMS, SIZE
 from search.finalist import Finalist
 from search.progress import ProgressDisplay
 from search.trial_record import TrialRecord
@@ -65,6 +66,15 @@ def test_on_a_terminal_there_is_a_bar_with_counts_and_time_left():
 def test_the_best_is_by_what_the_study_maximizes():
     told = [replace(record(0, 0.9, 0.5), metric="loss"), replace(record(1, 0.8, 0.3), metric="loss")]
     assert [line.endswith("best so far") for line in lines([], told).splitlines()[1:]] == [True, True]
+
+
+def test_the_figures_that_are_limited_are_shown():
+    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    with ProgressDisplay(console, (FLOPS, PARAMS, SIZE)) as display:
+        display.started(5, [])
+        display.settled(replace(record(1, None), cost=Cost(1_500_000, 43_210, 172_840)))
+    expected = "[1/5] trial 1: infeasible, 1.50 MFLOPs, 0.043 M parameters, 0.173 MB"
+    assert console.file.getvalue().splitlines()[1] == expected
 
 
 def test_a_line_for_each_finalist():

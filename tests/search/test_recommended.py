@@ -12,37 +12,41 @@ from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from compress.recipe import compress_in_stages
 from compress.recommend import recommend_ranks, recommend_ratios
-from objectives.constraint import FlopsBudget
+from objectives.budget import Budget
 from objectives.cost import CostModel
 from search.recommended import BudgetValues, GlobalValues, slamp_ratios_meeting, stage_values, vbmf_ranks_meeting
-from tests.search.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, trained_like
+from tests.search.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, flops_budget, trained_like
 
 NONE = CompressionParameters.none()
 
 
+def cost_of(model):
+    return CostModel(analyse(model)).cost(NONE)
+
+
 def flops(model):
-    return CostModel(analyse(model)).cost(NONE).flops
+    return cost_of(model).flops
 
 
 def budget(share):
-    return FlopsBudget(share * flops(trained_like()), str(share))
+    return flops_budget(share * flops(trained_like()), str(share))
 
 
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY, DECOMPOSE_ONLY])
 def test_budget_values_meet_the_budget_and_use_it(recipe):
     share = 0.25 if len(recipe) == 2 else 0.5
-    values = stage_values(BudgetValues(recipe, budget(share), flops(trained_like())))
+    values = stage_values(BudgetValues(recipe, budget(share), cost_of(trained_like())))
     made = compress_in_stages(trained_like(), values, recipe)
-    assert 0.9 * budget(share).limit < flops(made.model) <= budget(share).limit
+    assert 0.9 * budget(share).limits[0].most < flops(made.model) <= budget(share).limits[0].most
     assert bool(made.parameters.ratios) == ("prune" in recipe)
     assert bool(made.parameters.ranks) == ("decompose" in recipe)
 
 
 def test_budget_values_keep_multiples():
     pruning = PruningSettings(step=ChannelStep(4))
-    values = stage_values(BudgetValues(PRUNE_ONLY, budget(0.5), flops(trained_like()), pruning))
+    values = stage_values(BudgetValues(PRUNE_ONLY, budget(0.5), cost_of(trained_like()), pruning))
     made = compress_in_stages(trained_like(), values, PRUNE_ONLY, pruning=pruning)
-    assert flops(made.model) <= budget(0.5).limit
+    assert flops(made.model) <= budget(0.5).limits[0].most
     convolutions = [layer for layer in made.model.layers if isinstance(layer, keras.layers.Conv2D)]
     assert {layer.filters % 4 for layer in convolutions} == {0}
 
@@ -51,7 +55,7 @@ def test_budget_values_keep_multiples():
 def test_the_first_stage_takes_half_the_way(recipe):
     """Half in factors: 0.25 is 0.5 times 0.5."""
     reached = []
-    values = stage_values(BudgetValues(recipe, budget(0.25), flops(trained_like())))
+    values = stage_values(BudgetValues(recipe, budget(0.25), cost_of(trained_like())))
     compress_in_stages(
         trained_like(),
         values,
@@ -63,9 +67,26 @@ def test_the_first_stage_takes_half_the_way(recipe):
 
 @pytest.mark.parametrize("recipe", [PRUNE_ONLY, DECOMPOSE_ONLY, PRUNE_FIRST])
 def test_a_budget_that_recommended_values_cannot_meet_is_refused(recipe):
-    values = stage_values(BudgetValues(recipe, FlopsBudget(1000.0, "1k"), flops(trained_like())))
+    values = stage_values(BudgetValues(recipe, flops_budget(1000.0, "1k"), cost_of(trained_like())))
     with pytest.raises(BudgetError, match=r"the fewest that recommended values reach, received 1k = 1000; raise the"):
         compress_in_stages(trained_like(), values, recipe)
+
+
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY])
+@pytest.mark.parametrize("amounts", [{"params": "35%"}, {"size": "35%"}, {"flops": "40%", "params": "35%"}])
+def test_budget_values_meet_every_limit_and_use_one(recipe, amounts):
+    whole = Budget.parse(amounts, cost_of(trained_like()))
+    made = compress_in_stages(
+        trained_like(), stage_values(BudgetValues(recipe, whole, cost_of(trained_like()))), recipe
+    )
+    assert -0.1 < whole.violation(cost_of(made.model)) <= 0
+
+
+def test_the_limit_that_recommended_values_cannot_meet_is_named():
+    whole = Budget.parse({"flops": "50%", "params": 10}, cost_of(trained_like()))
+    values = stage_values(BudgetValues(PRUNE_ONLY, whole, cost_of(trained_like())))
+    with pytest.raises(BudgetError, match=r"budget.params: expected at least \d+ parameters, the fewest .* 10 = 10; "):
+        compress_in_stages(trained_like(), values, PRUNE_ONLY)
 
 
 def test_slamp_ratios_are_the_smallest_that_meet_the_target():
@@ -74,16 +95,20 @@ def test_slamp_ratios_are_the_smallest_that_meet_the_target():
     met = slamp_ratios_meeting(trained_like(), target).ratios
     total = sum(group.channels for group in cost.graph.groups)
     removed = sum(group.channels * met.get(group.name, 0.0) for group in cost.graph.groups)
-    assert cost.cost(CompressionParameters(met, {})).flops <= target.limit
+    assert cost.cost(CompressionParameters(met, {})).flops <= target.limits[0].most
     # Three channels fewer, removed in SLAMP's own order, are too few.
     fewer = recommend_ratios(trained_like(), (removed - 3) / total).ratios
-    assert cost.cost(CompressionParameters(fewer, {})).flops > target.limit
+    assert cost.cost(CompressionParameters(fewer, {})).flops > target.limits[0].most
 
 
 def test_vbmf_ranks_meet_the_target():
     cost = CostModel(analyse(trained_like()))
     found = vbmf_ranks_meeting(trained_like(), budget(0.4))
-    assert 0.9 * budget(0.4).limit < cost.cost(CompressionParameters({}, found.ranks)).flops <= budget(0.4).limit
+    assert (
+        0.9 * budget(0.4).limits[0].most
+        < cost.cost(CompressionParameters({}, found.ranks)).flops
+        <= budget(0.4).limits[0].most
+    )
     convolutions = {layer.name for layer in trained_like().layers if isinstance(layer, keras.layers.Conv2D)}
     assert set(found.ranks) | {left.name for left in found.left_whole} == convolutions
 

@@ -14,6 +14,7 @@ from compress.parameters import CompressionParameters
 from compress.recipe import DECOMPOSE, PRUNE, apply_parameters
 from compress.tucker import tucker_saves
 from objectives.cost import CostModel
+from objectives.quantity import QUANTITIES
 from search.space import SpaceSettings
 from tests.search.nets import (
     DECOMPOSE_FIRST,
@@ -116,18 +117,18 @@ def test_wanting_more_of_anything_never_costs_less(proposal, data):
     name = data.draw(st.sampled_from(found.dimensions))
     more = wanted | {name: data.draw(st.floats(wanted[name], 1))}
     step = found.settings.step
-    assert found.cost.cost(found.decode(wanted), step).flops <= found.cost.cost(found.decode(more), step).flops
+    less, greater = (found.cost.cost(found.decode(proposed), step) for proposed in (wanted, more))
+    assert all(quantity.of(less) <= quantity.of(greater) for quantity in QUANTITIES.values())
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_smallest_flops_are_the_least_of_the_whole_grid(recipe):
+def test_the_smallest_model_has_the_least_of_everything_on_the_whole_grid(recipe):
     grid = SpaceSettings(ratio_max=0.75, ratio_step=0.25, rank_step=0.25)
     found = space("chain", recipe, grid)
     points = itertools.product((0.25, 0.5, 0.75, 1.0), repeat=len(found.dimensions))
-    least = min(
-        found.cost.cost(found.decode(dict(zip(found.dimensions, point, strict=True)))).flops for point in points
-    )
-    assert found.smallest_flops() == least
+    costs = [found.cost.cost(found.decode(dict(zip(found.dimensions, point, strict=True)))) for point in points]
+    for quantity in QUANTITIES.values():
+        assert quantity.of(found.smallest()) == min(map(quantity.of, costs))
 
 
 @pytest.mark.parametrize("step", [0.1, 0.3, 0.4, 0.7, 1.0])

@@ -4,17 +4,16 @@ import pytest
 
 from compress.parameters import CompressionParameters
 from compress.recommend import RankRecommender
-from objectives.constraint import FlopsBudget
 from search.projection import Projection
 from search.recommended import slamp_ratios_meeting
 from search.starts import starts
-from tests.search.nets import DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, RECIPES, cost, model, space
+from tests.search.nets import DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, RECIPES, cost, flops_budget, model, space
 
 NAME = "tiny"
 
 
 def budget(share=0.4):
-    return FlopsBudget(share * cost(NAME).cost(CompressionParameters.none()).flops, str(share))
+    return flops_budget(share * cost(NAME).cost(CompressionParameters.none()).flops, str(share))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -24,7 +23,7 @@ def test_every_start_can_be_projected(recipe):
     wanted = starts(model(NAME), found, budget())
     assert all(set(preferences) == set(found.dimensions) for preferences in wanted.values())
     flops = [cost(NAME).cost(project(preferences)).flops for preferences in wanted.values()]
-    assert all(0.9 * budget().limit < value <= budget().limit for value in flops)
+    assert all(0.9 * budget().limits[0].most < value <= budget().limits[0].most for value in flops)
 
 
 def test_names():
@@ -53,7 +52,7 @@ def test_uniform_pruning_is_one_ratio_that_just_meets_the_budget():
     def flops(ratio):
         return cost(NAME).cost(CompressionParameters(dict.fromkeys(groups, ratio), {})).flops
 
-    assert flops(1 - keep) <= budget().limit < flops(1 - keep - 1e-6)
+    assert flops(1 - keep) <= budget().limits[0].most < flops(1 - keep - 1e-6)
 
 
 def test_vbmf_starts_hold_vbmfs_ranks_and_leave_silent_layers_whole():

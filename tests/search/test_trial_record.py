@@ -8,7 +8,7 @@ from objectives.cost import Cost
 from search.trial_record import BUDGET, Judgement, TrialRecord, best, describe, finish, records, reject
 
 PARAMETERS = CompressionParameters({"layer1.0.conv1": 0.7, "add": 0.1}, {"conv2": (3, 4)})
-COST = Cost(123, 45, 180)
+COST = Cost(123, 45, 180, 60)
 
 
 @pytest.fixture
@@ -41,6 +41,12 @@ def test_a_trial_over_the_budget(study):
     made = reject(study, described(study, violation=0.25))
     assert made == TrialRecord(0, "infeasible", PARAMETERS, COST, None, None, None, None, None)
     assert study.trials[0].constraints == {BUDGET: 0.25}
+
+
+def test_trials_from_before_macs_were_counted_have_none(study):
+    trial = described(study)
+    trial.set_user_attr("cost", {"flops": 123, "params": 45, "bytes": 180})
+    assert finish(study, trial, Judgement(0.75, 0.9, 12.5)).cost == Cost(123, 45, 180, 0)
 
 
 def test_unfinished_trials_are_no_records(study):

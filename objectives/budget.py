@@ -1,0 +1,64 @@
+"""A budget: one limit or several, which a compressed model must meet together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compress.errors import BudgetError
+from objectives.cost import Cost
+from objectives.limit import Limit
+from objectives.quantity import QUANTITIES
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a compressed model may cost.
+
+    Attributes:
+        limits: at least one, each of another quantity.
+
+    Raises:
+        BudgetError: no limit, or two of the same quantity.
+    """
+
+    limits: tuple[Limit, ...]
+
+    def __post_init__(self) -> None:
+        names = [limit.quantity.name for limit in self.limits]
+        if not names or len(set(names)) < len(names):
+            raise BudgetError(f"budget: expected at least one limit, each of another quantity, received {names}")
+
+    @classmethod
+    def parse(cls, amounts: Mapping[str, float | int | str], original: Cost) -> "Budget":
+        """The budget that amounts by a quantity's name mean for a model of the original cost.
+
+        Raises:
+            BudgetError: no amount, an unknown quantity, or an amount that is malformed or above the original.
+        """
+        unknown = [name for name in amounts if name not in QUANTITIES]
+        if unknown:
+            raise BudgetError(f"budget: expected keys out of {', '.join(QUANTITIES)}, received {', '.join(unknown)}")
+        limited = [quantity for name, quantity in QUANTITIES.items() if name in amounts]
+        return cls(tuple(Limit.parse(item, amounts[item.name], item.of(original)) for item in limited))
+
+    def violation(self, cost: Cost) -> float:
+        """How far a cost is over the limit that it breaks most, as a fraction of it; <= 0 where it meets all."""
+        return self.tightest(cost).violation(cost)
+
+    def tightest(self, cost: Cost) -> Limit:
+        """The limit that a cost breaks most, or that has the least to spare."""
+        return max(self.limits, key=lambda limit: limit.violation(cost))
+
+    def partway(self, original: Cost, share: float) -> "Budget":
+        """The budget after a share of the way, in factors, from the original cost to this budget."""
+        return Budget(tuple(limit.partway(original, share) for limit in self.limits))
+
+    def check_reachable(self, smallest: Cost) -> None:
+        """Refuse a budget that the smallest model of the search space does not meet.
+
+        Raises:
+            BudgetError: names the limit that is missed most, and the smallest figure.
+        """
+        limit = self.tightest(smallest)
+        if limit.violation(smallest) > 0:
+            what = "the smallest that this search space reaches"
+            raise limit.missed(smallest, what, "raise the budget or space.ratio_max")
