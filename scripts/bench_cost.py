@@ -22,24 +22,11 @@ from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost import CostModel
 from objectives.memory import PeakMemory
+from tests.objectives.candidates import random_candidate
 from zoo.models.registry import MODEL_NAMES, build_model
 
 JSON_FILE = Path(__file__).parents[1] / "docs" / "results" / "cost.json"
-RATIOS = np.arange(10) / 10
 NONE = CompressionParameters.none()
-
-
-def random_candidate(model: CostModel, rng: np.random.Generator) -> CompressionParameters:
-    """Ratios of NPTK's grid for all groups, ranks within what they leave for half of the layers."""
-    ratios = {group.name: float(rng.choice(RATIOS)) for group in model.graph.groups}
-    kept = model.counts.kept_blocks(ratios)
-    ranks = {}
-    for layer in model.graph.decomposable:
-        site = model.graph.site(layer.layer)
-        left = [model.counts.count(slots, kept) for slots in (site.inputs[0], site.output)]
-        if rng.random() < 0.5:
-            ranks[layer.layer] = (int(rng.integers(1, left[0] + 1)), int(rng.integers(1, left[1] + 1)))
-    return CompressionParameters(ratios, ranks)
 
 
 def candidates_per_second(candidates: int, runs: int) -> float:
@@ -85,11 +72,10 @@ def main() -> None:
     built = parser.parse_args().built
     originals = {name: build_model(name) for name in MODEL_NAMES}
     models = {name: CostModel(analyse(original)) for name, original in originals.items()}
-    rng = np.random.default_rng(1)
     worst = 0
     for index in range(built):
         name = MODEL_NAMES[index % len(MODEL_NAMES)]
-        worst = max(worst, disagreement(originals[name], models[name], random_candidate(models[name], rng)))
+        worst = max(worst, disagreement(originals[name], models[name], random_candidate(models[name], seed=index)))
     result = {"candidates_per_second": round(candidates_per_second(100_000, 9)), "max_error": worst, "built": built}
     JSON_FILE.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(result)

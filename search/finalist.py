@@ -1,7 +1,6 @@
 """A finalist: a candidate that went through the whole recipe, fine-tuning included, before a winner was named."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,12 +68,6 @@ def store(study: optuna.Study, finalist: Finalist) -> None:
 def finalists(study: optuna.Study) -> list[Finalist]:
     """Every finalist that was judged, in the order they were."""
     return [_restored(json.loads(text)) for key, text in study.user_attrs.items() if key.startswith(_KEY)]
-
-
-def best_finalist(found: Iterable[Finalist]) -> Finalist | None:
-    """The finalist of the highest score, of equals the one of the lowest loss; None where all failed."""
-    complete = [finalist for finalist in found if finalist.accuracy is not None]
-    return max(complete, key=lambda finalist: (finalist.score, -(finalist.loss or 0.0)), default=None)
 
 
 def _restored(fields: dict[str, Any]) -> Finalist:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -83,6 +83,25 @@ class TrialRecord:
         return score_of(self.metric, self.accuracy, self.loss)
 
 
+class Judged(Protocol):
+    """A trial or a finalist, judged or failed."""
+
+    @property
+    def accuracy(self) -> float | None:
+        """Top-1, None after an error."""
+
+    @property
+    def loss(self) -> float | None:
+        """Cross-entropy, likewise."""
+
+    @property
+    def score(self) -> float:
+        """What is maximized."""
+
+
+Candidate = TypeVar("Candidate", bound=Judged)
+
+
 def score_of(metric: Metric, accuracy: float | None, loss: float | None) -> float:
     """The metric as a number to maximize; minus infinity where there is none."""
     if accuracy is None or loss is None:
@@ -121,8 +140,8 @@ def records(study: optuna.Study) -> list[TrialRecord]:
     return [record_of(trial) for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
 
-def best(found: Iterable[TrialRecord]) -> TrialRecord | None:
-    """The feasible trial of the highest score, of equals the one of the lowest loss; None where there is none.
+def best(found: Iterable[Candidate]) -> Candidate | None:
+    """The trial or finalist of the highest score, of equals the one of the lowest loss; None where none was judged.
 
     On a small validation split many candidates get the same images right; the loss still tells them apart.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
-from search.finalist import Finalist, best_finalist
+from search.finalist import Finalist
 from search.trial_record import TrialRecord, best
 
 
@@ -28,7 +28,7 @@ class Winner:
 
 def winner_of(trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Winner | None:
     """The best finalist, or the best trial where no finals were held or all failed; None where all trials failed."""
-    found = best_finalist(finalists) or best(trials)
+    found: Finalist | TrialRecord | None = best(finalists) or best(trials)
     if found is None or found.parameters is None or found.cost is None or found.accuracy is None:
         return None
     return Winner(found.source, found.parameters, found.cost, found.accuracy)

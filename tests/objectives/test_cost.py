@@ -10,6 +10,7 @@ from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost import Cost, CostModel
 from tests.compress import models, published
+from tests.objectives.candidates import random_candidate
 from zoo.models.registry import build_model
 
 NONE = CompressionParameters.none()
@@ -94,18 +95,6 @@ def test_candidates_cost_what_the_built_models_do(name, recipe, seed):
     assert cost.params == sum(np.prod(weight.shape, dtype=int) for weight in built.trainable_weights)
     assert cost.bytes == 4 * built.count_params()
     assert cost.flops < model.cost(NONE).flops
-
-
-def random_candidate(model, seed):
-    rng = np.random.default_rng(seed)
-    ratios = {group.name: float(rng.choice([0.0, 0.3, 0.6, 0.9])) for group in model.graph.groups}
-    kept = model.counts.kept_blocks(ratios)
-    ranks = {}
-    for layer in rng.permutation([layer.layer for layer in model.graph.decomposable])[:4]:
-        site = model.graph.site(layer)
-        left = [model.counts.count(slots, kept) for slots in (site.inputs[0], site.output)]
-        ranks[str(layer)] = (int(rng.integers(1, left[0] + 1)), int(rng.integers(1, left[1] + 1)))
-    return CompressionParameters(ratios, ranks)
 
 
 def test_many_candidates_at_once():

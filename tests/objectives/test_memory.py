@@ -15,7 +15,8 @@ from objectives.cost import CostModel
 from objectives.memory import PeakMemory
 from tests.compress import models
 from tests.compress.random_graph import RandomGraph
-from tests.objectives.test_cost import random_candidate, tiny
+from tests.objectives.candidates import random_candidate
+from tests.objectives.test_cost import tiny
 from zoo.models.registry import build_model
 
 NONE = CompressionParameters.none()

@@ -8,8 +8,9 @@ from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost import CostModel
 from tests.compress import published
+from tests.objectives.candidates import random_candidate
 from tests.objectives.profiler import profiled_flops
-from tests.objectives.test_cost import NONE, random_candidate
+from tests.objectives.test_cost import NONE
 from zoo.models.registry import MODEL_NAMES, build_model
 
 

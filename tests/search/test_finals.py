@@ -7,7 +7,7 @@ from compress.parameters import CompressionParameters
 from objectives.budget import Budget
 from objectives.cost import Cost
 from search.driver import Driver, DriverSettings, SilentListener
-from search.finalist import RECOMMENDED, Finalist, best_finalist, finalists
+from search.finalist import RECOMMENDED, Finalist, finalists
 from search.finals import Finals
 from search.storage import open_study
 from search.trial_record import Judgement, best, records
@@ -149,4 +149,4 @@ def finalist(source, accuracy, loss, metric="accuracy"):
 @pytest.mark.parametrize(("metric", "expected"), [("accuracy", "b"), ("loss", "c")])
 def test_the_best_finalist_is_that_of_the_metric(metric, expected):
     found = [finalist("a", 0.9, 0.5, metric), finalist("b", 0.9, 0.4, metric), finalist("c", 0.8, 0.3, metric)]
-    assert best_finalist(found).source == expected
+    assert best(found).source == expected
