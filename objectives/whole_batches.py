@@ -18,3 +18,15 @@ def whole_batches(count: int, batch_size: int, rng: np.random.Generator) -> Iter
     size = min(batch_size, count)
     for start in range(0, count - size + 1, size):
         yield order[start : start + size]
+
+
+def batches_from(count: int, batch_size: int, seed: int, start: int) -> Iterator[Indices]:
+    """Yield whole batches of one epoch after the other without end, from batch number `start` on.
+
+    Every epoch has its own order, so that whoever goes on at a number gets what an undisturbed reader gets.
+    """
+    epoch, skipped = divmod(start, max(1, count // min(batch_size, count)))
+    while True:
+        batches = list(whole_batches(count, batch_size, np.random.default_rng((seed, epoch))))
+        yield from batches[skipped:]
+        epoch, skipped = epoch + 1, 0

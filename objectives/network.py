@@ -1,0 +1,179 @@
+"""A model traced once for weights of any number of channels: candidates are loaded into it, not built and traced."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from compress.layer_copy import copy_layer, copy_weights
+from compress.rebuild import rebuild
+from compress.walk import as_functional, calls, layers_by_name
+from objectives.free_layers import (
+    FreeBatchNormalization,
+    FreeConv2D,
+    FreeLayer,
+    Weight,
+    free_layer,
+    takes_any_channels,
+)
+from objectives.precision import Precision
+from objectives.training_loss import TrainingLoss
+
+
+class Network:
+    """The layers of a model with weights of free shapes, and what is done with them, each traced at most once.
+
+    Args:
+        model: a functional or Sequential model; it is not modified, and its weights are not taken over.
+        loss: what a step minimizes, without the regularizers of the model.
+        momentum: of SGD.
+        precision: what the layers but the last compute in.
+        jit_compile: whether XLA compiles what is traced, anew for every shape.
+    """
+
+    def __init__(
+        self, model: Any, loss: TrainingLoss, momentum: float, precision: Precision, jit_compile: bool = False
+    ) -> None:
+        self._share = tf.Variable(0.0, trainable=False)
+        source = as_functional(model)
+        last = {tensor._keras_history.operation.name for tensor in source.outputs}
+
+        def stand_in(layer: Any) -> Sequence[Any]:
+            policy = None if layer.name in last else precision.policy
+            if takes_any_channels(layer):
+                return [free_layer(layer, self._share, policy)]
+            return [copy_layer(layer, **({"dtype": policy} if policy and isinstance(layer, keras.Layer) else {}))]
+
+        self._model = rebuild(source, stand_in)
+        _fold(self._model)
+        self._weights = _weights(self._model)
+        self._random_states = [v for v in self._model.variables if v.path.endswith("seed_generator_state")]
+        trained = [weight for weight in self._weights if weight.trainable]
+        self._momenta = [_like(weight.variable) for weight in trained]
+        self._scale = precision.loss_scale()
+        self._loss = loss
+        self.step = self._traced(lambda *batch: self._step(trained, momentum, *batch), jit_compile)
+        self.infer = self._traced(lambda images: tf.cast(self._model(images, training=False), tf.float32), jit_compile)
+        self._observe = self._traced(lambda images: self._model(images, training=True), jit_compile)
+
+    def load(self, model: Any, seed: int) -> None:
+        """Take over the weights of a model of the same signature, forget the momenta, and seed random layers."""
+        old, new = layers_by_name(as_functional(model)), layers_by_name(self._model)
+        for name, layer in new.items():
+            if isinstance(layer, FreeLayer):
+                for attribute, weight in layer.weights_by_name.items():
+                    weight.variable.assign(getattr(old[name], attribute).value)
+            elif getattr(layer, "weights", ()):
+                copy_weights(old[name], layer)
+        trained = (weight.variable for weight in self._weights if weight.trainable)
+        for momentum, variable in zip(self._momenta, trained, strict=True):
+            momentum.assign(tf.zeros_like(variable))
+        self._reseed(seed)
+
+    def _reseed(self, seed: int) -> None:
+        for stream, state in enumerate(self._random_states):
+            state.assign([(seed + stream) % 2**32, 0])
+
+    @property
+    def trains(self) -> bool:
+        """Whether a step changes anything."""
+        return bool(self._momenta)
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether there are statistics to estimate."""
+        return any(_estimates(layer) for layer in self._model.layers)
+
+    def observe(self, images: Any, share: float) -> None:
+        """Let the statistics of a batch (N, H, W, C) have this share in the moving ones."""
+        self._share.assign(share)
+        self._observe(images)
+        self._share.assign(0.0)
+
+    def state(self) -> list[Any]:
+        """Values of all weights, momenta and random states, as arrays that ``restore`` takes."""
+        return [variable.numpy() for variable in self._variables()]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Go back to what ``state`` has returned, of this candidate or of another one."""
+        for variable, value in zip(self._variables(), state, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[Any]:
+        random = [
+            variable.value for variable in self._model.variables if variable.path.endswith("seed_generator_state")
+        ]
+        return [*(weight.variable for weight in self._weights), *self._momenta, *random]
+
+    def _traced(self, function: Callable[..., Any], jit_compile: bool) -> Callable[..., Any]:
+        traced: Callable[..., Any] = tf.function(
+            function, autograph=False, jit_compile=jit_compile, reduce_retracing=True
+        )
+        return traced
+
+    def _step(self, trained: Sequence[Weight], momentum: float, images: Any, labels: Any, soft: Any, rate: Any) -> Any:
+        """One update by SGD with momentum; returns the loss before it."""
+        with tf.GradientTape() as tape:
+            variables = [weight.variable for weight in trained]
+            tape.watch(variables)
+            outputs = tf.cast(self._model(images, training=True), tf.float32)
+            total = tf.add_n([self._loss(labels, outputs, soft), *self._model.losses, *_penalties(self._weights)])
+            scaled = self._scale.up(total)
+        found = tape.gradient(scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = self._scale.down(found)
+        self._scale.guard(gradients, lambda: self._update(trained, gradients, rate, momentum))
+        return total
+
+    def _update(self, trained: Sequence[Weight], gradients: Sequence[Any], rate: Any, momentum: float) -> None:
+        for weight, velocity, gradient in zip(trained, self._momenta, gradients, strict=True):
+            tf.raw_ops.ResourceApplyKerasMomentum(
+                var=weight.variable.handle, accum=velocity.handle, lr=rate, grad=gradient, momentum=momentum
+            )
+            if weight.constraint is not None:
+                weight.variable.assign(weight.constraint(weight.variable.read_value()))
+
+
+def _fold(model: Any) -> None:
+    """Fold every batch normalization into the convolution before it, where nothing else reads that."""
+    readers: dict[str, list[Any]] = {}
+    returned = {id(tensor) for tensor in model.outputs}
+    for call in calls(model):
+        for tensor in call.inputs:
+            readers.setdefault(tensor._keras_history.operation.name, []).append(call.layer)
+    for call in calls(model):
+        read_by = readers.get(call.layer.name, [])
+        alone = len(read_by) == 1 and not any(id(tensor) in returned for tensor in call.outputs)
+        if alone and isinstance(call.layer, FreeConv2D) and isinstance(read_by[0], FreeBatchNormalization):
+            if call.layer.source.activation is keras.activations.linear and _reads_once(model, read_by[0]):
+                read_by[0].fold_into(call.layer)
+
+
+def _reads_once(model: Any, layer: Any) -> bool:
+    return sum(call.layer is layer for call in calls(model)) == 1
+
+
+def _weights(model: Any) -> list[Weight]:
+    """All weights of a model's layers, those of free layers as they are, the others with their own shapes."""
+    found: list[Weight] = []
+    for layer in model.layers:
+        if isinstance(layer, FreeLayer):
+            found.extend(layer.weights_by_name.values())
+        else:
+            variables = getattr(layer, "weights", ())
+            found.extend(Weight(v.value, v.trainable, None, getattr(v, "constraint", None)) for v in variables)
+    return found
+
+
+def _like(variable: Any) -> Any:
+    return tf.Variable(tf.zeros_like(variable), shape=variable.shape, trainable=False)
+
+
+def _penalties(weights: Sequence[Weight]) -> list[Any]:
+    """Of free layers: Keras keeps account of the others in ``losses``."""
+    return [weight.regularizer(weight.variable.read_value()) for weight in weights if weight.regularizer]
+
+
+def _estimates(layer: Any) -> bool:
+    is_norm = isinstance(getattr(layer, "source", layer), keras.layers.BatchNormalization)
+    return is_norm and bool(getattr(layer, "source", layer).trainable)
