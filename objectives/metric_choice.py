@@ -35,8 +35,9 @@ def choose_metric(
         ConfigError: an unknown name, options that the class refuses, outputs that it cannot take, a value that is no
             single number, or a direction that is unknown or that prefers wrong outputs.
     """
-    if name in (ACCURACY.name, LOSS.name):
-        return ACCURACY if name == ACCURACY.name else LOSS
+    if _key(name) in (ACCURACY.name, LOSS.name):
+        # Keras's own class Accuracy compares labels with outputs for equality; whoever asks for it means top-1.
+        return ACCURACY if _key(name) == ACCURACY.name else LOSS
     found = _class_name(name)
     chosen = dict(options or {})
     if chosen.get("from_logits"):
@@ -52,7 +53,7 @@ def choose_metric(
 
 def _class_name(name: str) -> str:
     """The class that a name means, in capitals or with underscores."""
-    by_key = {_key(known): known for known in metric_classes()}
+    by_key = {_key(known): known for known in metric_classes()} | {"accuracy": "accuracy", "loss": "loss"}
     found = by_key.get(_key(name))
     if found is not None:
         return found

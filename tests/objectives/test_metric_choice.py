@@ -30,11 +30,9 @@ LOWER_IS_BETTER = {
     *("MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError", "MeanSquaredLogarithmicError"),
     "RootMeanSquaredError",
 }
-# Equality of floating-point outputs with labels: zero for right and wrong outputs alike.
-WITHOUT_DIRECTION = {"Accuracy"}
 
 
-@pytest.mark.parametrize("name", sorted(metric_classes().keys() - WITHOUT_DIRECTION))
+@pytest.mark.parametrize("name", sorted(metric_classes().keys() - {"Accuracy"}))
 def test_the_direction_of_every_metric_is_found(name: str) -> None:
     metric = choose_metric(name, 10, options=OPTIONS.get(name))
     assert metric.direction == ("minimize" if name in LOWER_IS_BETTER else "maximize")
@@ -61,6 +59,8 @@ def test_many_classes_need_little_memory() -> None:
 def test_accuracy_and_loss_need_no_class() -> None:
     assert choose_metric("accuracy", 10) is ACCURACY
     assert choose_metric("loss", 10) is LOSS
+    # The class of this name compares labels with outputs for equality: 0 for right and for wrong outputs.
+    assert choose_metric("Accuracy", 10) is ACCURACY
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_is_given_is_kept() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("acuracy", {}, "expected accuracy, loss, or a metric of keras.metrics, received 'acuracy'; did you mean Accu"),
+        ("acuracy", {}, "expected accuracy, loss, or a metric of keras.metrics, received 'acuracy'; did you mean accu"),
         ("top speed", {}, "received 'top speed', such as F1Score"),
         ("Mean", {}, "received 'Mean'"),
         ("F1Score", {}, r"a single finite number .* array of shape \(10,\); give .*, such as average: macro"),
@@ -91,8 +91,11 @@ def test_what_is_given_is_kept() -> None:
         ("F1Score", {"options": {"average": "mean"}}, "received ValueError: .*average"),
         ("MeanIoU", {}, "received TypeError: .*num_classes"),
         ("F1Score", {"options": {"average": "macro"}, "labels": "index"}, "to take index labels and outputs of shape"),
-        ("Accuracy", {}, "expected maximize or minimize for Accuracy, which is 0 for outputs that are right and"),
-        ("TopKCategoricalAccuracy", {"options": {"k": 10}}, "which is 1 for outputs that are right and for"),
+        (
+            "TopKCategoricalAccuracy",
+            {"options": {"k": 10}},
+            "expected maximize or minimize for TopK.*, which is 1 for outputs that are right and for",
+        ),
         ("AUC", {"direction": "minimize"}, "expected maximize for AUC, which is 1 .* 0 for wrong ones, received minim"),
         ("CategoricalCrossentropy", {"options": {"from_logits": True}}, "from_logits: expected false, received true"),
     ],
