@@ -3,7 +3,10 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+
+from configs.metric import MetricConfig
+from configs.section import Section as _Section
 
 
 def _folder_safe(name: str) -> str:
@@ -34,12 +37,6 @@ ImageSize = Annotated[tuple[Count, Count], Field(strict=False)]
 Means = Annotated[tuple[float, ...], Field(strict=False), AfterValidator(_not_empty)]
 Deviations = Annotated[tuple[Positive, ...], Field(strict=False), AfterValidator(_not_empty)]
 Stages = Annotated[tuple[Stage, ...], Field(strict=False), AfterValidator(_not_empty)]
-
-
-class _Section(BaseModel):
-    """Unknown keys, values of another type (an integer may stand for a float), nan and inf are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ModelConfig(_Section):
@@ -192,9 +189,7 @@ class SearchConfig(_Section):
     cpus_per_worker: Positive = Field(default=1.0, description="processor cores reserved per worker")
     gpus_per_worker: NonNegative = Field(default=0.0, description="GPUs reserved per worker; a fraction shares one")
     sampler: Literal["tpe", "random", "nsgaii"] = Field(default="tpe", description="who proposes candidates")
-    metric: Literal["accuracy", "loss"] = Field(
-        default="accuracy", description="what is searched for on validation images; loss where accuracy is saturated"
-    )
+    metric: MetricConfig = Field(default=MetricConfig(), description="what is searched for on validation images")
     projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
     storage: Literal["journal", "sqlite"] = Field(default="journal", description="the study's file in the run folder")
     trial_timeout: Positive | None = Field(default=None, description="seconds before a trial counts as failed, or null")

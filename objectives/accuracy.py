@@ -8,6 +8,7 @@ import keras
 
 from compress.errors import ConfigError, DivergenceError
 from objectives.fine_tuning import SgdSettings, fine_tune
+from objectives.metric import ACCURACY, Metric
 from objectives.recalibration import recalibrate
 from objectives.score import Score, score
 from zoo.data.dataset import ImageDataset
@@ -24,6 +25,7 @@ class ProxySettings:
         learning_rate: of SGD, constant.
         momentum: of SGD, in [0, 1).
         seed: of the images drawn, the order of the batches, and random layers (dropout).
+        metric: what is measured besides accuracy and loss, where it is neither.
 
     Raises:
         ConfigError: if a value is out of its range.
@@ -35,6 +37,7 @@ class ProxySettings:
     learning_rate: float = 0.01
     momentum: float = 0.9
     seed: int = 0
+    metric: Metric = ACCURACY
 
     def __post_init__(self) -> None:
         for name, least in (("recalibration_images", 1), ("steps", 0), ("batch_size", 1), ("seed", 0)):
@@ -57,6 +60,7 @@ class ProxyResult:
         recalibrated_layers: batch normalization layers whose statistics were re-estimated.
         steps: SGD steps taken.
         seconds: wall time of the whole call.
+        value: of the settings' metric, where that is neither accuracy nor loss.
     """
 
     accuracy: float
@@ -64,6 +68,7 @@ class ProxyResult:
     recalibrated_layers: int
     steps: int
     seconds: float
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class AccuracyProxy:
 
         Raises:
             ModelError: if there are steps to take and the model has no trainable weights.
-            DivergenceError: if the training loss, or the loss on the validation split, is not finite.
+            DivergenceError: if the training loss, or the loss or metric on the validation split, is not finite.
         """
         started = time.perf_counter()
         settings, data = self.settings, self.dataset
@@ -100,9 +105,10 @@ class AccuracyProxy:
             batch_size=settings.batch_size,
             seed=settings.seed,
         )
-        result = score(model, data.validation, data.normalization, settings.batch_size)
+        result = score(model, data.validation, data.normalization, settings.batch_size, settings.metric)
         _check_finite(result, settings)
-        return ProxyResult(result.accuracy, result.loss, layers, settings.steps, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return ProxyResult(result.accuracy, result.loss, layers, settings.steps, seconds, result.value)
 
 
 def _reseed(model: keras.Model, seed: int) -> None:

@@ -1,55 +1,63 @@
-"""Top-1 accuracy and cross-entropy of a model on a split."""
+"""Top-1 accuracy, cross-entropy, and any metric of Keras, of a model on a split."""
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+import numpy.typing as npt
+from scipy.special import softmax
 
-from zoo.data.batches import gather
+from objectives.metric import ACCURACY, Metric
+from objectives.prediction import predict
 from zoo.data.dataset import Normalization, Split
 from zoo.loss import loss_for
 
 
 @dataclass(frozen=True)
 class Score:
-    """Top-1 accuracy in [0, 1] and mean cross-entropy in nats; the loss is not finite where the outputs are not."""
+    """What outputs are worth.
+
+    Attributes:
+        accuracy: top-1, in [0, 1].
+        loss: mean cross-entropy in nats; not finite where the outputs are not.
+        value: of a metric that is neither of the two; None for these, and where the loss is not finite.
+    """
 
     accuracy: float
     loss: float
+    value: float | None = None
 
 
-def score(model: keras.Model, split: Split, normalization: Normalization, batch_size: int) -> Score:
+def score(
+    model: keras.Model, split: Split, normalization: Normalization, batch_size: int, metric: Metric = ACCURACY
+) -> Score:
     """Score `model` on every image of `split` in inference mode, changing nothing in it.
 
-    One traced function is called with batches of one size: the last is padded with repeated images, which are not
-    counted.
+    Raises:
+        ModelError: an output that is no classifier's.
+        DivergenceError: a metric that is not finite though the loss is.
     """
-    count = len(split)
-    size = min(batch_size, count)
-    judge = _traced_judge(model, (size, *split.images.shape[1:]))
-    correct = np.empty(count, bool)
-    losses = np.empty(count, np.float64)
-    for start in range(0, count, size):
-        indices = np.arange(start, min(start + size, count))
-        x, y = gather(split, np.resize(indices, size), normalization)
-        hits, values = judge(x, y)
-        correct[indices] = hits.numpy()[: len(indices)]
-        losses[indices] = values.numpy()[: len(indices)]
-    return Score(accuracy=float(correct.mean()), loss=float(losses.mean()))
-
-
-def _traced_judge(model: keras.Model, batch_shape: tuple[int, ...]) -> Callable[[Any, Any], tuple[Any, Any]]:
-    """A traced function from images and labels to one hit (bool) and one loss per image."""
     loss = loss_for(model)
+    return score_outputs(predict(model, split, normalization, batch_size), split.labels, loss, metric)
 
-    def judge(x: Any, y: Any) -> tuple[Any, Any]:
-        outputs = model(x, training=False)
-        hits = tf.equal(tf.argmax(outputs, axis=-1, output_type=tf.int64), y)
-        return hits, loss.call(y, outputs)
 
-    signature = (tf.TensorSpec(batch_shape, tf.float32), tf.TensorSpec(batch_shape[:1], tf.int64))
-    traced: Callable[[Any, Any], tuple[Any, Any]] = tf.function(judge, input_signature=signature, autograph=False)
-    return traced
+def score_outputs(
+    outputs: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    loss: keras.losses.SparseCategoricalCrossentropy,
+    metric: Metric = ACCURACY,
+) -> Score:
+    """Score outputs (N, classes) against labels (N,), whatever model they are of.
+
+    loss: the model's, by `zoo.loss.loss_for`; it tells whether outputs are logits. The metric gets probabilities.
+
+    Raises:
+        DivergenceError: a metric that is not finite though the loss is.
+    """
+    accuracy = float((outputs.argmax(axis=-1) == labels).mean())
+    mean = float(np.mean(keras.ops.convert_to_numpy(loss.call(labels, outputs)), dtype=np.float64))
+    if not (metric.is_extra and math.isfinite(mean)):
+        return Score(accuracy, mean)
+    probabilities = softmax(outputs, axis=-1) if loss.get_config()["from_logits"] else outputs
+    return Score(accuracy, mean, metric(labels, probabilities))

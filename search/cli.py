@@ -102,7 +102,7 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
         raise typer.Exit(INTERRUPTED) from None
     winner = outcome.winner
     console.print(
-        f"winner of {len(outcome.trials)} trials: {winner.source}, validation accuracy {winner.accuracy:.4f}, "
+        f"winner of {len(outcome.trials)} trials: {winner.source}, {winner.figures}, "
         f"{winner.cost.flops / 1e6:.2f} MFLOPs, {winner.cost.params / 1e6:.3f} M parameters\n"
         f"next: tuckprune export {outcome.folder.path}",
         highlight=False,

@@ -23,7 +23,7 @@ from search.recommended import BudgetValues, GlobalValues, Recommender, silent, 
 from search.results import SEARCH, SIMPLE, Result, write_result
 from search.run_folder import RunFolder
 from zoo.data.dataset import ImageDataset, check_model_fits
-from zoo.training import evaluate, train
+from zoo.training import train
 
 Say = Callable[[str], None]
 """Receives one line for each stage as it begins."""
@@ -79,7 +79,7 @@ def compress_without_data(
         path = save_model(made.model, out)
     except OSError as error:
         raise RunError(f"'{out}' cannot be written ({error.strerror}); give another --out") from error
-    return Compressed(path, measure(made.model, path, SEARCH, None), made.parameters)
+    return Compressed(path, measure(made.model, path, SEARCH), made.parameters)
 
 
 def compress_own(
@@ -146,11 +146,12 @@ def _compress(
     folder = RunFolder.of(config)
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, original)
+    metric = settings.metric(config.search.metric, data.classes)
     pruning = settings.pruning(config, data)
     chosen = values(pruning)
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.
-        measure_original(model_path, data, folder)
+        measure_original(model_path, data, folder, metric)
         made = compress_in_stages(
             original,
             chosen,
@@ -166,8 +167,7 @@ def _compress(
             config.recipe,
             pruning.step,
         )
-        accuracy = evaluate(made.model, data.test, data.normalization)
-        result = measure(made.model, path, label, accuracy)
+        result = measure(made.model, path, label, data, metric)
         write_result(result, folder.results)
         return Compressed(path, result, made.parameters)
 

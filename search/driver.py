@@ -8,13 +8,14 @@ import optuna
 
 from compress.parameters import CompressionParameters
 from objectives.budget import Budget
+from objectives.metric import ACCURACY, Metric
 from search.finalist import Finalist
 from search.pool import WorkerPool
 from search.projection import Projection
 from search.samplers import sampler
 from search.space import SearchSpace
 from search.storage import requeue_running
-from search.trial_record import START, Metric, TrialRecord, describe, finish, records, reject
+from search.trial_record import START, TrialRecord, describe, finish, records, reject
 
 LOWEST_PREFERENCE = 0.1
 """Preferences are relative: a group may be wanted at most ten times as much as another before projection."""
@@ -54,13 +55,13 @@ class SilentListener:
 
 @dataclass(frozen=True)
 class DriverSettings:
-    """The seed of all proposals, the sampler's name, the planned trials, whether to project them, what to maximize."""
+    """The seed of all proposals, the sampler's name, the planned trials, whether to project them, what to rank by."""
 
     seed: int
     sampler: str
     trials: int
     projection: bool
-    metric: Metric = "accuracy"
+    metric: Metric = ACCURACY
 
 
 @dataclass(frozen=True)

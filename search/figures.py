@@ -1,6 +1,6 @@
 """Figures of a run, as Plotly figures: the data is the study's, nothing is recomputed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 import plotly.graph_objects as go
@@ -15,19 +15,33 @@ _LAYOUT = {"template": "plotly_white", "margin": {"t": 50, "r": 20}, "legend": {
 def history(trials: Sequence[TrialRecord]) -> go.Figure:
     """Validation accuracy of every trial in order, and the best so far."""
     complete = [trial for trial in trials if trial.accuracy is not None]
-    best = list(accumulate((trial.accuracy or 0.0 for trial in complete), max))
+    return _history(complete, [trial.accuracy or 0.0 for trial in complete], "accuracy", max)
+
+
+def metric_history(trials: Sequence[TrialRecord]) -> go.Figure:
+    """The same of the metric that the trials were ranked by, where it is neither accuracy nor loss."""
+    complete = [trial for trial in trials if trial.value is not None]
+    metric = complete[0].metric
+    values = [trial.value or 0.0 for trial in complete]
+    return _history(complete, values, metric.name, max if metric.direction == "maximize" else min)
+
+
+def _history(
+    complete: Sequence[TrialRecord], values: Sequence[float], name: str, better: Callable[[float, float], float]
+) -> go.Figure:
+    best = list(accumulate(values, better))
     numbers = [trial.number for trial in complete]
-    figure = go.Figure(layout={**_LAYOUT, "title": "Validation accuracy of the trials"})
+    figure = go.Figure(layout={**_LAYOUT, "title": f"Validation {name} of the trials"})
     figure.add_scatter(
         x=numbers,
-        y=[trial.accuracy for trial in complete],
+        y=list(values),
         mode="markers",
         name="trial",
         text=[trial.start or "sampler" for trial in complete],
     )
     figure.add_scatter(x=numbers, y=best, mode="lines", name="best so far", line={"shape": "hv"})
     figure.update_xaxes(title="trial")
-    figure.update_yaxes(title="accuracy on the validation split")
+    figure.update_yaxes(title=f"{name} on the validation split")
     return figure
 
 

@@ -9,7 +9,8 @@ import optuna
 from compress.json_format import dumps, loads
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
-from search.trial_record import Judgement, Metric, score_of
+from objectives.metric import Metric, restored, stored
+from search.trial_record import Judgement
 
 RECOMMENDED = "recommended values"
 _KEY = "finalist: "
@@ -27,7 +28,8 @@ class Finalist:
         loss: cross-entropy there, likewise.
         seconds: the worker's time.
         error: why it has none, else None.
-        metric: what the study maximizes.
+        metric: what the study ranks by.
+        value: of the metric there, where that is neither accuracy nor loss.
     """
 
     source: str
@@ -38,6 +40,7 @@ class Finalist:
     seconds: float
     error: str | None
     metric: Metric
+    value: float | None = None
 
     @classmethod
     def of(
@@ -50,19 +53,28 @@ class Finalist:
     ) -> "Finalist":
         """A judged finalist."""
         return cls(
-            source, parameters, cost, judgement.accuracy, judgement.loss, judgement.seconds, judgement.error, metric
+            source,
+            parameters,
+            cost,
+            judgement.accuracy,
+            judgement.loss,
+            judgement.seconds,
+            judgement.error,
+            metric,
+            judgement.value,
         )
 
     @property
     def score(self) -> float:
         """What the study maximizes; minus infinity after an error."""
-        return score_of(self.metric, self.accuracy, self.loss)
+        return self.metric.score(self.accuracy, self.loss, self.value)
 
 
 def store(study: optuna.Study, finalist: Finalist) -> None:
     """Keep a finalist with its study."""
     parameters = None if finalist.parameters is None else dumps(finalist.parameters)
-    study.set_user_attr(_KEY + finalist.source, json.dumps({**asdict(finalist), "parameters": parameters}))
+    fields = {**asdict(finalist), "parameters": parameters, "metric": stored(finalist.metric)}
+    study.set_user_attr(_KEY + finalist.source, json.dumps(fields))
 
 
 def finalists(study: optuna.Study) -> list[Finalist]:
@@ -73,4 +85,4 @@ def finalists(study: optuna.Study) -> list[Finalist]:
 def _restored(fields: dict[str, Any]) -> Finalist:
     parameters = None if fields["parameters"] is None else loads(fields["parameters"]).parameters
     cost = None if fields["cost"] is None else Cost(**fields["cost"])
-    return Finalist(**{**fields, "parameters": parameters, "cost": cost})
+    return Finalist(**{**fields, "parameters": parameters, "cost": cost, "metric": restored(fields["metric"])})

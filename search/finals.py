@@ -7,11 +7,12 @@ import optuna
 
 from compress.parameters import CompressionParameters
 from objectives.budget import Budget
+from objectives.metric import Metric
 from search.driver import Listener
 from search.finalist import RECOMMENDED, Finalist, finalists, store
 from search.pool import WorkerPool
 from search.space import SearchSpace
-from search.trial_record import Judgement, Metric, records
+from search.trial_record import Judgement, records
 
 Entry = tuple[str, CompressionParameters | None]
 """Source of a finalist and its parameters, None for recommended values, which are found stage by stage."""
@@ -28,7 +29,7 @@ class Finals:
         space: the search space of the trials.
         budget: what recommended values must meet as well.
         candidates: trials that take part; 0 for no finals.
-        metric: what is maximized.
+        metric: what they are ranked by.
     """
 
     study: optuna.Study
@@ -70,8 +71,8 @@ class Finals:
                 store(self.study, finalist)
                 listener.finalist_settled(finalist)
 
-    def _judged(self, entry: Entry, judgement: Judgement) -> Finalist:
-        source, given = entry
+    def _judged(self, entry: Entry, said: Judgement) -> Finalist:
+        (source, given), judgement = entry, said.checked(self.metric)
         parameters = given or judgement.parameters
         cost = None if parameters is None else self.space.cost.cost(parameters, self.space.settings.step)
         if cost is not None and judgement.error is None and self.budget.violation(cost) > 0:

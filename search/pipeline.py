@@ -1,6 +1,6 @@
 """The stages of a run as functions: train, search, export, compress. The command line only calls these."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from compress.pruning_settings import PruningSettings
 from configs.schema import RunConfig
 from objectives.budget import Budget
 from objectives.cost import CostModel
+from objectives.metric import ACCURACY, Metric
+from objectives.score import score
 from search import settings
 from search.cluster import cluster, worker_count
 from search.driver import Driver, Listener, SilentListener, enqueue_starts
@@ -34,6 +36,9 @@ from search.worker import FinalTask, Task, model_bytes
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.models.registry import build_model
 from zoo.training import evaluate, train
+
+_BATCH = 512
+"""Images that the original and the final models are called with at a time."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
         if not folder.trained_model.exists():
             train(model, data, settings.recipe(config.training, config.seed), callbacks)
             save_model(model, folder.trained_model)
-        return measure_original(folder.trained_model, data, folder)
+        return measure_original(folder.trained_model, data, folder, settings.metric(config.search.metric, data.classes))
 
 
 def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
@@ -95,24 +100,28 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     budget.check_reachable(space.smallest())
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
+    metric = settings.metric(config.search.metric, data.classes)
     pruning = settings.pruning(config, data)
     with folder.opened(config):
         study = open_study(folder.path, config.name, config.search.storage)
         tie_to_model(study, model)
-        driver = Driver(study, space, budget, settings.driver(config))
+        driver = Driver(study, space, budget, settings.driver(config, metric))
         # Without fine-tuning the finals could tell no more than the trials do.
         finalists_wanted = config.finals.candidates if config.finetune.epochs else 0
-        finals = Finals(study, space, budget, finalists_wanted, config.search.metric)
+        finals = Finals(study, space, budget, finalists_wanted, metric)
         if driver.remaining or finals.pending:
             if driver.remaining and config.search.projection:
                 enqueue_starts(study, starts(model, space, budget, pruning))
-            _drive(driver, finals, config, _task(config, model, data, pruning, budget), listener or SilentListener())
+            task = _task(config, model, data, pruning, budget, metric)
+            _drive(driver, finals, config, task, listener or SilentListener())
         return _outcome(folder, study)
 
 
-def _task(config: RunConfig, model: Any, data: ImageDataset, pruning: PruningSettings, budget: Budget) -> Task:
+def _task(
+    config: RunConfig, model: Any, data: ImageDataset, pruning: PruningSettings, budget: Budget, metric: Metric
+) -> Task:
     threads = max(1, int(config.search.cpus_per_worker))
-    proxy = settings.proxy(config.proxy, config.seed)
+    proxy = settings.proxy(config.proxy, config.seed, metric)
     final = FinalTask(settings.final(config), budget) if config.finetune.epochs else None
     return Task(model_bytes(model), data, proxy, config.recipe, pruning, threads, final)
 
@@ -170,15 +179,19 @@ def export_run(path: Path) -> list[Path]:
     )
 
 
-def measure_original(path: Path, data: ImageDataset, folder: RunFolder) -> Result:
-    """Cost and test accuracy of the original model, also written to the run's results."""
-    model = load_model(path)
-    result = measure(model, path, ORIGINAL, evaluate(model, data.test, data.normalization))
+def measure_original(path: Path, data: ImageDataset, folder: RunFolder, metric: Metric) -> Result:
+    """Cost, test accuracy and metric of the original model, also written to the run's results."""
+    result = measure(load_model(path), path, ORIGINAL, data, metric)
     write_result(result, folder.results)
     return result
 
 
-def measure(model: Any, path: Path, label: str, accuracy: float | None) -> Result:
-    """Figures of a saved model."""
+def measure(model: Any, path: Path, label: str, data: ImageDataset | None = None, metric: Metric = ACCURACY) -> Result:
+    """Figures of a saved model: its cost, and where there is data, what it scores on the test split."""
     cost = CostModel(analyse(model)).cost(CompressionParameters.none())
-    return Result(label, accuracy, cost.flops, cost.params, file_size(path))
+    accuracy = None if data is None else evaluate(model, data.test, data.normalization)
+    result = Result(label, accuracy, cost.flops, cost.params, file_size(path))
+    if data is None or not metric.is_extra:
+        return result
+    value = score(model, data.test, data.normalization, _BATCH, metric).value
+    return replace(result, metric=metric.name, value=value)

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from objectives.cost import Cost
 from objectives.quantity import FLOPS, Quantity
 from search.finalist import Finalist
-from search.trial_record import TrialRecord, best
+from search.trial_record import TrialRecord, best, figures_of
 
 
 class ProgressDisplay:
@@ -69,8 +69,7 @@ class ProgressDisplay:
         """A finalist is judged."""
         outcome = f"failed: {finalist.error}"
         if finalist.accuracy is not None and finalist.cost is not None:
-            scores = f"accuracy {finalist.accuracy:.4f}, loss {finalist.loss:.4f}"
-            outcome = f"{scores}, {self._figures(finalist.cost)}, {finalist.seconds:.1f} s"
+            outcome = f"{figures_of(finalist)}, {self._figures(finalist.cost)}, {finalist.seconds:.1f} s"
         self._print(f"finalist: {finalist.source}: {outcome}")
         self._bar.advance(self._task)
 
@@ -91,15 +90,20 @@ class ProgressDisplay:
         if record.accuracy is None:
             return f"{head}{record.state}, {share}{origin}" + (f": {record.error}" if record.error else "")
         note = "  best so far" if record is self._best else ""
-        scores = f"accuracy {record.accuracy:.4f}, loss {record.loss:.4f}"
-        return f"{head}{scores}, {share}, {record.seconds:.1f} s{origin}{note}"
+        return f"{head}{figures_of(record)}, {share}, {record.seconds:.1f} s{origin}{note}"
 
     def _figures(self, cost: Cost) -> str:
         return ", ".join(quantity.text(cost) for quantity in self._shown)
 
     def _state(self) -> str:
-        best = f"best {self._best.accuracy:.4f}" if self._best else "no result yet"
+        best = f"best {_headline(self._best)}" if self._best else "no result yet"
         # The first trials wait for the workers to start: the latest ones tell the pace.
         recent = self._seconds[-10:]
         left = (self._planned - self._done) * sum(recent) / len(recent)
         return f"{best} | {self._feasible} feasible, {self._failed} failed | {left / 60:.0f} min {left % 60:.0f} s left"
+
+
+def _headline(record: TrialRecord) -> str:
+    if record.metric.is_extra:
+        return f"{record.metric.name} {record.value:.4f}"
+    return f"{record.accuracy:.4f}"

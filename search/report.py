@@ -7,8 +7,8 @@ from pathlib import Path
 from search import figures
 from search.finalist import Finalist
 from search.pipeline import SearchOutcome, find_run
-from search.results import COLUMNS, markdown_table, read_results, table_rows
-from search.trial_record import TrialRecord
+from search.results import columns, markdown_table, read_results, table_rows
+from search.trial_record import TrialRecord, figures_of
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1d2733; }
@@ -35,6 +35,8 @@ def write_report(run: Path) -> list[Path]:
 def _page(outcome: SearchOutcome) -> str:
     results, parameters = read_results(outcome.folder.results), outcome.winner.parameters
     charts = [figures.accuracy_and_flops(results), figures.history(outcome.trials)]
+    measured = any(trial.value is not None for trial in outcome.trials)
+    charts += [figures.metric_history(outcome.trials)] if measured else []
     charts += [figures.ratios(parameters)] if parameters.ratios else []
     charts += [figures.ranks(parameters)] if parameters.ranks else []
     # The library goes into the first figure, so that the page opens without a network.
@@ -44,7 +46,7 @@ def _page(outcome: SearchOutcome) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><h1>{name}</h1><p>{escape(_summary(outcome))}</p>"
-        f"{_html_table(COLUMNS, table_rows(results))}{_finals(outcome)}{''.join(parts)}</body></html>\n"
+        f"{_html_table(columns(results), table_rows(results))}{_finals(outcome)}{''.join(parts)}</body></html>\n"
     )
 
 
@@ -53,7 +55,7 @@ def _summary(outcome: SearchOutcome) -> str:
     winner = outcome.winner
     return (
         f"{len(states)} trials: {states.count('complete')} feasible, {states.count('infeasible')} infeasible, "
-        f"{states.count('failed')} failed. Winner: {winner.source}, validation accuracy {winner.accuracy:.4f}, "
+        f"{states.count('failed')} failed. Winner: {winner.source}, {winner.figures}, "
         f"{winner.cost.flops / 1e6:.2f} MFLOPs."
     )
 
@@ -70,13 +72,13 @@ def _finals(outcome: SearchOutcome) -> str:
 
 
 def _accuracy(trial: TrialRecord | None) -> str:
-    return "" if trial is None or trial.accuracy is None else f"{trial.accuracy:.4f}, loss {trial.loss:.4f}"
+    return "" if trial is None or trial.accuracy is None else figures_of(trial).removeprefix("accuracy ")
 
 
 def _final(finalist: Finalist) -> str:
     if finalist.accuracy is None:
         return f"failed: {finalist.error}"
-    return f"{finalist.accuracy:.4f}, loss {finalist.loss:.4f}"
+    return figures_of(finalist).removeprefix("accuracy ")
 
 
 def _html_table(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:

@@ -20,6 +20,8 @@ class Result:
         flops: of one forward pass on one image.
         params: trainable parameters.
         size: bytes of the ``.keras`` file.
+        metric: name of what candidates were ranked by, where that is neither accuracy nor loss.
+        value: of that metric on the test split.
     """
 
     label: str
@@ -27,6 +29,8 @@ class Result:
     flops: int
     params: int
     size: int
+    metric: str | None = None
+    value: float | None = None
 
 
 def write_result(result: Result, folder: Path) -> Path:
@@ -54,25 +58,37 @@ def read_results(folder: Path) -> list[Result]:
     return results
 
 
-COLUMNS = ("Model", "Accuracy (delta)", "FLOPs (factor)", "Params (factor)", "Size (factor)")
+def columns(results: Sequence[Result]) -> tuple[str, ...]:
+    """Headers of the comparison: with the metric where candidates were ranked by one of their own."""
+    metric = _metric(results)
+    extra = () if metric is None else (f"{metric} (delta)",)
+    return ("Model", "Accuracy (delta)", *extra, "FLOPs (factor)", "Params (factor)", "Size (factor)")
 
 
 def table_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """NPTK's comparison: each figure with its difference from, or factor below, the original's."""
     base = next((result for result in results if result.label == ORIGINAL), None)
-    return [_row(result, base) for result in results]
+    metric = _metric(results)
+    return [_row(result, base, metric) for result in results]
+
+
+def _metric(results: Sequence[Result]) -> str | None:
+    return next((result.metric for result in results if result.metric is not None), None)
 
 
 def markdown_table(results: Sequence[Result]) -> str:
     """The comparison as a Markdown table."""
-    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *table_rows(results)]
+    head = columns(results)
+    lines = [head, tuple("---" for _ in head), *table_rows(results)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
-def _row(result: Result, base: Result | None) -> tuple[str, ...]:
+def _row(result: Result, base: Result | None, metric: str | None) -> tuple[str, ...]:
+    extra = () if metric is None else (_value(result, base, metric),)
     return (
         result.label.capitalize(),
         _accuracy(result, base),
+        *extra,
         _figure(result.flops / 1e6, "M", result.flops, base.flops if base else None, result.label),
         _figure(result.params / 1e6, "M", result.params, base.params if base else None, result.label),
         _figure(result.size / 1e6, "MB", result.size, base.size if base else None, result.label),
@@ -86,6 +102,15 @@ def _accuracy(result: Result, base: Result | None) -> str:
     if result.label == ORIGINAL or base is None or base.accuracy is None:
         return text
     return f"{text} ({100 * (result.accuracy - base.accuracy):+.2f})"
+
+
+def _value(result: Result, base: Result | None, metric: str) -> str:
+    if result.value is None or result.metric != metric:
+        return "not measured"
+    text = f"{result.value:.4f}"
+    if result.label == ORIGINAL or base is None or base.value is None or base.metric != metric:
+        return text
+    return f"{text} ({result.value - base.value:+.4f})"
 
 
 def _figure(value: float, unit: str, own: int, base: int | None, label: str) -> str:

@@ -6,10 +6,13 @@ from compress.channel_step import ChannelStep
 from compress.criterion import Criterion, GeometricMedian, L2Norm
 from compress.feature_maps import NuclearNorm
 from compress.pruning_settings import PruningSettings
+from configs.metric import MetricConfig
 from configs.schema import BudgetConfig, DataConfig, ProxyConfig, PruningConfig, RunConfig, TrainingConfig
 from objectives.accuracy import ProxySettings
 from objectives.budget import Budget
 from objectives.cost import Cost
+from objectives.metric import ACCURACY, Metric
+from objectives.metric_choice import choose_metric
 from objectives.quantity import QUANTITIES, Quantity
 from search.driver import DriverSettings
 from search.space import SpaceSettings
@@ -55,9 +58,18 @@ def recipe(config: TrainingConfig, seed: int) -> Recipe:
     )
 
 
-def proxy(config: ProxyConfig, seed: int) -> ProxySettings:
+def metric(config: MetricConfig, classes: int) -> Metric:
+    """What candidates of a model of so many classes are ranked by.
+
+    Raises:
+        ConfigError: no metric of Keras, or one that cannot rank such outputs.
+    """
+    return choose_metric(config.name, classes, options=config.options, labels=config.labels, direction=config.direction)
+
+
+def proxy(config: ProxyConfig, seed: int, ranked_by: Metric = ACCURACY) -> ProxySettings:
     """How a candidate is judged."""
-    return ProxySettings(**config.model_dump(), seed=seed)
+    return ProxySettings(**config.model_dump(), seed=seed, metric=ranked_by)
 
 
 def final(config: RunConfig) -> Recipe:
@@ -121,7 +133,7 @@ def _criterion(config: RunConfig, data: ImageDataset | None) -> Criterion:
     return NuclearNorm((data.normalization(images[np.sort(drawn)]),))
 
 
-def driver(config: RunConfig) -> DriverSettings:
-    """How proposals are made."""
+def driver(config: RunConfig, ranked_by: Metric) -> DriverSettings:
+    """How proposals are made and ranked."""
     section = config.search
-    return DriverSettings(config.seed, section.sampler, section.trials, section.projection, section.metric)
+    return DriverSettings(config.seed, section.sampler, section.trials, section.projection, ranked_by)

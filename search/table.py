@@ -12,7 +12,7 @@ from compress.parameters import CompressionParameters
 from objectives.cost import Cost, CostModel
 from objectives.memory import PeakMemory
 from search.recommendation import DecomposedLayer, PrunedGroup
-from search.results import COLUMNS, Result, table_rows
+from search.results import Result, columns, table_rows
 
 _COSTS = ("FLOPs", "MACs", "Parameters", "Memory")
 _CAPTION = "Memory: bytes of the tensors alive at the call, of one image in float32; the total is the most"
@@ -23,10 +23,10 @@ def comparison(results: Sequence[Result], title: str) -> Table:
     caption = "in brackets: difference from the original, and how many times less"
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.title_justify = table.caption_justify = "left"
-    for column in COLUMNS:
+    for index, column in enumerate(columns(results)):
         # The caption explains the brackets: short headers leave the figures whole on 80 columns.
         header = column.partition(" (")[0]
-        table.add_column(header, justify="left" if column == COLUMNS[0] else "right", no_wrap=True)
+        table.add_column(header, justify="right" if index else "left", no_wrap=True)
     for row in table_rows(results):
         table.add_row(*row)
     return table

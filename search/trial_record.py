@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -11,18 +11,17 @@ from optuna.trial import FrozenTrial, TrialState
 from compress.json_format import dumps, loads
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
+from objectives.metric import ACCURACY as BY_ACCURACY
+from objectives.metric import Metric, restored, stored
 
 PARAMETERS, COST, SECONDS, ERROR, START = "parameters", "cost", "seconds", "error", "start"
-LOSS, ACCURACY, METRIC = "loss", "accuracy", "metric"
+LOSS, ACCURACY, METRIC, VALUE = "loss", "accuracy", "metric", "value"
 BUDGET = "budget"
-
-Metric = Literal["accuracy", "loss"]
-"""What the study maximizes on validation images: top-1 accuracy, or the negative loss where accuracy is saturated."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a worker says of a candidate: its validation accuracy and loss, or the error that stopped it.
+    """What a worker says of a candidate: its figures on the validation split, or the error that stopped it.
 
     Attributes:
         accuracy: top-1 on the validation split, None after an error.
@@ -30,6 +29,7 @@ class Judgement:
         seconds: what it took.
         error: one line, None for a candidate that was judged.
         parameters: the values that the worker chose itself, None where they were given.
+        value: of a metric that is neither accuracy nor loss, None for these and after an error.
     """
 
     accuracy: float | None
@@ -37,11 +37,23 @@ class Judgement:
     seconds: float
     error: str | None = None
     parameters: CompressionParameters | None = None
+    value: float | None = None
 
     @classmethod
     def failed(cls, seconds: float, error: str) -> "Judgement":
         """A candidate that could not be judged."""
         return cls(None, None, seconds, error)
+
+    def checked(self, metric: Metric) -> "Judgement":
+        """The same, but failed where a figure is missing or not finite: such a candidate must not be ranked."""
+        if self.error is not None:
+            return self
+        figures = {ACCURACY: self.accuracy, LOSS: self.loss} | ({metric.name: self.value} if metric.is_extra else {})
+        broken = {name: figure for name, figure in figures.items() if figure is None or not math.isfinite(figure)}
+        if not broken:
+            return self
+        said = ", ".join(f"{name} {figure}" for name, figure in broken.items())
+        return Judgement.failed(self.seconds, f"expected finite figures on the validation images, received {said}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,8 @@ class TrialRecord:
         seconds: the worker's time, None where it never ran.
         error: why it failed, else None.
         start: name of the start it came from, None for the sampler's proposals.
-        metric: what the study maximizes.
+        metric: what the study ranks by.
+        value: of the metric on the validation split, where that is neither accuracy nor loss.
     """
 
     number: int
@@ -70,7 +83,8 @@ class TrialRecord:
     seconds: float | None
     error: str | None
     start: str | None
-    metric: Metric = "accuracy"
+    metric: Metric = BY_ACCURACY
+    value: float | None = None
 
     @property
     def source(self) -> str:
@@ -80,7 +94,7 @@ class TrialRecord:
     @property
     def score(self) -> float:
         """What the study maximizes; minus infinity for a trial that is not complete."""
-        return score_of(self.metric, self.accuracy, self.loss)
+        return self.metric.score(self.accuracy, self.loss, self.value)
 
 
 class Judged(Protocol):
@@ -95,6 +109,14 @@ class Judged(Protocol):
         """Cross-entropy, likewise."""
 
     @property
+    def metric(self) -> Metric:
+        """What the study ranks by."""
+
+    @property
+    def value(self) -> float | None:
+        """Of the metric, where that is neither accuracy nor loss."""
+
+    @property
     def score(self) -> float:
         """What is maximized."""
 
@@ -102,11 +124,10 @@ class Judged(Protocol):
 Candidate = TypeVar("Candidate", bound=Judged)
 
 
-def score_of(metric: Metric, accuracy: float | None, loss: float | None) -> float:
-    """The metric as a number to maximize; minus infinity where there is none."""
-    if accuracy is None or loss is None:
-        return -math.inf
-    return accuracy if metric == "accuracy" else -loss
+def figures_of(judged: Judged) -> str:
+    """Accuracy, loss and the metric of a candidate that has them, as text."""
+    extra = f", {judged.metric.name} {judged.value:.4f}" if judged.metric.is_extra else ""
+    return f"accuracy {judged.accuracy:.4f}, loss {judged.loss:.4f}{extra}"
 
 
 def describe(trial: optuna.Trial, parameters: CompressionParameters, cost: Cost, violation: float) -> None:
@@ -119,15 +140,17 @@ def describe(trial: optuna.Trial, parameters: CompressionParameters, cost: Cost,
     trial.set_constraint(BUDGET, violation)
 
 
-def finish(study: optuna.Study, trial: optuna.Trial, judgement: Judgement, metric: Metric = "accuracy") -> TrialRecord:
-    """Store the outcome of a trial that ran."""
+def finish(study: optuna.Study, trial: optuna.Trial, said: Judgement, metric: Metric = BY_ACCURACY) -> TrialRecord:
+    """Store the outcome of a trial that ran; one with a figure that is not finite has failed."""
+    judgement = said.checked(metric)
     trial.set_user_attr(SECONDS, judgement.seconds)
-    if judgement.accuracy is None or judgement.loss is None:
+    if judgement.error is not None:
         trial.set_user_attr(ERROR, judgement.error)
         return record_of(study.tell(trial, state=TrialState.FAIL))
-    for name, value in ((ACCURACY, judgement.accuracy), (LOSS, judgement.loss), (METRIC, metric)):
+    figures = {ACCURACY: judgement.accuracy, LOSS: judgement.loss, METRIC: stored(metric)}
+    for name, value in (figures | ({VALUE: judgement.value} if metric.is_extra else {})).items():
         trial.set_user_attr(name, value)
-    return record_of(study.tell(trial, judgement.accuracy if metric == "accuracy" else -judgement.loss))
+    return record_of(study.tell(trial, metric.score(judgement.accuracy, judgement.loss, judgement.value)))
 
 
 def reject(study: optuna.Study, trial: optuna.Trial) -> TrialRecord:
@@ -163,5 +186,6 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         seconds=attributes.get(SECONDS),
         error=attributes.get(ERROR),
         start=attributes.get(START),
-        metric=attributes.get(METRIC, "accuracy"),
+        metric=restored(attributes.get(METRIC, ACCURACY)),
+        value=attributes.get(VALUE),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
+from objectives.metric import ACCURACY, Metric
 from search.finalist import Finalist
 from search.trial_record import TrialRecord, best
 
@@ -18,12 +19,22 @@ class Winner:
         parameters: its ratios and ranks.
         cost: analytic cost.
         accuracy: top-1 on the validation split: after the finals' fine-tuning, or else the trial's own.
+        metric: what it was ranked by.
+        value: of the metric, likewise, where that is neither accuracy nor loss.
     """
 
     source: str
     parameters: CompressionParameters
     cost: Cost
     accuracy: float
+    metric: Metric = ACCURACY
+    value: float | None = None
+
+    @property
+    def figures(self) -> str:
+        """Its validation accuracy, and the metric, as text."""
+        extra = f", {self.metric.name} {self.value:.4f}" if self.metric.is_extra else ""
+        return f"validation accuracy {self.accuracy:.4f}{extra}"
 
 
 def winner_of(trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Winner | None:
@@ -31,4 +42,4 @@ def winner_of(trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> W
     found: Finalist | TrialRecord | None = best(finalists) or best(trials)
     if found is None or found.parameters is None or found.cost is None or found.accuracy is None:
         return None
-    return Winner(found.source, found.parameters, found.cost, found.accuracy)
+    return Winner(found.source, found.parameters, found.cost, found.accuracy, found.metric, found.value)

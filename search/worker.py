@@ -86,7 +86,7 @@ class TrialWorker:
             self._original, parameters, self._task.recipe, pruning=self._pruning, cache=self._cache
         )
         result = self._proxy(model)
-        return Judgement(result.accuracy, result.loss, result.seconds)
+        return Judgement(result.accuracy, result.loss, result.seconds, value=result.value)
 
     def _whole(self, parameters: CompressionParameters | None) -> Judgement:
         task, final = self._task, self._task.final
@@ -98,8 +98,9 @@ class TrialWorker:
             train(model, task.dataset, final.recipe)
 
         made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
-        result = score(made.model, task.dataset.validation, task.dataset.normalization, task.proxy.batch_size)
-        return Judgement(result.accuracy, result.loss, 0.0, parameters=made.parameters)
+        data, proxy = task.dataset, task.proxy
+        result = score(made.model, data.validation, data.normalization, proxy.batch_size, proxy.metric)
+        return Judgement(result.accuracy, result.loss, 0.0, parameters=made.parameters, value=result.value)
 
     def _recommended(self, final: FinalTask) -> Values:
         original = CostModel(analyse(self._original)).cost(CompressionParameters.none())

@@ -205,3 +205,20 @@ def test_the_channel_multiple_of_older_run_folders_is_a_step() -> None:
         RunConfig.model_validate({**BASE, "space": {"channel_multiple": 8}, "pruning": {"step": 4}})
     with pytest.raises(ValidationError, match="greater than or equal to 1"):
         build("space.channel_multiple", 0)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "loss", "AUC"])
+def test_a_metric_may_be_a_name_alone(name: str) -> None:
+    metric = build("search.metric", name).search.metric
+    assert metric == build("search.metric", {"name": name}).search.metric
+    assert metric.model_dump() == name
+
+
+def test_a_metric_may_be_a_section() -> None:
+    section = {"name": "F1Score", "options": {"average": "macro"}, "labels": "one_hot", "direction": "maximize"}
+    assert build("search.metric", section).search.metric.model_dump() == section
+    for wrong in ({"direction": "up"}, {"labels": "names"}, {"option": {}}, {"name": ""}, {"options": [1]}):
+        with pytest.raises(ValidationError):
+            build("search.metric", {**section, **wrong})
+    with pytest.raises(ValidationError, match="expected no options, labels or direction for loss"):
+        build("search.metric", {"name": "loss", "direction": "minimize"})

@@ -1,11 +1,14 @@
 """The finals: who takes part, what is kept of them, and who wins."""
 
+from dataclasses import replace
+
 import optuna
 import pytest
 
 from compress.parameters import CompressionParameters
 from objectives.budget import Budget
 from objectives.cost import Cost
+from objectives.metric import ACCURACY, LOSS, Metric
 from search.driver import Driver, DriverSettings, SilentListener
 from search.finalist import RECOMMENDED, Finalist, finalists
 from search.finals import Finals
@@ -41,7 +44,7 @@ def memory():
     return searched(optuna.create_study(direction="maximize"))
 
 
-def finals(study, candidates=2, metric="accuracy"):
+def finals(study, candidates=2, metric=ACCURACY):
     return Finals(study, space("tiny"), HALF, candidates, metric)
 
 
@@ -110,7 +113,7 @@ def test_recommended_values_over_the_budget_cannot_win():
 def test_the_limit_that_recommended_values_break_is_named():
     study, original = memory(), cost("tiny").cost(CompressionParameters.none())
     budget = Budget.parse({"flops": 1.0, "params": "2x"}, original)
-    work = Finals(study, space("tiny"), budget, 1, "accuracy")
+    work = Finals(study, space("tiny"), budget, 1, ACCURACY)
     work.run(FakePool(1, judge=lambda given: Judgement(1.0, 0.0, 1.0, parameters=given or ROOMY)), Listener())
     found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     params = cost("tiny").cost(ROOMY).params
@@ -142,11 +145,31 @@ def test_no_candidates_no_finals():
     assert finals(memory(), 0).pending == []
 
 
-def finalist(source, accuracy, loss, metric="accuracy"):
+def finalist(source, accuracy, loss, metric=ACCURACY):
     return Finalist(source, SMALL, Cost(1, 1, 4), accuracy, loss, 1.0, None, metric)
 
 
-@pytest.mark.parametrize(("metric", "expected"), [("accuracy", "b"), ("loss", "c")])
+@pytest.mark.parametrize(("metric", "expected"), [(ACCURACY, "b"), (LOSS, "c")])
 def test_the_best_finalist_is_that_of_the_metric(metric, expected):
     found = [finalist("a", 0.9, 0.5, metric), finalist("b", 0.9, 0.4, metric), finalist("c", 0.8, 0.3, metric)]
     assert best(found).source == expected
+
+
+def test_a_metric_of_keras_decides_the_finals():
+    metric = Metric("CategoricalHinge", "minimize", "one_hot")
+    study = optuna.create_study(direction="maximize")
+
+    def judge(parameters):
+        if parameters is None:
+            return Judgement(0.9, 0.1, 1.0, parameters=SMALL, value=float("nan"))
+        return replace(judged(parameters), value=judged(parameters).accuracy)
+
+    settings = DriverSettings(3, "tpe", 6, True, metric)
+    Driver(study, space("tiny"), HALF, settings).run(FakePool(2, judge), SilentListener())
+    finals(study, 6, metric).run(FakePool(2, judge), SilentListener())
+    kept = {finalist.source: finalist for finalist in finalists(study)}
+    assert kept[RECOMMENDED].error == "expected finite figures on the validation images, received CategoricalHinge nan"
+    lowest = min(records(study), key=lambda record: record.value)
+    won = winner_of(records(study), finalists(study))
+    assert (won.source, won.metric, won.value) == (lowest.source, metric, lowest.value)
+    assert won.figures == f"validation accuracy {won.accuracy:.4f}, CategoricalHinge {won.value:.4f}"

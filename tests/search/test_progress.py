@@ -7,6 +7,7 @@ from rich.console import Console
 
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
+from objectives.metric import ACCURACY, LOSS, Metric
 from objectives.quantity import FLOPS, PARAMS, SIZE
 from search.finalist import Finalist
 from search.progress import ProgressDisplay
@@ -64,7 +65,7 @@ def test_on_a_terminal_there_is_a_bar_with_counts_and_time_left():
 
 
 def test_the_best_is_by_what_the_study_maximizes():
-    told = [replace(record(0, 0.9, 0.5), metric="loss"), replace(record(1, 0.8, 0.3), metric="loss")]
+    told = [replace(record(0, 0.9, 0.5), metric=LOSS), replace(record(1, 0.8, 0.3), metric=LOSS)]
     assert [line.endswith("best so far") for line in lines([], told).splitlines()[1:]] == [True, True]
 
 
@@ -83,10 +84,18 @@ def test_a_line_for_each_finalist():
     with ProgressDisplay(console) as display:
         display.started(1, [])
         display.finals_started(2)
-        display.finalist_settled(Finalist("trial 3", none, cost, 0.75, 0.5, 12.5, None, "accuracy"))
-        display.finalist_settled(Finalist("recommended values", None, None, None, None, 1.0, "no [/] way", "accuracy"))
+        display.finalist_settled(Finalist("trial 3", none, cost, 0.75, 0.5, 12.5, None, ACCURACY))
+        display.finalist_settled(Finalist("recommended values", None, None, None, None, 1.0, "no [/] way", ACCURACY))
     assert console.file.getvalue().splitlines()[1:] == [
         "finals: 2 candidates go through the whole recipe with its fine-tuning",
         "finalist: trial 3: accuracy 0.7500, loss 0.5000, 1.50 MFLOPs, 12.5 s",
         "finalist: recommended values: failed: no [/] way",
     ]
+
+
+def test_a_metric_of_keras_is_shown_beside_accuracy():
+    metric = Metric("CategoricalHinge", "minimize", "one_hot")
+    told = [replace(record(0, 0.9), metric=metric, value=0.5), replace(record(1, 0.8), metric=metric, value=0.25)]
+    shown = lines([], told, terminal=True)
+    assert "trial 1: accuracy 0.8000, loss 0.5000, CategoricalHinge 0.2500, 1.50 MFLOPs, 1.2 s  best so far" in shown
+    assert "best CategoricalHinge 0.2500 | 2 feasible" in shown

@@ -1,11 +1,12 @@
 """The comparison table, against figures worked out by hand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from compress.errors import RunError
-from search.results import Result, markdown_table, read_results, table_rows, write_result
+from search.results import Result, columns, markdown_table, read_results, table_rows, write_result
 
 ORIGINAL = Result("original", 0.7803, 2_596_060_000, 23_710_000, 95_550_000)
 SIMPLE = Result("simple", 0.7692, 613_430_000, 2_640_000, 10_720_000)
@@ -29,6 +30,15 @@ def test_without_an_original_there_is_nothing_to_compare_with():
 def test_accuracy_that_nobody_measured():
     row = table_rows([ORIGINAL, Result("search", None, 1_298_030_000, 23_710_000, 95_550_000)])[1]
     assert row == ("Search", "not measured", "1298.03 M (2.00x)", "23.71 M (1.00x)", "95.55 MB (1.00x)")
+
+
+def test_a_metric_of_keras_has_a_column():
+    original = replace(ORIGINAL, metric="F1Score", value=0.75)
+    rows = [original, SIMPLE, replace(SEARCH, metric="F1Score", value=0.7201)]
+    assert columns(rows)[:3] == ("Model", "Accuracy (delta)", "F1Score (delta)")
+    assert [row[2] for row in table_rows(rows)] == ["0.7500", "not measured", "0.7201 (-0.0299)"]
+    assert [row[:2] + row[3:] for row in table_rows(rows)] == table_rows([ORIGINAL, SIMPLE, SEARCH])
+    assert markdown_table(rows).splitlines()[1].count("---") == 6
 
 
 def test_markdown():

@@ -7,6 +7,7 @@ from compress.channel_step import ChannelStep
 from compress.criterion import GeometricMedian, L2Norm
 from compress.feature_maps import NuclearNorm
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
+from objectives.metric import ACCURACY, Metric
 from search import settings
 from tests.search.runs import config
 
@@ -46,3 +47,12 @@ def test_no_more_images_than_there_are(tmp_path):
     criterion = pruning(tmp_path, criterion="nuclear_norm", images=10**6).criterion
     assert isinstance(criterion, NuclearNorm)
     assert len(criterion.images[0]) == 256
+
+
+def test_the_metric_arrives_in_the_driver_and_the_proxy(tmp_path):
+    section = {"name": "f1_score", "options": {"average": "macro"}}
+    given = config(tmp_path, search={"metric": section})
+    metric = settings.metric(given.search.metric, 10)
+    assert metric == Metric("F1Score", "maximize", "one_hot", {"average": "macro"})
+    assert settings.driver(given, metric).metric == settings.proxy(given.proxy, 3, metric).metric == metric
+    assert settings.metric(config(tmp_path).search.metric, 10) == ACCURACY

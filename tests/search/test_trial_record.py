@@ -5,7 +5,8 @@ import pytest
 
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
-from search.trial_record import BUDGET, Judgement, TrialRecord, best, describe, finish, records, reject
+from objectives.metric import ACCURACY, LOSS, Metric
+from search.trial_record import BUDGET, Judgement, TrialRecord, best, describe, figures_of, finish, records, reject
 
 PARAMETERS = CompressionParameters({"layer1.0.conv1": 0.7, "add": 0.1}, {"conv2": (3, 4)})
 COST = Cost(123, 45, 180, 60)
@@ -75,7 +76,7 @@ def test_best_is_the_most_accurate_then_the_least_lossy_then_the_first():
     assert best([record(0, 0.0, 9.0)]).number == 0
 
 
-@pytest.mark.parametrize(("metric", "value"), [("accuracy", 0.75), ("loss", -0.9)])
+@pytest.mark.parametrize(("metric", "value"), [(ACCURACY, 0.75), (LOSS, -0.9)])
 def test_the_study_maximizes_the_metric(metric, value):
     study = optuna.create_study(direction="maximize")
     made = finish(study, described(study), Judgement(0.75, 0.9, 12.5), metric)
@@ -85,5 +86,51 @@ def test_the_study_maximizes_the_metric(metric, value):
 def test_the_winner_of_a_search_for_the_loss_may_have_the_lower_accuracy():
     study = optuna.create_study(direction="maximize")
     for accuracy, loss in ((0.9, 0.5), (0.8, 0.3)):
-        finish(study, described(study), Judgement(accuracy, loss, 1.0), "loss")
+        finish(study, described(study), Judgement(accuracy, loss, 1.0), LOSS)
     assert best(records(study)).number == 1
+
+
+F1 = Metric("F1Score", "maximize", "one_hot", {"average": "macro"})
+HINGE = Metric("CategoricalHinge", "minimize", "one_hot")
+
+
+@pytest.mark.parametrize(("metric", "score"), [(F1, 0.25), (HINGE, -0.25)])
+def test_a_metric_of_keras_is_kept_whole_and_maximized(study, metric, score):
+    made = finish(study, described(study), Judgement(0.75, 0.9, 12.5, value=0.25), metric)
+    assert records(study) == [made]
+    assert (made.metric, made.value, made.score, study.best_value) == (metric, 0.25, score, score)
+    assert figures_of(made) == f"accuracy 0.7500, loss 0.9000, {metric.name} 0.2500"
+
+
+def test_the_best_by_a_metric_is_the_lowest_where_lower_is_better(study):
+    for value in (0.5, 0.3, 0.4):
+        finish(study, described(study), Judgement(value, 1.0, 1.0, value=value), HINGE)
+    assert best(records(study)).number == 1
+
+
+def test_trials_of_older_studies_are_read(study):
+    """The first had no metric, the next its name alone."""
+    finish(study, described(study), Judgement(0.75, 0.9, 1.0))
+    finish(study, described(study), Judgement(0.75, 0.9, 1.0), LOSS)
+    assert [trial.user_attrs["metric"] for trial in study.trials] == ["accuracy", "loss"]
+    attributes = {**study.trials[0].user_attrs}
+    del attributes["metric"]
+    study.add_trial(optuna.trial.create_trial(value=0.75, user_attrs=attributes))
+    assert [record.score for record in records(study)] == [0.75, -0.9, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("judgement", "metric", "said"),
+    [
+        (Judgement(0.5, float("nan"), 2.0), ACCURACY, "loss nan"),
+        (Judgement(0.5, float("inf"), 2.0), LOSS, "loss inf"),
+        (Judgement(0.5, 1.0, 2.0, value=float("nan")), F1, "F1Score nan"),
+        (Judgement(0.5, 1.0, 2.0), F1, "F1Score None"),
+    ],
+)
+def test_a_figure_that_is_not_finite_is_a_failed_trial(study, judgement, metric, said):
+    made = finish(study, described(study), judgement, metric)
+    assert (made.state, made.accuracy, made.value, made.seconds) == ("failed", None, None, 2.0)
+    assert made.error == f"expected finite figures on the validation images, received {said}"
+    assert made.score == -float("inf")
+    assert best(records(study)) is None

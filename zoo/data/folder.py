@@ -18,6 +18,8 @@ from zoo.data.source import SourceData, one_line
 
 # Files per task of the thread pool: a task per 32x32 file would cost more than its decoding.
 _FILES_PER_TASK = 128
+# Files that one error names.
+_NAMED = 10
 _GREY_MODES = ("1", "L", "LA")
 _DEEP_MODES = ("I", "F")
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
@@ -90,34 +92,69 @@ def _labels(files: dict[str, list[Path]]) -> npt.NDArray[np.int64]:
 
 def _decode(paths: list[Path], image_size: tuple[int, int] | None) -> Pixels:
     """All images as one array, decoded by threads: Pillow releases the interpreter lock while it decodes."""
-    size = (image_size[1], image_size[0]) if image_size else _open(paths[0]).size
+    reference = None if image_size else _first_readable(paths)
+    size = (image_size[1], image_size[0]) if image_size else _open(reference or paths[0]).size
     images = np.empty((len(paths), size[1], size[0], 3), np.uint8)
-    decode = partial(_decode_task, paths, images, resize=image_size is not None)
+    decode = partial(_decode_task, paths, images, reference)
     with ThreadPoolExecutor() as pool:
         try:
-            grey = all(list(pool.map(decode, range(0, len(paths), _FILES_PER_TASK))))
+            tasks = list(pool.map(decode, range(0, len(paths), _FILES_PER_TASK)))
         finally:
             pool.shutdown(cancel_futures=True)
-    return np.ascontiguousarray(images[..., :1]) if grey else images
+    _check_readable([problem for _, problems in tasks for problem in problems], len(paths))
+    return np.ascontiguousarray(images[..., :1]) if all(grey for grey, _ in tasks) else images
 
 
-def _decode_task(paths: list[Path], images: Pixels, start: int, *, resize: bool) -> bool:
-    """Fill images[start:start + _FILES_PER_TASK]; returns whether all of these are grey."""
-    grey = True
+def _first_readable(paths: list[Path]) -> Path:
+    """The file whose size all others must have; the first file where none is readable."""
+    for path in paths:
+        try:
+            _open(path)
+        except DataError:  # Told with all others like it.
+            continue
+        return path
+    return paths[0]
+
+
+def _decode_task(paths: list[Path], images: Pixels, reference: Path | None, start: int) -> tuple[bool, list[DataError]]:
+    """Fill images[start:start + _FILES_PER_TASK]; returns whether all of these are grey, and what is wrong with some.
+
+    reference: the file that gave the size, None to resize.
+    """
+    grey, problems = True, []
     size = (images.shape[2], images.shape[1])
     for index, path in enumerate(paths[start : start + _FILES_PER_TASK], start=start):
-        picture = _open(path)
-        grey = grey and picture.mode in _GREY_MODES
-        colour = picture.convert("RGB")
-        if resize:
-            colour = colour.resize(size, Image.Resampling.BILINEAR)
-        elif colour.size != size:
-            raise DataError(
-                f"expected images of one size, {size[0]}x{size[1]} as {paths[0]}; received "
-                f"{colour.size[0]}x{colour.size[1]} in {path}; give an image_size"
-            )
-        images[index] = np.asarray(colour)
-    return grey
+        try:
+            picture = _open(path)
+            images[index] = _fitted(picture, size, path, reference)
+        except DataError as error:
+            problems.append(error)
+        else:
+            grey = grey and picture.mode in _GREY_MODES
+    return grey, problems
+
+
+def _fitted(picture: Image.Image, size: tuple[int, int], path: Path, reference: Path | None) -> Pixels:
+    """Pixels of a decoded picture in colour, of this size (width, height)."""
+    colour = picture.convert("RGB")
+    if reference is None:
+        colour = colour.resize(size, Image.Resampling.BILINEAR)
+    elif colour.size != size:
+        raise DataError(
+            f"expected images of one size, {size[0]}x{size[1]} as {reference}; received "
+            f"{colour.size[0]}x{colour.size[1]} in {path}; give an image_size"
+        )
+    return np.asarray(colour)
+
+
+def _check_readable(problems: list[DataError], count: int) -> None:
+    """Name all files that cannot be used at once, so that they need not be found run by run."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        named = " | ".join(str(problem) for problem in problems[:_NAMED])
+        more = f" | and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+        raise DataError(f"{len(problems)} of {count} image files cannot be used: {named}{more}")
 
 
 def _open(path: Path) -> Image.Image:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from compress.errors import DataError
+from zoo.data.checks import check_dataset, check_disjoint
 from zoo.data.cifar import cifar
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.digits import digits
@@ -41,11 +42,21 @@ def load_dataset(
         split where the source has none (20 %; digits 30 %).
     image_size: (height, width) to resize to; image folders only.
     normalization: by default CIFAR's constants for uint8 colour images, else the training split's mean and SD.
-    Raises DataError for a source that is unknown, missing or malformed.
+    Raises DataError for a source that is unknown, missing or malformed, for a class without images in a split, and for
+    pixels that do not fit the normalization.
     """
     data = _read(source, seed, image_size)
     if isinstance(data, ImageDataset):
-        return data if normalization is None else replace(data, normalization=normalization)
+        own = data if normalization is None else replace(data, normalization=normalization)
+        check_dataset(own)
+        check_disjoint(own)
+        return own
+    made = _divided(data, validation, seed, normalization)
+    check_dataset(made, data.class_names)
+    return made
+
+
+def _divided(data: SourceData, validation: float, seed: int, normalization: Normalization | None) -> ImageDataset:
     names = data.class_names
     rest, test = data.train, data.test
     if test is None:

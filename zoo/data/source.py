@@ -29,7 +29,7 @@ def as_split(images: Any, labels: Any, what: str) -> Split:
     images: (N, H, W) or (N, H, W, C), uint8, other integers within 0 to 255, or floats; grey images get a channel.
     labels: (N,) or (N, 1) integers. Raises DataError for anything else.
     """
-    pixels, classes = np.asarray(images), np.asarray(labels)
+    pixels, classes = _as_array(images, f"{what} images"), _as_array(labels, f"{what} labels")
     if classes.ndim == 2 and classes.shape[1] == 1:
         classes = classes[:, 0]
     if classes.ndim != 1 or not np.issubdtype(classes.dtype, np.integer):
@@ -43,6 +43,13 @@ def as_split(images: Any, labels: Any, what: str) -> Split:
         return Split(_as_pixels(pixels), classes.astype(np.int64))
     except DataError as error:
         raise DataError(f"{what}: {error}") from error
+
+
+def _as_array(values: Any, what: str) -> Any:
+    try:
+        return np.asarray(values)
+    except Exception as error:  # Lists of unequal lengths, and whatever a user's own type raises.
+        raise DataError(f"expected an array as {what}, received {one_line(error)}") from error
 
 
 def _as_pixels(images: Any) -> Any:

@@ -91,6 +91,29 @@ def test_a_corrupt_file_is_named(pets: Path, content: bytes | str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_all_corrupt_files_are_named_at_once(tmp_path: Path) -> None:
+    for index in range(15):
+        _write(tmp_path / f"train/{'cat' if index % 2 else 'dog'}/{index:02}.jpg")
+    broken = [tmp_path / f"train/{'cat' if index % 2 else 'dog'}/{index:02}.jpg" for index in range(1, 13)]
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:-100])
+    # The first file of all is one of them; another has the wrong size.
+    _write(tmp_path / "train/dog/14.jpg", size=(3, 3))
+    with pytest.raises(DataError, match="^13 of 15 image files cannot be used: expected a readable image at ") as error:
+        folder(tmp_path)
+    named = [str(path) for path in broken if str(path) in str(error.value)]
+    assert len(named) == 10 and str(error.value).endswith("| and 3 more") and "\n" not in str(error.value)
+
+
+def test_files_that_are_no_images_are_named(pets: Path) -> None:
+    (pets / "train/dog/notes.txt").write_text("good dog")
+    (pets / "test/cat/more").mkdir()
+    with pytest.raises(
+        DataError, match="^2 of 7 image files cannot be used: .*notes.txt.* \\| .*more, received IsADir"
+    ):
+        folder(pets)
+
+
 def test_deep_pixels_are_refused(pets: Path) -> None:
     deep = _write(pets / "train/dog/1.png", 4000, mode="I;16")
     # Pillow calls the mode of a 16-bit file I before its version 11.

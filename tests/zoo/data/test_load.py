@@ -86,6 +86,14 @@ def test_small_integers_become_bytes(tmp_path: Path) -> None:
         ({"x_train": np.zeros((20, 5, 4, 3), np.uint8)}, r"test images of shape \(5, 4, 3\)"),
         ({"y_train": np.full(20, -1)}, "labels from 0"),
         ({"x_train": np.array([{}] * 20, object)}, "readable .npz file of arrays"),
+        ({"y_test": np.zeros(4, np.int64)}, "all 2 classes in the test split of data set 'pets', received none of cl"),
+        (
+            {"y_train": np.arange(20) % 2 * 2, "y_test": np.arange(4) % 3},
+            "the training split .* of class '1'; add some",
+        ),
+        ({"y_train": np.arange(20) % 2 + 1, "y_test": np.arange(4) % 2 + 1}, "of class '0'; .* from 0 without gaps"),
+        ({"x_train": np.full((20, 4, 4, 1), 7, np.uint8), "x_test": np.zeros((4, 4, 4, 1), np.uint8)}, "never changes"),
+        ({"x_train": np.full((20, 4, 4, 3), 7, np.uint8)}, "near 0 and 1 after normalization .* deviation"),
     ],
 )
 def test_malformed_npz_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
@@ -164,13 +172,28 @@ from zoo.data.dataset import ImageDataset, Normalization, Split
 
 images, labels = np.zeros((20, 4, 4), np.uint8), np.arange(20) % 2
 images[labels == 1] = 255
+others = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 1), np.uint8)
 
 def arrays():
     return (images, labels), (images[:4], labels[:4])
 
 def whole():
     split = Split(images[..., None], labels.astype(np.int64))
-    return ImageDataset("mine", split, split, split, 2, Normalization(2.0, (0.0,), (1.0,)))
+    return ImageDataset("mine", split, Split(others, split.labels), split, 2, Normalization(2.0, (0.0,), (1.0,)))
+
+def overlapping():
+    split = Split(others, labels.astype(np.int64))
+    return ImageDataset("mine", split, split, split, 2, Normalization(255.0, (0.5,), (0.5,)))
+
+def without_a_class():
+    one = Split(others, np.zeros(20, np.int64))
+    return ImageDataset("mine", Split(images[..., None], labels), one, one, 2, Normalization(255.0, (0.5,), (0.5,)))
+
+def ragged():
+    return ([[1, 2], [3]], labels), (images, labels)
+
+def nothing():
+    return (None, None), (None, None)
 
 def wrong():
     return images, labels, labels
@@ -215,6 +238,10 @@ def test_a_user_s_data_set_keeps_its_own_splits() -> None:
         ("my_pets:array", "function 'array' in module 'my_pets', received None"),
         ("my_pets:number", "function 'number' in module 'my_pets', received 3"),
         ("my_pets:fails", "data from 'my_pets:fails', received RuntimeError: no disk"),
+        ("my_pets:overlapping", "not trained on in data set 'mine', received 20 of 20 that are in the training split"),
+        ("my_pets:without_a_class", "all 2 classes in the validation split of data set 'mine', received none of class"),
+        ("my_pets:ragged", "expected an array as my_pets:ragged train images, received ValueError"),
+        ("my_pets:nothing", "expected integer labels of shape .* my_pets:nothing train, received object"),
         ("my_pets:wrong", r"expected \(\(x_train, y_train\), .* from 'my_pets:wrong', received tuple"),
         (":arrays", "importable module in ':arrays'"),
     ],

@@ -1,0 +1,42 @@
+"""The key ``search.metric``: a name, or a section where the name alone does not say enough."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from configs.section import Section
+
+
+class MetricConfig(Section):
+    """What candidates are ranked by; a name in its place is the section with this name alone."""
+
+    name: Annotated[str, Field(min_length=1)] = Field(
+        default="accuracy",
+        description="accuracy, loss (where accuracy is saturated), or a class of keras.metrics such as F1Score",
+    )
+    options: dict[str, JsonValue] = Field(default={}, description="arguments of the class, such as average: macro")
+    labels: Literal["index", "one_hot"] | None = Field(
+        default=None, description="form of the labels that the class takes, or null for what its name tells"
+    )
+    direction: Literal["maximize", "minimize"] | None = Field(
+        default=None, description="which values are better, or null to find out from right and wrong outputs"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, data: Any) -> Any:
+        return {"name": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _own_need_nothing(self) -> Self:
+        if self.name in ("accuracy", "loss") and not self._is_name:
+            raise ValueError(f"expected no options, labels or direction for {self.name}, which needs none; remove them")
+        return self
+
+    @property
+    def _is_name(self) -> bool:
+        return not self.options and self.labels is None and self.direction is None
+
+    @model_serializer(mode="wrap")
+    def _short(self, serialize: SerializerFunctionWrapHandler) -> Any:
+        return self.name if self._is_name else serialize(self)

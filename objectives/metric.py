@@ -1,0 +1,100 @@
+"""What a candidate is ranked by: accuracy, loss, or any metric of Keras, the higher or the lower the better."""
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from compress.errors import DivergenceError
+
+Direction = Literal["maximize", "minimize"]
+LabelForm = Literal["index", "one_hot"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a classifier's outputs on labelled images.
+
+    Attributes:
+        name: ``accuracy`` (top-1) or ``loss`` (cross-entropy), which every candidate is scored by anyway, or a class of
+            `keras.metrics`.
+        direction: whether more of it is better, or less.
+        labels: what the class takes: class numbers (N,), or rows (N, classes) with a single 1.
+        options: arguments of the class.
+    """
+
+    name: str
+    direction: Direction = "maximize"
+    labels: LabelForm = "index"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_extra(self) -> bool:
+        """Whether it is shown beside accuracy and loss, being neither."""
+        return self.name not in ("accuracy", "loss")
+
+    def score(self, accuracy: float | None, loss: float | None, value: float | None) -> float:
+        """What a study maximizes, given a candidate's figures; minus infinity where it has none.
+
+        value: of the metric itself, only read where it is neither accuracy nor loss.
+        """
+        figure = {"accuracy": accuracy, "loss": loss}.get(self.name, value)
+        if figure is None:
+            return -math.inf
+        return figure if self.direction == "maximize" else -figure
+
+    def __call__(self, labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> float:
+        """The value of a `keras.metrics` class on all images at once.
+
+        labels: (N,) class numbers; probabilities: (N, classes).
+
+        Raises:
+            DivergenceError: the value is not finite.
+        """
+        value = float(self.result(labels, probabilities))
+        if not math.isfinite(value):
+            raise DivergenceError(
+                f"metric {self.name}: expected a finite number on {len(labels)} images, received {value}; "
+                "choose another search.metric, or lower the learning rate"
+            )
+        return value
+
+    def result(self, labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> Any:
+        """What the class makes of them: an array, of a single number for a metric that can be ranked by."""
+        metric = metric_classes()[self.name](**self.options)
+        one_hot = np.eye(probabilities.shape[1], dtype=np.float32)
+        metric.update_state(labels if self.labels == "index" else one_hot[labels], probabilities)
+        return np.asarray(keras.ops.convert_to_numpy(metric.result()))
+
+
+ACCURACY, LOSS = Metric("accuracy"), Metric("loss", "minimize")
+
+
+def metric_classes() -> dict[str, Any]:
+    """The classes of `keras.metrics` that compare labels with outputs, by name."""
+    classes = {name: kind for name, kind in vars(keras.metrics).items() if inspect.isclass(kind)}
+    return {name: kind for name, kind in classes.items() if _compares(kind)}
+
+
+def _compares(kind: Any) -> bool:
+    """Mean and Sum take values, and MeanMetricWrapper a function, which no file can hold."""
+    if not issubclass(kind, keras.metrics.Metric) or kind is keras.metrics.MeanMetricWrapper:
+        return False
+    return list(inspect.signature(kind.update_state).parameters)[1:3] == ["y_true", "y_pred"]
+
+
+def stored(metric: Metric) -> str | dict[str, Any]:
+    """The metric as a study keeps it: accuracy and loss by name, as the first studies did."""
+    return asdict(metric) if metric.is_extra else metric.name
+
+
+def restored(kept: str | Mapping[str, Any]) -> Metric:
+    """The metric that a study kept."""
+    if isinstance(kept, str):
+        return LOSS if kept == LOSS.name else ACCURACY
+    return Metric(**kept)

@@ -1,0 +1,92 @@
+"""What can be told of a loaded data set without a model: its pixel values, its classes, its validation split."""
+
+import hashlib
+
+import numpy as np
+
+from compress.errors import DataError
+from zoo.data.dataset import ImageDataset, Images, Split
+
+_SAMPLE = 1024
+"""Training images whose pixels are looked at."""
+
+_LARGEST_MEAN, _LARGEST_DEVIATION, _SMALLEST_DEVIATION = 256.0, 128.0, 0.01
+_LARGEST_OVERLAP = 0.1
+_NAMED = 10
+
+
+def check_dataset(dataset: ImageDataset, class_names: tuple[str, ...] | None = None) -> None:
+    """Refuse a data set that cannot be trained on and scored as it is.
+
+    class_names: the class of each label, for messages.
+
+    Raises:
+        DataError: a class without images in a split, or pixel values far from what a network is trained on.
+    """
+    for part, split in (("training", dataset.train), ("validation", dataset.validation), ("test", dataset.test)):
+        _check_classes(dataset, part, split, class_names)
+    _check_values(dataset)
+
+
+def _check_classes(dataset: ImageDataset, part: str, split: Split, class_names: tuple[str, ...] | None) -> None:
+    counts = np.bincount(split.labels, minlength=dataset.classes)
+    missing = [class_names[label] if class_names else str(label) for label in np.flatnonzero(counts == 0).tolist()]
+    if missing:
+        named = ", ".join(repr(name) for name in missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
+        raise DataError(
+            f"expected images of all {dataset.classes} classes in the {part} split of data set {dataset.name!r}, "
+            f"received none of class {named}; add some, or number the classes from 0 without gaps"
+        )
+
+
+def _check_values(dataset: ImageDataset) -> None:
+    """Normalized pixels of the training split must lie near 0 and neither spread far nor be all alike.
+
+    The bounds are wide: the mean at most 256 from 0, the standard deviation from 0.01 to 128. Whatever is done to 8-bit
+    images lies within them: raw pixels (mean below 255, deviation below 128), as networks with a Rescaling layer of
+    their own take them; the mean alone subtracted, as older networks of keras.applications want it (deviation 60 to
+    75); division by 255 (deviation about 0.25); and the defaults of tuckprune, near 0 and 1 (measured: digits 0.00 and
+    1.00, CIFAR-10 0.02 and 1.24). Outside of them are pixels of 0 to 255 with a mean and a deviation meant for 0 to 1
+    (600 and 300), pixels of 0 to 1 divided by 255 (0.005), and images that are all of one colour (0).
+    """
+    count = min(_SAMPLE, len(dataset.train))
+    images = dataset.train.images[np.linspace(0, len(dataset.train) - 1, count).astype(int)]
+    pixels = dataset.normalization(images)
+    means = pixels.mean(axis=(0, 1, 2), dtype=np.float64)
+    mean, deviation = float(means[np.abs(means).argmax()]), float(pixels.std(axis=(0, 1, 2), dtype=np.float64).max())
+    if abs(mean) <= _LARGEST_MEAN and _SMALLEST_DEVIATION <= deviation <= _LARGEST_DEVIATION:
+        return
+    low, high, norm = images.min(), images.max(), dataset.normalization
+    raise DataError(
+        f"expected training images with values near 0 and 1 after normalization in data set {dataset.name!r}, received "
+        f"mean {mean:.4g} and standard deviation {deviation:.4g} in the channel of the most: pixels from {low:.4g} to "
+        f"{high:.4g}, data.scale "
+        f"{norm.scale:g}, data.mean {_numbers(norm.mean)}, data.std {_numbers(norm.std)}; correct these keys to the "
+        "values that the model was trained with"
+    )
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return f"[{', '.join(f'{value:.4g}' for value in values)}]"
+
+
+def check_disjoint(dataset: ImageDataset) -> None:
+    """Refuse splits of a user's own making that train on what is validated.
+
+    Real collections hold a few images twice; a tenth of the validation images is no accident.
+
+    Raises:
+        DataError: more than a tenth of the validation images are in the training split too.
+    """
+    training = {_digest(image) for image in dataset.train.images}
+    twice = sum(_digest(image) in training for image in dataset.validation.images)
+    if twice > _LARGEST_OVERLAP * len(dataset.validation):
+        raise DataError(
+            f"expected validation images that are not trained on in data set {dataset.name!r}, received {twice} of "
+            f"{len(dataset.validation)} that are in the training split too; take them out of one of the two"
+        )
+
+
+def _digest(image: Images) -> bytes:
+    """Sixteen bytes that stand for an image, so that the training split is not held twice."""
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
