@@ -10,6 +10,7 @@ from compress.parameters import CompressionParameters
 from compress.prune_decompose import prune_and_decompose
 from compress.pruning import prune
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
+from compress.reconstruction import prune_and_reconstruct
 from compress.tucker import decompose
 from compress.walk import as_functional
 
@@ -48,6 +49,7 @@ def compress_in_stages(
     fine_tune: Callable[[Any, Stage], None] = lambda model, stage: None,
     pruning: PruningSettings = DEFAULT_PRUNING,
     cache: BasesCache | None = None,
+    calibration: Any = None,
 ) -> SimpleCompression:
     """NPTK's simple compression: prune, fine-tune, decompose, fine-tune, in the recipe's order.
 
@@ -58,6 +60,7 @@ def compress_in_stages(
         fine_tune: trains the new model in place after a stage.
         pruning: which channels go, and what the kept ones are rounded to.
         cache: where the kernels' bases are kept, for a model that is compressed again and again.
+        calibration: normalized images by which the weights of pruned layers are fitted, or None to leave them.
 
     Raises:
         ModelError: the model's layer graph cannot be read, or a kernel is not finite.
@@ -67,7 +70,10 @@ def compress_in_stages(
     for stage in recipe:
         if stage == PRUNE:
             ratios = values.ratios(current)
-            current = prune(current, ratios, pruning)
+            if calibration is None:
+                current = prune(current, ratios, pruning)
+            else:
+                current = prune_and_reconstruct(current, ratios, calibration, pruning=pruning).model
             used = CompressionParameters(ratios, used.ranks)
         else:
             ranks = values.ranks(current)
@@ -84,6 +90,7 @@ def apply_parameters(
     *,
     pruning: PruningSettings = DEFAULT_PRUNING,
     cache: BasesCache | None = None,
+    calibration: Any = None,
 ) -> Any:
     """A new, smaller model with these parameters, not fine-tuned; the caller's model is not modified.
 
@@ -93,11 +100,13 @@ def apply_parameters(
         recipe: the stages, each at most once.
         pruning: which channels go, and what the kept ones are rounded to.
         cache: where the kernels' bases are kept, for a model that is compressed again and again.
+        calibration: normalized images by which the weights of pruned layers are fitted, or None to leave them.
 
     Raises:
         ModelError: the model's layer graph cannot be read, or a kernel is not finite.
         ParameterError: parameters that do not fit the model.
     """
-    if tuple(recipe) == DEFAULT_RECIPE:
+    if tuple(recipe) == DEFAULT_RECIPE and calibration is None:
         return prune_and_decompose(model, parameters.ratios, parameters.ranks, pruning=pruning, cache=cache)
-    return compress_in_stages(model, own_values(parameters), recipe, pruning=pruning, cache=cache).model
+    values = own_values(parameters)
+    return compress_in_stages(model, values, recipe, pruning=pruning, cache=cache, calibration=calibration).model

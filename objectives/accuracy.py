@@ -2,16 +2,31 @@
 
 import math
 import time
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from compress.errors import ConfigError, DivergenceError
-from objectives.fine_tuning import SgdSettings, fine_tune
+from objectives.distillation import Distillation, SoftLabels
 from objectives.metric import ACCURACY, Metric
-from objectives.recalibration import recalibrate
-from objectives.score import Score, score
-from zoo.data.dataset import ImageDataset
+from objectives.network import Network
+from objectives.precision import Precision
+from objectives.repair import Checkpoint, Repair
+from objectives.score import Score, score_outputs
+from objectives.signature import signature
+from objectives.training_loss import TrainingLoss
+from zoo.data.dataset import ImageDataset, Split
+from zoo.loss import loss_for
+
+_NETWORKS = 4
+"""Traced networks that are kept: candidates with ranks differ in their layers, and each trace takes memory."""
+
+
+_LEAST = {"recalibration_images": 1, "steps": 0, "batch_size": 1, "seed": 0, "reconstruction_images": 0}
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,11 @@ class ProxySettings:
         momentum: of SGD, in [0, 1).
         seed: of the images drawn, the order of the batches, and random layers (dropout).
         metric: what is measured besides accuracy and loss, where it is neither.
+        reconstruction_images: training images by which the weights of pruned layers are fitted first, by whoever makes
+            the candidates; 0 for none.
+        distillation: how much the original model's outputs count in training, or None for labels alone.
+        precision: what layers compute in.
+        jit_compile: whether XLA compiles steps and scoring, anew for every candidate's shapes.
 
     Raises:
         ConfigError: if a value is out of its range.
@@ -38,9 +58,19 @@ class ProxySettings:
     momentum: float = 0.9
     seed: int = 0
     metric: Metric = ACCURACY
+    reconstruction_images: int = 0
+    distillation: Distillation | None = None
+    precision: Precision = Precision()
+    jit_compile: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("recalibration_images", 1), ("steps", 0), ("batch_size", 1), ("seed", 0)):
+        for name, least in (
+            ("recalibration_images", 1),
+            ("steps", 0),
+            ("batch_size", 1),
+            ("seed", 0),
+            ("reconstruction_images", 0),
+        ):
             value = getattr(self, name)
             if value < least:
                 raise ConfigError(f"proxy.{name}: expected an integer of at least {least}, received {value!r}")
@@ -57,70 +87,135 @@ class ProxyResult:
     Attributes:
         accuracy: top-1, in [0, 1].
         loss: mean cross-entropy in nats.
-        recalibrated_layers: batch normalization layers whose statistics were re-estimated.
         steps: SGD steps taken.
-        seconds: wall time of the whole call.
+        recalibration_images: images that the batch normalization statistics were estimated from.
+        seconds: wall time of the whole call, or of the last rung.
         value: of the settings' metric, where that is neither accuracy nor loss.
     """
 
     accuracy: float
     loss: float
-    recalibrated_layers: int
     steps: int
+    recalibration_images: int
     seconds: float
     value: float | None = None
 
 
-@dataclass(frozen=True)
 class AccuracyProxy:
     """Judges candidates on one data set: a short fine-tune, recalibration, then the validation split.
 
     Without recalibration a pruned model scores at chance; a few SGD steps order candidates much as hundreds do
-    (docs/design.md). Fits and recalibrates on `dataset.train`, scores on `dataset.validation`, never reads
-    `dataset.test`.
-    The same model and settings give the same accuracy on a CPU; a GPU also needs TensorFlow's op determinism.
+    (docs/design.md). Fits and recalibrates on the train split, scores on the validation split, never reads the test
+    split. The same model and settings give the same accuracy on a CPU; a GPU also needs TensorFlow's op determinism.
+
+    Candidates with the same layers share one traced network, whatever their channel counts, so nothing is built or
+    traced for each of them.
+
+    Args:
+        dataset: images and labels.
+        settings: how much repair.
+        original: the model that candidates are made from, for distillation; the proxy does not modify it.
+
+    Raises:
+        ConfigError: distillation without an original.
     """
 
-    dataset: ImageDataset
-    settings: ProxySettings = ProxySettings()
+    def __init__(
+        self, dataset: ImageDataset, settings: ProxySettings | None = None, original: keras.Model | None = None
+    ) -> None:
+        self._data, self.settings = dataset, settings or ProxySettings()
+        self._networks: OrderedDict[str, Network] = OrderedDict()
+        self._soft: SoftLabels | None = None
+        if self.settings.distillation is not None:
+            if original is None:
+                raise ConfigError("proxy.distillation: expected the original model, received none; pass original=")
+            self._soft = SoftLabels(self._teacher(original), len(dataset.train), dataset.classes)
 
     def __call__(self, model: keras.Model) -> ProxyResult:
-        """Repair `model` IN PLACE (pass the trial's own copy) and score it.
+        """Repair a copy of the model's weights, and score it.
 
         Raises:
-            ModelError: if there are steps to take and the model has no trainable weights.
-            DivergenceError: if the training loss, or the loss or metric on the validation split, is not finite.
+            ModelError: there are steps to take and the model has no trainable weights.
+            DivergenceError: the training loss, or the loss or metric on the validation split, is not finite.
         """
         started = time.perf_counter()
-        settings, data = self.settings, self.dataset
-        _reseed(model, settings.seed)
-        sgd = SgdSettings(settings.batch_size, settings.learning_rate, settings.momentum, settings.seed)
-        fine_tune(model, data.train, data.normalization, sgd, settings.steps)
-        # Training normalizes with each batch's own statistics: earlier ones would not help it, and would be stale now.
-        layers = recalibrate(
-            model,
-            data.train,
-            data.normalization,
-            images=settings.recalibration_images,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-        )
-        result = score(model, data.validation, data.normalization, settings.batch_size, settings.metric)
-        _check_finite(result, settings)
+        result = self.rung(self.start(model), self.settings.steps)
+        return replace(result, seconds=time.perf_counter() - started)
+
+    def start(self, model: keras.Model, checkpoint: Checkpoint | None = None) -> Repair:
+        """The repair of a candidate, at its beginning or where a checkpoint of it was made.
+
+        It holds until the next candidate is started.
+        """
+        network, settings = self._network(model), self.settings
+        network.load(model, settings.seed)
+        if checkpoint is not None:
+            network.restore(checkpoint.state)
+        steps = 0 if checkpoint is None else checkpoint.steps
+        return Repair(network, self._data, settings.batch_size, settings.seed, self._soft, steps)
+
+    def rung(self, repair: Repair, steps: int) -> ProxyResult:
+        """Go on with a repair until it has taken so many steps, recalibrate, and score.
+
+        Training never reads the statistics that recalibration estimates: 30 steps and 90 more give what 120 give.
+
+        Raises:
+            ConfigError: more steps than that were taken.
+            ModelError: there are steps to take and the model has no trainable weights.
+            DivergenceError: the training loss, or the loss or metric on the validation split, is not finite.
+        """
+        if steps < repair.steps:
+            raise ConfigError(f"proxy rung: expected at least the {repair.steps} steps taken, received {steps}")
+        started, settings = time.perf_counter(), self.settings
+        repair.advance(steps - repair.steps, lambda step: settings.learning_rate)
+        images = repair.recalibrate(settings.recalibration_images)
+        result = self.score(repair, self._data.validation)
+        _check_finite(result, steps, settings.learning_rate)
         seconds = time.perf_counter() - started
-        return ProxyResult(result.accuracy, result.loss, layers, settings.steps, seconds, result.value)
+        return ProxyResult(result.accuracy, result.loss, steps, images, seconds, result.value)
+
+    def score(self, repair: Repair, split: Split) -> Score:
+        """Score a candidate as it stands on any split.
+
+        Raises:
+            DivergenceError: a metric that is not finite though the loss is.
+        """
+        return score_outputs(repair.outputs(split), split.labels, repair.loss, self.settings.metric)
+
+    def _network(self, model: keras.Model) -> Network:
+        """A network for the model: one that is there already, where the model fits it."""
+        name = signature(model)
+        if name is None:
+            return self._new_network(model, self.settings.distillation)
+        if name not in self._networks:
+            self._networks[name] = self._new_network(model, self.settings.distillation)
+        self._networks.move_to_end(name)
+        if len(self._networks) > _NETWORKS:
+            self._networks.popitem(last=False)
+        return self._networks[name]
+
+    def _new_network(self, model: keras.Model, distillation: Distillation | None) -> Network:
+        settings = self.settings
+        loss = TrainingLoss(loss_for(model), distillation)
+        return Network(model, loss, settings.momentum, settings.precision, settings.jit_compile)
+
+    def _teacher(self, original: keras.Model) -> Any:
+        """Logits (N, classes) of the original for training images by their indices (N,)."""
+        network = self._new_network(original, None)
+        network.load(original, self.settings.seed)
+        reader = Repair(network, self._data, self.settings.batch_size, self.settings.seed)
+        train, from_logits = self._data.train, reader.loss.from_logits
+
+        def logits(indices: NDArray[np.int64]) -> NDArray[np.float32]:
+            outputs = reader.outputs(Split(train.images[indices], train.labels[indices]))
+            return outputs if from_logits else np.log(outputs + np.float32(keras.config.epsilon()))
+
+        return logits
 
 
-def _reseed(model: keras.Model, seed: int) -> None:
-    """Reset random layers: a copy of a model draws its seeds anew, and two copies must score alike."""
-    states = [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
-    for stream, state in enumerate(states):
-        state.assign([(seed + stream) % 2**32, 0])
-
-
-def _check_finite(result: Score, settings: ProxySettings) -> None:
+def _check_finite(result: Score, steps: int, learning_rate: float) -> None:
     if not math.isfinite(result.loss):
         raise DivergenceError(
-            f"accuracy proxy: expected a finite validation loss, received {result.loss} after step {settings.steps}"
-            f" with learning rate {settings.learning_rate:g}; lower the learning rate"
+            f"accuracy proxy: expected a finite validation loss, received {result.loss} after step {steps}"
+            f" with learning rate {learning_rate:g}; lower the learning rate"
         )

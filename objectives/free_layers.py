@@ -30,21 +30,45 @@ class Weight:
     constraint: Callable[[Any], Any] | None = None
 
 
+@dataclass(frozen=True)
+class Common:
+    """What all layers of a network have in common.
+
+    Attributes:
+        share: variable with the share that each training batch has in moving statistics; 0 leaves them alone.
+        policy: the Keras policy that they compute in; None leaves them their own.
+        any_channels: whether weights of any number of channels can be assigned, or only those of the built model.
+    """
+
+    share: Any
+    policy: str | None = None
+    any_channels: bool = True
+
+
 class FreeLayer(keras.layers.Layer):  # type: ignore[misc]
     """A layer in the place of another, with weights of free shapes.
 
     Args:
         source: the layer to stand for; need not be built.
+        common: what it shares with the other layers.
         shapes: shape of every weight by attribute name, None along channels.
-        dtype: precision to compute in, a Keras policy; the source's where it is None.
     """
 
-    def __init__(self, source: Any, shapes: Mapping[str, Axes], dtype: Any = None) -> None:
-        super().__init__(name=source.name, dtype=dtype or source.dtype_policy)
-        self.source = source
+    def __init__(self, source: Any, common: Common, shapes: Mapping[str, Axes]) -> None:
+        super().__init__(name=source.name, dtype=common.policy or source.dtype_policy)
+        self._any_channels = common.any_channels
+        # Behind a function: Keras would take a layer for a part of this one, with its weights and losses.
+        self._behind: Callable[[], Any] = lambda: source
         self.weights_by_name = MappingProxyType({name: self._weight(name, axes) for name, axes in shapes.items()})
 
+    @property
+    def source(self) -> Any:
+        """The layer that it stands for."""
+        return self._behind()
+
     def _weight(self, name: str, axes: Axes) -> Weight:
+        if not self._any_channels:
+            axes = tuple(getattr(self.source, name).shape)
         variable = tf.Variable(
             tf.zeros([1 if size is None else size for size in axes]), shape=tf.TensorShape(axes), trainable=False
         )
@@ -59,8 +83,10 @@ class FreeLayer(keras.layers.Layer):  # type: ignore[misc]
         return tf.cast(self.weights_by_name[name].variable, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The source's, with any number of channels."""
-        return (*self.source.compute_output_shape(input_shape)[:-1], None)
+        """The source's, with any number of channels where that is free."""
+        known = (*input_shape[:-1], input_shape[-1] or 1)
+        shape = self.source.compute_output_shape(known)
+        return (*shape[:-1], None) if self._any_channels else tuple(shape)
 
     def finished(self, outputs: Any) -> Any:
         """Outputs with the bias, through the activation."""
@@ -78,8 +104,8 @@ class FreeConv2D(FreeLayer):
             statistics, which are not known here.
     """
 
-    def __init__(self, source: Any, dtype: Any = None) -> None:
-        super().__init__(source, _shapes(source, {"kernel": (*source.kernel_size, None, None), "bias": (None,)}), dtype)
+    def __init__(self, source: Any, common: Common) -> None:
+        super().__init__(source, common, _shapes(source, (*source.kernel_size, None, None)))
         self.factors: Callable[[bool], tuple[Any, Any] | None] = lambda training: None
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -106,9 +132,9 @@ class FreeConv2D(FreeLayer):
 class FreeDepthwiseConv2D(FreeLayer):
     """A depthwise convolution."""
 
-    def __init__(self, source: Any, dtype: Any = None) -> None:
+    def __init__(self, source: Any, common: Common) -> None:
         kernel = (*source.kernel_size, None, source.depth_multiplier)
-        super().__init__(source, _shapes(source, {"kernel": kernel, "bias": (None,)}), dtype)
+        super().__init__(source, common, _shapes(source, kernel))
 
     def call(self, inputs: Any) -> Any:
         """Inputs (N, H, W, C) to (N, H', W', C x depth multiplier)."""
@@ -126,8 +152,8 @@ class FreeDepthwiseConv2D(FreeLayer):
 class FreeDense(FreeLayer):
     """A dense layer."""
 
-    def __init__(self, source: Any, dtype: Any = None) -> None:
-        super().__init__(source, _shapes(source, {"kernel": (None, None), "bias": (None,)}), dtype)
+    def __init__(self, source: Any, common: Common) -> None:
+        super().__init__(source, common, _shapes(source, (None, None)))
 
     def call(self, inputs: Any) -> Any:
         """Inputs (N, ..., in) to (N, ..., out)."""
@@ -135,17 +161,12 @@ class FreeDense(FreeLayer):
 
 
 class FreeBatchNormalization(FreeLayer):
-    """Batch normalization over the last axis.
+    """Batch normalization over the last axis."""
 
-    Args:
-        source: the layer to stand for.
-        share: variable with the share that each training batch has in the moving statistics; 0 leaves them alone.
-    """
-
-    def __init__(self, source: Any, share: Any, dtype: Any = None) -> None:
+    def __init__(self, source: Any, common: Common) -> None:
         names = ("gamma",) * source.scale + ("beta",) * source.center + ("moving_mean", "moving_variance")
-        super().__init__(source, {name: (None,) for name in names}, dtype)
-        self._share = share
+        super().__init__(source, common, {name: (None,) for name in names})
+        self._share = common.share
         self.folded = False
 
     def fold_into(self, convolution: FreeConv2D) -> None:
@@ -171,7 +192,7 @@ class FreeBatchNormalization(FreeLayer):
         outputs, mean, variance = normalize_batch(values, scale, offset, self.source.epsilon)
         for name, batch in (("mean", mean), ("variance", variance)):
             moving = self.weights_by_name[f"moving_{name}"].variable
-            moving.assign(moving + self._share * (batch - moving))
+            moving.assign((1 - self._share) * moving + self._share * batch)
         return tf.cast(outputs, inputs.dtype)
 
     def _applied(self, inputs: Any, slope: Any, shift: Any) -> Any:
@@ -187,8 +208,8 @@ class FreeBatchNormalization(FreeLayer):
         return tuple(input_shape)
 
 
-def _shapes(source: Any, shapes: dict[str, Axes]) -> dict[str, Axes]:
-    return {name: axes for name, axes in shapes.items() if name != "bias" or source.use_bias}
+def _shapes(source: Any, kernel: Axes) -> dict[str, Axes]:
+    return {"kernel": kernel, "bias": (None,)} if source.use_bias else {"kernel": kernel}
 
 
 def takes_any_channels(layer: Any) -> bool:
@@ -199,17 +220,9 @@ def takes_any_channels(layer: Any) -> bool:
     return options is not None and plain and not quantized and options(layer)
 
 
-def free_layer(layer: Any, share: Any, dtype: Any = None) -> FreeLayer:
-    """The stand-in of a layer that takes any channels.
-
-    Args:
-        layer: the layer; need not be built.
-        share: what ``FreeBatchNormalization`` takes.
-        dtype: precision to compute in, a Keras policy; that of the layer where it is None.
-    """
-    if type(layer) is keras.layers.BatchNormalization:
-        return FreeBatchNormalization(layer, share, dtype)
-    return _STAND_INS[type(layer)](layer, dtype)
+def free_layer(layer: Any, common: Common) -> FreeLayer:
+    """The stand-in of a layer that takes any channels."""
+    return _STAND_INS[type(layer)](layer, common)
 
 
 def _normalizes_last_axis(layer: Any) -> bool:
@@ -218,11 +231,12 @@ def _normalizes_last_axis(layer: Any) -> bool:
     return plain and (layer.axis == -1 or (rank is not None and layer.axis == rank - 1))
 
 
-_STAND_INS: Mapping[type, Callable[..., FreeLayer]] = MappingProxyType(
+_STAND_INS: Mapping[type, Callable[[Any, Common], FreeLayer]] = MappingProxyType(
     {
         keras.layers.Conv2D: FreeConv2D,
         keras.layers.DepthwiseConv2D: FreeDepthwiseConv2D,
         keras.layers.Dense: FreeDense,
+        keras.layers.BatchNormalization: FreeBatchNormalization,
     }
 )
 

@@ -10,6 +10,7 @@ from compress.layer_copy import copy_layer, copy_weights
 from compress.rebuild import rebuild
 from compress.walk import as_functional, calls, layers_by_name
 from objectives.free_layers import (
+    Common,
     FreeBatchNormalization,
     FreeConv2D,
     FreeLayer,
@@ -18,6 +19,7 @@ from objectives.free_layers import (
     takes_any_channels,
 )
 from objectives.precision import Precision
+from objectives.signature import signature
 from objectives.training_loss import TrainingLoss
 
 
@@ -37,12 +39,13 @@ class Network:
     ) -> None:
         self._share = tf.Variable(0.0, trainable=False)
         source = as_functional(model)
+        any_channels = signature(source) is not None
         last = {tensor._keras_history.operation.name for tensor in source.outputs}
 
         def stand_in(layer: Any) -> Sequence[Any]:
             policy = None if layer.name in last else precision.policy
             if takes_any_channels(layer):
-                return [free_layer(layer, self._share, policy)]
+                return [free_layer(layer, Common(self._share, policy, any_channels))]
             return [copy_layer(layer, **({"dtype": policy} if policy and isinstance(layer, keras.Layer) else {}))]
 
         self._model = rebuild(source, stand_in)
@@ -52,7 +55,7 @@ class Network:
         trained = [weight for weight in self._weights if weight.trainable]
         self._momenta = [_like(weight.variable) for weight in trained]
         self._scale = precision.loss_scale()
-        self._loss = loss
+        self.loss = loss
         self.step = self._traced(lambda *batch: self._step(trained, momentum, *batch), jit_compile)
         self.infer = self._traced(lambda images: tf.cast(self._model(images, training=False), tf.float32), jit_compile)
         self._observe = self._traced(lambda images: self._model(images, training=True), jit_compile)
@@ -71,6 +74,16 @@ class Network:
             momentum.assign(tf.zeros_like(variable))
         self._reseed(seed)
 
+    def unload(self, model: Any) -> None:
+        """Give the weights to a model of the same signature, in place."""
+        theirs = layers_by_name(as_functional(model))
+        for name, layer in layers_by_name(self._model).items():
+            if isinstance(layer, FreeLayer):
+                for attribute, weight in layer.weights_by_name.items():
+                    getattr(theirs[name], attribute).assign(weight.variable.read_value())
+            elif getattr(layer, "weights", ()):
+                copy_weights(layer, theirs[name])
+
     def _reseed(self, seed: int) -> None:
         for stream, state in enumerate(self._random_states):
             state.assign([(seed + stream) % 2**32, 0])
@@ -86,10 +99,13 @@ class Network:
         return any(_estimates(layer) for layer in self._model.layers)
 
     def observe(self, images: Any, share: float) -> None:
-        """Let the statistics of a batch (N, H, W, C) have this share in the moving ones."""
+        """Let the statistics of a batch (N, H, W, C) have this share in the moving ones, and change nothing else."""
+        before = [state.numpy() for state in self._random_states]
         self._share.assign(share)
         self._observe(images)
         self._share.assign(0.0)
+        for state, value in zip(self._random_states, before, strict=True):
+            state.assign(value)
 
     def state(self) -> list[Any]:
         """Values of all weights, momenta and random states, as arrays that ``restore`` takes."""
@@ -101,10 +117,8 @@ class Network:
             variable.assign(value)
 
     def _variables(self) -> list[Any]:
-        random = [
-            variable.value for variable in self._model.variables if variable.path.endswith("seed_generator_state")
-        ]
-        return [*(weight.variable for weight in self._weights), *self._momenta, *random]
+        random = (state.value for state in self._random_states)
+        return [*(weight.variable for weight in self._weights), *self._momenta, *random, *self._scale.variables]
 
     def _traced(self, function: Callable[..., Any], jit_compile: bool) -> Callable[..., Any]:
         traced: Callable[..., Any] = tf.function(
@@ -118,7 +132,7 @@ class Network:
             variables = [weight.variable for weight in trained]
             tape.watch(variables)
             outputs = tf.cast(self._model(images, training=True), tf.float32)
-            total = tf.add_n([self._loss(labels, outputs, soft), *self._model.losses, *_penalties(self._weights)])
+            total = tf.add_n([self.loss(labels, outputs, soft), *self._model.losses, *_penalties(self._weights)])
             scaled = self._scale.up(total)
         found = tape.gradient(scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         gradients = self._scale.down(found)

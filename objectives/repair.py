@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -52,6 +53,11 @@ class Repair:
         self._network, self._data, self._soft = network, data, soft
         self._batch_size, self._seed = batch_size, seed
         self.steps = steps
+
+    @property
+    def loss(self) -> keras.losses.SparseCategoricalCrossentropy:
+        """The cross-entropy that fits the model's outputs."""
+        return self._network.loss.hard
 
     def advance(self, steps: int, rate: Rate) -> list[float]:
         """Train for so many steps more; returns the loss before each.
@@ -115,8 +121,12 @@ class Repair:
             found.append(self._network.infer(tf.convert_to_tensor(images)).numpy()[: len(indices)])
         return np.concatenate(found)
 
+    def write_to(self, model: keras.Model) -> None:
+        """Give the candidate's weights as they stand to its model, in place."""
+        self._network.unload(model)
+
     def checkpoint(self) -> Checkpoint:
-        """A copy of the state, for ``Network.restore``."""
+        """A copy of the state, from which ``AccuracyProxy.start`` goes on."""
         return Checkpoint(self.steps, tuple(self._network.state()))
 
 

@@ -22,14 +22,14 @@ from compress.group import Ratios
 from compress.parameters import CompressionParameters
 from compress.pruning import prune
 from compress.reconstruction import prune_and_reconstruct
+from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.cost import CostModel
-from objectives.recalibration import recalibrate
 from search.bisection import tightest
-from zoo.data.dataset import Normalization, Split
+from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.folder import folder
 
 ROOT = Path(__file__).parents[1]
-RECALIBRATION_IMAGES, BATCH = 1024, 128
+SETTINGS = ProxySettings(recalibration_images=1024, steps=0, batch_size=128)
 NORMALIZATION = Normalization(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """As configs/resnet20_cifar10.yaml has it."""
 
@@ -48,20 +48,14 @@ def uniform_ratios(graph: ChannelGraph, fraction: float) -> Ratios:
     return ratios(tightest(fits, fitting=0.99, failing=0.0))
 
 
-def accuracy(model: Any, test: Split, normalization: Normalization) -> float:
-    """Fraction of the test images that are classified correctly."""
-    found = [
-        np.asarray(model(normalization(test.images[start : start + 500]), training=False)).argmax(axis=1)
-        for start in range(0, len(test), 500)
-    ]
-    return round(float(np.mean(np.concatenate(found) == test.labels)), 4)
-
-
 def before_and_after(model: Any, train: Split, test: Split, normalization: Normalization) -> tuple[float, float]:
-    """Accuracy as the model is, and after its batch normalization statistics are estimated anew (in place)."""
-    plain = accuracy(model, test, normalization)
-    recalibrate(model, train, normalization, images=RECALIBRATION_IMAGES, batch_size=BATCH, seed=0)
-    return plain, accuracy(model, test, normalization)
+    """Accuracy as the model is, and after its batch normalization statistics are estimated anew."""
+    classes = int(test.labels.max()) + 1
+    proxy = AccuracyProxy(ImageDataset("reconstruct", train, test, test, classes, normalization), SETTINGS)
+    repair = proxy.start(model)
+    plain = proxy.score(repair, test).accuracy
+    repair.recalibrate(SETTINGS.recalibration_images)
+    return round(plain, 4), round(proxy.score(repair, test).accuracy, 4)
 
 
 def measure(
@@ -81,7 +75,7 @@ def measure(
     return {
         "ratio": next(iter(ratios.values())),
         "flops_left": round(flops[1] / flops[0], 4),
-        "original": accuracy(model, test, normalization),
+        "original": before_and_after(model, train, test, normalization)[0],
         "without": without,
         "without_recalibrated": without_recalibrated,
         "with": rebuilt,

@@ -1,7 +1,5 @@
 """From a configuration's sections to the settings of the packages below, which do not know configurations."""
 
-import numpy as np
-
 from compress.channel_step import ChannelStep
 from compress.criterion import Criterion, GeometricMedian, L2Norm
 from compress.feature_maps import NuclearNorm
@@ -11,8 +9,10 @@ from configs.schema import BudgetConfig, DataConfig, ProxyConfig, PruningConfig,
 from objectives.accuracy import ProxySettings
 from objectives.budget import Budget
 from objectives.cost import Cost
+from objectives.distillation import Distillation
 from objectives.metric import ACCURACY, Metric
 from objectives.metric_choice import choose_metric
+from objectives.precision import Precision
 from objectives.quantity import QUANTITIES, Quantity
 from search.driver import DriverSettings
 from search.space import SpaceSettings
@@ -20,6 +20,7 @@ from zoo.data.batches import Augmentation
 from zoo.data.dataset import ImageDataset, Normalization
 from zoo.data.limit import limited
 from zoo.data.load import load_dataset
+from zoo.data.sample import drawn
 from zoo.training import Recipe
 
 
@@ -69,7 +70,9 @@ def metric(config: MetricConfig, classes: int) -> Metric:
 
 def proxy(config: ProxyConfig, seed: int, ranked_by: Metric = ACCURACY) -> ProxySettings:
     """How a candidate is judged."""
-    return ProxySettings(**config.model_dump(), seed=seed, metric=ranked_by)
+    plain = config.model_dump(exclude={"distillation", "precision"})
+    soft = None if config.distillation is None else Distillation(**config.distillation.model_dump())
+    return ProxySettings(**plain, seed=seed, metric=ranked_by, distillation=soft, precision=Precision(config.precision))
 
 
 def final(config: RunConfig) -> Recipe:
@@ -128,9 +131,7 @@ def _criterion(config: RunConfig, data: ImageDataset | None) -> Criterion:
     if config.pruning.criterion == "geometric_median":
         return GeometricMedian()
     data = dataset(config.data, config.seed) if data is None else data
-    images, generator = data.train.images, np.random.default_rng(config.seed)
-    drawn = generator.choice(len(images), size=min(config.pruning.images, len(images)), replace=False)
-    return NuclearNorm((data.normalization(images[np.sort(drawn)]),))
+    return NuclearNorm((drawn(data, config.pruning.images, config.seed),))
 
 
 def driver(config: RunConfig, ranked_by: Metric) -> DriverSettings:

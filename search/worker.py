@@ -21,6 +21,7 @@ from objectives.score import score
 from search.recommended import BudgetValues, stage_values
 from search.trial_record import Judgement
 from zoo.data.dataset import ImageDataset
+from zoo.data.sample import drawn
 from zoo.training import Recipe, train
 
 
@@ -71,7 +72,9 @@ class TrialWorker:
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         self._pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         self._cache = BasesCache()
-        self._proxy = AccuracyProxy(task.dataset, task.proxy)
+        self._proxy = AccuracyProxy(task.dataset, task.proxy, self._original)
+        images = task.proxy.reconstruction_images
+        self._calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
         """Compress, repair and score one candidate; an error is part of the answer, not raised."""
@@ -83,7 +86,12 @@ class TrialWorker:
 
     def _short(self, parameters: CompressionParameters) -> Judgement:
         model = apply_parameters(
-            self._original, parameters, self._task.recipe, pruning=self._pruning, cache=self._cache
+            self._original,
+            parameters,
+            self._task.recipe,
+            pruning=self._pruning,
+            cache=self._cache,
+            calibration=self._calibration,
         )
         result = self._proxy(model)
         return Judgement(result.accuracy, result.loss, result.seconds, value=result.value)

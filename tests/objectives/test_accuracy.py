@@ -10,6 +10,7 @@ import pytest
 
 from compress.errors import ConfigError, DivergenceError
 from objectives.accuracy import AccuracyProxy, ProxySettings
+from objectives.distillation import Distillation
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy, dataset, dense_model, split
 from zoo.data.dataset import Normalization, Split
 
@@ -55,12 +56,15 @@ def test_training_reads_training_images_only_and_scoring_validation_only() -> No
 
 def test_the_answer_is_the_accuracy_and_loss_on_the_validation_split() -> None:
     data, model = dataset(), conv_model()
-    result = AccuracyProxy(data, SETTINGS)(model)
+    proxy = AccuracyProxy(data, SETTINGS)
+    repair = proxy.start(model)
+    result = proxy.rung(repair, 6)
+    repair.write_to(model)
     probabilities = model.predict(data.normalization(data.validation.images), verbose=0).astype(np.float64)
     own = probabilities[np.arange(21), data.validation.labels]
     assert result.accuracy == (probabilities.argmax(1) == data.validation.labels).mean()
     assert result.loss == pytest.approx(-np.log(own).mean(), rel=1e-5)
-    assert (result.steps, result.recalibrated_layers) == (6, 1)
+    assert (result.steps, result.recalibration_images) == (6, 32)
     assert result.seconds > 0
 
 
@@ -77,22 +81,77 @@ def test_without_steps_only_moving_statistics_change() -> None:
     model = conv_model()
     trainable = [weight.numpy() for weight in model.trainable_variables]
     mean = model.get_layer("bn").moving_mean.numpy()
-    result = AccuracyProxy(dataset(), replace(SETTINGS, steps=0))(model)
+    proxy = AccuracyProxy(dataset(), replace(SETTINGS, steps=0))
+    repair = proxy.start(model)
+    result = proxy.rung(repair, 0)
+    repair.write_to(model)
     for weight, old in zip(model.trainable_variables, trainable, strict=True):
         np.testing.assert_array_equal(weight.numpy(), old)
     assert (model.get_layer("bn").moving_mean.numpy() != mean).all()
-    assert (result.steps, result.recalibrated_layers) == (0, 1)
+    assert (result.steps, result.recalibration_images) == (0, 32)
+
+
+def test_the_caller_s_model_is_not_touched() -> None:
+    model = conv_model()
+    before = model.get_weights()
+    AccuracyProxy(dataset(), SETTINGS)(model)
+    for weight, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_a_candidate_is_judged_alike_whoever_was_judged_before() -> None:
+    data, first, second = dataset(), conv_model(), conv_model(seed=1)
+    alone = AccuracyProxy(data, SETTINGS)(first)
+    proxy = AccuracyProxy(data, SETTINGS)
+    proxy(second)
+    assert replace(proxy(first), seconds=0.0) == replace(alone, seconds=0.0)
+
+
+def test_a_candidate_climbs_from_rung_to_rung_as_in_one_go() -> None:
+    data, model, other = dataset(), conv_model(), conv_model(seed=1)
+    whole = AccuracyProxy(data, SETTINGS).rung(AccuracyProxy(data, SETTINGS).start(model), 11)
+    proxy = AccuracyProxy(data, SETTINGS)
+    repair = proxy.start(model)
+    low = proxy.rung(repair, 4)
+    kept = pickle.loads(pickle.dumps(repair.checkpoint()))
+    proxy(other)
+    high = proxy.rung(proxy.start(model, kept), 11)
+    assert low.loss != high.loss
+    assert replace(high, seconds=0.0) == replace(whole, seconds=0.0)
+    with pytest.raises(ConfigError, match="expected at least the 4 steps taken, received 3"):
+        proxy.rung(proxy.start(model, kept), 3)
+
+
+def test_distillation_pulls_towards_the_original_s_outputs() -> None:
+    data = dataset(train=split(200, 1), validation=split(200, 2))
+    original, model = conv_model(seed=2), conv_model()
+    # The labels say something else than the original, and do not count at a weight of 1.
+    expected = original.predict(data.normalization(data.validation.images), verbose=0)
+
+    def distance(settings: ProxySettings) -> float:
+        proxy = AccuracyProxy(data, settings, original)
+        repair = proxy.start(model)
+        proxy.rung(repair, settings.steps)
+        found = repair.outputs(data.validation)
+        return float(np.sum(expected * np.log(expected / found), axis=1).mean())
+
+    settings = replace(SETTINGS, steps=60)
+    soft = replace(settings, distillation=Distillation(weight=1.0))
+    assert distance(soft) < 0.5 * distance(replace(settings, steps=0))
+    assert distance(soft) < distance(replace(settings, distillation=Distillation(weight=0.5))) < distance(settings)
+
+
+def test_distillation_needs_the_original() -> None:
+    with pytest.raises(ConfigError, match="proxy.distillation: expected the original model, received none"):
+        AccuracyProxy(dataset(), replace(SETTINGS, distillation=Distillation()))
 
 
 def test_copies_of_a_model_score_alike_and_another_seed_differs() -> None:
     model, data = conv_model(), dataset()
-    first, second, other = copy(model), copy(model), copy(model)
-    results = [AccuracyProxy(data, SETTINGS)(twin) for twin in (first, second)]
-    AccuracyProxy(data, replace(SETTINGS, seed=1))(other)
+    results = [AccuracyProxy(data, SETTINGS)(copy(model)) for _ in range(2)]
+    other = AccuracyProxy(data, replace(SETTINGS, seed=1))(copy(model))
     assert (results[0].accuracy, results[0].loss) == (results[1].accuracy, results[1].loss)
-    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert any((a != b).any() for a, b in zip(first.get_weights(), other.get_weights(), strict=True))
+    assert other.loss != results[0].loss
 
 
 def test_the_proxy_travels_to_a_worker() -> None:
@@ -138,6 +197,7 @@ def test_a_loss_that_is_not_finite_after_the_last_step_is_a_divergence(steps: in
         ({"learning_rate": 0.0}, "proxy.learning_rate: expected a number above 0, received 0.0"),
         ({"learning_rate": float("nan")}, "proxy.learning_rate: expected a number above 0, received nan"),
         ({"momentum": 1.0}, r"proxy.momentum: expected a number in \[0, 1\), received 1.0"),
+        ({"reconstruction_images": -1}, "proxy.reconstruction_images: expected an integer of at least 0, received -1"),
         ({"seed": -1}, "proxy.seed: expected an integer of at least 0, received -1"),
     ],
 )

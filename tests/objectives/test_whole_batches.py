@@ -1,10 +1,12 @@
 """Random batches of one size."""
 
+from itertools import islice
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.whole_batches import whole_batches
+from objectives.whole_batches import batches_from, whole_batches
 
 
 @given(st.integers(1, 60), st.integers(1, 80), st.integers(0, 5))
@@ -22,3 +24,11 @@ def test_the_order_is_random_and_repeats_with_the_seed() -> None:
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     assert (first != np.arange(40)).any()
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 30))
+def test_going_on_at_a_number_is_reading_on(count: int, batch_size: int, start: int) -> None:
+    undisturbed = list(islice(batches_from(count, batch_size, 4, 0), start + 5))[start:]
+    resumed = list(islice(batches_from(count, batch_size, 4, start), 5))
+    for one, other in zip(resumed, undisturbed, strict=True):
+        np.testing.assert_array_equal(one, other)
