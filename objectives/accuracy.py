@@ -3,6 +3,7 @@
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -147,11 +148,29 @@ class AccuracyProxy:
 
         It holds until the next candidate is started.
         """
-        network, settings = self._network(model), self.settings
-        network.load(model, settings.seed)
+        network = self._network(model)
+        network.load(model, self.settings.seed)
         if checkpoint is not None:
             network.restore(checkpoint.state)
-        steps = 0 if checkpoint is None else checkpoint.steps
+        return self._repair(network, 0 if checkpoint is None else checkpoint.steps)
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a network for models of this signature."""
+        return name in self._networks
+
+    def start_values(self, name: str, values: Mapping[str, Mapping[str, Any]]) -> Repair:
+        """The repair of a candidate whose model need not be built.
+
+        Args:
+            name: signature of the candidate's model, which the proxy knows.
+            values: its weights by layer and attribute name, as ``compress.prune_decompose`` finds them.
+        """
+        self._networks.move_to_end(name)
+        self._networks[name].load_values(values, self.settings.seed)
+        return self._repair(self._networks[name])
+
+    def _repair(self, network: Network, steps: int = 0) -> Repair:
+        settings = self.settings
         return Repair(network, self._data, settings.batch_size, settings.seed, self._soft, steps)
 
     def rung(self, repair: Repair, steps: int) -> ProxyResult:

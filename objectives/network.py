@@ -1,6 +1,6 @@
 """A model traced once for weights of any number of channels: candidates are loaded into it, not built and traced."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -62,17 +62,29 @@ class Network:
 
     def load(self, model: Any, seed: int) -> None:
         """Take over the weights of a model of the same signature, forget the momenta, and seed random layers."""
-        old, new = layers_by_name(as_functional(model)), layers_by_name(self._model)
-        for name, layer in new.items():
+        old = layers_by_name(as_functional(model))
+        for name, layer in layers_by_name(self._model).items():
             if isinstance(layer, FreeLayer):
                 for attribute, weight in layer.weights_by_name.items():
                     weight.variable.assign(getattr(old[name], attribute).value)
             elif getattr(layer, "weights", ()):
                 copy_weights(old[name], layer)
+        self._begin(seed)
+
+    def load_values(self, values: Mapping[str, Mapping[str, Any]], seed: int) -> None:
+        """The same with the weights as arrays, by layer and attribute name; all layers with weights are free ones."""
+        for name, layer in layers_by_name(self._model).items():
+            if isinstance(layer, FreeLayer):
+                for attribute, weight in layer.weights_by_name.items():
+                    weight.variable.assign(values[name][attribute])
+        self._begin(seed)
+
+    def _begin(self, seed: int) -> None:
         trained = (weight.variable for weight in self._weights if weight.trainable)
         for momentum, variable in zip(self._momenta, trained, strict=True):
             momentum.assign(tf.zeros_like(variable))
-        self._reseed(seed)
+        for stream, state in enumerate(self._random_states):
+            state.assign([(seed + stream) % 2**32, 0])
 
     def unload(self, model: Any) -> None:
         """Give the weights to a model of the same signature, in place."""
@@ -83,10 +95,6 @@ class Network:
                     getattr(theirs[name], attribute).assign(weight.variable.read_value())
             elif getattr(layer, "weights", ()):
                 copy_weights(layer, theirs[name])
-
-    def _reseed(self, seed: int) -> None:
-        for stream, state in enumerate(self._random_states):
-            state.assign([(seed + stream) % 2**32, 0])
 
     @property
     def trains(self) -> bool:

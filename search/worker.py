@@ -10,12 +10,12 @@ from typing import Any
 
 from compress.analysis import analyse
 from compress.errors import RunError, TuckpruneError
-from compress.kernel_bases import BasesCache
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
-from compress.recipe import PRUNE, Stage, Values, apply_parameters, compress_in_stages, own_values
+from compress.recipe import PRUNE, Stage, Values, compress_in_stages, own_values
 from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.budget import Budget
+from objectives.candidates import Candidates
 from objectives.cost import CostModel
 from objectives.score import score
 from search.recommended import BudgetValues, stage_values
@@ -70,11 +70,11 @@ class TrialWorker:
         self._task = task
         self._original = _model_of(task.model)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
-        self._pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
-        self._cache = BasesCache()
+        pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         self._proxy = AccuracyProxy(task.dataset, task.proxy, self._original)
         images = task.proxy.reconstruction_images
-        self._calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
+        calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
+        self._candidates = Candidates(self._original, self._proxy, task.recipe, pruning, calibration)
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
         """Compress, repair and score one candidate; an error is part of the answer, not raised."""
@@ -85,15 +85,7 @@ class TrialWorker:
         return _answer(lambda: self._whole(parameters))
 
     def _short(self, parameters: CompressionParameters) -> Judgement:
-        model = apply_parameters(
-            self._original,
-            parameters,
-            self._task.recipe,
-            pruning=self._pruning,
-            cache=self._cache,
-            calibration=self._calibration,
-        )
-        result = self._proxy(model)
+        result = self._proxy.rung(self._candidates.start(parameters), self._task.proxy.steps)
         return Judgement(result.accuracy, result.loss, result.seconds, value=result.value)
 
     def _whole(self, parameters: CompressionParameters | None) -> Judgement:

@@ -1,0 +1,92 @@
+"""Candidates brought to their proxy: built once for each set of layers, after that as weights alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from compress.analysis import analyse
+from compress.kernel_bases import BasesCache
+from compress.parameters import CompressionParameters
+from compress.prune_decompose import compressed_values
+from compress.pruning import prune
+from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
+from compress.recipe import DEFAULT_RECIPE, Stage, apply_parameters
+from compress.walk import as_functional
+from objectives.accuracy import AccuracyProxy
+from objectives.repair import Repair
+from objectives.signature import signature
+
+_SOME = 0.5
+"""A ratio that takes channels of every group of two or more."""
+
+
+class Candidates:
+    """Starts the repair of candidates of one model.
+
+    Args:
+        original: the model to compress; it is not modified.
+        proxy: judges the candidates.
+        recipe: order of the stages.
+        pruning: which channels go; measured on the original where pruning comes first.
+        calibration: normalized images by which pruned layers are fitted, or None.
+    """
+
+    def __init__(
+        self,
+        original: Any,
+        proxy: AccuracyProxy,
+        recipe: Sequence[Stage] = DEFAULT_RECIPE,
+        pruning: PruningSettings = DEFAULT_PRUNING,
+        calibration: Any = None,
+    ) -> None:
+        self._original, self._proxy = as_functional(original), proxy
+        self._recipe, self._pruning, self._calibration = tuple(recipe), pruning, calibration
+        self._graph = analyse(self._original)
+        self._cache = BasesCache()
+        self._signatures: dict[frozenset[str], str] = {}
+        self._shares = calibration is None and self._only_counts_change()
+
+    def _only_counts_change(self) -> bool:
+        """Whether pruning changes nothing but channel counts, which a network takes any of."""
+        name = signature(self._original)
+        if name is None:
+            return False
+        return signature(prune(self._original, {group.name: _SOME for group in self._graph.groups})) == name
+
+    def start(self, parameters: CompressionParameters) -> Repair:
+        """The repair of a candidate at its beginning; it holds until the next one is started.
+
+        Raises:
+            ModelError: a kernel is not finite.
+            ParameterError: parameters that do not fit the model.
+        """
+        return self._started_without_model(parameters) or self._started(parameters)
+
+    def _started_without_model(self, parameters: CompressionParameters) -> Repair | None:
+        name = self._signatures.get(frozenset(parameters.ranks))
+        if name is None or not self._proxy.knows(name):
+            return None
+        values = compressed_values(
+            self._original,
+            self._graph,
+            parameters.ratios,
+            parameters.ranks,
+            pruning=self._pruning,
+            cache=self._cache,
+        )
+        return self._proxy.start_values(name, values)
+
+    def _started(self, parameters: CompressionParameters) -> Repair:
+        model = apply_parameters(
+            self._original,
+            parameters,
+            self._recipe,
+            pruning=self._pruning,
+            cache=self._cache,
+            calibration=self._calibration,
+        )
+        name = signature(model)
+        # Ranks of an unpruned model are found before its channels go, from other kernels.
+        prunes_first = self._recipe == DEFAULT_RECIPE or not parameters.ranks
+        if self._shares and prunes_first and name is not None:
+            self._signatures[frozenset(parameters.ranks)] = name
+        return self._proxy.start(model)
