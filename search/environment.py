@@ -9,12 +9,13 @@ import warnings
 def prepare_environment() -> None:
     """Set the defaults that tuckprune needs of the libraries, here and in workers; a user's own values win.
 
-    TensorFlow's oneDNN kernels are off: with them, training a pruned network on a CPU corrupts the heap at some channel
-    and batch sizes and ends in a segmentation fault or an abort, with AVX-512 and more rarely with AVX2 (TensorFlow
-    2.21; tensorflow/tensorflow#57528 is alike). It costs up to half the speed on a CPU and nothing on a GPU.
+    TensorFlow's oneDNN kernels are off. Two of them write beyond their memory in TensorFlow 2.21: the gradient of
+    strided 1x1 kernels of few input channels, which pruned networks have (uxlfoundation/oneDNN#6035), and products of
+    matrices of rank 3 and more (tensorflow/tensorflow#117700). Workers turn them on for models that they compute right
+    (``search.onednn``). Off, they cost up to half the speed on a CPU and nothing on a GPU.
     """
     defaults = {
-        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "TF_ENABLE_ONEDNN_OPTS": "false",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "RAY_USAGE_STATS_ENABLED": "0",
         # Ray's future default: workers without a GPU keep the CUDA_VISIBLE_DEVICES that they inherit.

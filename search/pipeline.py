@@ -24,6 +24,7 @@ from search.driver import Driver, Listener, SilentListener, enqueue_starts
 from search.finalist import Finalist, finalists
 from search.finals import Finals
 from search.fingerprint import check_same_model, tie_to_model
+from search.onednn import worker_environment
 from search.pool import PoolSettings, WorkerPool
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
@@ -113,7 +114,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
             if driver.remaining and config.search.projection:
                 enqueue_starts(study, starts(model, space, budget, pruning))
             task = _task(config, model, data, pruning, budget, metric)
-            _drive(driver, finals, config, task, listener or SilentListener())
+            _drive(driver, finals, config, model, task, listener or SilentListener())
         return _outcome(folder, study)
 
 
@@ -126,13 +127,18 @@ def _task(
     return Task(model_bytes(model), data, proxy, config.recipe, pruning, threads, final)
 
 
-def _drive(driver: Driver, finals: Finals, config: RunConfig, task: Task, listener: Listener) -> None:
+def _drive(driver: Driver, finals: Finals, config: RunConfig, model: Any, task: Task, listener: Listener) -> None:
     section = config.search
     with cluster(section.address, section.workers, section.cpus_per_worker):
         jobs = driver.remaining or len(finals.pending)
         workers = worker_count(section.workers, section.cpus_per_worker, section.gpus_per_worker, jobs)
         resources = PoolSettings(
-            workers, section.cpus_per_worker, section.gpus_per_worker, section.trials_per_worker, section.trial_timeout
+            workers,
+            section.cpus_per_worker,
+            section.gpus_per_worker,
+            section.trials_per_worker,
+            section.trial_timeout,
+            worker_environment(model),
         )
         pool = WorkerPool(task, resources)
         try:

@@ -1,6 +1,7 @@
 """A pool of Ray actors: work goes to whoever is free, the dead and the old are replaced."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ class PoolSettings:
         cpus: CPU cores reserved for each.
         gpus: GPUs reserved for each; fractions share one.
         trials_per_worker: trials after which an actor is replaced: TensorFlow keeps memory for every model it has seen.
+        environment: variables that workers get besides the driver's.
         timeout: seconds after which a running trial is given up, the start of a new worker included; None for never.
     """
 
@@ -29,6 +31,7 @@ class PoolSettings:
     gpus: float = 0.0
     trials_per_worker: int = 50
     timeout: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -109,8 +112,11 @@ class WorkerPool:
         return found
 
     def _new_actor(self) -> Any:
-        actor = ray.remote(num_cpus=self._settings.cpus, num_gpus=self._settings.gpus)(TrialWorker)
-        return actor.remote(self._task)
+        settings = self._settings
+        options: dict[str, Any] = {"num_cpus": settings.cpus, "num_gpus": settings.gpus}
+        if settings.environment:
+            options["runtime_env"] = {"env_vars": dict(settings.environment)}
+        return ray.remote(**options)(TrialWorker).remote(self._task)
 
     def _replace(self, index: int) -> None:
         ray.kill(self._slots[index].actor)

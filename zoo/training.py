@@ -12,6 +12,7 @@ from zoo.callbacks import BestWeights, DivergenceGuard
 from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches
 from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fits
 from zoo.loss import loss_for
+from zoo.subsampling import subsampled
 
 _EVALUATION_BATCH = 512
 
@@ -85,15 +86,16 @@ def train(
         dataset.train, dataset.normalization, recipe.batch_size, seed=recipe.seed, augmentation=recipe.augmentation
     )
     started = time.perf_counter()
-    history = model.fit(
-        batches,
-        epochs=recipe.epochs,
-        shuffle=False,
-        verbose=0,
-        validation_data=OrderedBatches(dataset.validation, dataset.normalization, _EVALUATION_BATCH),
-        # The guard first: no other callback may act on a loss that is not finite.
-        callbacks=[DivergenceGuard(), best, plateau, *callbacks],
-    )
+    with subsampled(model):
+        history = model.fit(
+            batches,
+            epochs=recipe.epochs,
+            shuffle=False,
+            verbose=0,
+            validation_data=OrderedBatches(dataset.validation, dataset.normalization, _EVALUATION_BATCH),
+            # The guard first: no other callback may act on a loss that is not finite.
+            callbacks=[DivergenceGuard(), best, plateau, *callbacks],
+        )
     return TrainingResult(len(history.epoch), time.perf_counter() - started, best.accuracy)
 
 

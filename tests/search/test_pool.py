@@ -124,7 +124,7 @@ def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):
     assert failed.accuracy is failed.loss is None
     assert "unknown layer or group 'conv9'; nearest: 'conv2'" in failed.error
     assert "\n" not in failed.error
-    ask(pool, pool._free[0], lambda actor: setattr(actor, "_proxy", None))
+    ask(pool, pool._free[0], lambda actor: setattr(actor, "_short", None))
     failed = outcome(pool, pool.submit(WHOLE))
     assert failed.error == "TypeError: 'NoneType' object is not callable"
     assert before in {process(pool, worker) for worker in (0, 1)}
@@ -165,7 +165,7 @@ def test_a_killed_worker_fails_its_trial_and_is_replaced(pool):
 def test_a_late_trial_is_given_up(pool, monkeypatch):
     worker = pool._free[0]
     before = process(pool, worker)
-    ask(pool, worker, lambda actor: setattr(actor, "_proxy", lambda model: __import__("time").sleep(60)))
+    ask(pool, worker, lambda actor: setattr(actor, "_short", lambda _: __import__("time").sleep(60)))
     monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
     failed = outcome(pool, pool.submit(WHOLE))
     assert failed.error == "it ran longer than search.trial_timeout = 1 s"
