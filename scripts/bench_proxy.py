@@ -28,10 +28,10 @@ from scipy.stats import kendalltau, spearmanr
 
 from compress.analysis import analyse
 from compress.parameters import CompressionParameters
-from compress.recipe import apply_parameters
 from configs.load import load_config
 from configs.schema import RunConfig
-from objectives.accuracy import AccuracyProxy, ProxySettings
+from objectives.accuracy import AccuracyProxy
+from objectives.candidates import Candidates
 from objectives.cost import CostModel
 from objectives.distillation import Distillation
 from search import settings
@@ -42,7 +42,6 @@ from zoo.data.dataset import ImageDataset
 from zoo.data.sample import drawn
 
 ROOT = Path(__file__).parents[1]
-DEFAULT_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -100,17 +99,26 @@ class Bench:
         plain = settings.proxy(self.config.proxy, self.config.seed)
         return AccuracyProxy(self.data, replace(plain, **changes), self.model)
 
-    def compressed(self, parameters: CompressionParameters, proxy: ProxySettings) -> Any:
-        """The candidate's model, as a worker makes it."""
-        images = proxy.reconstruction_images
-        calibration = drawn(self.data, images, proxy.seed) if images else None
-        return apply_parameters(self.model, parameters, self.config.recipe, calibration=calibration)
+    def candidates(self, proxy: AccuracyProxy) -> Candidates:
+        """What starts repairs, as in a worker."""
+        images = proxy.settings.reconstruction_images
+        calibration = drawn(self.data, images, proxy.settings.seed) if images else None
+        return Candidates(self.model, proxy, self.config.recipe, calibration=calibration)
 
 
-def climb(bench: Bench, parameters: CompressionParameters, ladder: Ladder, proxy: AccuracyProxy) -> Iterator[Any]:
+@dataclass(frozen=True)
+class Judge:
+    """A proxy and what starts its repairs."""
+
+    proxy: AccuracyProxy
+    candidates: Candidates
+
+
+def climb(judge: Judge, parameters: CompressionParameters, ladder: Ladder) -> Iterator[Any]:
     """Accuracy, loss and processor seconds of every rung; seconds are those that the rung alone would have taken."""
+    proxy = judge.proxy
     started = time.process_time()
-    repair = proxy.start(bench.compressed(parameters, proxy.settings))
+    repair = judge.candidates.start(parameters)
     spent = time.process_time() - started
     for steps in ladder.rungs:
         started = time.process_time()
@@ -123,11 +131,12 @@ def climb(bench: Bench, parameters: CompressionParameters, ladder: Ladder, proxy
         yield ladder.label(steps), found
 
 
-def fine_tuned(bench: Bench, parameters: CompressionParameters, proxy: AccuracyProxy) -> dict[str, Any]:
+def fine_tuned(bench: Bench, judge: Judge, parameters: CompressionParameters) -> dict[str, Any]:
     """Test accuracy after the long fine-tune, and its processor seconds."""
+    proxy = judge.proxy
     rate = proxy.settings.learning_rate
     started = time.process_time()
-    repair = proxy.start(bench.compressed(parameters, proxy.settings))
+    repair = judge.candidates.start(parameters)
     repair.advance(bench.long_steps, lambda step: rate * (1 + math.cos(math.pi * step / bench.long_steps)) / 2)
     repair.recalibrate(proxy.settings.recalibration_images)
     result = proxy.score(repair, bench.data.test)
@@ -138,16 +147,17 @@ def fine_tuned(bench: Bench, parameters: CompressionParameters, proxy: AccuracyP
 def measure(bench: Bench, work: Path, numbers: range) -> None:
     """Judge candidates by all proxies and by the long fine-tune, skipping what the work folder holds."""
     proxies = [bench.proxy(**ladder.changes) for ladder in LADDERS]
+    judges = [Judge(proxy, bench.candidates(proxy)) for proxy in proxies]
     for number in numbers:
         file = work / f"proxies-{number:03d}.json"
         if not file.exists():
             found: dict[str, Any] = {}
-            for ladder, proxy in zip(LADDERS, proxies, strict=True):
-                found.update(climb(bench, bench.candidate(number), ladder, proxy))
+            for ladder, judge in zip(LADDERS, judges, strict=True):
+                found.update(climb(judge, bench.candidate(number), ladder))
             file.write_text(json.dumps(found), encoding="utf-8")
         file = work / f"long-{number:03d}.json"
         if not file.exists():
-            result = fine_tuned(bench, bench.candidate(number), proxies[0])
+            result = fine_tuned(bench, judges[0], bench.candidate(number))
             file.write_text(json.dumps(result), encoding="utf-8")
 
 
@@ -172,7 +182,7 @@ def summary(work: Path, count: int) -> dict[str, Any]:
                     "spearman_better_half": round(float(spearmanr(values[better], truth[better]).statistic), 3),
                 }
             )
-    seconds = float(np.median([result["seconds"] for result in long]))
+    seconds = float(np.median([result["seconds"] for result in long if "seconds" in result]))
     accuracies = {"lowest": float(truth.min()), "median": float(np.median(truth)), "highest": float(truth.max())}
     return {
         "long": {"steps": long[0]["steps"], "seconds": round(seconds, 1), "test_accuracy": accuracies},
