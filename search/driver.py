@@ -24,6 +24,9 @@ LOWEST_PREFERENCE = 0.1
 class Listener(Protocol):
     """Who is told about the progress of a search."""
 
+    def warned(self, line: str) -> None:
+        """Something is suspicious, but the search goes on."""
+
     def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
         """The search begins, or resumes with those of the ``planned`` trials that are already settled."""
 
@@ -39,6 +42,9 @@ class Listener(Protocol):
 
 class SilentListener:
     """Tells nobody."""
+
+    def warned(self, line: str) -> None:
+        """Ignored."""
 
     def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
         """Ignored."""

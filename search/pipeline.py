@@ -25,12 +25,13 @@ from search.finalist import Finalist, finalists
 from search.finals import Finals
 from search.fingerprint import check_same_model, tie_to_model
 from search.onednn import worker_environment
+from search.original import check_original
 from search.pool import PoolSettings, WorkerPool
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.space import SearchSpace
 from search.starts import starts
-from search.storage import find_study, open_study
+from search.storage import find_study, has_study, open_study
 from search.trial_record import TrialRecord, records
 from search.winner import Winner, winner_of
 from search.worker import FinalTask, Task, model_bytes
@@ -102,6 +103,9 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
     metric = settings.metric(config.search.metric, data.classes)
+    told = listener or SilentListener()
+    if not has_study(folder.path):
+        check_original(model, data, config.seed, told.warned)
     pruning = settings.pruning(config, data)
     with folder.opened(config):
         study = open_study(folder.path, config.name, config.search.storage)
@@ -114,7 +118,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
             if driver.remaining and config.search.projection:
                 enqueue_starts(study, starts(model, space, budget, pruning))
             task = _task(config, model, data, pruning, budget, metric)
-            _drive(driver, finals, config, model, task, listener or SilentListener())
+            _drive(driver, finals, config, model, task, told)
         return _outcome(folder, study)
 
 

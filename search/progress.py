@@ -41,6 +41,10 @@ class ProgressDisplay:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
+    def warned(self, line: str) -> None:
+        """Something is suspicious."""
+        self._print(f"warning: {line}")
+
     def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
         """The search begins or resumes."""
         self._planned, self._last = planned, time.monotonic()

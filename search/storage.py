@@ -38,6 +38,11 @@ def open_study(folder: Path, name: str, kind: str) -> optuna.Study:
         return study
 
 
+def has_study(folder: Path) -> bool:
+    """Whether a search was started in this folder before."""
+    return any((folder / file).exists() for file in FILES.values())
+
+
 def find_study(folder: Path, name: str) -> optuna.Study:
     """The study of an existing run, to read; a driver may be writing to it.
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,15 @@ def tree(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
     folders = {str(path.relative_to(folder)): "folder" for path in folder.rglob("*") if path.is_dir()}
     return folders | {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def refused(tuckprune: Callable[..., tuple[int, str, str]], home: Path, *arguments: object) -> str:
+    """The one line of an error; nothing was written."""
+    before = tree(home)
+    code, out, err = tuckprune(*arguments)
+    assert code == 1
+    assert "Traceback" not in out + err
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith("error: ")
+    assert tree(home) == before
+    return err.strip()

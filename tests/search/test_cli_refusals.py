@@ -14,7 +14,7 @@ from compress.parameters import CompressionParameters
 from search.space import SpaceSettings
 from tests.search.interrupted_run import TRIALS
 from tests.search.nets import cost, space
-from tests.search.runs import called, document, tree, written
+from tests.search.runs import called, document, refused, written
 
 COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "report")
 
@@ -29,18 +29,6 @@ class Subclassed(keras.Model):
 
     def call(self, inputs):
         return self.head(keras.layers.Flatten()(inputs))
-
-
-def refused(tuckprune, home, *arguments):
-    """The one line of an error; nothing was written."""
-    before = tree(home)
-    code, out, err = tuckprune(*arguments)
-    assert code == 1
-    assert "Traceback" not in out + err
-    assert len(err.splitlines()) == 1, err
-    assert err.startswith("error: ")
-    assert tree(home) == before
-    return err.strip()
 
 
 def test_a_missing_model(tuckprune, home):

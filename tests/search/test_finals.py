@@ -1,5 +1,6 @@
 """The finals: who takes part, what is kept of them, and who wins."""
 
+import json
 from dataclasses import replace
 
 import optuna
@@ -10,7 +11,7 @@ from objectives.budget import Budget
 from objectives.cost import Cost
 from objectives.metric import ACCURACY, LOSS, Metric
 from search.driver import Driver, DriverSettings, SilentListener
-from search.finalist import RECOMMENDED, Finalist, finalists
+from search.finalist import RECOMMENDED, Finalist, finalists, store
 from search.finals import Finals
 from search.storage import open_study
 from search.trial_record import Judgement, best, records
@@ -173,3 +174,14 @@ def test_a_metric_of_keras_decides_the_finals():
     won = winner_of(records(study), finalists(study))
     assert (won.source, won.metric, won.value) == (lowest.source, metric, lowest.value)
     assert won.figures == f"validation accuracy {won.accuracy:.4f}, CategoricalHinge {won.value:.4f}"
+
+
+def test_finalists_of_older_studies_are_read():
+    """They kept the metric by name, and no value of it."""
+    study, made = memory(), finalist("trial 1", 0.9, 0.5, LOSS)
+    store(study, made)
+    key, text = next((key, text) for key, text in study.user_attrs.items() if key.startswith("finalist: "))
+    fields = json.loads(text)
+    assert (fields["metric"], fields.pop("value")) == ("loss", None)
+    study.set_user_attr(key, json.dumps(fields))
+    assert finalists(study) == [made]

@@ -16,6 +16,7 @@ from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from compress.recipe import apply_parameters, compress_in_stages, own_values
 from objectives.accuracy import AccuracyProxy, ProxySettings
+from objectives.metric import Metric
 from objectives.score import score
 from search import settings
 from search.cluster import cluster
@@ -124,11 +125,50 @@ def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):
     assert failed.accuracy is failed.loss is None
     assert "unknown layer or group 'conv9'; nearest: 'conv2'" in failed.error
     assert "\n" not in failed.error
-    ask(pool, pool._free[0], lambda actor: setattr(actor, "_short", None))
+    worker = pool._free[0]
+    ask(pool, worker, lambda actor: setattr(actor, "_short", None))
     failed = outcome(pool, pool.submit(WHOLE))
     assert failed.error == "TypeError: 'NoneType' object is not callable"
-    assert before in {process(pool, worker) for worker in (0, 1)}
-    pool._replace(pool._free[0])
+    assert before in {process(pool, either) for either in (0, 1)}
+    pool._replace(worker)
+
+
+def test_training_that_diverges_is_recorded_and_the_worker_goes_on(pool):
+    worker = pool._free[0]
+    before = process(pool, worker)
+
+    def diverging(actor):
+        actor._proxy.settings = replace(actor._proxy.settings, learning_rate=1e30)
+        recipe = replace(actor._task.final.recipe, learning_rate=1e30)
+        actor._task = replace(actor._task, final=replace(actor._task.final, recipe=recipe))
+
+    ask(pool, worker, diverging)
+    failed = outcome(pool, pool.submit(WHOLE))
+    assert failed.accuracy is failed.loss is None
+    assert "expected finite" in failed.error and failed.error.endswith("1e+30; lower the learning rate")
+    pool._free.sort(key=lambda free: free != worker)
+    failed = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
+    assert "expected a finite" in failed.error and "\n" not in failed.error
+    assert process(pool, worker) == before
+    pool._replace(worker)
+
+
+def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
+    metric = Metric("F1Score", "maximize", "one_hot", {"average": "macro"})
+    worker = pool._free[0]
+
+    def by_f1(actor):
+        actor._task = replace(actor._task, proxy=replace(actor._task.proxy, metric=metric))
+        actor._proxy.settings = actor._task.proxy
+
+    ask(pool, worker, by_f1)
+    judged = outcome(pool, pool.submit(WHOLE))
+    here = AccuracyProxy(task.dataset, replace(PROXY, metric=metric))(apply_parameters(model("tiny"), WHOLE))
+    assert judged.error is None and judged.value == pytest.approx(here.value, abs=0.05)
+    pool._free.sort(key=lambda free: free != worker)
+    final = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
+    assert final.error is None and 0 <= final.value <= 1
+    pool._replace(worker)
 
 
 def test_a_killed_worker_fails_its_trial_and_is_replaced(pool):

@@ -99,3 +99,10 @@ def test_a_metric_of_keras_is_shown_beside_accuracy():
     shown = lines([], told, terminal=True)
     assert "trial 1: accuracy 0.8000, loss 0.5000, CategoricalHinge 0.2500, 1.50 MFLOPs, 1.2 s  best so far" in shown
     assert "best CategoricalHinge 0.2500 | 2 feasible" in shown
+
+
+def test_a_warning_is_a_line():
+    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    with ProgressDisplay(console) as display:
+        display.warned("it scores [10] %")
+    assert console.file.getvalue() == "warning: it scores [10] %\n"

@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
+from objectives.metric import Metric
 from search import figures
 from search.pipeline import find_run
 from search.report import write_report
@@ -34,6 +36,21 @@ def test_history_holds_every_judged_trial_and_the_best_so_far():
         ["SLAMP", "sampler", "sampler"],
     )
     assert (list(best.x), list(best.y)) == ([0, 2, 3], [0.5, 0.8, 0.8])
+
+
+@pytest.mark.parametrize(("direction", "best_so_far"), [("maximize", [0.4, 0.6, 0.6]), ("minimize", [0.4, 0.4, 0.3])])
+def test_history_of_a_metric_knows_which_way_is_better(direction, best_so_far):
+    metric = Metric("Hinge", direction, "one_hot")
+    values = [0.4, None, 0.6, 0.3]
+    found = [
+        replace(record(number, None if value is None else 0.5), metric=metric, value=value)
+        for number, value in enumerate(values)
+    ]
+    figure = figures.metric_history(found)
+    trials, best = figure.data
+    assert (list(trials.x), list(trials.y), list(best.y)) == ([0, 2, 3], [0.4, 0.6, 0.3], best_so_far)
+    assert figure.layout.title.text == "Validation Hinge of the trials"
+    assert figure.layout.yaxis.title.text == "Hinge on the validation split"
 
 
 def test_accuracy_and_flops_hold_every_measured_model():

@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from compress.errors import RunError
-from search.storage import FILES, JOURNAL_FILE, SQLITE_FILE, find_study, open_study
+from search.storage import FILES, JOURNAL_FILE, SQLITE_FILE, find_study, has_study, open_study
 
 KINDS = ("journal", "sqlite")
 ROOT = Path(__file__).parents[2]
@@ -169,3 +169,10 @@ def test_optuna_still_takes_a_running_trial_back():
     trial = started(study)
     study._storage.set_trial_state_values(trial._trial_id, state=TrialState.WAITING)
     assert study.ask().number == trial.number
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_folder_has_a_study_once_it_was_opened(tmp_path, kind):
+    assert not has_study(tmp_path)
+    open_study(tmp_path, "run", kind)
+    assert has_study(tmp_path)

@@ -1,18 +1,41 @@
 """What can be told of a loaded data set without a model: its pixel values, its classes, its validation split."""
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 
 from compress.errors import DataError
 from zoo.data.dataset import ImageDataset, Images, Split
 
-_SAMPLE = 1024
+_SAMPLE = 256
 """Training images whose pixels are looked at."""
 
-_LARGEST_MEAN, _LARGEST_DEVIATION, _SMALLEST_DEVIATION = 256.0, 128.0, 0.01
 _LARGEST_OVERLAP = 0.1
 _NAMED = 10
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of normalized pixels: the mean's distance from 0, and the standard deviation, in the channel of the most."""
+
+    mean: float
+    least_deviation: float
+    most_deviation: float
+
+
+POSSIBLE = Bounds(256.0, 0.01, 128.0)
+"""Whatever is done to 8-bit images on purpose lies within.
+
+Raw pixels (mean below 255, deviation below 128), as networks with a Rescaling layer of their own take them; the mean
+alone subtracted, as older networks of keras.applications want it (deviation 60 to 75); division by 255 (deviation about
+0.25); and the defaults of tuckprune, near 0 and 1 (measured: digits 0.00 and 1.00, CIFAR-10 0.02 and 1.24). Outside are
+pixels of 0 to 255 with a mean and a deviation meant for 0 to 1 (600 and 300), pixels of 0 to 1 divided by 255 (0.005),
+and images that are all of one colour (0).
+"""
+
+USUAL = Bounds(5.0, 0.1, 5.0)
+"""What networks are trained on, unless they rescale images themselves or were trained on raw pixels."""
 
 
 def check_dataset(dataset: ImageDataset, class_names: tuple[str, ...] | None = None) -> None:
@@ -25,7 +48,9 @@ def check_dataset(dataset: ImageDataset, class_names: tuple[str, ...] | None = N
     """
     for part, split in (("training", dataset.train), ("validation", dataset.validation), ("test", dataset.test)):
         _check_classes(dataset, part, split, class_names)
-    _check_values(dataset)
+    problem = value_problem(dataset, POSSIBLE)
+    if problem is not None:
+        raise DataError(problem)
 
 
 def _check_classes(dataset: ImageDataset, part: str, split: Split, class_names: tuple[str, ...] | None) -> None:
@@ -39,30 +64,21 @@ def _check_classes(dataset: ImageDataset, part: str, split: Split, class_names: 
         )
 
 
-def _check_values(dataset: ImageDataset) -> None:
-    """Normalized pixels of the training split must lie near 0 and neither spread far nor be all alike.
-
-    The bounds are wide: the mean at most 256 from 0, the standard deviation from 0.01 to 128. Whatever is done to 8-bit
-    images lies within them: raw pixels (mean below 255, deviation below 128), as networks with a Rescaling layer of
-    their own take them; the mean alone subtracted, as older networks of keras.applications want it (deviation 60 to
-    75); division by 255 (deviation about 0.25); and the defaults of tuckprune, near 0 and 1 (measured: digits 0.00 and
-    1.00, CIFAR-10 0.02 and 1.24). Outside of them are pixels of 0 to 255 with a mean and a deviation meant for 0 to 1
-    (600 and 300), pixels of 0 to 1 divided by 255 (0.005), and images that are all of one colour (0).
-    """
+def value_problem(dataset: ImageDataset, bounds: Bounds) -> str | None:
+    """What is out of bounds in the pixels of some training images after normalization; None if nothing is."""
     count = min(_SAMPLE, len(dataset.train))
     images = dataset.train.images[np.linspace(0, len(dataset.train) - 1, count).astype(int)]
     pixels = dataset.normalization(images)
     means = pixels.mean(axis=(0, 1, 2), dtype=np.float64)
     mean, deviation = float(means[np.abs(means).argmax()]), float(pixels.std(axis=(0, 1, 2), dtype=np.float64).max())
-    if abs(mean) <= _LARGEST_MEAN and _SMALLEST_DEVIATION <= deviation <= _LARGEST_DEVIATION:
-        return
-    low, high, norm = images.min(), images.max(), dataset.normalization
-    raise DataError(
+    if abs(mean) <= bounds.mean and bounds.least_deviation <= deviation <= bounds.most_deviation:
+        return None
+    norm = dataset.normalization
+    return (
         f"expected training images with values near 0 and 1 after normalization in data set {dataset.name!r}, received "
-        f"mean {mean:.4g} and standard deviation {deviation:.4g} in the channel of the most: pixels from {low:.4g} to "
-        f"{high:.4g}, data.scale "
-        f"{norm.scale:g}, data.mean {_numbers(norm.mean)}, data.std {_numbers(norm.std)}; correct these keys to the "
-        "values that the model was trained with"
+        f"mean {mean:.4g} and standard deviation {deviation:.4g} in the channel of the most: pixels from "
+        f"{images.min():.4g} to {images.max():.4g}, data.scale {norm.scale:g}, data.mean {_numbers(norm.mean)}, "
+        f"data.std {_numbers(norm.std)}; correct these keys to the values that the model was trained with"
     )
 
 

@@ -72,7 +72,8 @@ def _class_files(root: Path) -> dict[str, list[Path]]:
     if len(files) < 2 or loose:
         raise DataError(
             f"expected two or more folders of images, one a class, and nothing else in {root}; "
-            f"received {len(files)} folders and {len(loose)} files{f' such as {loose[0]}' if loose else ''}"
+            f"received {len(files)} folders and {len(loose)} files{f' such as {loose[0]}' if loose else ''}; "
+            "put the images of each class into a folder of its name"
         )
     return files
 
