@@ -7,8 +7,6 @@ from typing import Any
 
 import keras
 
-from compress.walk import as_functional
-
 
 @contextmanager
 def subsampled(model: Any) -> Iterator[None]:
@@ -17,7 +15,7 @@ def subsampled(model: Any) -> Iterator[None]:
     It is the same function. But oneDNN's gradient of a strided 1x1 kernel writes beyond its memory where there are
     fewer input channels than its block of 8 or 16, as in pruned models (uxlfoundation/oneDNN#6035, TensorFlow 2.21).
     """
-    layers = [layer for layer in as_functional(model).layers if is_strided_pointwise(layer)]
+    layers = list(_strided_pointwise(model))
     for layer in layers:
         layer.convolution_op = partial(_convolve, layer)
     try:
@@ -25,6 +23,14 @@ def subsampled(model: Any) -> Iterator[None]:
     finally:
         for layer in layers:
             del layer.convolution_op
+
+
+def _strided_pointwise(model: Any) -> Iterator[Any]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _strided_pointwise(layer)
+        elif is_strided_pointwise(layer):
+            yield layer
 
 
 def is_strided_pointwise(layer: Any) -> bool:
