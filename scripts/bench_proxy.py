@@ -24,6 +24,7 @@ import search  # noqa: F401  isort: skip  before TensorFlow, for the environment
 import keras
 import numpy as np
 import tensorflow as tf
+from plotly.subplots import make_subplots
 from scipy.stats import kendalltau, spearmanr
 
 from compress.analysis import analyse
@@ -34,6 +35,7 @@ from objectives.accuracy import AccuracyProxy
 from objectives.candidates import Candidates
 from objectives.cost import CostModel
 from objectives.distillation import Distillation
+from scripts.picture import write_picture
 from search import settings
 from search.driver import LOWEST_PREFERENCE
 from search.projection import Projection
@@ -180,15 +182,40 @@ def summary(work: Path, count: int) -> dict[str, Any]:
                     "spearman": round(float(spearmanr(values, truth).statistic), 3),
                     "kendall": round(float(kendalltau(values, truth).statistic), 3),
                     "spearman_better_half": round(float(spearmanr(values[better], truth[better]).statistic), 3),
+                    "scores": [result[name][by] for result in found],
                 }
             )
     seconds = float(np.median([result["seconds"] for result in long if "seconds" in result]))
-    accuracies = {"lowest": float(truth.min()), "median": float(np.median(truth)), "highest": float(truth.max())}
     return {
-        "long": {"steps": long[0]["steps"], "seconds": round(seconds, 1), "test_accuracy": accuracies},
+        "long": {"steps": long[0]["steps"], "seconds": round(seconds, 1), "test_accuracies": truth.tolist()},
         "candidates": count,
         "proxies": proxies,
     }
+
+
+def figure(result: dict[str, Any], shown: str) -> Any:
+    """Fidelity against cost of all proxies that score by accuracy, and one of them against the long fine-tune."""
+    long = result["long"]
+    proxies = [proxy for proxy in result["proxies"] if "by loss" not in proxy["name"]]
+    one = next(proxy for proxy in proxies if proxy["name"] == shown)
+    titles = ("Rank correlation of each proxy against its cost", f"{shown}: every candidate")
+    made = make_subplots(1, 2, column_widths=[0.6, 0.4], subplot_titles=titles)
+    shares = [proxy["seconds"] / long["seconds"] for proxy in proxies]
+    fidelity = [proxy["spearman"] for proxy in proxies]
+    names = [proxy["name"] for proxy in proxies]
+    places = ["top center" if index % 2 else "bottom center" for index in range(len(names))]
+    made.add_scatter(
+        x=shares, y=fidelity, text=names, textposition=places, mode="markers+text", marker_size=10, row=1, col=1
+    )
+    made.add_vline(0.1, line_dash="dot", row=1, col=1)
+    made.add_hline(0.9, line_dash="dot", row=1, col=1)
+    made.add_scatter(x=one["scores"], y=long["test_accuracies"], mode="markers", marker_size=9, row=1, col=2)
+    made.update_xaxes(title="cost, as a share of the long fine-tune's", range=[0, 1.15 * max(shares)], row=1, col=1)
+    made.update_yaxes(title="Spearman", row=1, col=1)
+    made.update_xaxes(title="validation accuracy by the proxy", row=1, col=2)
+    made.update_yaxes(title=f"test accuracy after {long['steps']} steps", row=1, col=2)
+    made.update_layout(template="plotly_white", showlegend=False, margin={"l": 60, "r": 20, "t": 50, "b": 60})
+    return made
 
 
 def _shards(arguments: argparse.Namespace) -> None:
@@ -214,12 +241,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes that share the candidates")
     parser.add_argument("--shard", type=int, help="used by those processes")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "proxy.json")
+    parser.add_argument("--picture", type=Path, help="a PNG to draw, which takes an installed Chromium")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     if arguments.shard is None:
         _shards(arguments)
         result = summary(arguments.work, arguments.candidates)
         arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        if arguments.picture is not None:
+            shown = LADDERS[0].label(settings.proxy(load_config(arguments.config).proxy, 0).steps)
+            write_picture(figure(result, shown), arguments.picture)
         print(json.dumps(result, indent=1))
         return
     tf.config.threading.set_intra_op_parallelism_threads(1)

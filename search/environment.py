@@ -17,6 +17,8 @@ def prepare_environment() -> None:
     defaults = {
         "TF_ENABLE_ONEDNN_OPTS": "false",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        # Driver and workers may share a GPU: each takes what it needs, not all there is.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "RAY_USAGE_STATS_ENABLED": "0",
         # Ray's future default: workers without a GPU keep the CUDA_VISIBLE_DEVICES that they inherit.
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",

@@ -65,8 +65,6 @@ class TrialWorker:
 
         tf.config.threading.set_intra_op_parallelism_threads(task.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
         self._task = task
         self._original = _model_of(task.model)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
