@@ -3,7 +3,6 @@
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from compress.errors import ConfigError, DivergenceError
 from objectives.distillation import Distillation, SoftLabels
+from objectives.free_layer import Values
 from objectives.metric import ACCURACY, Metric
 from objectives.network import Network
 from objectives.precision import Precision
@@ -126,6 +126,7 @@ class AccuracyProxy:
     ) -> None:
         self._data, self.settings = dataset, settings or ProxySettings()
         self._networks: OrderedDict[str, Network] = OrderedDict()
+        self._shared: dict[str, Network] = {}
         self._soft: SoftLabels | None = None
         if self.settings.distillation is not None:
             if original is None:
@@ -154,20 +155,20 @@ class AccuracyProxy:
             network.restore(checkpoint.state)
         return self._repair(network, 0 if checkpoint is None else checkpoint.steps)
 
-    def knows(self, name: str) -> bool:
-        """Whether there is a network for models of this signature."""
-        return name in self._networks
-
-    def start_values(self, name: str, values: Mapping[str, Mapping[str, Any]]) -> Repair:
-        """The repair of a candidate whose model need not be built.
+    def share(self, name: str, model: keras.Model, decomposable: frozenset[str] = frozenset()) -> None:
+        """Trace one network for all candidates of a model, to be started by its name without models of their own.
 
         Args:
-            name: signature of the candidate's model, which the proxy knows.
-            values: its weights by layer and attribute name, as ``compress.prune_decompose`` finds them.
+            name: what the network is called.
+            model: the model to compress; its signature is not None.
+            decomposable: convolutions that a candidate may have whole or decomposed.
         """
-        self._networks.move_to_end(name)
-        self._networks[name].load_values(values, self.settings.seed)
-        return self._repair(self._networks[name])
+        self._shared[name] = self._new_network(model, self.settings.distillation, decomposable)
+
+    def start_values(self, name: str, values: Values) -> Repair:
+        """The repair of a candidate of a model that is shared under this name, from its weights."""
+        self._shared[name].load_values(values, self.settings.seed)
+        return self._repair(self._shared[name])
 
     def _repair(self, network: Network, steps: int = 0) -> Repair:
         settings = self.settings
@@ -213,10 +214,12 @@ class AccuracyProxy:
             self._networks.popitem(last=False)
         return self._networks[name]
 
-    def _new_network(self, model: keras.Model, distillation: Distillation | None) -> Network:
+    def _new_network(
+        self, model: keras.Model, distillation: Distillation | None, decomposable: frozenset[str] = frozenset()
+    ) -> Network:
         settings = self.settings
         loss = TrainingLoss(loss_for(model), distillation)
-        return Network(model, loss, settings.momentum, settings.precision, settings.jit_compile)
+        return Network(model, loss, settings.momentum, settings.precision, settings.jit_compile, decomposable)
 
     def _teacher(self, original: keras.Model) -> Any:
         """Logits (N, classes) of the original for training images by their indices (N,)."""

@@ -1,4 +1,4 @@
-"""Candidates brought to their proxy: built once for each set of layers, after that as weights alone."""
+"""Candidates brought to their proxy: as weights alone, wherever they differ from the original in nothing else."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,15 @@ from compress.parameters import CompressionParameters
 from compress.prune_decompose import compressed_values
 from compress.pruning import prune
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
-from compress.recipe import DEFAULT_RECIPE, Stage, apply_parameters
+from compress.recipe import DECOMPOSE, DEFAULT_RECIPE, Stage, apply_parameters
 from compress.walk import as_functional
 from objectives.accuracy import AccuracyProxy
+from objectives.free_layer import Values
+from objectives.network import values_of
 from objectives.repair import Repair
 from objectives.signature import signature
+
+_SHARED = "candidates"
 
 _SOME = 0.5
 """A ratio that takes channels of every group of two or more."""
@@ -42,8 +46,11 @@ class Candidates:
         self._recipe, self._pruning, self._calibration = tuple(recipe), pruning, calibration
         self._graph = analyse(self._original)
         self._cache = BasesCache()
-        self._signatures: dict[frozenset[str], str] = {}
-        self._shares = calibration is None and self._only_counts_change()
+        # XLA compiles both forms of a layer that may be decomposed, and one of them has no fitting weights.
+        self._shares = not proxy.settings.jit_compile and self._only_counts_change()
+        if self._shares:
+            names = [layer.layer for layer in self._graph.decomposable] if DECOMPOSE in self._recipe else []
+            proxy.share(_SHARED, self._original, frozenset(names))
 
     def _only_counts_change(self) -> bool:
         """Whether pruning changes nothing but channel counts, which a network takes any of."""
@@ -59,13 +66,16 @@ class Candidates:
             ModelError: a kernel is not finite.
             ParameterError: parameters that do not fit the model.
         """
-        return self._started_without_model(parameters) or self._started(parameters)
+        if not self._shares:
+            return self._proxy.start(self._model(parameters))
+        # Ranks of an unpruned model are found before its channels go, from other kernels.
+        prunes_first = self._recipe == DEFAULT_RECIPE or not parameters.ranks
+        direct = prunes_first and self._calibration is None
+        values = self._values(parameters) if direct else values_of(self._model(parameters))
+        return self._proxy.start_values(_SHARED, values)
 
-    def _started_without_model(self, parameters: CompressionParameters) -> Repair | None:
-        name = self._signatures.get(frozenset(parameters.ranks))
-        if name is None or not self._proxy.knows(name):
-            return None
-        values = compressed_values(
+    def _values(self, parameters: CompressionParameters) -> Values:
+        return compressed_values(
             self._original,
             self._graph,
             parameters.ratios,
@@ -73,10 +83,9 @@ class Candidates:
             pruning=self._pruning,
             cache=self._cache,
         )
-        return self._proxy.start_values(name, values)
 
-    def _started(self, parameters: CompressionParameters) -> Repair:
-        model = apply_parameters(
+    def _model(self, parameters: CompressionParameters) -> Any:
+        return apply_parameters(
             self._original,
             parameters,
             self._recipe,
@@ -84,9 +93,3 @@ class Candidates:
             cache=self._cache,
             calibration=self._calibration,
         )
-        name = signature(model)
-        # Ranks of an unpruned model are found before its channels go, from other kernels.
-        prunes_first = self._recipe == DEFAULT_RECIPE or not parameters.ranks
-        if self._shares and prunes_first and name is not None:
-            self._signatures[frozenset(parameters.ranks)] = name
-        return self._proxy.start(model)

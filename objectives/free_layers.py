@@ -1,7 +1,6 @@
-"""Layers whose weights may have any number of channels, so that one traced network serves every candidate."""
+"""The layers that have a stand-in with any number of channels: a table by their type."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -9,124 +8,8 @@ import keras
 import tensorflow as tf
 
 from objectives.batch_statistics import apply_factors, normalize_batch
-
-Axes = tuple[int | None, ...]
-
-
-@dataclass(frozen=True)
-class Weight:
-    """A weight of a network.
-
-    Attributes:
-        variable: a ``tf.Variable``; where its shape has None, values of any length may be assigned.
-        trainable: whether steps update it.
-        regularizer: penalty of its value, or None.
-        constraint: function that is applied to its value after every step, or None.
-    """
-
-    variable: Any
-    trainable: bool
-    regularizer: Callable[[Any], Any] | None = None
-    constraint: Callable[[Any], Any] | None = None
-
-
-@dataclass(frozen=True)
-class Common:
-    """What all layers of a network have in common.
-
-    Attributes:
-        share: variable with the share that each training batch has in moving statistics; 0 leaves them alone.
-        policy: the Keras policy that they compute in; None leaves them their own.
-        any_channels: whether weights of any number of channels can be assigned, or only those of the built model.
-    """
-
-    share: Any
-    policy: str | None = None
-    any_channels: bool = True
-
-
-class FreeLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer in the place of another, with weights of free shapes.
-
-    Args:
-        source: the layer to stand for; need not be built.
-        common: what it shares with the other layers.
-        shapes: shape of every weight by attribute name, None along channels.
-    """
-
-    def __init__(self, source: Any, common: Common, shapes: Mapping[str, Axes]) -> None:
-        super().__init__(name=source.name, dtype=common.policy or source.dtype_policy)
-        self._any_channels = common.any_channels
-        # Behind a function: Keras would take a layer for a part of this one, with its weights and losses.
-        self._behind: Callable[[], Any] = lambda: source
-        self.weights_by_name = MappingProxyType({name: self._weight(name, axes) for name, axes in shapes.items()})
-
-    @property
-    def source(self) -> Any:
-        """The layer that it stands for."""
-        return self._behind()
-
-    def _weight(self, name: str, axes: Axes) -> Weight:
-        if not self._any_channels:
-            axes = tuple(getattr(self.source, name).shape)
-        variable = tf.Variable(
-            tf.zeros([1 if size is None else size for size in axes]), shape=tf.TensorShape(axes), trainable=False
-        )
-        if name.startswith("moving_"):
-            return Weight(variable, trainable=False)
-        prefix = "depthwise" if hasattr(self.source, "depthwise_regularizer") and name == "kernel" else name
-        found = (getattr(self.source, f"{prefix}_{kind}", None) for kind in ("regularizer", "constraint"))
-        return Weight(variable, bool(self.source.trainable), *found)
-
-    def value(self, name: str) -> Any:
-        """A weight in the precision that the layer computes with."""
-        return tf.cast(self.weights_by_name[name].variable, self.compute_dtype)
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The source's, with any number of channels where that is free."""
-        known = (*input_shape[:-1], input_shape[-1] or 1)
-        shape = self.source.compute_output_shape(known)
-        return (*shape[:-1], None) if self._any_channels else tuple(shape)
-
-    def finished(self, outputs: Any) -> Any:
-        """Outputs with the bias, through the activation."""
-        if "bias" in self.weights_by_name:
-            outputs = tf.nn.bias_add(outputs, self.value("bias"))
-        return self.source.activation(outputs)
-
-
-class FreeConv2D(FreeLayer):
-    """A convolution without groups.
-
-    Attributes:
-        factors: what the batch normalization that alone reads this convolution multiplies by and adds, if there is one:
-            that is then done here, to the kernel. Takes whether this is training; returns None for the batch's own
-            statistics, which are not known here.
-    """
-
-    def __init__(self, source: Any, common: Common) -> None:
-        super().__init__(source, common, _shapes(source, (*source.kernel_size, None, None)))
-        self.factors: Callable[[bool], tuple[Any, Any] | None] = lambda training: None
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Inputs (N, H, W, in) to (N, H', W', out)."""
-        factors = self.factors(training)
-        if factors is None:
-            return self.finished(self._convolved(inputs, self.value("kernel")))
-        slope, shift = factors
-        if "bias" in self.weights_by_name:
-            shift += slope * self.weights_by_name["bias"].variable
-        kernel = self.weights_by_name["kernel"].variable * slope
-        outputs = self._convolved(inputs, tf.cast(kernel, self.compute_dtype))
-        return tf.nn.bias_add(outputs, tf.cast(shift, self.compute_dtype))
-
-    def _convolved(self, inputs: Any, kernel: Any) -> Any:
-        source, strides = self.source, self.source.strides
-        if source.kernel_size == (1, 1) and strides != (1, 1):
-            # The same in fewer operations. Moreover oneDNN's gradient of a strided 1x1 kernel writes beyond its memory
-            # at few input channels (uxlfoundation/oneDNN#6035).
-            inputs, strides = inputs[:, :: strides[0], :: strides[1]], (1, 1)
-        return tf.nn.conv2d(inputs, kernel, strides, source.padding.upper(), dilations=source.dilation_rate)
+from objectives.free_convolution import FreeConv2D
+from objectives.free_layer import Common, FreeLayer, kernel_and_bias
 
 
 class FreeDepthwiseConv2D(FreeLayer):
@@ -134,7 +17,7 @@ class FreeDepthwiseConv2D(FreeLayer):
 
     def __init__(self, source: Any, common: Common) -> None:
         kernel = (*source.kernel_size, None, source.depth_multiplier)
-        super().__init__(source, common, _shapes(source, kernel))
+        super().__init__(source, common, kernel_and_bias(source, kernel))
 
     def call(self, inputs: Any) -> Any:
         """Inputs (N, H, W, C) to (N, H', W', C x depth multiplier)."""
@@ -153,7 +36,7 @@ class FreeDense(FreeLayer):
     """A dense layer."""
 
     def __init__(self, source: Any, common: Common) -> None:
-        super().__init__(source, common, _shapes(source, (None, None)))
+        super().__init__(source, common, kernel_and_bias(source, (None, None)))
 
     def call(self, inputs: Any) -> Any:
         """Inputs (N, ..., in) to (N, ..., out)."""
@@ -206,10 +89,6 @@ class FreeBatchNormalization(FreeLayer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """The input's."""
         return tuple(input_shape)
-
-
-def _shapes(source: Any, kernel: Axes) -> dict[str, Axes]:
-    return {"kernel": kernel, "bias": (None,)} if source.use_bias else {"kernel": kernel}
 
 
 def takes_any_channels(layer: Any) -> bool:

@@ -1,6 +1,6 @@
 """A model traced once for weights of any number of channels: candidates are loaded into it, not built and traced."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -9,18 +9,14 @@ import tensorflow as tf
 from compress.layer_copy import copy_layer, copy_weights
 from compress.rebuild import rebuild
 from compress.walk import as_functional, calls, layers_by_name
-from objectives.free_layers import (
-    Common,
-    FreeBatchNormalization,
-    FreeConv2D,
-    FreeLayer,
-    Weight,
-    free_layer,
-    takes_any_channels,
-)
+from objectives.free_convolution import FreeConv2D
+from objectives.free_layer import Common, FreeLayer, Values, Weight
+from objectives.free_layers import FreeBatchNormalization, free_layer, takes_any_channels
 from objectives.precision import Precision
 from objectives.signature import signature
 from objectives.training_loss import TrainingLoss
+
+_ATTRIBUTES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 
 
 class Network:
@@ -32,10 +28,18 @@ class Network:
         momentum: of SGD.
         precision: what the layers but the last compute in.
         jit_compile: whether XLA compiles what is traced, anew for every shape.
+        decomposable: names of the convolutions of the model that a candidate may have whole or as Tucker-2 makes them;
+            not with XLA, which compiles the branch that is not taken as well.
     """
 
     def __init__(
-        self, model: Any, loss: TrainingLoss, momentum: float, precision: Precision, jit_compile: bool = False
+        self,
+        model: Any,
+        loss: TrainingLoss,
+        momentum: float,
+        precision: Precision,
+        jit_compile: bool = False,
+        decomposable: frozenset[str] = frozenset(),
     ) -> None:
         self._share = tf.Variable(0.0, trainable=False)
         source = as_functional(model)
@@ -45,7 +49,7 @@ class Network:
         def stand_in(layer: Any) -> Sequence[Any]:
             policy = None if layer.name in last else precision.policy
             if takes_any_channels(layer):
-                return [free_layer(layer, Common(self._share, policy, any_channels))]
+                return [free_layer(layer, Common(self._share, policy, any_channels, decomposable))]
             return [copy_layer(layer, **({"dtype": policy} if policy and isinstance(layer, keras.Layer) else {}))]
 
         self._model = rebuild(source, stand_in)
@@ -64,19 +68,15 @@ class Network:
         """Take over the weights of a model of the same signature, forget the momenta, and seed random layers."""
         old = layers_by_name(as_functional(model))
         for name, layer in layers_by_name(self._model).items():
-            if isinstance(layer, FreeLayer):
-                for attribute, weight in layer.weights_by_name.items():
-                    weight.variable.assign(getattr(old[name], attribute).value)
-            elif getattr(layer, "weights", ()):
+            if not isinstance(layer, FreeLayer) and getattr(layer, "weights", None):
                 copy_weights(old[name], layer)
-        self._begin(seed)
+        self.load_values(values_of(model), seed)
 
-    def load_values(self, values: Mapping[str, Mapping[str, Any]], seed: int) -> None:
-        """The same with the weights as arrays, by layer and attribute name; all layers with weights are free ones."""
-        for name, layer in layers_by_name(self._model).items():
+    def load_values(self, values: Values, seed: int) -> None:
+        """The same with the weights of free layers alone, as arrays."""
+        for layer in self._model.layers:
             if isinstance(layer, FreeLayer):
-                for attribute, weight in layer.weights_by_name.items():
-                    weight.variable.assign(values[name][attribute])
+                layer.assign(values)
         self._begin(seed)
 
     def _begin(self, seed: int) -> None:
@@ -91,8 +91,9 @@ class Network:
         theirs = layers_by_name(as_functional(model))
         for name, layer in layers_by_name(self._model).items():
             if isinstance(layer, FreeLayer):
-                for attribute, weight in layer.weights_by_name.items():
-                    getattr(theirs[name], attribute).assign(weight.variable.read_value())
+                for owner, found in layer.current().items():
+                    for attribute, value in found.items():
+                        getattr(theirs[owner], attribute).assign(value)
             elif getattr(layer, "weights", ()):
                 copy_weights(layer, theirs[name])
 
@@ -142,8 +143,11 @@ class Network:
             outputs = tf.cast(self._model(images, training=True), tf.float32)
             total = tf.add_n([self.loss(labels, outputs, soft), *self._model.losses, *_penalties(self._weights)])
             scaled = self._scale.up(total)
-        found = tape.gradient(scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        gradients = self._scale.down(found)
+        found = tape.gradient(scaled, variables)
+        # A weight that nothing depends on has no gradient.
+        gradients = self._scale.down(
+            [tf.zeros_like(v.read_value()) if g is None else g for g, v in zip(found, variables, strict=True)]
+        )
         self._scale.guard(gradients, lambda: self._update(trained, gradients, rate, momentum))
         return total
 
@@ -154,6 +158,19 @@ class Network:
             )
             if weight.constraint is not None:
                 weight.variable.assign(weight.constraint(weight.variable.read_value()))
+
+
+def values_of(model: Any) -> dict[str, dict[str, Any]]:
+    """Weights of a model's layers that free layers stand for, by layer and attribute name."""
+    return {
+        name: {attribute: getattr(layer, attribute).value for attribute in _ATTRIBUTES if _has(layer, attribute)}
+        for name, layer in layers_by_name(as_functional(model)).items()
+        if takes_any_channels(layer)
+    }
+
+
+def _has(layer: Any, attribute: str) -> bool:
+    return getattr(layer, attribute, None) is not None
 
 
 def _fold(model: Any) -> None:
