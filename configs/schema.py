@@ -127,6 +127,10 @@ class BudgetConfig(_Section):
         description="bytes of all weights in float32, statistics included, what a file adds to them not:"
         " 0.25, 25%, 4x, 2.5MB, 500kB, or a whole number",
     )
+    memory: Amount | None = Field(
+        default=None,
+        description="bytes of the activations alive where they are most, of one image in float32: written as size is",
+    )
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Self:

@@ -8,10 +8,9 @@ from typing import Self
 
 from compress.errors import BudgetError
 from objectives.cost import Cost
-from objectives.quantity import Quantity
+from objectives.quantity import MULTIPLES, Quantity
 
-_AMOUNT = re.compile(r"(?P<number>(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?)\s*(?P<unit>[%x]?|[kmg]b?)", re.I | re.A)
-_MULTIPLES = {"k": 10**3, "m": 10**6, "g": 10**9}
+_AMOUNT = re.compile(r"(?P<number>(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?)\s*(?P<unit>[%x]?|[kmg]b?|[um]?s)", re.I | re.A)
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,11 @@ class Limit:
 
     @classmethod
     def parse(cls, quantity: Quantity, value: float | int | str, original: int) -> Self:
-        """Return the limit that `value` means for a model of `original` FLOPs, parameters or bytes.
+        """Return the limit that `value` means for a model of `original` FLOPs, parameters, bytes or microseconds.
 
         Accepted: a fraction 0 < f <= 1 of the original (0.25), a percentage ("25%"), a factor ("4x" is a quarter), and
-        absolute amounts ("403.6M", "1.2G", "500k", "613430000", or a whole number above 1; bytes also "2.5MB").
+        absolute amounts ("403.6M", "1.2G", "500k", "613430000", or a whole number above 1; bytes also "2.5MB"; times
+        only with their unit, "12ms").
 
         Raises:
             BudgetError: if `value` has none of these forms, or leaves nothing to compress (above the original).
@@ -96,10 +96,10 @@ def _amount(quantity: Quantity, value: float | int | str, original: int) -> Frac
         return number / 100 * original
     if unit == "x":
         return original / number if number else None
-    if unit:
-        multiple = _MULTIPLES.get(unit.removesuffix("b") if quantity.in_bytes else unit)
-        return None if multiple is None else number * multiple
-    if number <= 1:
+    if not unit and number <= 1:
         return number * original
+    multiple = MULTIPLES[quantity.measured].get(unit)
     # 2.5 FLOPs is no budget: more likely 2.5x or 2.5 % was meant.
-    return number if number.denominator == 1 else None
+    if multiple is None or (not unit and number.denominator > 1):
+        return None
+    return number * multiple

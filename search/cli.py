@@ -66,18 +66,17 @@ def inspect(model: ModelPath) -> None:
     from compress.analysis import analyse
     from compress.model_file import load_model
     from objectives.cost import CostModel
-    from objectives.memory import PeakMemory
     from search import table
 
     console = Console()
     graph = analyse(load_model(model))
     for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph)):
         console.print(part)
-    # These refuse images of no fixed size: all else is told by then.
-    cost, memory = CostModel(graph), PeakMemory(graph)
-    console.print(table.layer_costs(cost, memory))
+    # This refuses images of no fixed size: all else is told by then.
+    cost = CostModel(graph)
+    console.print(table.layer_costs(cost))
     table.warn_of_uncounted(console, cost)
-    table.warn_of_unsized(console, memory)
+    table.warn_of_unsized(console, cost.memory)
 
 
 app.command()(recommend)

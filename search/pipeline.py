@@ -23,6 +23,7 @@ from search.finalist import Finalist, finalists
 from search.finals import Finals
 from search.fingerprint import check_same_model, tie_to_model
 from search.pool import PoolSettings, WorkerPool
+from search.projection import Projection
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.space import SearchSpace
@@ -92,7 +93,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     folder, model = RunFolder.of(config), load_model(model_path(config))
     space = SearchSpace(CostModel(analyse(model)), settings.space(config), config.recipe)
     budget = settings.budget(config.budget, space.cost.cost(CompressionParameters.none()))
-    budget.check_reachable(space.smallest())
+    Projection(space, budget).check_reachable()
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
     pruning = settings.pruning(config, data)

@@ -89,11 +89,10 @@ def change(before: Cost, after: Cost) -> str:
     )
 
 
-def layer_costs(cost: CostModel, memory: PeakMemory) -> Table:
+def layer_costs(cost: CostModel) -> Table:
     """Cost of every layer that has FLOPs or parameters or needs the most memory; the totals, and that most."""
     parameters = CompressionParameters.none()
-    alive = memory.by_layer(*cost.candidate(parameters))
-    peak = max(alive.values())
+    total = cost.cost(parameters)
     table = Table(title="Cost per layer", caption=_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, show_footer=True)
     table.pad_edge, table.collapse_padding = False, True
     table.title_justify = table.caption_justify = "left"
@@ -101,11 +100,11 @@ def layer_costs(cost: CostModel, memory: PeakMemory) -> Table:
     # On 80 columns only the type is cut.
     table.add_column("Layer", "total", no_wrap=True)
     table.add_column("Type")
-    for header, footer in zip(_COSTS, _figures(cost.cost(parameters), peak), strict=True):
+    for header, footer in zip(_COSTS, _figures(total), strict=True):
         table.add_column(header, footer, justify="right", no_wrap=True)
     for name, figures in cost.layer_costs(parameters).items():
-        if figures.flops or figures.params or alive[name] == peak:
-            table.add_row(name, kinds[name], *_figures(figures, alive[name]))
+        if figures.flops or figures.params or figures.memory == total.memory:
+            table.add_row(name, kinds[name], *_figures(figures))
     return table
 
 
@@ -123,5 +122,5 @@ def warn_of_unsized(console: Console, memory: PeakMemory) -> None:
         console.print(f"left out of the memory, their size is not fixed: {names}", style="yellow", soft_wrap=True)
 
 
-def _figures(cost: Cost, memory: int) -> tuple[str, ...]:
-    return f"{cost.flops:,}", f"{cost.macs:,}", f"{cost.params:,}", f"{memory:,}"
+def _figures(cost: Cost) -> tuple[str, ...]:
+    return tuple(f"{figure:,}" for figure in (cost.flops, cost.macs, cost.params, cost.memory))
