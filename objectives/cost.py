@@ -15,6 +15,8 @@ from compress.graph import ChannelGraph
 from compress.group import Site, positions
 from compress.parameters import CompressionParameters
 from objectives.flops import Term, flops_terms, weight_term
+from objectives.latency_model import LatencyModel
+from objectives.latency_table import LatencyTable
 from objectives.memory import PeakMemory
 from objectives.terms import FIGURES, ChannelForms, Ints, Products, TuckerLayer, TuckerTerms
 
@@ -34,6 +36,7 @@ class Cost:
         bytes: of all weights, statistics included.
         macs: multiply-accumulates, each two of the FLOPs; 0 in trials of runs from before they were counted.
         memory: bytes of the tensors alive where they are most, of one image; likewise.
+        latency: microseconds of one forward pass, as a latency table foretells it; 0 without a table.
     """
 
     flops: int
@@ -41,6 +44,7 @@ class Cost:
     bytes: int
     macs: int = 0
     memory: int = 0
+    latency: float = 0.0
 
     @property
     def size(self) -> int:
@@ -66,14 +70,16 @@ class CostModel:
     Attributes:
         graph: the analysed model.
         counts: kept channels of every tensor.
+        latency: what tells latency, None without a table.
         uncounted: layers whose FLOPs are not known and counted as zero; their weights are counted.
 
     Raises:
         ModelError: a layer's spatial size is not fixed.
     """
 
-    def __init__(self, graph: ChannelGraph) -> None:
+    def __init__(self, graph: ChannelGraph, latency: LatencyTable | None = None) -> None:
         self.graph = graph
+        self.latency = None if latency is None else LatencyModel(graph, latency)
         self.counts = ChannelCounts.of(graph)
         self.uncounted = tuple(dict.fromkeys(site.layer for site in graph.sites if flops_terms(site) is None))
         self._rows = [row for site in graph.sites for row in _rows(site)]
@@ -93,7 +99,10 @@ class CostModel:
             ParameterError: an unknown or excluded group or layer.
         """
         kept, ranks = self.candidate(parameters, step)
-        return Cost(*(int(figure) for figure in (*self.evaluate(kept, ranks)[0], *self.memory.evaluate(kept, ranks))))
+        flops, params, weights, macs = (int(figure) for figure in self.evaluate(kept, ranks)[0])
+        # To a tenth of a nanosecond: far below what is measured, and short in files.
+        latency = 0.0 if self.latency is None else round(float(self.latency.evaluate(kept, ranks)[0]), 4)
+        return Cost(flops, params, weights, macs, int(self.memory.evaluate(kept, ranks)[0]), latency)
 
     @cached_property
     def memory(self) -> PeakMemory:
@@ -130,7 +139,7 @@ class CostModel:
     def layer_costs(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> dict[str, Cost]:
         """Cost of every layer of one candidate, by the layer's name in the original model.
 
-        The memory of a layer is that of all tensors alive at its call.
+        The memory of a layer is that of all tensors alive at its call; a layer without a latency law has latency 0.
         """
         kept, ranks = self.candidate(parameters, step)
         counts = self._counts_of(kept)
@@ -141,8 +150,11 @@ class CostModel:
         changed = [index[layer.layer] for layer in self.graph.decomposable]
         np.add.at(figures, changed, self._tucker.by_layer(counts[0], ranks[0]))
         alive = self.memory.by_layer(kept, ranks)
+        times = {} if self.latency is None else self.latency.by_layer(kept, ranks)
         rows = np.rint(figures).astype(np.int64).tolist()
-        return {name: Cost(*[*row, alive[name]]) for name, row in zip(self._layers, rows, strict=True)}
+        return {
+            name: Cost(*[*row, alive[name], times.get(name, 0.0)]) for name, row in zip(self._layers, rows, strict=True)
+        }
 
     def _counts_of(self, kept: Ints) -> NDArray[np.float64]:
         """Channels of every form, shape (N, forms)."""

@@ -37,7 +37,7 @@ class Limit:
             )
 
     @classmethod
-    def parse(cls, quantity: Quantity, value: float | int | str, original: int) -> Self:
+    def parse(cls, quantity: Quantity, value: float | int | str, original: float) -> Self:
         """Return the limit that `value` means for a model of `original` FLOPs, parameters, bytes or microseconds.
 
         Accepted: a fraction 0 < f <= 1 of the original (0.25), a percentage ("25%"), a factor ("4x" is a quarter), and
@@ -48,7 +48,7 @@ class Limit:
             BudgetError: if `value` has none of these forms, or leaves nothing to compress (above the original).
         """
         if original < 1:
-            raise BudgetError(f"budget: expected a model of at least 1 {quantity.single}, received {original}")
+            raise BudgetError(f"budget: expected a model of at least 1 {quantity.single}, received {original:g}")
         most = _amount(quantity, value, original)
         if most is None or most <= 0:
             raise BudgetError(
@@ -57,7 +57,7 @@ class Limit:
             )
         if most > original:
             raise BudgetError(
-                f"budget.{quantity.name}: expected at most the original {original} {quantity.unit}, received"
+                f"budget.{quantity.name}: expected at most the original {original:.0f} {quantity.unit}, received"
                 f" {value!r} = {float(most):.0f}; nothing to compress: give a smaller budget"
             )
         return cls(quantity, float(most), str(value).strip())
@@ -81,23 +81,25 @@ class Limit:
         """
         name, unit = self.quantity.name, self.quantity.unit
         return BudgetError(
-            f"budget.{name}: expected at least {self.quantity.of(smallest)} {unit}, {what},"
+            f"budget.{name}: expected at least {self.quantity.exact(smallest)} {unit}, {what},"
             f" received {self.text} = {self.most:.0f}; {remedy}"
         )
 
 
-def _amount(quantity: Quantity, value: float | int | str, original: int) -> Fraction | None:
+def _amount(quantity: Quantity, value: float | int | str, original: float) -> Fraction | None:
     """The figure meant by `value`, exact in its decimal digits, or None where it has no accepted form."""
     match = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
     if match is None:
         return None
+    # Counts below 2^53 are exact in floats.
+    whole = Fraction(original)
     number, unit = Fraction(match["number"]), match["unit"].lower()
     if unit == "%":
-        return number / 100 * original
+        return number / 100 * whole
     if unit == "x":
-        return original / number if number else None
+        return whole / number if number else None
     if not unit and number <= 1:
-        return number * original
+        return number * whole
     multiple = MULTIPLES[quantity.measured].get(unit)
     # 2.5 FLOPs is no budget: more likely 2.5x or 2.5 % was meant.
     if multiple is None or (not unit and number.denominator > 1):

@@ -40,9 +40,13 @@ class Quantity:
     scale: float = 1e6
     measured: Literal["count", "bytes", "time"] = "count"
 
-    def of(self, cost: Cost) -> int:
+    def of(self, cost: Cost) -> float:
         """This figure of a cost."""
-        return int(getattr(cost, self.name))
+        return float(getattr(cost, self.name))
+
+    def exact(self, cost: Cost) -> str:
+        """This figure of a cost without its unit: a whole number, times to a tenth."""
+        return f"{self.of(cost):.{1 if self.measured == 'time' else 0}f}"
 
     def text(self, cost: Cost) -> str:
         """This figure of a cost, scaled and with its unit."""
@@ -56,6 +60,6 @@ MEMORY = Quantity("memory", "bytes", "byte", "2.5MB, 500kB, 1G, 2170000", "{:.3f
 LATENCY = Quantity("latency", "microseconds", "microsecond", "12ms, 800us, 0.5s", "{:.3f} ms", 1e3, measured="time")
 
 QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {quantity.name: quantity for quantity in (FLOPS, PARAMS, SIZE, MEMORY)}
+    {quantity.name: quantity for quantity in (FLOPS, PARAMS, SIZE, MEMORY, LATENCY)}
 )
 """By name, in the order in which they are shown."""

@@ -126,13 +126,16 @@ class SearchSpace:
     def smallest(self) -> Cost:
         """The smallest figures that the space reaches: no model of it is below in any.
 
-        Ranks add tensors, so that for memory each layer is decomposed or left whole, whichever needs less.
+        Ranks add tensors and calls, so that for memory and for latency each layer is decomposed or left whole,
+        whichever is less.
         """
         found = self.decode(dict.fromkeys(self.dimensions, 0.0))
         parts = self.cost.layer_costs(found, self.settings.step)
         whole = self.cost.layer_costs(CompressionParameters(found.ratios, {}), self.settings.step)
         memory = max(min(parts[name].memory, whole[name].memory) for name in parts)
-        return replace(self.cost.cost(found, self.settings.step), memory=memory)
+        gained = sum(max(0.0, parts[name].latency - whole[name].latency) for name in parts)
+        smallest = self.cost.cost(found, self.settings.step)
+        return replace(smallest, memory=memory, latency=smallest.latency - gained)
 
     def _ratio(self, keep: float) -> float:
         step = self.settings.ratio_step
