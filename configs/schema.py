@@ -154,7 +154,7 @@ class LatencyConfig(_Section):
     )
     batch: Count = Field(default=1, description="images of one forward pass")
     warm_up: int = Field(default=5, ge=0, description="passes that are not timed")
-    runs: Count = Field(default=50, description="passes that are timed; their median counts")
+    runs: Count = Field(default=50, description="passes that are timed; their first quartile counts")
 
 
 class SpaceConfig(_Section):

@@ -35,23 +35,30 @@ class LatencySettings:
 
 @dataclass(frozen=True)
 class Latency:
-    """Latency of one forward pass.
+    """Latency of one forward pass, in microseconds.
 
     Attributes:
-        median: microseconds.
-        spread: interquartile range, in microseconds.
+        low: first quartile: what a pass takes that nothing else on the machine holds up.
+        median: of all passes.
+        high: third quartile.
         runs: passes that were timed.
     """
 
+    low: float
     median: float
-    spread: float
+    high: float
     runs: int
+
+    @property
+    def spread(self) -> float:
+        """Interquartile range."""
+        return self.high - self.low
 
     @classmethod
     def of(cls, seconds: list[float]) -> "Latency":
         """The latency that these passes took."""
         low, median, high = np.percentile(np.array(seconds) * 1e6, [25, 50, 75])
-        return cls(float(median), float(high - low), len(seconds))
+        return cls(float(low), float(median), float(high), len(seconds))
 
 
 def measure_latency(model: Any, settings: LatencySettings, clock: Clock = time.perf_counter) -> Latency:

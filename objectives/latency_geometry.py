@@ -43,9 +43,12 @@ class Geometry:
         window = tuple(kernel.shape[: len(inputs)]) if kernel else tuple(site.pool_size)
         return cls(site.kind, window, _known(inputs), _known(outputs), _groups(site))
 
-    def pointwise(self, sizes: Sizes) -> "Geometry":
-        """A 1x1 convolution at so many positions, as a decomposed layer begins and ends with."""
-        return Geometry("Conv2D", (1,) * len(self.window), sizes, sizes)
+    @property
+    def parts(self) -> tuple["Geometry", "Geometry", "Geometry"]:
+        """Those of a convolution's three parts, once it is decomposed."""
+        point = (1,) * len(self.window)
+        first, last = (Geometry(self.kind, point, sizes, sizes) for sizes in (self.inputs, self.outputs))
+        return first, self, last
 
     @property
     def mixes(self) -> bool:

@@ -17,7 +17,8 @@ from compress.recipe import apply_parameters
 from compress.walk import as_functional
 from objectives.cost import CostModel
 from objectives.latency import LatencySettings, measure_latency
-from objectives.latency_geometry import FUSED, Geometry
+from objectives.latency_geometry import Geometry
+from objectives.latency_model import timed_calls
 from objectives.latency_table import LatencyTable, Law
 from objectives.terms import Floats
 
@@ -52,14 +53,14 @@ def measured_table(model: Any, settings: LatencySettings, measure: Measure | Non
     Args:
         model: the original model; it is not modified.
         settings: how to measure.
-        measure: microseconds of a model, by default the median that is measured so.
+        measure: microseconds of a model, by default the first quartile, which other work on the machine disturbs least.
 
     Raises:
         ModelError: the model cannot be run so.
     """
     source = as_functional(model)
     graph = analyse(source)
-    timed = measure or (lambda built: measure_latency(built, settings).median)
+    timed = measure or (lambda built: measure_latency(built, settings).low)
     call = timed(_empty())
     laws = tuple(
         (geometry, _law(geometry, grid, lambda built: max(timed(built) - call, _SHORTEST)))
@@ -68,11 +69,9 @@ def measured_table(model: Any, settings: LatencySettings, measure: Measure | Non
     return _added_up(source, LatencyTable(settings, laws), timed)
 
 
-def untimed(graph: ChannelGraph, table: LatencyTable) -> tuple[str, ...]:
+def untimed(graph: ChannelGraph) -> tuple[str, ...]:
     """Class names of the layers with weights that have no law; what they take is a part of the overhead."""
-    kinds = (site.kind for site in graph.sites if site.weights and Geometry.of(site) not in table.by_geometry)
-    free = FUSED if table.settings.runtime == "litert" else ()
-    return tuple(dict.fromkeys(kind for kind in kinds if kind not in free))
+    return tuple(dict.fromkeys(site.kind for site in graph.sites if site.weights and Geometry.of(site) is None))
 
 
 def _empty() -> Any:
@@ -82,28 +81,24 @@ def _empty() -> Any:
 
 def _grids(graph: ChannelGraph, settings: LatencySettings) -> dict[Geometry, _Grid]:
     grids: dict[Geometry, _Grid] = {}
-    for geometry, grid in _wanted(graph):
-        if not (settings.runtime == "litert" and geometry.kind in FUSED):
-            grids[geometry] = grids[geometry].joined(grid) if geometry in grids else grid
+    for geometry, grid in _wanted(graph, settings):
+        grids[geometry] = grids[geometry].joined(grid) if geometry in grids else grid
     return grids
 
 
-def _wanted(graph: ChannelGraph) -> Iterator[tuple[Geometry, _Grid]]:
+def _wanted(graph: ChannelGraph, settings: LatencySettings) -> Iterator[tuple[Geometry, _Grid]]:
     """Every call that has a law, and the parts of those that may be decomposed, with its channels."""
     counts = ChannelCounts.of(graph)
     decomposable = {layer.layer for layer in graph.decomposable}
-    for site in graph.sites:
-        geometry = Geometry.of(site)
-        if geometry is None:
-            continue
+    for site, geometry in timed_calls(graph, settings):
         into, out = site.inputs[0].size, site.output.size
         step = geometry.groups if geometry.kind.startswith("Conv") else 1
         inputs = _levels(into, bool(counts.form(site.inputs[0])[1].any()), step)
         yield geometry, _Grid(inputs, _levels(out, bool(counts.form(site.output)[1].any()), step))
         if site.layer in decomposable:
             yield geometry, _Grid(_levels(into), _levels(out))
-            yield geometry.pointwise(geometry.inputs), _Grid(_levels(into), _levels(into))
-            yield geometry.pointwise(geometry.outputs), _Grid(_levels(out), _levels(out))
+            yield geometry.parts[0], _Grid(_levels(into), _levels(into))
+            yield geometry.parts[2], _Grid(_levels(out), _levels(out))
 
 
 def _levels(channels: int, varies: bool = True, step: int = 1) -> tuple[int, ...]:

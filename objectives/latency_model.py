@@ -1,5 +1,6 @@
 """Latency of candidates as a latency table foretells it: many at once, and no model is built."""
 
+from collections.abc import Iterator
 from dataclasses import astuple
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 from compress.channel_counts import ChannelCounts
 from compress.graph import ChannelGraph
 from compress.group import Site
-from objectives.latency_geometry import Geometry
-from objectives.latency_table import LatencyTable, Law
+from objectives.latency import LatencySettings
+from objectives.latency_geometry import FUSED, Geometry
+from objectives.latency_table import LatencyTable
 from objectives.terms import ChannelForms, Floats, Ints, Products
 
 
@@ -19,21 +21,21 @@ class LatencyModel:
     Candidates are arrays as those of ``CostModel``.
 
     Raises:
-        ModelError: the table lacks the law of a part of a decomposable layer.
+        ModelError: the table was measured for another model.
     """
 
     def __init__(self, graph: ChannelGraph, table: LatencyTable) -> None:
         self._table = table
         forms = ChannelForms(ChannelCounts.of(graph))
-        calls = [(site, law) for site in graph.sites if (law := _law(site, table)) is not None]
+        calls = list(timed_calls(graph, table.settings))
         self._layers = [site.layer for site, _ in calls]
         self._factors = np.array([_factors(site, forms) for site, _ in calls], dtype=np.int64).reshape(-1, 2)
-        self._laws = np.array([astuple(law) for _, law in calls]).reshape(-1, 4)
+        self._laws = np.array([astuple(table.law(geometry)) for _, geometry in calls]).reshape(-1, 4)
         self._products = _products(self._factors, self._laws)
         number = {layer.layer: index for index, layer in enumerate(graph.decomposable)}
         self._split = [index for index, (site, _) in enumerate(calls) if site.layer in number]
         self._rank = np.array([number[self._layers[index]] for index in self._split], dtype=np.int64)
-        parts = [_parts(calls[index][0], table) for index in self._split]
+        parts = [[astuple(table.law(part)) for part in calls[index][1].parts] for index in self._split]
         self._parts = np.array(parts).reshape(-1, 3, 4)
         self._constants, self._matrix = forms.compiled()
 
@@ -74,20 +76,12 @@ def _at(laws: Floats, inputs: Floats, outputs: Floats) -> Any:
     return base + per_input * inputs + (per_output + per_pair * inputs) * outputs
 
 
-def _law(site: Site, table: LatencyTable) -> Law | None:
-    geometry = Geometry.of(site)
-    return None if geometry is None else table.by_geometry.get(geometry)
-
-
-def _parts(site: Site, table: LatencyTable) -> list[tuple[float, ...]]:
-    geometry = Geometry.of(site)
-    if geometry is None:
-        return [(0.0,) * 4] * 3
-    parts = (geometry.pointwise(geometry.inputs), geometry, geometry.pointwise(geometry.outputs))
-    return [astuple(table.by_geometry.get(part, _NOTHING)) for part in parts]
-
-
-_NOTHING = Law(0.0, 0.0, 0.0, 0.0)
+def timed_calls(graph: ChannelGraph, settings: LatencySettings) -> Iterator[tuple[Site, Geometry]]:
+    """Every call that has a law of its own."""
+    for site in graph.sites:
+        geometry = Geometry.of(site)
+        if geometry is not None and not (settings.runtime == "litert" and geometry.kind in FUSED):
+            yield site, geometry
 
 
 def _factors(site: Site, forms: ChannelForms) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
-from compress.errors import RunError
+from compress.errors import ModelError, RunError
 from objectives.latency import LatencySettings
 from objectives.latency_geometry import Geometry
 
@@ -22,10 +22,6 @@ class Law:
     per_input: float
     per_output: float
     per_pair: float
-
-    def at(self, inputs: float, outputs: float) -> float:
-        """Microseconds at so many channels."""
-        return self.base + self.per_input * inputs + (self.per_output + self.per_pair * inputs) * outputs
 
 
 @dataclass(frozen=True)
@@ -44,9 +40,22 @@ class LatencyTable:
     overhead: float = 0.0
     scale: float = 1.0
 
+    def law(self, geometry: Geometry) -> Law:
+        """The law of a call.
+
+        Raises:
+            ModelError: the table was measured for another model.
+        """
+        found = self._by_geometry.get(geometry)
+        if found is None:
+            raise ModelError(
+                f"expected a latency table of this model, received one without the law of a {geometry.kind} of"
+                f" {geometry.window} that maps {geometry.inputs} to {geometry.outputs}; measure it anew"
+            )
+        return found
+
     @cached_property
-    def by_geometry(self) -> Mapping[Geometry, Law]:
-        """The laws by geometry."""
+    def _by_geometry(self) -> Mapping[Geometry, Law]:
         return dict(self.laws)
 
     def write(self, path: Path) -> None:

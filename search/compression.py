@@ -17,7 +17,9 @@ from compress.pruning_settings import PruningSettings
 from compress.recipe import DEFAULT_RECIPE, Stage, Values, compress_in_stages, own_values
 from configs.schema import RunConfig
 from objectives.cost import Cost, CostModel
+from objectives.latency_table import LatencyTable
 from search import settings
+from search.latency import latency_table
 from search.pipeline import measure, measure_original
 from search.recommended import BudgetValues, GlobalValues, Recommender, silent, stage_values
 from search.results import SEARCH, SIMPLE, Result, write_result
@@ -126,13 +128,14 @@ def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Re
     """
     if config.simple.ratio is not None:
         return GlobalValues(config.simple.ratio, config.simple.calibration, pruning)
-    cost = cost_of(original)
-    return BudgetValues(config.recipe, settings.budget(config.budget, cost), cost, pruning)
+    table = latency_table(config, original)
+    cost = cost_of(original, table)
+    return BudgetValues(config.recipe, settings.budget(config.budget, cost, table), cost, pruning)
 
 
-def cost_of(model: Any) -> Cost:
+def cost_of(model: Any, table: LatencyTable | None = None) -> Cost:
     """Cost of a model as it is."""
-    return CostModel(analyse(model)).cost(CompressionParameters.none())
+    return CostModel(analyse(model), table).cost(CompressionParameters.none())
 
 
 def _compress(

@@ -22,6 +22,7 @@ from search.driver import Driver, Listener, SilentListener, enqueue_starts
 from search.finalist import Finalist, finalists
 from search.finals import Finals
 from search.fingerprint import check_same_model, tie_to_model
+from search.latency import keep_latency_table, latency_table
 from search.pool import PoolSettings, WorkerPool
 from search.projection import Projection
 from search.results import ORIGINAL, Result, write_result
@@ -91,13 +92,15 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
         KeyboardInterrupt: the run is left resumable.
     """
     folder, model = RunFolder.of(config), load_model(model_path(config))
-    space = SearchSpace(CostModel(analyse(model)), settings.space(config), config.recipe)
-    budget = settings.budget(config.budget, space.cost.cost(CompressionParameters.none()))
+    table = latency_table(config, model)
+    space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
+    budget = settings.budget(config.budget, space.cost.cost(CompressionParameters.none()), table)
     Projection(space, budget).check_reachable()
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
     pruning = settings.pruning(config, data)
     with folder.opened(config):
+        keep_latency_table(table, folder)
         study = open_study(folder.path, config.name, config.search.storage)
         tie_to_model(study, model)
         driver = Driver(study, space, budget, settings.driver(config))

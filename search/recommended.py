@@ -135,7 +135,7 @@ class BudgetValues:
         return found
 
     def _ranks_reach_budget(self, model: Any) -> bool:
-        cost, others = CostModel(analyse(model)), self.budget.without(MEMORY)
+        cost, others = CostModel(analyse(model), self.budget.table), self.budget.without(MEMORY)
         least = cost.cost(leaner(cost, self.budget, CompressionParameters({}, recommend_ranks(model, -1.0).ranks)))
         return self.budget.violation(least) <= 0 and (others is None or 1 + others.violation(least) <= _MARGIN)
 
@@ -150,7 +150,7 @@ class BudgetValues:
         return found
 
     def _check(self, model: Any, found: CompressionParameters, stage: Stage) -> None:
-        reached = CostModel(analyse(model)).cost(found, self.pruning.step)
+        reached = CostModel(analyse(model), self.budget.table).cost(found, self.pruning.step)
         limit = self.budget.tightest(reached)
         if stage == self.recipe[-1] and limit.violation(reached) > 0:
             raise limit.missed(reached, "the fewest that recommended values reach", "raise the budget")
@@ -168,7 +168,7 @@ class BudgetValues:
 def slamp_ratios_meeting(model: Any, target: Budget, pruning: PruningSettings = DEFAULT_PRUNING) -> RecommendedRatios:
     """SLAMP ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does."""
     recommender = RatioRecommender.of(model, pruning)
-    cost = CostModel(recommender.graph)
+    cost = CostModel(recommender.graph, target.table)
 
     def fits(ratio: float) -> bool:
         pruned = CompressionParameters(recommender.at(ratio).ratios, {})
@@ -183,7 +183,7 @@ def vbmf_ranks_meeting(model: Any, target: Budget | None) -> RecommendedRanks:
     Layers whose parts would break a limit that the whole layer keeps are left whole.
     """
     recommender = RankRecommender.of(model)
-    cost = CostModel(recommender.graph)
+    cost = CostModel(recommender.graph, None if target is None else target.table)
 
     def at(calibration: float) -> RecommendedRanks:
         found = recommender.at(calibration)
