@@ -103,7 +103,7 @@ def layer_costs(cost: CostModel) -> Table:
     for header, footer in zip(_COSTS, _figures(total), strict=True):
         table.add_column(header, footer, justify="right", no_wrap=True)
     for name, figures in cost.layer_costs(parameters).items():
-        if figures.flops or figures.params or figures.memory == total.memory:
+        if figures.flops or figures.params or figures.latency or figures.memory == total.memory:
             table.add_row(name, kinds[name], *_figures(figures))
     return table
 

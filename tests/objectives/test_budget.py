@@ -77,5 +77,5 @@ def test_only_limits_of_different_quantities_make_a_budget() -> None:
     for limits in ((), (limit, limit)):
         with pytest.raises(BudgetError, match="at least one limit, each of another quantity"):
             Budget(limits)
-    with pytest.raises(BudgetError, match="expected keys out of flops, params, size, memory.*received watts"):
+    with pytest.raises(BudgetError, match="expected keys out of flops, params, size, memory, latency.*received watts"):
         Budget.parse({"watts": "5"}, ORIGINAL)
