@@ -60,23 +60,34 @@ def train(config: ConfigPath, overrides: Overrides = None) -> None:
 
 
 @app.command()
-def inspect(model: ModelPath) -> None:
+def inspect(
+    model: ModelPath,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Measure latency too, on one thread: of the model, and of its layers.")
+    ] = False,
+) -> None:
     """Show what can be compressed: groups, decomposable layers, what is excluded and why, cost per layer."""
     import_tensorflow()
     from compress.analysis import analyse
     from compress.model_file import load_model
     from objectives.cost import CostModel
+    from objectives.latency import LatencySettings
+    from objectives.latency_laws import measured_table
     from search import table
 
     console = Console()
-    graph = analyse(load_model(model))
+    loaded = load_model(model)
+    graph = analyse(loaded)
     for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph)):
         console.print(part)
     # This refuses images of no fixed size: all else is told by then.
-    cost = CostModel(graph)
+    cost = CostModel(graph, measured_table(loaded, LatencySettings()) if latency else None)
     console.print(table.layer_costs(cost))
     table.warn_of_uncounted(console, cost)
     table.warn_of_unsized(console, cost.memory)
+    if latency:
+        console.print(table.latencies(loaded))
+        table.warn_of_untimed(console, graph)
 
 
 app.command()(recommend)

@@ -64,7 +64,7 @@ def problems(draw):
 
 
 @given(problems())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_proposals_meet_all_limits_or_these_cannot_be_met_together(problem):
     found, budget, wanted = problem
     try:
