@@ -1,8 +1,10 @@
 """Measured latency of one forward pass of a built model, by Keras or by LiteRT."""
 
+import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -101,11 +103,11 @@ def _litert(model: Any, settings: LatencySettings) -> Callable[[], None]:
     try:
         converter = tf.lite.TFLiteConverter.from_concrete_functions([_traced(model, settings)], model)
         content = converter.convert()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _muted():
             # The interpreter of TensorFlow announces its successor, the package ai-edge-litert.
             warnings.simplefilter("ignore", UserWarning)
             interpreter = tf.lite.Interpreter(model_content=content, num_threads=settings.threads)
-        interpreter.allocate_tensors()
+            interpreter.allocate_tensors()
     except Exception as error:  # The converter raises what its C++ part met, of several types.
         text = " ".join(str(error).split())[:300]
         raise ModelError(f"model '{model.name}' cannot be run by LiteRT: {text}; set latency.runtime: keras") from error
@@ -113,6 +115,19 @@ def _litert(model: Any, settings: LatencySettings) -> Callable[[], None]:
         interpreter.set_tensor(detail["index"], np.ones(detail["shape"], dtype=detail["dtype"]))
     invoke: Callable[[], None] = interpreter.invoke
     return invoke
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Without what the interpreter's C++ part writes to the terminal; what goes wrong there is raised."""
+    terminal = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 RUNTIMES: dict[Runtime, Callable[[Any, LatencySettings], Callable[[], None]]] = {"litert": _litert, "keras": _keras}

@@ -98,22 +98,27 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
     """Search the configuration's budget; the same command again resumes an interrupted search."""
     loaded = _config(config, overrides)
     import_tensorflow()
+    from objectives.quantity import FLOPS, LATENCY, PARAMS
     from search import settings
     from search.pipeline import run_search
     from search.progress import ProgressDisplay
 
     console = Console(soft_wrap=True)
+    limited = settings.limited_quantities(loaded.budget)
+    if LATENCY in limited:
+        console.print("latency of the layers: measured on this machine, or read where the run has it already")
     _terminate_as_interrupt()
     try:
-        with ProgressDisplay(console, settings.limited_quantities(loaded.budget)) as display:
+        with ProgressDisplay(console, limited) as display:
             outcome = run_search(loaded, display)
     except KeyboardInterrupt:
         console.print(f"interrupted; nothing is lost. Resume with: tuckprune search {_again(config, overrides)}")
         raise typer.Exit(INTERRUPTED) from None
     winner = outcome.winner
+    figures = dict.fromkeys([FLOPS, PARAMS, *limited])
     console.print(
         f"winner of {len(outcome.trials)} trials: {winner.source}, validation accuracy {winner.accuracy:.4f}, "
-        f"{winner.cost.flops / 1e6:.2f} MFLOPs, {winner.cost.params / 1e6:.3f} M parameters\n"
+        f"{', '.join(figure.text(winner.cost) for figure in figures)}\n"
         f"next: tuckprune export {outcome.folder.path}",
         highlight=False,
     )

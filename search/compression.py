@@ -153,7 +153,7 @@ def _compress(
     chosen = values(pruning)
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.
-        measure_original(model_path, data, folder)
+        measure_original(model_path, data, folder, config)
         made = compress_in_stages(
             original,
             chosen,
@@ -170,7 +170,7 @@ def _compress(
             pruning.step,
         )
         accuracy = evaluate(made.model, data.test, data.normalization)
-        result = measure(made.model, path, label, accuracy)
+        result = measure(made.model, path, label, accuracy, config)
         write_result(result, folder.results)
         return Compressed(path, result, made.parameters)
 

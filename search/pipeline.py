@@ -1,6 +1,6 @@
 """The stages of a run as functions: train, search, export, compress. The command line only calls these."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from compress.pruning_settings import PruningSettings
 from configs.schema import RunConfig
 from objectives.budget import Budget
 from objectives.cost import CostModel
+from objectives.latency import measure_latency
 from search import settings
 from search.cluster import cluster, worker_count
 from search.driver import Driver, Listener, SilentListener, enqueue_starts
@@ -67,7 +68,7 @@ def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
         if not folder.trained_model.exists():
             train(model, data, settings.recipe(config.training, config.seed), callbacks)
             save_model(model, folder.trained_model)
-        return measure_original(folder.trained_model, data, folder)
+        return measure_original(folder.trained_model, data, folder, config)
 
 
 def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
@@ -174,15 +175,20 @@ def export_run(path: Path) -> list[Path]:
     )
 
 
-def measure_original(path: Path, data: ImageDataset, folder: RunFolder) -> Result:
+def measure_original(path: Path, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:
     """Cost and test accuracy of the original model, also written to the run's results."""
     model = load_model(path)
-    result = measure(model, path, ORIGINAL, evaluate(model, data.test, data.normalization))
+    result = measure(model, path, ORIGINAL, evaluate(model, data.test, data.normalization), config)
     write_result(result, folder.results)
     return result
 
 
-def measure(model: Any, path: Path, label: str, accuracy: float | None) -> Result:
-    """Figures of a saved model."""
+def measure(model: Any, path: Path, label: str, accuracy: float | None, config: RunConfig | None = None) -> Result:
+    """Figures of a saved model; of memory and latency those that the configuration's budget limits."""
     cost = CostModel(analyse(model)).cost(CompressionParameters.none())
-    return Result(label, accuracy, cost.flops, cost.params, file_size(path))
+    result = Result(label, accuracy, cost.flops, cost.params, file_size(path))
+    if config is not None and config.budget.memory is not None:
+        result = replace(result, memory=cost.memory)
+    if config is not None and config.budget.latency is not None:
+        result = replace(result, latency=measure_latency(model, settings.latency(config.latency)).low)
+    return result

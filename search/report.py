@@ -7,7 +7,7 @@ from pathlib import Path
 from search import figures
 from search.finalist import Finalist
 from search.pipeline import SearchOutcome, find_run
-from search.results import COLUMNS, markdown_table, read_results, table_rows
+from search.results import columns, markdown_table, read_results, table_rows
 from search.trial_record import TrialRecord
 
 _STYLE = """
@@ -44,7 +44,7 @@ def _page(outcome: SearchOutcome) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><h1>{name}</h1><p>{escape(_summary(outcome))}</p>"
-        f"{_html_table(COLUMNS, table_rows(results))}{_finals(outcome)}{''.join(parts)}</body></html>\n"
+        f"{_html_table(columns(results), table_rows(results))}{_finals(outcome)}{''.join(parts)}</body></html>\n"
     )
 
 

@@ -20,6 +20,8 @@ class Result:
         flops: of one forward pass on one image.
         params: trainable parameters.
         size: bytes of the ``.keras`` file.
+        memory: bytes of the activations where they are most, None where the budget does not limit them.
+        latency: microseconds of one forward pass, measured as the configuration says; likewise.
     """
 
     label: str
@@ -27,6 +29,8 @@ class Result:
     flops: int
     params: int
     size: int
+    memory: int | None = None
+    latency: float | None = None
 
 
 def write_result(result: Result, folder: Path) -> Path:
@@ -54,29 +58,54 @@ def read_results(folder: Path) -> list[Result]:
     return results
 
 
-COLUMNS = ("Model", "Accuracy (delta)", "FLOPs (factor)", "Params (factor)", "Size (factor)")
+@dataclass(frozen=True)
+class _Figure:
+    """A column: header, attribute of ``Result``, unit, and what the figure is divided by to be in it."""
+
+    header: str
+    name: str
+    unit: str
+    scale: float = 1e6
+
+
+_FIGURES = (
+    _Figure("FLOPs", "flops", "M"),
+    _Figure("Params", "params", "M"),
+    _Figure("Size", "size", "MB"),
+    _Figure("Memory", "memory", "MB"),
+    _Figure("Latency", "latency", "ms", 1e3),
+)
+
+
+def columns(results: Sequence[Result]) -> tuple[str, ...]:
+    """Headers of the comparison; memory and latency have a column where a budget limits them."""
+    return ("Model", "Accuracy (delta)", *(f"{figure.header} (factor)" for figure in _shown(results)))
 
 
 def table_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """NPTK's comparison: each figure with its difference from, or factor below, the original's."""
     base = next((result for result in results if result.label == ORIGINAL), None)
-    return [_row(result, base) for result in results]
+    shown = _shown(results)
+    return [
+        (result.label.capitalize(), _accuracy(result, base), *(_text(figure, result, base) for figure in shown))
+        for result in results
+    ]
 
 
 def markdown_table(results: Sequence[Result]) -> str:
     """The comparison as a Markdown table."""
-    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *table_rows(results)]
+    header = columns(results)
+    lines = [header, tuple("---" for _ in header), *table_rows(results)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
-def _row(result: Result, base: Result | None) -> tuple[str, ...]:
-    return (
-        result.label.capitalize(),
-        _accuracy(result, base),
-        _figure(result.flops / 1e6, "M", result.flops, base.flops if base else None, result.label),
-        _figure(result.params / 1e6, "M", result.params, base.params if base else None, result.label),
-        _figure(result.size / 1e6, "MB", result.size, base.size if base else None, result.label),
-    )
+def _shown(results: Sequence[Result]) -> list[_Figure]:
+    always = _FIGURES[:3]
+    return [
+        figure
+        for figure in _FIGURES
+        if figure in always or any(getattr(result, figure.name) is not None for result in results)
+    ]
 
 
 def _accuracy(result: Result, base: Result | None) -> str:
@@ -88,6 +117,9 @@ def _accuracy(result: Result, base: Result | None) -> str:
     return f"{text} ({100 * (result.accuracy - base.accuracy):+.2f})"
 
 
-def _figure(value: float, unit: str, own: int, base: int | None, label: str) -> str:
-    text = f"{value:.2f} {unit}"
-    return text if label == ORIGINAL or base is None else f"{text} ({base / own:.2f}x)"
+def _text(figure: _Figure, result: Result, base: Result | None) -> str:
+    own, whole = getattr(result, figure.name), getattr(base, figure.name, None)
+    if own is None:
+        return "not measured"
+    text = f"{own / figure.scale:.2f} {figure.unit}"
+    return text if result.label == ORIGINAL or whole is None else f"{text} ({whole / own:.2f}x)"

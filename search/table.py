@@ -15,7 +15,7 @@ from objectives.latency import RUNTIMES, LatencySettings, measure_latency
 from objectives.latency_laws import untimed
 from objectives.memory import PeakMemory
 from search.recommendation import DecomposedLayer, PrunedGroup
-from search.results import COLUMNS, Result, table_rows
+from search.results import Result, columns, table_rows
 
 _COSTS = ("FLOPs", "MACs", "Parameters", "Memory", "Latency")
 _CAPTION = "Memory: bytes of the tensors alive at the call, of one image in float32; the total is the most"
@@ -27,10 +27,11 @@ def comparison(results: Sequence[Result], title: str) -> Table:
     caption = "in brackets: difference from the original, and how many times less"
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.title_justify = table.caption_justify = "left"
-    for column in COLUMNS:
+    headers = columns(results)
+    for column in headers:
         # The caption explains the brackets: short headers leave the figures whole on 80 columns.
         header = column.partition(" (")[0]
-        table.add_column(header, justify="left" if column == COLUMNS[0] else "right", no_wrap=True)
+        table.add_column(header, justify="left" if column == headers[0] else "right", no_wrap=True)
     for row in table_rows(results):
         table.add_row(*row)
     return table

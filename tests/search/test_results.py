@@ -1,11 +1,12 @@
 """The comparison table, against figures worked out by hand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from compress.errors import RunError
-from search.results import Result, markdown_table, read_results, table_rows, write_result
+from search.results import Result, columns, markdown_table, read_results, table_rows, write_result
 
 ORIGINAL = Result("original", 0.7803, 2_596_060_000, 23_710_000, 95_550_000)
 SIMPLE = Result("simple", 0.7692, 613_430_000, 2_640_000, 10_720_000)
@@ -53,3 +54,19 @@ def test_a_broken_result_file_is_named(tmp_path, content):
         read_results(tmp_path)
     assert str(tmp_path / "search.json") in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_memory_and_latency_have_columns_where_they_are_limited(tmp_path):
+    # 3 MB / 1.5 MB = 2, 12 ms / 2.4 ms = 5; a file of before has neither.
+    original = replace(ORIGINAL, memory=3_000_000, latency=12_000.0)
+    found = replace(SEARCH, memory=1_500_000, latency=2_400.0)
+    assert columns([original, SIMPLE]) == (*columns([SIMPLE]), "Memory (factor)", "Latency (factor)")
+    assert [row[5:] for row in table_rows([original, SIMPLE, found])] == [
+        ("3.00 MB", "12.00 ms"),
+        ("not measured", "not measured"),
+        ("1.50 MB (2.00x)", "2.40 ms (5.00x)"),
+    ]
+    assert columns([ORIGINAL, found])[5:] == ("Memory (factor)", "Latency (factor)")
+    assert table_rows([ORIGINAL, found])[1][5:] == ("1.50 MB", "2.40 ms")
+    write_result(found, tmp_path)
+    assert read_results(tmp_path) == [found]
