@@ -137,12 +137,12 @@ def _nearest(terms: Sequence[Sequence[float]], times: Sequence[float]) -> list[f
 
 
 def _added_up(source: Any, table: LatencyTable, measure: Measure) -> LatencyTable:
-    """The table with overhead and scale of models that are built."""
+    """The table with overhead and scale of models that are built, the original first."""
     cost = CostModel(analyse(source), table)
     probes = _probes(cost)
-    terms = [(1.0, cost.cost(probe).latency) for probe in probes]
-    overhead, scale = _nearest(terms, [measure(apply_parameters(source, probe)) for probe in probes])
-    return replace(table, overhead=overhead, scale=scale)
+    times = [measure(apply_parameters(source, probe)) for probe in probes]
+    overhead, scale = _nearest([(1.0, cost.cost(probe).latency) for probe in probes], times)
+    return replace(table, overhead=overhead, scale=scale, original=times[0])
 
 
 def _probes(cost: CostModel) -> list[CompressionParameters]:

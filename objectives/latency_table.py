@@ -33,12 +33,14 @@ class LatencyTable:
         laws: geometry of a call and its law.
         overhead: microseconds of what has no law.
         scale: how much longer calls take in a model than alone, fitted to models that were built.
+        original: microseconds of the original model, as measured: what fractions of a budget are of.
     """
 
     settings: LatencySettings
     laws: tuple[tuple[Geometry, Law], ...]
     overhead: float = 0.0
     scale: float = 1.0
+    original: float = 0.0
 
     def law(self, geometry: Geometry) -> Law:
         """The law of a call.

@@ -56,7 +56,7 @@ class Quantity:
 FLOPS = Quantity("flops", "FLOPs", "FLOP", "403.6M, 1.2G, 500k, 613430000", "{:.2f} MFLOPs")
 PARAMS = Quantity("params", "parameters", "parameter", "2.5M, 500k, 2170000", "{:.3f} M parameters")
 SIZE = Quantity("size", "bytes", "byte", "2.5MB, 500kB, 1G, 2170000", "{:.3f} MB", measured="bytes")
-MEMORY = Quantity("memory", "bytes", "byte", "2.5MB, 500kB, 1G, 2170000", "{:.3f} MB of memory", measured="bytes")
+MEMORY = Quantity("memory", "bytes", "byte", "2.5MB, 500kB, 1G, 2170000", "{:.1f} kB of memory", 1e3, measured="bytes")
 LATENCY = Quantity("latency", "microseconds", "microsecond", "12ms, 800us, 0.5s", "{:.3f} ms", 1e3, measured="time")
 
 QUANTITIES: Mapping[str, Quantity] = MappingProxyType(

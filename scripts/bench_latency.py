@@ -70,11 +70,16 @@ def compared(name: str, runtime: Runtime, candidates: int, rounds: int) -> dict[
         "original_told_us": round(told[0].latency, 1),
         "original_spread_us": round(found[0].spread, 1),
         "candidates": candidates,
-        "spearman": round(float(spearmanr([one.latency for one in told[1:]], measured[1:])[0]), 3),
-        "spearman_of_flops": round(float(spearmanr([one.flops for one in told[1:]], measured[1:])[0]), 3),
+        "spearman": correlation([one.latency for one in told[1:]], measured[1:]),
+        "spearman_of_flops": correlation([one.flops for one in told[1:]], measured[1:]),
         "median_error": round(float(np.median(errors)), 3),
         "largest_error": round(float(errors.max()), 3),
     }
+
+
+def correlation(told: list[float], measured: Any) -> float | None:
+    """Rank correlation, None where all candidates are told the same."""
+    return round(float(spearmanr(told, measured)[0]), 3) if len(set(told)) > 1 else None
 
 
 def main() -> None:

@@ -60,20 +60,21 @@ def read_results(folder: Path) -> list[Result]:
 
 @dataclass(frozen=True)
 class _Figure:
-    """A column: header, attribute of ``Result``, unit, and what the figure is divided by to be in it."""
+    """A column: header, attribute of ``Result``, and its unit, by which the figure is divided and with decimals."""
 
     header: str
     name: str
     unit: str
     scale: float = 1e6
+    decimals: int = 2
 
 
 _FIGURES = (
     _Figure("FLOPs", "flops", "M"),
     _Figure("Params", "params", "M"),
     _Figure("Size", "size", "MB"),
-    _Figure("Memory", "memory", "MB"),
-    _Figure("Latency", "latency", "ms", 1e3),
+    _Figure("Memory", "memory", "kB", 1e3, 1),
+    _Figure("Latency", "latency", "ms", 1e3, 3),
 )
 
 
@@ -121,5 +122,5 @@ def _text(figure: _Figure, result: Result, base: Result | None) -> str:
     own, whole = getattr(result, figure.name), getattr(base, figure.name, None)
     if own is None:
         return "not measured"
-    text = f"{own / figure.scale:.2f} {figure.unit}"
+    text = f"{own / figure.scale:.{figure.decimals}f} {figure.unit}"
     return text if result.label == ORIGINAL or whole is None else f"{text} ({whole / own:.2f}x)"

@@ -1,5 +1,7 @@
 """From a configuration's sections to the settings of the packages below, which do not know configurations."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from compress.channel_step import ChannelStep
@@ -87,7 +89,8 @@ def budget(config: BudgetConfig, original: Cost, table: LatencyTable | None = No
     Raises:
         BudgetError: an amount that is malformed or above the original.
     """
-    return Budget.parse(config.model_dump(exclude_none=True), original, table)
+    measured = original if table is None else replace(original, latency=table.original)
+    return Budget.parse(config.model_dump(exclude_none=True), measured, table)
 
 
 def latency(config: LatencyConfig) -> LatencySettings:

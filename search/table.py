@@ -28,10 +28,12 @@ def comparison(results: Sequence[Result], title: str) -> Table:
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.title_justify = table.caption_justify = "left"
     headers = columns(results)
+    # With memory or latency they are too many for 80 columns: the brackets go below the figures.
+    whole = len(headers) == len(columns([]))
     for column in headers:
         # The caption explains the brackets: short headers leave the figures whole on 80 columns.
         header = column.partition(" (")[0]
-        table.add_column(header, justify="left" if column == headers[0] else "right", no_wrap=True)
+        table.add_column(header, justify="left" if column == headers[0] else "right", no_wrap=whole)
     for row in table_rows(results):
         table.add_row(*row)
     return table

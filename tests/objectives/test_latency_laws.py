@@ -27,6 +27,7 @@ def test_overhead_and_scale_are_found(name):
     table = synthetic.table(name)
     # What has no law is a part of the overhead; each small model takes a call more than its layer.
     assert (table.overhead, table.scale) == pytest.approx((synthetic.OVERHEAD, synthetic.SCALE), rel=1e-6)
+    assert table.original == synthetic.microseconds(nets.model(name))
     assert cost(name).cost(NONE).latency == pytest.approx(synthetic.microseconds(nets.model(name)), rel=1e-6)
 
 

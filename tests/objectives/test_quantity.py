@@ -11,7 +11,7 @@ def test_figures_in_words() -> None:
         "1.50 MFLOPs",
         "0.043 M parameters",
         "2.500 MB",
-        "1.235 MB of memory",
+        "1234.6 kB of memory",
         "1.235 ms",
     ]
     figures = [quantity.of(cost) for quantity in QUANTITIES.values()]

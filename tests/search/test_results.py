@@ -62,11 +62,11 @@ def test_memory_and_latency_have_columns_where_they_are_limited(tmp_path):
     found = replace(SEARCH, memory=1_500_000, latency=2_400.0)
     assert columns([original, SIMPLE]) == (*columns([SIMPLE]), "Memory (factor)", "Latency (factor)")
     assert [row[5:] for row in table_rows([original, SIMPLE, found])] == [
-        ("3.00 MB", "12.00 ms"),
+        ("3000.0 kB", "12.000 ms"),
         ("not measured", "not measured"),
-        ("1.50 MB (2.00x)", "2.40 ms (5.00x)"),
+        ("1500.0 kB (2.00x)", "2.400 ms (5.00x)"),
     ]
     assert columns([ORIGINAL, found])[5:] == ("Memory (factor)", "Latency (factor)")
-    assert table_rows([ORIGINAL, found])[1][5:] == ("1.50 MB", "2.40 ms")
+    assert table_rows([ORIGINAL, found])[1][5:] == ("1500.0 kB", "2.400 ms")
     write_result(found, tmp_path)
     assert read_results(tmp_path) == [found]
