@@ -11,10 +11,12 @@ from scipy.optimize import nnls
 
 from compress.analysis import analyse
 from compress.channel_counts import ChannelCounts
+from compress.factored_layer import replace_layers
 from compress.graph import ChannelGraph
 from compress.parameters import CompressionParameters
-from compress.recipe import apply_parameters
-from compress.walk import as_functional
+from compress.pruning import prune
+from compress.tucker import tucker_chain
+from compress.walk import as_functional, layers_by_name
 from objectives.cost import CostModel
 from objectives.latency import LatencySettings, measure_latency
 from objectives.latency_geometry import Geometry
@@ -140,9 +142,19 @@ def _added_up(source: Any, table: LatencyTable, measure: Measure) -> LatencyTabl
     """The table with overhead and scale of models that are built, the original first."""
     cost = CostModel(analyse(source), table)
     probes = _probes(cost)
-    times = [measure(apply_parameters(source, probe)) for probe in probes]
+    times = [measure(_built(source, probe)) for probe in probes]
     overhead, scale = _nearest([(1.0, cost.cost(probe).latency) for probe in probes], times)
     return replace(table, overhead=overhead, scale=scale, original=times[0])
+
+
+def _built(source: Any, parameters: CompressionParameters) -> Any:
+    """The compressed model as the recipe builds it, but for the values of its factors, which change no latency."""
+    pruned = prune(source, parameters.ratios)
+    layers = layers_by_name(pruned)
+    chains = {name: tucker_chain(layers[name], pair) for name, pair in parameters.ranks.items()}
+    return replace_layers(
+        pruned, chains, lambda name, kernel: [np.full(part.kernel.shape, 0.01) for part in chains[name]]
+    )
 
 
 def _probes(cost: CostModel) -> list[CompressionParameters]:
