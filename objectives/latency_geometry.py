@@ -36,7 +36,9 @@ class Geometry:
         """The geometry of a call, None for a type that has no law of its own or whose size is not fixed."""
         if site.kind not in LAYERS or not site.understood:
             return None
-        inputs, outputs = site.input_shapes[0][1:-1], site.output_shape[1:-1]
+        outputs = site.output_shape[1:-1]
+        # Inputs of a merge may be of one position each, as those of an attention are: the largest counts.
+        inputs = outputs if site.kind in MERGES else site.input_shapes[0][1:-1]
         if None in inputs or None in outputs:
             return None
         kernel = site.weight("kernel") or site.weight("depthwise_kernel")

@@ -55,6 +55,12 @@ def test_merges_count_their_inputs():
     assert len(Geometry.of(site).model((5, 5)).inputs) == 3
 
 
+def test_a_merge_is_as_large_as_its_output():
+    inputs = [keras.Input((1, 1, 2)), keras.Input((4, 4, 2))]
+    site = analyse(keras.Model(inputs, keras.layers.Multiply()(inputs))).sites[-1]
+    assert Geometry.of(site).inputs == Geometry.of(site).outputs == (4, 4)
+
+
 def test_other_layers_have_none():
     inputs = keras.Input((4, 4, 2))
     graph = analyse(keras.Model(inputs, keras.layers.Flatten()(inputs)))
