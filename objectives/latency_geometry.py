@@ -34,7 +34,8 @@ class Geometry:
     @classmethod
     def of(cls, site: Site) -> "Geometry | None":
         """The geometry of a call, None for a type that has no law of its own or whose size is not fixed."""
-        if site.kind not in LAYERS or not site.understood:
+        # What adds a number to its only input is elementwise: too quick for a law.
+        if site.kind not in LAYERS or not site.understood or (site.kind in MERGES and len(site.inputs) < 2):
             return None
         outputs = site.output_shape[1:-1]
         # Inputs of a merge may be of one position each, as those of an attention are: the largest counts.
