@@ -119,8 +119,8 @@ def test_layer_costs_sum_to_the_total(seed):
     model = CostModel(analyse(build_model("digits_resnet")))
     parameters = random_candidate(model, seed)
     costs = [astuple(cost) for cost in model.layer_costs(parameters).values()]
-    *figures, memory = zip(*costs, strict=True)
-    assert Cost(*map(sum, figures), max(memory)) == model.cost(parameters)
+    flops, params, weights, macs, memory, _ = zip(*costs, strict=True)
+    assert Cost(sum(flops), sum(params), sum(weights), sum(macs), max(memory)) == model.cost(parameters)
 
 
 def test_a_shared_layer_works_twice_and_weighs_once():
