@@ -124,12 +124,34 @@ class BudgetConfig(_Section):
         description="bytes of all weights in float32, statistics included, what a file adds to them not:"
         " 0.25, 25%, 4x, 2.5MB, 500kB, or a whole number",
     )
+    memory: Amount | None = Field(
+        default=None,
+        description="bytes of the activations alive where they are most, of one image in float32: written as size is",
+    )
+    latency: Amount | None = Field(
+        default=None,
+        description="time of one forward pass, measured as `latency` says: 0.25, 25%, 4x, 12ms, 800us, 0.5s",
+    )
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Self:
         if not self.model_dump(exclude_none=True):
             raise ValueError(f"expected at least one of {', '.join(type(self).model_fields)}, received none of them")
         return self
+
+
+class LatencyConfig(_Section):
+    """How latency is measured, for a budget that limits it: once, on the machine that drives the search."""
+
+    runtime: Literal["litert", "keras"] = Field(
+        default="litert", description="the model as LiteRT (TensorFlow Lite) runs it in float32, or as Keras does"
+    )
+    threads: Count = Field(
+        default=1, description="of LiteRT; Keras takes those of the process, TF_NUM_INTRAOP_THREADS in the environment"
+    )
+    batch: Count = Field(default=1, description="images of one forward pass")
+    warm_up: int = Field(default=5, ge=0, description="passes that are not timed")
+    runs: Count = Field(default=50, description="passes that are timed; their first quartile counts")
 
 
 class SpaceConfig(_Section):
@@ -248,6 +270,7 @@ class RunConfig(_Section):
     training: TrainingConfig = TrainingConfig()
     finetune: FinetuneConfig = Field(default=FinetuneConfig(), validate_default=True)
     budget: BudgetConfig
+    latency: LatencyConfig = LatencyConfig()
     space: SpaceConfig = SpaceConfig()
     pruning: PruningConfig = PruningConfig()
     recipe: Stages = Field(default=("prune", "decompose"), description="the stages in their order, each once")

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from compress.errors import BudgetError
 from objectives.cost import Cost
+from objectives.latency_table import LatencyTable
 from objectives.limit import Limit
-from objectives.quantity import QUANTITIES
+from objectives.quantity import MEMORY, QUANTITIES, Quantity
 
 
 @dataclass(frozen=True)
@@ -15,12 +16,14 @@ class Budget:
 
     Attributes:
         limits: at least one, each of another quantity.
+        table: what foretells latency; None where it is not limited.
 
     Raises:
         BudgetError: no limit, or two of the same quantity.
     """
 
     limits: tuple[Limit, ...]
+    table: LatencyTable | None = None
 
     def __post_init__(self) -> None:
         names = [limit.quantity.name for limit in self.limits]
@@ -28,7 +31,9 @@ class Budget:
             raise BudgetError(f"budget: expected at least one limit, each of another quantity, received {names}")
 
     @classmethod
-    def parse(cls, amounts: Mapping[str, float | int | str], original: Cost) -> "Budget":
+    def parse(
+        cls, amounts: Mapping[str, float | int | str], original: Cost, table: LatencyTable | None = None
+    ) -> "Budget":
         """The budget that amounts by a quantity's name mean for a model of the original cost.
 
         Raises:
@@ -38,7 +43,16 @@ class Budget:
         if unknown:
             raise BudgetError(f"budget: expected keys out of {', '.join(QUANTITIES)}, received {', '.join(unknown)}")
         limited = [quantity for name, quantity in QUANTITIES.items() if name in amounts]
-        return cls(tuple(Limit.parse(item, amounts[item.name], item.of(original)) for item in limited))
+        return cls(tuple(Limit.parse(item, amounts[item.name], item.of(original)) for item in limited), table)
+
+    def limit(self, quantity: Quantity) -> Limit | None:
+        """The limit of one quantity, None where it has none."""
+        return next((limit for limit in self.limits if limit.quantity == quantity), None)
+
+    def without(self, quantity: Quantity) -> "Budget | None":
+        """The other limits, None where there are none."""
+        others = tuple(limit for limit in self.limits if limit.quantity != quantity)
+        return Budget(others, self.table) if others else None
 
     def violation(self, cost: Cost) -> float:
         """How far a cost is over the limit that it breaks most, as a fraction of it; <= 0 where it meets all."""
@@ -49,16 +63,26 @@ class Budget:
         return max(self.limits, key=lambda limit: limit.violation(cost))
 
     def partway(self, original: Cost, share: float) -> "Budget":
-        """The budget after a share of the way, in factors, from the original cost to this budget."""
-        return Budget(tuple(limit.partway(original, share) for limit in self.limits))
+        """The budget after a share of the way, in factors, from the original cost to this budget.
 
-    def check_reachable(self, smallest: Cost) -> None:
+        Memory is limited all the way: pruning alone lowers it, so that no later stage could make up the rest.
+        """
+        return Budget(
+            tuple(limit if limit.quantity == MEMORY else limit.partway(original, share) for limit in self.limits),
+            self.table,
+        )
+
+    def check_reachable(self, smallest: Cost, within: str = "") -> None:
         """Refuse a budget that the smallest model of the search space does not meet.
+
+        Args:
+            smallest: the smallest cost that can be reached.
+            within: what else it meets, to stand in the message.
 
         Raises:
             BudgetError: names the limit that is missed most, and the smallest figure.
         """
         limit = self.tightest(smallest)
         if limit.violation(smallest) > 0:
-            what = "the smallest that this search space reaches"
+            what = f"the smallest that this search space reaches{within}"
             raise limit.missed(smallest, what, "raise the budget or space.ratio_max")

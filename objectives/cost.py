@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from compress.graph import ChannelGraph
 from compress.group import Site, positions
 from compress.parameters import CompressionParameters
 from objectives.flops import Term, flops_terms, weight_term
+from objectives.latency_model import LatencyModel
+from objectives.latency_table import LatencyTable
+from objectives.memory import PeakMemory
 from objectives.terms import FIGURES, ChannelForms, Ints, Products, TuckerLayer, TuckerTerms
 
 BYTES_PER_WEIGHT = 4
@@ -31,12 +35,16 @@ class Cost:
         params: trainable parameters.
         bytes: of all weights, statistics included.
         macs: multiply-accumulates, each two of the FLOPs; 0 in trials of runs from before they were counted.
+        memory: bytes of the tensors alive where they are most, of one image; likewise.
+        latency: microseconds of one forward pass, as a latency table foretells it; 0 without a table.
     """
 
     flops: int
     params: int
     bytes: int
     macs: int = 0
+    memory: int = 0
+    latency: float = 0.0
 
     @property
     def size(self) -> int:
@@ -62,14 +70,16 @@ class CostModel:
     Attributes:
         graph: the analysed model.
         counts: kept channels of every tensor.
+        latency: what tells latency, None without a table.
         uncounted: layers whose FLOPs are not known and counted as zero; their weights are counted.
 
     Raises:
         ModelError: a layer's spatial size is not fixed.
     """
 
-    def __init__(self, graph: ChannelGraph) -> None:
+    def __init__(self, graph: ChannelGraph, latency: LatencyTable | None = None) -> None:
         self.graph = graph
+        self.latency = None if latency is None else LatencyModel(graph, latency)
         self.counts = ChannelCounts.of(graph)
         self.uncounted = tuple(dict.fromkeys(site.layer for site in graph.sites if flops_terms(site) is None))
         self._rows = [row for site in graph.sites for row in _rows(site)]
@@ -88,7 +98,16 @@ class CostModel:
         Raises:
             ParameterError: an unknown or excluded group or layer.
         """
-        return Cost(*(int(figure) for figure in self.evaluate(*self.candidate(parameters, step))[0]))
+        kept, ranks = self.candidate(parameters, step)
+        flops, params, weights, macs = (int(figure) for figure in self.evaluate(kept, ranks)[0])
+        # To a tenth of a nanosecond: far below what is measured, and short in files.
+        latency = 0.0 if self.latency is None else round(float(self.latency.evaluate(kept, ranks)[0]), 4)
+        return Cost(flops, params, weights, macs, int(self.memory.evaluate(kept, ranks)[0]), latency)
+
+    @cached_property
+    def memory(self) -> PeakMemory:
+        """Peak memory of activations, compiled when it is first asked for."""
+        return PeakMemory(self.graph)
 
     def candidate(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> tuple[Ints, Ints]:
         """One candidate as arrays: kept channels (1, blocks) and ranks (1, layers, 2).
@@ -118,7 +137,10 @@ class CostModel:
         return found
 
     def layer_costs(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> dict[str, Cost]:
-        """Cost of every layer of one candidate, by the layer's name in the original model."""
+        """Cost of every layer of one candidate, by the layer's name in the original model.
+
+        The memory of a layer is that of all tensors alive at its call; a layer without a latency law has latency 0.
+        """
         kept, ranks = self.candidate(parameters, step)
         counts = self._counts_of(kept)
         products = counts[0, self._factors[:, 0]] * counts[0, self._factors[:, 1]]
@@ -127,7 +149,12 @@ class CostModel:
         np.add.at(figures, [index[row.layer] for row in self._rows], products[:, None] * self._figures)
         changed = [index[layer.layer] for layer in self.graph.decomposable]
         np.add.at(figures, changed, self._tucker.by_layer(counts[0], ranks[0]))
-        return {name: Cost(*(int(x) for x in np.rint(row))) for name, row in zip(self._layers, figures, strict=True)}
+        alive = self.memory.by_layer(kept, ranks)
+        times = {} if self.latency is None else self.latency.by_layer(kept, ranks)
+        rows = np.rint(figures).astype(np.int64).tolist()
+        return {
+            name: Cost(*[*row, alive[name], times.get(name, 0.0)]) for name, row in zip(self._layers, rows, strict=True)
+        }
 
     def _counts_of(self, kept: Ints) -> NDArray[np.float64]:
         """Channels of every form, shape (N, forms)."""

@@ -8,10 +8,9 @@ from typing import Self
 
 from compress.errors import BudgetError
 from objectives.cost import Cost
-from objectives.quantity import Quantity
+from objectives.quantity import MULTIPLES, Quantity
 
-_AMOUNT = re.compile(r"(?P<number>(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?)\s*(?P<unit>[%x]?|[kmg]b?)", re.I | re.A)
-_MULTIPLES = {"k": 10**3, "m": 10**6, "g": 10**9}
+_AMOUNT = re.compile(r"(?P<number>(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?)\s*(?P<unit>[%x]?|[kmg]b?|[um]?s)", re.I | re.A)
 
 
 @dataclass(frozen=True)
@@ -38,17 +37,18 @@ class Limit:
             )
 
     @classmethod
-    def parse(cls, quantity: Quantity, value: float | int | str, original: int) -> Self:
-        """Return the limit that `value` means for a model of `original` FLOPs, parameters or bytes.
+    def parse(cls, quantity: Quantity, value: float | int | str, original: float) -> Self:
+        """Return the limit that `value` means for a model of `original` FLOPs, parameters, bytes or microseconds.
 
         Accepted: a fraction 0 < f <= 1 of the original (0.25), a percentage ("25%"), a factor ("4x" is a quarter), and
-        absolute amounts ("403.6M", "1.2G", "500k", "613430000", or a whole number above 1; bytes also "2.5MB").
+        absolute amounts ("403.6M", "1.2G", "500k", "613430000", or a whole number above 1; bytes also "2.5MB"; times
+        only with their unit, "12ms").
 
         Raises:
             BudgetError: if `value` has none of these forms, or leaves nothing to compress (above the original).
         """
         if original < 1:
-            raise BudgetError(f"budget: expected a model of at least 1 {quantity.single}, received {original}")
+            raise BudgetError(f"budget: expected a model of at least 1 {quantity.single}, received {original:g}")
         most = _amount(quantity, value, original)
         if most is None or most <= 0:
             raise BudgetError(
@@ -57,7 +57,7 @@ class Limit:
             )
         if most > original:
             raise BudgetError(
-                f"budget.{quantity.name}: expected at most the original {original} {quantity.unit}, received"
+                f"budget.{quantity.name}: expected at most the original {original:.0f} {quantity.unit}, received"
                 f" {value!r} = {float(most):.0f}; nothing to compress: give a smaller budget"
             )
         return cls(quantity, float(most), str(value).strip())
@@ -81,25 +81,27 @@ class Limit:
         """
         name, unit = self.quantity.name, self.quantity.unit
         return BudgetError(
-            f"budget.{name}: expected at least {self.quantity.of(smallest)} {unit}, {what},"
+            f"budget.{name}: expected at least {self.quantity.exact(smallest)} {unit}, {what},"
             f" received {self.text} = {self.most:.0f}; {remedy}"
         )
 
 
-def _amount(quantity: Quantity, value: float | int | str, original: int) -> Fraction | None:
+def _amount(quantity: Quantity, value: float | int | str, original: float) -> Fraction | None:
     """The figure meant by `value`, exact in its decimal digits, or None where it has no accepted form."""
     match = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
     if match is None:
         return None
+    # Counts below 2^53 are exact in floats.
+    whole = Fraction(original)
     number, unit = Fraction(match["number"]), match["unit"].lower()
     if unit == "%":
-        return number / 100 * original
+        return number / 100 * whole
     if unit == "x":
-        return original / number if number else None
-    if unit:
-        multiple = _MULTIPLES.get(unit.removesuffix("b") if quantity.in_bytes else unit)
-        return None if multiple is None else number * multiple
-    if number <= 1:
-        return number * original
+        return whole / number if number else None
+    if not unit and number <= 1:
+        return number * whole
+    multiple = MULTIPLES[quantity.measured].get(unit)
     # 2.5 FLOPs is no budget: more likely 2.5x or 2.5 % was meant.
-    return number if number.denominator == 1 else None
+    if multiple is None or (not unit and number.denominator > 1):
+        return None
+    return number * multiple

@@ -83,6 +83,20 @@ class PeakMemory:
             most[layer] = max(most.get(layer, 0), int(figure))
         return most
 
+    def alive_above(self, kept: Ints, most: float) -> NDArray[np.bool_]:
+        """Blocks whose channels are alive at a call that needs more than ``most`` bytes, where no layer has ranks.
+
+        Args:
+            kept: channels that stay in every block, shape (blocks,).
+            most: bytes.
+
+        Returns:
+            Shape (blocks,).
+        """
+        forms = self._whole[np.rint(self._whole @ np.insert(kept.astype(np.float64), 0, 1.0)) > most]
+        above: NDArray[np.bool_] = np.any(forms[:, 1:] > 0, axis=0)
+        return above
+
 
 @dataclass(frozen=True)
 class _SplitCalls:

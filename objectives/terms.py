@@ -52,10 +52,10 @@ class Products:
     """A sum of figures times products of two counts, each pair of counts once.
 
     Attributes:
-        linear: figures of single counts, shape (forms, 4).
+        linear: figures of single counts, shape (forms, kinds).
         first: form of the first factor of every product, shape (products,).
         second: form of the second, likewise.
-        figures: what each product counts, shape (products, 4).
+        figures: what each product counts, shape (products, kinds).
     """
 
     linear: Floats
@@ -65,18 +65,18 @@ class Products:
 
     @classmethod
     def of(cls, factors: Ints, figures: Floats) -> Self:
-        """The sum of rows with factors (rows, 2) and figures (rows, 4)."""
+        """The sum of rows with factors (rows, 2) and figures, of any kind, (rows, kinds)."""
         pairs, index = np.unique(np.sort(factors, axis=1), axis=0, return_inverse=True)
-        totals = np.zeros((len(pairs), FIGURES))
+        totals = np.zeros((len(pairs), figures.shape[1]))
         np.add.at(totals, index.ravel(), figures)
         # Form 0 is the constant 1 and sorts first: a product with it is a single count.
         single = pairs[:, 0] == 0
-        linear = np.zeros((int(factors.max(initial=0)) + 1, FIGURES))
+        linear = np.zeros((int(factors.max(initial=0)) + 1, figures.shape[1]))
         linear[pairs[single, 1]] = totals[single]
         return cls(linear, pairs[~single, 0], pairs[~single, 1], totals[~single])
 
     def total(self, counts: Floats) -> Floats:
-        """The sum for counts of shape (N, forms), shape (N, 4)."""
+        """The sum for counts of shape (N, forms), shape (N, kinds)."""
         products = counts[:, self.first]
         products *= counts[:, self.second]
         whole: Floats = counts[:, : len(self.linear)] @ self.linear

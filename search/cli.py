@@ -60,24 +60,34 @@ def train(config: ConfigPath, overrides: Overrides = None) -> None:
 
 
 @app.command()
-def inspect(model: ModelPath) -> None:
+def inspect(
+    model: ModelPath,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Measure latency too, on one thread: of the model, and of its layers.")
+    ] = False,
+) -> None:
     """Show what can be compressed: groups, decomposable layers, what is excluded and why, cost per layer."""
     import_tensorflow()
     from compress.analysis import analyse
     from compress.model_file import load_model
     from objectives.cost import CostModel
-    from objectives.memory import PeakMemory
+    from objectives.latency import LatencySettings
+    from objectives.latency_laws import measured_table
     from search import table
 
     console = Console()
-    graph = analyse(load_model(model))
+    loaded = load_model(model)
+    graph = analyse(loaded)
     for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph)):
         console.print(part)
-    # These refuse images of no fixed size: all else is told by then.
-    cost, memory = CostModel(graph), PeakMemory(graph)
-    console.print(table.layer_costs(cost, memory))
+    # This refuses images of no fixed size: all else is told by then.
+    cost = CostModel(graph, measured_table(loaded, LatencySettings()) if latency else None)
+    console.print(table.layer_costs(cost))
     table.warn_of_uncounted(console, cost)
-    table.warn_of_unsized(console, memory)
+    table.warn_of_unsized(console, cost.memory)
+    if latency:
+        console.print(table.latencies(loaded))
+        table.warn_of_untimed(console, graph)
 
 
 app.command()(recommend)
@@ -88,22 +98,27 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
     """Search the configuration's budget; the same command again resumes an interrupted search."""
     loaded = _config(config, overrides)
     import_tensorflow()
+    from objectives.quantity import FLOPS, LATENCY, PARAMS
     from search import settings
     from search.pipeline import run_search
     from search.progress import ProgressDisplay
 
     console = Console(soft_wrap=True)
+    limited = settings.limited_quantities(loaded.budget)
+    if LATENCY in limited:
+        console.print("latency of the layers: measured on this machine, or read where the run has it already")
     _terminate_as_interrupt()
     try:
-        with ProgressDisplay(console, settings.limited_quantities(loaded.budget)) as display:
+        with ProgressDisplay(console, limited) as display:
             outcome = run_search(loaded, display)
     except KeyboardInterrupt:
         console.print(f"interrupted; nothing is lost. Resume with: tuckprune search {_again(config, overrides)}")
         raise typer.Exit(INTERRUPTED) from None
     winner = outcome.winner
+    figures = dict.fromkeys([FLOPS, PARAMS, *limited])
     console.print(
         f"winner of {len(outcome.trials)} trials: {winner.source}, {winner.figures}, "
-        f"{winner.cost.flops / 1e6:.2f} MFLOPs, {winner.cost.params / 1e6:.3f} M parameters\n"
+        f"{', '.join(figure.text(winner.cost) for figure in figures)}\n"
         f"next: tuckprune export {outcome.folder.path}",
         highlight=False,
     )

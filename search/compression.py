@@ -17,7 +17,9 @@ from compress.pruning_settings import PruningSettings
 from compress.recipe import DEFAULT_RECIPE, Stage, Values, compress_in_stages, own_values
 from configs.schema import RunConfig
 from objectives.cost import Cost, CostModel
+from objectives.latency_table import LatencyTable
 from search import settings
+from search.latency import latency_table
 from search.pipeline import measure, measure_original
 from search.recommended import BudgetValues, GlobalValues, Recommender, silent, stage_values
 from search.results import SEARCH, SIMPLE, Result, write_result
@@ -126,13 +128,14 @@ def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Re
     """
     if config.simple.ratio is not None:
         return GlobalValues(config.simple.ratio, config.simple.calibration, pruning)
-    cost = cost_of(original)
-    return BudgetValues(config.recipe, settings.budget(config.budget, cost), cost, pruning)
+    table = latency_table(config, original)
+    cost = cost_of(original, table)
+    return BudgetValues(config.recipe, settings.budget(config.budget, cost, table), cost, pruning)
 
 
-def cost_of(model: Any) -> Cost:
+def cost_of(model: Any, table: LatencyTable | None = None) -> Cost:
     """Cost of a model as it is."""
-    return CostModel(analyse(model)).cost(CompressionParameters.none())
+    return CostModel(analyse(model), table).cost(CompressionParameters.none())
 
 
 def _compress(
@@ -146,12 +149,12 @@ def _compress(
     folder = RunFolder.of(config)
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, original)
-    metric = settings.metric(config.search.metric, data.classes)
+    settings.metric(config.search.metric, data.classes)  # one that cannot be measured is refused before any training
     pruning = settings.pruning(config, data)
     chosen = values(pruning)
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.
-        measure_original(model_path, data, folder, metric)
+        measure_original(model_path, data, folder, config)
         made = compress_in_stages(
             original,
             chosen,
@@ -167,7 +170,7 @@ def _compress(
             config.recipe,
             pruning.step,
         )
-        result = measure(made.model, path, label, data, metric)
+        result = measure(made.model, path, label, data, config)
         write_result(result, folder.results)
         return Compressed(path, result, made.parameters)
 

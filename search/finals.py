@@ -77,6 +77,6 @@ class Finals:
         cost = None if parameters is None else self.space.cost.cost(parameters, self.space.settings.step)
         if cost is not None and judgement.error is None and self.budget.violation(cost) > 0:
             limit = self.budget.tightest(cost)
-            reason = f"they need {limit.quantity.of(cost)} {limit.quantity.unit}, the budget allows {limit.most:.0f}"
+            reason = f"they need {limit.quantity.exact(cost)} {limit.quantity.unit}, the budget allows {limit.most:.0f}"
             judgement = Judgement.failed(judgement.seconds, reason)
         return Finalist.of(source, parameters, cost, judgement, self.metric)

@@ -16,7 +16,8 @@ from compress.pruning_settings import PruningSettings
 from configs.schema import RunConfig
 from objectives.budget import Budget
 from objectives.cost import CostModel
-from objectives.metric import ACCURACY, Metric
+from objectives.latency import measure_latency
+from objectives.metric import Metric
 from objectives.score import score
 from search import settings
 from search.cluster import cluster, worker_count
@@ -24,9 +25,11 @@ from search.driver import Driver, Listener, SilentListener, enqueue_starts
 from search.finalist import Finalist, finalists
 from search.finals import Finals
 from search.fingerprint import check_same_model, tie_to_model
+from search.latency import keep_latency_table, latency_table
 from search.onednn import worker_environment
 from search.original import check_original
 from search.pool import PoolSettings, WorkerPool
+from search.projection import Projection
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.space import SearchSpace
@@ -72,7 +75,7 @@ def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
         if not folder.trained_model.exists():
             train(model, data, settings.recipe(config.training, config.seed), callbacks)
             save_model(model, folder.trained_model)
-        return measure_original(folder.trained_model, data, folder, settings.metric(config.search.metric, data.classes))
+        return measure_original(folder.trained_model, data, folder, config)
 
 
 def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
@@ -97,9 +100,10 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
         KeyboardInterrupt: the run is left resumable.
     """
     folder, model = RunFolder.of(config), load_model(model_path(config))
-    space = SearchSpace(CostModel(analyse(model)), settings.space(config), config.recipe)
-    budget = settings.budget(config.budget, space.cost.cost(CompressionParameters.none()))
-    budget.check_reachable(space.smallest())
+    table = latency_table(config, model)
+    space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
+    budget = settings.budget(config.budget, space.cost.cost(CompressionParameters.none()), table)
+    Projection(space, budget).check_reachable()
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
     metric = settings.metric(config.search.metric, data.classes)
@@ -108,6 +112,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
         check_original(model, data, config.seed, told.warned)
     pruning = settings.pruning(config, data)
     with folder.opened(config):
+        keep_latency_table(table, folder)
         study = open_study(folder.path, config.name, config.search.storage)
         tie_to_model(study, model)
         driver = Driver(study, space, budget, settings.driver(config, metric))
@@ -189,19 +194,32 @@ def export_run(path: Path) -> list[Path]:
     )
 
 
-def measure_original(path: Path, data: ImageDataset, folder: RunFolder, metric: Metric) -> Result:
+def measure_original(path: Path, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:
     """Cost, test accuracy and metric of the original model, also written to the run's results."""
-    result = measure(load_model(path), path, ORIGINAL, data, metric)
+    result = measure(load_model(path), path, ORIGINAL, data, config)
     write_result(result, folder.results)
     return result
 
 
-def measure(model: Any, path: Path, label: str, data: ImageDataset | None = None, metric: Metric = ACCURACY) -> Result:
-    """Figures of a saved model: its cost, and where there is data, what it scores on the test split."""
+def measure(
+    model: Any, path: Path, label: str, data: ImageDataset | None = None, config: RunConfig | None = None
+) -> Result:
+    """Figures of a saved model: its cost, and where there is data, what it scores on the test split.
+
+    A configuration asks for the metric that candidates are ranked by, and for memory and latency where its budget
+    limits them.
+    """
     cost = CostModel(analyse(model)).cost(CompressionParameters.none())
     accuracy = None if data is None else evaluate(model, data.test, data.normalization)
     result = Result(label, accuracy, cost.flops, cost.params, file_size(path))
-    if data is None or not metric.is_extra:
+    if config is None:
+        return result
+    if config.budget.memory is not None:
+        result = replace(result, memory=cost.memory)
+    if config.budget.latency is not None:
+        result = replace(result, latency=measure_latency(model, settings.latency(config.latency)).low)
+    metric = None if data is None else settings.metric(config.search.metric, data.classes)
+    if data is None or metric is None or not metric.is_extra:
         return result
     value = score(model, data.test, data.normalization, _BATCH, metric).value
     return replace(result, metric=metric.name, value=value)

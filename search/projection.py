@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from compress.parameters import CompressionParameters
 from objectives.budget import Budget
+from objectives.cost import Cost
+from objectives.quantity import MEMORY
 from search.bisection import tightest
+from search.leaner import leaner
+from search.memory_caps import MemoryCaps
 from search.space import Preferences, SearchSpace
 
 _SMALLEST_SCALE = 1e-6
@@ -27,14 +31,34 @@ class Projection:
     def __call__(self, wanted: Preferences) -> CompressionParameters:
         """The largest multiple of the preferences that fits, then one grid step more wherever that still fits.
 
+        Memory, which ranks hardly change, is met first, by the groups alone: what it allows of each is its cap.
+
         Raises:
             BudgetError: not even the smallest model of the space fits.
         """
-        self.budget.check_reachable(self.space.smallest())
+        self.check_reachable()
         positive = {name: max(value, _SMALLEST_SCALE) for name, value in wanted.items()}
+        limit = self.budget.limit(MEMORY)
+        caps = {} if limit is None else MemoryCaps(self.space, limit.most)(positive)
+
+        def scaled(log: float) -> dict[str, float]:
+            scale = math.exp(log)
+            return {name: min(value * scale, caps.get(name, 1.0)) for name, value in positive.items()}
+
         smallest = math.log(_SMALLEST_SCALE)
-        scale = tightest(lambda log: self._fits(_times(positive, math.exp(log))), fitting=smallest, failing=-smallest)
-        return self.space.decode(self._filled(_times(positive, math.exp(scale))))
+        log = tightest(lambda log: self._fits(scaled(log)), fitting=smallest, failing=-smallest)
+        return self._decoded(self._filled(scaled(log)))
+
+    def check_reachable(self) -> None:
+        """Refuse a budget that no candidate meets.
+
+        Raises:
+            BudgetError: names the limit that is missed most, and the smallest figure: of all candidates, or of those
+                that are as lean as the other limits need.
+        """
+        self.budget.check_reachable(self.space.smallest())
+        leanest = self._decoded(dict.fromkeys(self.space.dimensions, 0.0))
+        self.budget.check_reachable(self._cost(leanest), " within the other limits")
 
     def _filled(self, wanted: dict[str, float]) -> dict[str, float]:
         """Spend what the grid's rounding left over, nearest grid point first."""
@@ -48,9 +72,10 @@ class Projection:
         return wanted
 
     def _fits(self, wanted: Preferences) -> bool:
-        cost = self.space.cost.cost(self.space.decode(wanted), self.space.settings.step)
-        return self.budget.violation(cost) <= 0
+        return self.budget.violation(self._cost(self._decoded(wanted))) <= 0
 
+    def _decoded(self, wanted: Preferences) -> CompressionParameters:
+        return leaner(self.space.cost, self.budget, self.space.decode(wanted), self.space.settings.step)
 
-def _times(wanted: Preferences, scale: float) -> dict[str, float]:
-    return {name: min(1.0, value * scale) for name, value in wanted.items()}
+    def _cost(self, parameters: CompressionParameters) -> Cost:
+        return self.space.cost.cost(parameters, self.space.settings.step)

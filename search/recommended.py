@@ -20,7 +20,9 @@ from compress.recommend import (
 )
 from objectives.budget import Budget
 from objectives.cost import Cost, CostModel
+from objectives.quantity import MEMORY
 from search.bisection import tightest
+from search.leaner import leaner
 
 _LARGEST_RATIO = 1.0 - 1e-6
 _RATIO_STEPS = 12
@@ -101,8 +103,8 @@ class BudgetValues:
 
     The first of two stages takes what is limited to the geometric mean of the original and the budget, the second to
     the budget; each is set on the model as it then is, fine-tuned after the first stage. Pruning that comes first goes
-    further where VBMF, which finds no small ranks in a small layer, could not make up the rest. A last stage that
-    cannot meet the budget raises BudgetError.
+    further where VBMF, which finds no small ranks in a small layer, could not make up the rest. Memory, which ranks
+    hardly change, is met by pruning. A last stage that cannot meet the budget raises BudgetError.
 
     Attributes:
         recipe: the stages in order.
@@ -126,15 +128,16 @@ class BudgetValues:
         pruning = self.pruning.measured(model)
         shares = _SHARES if ranks_follow else (1.0,)
         for share in shares:
-            found = slamp_ratios_meeting(model, self._target(share), pruning)
+            found = slamp_ratios_meeting(model, self._target(PRUNE, share) or self.budget, pruning)
             if ranks_follow and self._ranks_reach_budget(prune(model, found.ratios, pruning)):
                 break
         self._check(model, CompressionParameters(found.ratios, {}), PRUNE)
         return found
 
     def _ranks_reach_budget(self, model: Any) -> bool:
-        least = CompressionParameters({}, recommend_ranks(model, -1.0).ranks)
-        return 1 + self.budget.violation(CostModel(analyse(model)).cost(least)) <= _MARGIN
+        cost, others = CostModel(analyse(model), self.budget.table), self.budget.without(MEMORY)
+        least = cost.cost(leaner(cost, self.budget, CompressionParameters({}, recommend_ranks(model, -1.0).ranks)))
+        return self.budget.violation(least) <= 0 and (others is None or 1 + others.violation(least) <= _MARGIN)
 
     def ranks(self, model: Any) -> RecommendedRanks:
         """VBMF's ranks on the way to the budget.
@@ -142,12 +145,12 @@ class BudgetValues:
         Raises:
             BudgetError: this is the last stage, and no ranks meet the budget.
         """
-        found = vbmf_ranks_meeting(model, self._target(self._share(DECOMPOSE)))
+        found = vbmf_ranks_meeting(model, self._target(DECOMPOSE, self._share(DECOMPOSE)))
         self._check(model, CompressionParameters({}, found.ranks), DECOMPOSE)
         return found
 
     def _check(self, model: Any, found: CompressionParameters, stage: Stage) -> None:
-        reached = CostModel(analyse(model)).cost(found, self.pruning.step)
+        reached = CostModel(analyse(model), self.budget.table).cost(found, self.pruning.step)
         limit = self.budget.tightest(reached)
         if stage == self.recipe[-1] and limit.violation(reached) > 0:
             raise limit.missed(reached, "the fewest that recommended values reach", "raise the budget")
@@ -155,15 +158,17 @@ class BudgetValues:
     def _share(self, stage: Stage) -> float:
         return _SHARES[0] if len(self.recipe) == 2 and stage == self.recipe[0] else 1.0
 
-    def _target(self, share: float) -> Budget:
+    def _target(self, stage: Stage, share: float) -> Budget | None:
+        """What a stage is to meet; nothing where ranks come first and memory alone is limited."""
         # Exactly the budget at the end, without the rounding of powers.
-        return self.budget if share == 1.0 else self.budget.partway(self.original, share)
+        target = self.budget if share == 1.0 else self.budget.partway(self.original, share)
+        return target if stage == self.recipe[-1] or stage == PRUNE else target.without(MEMORY)
 
 
 def slamp_ratios_meeting(model: Any, target: Budget, pruning: PruningSettings = DEFAULT_PRUNING) -> RecommendedRatios:
     """SLAMP ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does."""
     recommender = RatioRecommender.of(model, pruning)
-    cost = CostModel(recommender.graph)
+    cost = CostModel(recommender.graph, target.table)
 
     def fits(ratio: float) -> bool:
         pruned = CompressionParameters(recommender.at(ratio).ratios, {})
@@ -172,13 +177,26 @@ def slamp_ratios_meeting(model: Any, target: Budget, pruning: PruningSettings = 
     return recommender.at(tightest(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
 
 
-def vbmf_ranks_meeting(model: Any, target: Budget) -> RecommendedRanks:
-    """VBMF ranks at the largest calibration ratio in [-1, 1] that meets the target, or at -1 where none does."""
+def vbmf_ranks_meeting(model: Any, target: Budget | None) -> RecommendedRanks:
+    """VBMF ranks at the largest calibration ratio in [-1, 1] that meets the target, or at -1 where none does.
+
+    Layers whose parts would break a limit that the whole layer keeps are left whole.
+    """
     recommender = RankRecommender.of(model)
-    cost = CostModel(recommender.graph)
+    cost = CostModel(recommender.graph, None if target is None else target.table)
+
+    def at(calibration: float) -> RecommendedRanks:
+        found = recommender.at(calibration)
+        return found if target is None else _leaner(cost, target, found)
 
     def fits(calibration: float) -> bool:
-        ranks = recommender.at(calibration).ranks
-        return target.violation(cost.cost(CompressionParameters({}, ranks))) <= 0
+        return target is None or target.violation(cost.cost(CompressionParameters({}, at(calibration).ranks))) <= 0
 
-    return recommender.at(tightest(fits, fitting=-1.0, failing=1.0))
+    return at(tightest(fits, fitting=-1.0, failing=1.0))
+
+
+def _leaner(cost: CostModel, target: Budget, found: RecommendedRanks) -> RecommendedRanks:
+    ranks = leaner(cost, target, CompressionParameters({}, found.ranks)).ranks
+    reason = "its parts would break a limit of the budget that the whole layer keeps"
+    left = tuple(Exclusion(name, reason) for name in found.ranks if name not in ranks)
+    return RecommendedRanks(ranks, found.left_whole + left)

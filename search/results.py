@@ -22,6 +22,8 @@ class Result:
         size: bytes of the ``.keras`` file.
         metric: name of what candidates were ranked by, where that is neither accuracy nor loss.
         value: of that metric on the test split.
+        memory: bytes of the activations where they are most, None where the budget does not limit them.
+        latency: microseconds of one forward pass, measured as the configuration says; likewise.
     """
 
     label: str
@@ -31,6 +33,8 @@ class Result:
     size: int
     metric: str | None = None
     value: float | None = None
+    memory: int | None = None
+    latency: float | None = None
 
 
 def write_result(result: Result, folder: Path) -> Path:
@@ -58,22 +62,38 @@ def read_results(folder: Path) -> list[Result]:
     return results
 
 
+@dataclass(frozen=True)
+class _Figure:
+    """A column: header, attribute of ``Result``, and its unit, by which the figure is divided and with decimals."""
+
+    header: str
+    name: str
+    unit: str
+    scale: float = 1e6
+    decimals: int = 2
+
+
+_FIGURES = (
+    _Figure("FLOPs", "flops", "M"),
+    _Figure("Params", "params", "M"),
+    _Figure("Size", "size", "MB"),
+    _Figure("Memory", "memory", "kB", 1e3, 1),
+    _Figure("Latency", "latency", "ms", 1e3, 3),
+)
+
+
 def columns(results: Sequence[Result]) -> tuple[str, ...]:
-    """Headers of the comparison: with the metric where candidates were ranked by one of their own."""
+    """Headers of the comparison: with a metric of their own where candidates were ranked by it, and limited figures."""
     metric = _metric(results)
     extra = () if metric is None else (f"{metric} (delta)",)
-    return ("Model", "Accuracy (delta)", *extra, "FLOPs (factor)", "Params (factor)", "Size (factor)")
+    return ("Model", "Accuracy (delta)", *extra, *(f"{figure.header} (factor)" for figure in _shown(results)))
 
 
 def table_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """NPTK's comparison: each figure with its difference from, or factor below, the original's."""
     base = next((result for result in results if result.label == ORIGINAL), None)
-    metric = _metric(results)
-    return [_row(result, base, metric) for result in results]
-
-
-def _metric(results: Sequence[Result]) -> str | None:
-    return next((result.metric for result in results if result.metric is not None), None)
+    metric, shown = _metric(results), _shown(results)
+    return [_row(result, base, metric, shown) for result in results]
 
 
 def markdown_table(results: Sequence[Result]) -> str:
@@ -83,16 +103,23 @@ def markdown_table(results: Sequence[Result]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
-def _row(result: Result, base: Result | None, metric: str | None) -> tuple[str, ...]:
+def _metric(results: Sequence[Result]) -> str | None:
+    return next((result.metric for result in results if result.metric is not None), None)
+
+
+def _shown(results: Sequence[Result]) -> list[_Figure]:
+    always = _FIGURES[:3]
+    return [
+        figure
+        for figure in _FIGURES
+        if figure in always or any(getattr(result, figure.name) is not None for result in results)
+    ]
+
+
+def _row(result: Result, base: Result | None, metric: str | None, shown: Sequence[_Figure]) -> tuple[str, ...]:
     extra = () if metric is None else (_value(result, base, metric),)
-    return (
-        result.label.capitalize(),
-        _accuracy(result, base),
-        *extra,
-        _figure(result.flops / 1e6, "M", result.flops, base.flops if base else None, result.label),
-        _figure(result.params / 1e6, "M", result.params, base.params if base else None, result.label),
-        _figure(result.size / 1e6, "MB", result.size, base.size if base else None, result.label),
-    )
+    figures = (_text(figure, result, base) for figure in shown)
+    return (result.label.capitalize(), _accuracy(result, base), *extra, *figures)
 
 
 def _accuracy(result: Result, base: Result | None) -> str:
@@ -113,6 +140,9 @@ def _value(result: Result, base: Result | None, metric: str) -> str:
     return f"{text} ({result.value - base.value:+.4f})"
 
 
-def _figure(value: float, unit: str, own: int, base: int | None, label: str) -> str:
-    text = f"{value:.2f} {unit}"
-    return text if label == ORIGINAL or base is None else f"{text} ({base / own:.2f}x)"
+def _text(figure: _Figure, result: Result, base: Result | None) -> str:
+    own, whole = getattr(result, figure.name), getattr(base, figure.name, None)
+    if own is None:
+        return "not measured"
+    text = f"{own / figure.scale:.{figure.decimals}f} {figure.unit}"
+    return text if result.label == ORIGINAL or whole is None else f"{text} ({whole / own:.2f}x)"

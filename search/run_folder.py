@@ -46,6 +46,11 @@ class RunFolder:
         """One JSON file per model of the comparison table."""
         return self.path / "results"
 
+    @property
+    def latency_table(self) -> Path:
+        """Measured latencies of the model's layers, where the budget limits latency."""
+        return self.path / "latency.json"
+
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
         """Keep all others out of the folder while it is written to; it is created with its configuration if need be.

@@ -1,15 +1,27 @@
 """From a configuration's sections to the settings of the packages below, which do not know configurations."""
 
+from dataclasses import replace
+
 from compress.channel_step import ChannelStep
 from compress.criterion import Criterion, GeometricMedian, L2Norm
 from compress.feature_maps import NuclearNorm
 from compress.pruning_settings import PruningSettings
 from configs.metric import MetricConfig
-from configs.schema import BudgetConfig, DataConfig, ProxyConfig, PruningConfig, RunConfig, TrainingConfig
+from configs.schema import (
+    BudgetConfig,
+    DataConfig,
+    LatencyConfig,
+    ProxyConfig,
+    PruningConfig,
+    RunConfig,
+    TrainingConfig,
+)
 from objectives.accuracy import ProxySettings
 from objectives.budget import Budget
 from objectives.cost import Cost
 from objectives.distillation import Distillation
+from objectives.latency import LatencySettings
+from objectives.latency_table import LatencyTable
 from objectives.metric import ACCURACY, Metric
 from objectives.metric_choice import choose_metric
 from objectives.precision import Precision
@@ -81,13 +93,24 @@ def final(config: RunConfig) -> Recipe:
     return recipe(config.finetune.model_copy(update={"epochs": epochs}), config.seed)
 
 
-def budget(config: BudgetConfig, original: Cost) -> Budget:
+def budget(config: BudgetConfig, original: Cost, table: LatencyTable | None = None) -> Budget:
     """What a compressed model of a model of this cost may cost.
+
+    Args:
+        config: the amounts.
+        original: cost of the original model.
+        table: what foretells latency, where it is limited.
 
     Raises:
         BudgetError: an amount that is malformed or above the original.
     """
-    return Budget.parse(config.model_dump(exclude_none=True), original)
+    measured = original if table is None else replace(original, latency=table.original)
+    return Budget.parse(config.model_dump(exclude_none=True), measured, table)
+
+
+def latency(config: LatencyConfig) -> LatencySettings:
+    """How latency is measured."""
+    return LatencySettings(**config.model_dump())
 
 
 def limited_quantities(config: BudgetConfig) -> list[Quantity]:

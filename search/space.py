@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -81,7 +81,7 @@ class SearchSpace:
 
         A rank pair that would not make its layer cheaper is left out, and the layer stays whole.
         """
-        ratios = {group.name: self._ratio(wanted[f"keep:{group.name}"]) for group in self.groups}
+        ratios = self.ratios(wanted)
         ranks = {}
         for layer, left in zip(self.layers, self._channels_left(ratios), strict=True):
             base = left if self.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
@@ -92,6 +92,10 @@ class SearchSpace:
             if tucker_saves(self.graph.site(layer.layer), *left, pair):
                 ranks[layer.layer] = pair
         return CompressionParameters({name: ratio for name, ratio in ratios.items() if ratio > 0}, ranks)
+
+    def ratios(self, wanted: Preferences) -> dict[str, float]:
+        """Ratios on the grid, of all groups."""
+        return {group.name: self._ratio(wanted[f"keep:{group.name}"]) for group in self.groups}
 
     def encode(self, parameters: CompressionParameters) -> dict[str, float]:
         """Preferences that decode to these parameters, up to the grid; layers left whole want all channels."""
@@ -120,8 +124,18 @@ class SearchSpace:
         return constants, np.array([row for _, row in forms], dtype=np.int64).reshape(len(forms), counts.sizes.size)
 
     def smallest(self) -> Cost:
-        """Cost of the smallest model that the space holds: no other is below it in any figure."""
-        return self.cost.cost(self.decode(dict.fromkeys(self.dimensions, 0.0)), self.settings.step)
+        """The smallest figures that the space reaches: no model of it is below in any.
+
+        Ranks add tensors and calls, so that for memory and for latency each layer is decomposed or left whole,
+        whichever is less.
+        """
+        found = self.decode(dict.fromkeys(self.dimensions, 0.0))
+        parts = self.cost.layer_costs(found, self.settings.step)
+        whole = self.cost.layer_costs(CompressionParameters(found.ratios, {}), self.settings.step)
+        memory = max(min(parts[name].memory, whole[name].memory) for name in parts)
+        gained = sum(max(0.0, parts[name].latency - whole[name].latency) for name in parts)
+        smallest = self.cost.cost(found, self.settings.step)
+        return replace(smallest, memory=memory, latency=smallest.latency - gained)
 
     def _ratio(self, keep: float) -> float:
         step = self.settings.ratio_step

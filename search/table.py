@@ -1,6 +1,7 @@
 """Tables on the terminal."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -10,12 +11,15 @@ from compress.graph import ChannelGraph
 from compress.group import Exclusion
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost, CostModel
+from objectives.latency import RUNTIMES, LatencySettings, measure_latency
+from objectives.latency_laws import untimed
 from objectives.memory import PeakMemory
 from search.recommendation import DecomposedLayer, PrunedGroup
 from search.results import Result, columns, table_rows
 
-_COSTS = ("FLOPs", "MACs", "Parameters", "Memory")
+_COSTS = ("FLOPs", "MACs", "Parameters", "Memory", "Latency")
 _CAPTION = "Memory: bytes of the tensors alive at the call, of one image in float32; the total is the most"
+_LATENCY_CAPTION = "\nLatency: microseconds by LiteRT on one thread; the total contains an overhead"
 
 
 def comparison(results: Sequence[Result], title: str) -> Table:
@@ -23,10 +27,13 @@ def comparison(results: Sequence[Result], title: str) -> Table:
     caption = "in brackets: difference from the original, and how many times less"
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.title_justify = table.caption_justify = "left"
-    for index, column in enumerate(columns(results)):
+    headers = columns(results)
+    # With memory or latency they are too many for 80 columns: the brackets go below the figures.
+    whole = len(headers) == len(columns([]))
+    for column in headers:
         # The caption explains the brackets: short headers leave the figures whole on 80 columns.
         header = column.partition(" (")[0]
-        table.add_column(header, justify="right" if index else "left", no_wrap=True)
+        table.add_column(header, justify="left" if column == headers[0] else "right", no_wrap=whole)
     for row in table_rows(results):
         table.add_row(*row)
     return table
@@ -89,23 +96,24 @@ def change(before: Cost, after: Cost) -> str:
     )
 
 
-def layer_costs(cost: CostModel, memory: PeakMemory) -> Table:
+def layer_costs(cost: CostModel) -> Table:
     """Cost of every layer that has FLOPs or parameters or needs the most memory; the totals, and that most."""
     parameters = CompressionParameters.none()
-    alive = memory.by_layer(*cost.candidate(parameters))
-    peak = max(alive.values())
-    table = Table(title="Cost per layer", caption=_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, show_footer=True)
+    total = cost.cost(parameters)
+    caption = _CAPTION + (_LATENCY_CAPTION if cost.latency else "")
+    table = Table(title="Cost per layer", caption=caption, box=box.SIMPLE_HEAD, show_edge=False, show_footer=True)
     table.pad_edge, table.collapse_padding = False, True
     table.title_justify = table.caption_justify = "left"
     kinds = {site.layer: site.kind for site in cost.graph.sites}
     # On 80 columns only the type is cut.
     table.add_column("Layer", "total", no_wrap=True)
     table.add_column("Type")
-    for header, footer in zip(_COSTS, _figures(cost.cost(parameters), peak), strict=True):
+    # Without a latency table there are no times: the last column is not there.
+    for header, footer in zip(_COSTS, _figures(total, cost), strict=False):
         table.add_column(header, footer, justify="right", no_wrap=True)
     for name, figures in cost.layer_costs(parameters).items():
-        if figures.flops or figures.params or alive[name] == peak:
-            table.add_row(name, kinds[name], *_figures(figures, alive[name]))
+        if figures.flops or figures.params or figures.latency or figures.memory == total.memory:
+            table.add_row(name, kinds[name], *_figures(figures, cost))
     return table
 
 
@@ -123,5 +131,22 @@ def warn_of_unsized(console: Console, memory: PeakMemory) -> None:
         console.print(f"left out of the memory, their size is not fixed: {names}", style="yellow", soft_wrap=True)
 
 
-def _figures(cost: Cost, memory: int) -> tuple[str, ...]:
-    return f"{cost.flops:,}", f"{cost.macs:,}", f"{cost.params:,}", f"{memory:,}"
+def latencies(model: Any) -> Table:
+    """Measured latency of one image on one thread, by every runtime."""
+    table = Table("Runtime", "Median", "Interquartile range", title="Latency, in milliseconds")
+    for runtime in RUNTIMES:
+        found = measure_latency(model, LatencySettings(runtime))
+        table.add_row(runtime, f"{found.median / 1e3:.3f}", f"{found.spread / 1e3:.3f}")
+    return table
+
+
+def warn_of_untimed(console: Console, graph: ChannelGraph) -> None:
+    """Name the layer types whose latency is a part of the overhead, where there are any."""
+    kinds = ", ".join(untimed(graph))
+    if kinds:
+        console.print(f"without a latency of their own, taken as constant: {kinds}", style="yellow", soft_wrap=True)
+
+
+def _figures(figures: Cost, cost: CostModel) -> tuple[str, ...]:
+    counts = tuple(f"{figure:,}" for figure in (figures.flops, figures.macs, figures.params, figures.memory))
+    return counts if cost.latency is None else (*counts, f"{figures.latency:,.1f}")

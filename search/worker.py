@@ -101,7 +101,7 @@ class TrialWorker:
         return Judgement(result.accuracy, result.loss, 0.0, parameters=made.parameters, value=result.value)
 
     def _recommended(self, final: FinalTask) -> Values:
-        original = CostModel(analyse(self._original)).cost(CompressionParameters.none())
+        original = CostModel(analyse(self._original), final.budget.table).cost(CompressionParameters.none())
         return stage_values(BudgetValues(self._task.recipe, final.budget, original, self._task.pruning))
 
 

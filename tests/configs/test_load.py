@@ -140,7 +140,7 @@ def test_an_override_that_is_no_yaml_is_named(file: Path) -> None:
         ("data.image_size=[8, x]", "data.image_size[1]: expected an integer, received 'x'"),
         ("training=3", "training: expected a section of keys, received 3"),
         ("budget=null", "budget: expected a section of keys, received None"),
-        ("budget={}", "budget: expected at least one of flops, params, size, received none of them"),
+        ("budget={}", "budget: expected at least one of flops, params, size, memory, latency, received none of them"),
         ("budget.params=0", "budget.params: expected at least 1 or above 0 or text, received 0"),
         ("model.path=a.keras", "model: expected exactly one of zoo and path, received zoo='digits_resnet' and "),
         (

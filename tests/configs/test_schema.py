@@ -121,7 +121,7 @@ def test_numbers_are_kept_inside_their_bounds_and_refused_outside(
         ("budget", {"flops": None}),
         ("budget.params", 0),
         ("budget.size", ""),
-        ("budget.latency", 1),
+        ("budget.watts", 1),
         ("training.augment", {"padding": -1}),
         ("recipe", []),
         ("recipe", ["prune", "prune"]),
@@ -165,7 +165,8 @@ def test_a_budget_keeps_its_type_and_value(value: float | int | str) -> None:
 
 
 def test_a_budget_may_have_other_keys() -> None:
-    assert build("budget", {"params": "2M"}).budget.model_dump() == {"flops": None, "params": "2M", "size": None}
+    assert build("budget", {"params": "2M"}).budget.model_dump(exclude_none=True) == {"params": "2M"}
+    assert build("budget", {"memory": "50%", "latency": "12ms"}).budget.latency == "12ms"
     both = build("budget", {"flops": "25%", "size": "2.5MB"}).budget
     assert (both.flops, both.params, both.size) == ("25%", None, "2.5MB")
 

@@ -6,7 +6,7 @@ from compress.errors import BudgetError
 from objectives.budget import Budget
 from objectives.cost import Cost
 from objectives.limit import Limit
-from objectives.quantity import FLOPS, PARAMS, SIZE
+from objectives.quantity import FLOPS, MEMORY, PARAMS, SIZE
 
 ORIGINAL = Cost(1000, 200, 800)
 
@@ -41,6 +41,21 @@ def test_partway_takes_every_limit_there() -> None:
     assert [limit.most for limit in halfway.limits] == pytest.approx([500.0, 200.0])
 
 
+def test_memory_is_limited_all_the_way() -> None:
+    original = Cost(1000, 200, 800, memory=4000)
+    halfway = Budget.parse({"flops": "25%", "memory": "25%"}, original).partway(original, 0.5)
+    assert [limit.most for limit in halfway.limits] == pytest.approx([500.0, 1000.0])
+
+
+def test_one_limit_and_the_others() -> None:
+    budget = Budget.parse({"flops": "25%", "params": "50%"}, ORIGINAL)
+    assert budget.limit(FLOPS) == Limit(FLOPS, 250.0, "25%") and budget.limit(MEMORY) is None
+    assert budget.without(FLOPS) == Budget((Limit(PARAMS, 100.0, "50%"),))
+    assert (
+        budget.without(MEMORY) == budget and Budget.parse({"memory": "5"}, Cost(1, 1, 1, 1, 9)).without(MEMORY) is None
+    )
+
+
 def test_an_unreachable_budget_names_the_smallest() -> None:
     Budget.parse({"flops": "25%"}, ORIGINAL).check_reachable(Cost(250, 9999, 9999))
     with pytest.raises(BudgetError) as caught:
@@ -62,5 +77,5 @@ def test_only_limits_of_different_quantities_make_a_budget() -> None:
     for limits in ((), (limit, limit)):
         with pytest.raises(BudgetError, match="at least one limit, each of another quantity"):
             Budget(limits)
-    with pytest.raises(BudgetError, match="expected keys out of flops, params, size.*received latency"):
-        Budget.parse({"latency": "5ms"}, ORIGINAL)
+    with pytest.raises(BudgetError, match="expected keys out of flops, params, size, memory, latency.*received watts"):
+        Budget.parse({"watts": "5"}, ORIGINAL)

@@ -1,3 +1,5 @@
+from dataclasses import astuple
+
 import keras
 import numpy as np
 import pytest
@@ -34,8 +36,9 @@ def test_of_a_tiny_model_by_hand():
     # linear: 10 * 5 weights and 5 biases                      -> 2 * 50 + 5 = 105
     # macs: 64 * 216 + 4 * 720 + 50 = 16754
     # params: (216 + 8) + (8 + 8) + 720 + (50 + 5) = 1015; batch normalization has 16 more that are not trainable.
+    # memory: the 8 x 8 x 8 floats that batch normalization reads and makes
     cost = CostModel(analyse(tiny())).cost(NONE)
-    assert cost == Cost(28160 + 512 + 5760 + 40 + 105, 1015, 4 * (1015 + 16), 16754)
+    assert cost == Cost(28160 + 512 + 5760 + 40 + 105, 1015, 4 * (1015 + 16), 16754, 2 * 4 * 512)
 
 
 def test_of_a_tiny_pruned_and_decomposed_model_by_hand():
@@ -61,8 +64,11 @@ def test_of_a_tiny_pruned_and_decomposed_model_by_hand():
         "conv2": 80,
         "linear": 40,
     }
+    # 4 x 4 positions of 4 channels, and of 3 behind the first part.
+    assert costs["conv2"].memory == 4 * 16 * (4 + 3)
     total = CostModel(analyse(tiny())).cost(parameters)
-    assert total == Cost(14080 + 256 + 928 + 28 + 75, 240, 4 * (240 + 8), 64 * 108 + 16 * 12 + 4 * 68 + 35)
+    macs = 64 * 108 + 16 * 12 + 4 * 68 + 35
+    assert total == Cost(14080 + 256 + 928 + 28 + 75, 240, 4 * (240 + 8), macs, 2 * 4 * 256)
 
 
 @pytest.mark.parametrize(
@@ -102,32 +108,32 @@ def test_many_candidates_at_once():
     parameters = [random_candidate(model, seed) for seed in range(20)]
     kept, ranks = (np.concatenate(arrays) for arrays in zip(*map(model.candidate, parameters), strict=True))
     assert kept.shape == (20, model.counts.sizes.size) and ranks.shape == (20, len(model.graph.decomposable), 2)
-    rows = [Cost(*row) for row in model.evaluate(kept, ranks).tolist()]
-    assert rows == [model.cost(candidate) for candidate in parameters]
-    assert len(set(rows)) == 20
+    rows = np.concatenate([model.evaluate(kept, ranks), model.memory.evaluate(kept, ranks)[:, None]], axis=1)
+    costs = [Cost(*row) for row in rows.tolist()]
+    assert costs == [model.cost(candidate) for candidate in parameters]
+    assert len(set(costs)) == 20
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_layer_costs_sum_to_the_total(seed):
     model = CostModel(analyse(build_model("digits_resnet")))
     parameters = random_candidate(model, seed)
-    costs = model.layer_costs(parameters).values()
-    total = Cost(
-        sum(c.flops for c in costs),
-        sum(c.params for c in costs),
-        sum(c.bytes for c in costs),
-        sum(c.macs for c in costs),
-    )
-    assert total == model.cost(parameters)
+    costs = [astuple(cost) for cost in model.layer_costs(parameters).values()]
+    flops, params, weights, macs, memory, _ = zip(*costs, strict=True)
+    assert Cost(sum(flops), sum(params), sum(weights), sum(macs), max(memory)) == model.cost(parameters)
 
 
 def test_a_shared_layer_works_twice_and_weighs_once():
     model = CostModel(analyse(models.shared()))
     # twice: 6x6 positions, 9 * 8 * 8 weights and 8 biases, called twice.
-    assert model.layer_costs(NONE)["twice"] == Cost(2 * (2 * 36 * 576 + 36 * 8), 584, 4 * 584, 2 * 36 * 576)
+    found = model.layer_costs(NONE)["twice"]
+    memory = model.memory.by_layer(*model.candidate(NONE))["twice"]
+    assert found == Cost(2 * (2 * 36 * 576 + 36 * 8), 584, 4 * 584, 2 * 36 * 576, memory)
     # At ranks (2, 4): 8 * 2 + 9 * 2 * 4 + 4 * 8 = 120 weights.
     decomposed = CompressionParameters({}, {"twice": (2, 4)})
-    assert model.layer_costs(decomposed)["twice"] == Cost(2 * (2 * 36 * 120 + 36 * 8), 128, 4 * 128, 2 * 36 * 120)
+    found = model.layer_costs(decomposed)["twice"]
+    memory = model.memory.by_layer(*model.candidate(decomposed))["twice"]
+    assert found == Cost(2 * (2 * 36 * 120 + 36 * 8), 128, 4 * 128, 2 * 36 * 120, memory)
 
 
 def test_frozen_weights_are_no_parameters():
@@ -157,7 +163,8 @@ def test_uncounted_layers_are_named():
     model = CostModel(analyse(keras.Model(inputs, x)))
     assert model.uncounted == ("double", "up", "einsum", "pool")
     weights = 3 * 3 * 16 + 3 * 4 * 16 + 16
-    assert model.cost(NONE) == Cost(0, weights, 4 * weights)
+    cost = model.cost(NONE)
+    assert (cost.flops, cost.params, cost.bytes) == (0, weights, 4 * weights)
     assert CostModel(analyse(tiny())).uncounted == ()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from compress.errors import BudgetError
 from objectives.cost import Cost
 from objectives.limit import Limit
-from objectives.quantity import FLOPS, PARAMS, SIZE
+from objectives.quantity import FLOPS, LATENCY, PARAMS, SIZE
 
 RESNET50 = 2_596_060_000
 
@@ -62,6 +62,32 @@ def test_a_form_means_these_flops(value: float | int | str, limit: float) -> Non
 )
 def test_bytes_may_be_written_as_such(value: float | str, most: float) -> None:
     assert Limit.parse(SIZE, value, 4 * 10**9).most == most
+
+
+@pytest.mark.parametrize(
+    ("value", "most"),
+    [
+        ("12ms", 12_000),
+        ("800us", 800),
+        ("0.5s", 500_000),
+        ("0.5 S", 500_000),
+        ("25%", 500_000),
+        ("4x", 500_000),
+        (0.25, 5e5),
+    ],
+)
+def test_times_are_microseconds(value: float | str, most: float) -> None:
+    assert Limit.parse(LATENCY, value, 2e6).most == most
+
+
+@pytest.mark.parametrize("value", [12, "12", "12m", "5min", "ms"])
+def test_times_need_a_unit(value: int | str) -> None:
+    with pytest.raises(BudgetError) as caught:
+        Limit.parse(LATENCY, value, 2e6)
+    assert str(caught.value) == (
+        "budget.latency: expected a fraction (0.25), a percentage (25%), a factor (4x), or microseconds (12ms, 800us,"
+        f" 0.5s), received {value!r}"
+    )
 
 
 @pytest.mark.parametrize("value", ["5B", "1 B", "2.5MiB", "kB", "25%B"])

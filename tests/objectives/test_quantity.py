@@ -2,17 +2,21 @@
 
 from configs.schema import BudgetConfig
 from objectives.cost import Cost
-from objectives.quantity import FLOPS, PARAMS, QUANTITIES, SIZE
+from objectives.quantity import FLOPS, LATENCY, QUANTITIES
 
 
 def test_figures_in_words() -> None:
-    cost = Cost(1_500_000, 43_210, 2_500_000)
-    assert [quantity.text(cost) for quantity in (FLOPS, PARAMS, SIZE)] == [
+    cost = Cost(1_500_000, 43_210, 2_500_000, 700_000, 1_234_567, 1234.56)
+    assert [quantity.text(cost) for quantity in QUANTITIES.values()] == [
         "1.50 MFLOPs",
         "0.043 M parameters",
         "2.500 MB",
+        "1234.6 kB of memory",
+        "1.235 ms",
     ]
-    assert [quantity.of(cost) for quantity in (FLOPS, PARAMS, SIZE)] == [1_500_000, 43_210, 2_500_000]
+    figures = [quantity.of(cost) for quantity in QUANTITIES.values()]
+    assert figures == [1_500_000, 43_210, 2_500_000, 1_234_567, 1234.56]
+    assert (FLOPS.exact(cost), LATENCY.exact(cost)) == ("1500000", "1234.6")
 
 
 def test_a_configuration_has_a_key_for_each() -> None:

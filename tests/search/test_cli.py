@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from compress.model_file import load_model
 from search import cli
 from search.results import read_results
+from tests.objectives import synthetic_latency as synthetic
 from tests.search.interrupted_run import TRIALS
 from tests.search.nets import cost, space, tiny
 from tests.search.runs import written
@@ -41,6 +42,19 @@ def test_inspect_shows_what_can_be_compressed_and_what_it_costs(tuckprune, home)
     total = cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0)))
     # The residual branch needs its input, its output and what is added to it: 3 * 8 * 8 * 16 * 4 bytes.
     assert ["total", f"{total.flops:,}", f"{total.macs:,}", f"{total.params:,}", f"{3 * 4096:,}"] in rows
+
+
+def test_inspect_shows_latency_where_it_is_asked_for(tuckprune, home, monkeypatch):
+    monkeypatch.setattr("objectives.latency_laws.measured_table", lambda model, settings: synthetic.table("tiny"))
+    code, out, err = tuckprune("inspect", home / "tiny.keras", "--latency")
+    assert (code, err) == (0, "")
+    rows = [re.sub(r"[^\w.,=*()' ]+", " ", line).split() for line in out.splitlines()]
+    found = {row[0]: row[-1] for row in rows if row}
+    conv1 = synthetic.SCALE * synthetic.of_layer(tiny().get_layer("conv1"))
+    assert found["conv1"] == f"{conv1:,.1f}"
+    assert found["total"] == f"{synthetic.microseconds(tiny()):,.1f}"
+    runtimes = [row for row in rows if row[:1] in (["litert"], ["keras"])]
+    assert len(runtimes) == 2 and all(float(figure) >= 0 for row in runtimes for figure in row[1:])
 
 
 def test_compress_with_own_values_and_without_data(tuckprune, home):

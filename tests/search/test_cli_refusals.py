@@ -136,7 +136,7 @@ def test_the_limit_that_cannot_be_met_is_named(tuckprune, home):
     line = refused(tuckprune, home, "search", written(home, budget={"flops": "50%", "params": "20"}))
     assert f"budget.params: expected at least {space('tiny').smallest().params} parameters, the smallest that" in line
     line = refused(tuckprune, home, "search", written(home, budget={}))
-    assert "budget: expected at least one of flops, params, size, received none of them" in line
+    assert "budget: expected at least one of flops, params, size, memory, latency, received none of them" in line
 
 
 def test_a_budget_above_the_model(tuckprune, home):

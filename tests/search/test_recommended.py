@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 import pytest
 
 from compress.analysis import analyse
@@ -14,6 +15,7 @@ from compress.recipe import compress_in_stages
 from compress.recommend import recommend_ranks, recommend_ratios
 from objectives.budget import Budget
 from objectives.cost import CostModel
+from objectives.quantity import MEMORY
 from search.recommended import BudgetValues, GlobalValues, slamp_ratios_meeting, stage_values, vbmf_ranks_meeting
 from tests.search.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, flops_budget, trained_like
 
@@ -80,6 +82,42 @@ def test_budget_values_meet_every_limit_and_use_one(recipe, amounts):
         trained_like(), stage_values(BudgetValues(recipe, whole, cost_of(trained_like()))), recipe
     )
     assert -0.1 < whole.violation(cost_of(made.model)) <= 0
+
+
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY])
+@pytest.mark.parametrize("amounts", [{"memory": "60%"}, {"flops": "30%", "memory": "70%"}])
+def test_budget_values_meet_memory(recipe, amounts):
+    whole = Budget.parse(amounts, cost_of(trained_like()))
+    made = compress_in_stages(
+        trained_like(), stage_values(BudgetValues(recipe, whole, cost_of(trained_like()))), recipe
+    )
+    assert -0.15 < whole.violation(cost_of(made.model)) <= 0
+
+
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_ONLY])
+def test_memory_that_recommended_values_cannot_meet_is_named(recipe):
+    whole = Budget.parse({"memory": "0.1kB"}, cost_of(trained_like()))
+    values = stage_values(BudgetValues(recipe, whole, cost_of(trained_like())))
+    with pytest.raises(BudgetError, match=r"budget.memory: expected at least \d+ bytes, the fewest .* 0.1kB = 100; "):
+        compress_in_stages(trained_like(), values, recipe)
+
+
+def test_ranks_that_break_memory_are_left_out():
+    inputs = keras.Input((4, 4, 24))
+    a = keras.layers.Conv2D(24, 3, padding="same", name="a")(inputs)
+    b = keras.layers.Conv2D(40, 3, padding="same", name="b")(a)
+    model = keras.Model(inputs, keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(x) for x in (b, a)]))
+    rng = np.random.default_rng(0)
+    for layer in ("a", "b"):
+        kernel = model.get_layer(layer).kernel
+        left, right = rng.normal(size=(3 * 3 * 24, 4)), rng.normal(size=(4, kernel.shape[3]))
+        kernel.assign((left @ right).reshape(kernel.shape) + rng.normal(0, 0.05, kernel.shape))
+    whole = Budget.parse({"memory": "1x", "flops": "90%"}, cost_of(model))
+    assert set(vbmf_ranks_meeting(model, whole.without(MEMORY)).ranks) == {"a", "b"}
+    found = vbmf_ranks_meeting(model, whole)
+    # a is alive while the parts of b are called.
+    assert set(found.ranks) == {"a"}
+    assert "its parts would break a limit of the budget" in {left.name: left.reason for left in found.left_whole}["b"]
 
 
 def test_the_limit_that_recommended_values_cannot_meet_is_named():
