@@ -7,11 +7,11 @@ from compress.criterion import Criterion, GeometricMedian, L2Norm
 from compress.feature_maps import NuclearNorm
 from compress.pruning_settings import PruningSettings
 from configs.metric import MetricConfig
+from configs.proxy import ProxyConfig
 from configs.schema import (
     BudgetConfig,
     DataConfig,
     LatencyConfig,
-    ProxyConfig,
     PruningConfig,
     RunConfig,
     TrainingConfig,

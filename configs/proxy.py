@@ -1,0 +1,38 @@
+"""The section ``proxy``: how a candidate is judged."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from configs.section import Count, Momentum, Positive, Section
+
+
+class DistillationConfig(Section):
+    """The original model's outputs as further labels of the steps."""
+
+    weight: float = Field(default=0.5, gt=0, le=1, description="share of the soft loss in the whole")
+    temperature: Positive = Field(default=2.0, description="by which the logits of both models are divided")
+
+
+class ProxyConfig(Section):
+    """How a candidate is repaired before it is scored on the validation images."""
+
+    recalibration_images: Count = Field(
+        default=1024, description="training images that re-estimate batch normalization"
+    )
+    steps: int = Field(default=30, ge=0, description="SGD steps before that; 0 for recalibration alone")
+    batch_size: Count = Field(default=128, description="images per step")
+    learning_rate: Positive = Field(default=0.01, description="of SGD, constant")
+    momentum: Momentum = Field(default=0.9, description="of SGD")
+    distillation: DistillationConfig | None = Field(
+        default=None, description="how much the original model's outputs count, or null for the labels alone"
+    )
+    reconstruction_images: int = Field(
+        default=0, ge=0, description="training images by which pruned layers are fitted before the steps; 0 for none"
+    )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="float32", description="what layers compute in; a mixed one is faster on GPUs that have it"
+    )
+    jit_compile: bool = Field(
+        default=False, description="whether XLA compiles the steps, anew for every candidate: for long ones on a GPU"
+    )
