@@ -44,6 +44,7 @@ from zoo.data.dataset import ImageDataset
 from zoo.data.sample import drawn
 
 ROOT = Path(__file__).parents[1]
+BY_LOSS = ", by loss"
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def summary(work: Path, count: int) -> dict[str, Any]:
             values = sign * np.array([result[name][by] for result in found])
             proxies.append(
                 {
-                    "name": name if by == "accuracy" else f"{name}, by loss",
+                    "name": name if by == "accuracy" else name + BY_LOSS,
                     # The first candidate of a process pays for tracing, which a search pays once per worker.
                     "seconds": round(float(np.median([result[name]["seconds"] for result in found])), 2),
                     "spearman": round(float(spearmanr(values, truth).statistic), 3),
@@ -196,7 +197,7 @@ def summary(work: Path, count: int) -> dict[str, Any]:
 def figure(result: dict[str, Any], shown: str) -> Any:
     """Fidelity against cost of all proxies that score by accuracy, and one of them against the long fine-tune."""
     long = result["long"]
-    proxies = [proxy for proxy in result["proxies"] if "by loss" not in proxy["name"]]
+    proxies = [proxy for proxy in result["proxies"] if not proxy["name"].endswith(BY_LOSS)]
     one = next(proxy for proxy in proxies if proxy["name"] == shown)
     titles = ("Rank correlation of each proxy against its cost", f"{shown}: every candidate")
     made = make_subplots(1, 2, column_widths=[0.6, 0.4], subplot_titles=titles)
@@ -216,6 +217,22 @@ def figure(result: dict[str, Any], shown: str) -> Any:
     made.update_yaxes(title=f"test accuracy after {long['steps']} steps", row=1, col=2)
     made.update_layout(template="plotly_white", showlegend=False, margin={"l": 60, "r": 20, "t": 50, "b": 60})
     return made
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The table of the proxies, by accuracy and by loss side by side."""
+    long, proxies = result["long"], {proxy["name"]: proxy for proxy in result["proxies"]}
+    lines = [
+        "| proxy | seconds | of the long one | Spearman (by loss) | Kendall | better half |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, proxy in proxies.items():
+        if name + BY_LOSS in proxies:
+            cells = (name, f"{proxy['seconds']:.1f}", f"{100 * proxy['seconds'] / long['seconds']:.1f} %")
+            spearman = f"{proxy['spearman']:.2f} ({proxies[name + BY_LOSS]['spearman']:.2f})"
+            last = (f"{proxy['kendall']:.2f}", f"{proxy['spearman_better_half']:.2f}")
+            lines.append(f"| {' | '.join((*cells, spearman, *last))} |")
+    return "\n".join([*lines, f"| {long['steps']} steps, test split | {long['seconds']:.1f} | | | | |"])
 
 
 def _shards(arguments: argparse.Namespace) -> None:
@@ -251,7 +268,7 @@ def main() -> None:
         if arguments.picture is not None:
             shown = LADDERS[0].label(settings.proxy(load_config(arguments.config).proxy, 0).steps)
             write_picture(figure(result, shown), arguments.picture)
-        print(json.dumps(result, indent=1))
+        print(markdown(result))
         return
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
