@@ -25,7 +25,8 @@ class ProxyConfig(Section):
     learning_rate: Positive = Field(default=0.01, description="of SGD, constant")
     momentum: Momentum = Field(default=0.9, description="of SGD")
     distillation: DistillationConfig | None = Field(
-        default=None, description="how much the original model's outputs count, or null for the labels alone"
+        default=DistillationConfig(),
+        description="how much the original model's outputs count, or null for the labels alone",
     )
     reconstruction_images: int = Field(
         default=0, ge=0, description="training images by which pruned layers are fitted before the steps; 0 for none"
