@@ -196,26 +196,40 @@ def summary(work: Path, count: int) -> dict[str, Any]:
 
 def figure(result: dict[str, Any], shown: str) -> Any:
     """Fidelity against cost of all proxies that score by accuracy, and one of them against the long fine-tune."""
-    long = result["long"]
-    proxies = [proxy for proxy in result["proxies"] if not proxy["name"].endswith(BY_LOSS)]
-    one = next(proxy for proxy in proxies if proxy["name"] == shown)
-    titles = ("Rank correlation of each proxy against its cost", f"{shown}: every candidate")
+    long, proxies = result["long"], {proxy["name"]: proxy for proxy in result["proxies"]}
+    titles = ("Rank correlation against cost, by number of steps", f"{shown}: every candidate")
     made = make_subplots(1, 2, column_widths=[0.6, 0.4], subplot_titles=titles)
-    shares = [proxy["seconds"] / long["seconds"] for proxy in proxies]
-    fidelity = [proxy["spearman"] for proxy in proxies]
-    names = [proxy["name"] for proxy in proxies]
-    places = ["top center" if index % 2 else "bottom center" for index in range(len(names))]
-    made.add_scatter(
-        x=shares, y=fidelity, text=names, textposition=places, mode="markers+text", marker_size=10, row=1, col=1
-    )
+    for ladder in LADDERS:
+        rungs = [steps for steps in ladder.rungs if ladder.label(steps) in proxies]
+        found = [proxies[ladder.label(steps)] for steps in rungs]
+        made.add_scatter(
+            x=[proxy["seconds"] / long["seconds"] for proxy in found],
+            y=[proxy["spearman"] for proxy in found],
+            name=ladder.name.removesuffix(", ") or "labels alone",
+            text=[str(steps) for steps in rungs],
+            textposition="top center",
+            mode="markers+lines+text",
+            marker_size=9,
+            row=1,
+            col=1,
+        )
     made.add_vline(0.1, line_dash="dot", row=1, col=1)
     made.add_hline(0.9, line_dash="dot", row=1, col=1)
-    made.add_scatter(x=one["scores"], y=long["test_accuracies"], mode="markers", marker_size=9, row=1, col=2)
-    made.update_xaxes(title="cost, as a share of the long fine-tune's", range=[0, 1.15 * max(shares)], row=1, col=1)
+    made.add_scatter(
+        x=proxies[shown]["scores"],
+        y=long["test_accuracies"],
+        mode="markers",
+        marker_size=9,
+        showlegend=False,
+        row=1,
+        col=2,
+    )
+    made.update_xaxes(title="cost, as a share of the long fine-tune's", rangemode="tozero", row=1, col=1)
     made.update_yaxes(title="Spearman", row=1, col=1)
     made.update_xaxes(title="validation accuracy by the proxy", row=1, col=2)
     made.update_yaxes(title=f"test accuracy after {long['steps']} steps", row=1, col=2)
-    made.update_layout(template="plotly_white", showlegend=False, margin={"l": 60, "r": 20, "t": 50, "b": 60})
+    legend = {"orientation": "h", "y": -0.18}
+    made.update_layout(template="plotly_white", legend=legend, margin={"l": 60, "r": 20, "t": 50, "b": 60})
     return made
 
 
@@ -266,8 +280,9 @@ def main() -> None:
         result = summary(arguments.work, arguments.candidates)
         arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         if arguments.picture is not None:
-            shown = LADDERS[0].label(settings.proxy(load_config(arguments.config).proxy, 0).steps)
-            write_picture(figure(result, shown), arguments.picture)
+            proxy = load_config(arguments.config).proxy
+            ladder = LADDERS[0] if proxy.distillation is None else LADDERS[1]
+            write_picture(figure(result, ladder.label(proxy.steps)), arguments.picture)
         print(markdown(result))
         return
     tf.config.threading.set_intra_op_parallelism_threads(1)

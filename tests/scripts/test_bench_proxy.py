@@ -40,4 +40,4 @@ def test_table_and_picture_show_the_same_figures(result):
     assert "| 30 steps | 2.5 | 2.5 % | 0.80 (-0.80) | 0.67 | 1.00 |" in markdown(result)
     drawn = figure(result, "30 steps")
     assert list(drawn.data[0].y) == [0.8, 1.0] and list(drawn.data[0].x) == [0.025, 0.025]
-    assert list(drawn.data[1].x) == SCORES["30 steps"] and list(drawn.data[1].y) == TRUTH
+    assert list(drawn.data[-1].x) == SCORES["30 steps"] and list(drawn.data[-1].y) == TRUTH
