@@ -107,9 +107,8 @@ def resident_mb() -> float:
 def growth(bench: Bench) -> float:
     """Megabytes that the process keeps of 200 candidates, after the first five."""
     few = Split(bench.data.validation.images[:512], bench.data.validation.labels[:512])
-    proxy = AccuracyProxy(
-        replace(bench.data, validation=few), replace(bench.proxy().settings, recalibration_images=128)
-    )
+    settings = replace(bench.proxy().settings, recalibration_images=128)
+    proxy = AccuracyProxy(replace(bench.data, validation=few), settings, bench.model)
     candidates = Candidates(bench.model, proxy, bench.config.recipe)
     before = 0.0
     for number in range(MANY + 5):
