@@ -29,7 +29,7 @@ class MetricConfig(Section):
 
     @model_validator(mode="after")
     def _own_need_nothing(self) -> Self:
-        if self.name in ("accuracy", "loss") and not self._is_name:
+        if self.name.replace("_", "").lower() in ("accuracy", "loss") and not self._is_name:
             raise ValueError(f"expected no options, labels or direction for {self.name}, which needs none; remove them")
         return self
 

@@ -65,13 +65,7 @@ class ProxySettings:
     jit_compile: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("recalibration_images", 1),
-            ("steps", 0),
-            ("batch_size", 1),
-            ("seed", 0),
-            ("reconstruction_images", 0),
-        ):
+        for name, least in _LEAST.items():
             value = getattr(self, name)
             if value < least:
                 raise ConfigError(f"proxy.{name}: expected an integer of at least {least}, received {value!r}")
@@ -151,27 +145,35 @@ class AccuracyProxy:
         """
         network = self._network(model)
         network.load(model, self.settings.seed)
-        if checkpoint is not None:
-            network.restore(checkpoint.state)
-        return self._repair(network, 0 if checkpoint is None else checkpoint.steps)
+        return self._repair(network, checkpoint)
 
-    def share(self, name: str, model: keras.Model, decomposable: frozenset[str] = frozenset()) -> None:
-        """Trace one network for all candidates of a model, to be started by its name without models of their own.
+    def share(self, name: str, model: keras.Model, decomposable: frozenset[str] = frozenset()) -> bool:
+        """Keep one network for all candidates of a model, to be started by its name without models of their own.
 
         Args:
             name: what the network is called.
             model: the model to compress; its signature is not None.
             decomposable: convolutions that a candidate may have whole or decomposed.
+
+        Returns:
+            Whether the model's layers take any number of channels; if not, there is no such network.
         """
-        self._shared[name] = self._new_network(model, self.settings.distillation, decomposable)
+        network = self._new_network(model, self.settings.distillation, decomposable)
+        if network.takes_any_channels:
+            self._shared[name] = network
+        return network.takes_any_channels
 
-    def start_values(self, name: str, values: Values) -> Repair:
-        """The repair of a candidate of a model that is shared under this name, from its weights."""
-        self._shared[name].load_values(values, self.settings.seed)
-        return self._repair(self._shared[name])
+    def start_values(self, name: str, values: Values, checkpoint: Checkpoint | None = None) -> Repair:
+        """The same as ``start`` for a candidate of a model that is shared under this name, from its weights alone."""
+        network = self._shared[name]
+        network.load_values(values, self.settings.seed)
+        return self._repair(network, checkpoint)
 
-    def _repair(self, network: Network, steps: int = 0) -> Repair:
-        settings = self.settings
+    def _repair(self, network: Network, checkpoint: Checkpoint | None) -> Repair:
+        settings, steps = self.settings, 0
+        if checkpoint is not None:
+            network.restore(checkpoint.state)
+            steps = checkpoint.steps
         return Repair(network, self._data, settings.batch_size, settings.seed, self._soft, steps)
 
     def rung(self, repair: Repair, steps: int) -> ProxyResult:
@@ -208,7 +210,10 @@ class AccuracyProxy:
         if name is None:
             return self._new_network(model, self.settings.distillation)
         if name not in self._networks:
-            self._networks[name] = self._new_network(model, self.settings.distillation)
+            network = self._new_network(model, self.settings.distillation)
+            if not network.takes_any_channels:
+                return network
+            self._networks[name] = network
         self._networks.move_to_end(name)
         if len(self._networks) > _NETWORKS:
             self._networks.popitem(last=False)

@@ -14,7 +14,7 @@ from compress.walk import as_functional
 from objectives.accuracy import AccuracyProxy
 from objectives.free_layer import Values
 from objectives.network import values_of
-from objectives.repair import Repair
+from objectives.repair import Checkpoint, Repair
 from objectives.signature import signature
 
 _SHARED = "candidates"
@@ -47,10 +47,11 @@ class Candidates:
         self._graph = analyse(self._original)
         self._cache = BasesCache()
         # XLA compiles both forms of a layer that may be decomposed, and one of them has no fitting weights.
-        self._shares = not proxy.settings.jit_compile and self._only_counts_change()
-        if self._shares:
-            names = [layer.layer for layer in self._graph.decomposable] if DECOMPOSE in self._recipe else []
-            proxy.share(_SHARED, self._original, frozenset(names))
+        self._shares = not proxy.settings.jit_compile and self._only_counts_change() and self._share()
+
+    def _share(self) -> bool:
+        names = [layer.layer for layer in self._graph.decomposable] if DECOMPOSE in self._recipe else []
+        return self._proxy.share(_SHARED, self._original, frozenset(names))
 
     def _only_counts_change(self) -> bool:
         """Whether pruning changes nothing but channel counts, which a network takes any of."""
@@ -59,20 +60,22 @@ class Candidates:
             return False
         return signature(prune(self._original, {group.name: _SOME for group in self._graph.groups})) == name
 
-    def start(self, parameters: CompressionParameters) -> Repair:
-        """The repair of a candidate at its beginning; it holds until the next one is started.
+    def start(self, parameters: CompressionParameters, checkpoint: Checkpoint | None = None) -> Repair:
+        """The repair of a candidate, at its beginning or where a checkpoint of it was made.
+
+        It holds until the next one is started.
 
         Raises:
             ModelError: a kernel is not finite.
             ParameterError: parameters that do not fit the model.
         """
         if not self._shares:
-            return self._proxy.start(self._model(parameters))
+            return self._proxy.start(self._model(parameters), checkpoint)
         # Ranks of an unpruned model are found before its channels go, from other kernels.
         prunes_first = self._recipe == DEFAULT_RECIPE or not parameters.ranks
         direct = prunes_first and self._calibration is None
         values = self._values(parameters) if direct else values_of(self._model(parameters))
-        return self._proxy.start_values(_SHARED, values)
+        return self._proxy.start_values(_SHARED, values, checkpoint)
 
     def _values(self, parameters: CompressionParameters) -> Values:
         return compressed_values(

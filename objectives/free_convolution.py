@@ -40,7 +40,8 @@ class FreeConv2D(FreeLayer):
                 found |= {factor: part["kernel"], **{name: value for name, value in part.items() if name == "bias"}}
         for attribute, weight in self.weights_by_name.items():
             # What is not there is not computed with: its branch is not taken.
-            weight.variable.assign(found.get(attribute, tf.zeros([size or 1 for size in weight.variable.shape])))
+            value = found.get(attribute, tf.zeros([size or 1 for size in weight.variable.shape]))
+            weight.variable.assign(tf.cast(value, tf.float32))
 
     def current(self) -> dict[str, dict[str, Any]]:
         """The weights as ``assign`` takes them."""

@@ -39,13 +39,13 @@ class Common:
     """What all layers of a network have in common.
 
     Attributes:
-        share: variable with the share that each training batch has in moving statistics; 0 leaves them alone.
+        momentum: variable with the share that moving statistics keep in each training batch; 1 leaves them alone.
         policy: the Keras policy that they compute in; None leaves them their own.
         any_channels: whether weights of any number of channels can be assigned, or only those of the built model.
         decomposable: names of the convolutions that a candidate may have whole or as three.
     """
 
-    share: Any
+    momentum: Any
     policy: str | None = None
     any_channels: bool = True
     decomposable: frozenset[str] = frozenset()
@@ -89,7 +89,7 @@ class FreeLayer(keras.layers.Layer):  # type: ignore[misc]
     def assign(self, values: Values) -> None:
         """Take over weights by layer and attribute name."""
         for attribute, weight in self.weights_by_name.items():
-            weight.variable.assign(values[self.name][attribute])
+            weight.variable.assign(tf.cast(values[self.name][attribute], tf.float32))
 
     def current(self) -> dict[str, dict[str, Any]]:
         """The weights as ``assign`` takes them."""

@@ -49,7 +49,7 @@ class FreeBatchNormalization(FreeLayer):
     def __init__(self, source: Any, common: Common) -> None:
         names = ("gamma",) * source.scale + ("beta",) * source.center + ("moving_mean", "moving_variance")
         super().__init__(source, common, {name: (None,) for name in names})
-        self._share = common.share
+        self._momentum = common.momentum
         self.folded = False
 
     def fold_into(self, convolution: FreeConv2D) -> None:
@@ -75,7 +75,7 @@ class FreeBatchNormalization(FreeLayer):
         outputs, mean, variance = normalize_batch(values, scale, offset, self.source.epsilon)
         for name, batch in (("mean", mean), ("variance", variance)):
             moving = self.weights_by_name[f"moving_{name}"].variable
-            moving.assign((1 - self._share) * moving + self._share * batch)
+            moving.assign(self._momentum * moving + (1 - self._momentum) * batch)
         return tf.cast(outputs, inputs.dtype)
 
     def _applied(self, inputs: Any, slope: Any, shift: Any) -> Any:
@@ -94,9 +94,11 @@ class FreeBatchNormalization(FreeLayer):
 def takes_any_channels(layer: Any) -> bool:
     """Whether there is a free stand-in for the layer: for its type, with all of its options."""
     options = _OPTIONS.get(type(layer))
+    if options is None or isinstance(getattr(layer, "activation", None), keras.Layer):
+        return False
     plain = getattr(layer, "data_format", None) in (None, "channels_last") and layer.activity_regularizer is None
     quantized = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None) is not None
-    return options is not None and plain and not quantized and options(layer)
+    return plain and not quantized and options(layer)
 
 
 def free_layer(layer: Any, common: Common) -> FreeLayer:
@@ -106,7 +108,7 @@ def free_layer(layer: Any, common: Common) -> FreeLayer:
 
 def _normalizes_last_axis(layer: Any) -> bool:
     rank = layer.input_spec.ndim if layer.built else None
-    plain = not layer.synchronized and not getattr(layer, "renorm", False)
+    plain = not getattr(layer, "renorm", False)
     return plain and (layer.axis == -1 or (rank is not None and layer.axis == rank - 1))
 
 

@@ -1,6 +1,7 @@
 """A model traced once for weights of any number of channels: candidates are loaded into it, not built and traced."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -41,19 +42,18 @@ class Network:
         jit_compile: bool = False,
         decomposable: frozenset[str] = frozenset(),
     ) -> None:
-        self._share = tf.Variable(0.0, trainable=False)
+        # Moving statistics keep all of themselves in steps, and less while they are estimated.
+        self._kept = tf.Variable(1.0, trainable=False)
         source = as_functional(model)
-        any_channels = signature(source) is not None
-        last = {tensor._keras_history.operation.name for tensor in source.outputs}
-
-        def stand_in(layer: Any) -> Sequence[Any]:
-            policy = None if layer.name in last else precision.policy
-            if takes_any_channels(layer):
-                return [free_layer(layer, Common(self._share, policy, any_channels, decomposable))]
-            return [copy_layer(layer, **({"dtype": policy} if policy and isinstance(layer, keras.Layer) else {}))]
-
-        self._model = rebuild(source, stand_in)
-        _fold(self._model)
+        self.takes_any_channels = signature(source) is not None
+        common = Common(self._kept, decomposable=decomposable)
+        try:
+            self._build(source, precision, common, jit_compile)
+        except Exception:  # Whatever a layer's own code raises that has to know the number of its channels.
+            if not self.takes_any_channels:
+                raise
+            self.takes_any_channels = False
+            self._build(source, precision, common, jit_compile)
         self._weights = _weights(self._model)
         self._random_states = [v for v in self._model.variables if v.path.endswith("seed_generator_state")]
         trained = [weight for weight in self._weights if weight.trainable]
@@ -61,8 +61,14 @@ class Network:
         self._scale = precision.loss_scale()
         self.loss = loss
         self.step = self._traced(lambda *batch: self._step(trained, momentum, *batch), jit_compile)
-        self.infer = self._traced(lambda images: tf.cast(self._model(images, training=False), tf.float32), jit_compile)
         self._observe = self._traced(lambda images: self._model(images, training=True), jit_compile)
+
+    def _build(self, source: Any, precision: Precision, common: Common, jit_compile: bool) -> None:
+        """Make the model of stand-ins and trace its inference: not before then does every layer's code run."""
+        self._model = _stand_ins(source, precision.policy, replace(common, any_channels=self.takes_any_channels))
+        _fold(self._model)
+        self.infer = self._traced(lambda images: tf.cast(self._model(images, training=False), tf.float32), jit_compile)
+        self.infer.get_concrete_function(tf.TensorSpec((None, *source.inputs[0].shape[1:]), tf.float32))
 
     def load(self, model: Any, seed: int) -> None:
         """Take over the weights of a model of the same signature, forget the momenta, and seed random layers."""
@@ -85,6 +91,7 @@ class Network:
             momentum.assign(tf.zeros_like(variable))
         for stream, state in enumerate(self._random_states):
             state.assign([(seed + stream) % 2**32, 0])
+        self._scale.reset()
 
     def unload(self, model: Any) -> None:
         """Give the weights to a model of the same signature, in place."""
@@ -110,9 +117,9 @@ class Network:
     def observe(self, images: Any, share: float) -> None:
         """Let the statistics of a batch (N, H, W, C) have this share in the moving ones, and change nothing else."""
         before = [state.numpy() for state in self._random_states]
-        self._share.assign(share)
+        self._kept.assign(1 - share)
         self._observe(images)
-        self._share.assign(0.0)
+        self._kept.assign(1.0)
         for state, value in zip(self._random_states, before, strict=True):
             state.assign(value)
 
@@ -129,11 +136,8 @@ class Network:
         random = (state.value for state in self._random_states)
         return [*(weight.variable for weight in self._weights), *self._momenta, *random, *self._scale.variables]
 
-    def _traced(self, function: Callable[..., Any], jit_compile: bool) -> Callable[..., Any]:
-        traced: Callable[..., Any] = tf.function(
-            function, autograph=False, jit_compile=jit_compile, reduce_retracing=True
-        )
-        return traced
+    def _traced(self, function: Callable[..., Any], jit_compile: bool) -> Any:
+        return tf.function(function, autograph=False, jit_compile=jit_compile, reduce_retracing=True)
 
     def _step(self, trained: Sequence[Weight], momentum: float, images: Any, labels: Any, soft: Any, rate: Any) -> Any:
         """One update by SGD with momentum; returns the loss before it."""
@@ -141,7 +145,8 @@ class Network:
             variables = [weight.variable for weight in trained]
             tape.watch(variables)
             outputs = tf.cast(self._model(images, training=True), tf.float32)
-            total = tf.add_n([self.loss(labels, outputs, soft), *self._model.losses, *_penalties(self._weights)])
+            losses = [self.loss(labels, outputs, soft), *self._model.losses, *_penalties(self._weights)]
+            total = tf.add_n([tf.cast(loss, tf.float32) for loss in losses])
             scaled = self._scale.up(total)
         found = tape.gradient(scaled, variables)
         # A weight that nothing depends on has no gradient.
@@ -158,6 +163,24 @@ class Network:
             )
             if weight.constraint is not None:
                 weight.variable.assign(weight.constraint(weight.variable.read_value()))
+
+
+def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
+    """The model with free layers wherever there are any; its last layers keep their precision."""
+    last = {tensor._keras_history.operation.name for tensor in source.outputs}
+
+    def stand_in(layer: Any) -> Sequence[Any]:
+        own = None if layer.name in last else policy
+        if takes_any_channels(layer):
+            return [free_layer(layer, replace(common, policy=own))]
+        # A layer of the user's own computes as it says itself: it may not even take a policy.
+        takes_policy = isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras.")
+        copied = copy_layer(layer, **({"dtype": own} if own and takes_policy else {}))
+        if isinstance(copied, keras.layers.BatchNormalization):
+            copied.momentum = common.momentum
+        return [copied]
+
+    return rebuild(source, stand_in)
 
 
 def values_of(model: Any) -> dict[str, dict[str, Any]]:

@@ -36,6 +36,9 @@ class LossScale:
 
     variables: Sequence[Any] = ()
 
+    def reset(self) -> None:
+        """Begin anew."""
+
     def up(self, loss: Any) -> Any:
         """The loss to differentiate."""
         return loss
@@ -55,6 +58,10 @@ class DynamicScale(LossScale):
     def __init__(self) -> None:
         self._scale = tf.Variable(_FIRST_SCALE, trainable=False)
         self.variables = (self._scale,)
+
+    def reset(self) -> None:
+        """Begin anew: what one candidate overflowed at says nothing of the next."""
+        self._scale.assign(_FIRST_SCALE)
 
     def up(self, loss: Any) -> Any:
         """The loss times the scale."""

@@ -126,7 +126,7 @@ class Repair:
         self._network.unload(model)
 
     def checkpoint(self) -> Checkpoint:
-        """A copy of the state, from which ``AccuracyProxy.start`` goes on."""
+        """A copy of the state, from which whoever started this repair goes on."""
         return Checkpoint(self.steps, tuple(self._network.state()))
 
 

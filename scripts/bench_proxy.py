@@ -62,9 +62,9 @@ class Ladder:
 
 SOFT = Distillation(weight=0.5, temperature=2.0)
 LADDERS = (
-    Ladder("", (0, 10, 30, 60, 100)),
+    Ladder("", (0, 10, 30, 60, 100), {"distillation": None}),
     Ladder("distillation, ", (30, 60), {"distillation": SOFT}),
-    Ladder("reconstruction, ", (0, 30, 60), {"reconstruction_images": 128}),
+    Ladder("reconstruction, ", (0, 30, 60), {"distillation": None, "reconstruction_images": 128}),
 )
 
 

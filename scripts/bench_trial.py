@@ -107,8 +107,9 @@ def resident_mb() -> float:
 def growth(bench: Bench) -> float:
     """Megabytes that the process keeps of 200 candidates, after the first five."""
     few = Split(bench.data.validation.images[:512], bench.data.validation.labels[:512])
-    settings = replace(bench.proxy().settings, recalibration_images=128)
-    proxy = AccuracyProxy(replace(bench.data, validation=few), settings, bench.model)
+    proxy = AccuracyProxy(
+        replace(bench.data, validation=few), replace(bench.proxy().settings, recalibration_images=128), bench.model
+    )
     candidates = Candidates(bench.model, proxy, bench.config.recipe)
     before = 0.0
     for number in range(MANY + 5):
@@ -121,7 +122,7 @@ def growth(bench: Bench) -> float:
 def measure(bench: Bench, rounds: int) -> dict[str, Any]:
     """All figures, as JSON values."""
     clock = Clock()
-    proxy = bench.proxy()
+    proxy = bench.proxy(distillation=None)  # the plain way has none
     candidates = Candidates(bench.model, proxy, bench.config.recipe)
     shared(bench, proxy, candidates, 0, STEPS, Clock())  # a worker traces once, a search has hundreds of trials
     plain_steps(bench, bench.candidate(0), Clock())

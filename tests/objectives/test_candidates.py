@@ -109,3 +109,30 @@ def test_calibration_images_change_the_weights_that_a_candidate_starts_with() ->
     original_outputs = original.predict(images, verbose=0)
     errors = [np.square(found - original_outputs).mean() for found in outputs]
     assert errors[1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize("parameters", CANDIDATES[1:3])
+def test_a_candidate_goes_on_from_its_checkpoint(parameters: CompressionParameters) -> None:
+    data, original = dataset(), net()
+    proxy = AccuracyProxy(data, SETTINGS)
+    candidates = Candidates(original, proxy)
+    whole = proxy.rung(candidates.start(parameters), 7)
+    repair = candidates.start(parameters)
+    proxy.rung(repair, 3)
+    checkpoint = repair.checkpoint()
+    proxy.rung(candidates.start(CANDIDATES[3]), 2)
+    assert replace(proxy.rung(candidates.start(parameters, checkpoint), 7), seconds=0.0) == replace(whole, seconds=0.0)
+
+
+def test_a_model_with_operations_is_shared_and_one_whose_layers_know_their_channels_is_not() -> None:
+    for block, shares in ((lambda x: x * 2.0, True), (lambda x: keras.layers.Reshape((2, 2, 12))(x), False)):
+        inputs = keras.Input(SHAPE)
+        x = block(keras.layers.Conv2D(12, 3, name="a")(inputs))
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(x))
+        data, parameters = dataset(), CompressionParameters({"a": 0.5}, {})
+        proxy = AccuracyProxy(data, SETTINGS)
+        candidates = Candidates(model, proxy)
+        assert candidates._shares == shares
+        alone = AccuracyProxy(data, SETTINGS)(apply_parameters(model, parameters))
+        assert replace(proxy.rung(candidates.start(parameters), 3), seconds=0.0) == replace(alone, seconds=0.0)

@@ -217,3 +217,84 @@ def test_without_distillation_the_soft_labels_are_not_read() -> None:
     loss = TrainingLoss(loss_for(conv_model()))
     outputs = tf.constant([[0.2, 0.3, 0.5]])
     assert float(loss(tf.constant([2]), outputs, tf.zeros((1, 0)))) == pytest.approx(-np.log(0.5))
+
+
+class Shuffle(keras.layers.Layer):  # type: ignore[misc]
+    """A user's own layer that has to know the number of its channels."""
+
+    def call(self, inputs: Any) -> Any:
+        _, height, width, channels = inputs.shape
+        x = keras.ops.reshape(inputs, (-1, height, width, 2, channels // 2))
+        return keras.ops.reshape(keras.ops.transpose(x, (0, 1, 2, 4, 3)), (-1, height, width, channels))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        lambda x: x * 2.0 + 1.0,
+        lambda x: keras.ops.relu(x),
+        lambda x: Shuffle()(x),
+        lambda x: keras.layers.GroupNormalization(2, center=False, scale=False)(x),
+        lambda x: keras.layers.ActivityRegularization(l2=0.1)(x),
+    ],
+    ids=["arithmetic", "operation", "shuffle", "groups", "activity"],
+)
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_what_has_no_stand_in_is_computed_as_keras_does(block: Any, precision: str) -> None:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(SHAPE)
+    x = block(keras.layers.Conv2D(4, 2)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(CLASSES)(keras.layers.GlobalAveragePooling2D()(x)))
+    network, (batch, labels) = network_of(model, precision=precision), images(model, 16)
+    tolerance = {"rtol": 1e-4, "atol": 1e-5} if precision == "float32" else {"atol": 0.05}
+    np.testing.assert_allclose(network.infer(batch).numpy(), model(batch).numpy(), **tolerance)
+    loss, _ = keras_step(model, batch, labels, 0.01)
+    assert step(network, batch, labels, 0.01) == pytest.approx(loss, rel=1e-4 if precision == "float32" else 0.03)
+
+
+class OwnNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+    """A subclass, which has no stand-in."""
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [OwnNormalization(), keras.layers.BatchNormalization(axis=1), keras.layers.BatchNormalization(synchronized=True)],
+)
+def test_any_batch_normalization_is_estimated_and_left_alone_by_steps(norm: Any) -> None:
+    inputs = keras.Input(SHAPE)
+    model = keras.Model(inputs, keras.layers.Dense(CLASSES)(keras.layers.Flatten()(norm(inputs))))
+    network, (x, y) = network_of(model), images(model, 16)
+    step(network, x, y, 0.1)
+    network.unload(model)
+    np.testing.assert_array_equal(norm.moving_mean.numpy(), 0)
+    for number, part in enumerate((x[:8], x[8:])):
+        network.observe(part, 1 / (number + 1))
+    network.unload(model)
+    axes = tuple(axis for axis in range(4) if axis != norm.axis % 4)
+    np.testing.assert_allclose(norm.moving_mean.numpy(), x.mean(axes), atol=1e-6)
+    expected = (x[:8].var(axes) + x[8:].var(axes)) / 2
+    np.testing.assert_allclose(norm.moving_variance.numpy(), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("policy", ["float16", "bfloat16"])
+def test_models_of_one_low_precision_are_taken(policy: str) -> None:
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = conv_model()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    x, y = images(model)
+    network = network_of(model)
+    np.testing.assert_allclose(network.infer(x).numpy(), np.asarray(model(x), np.float32), atol=0.02)
+    assert np.isfinite(step(network, x, y, 0.1))
+
+
+def test_an_overflow_of_one_candidate_is_forgotten_with_it() -> None:
+    model = conv_model()
+    network, (x, y) = network_of(model, precision="mixed_float16"), images(model)
+    step(network, np.full_like(x, 6e4), y, 0.1)
+    network.load(model, seed=0)
+    assert float(network.state()[-1]) == 2.0**15

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scripts.bench_proxy import figure, markdown, summary
+from scripts.bench_proxy import LADDERS, figure, markdown, summary
 
 TRUTH = [0.5, 0.6, 0.7, 0.8]
 SCORES = {"30 steps": [0.1, 0.3, 0.2, 0.4], "100 steps": [0.2, 0.3, 0.4, 0.5]}
@@ -41,3 +41,7 @@ def test_table_and_picture_show_the_same_figures(result):
     drawn = figure(result, "30 steps")
     assert list(drawn.data[0].y) == [0.8, 1.0] and list(drawn.data[0].x) == [0.025, 0.025]
     assert list(drawn.data[-1].x) == SCORES["30 steps"] and list(drawn.data[-1].y) == TRUTH
+
+
+def test_only_the_ladder_that_says_so_distils():
+    assert [ladder.label(30) for ladder in LADDERS if ladder.changes["distillation"]] == ["distillation, 30 steps"]

@@ -28,7 +28,7 @@ def test_every_part_of_a_trial_is_timed():
         data=data,
         model=model,
         config=SimpleNamespace(recipe=("prune",)),
-        proxy=lambda: proxy,
+        proxy=lambda **changes: proxy,
         candidate=lambda number: PARAMETERS,
     )
     clock = Clock()
