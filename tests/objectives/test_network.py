@@ -55,9 +55,13 @@ def step(network: Any, x: np.ndarray, y: np.ndarray, rate: float) -> float:
 def test_a_pruned_and_decomposed_model_is_computed_as_keras_does(name: str) -> None:
     original = randomized(build_model(name, classes=10) if name != "digits_resnet" else build_model(name))
     model = apply_parameters(original, random_candidate(CostModel(analyse(original)), seed=3))
-    network, (x, _) = network_of(model), images(model)
-    # Through 56 untrained layers logits reach tens, and their rounding comes out of the softmax as a relative error.
-    np.testing.assert_allclose(network.infer(x).numpy(), model(x, training=False).numpy(), rtol=1e-2, atol=1e-4)
+    x, _ = images(model)
+    # Through 56 untrained layers logits reach tens, whose rounding shows behind the softmax: bring them to ones.
+    spread = np.ptp(np.log(model(x, training=False).numpy() + 1e-30))
+    model.layers[-1].kernel.assign(model.layers[-1].kernel * (3 / spread))
+    expected = model(x, training=False).numpy()
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(network_of(model).infer(x).numpy(), expected, rtol=1e-3, atol=2e-5)
 
 
 def test_a_step_on_a_candidate_is_keras_s() -> None:

@@ -85,3 +85,8 @@ def space(name: str, recipe: tuple[Stage, ...] = PRUNE_FIRST, settings: SpaceSet
 def flops_budget(most: float, text: str) -> Budget:
     """A budget of FLOPs alone."""
     return Budget((Limit(FLOPS, most, text),))
+
+
+NETS = ("chain", "tiny", "digits_resnet")
+for _name in NETS:
+    cost(_name)  # Built once here: a strategy must not draw from random generators of its own, as weights do.

@@ -21,6 +21,7 @@ from search.space import SearchSpace, SpaceSettings
 from tests.search.nets import (
     DECOMPOSE_FIRST,
     DECOMPOSE_ONLY,
+    NETS,
     PRUNE_FIRST,
     PRUNE_ONLY,
     RECIPES,
@@ -30,9 +31,6 @@ from tests.search.nets import (
 )
 
 NONE = CompressionParameters.none()
-NETS = ("chain", "tiny", "digits_resnet")
-for _name in NETS:
-    cost(_name)  # Built once here: a strategy must not draw from random generators of its own, as weights do.
 
 
 def flops(found, parameters):
