@@ -35,9 +35,8 @@ def signature(model: Any) -> str | None:
 def _line(call: Call, made: dict[int, int]) -> str:
     layer, kind = call.layer, type(call.layer)
     config = {key: value for key, value in layer.get_config().items() if not _says_counts(layer, key)}
-    trainable = getattr(layer, "trainable", False)
     arguments = keras.tree.map_structure(lambda value: _text(value, made), call.arguments)
-    return f"{kind.__module__}.{kind.__qualname__} {trainable} {sorted(config.items(), key=repr)} {arguments}"
+    return f"{kind.__module__}.{kind.__qualname__} {sorted(config.items(), key=repr)} {arguments}"
 
 
 def _says_counts(layer: Any, key: str) -> bool:

@@ -28,6 +28,8 @@ def randomized(model: keras.Model, seed: int = 1) -> keras.Model:
             for weight in layer.weights:
                 positive = weight is layer.moving_variance or weight is layer.gamma
                 weight.assign(rng.uniform(0.5, 1.5, weight.shape) if positive else rng.normal(0, 0.2, weight.shape))
+        elif getattr(layer, "bias", None) is not None:
+            layer.bias.assign(rng.normal(0, 0.2, layer.bias.shape))
     return model
 
 
@@ -280,6 +282,9 @@ def test_any_batch_normalization_is_estimated_and_left_alone_by_steps(norm: Any)
     axes = tuple(axis for axis in range(4) if axis != norm.axis % 4)
     np.testing.assert_allclose(norm.moving_mean.numpy(), x.mean(axes), atol=1e-6)
     expected = (x[:8].var(axes) + x[8:].var(axes)) / 2
+    np.testing.assert_allclose(norm.moving_variance.numpy(), expected, rtol=1e-4)
+    step(network, x, y, 0.1)
+    network.unload(model)
     np.testing.assert_allclose(norm.moving_variance.numpy(), expected, rtol=1e-4)
 
 
