@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from configs.metric import MetricConfig
 from configs.proxy import ProxyConfig
-from configs.section import Count, Momentum, Positive
+from configs.search import FinalsConfig, SearchConfig
+from configs.section import Count, Momentum, NonNegative, Positive, Text
 from configs.section import Section as _Section
 
 
@@ -26,8 +26,6 @@ def _not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-NonNegative = Annotated[float, Field(ge=0)]
-Text = Annotated[str, Field(min_length=1)]
 Amount = Count | Positive | Text
 FolderName = Annotated[str, AfterValidator(_folder_safe)]
 Stage = Literal["prune", "decompose"]
@@ -188,33 +186,6 @@ class PruningConfig(_Section):
     policy: Literal["average", "sum"] = Field(default="average", description="how the layers of a group are combined")
     step: Count = Field(default=1, description="kept channels are rounded to a multiple of this")
     rounding: Literal["up", "down", "nearest", "none"] = Field(default="up", description="how they are rounded")
-
-
-class SearchConfig(_Section):
-    """The study and the workers that evaluate its trials."""
-
-    trials: Count = Field(default=100, description="trials of the whole study")
-    workers: Count | Literal["max"] = Field(default="max", description="worker processes, or max for all that fit")
-    cpus_per_worker: Positive = Field(default=1.0, description="processor cores reserved per worker")
-    gpus_per_worker: NonNegative = Field(default=0.0, description="GPUs reserved per worker; a fraction shares one")
-    sampler: Literal["tpe", "random", "nsgaii"] = Field(default="tpe", description="who proposes candidates")
-    metric: MetricConfig = Field(default=MetricConfig(), description="what is searched for on validation images")
-    projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
-    storage: Literal["journal", "sqlite"] = Field(default="journal", description="the study's file in the run folder")
-    trial_timeout: Positive | None = Field(default=None, description="seconds before a trial counts as failed, or null")
-    address: Text | None = Field(
-        default=None, description="of a running Ray cluster (auto, host:port), or null for a local one"
-    )
-    trials_per_worker: Count = Field(
-        default=50, description="trials before a worker is replaced, to give back its memory"
-    )
-
-
-class FinalsConfig(_Section):
-    """The best trials and the recommended values, fine-tuned as a final model is before the winner is named."""
-
-    candidates: int = Field(default=3, ge=0, description="trials that take part; 0 names the best trial the winner")
-    epochs: Count = Field(default=10, description="after each stage, at most those of finetune")
 
 
 class SimpleConfig(_Section):

@@ -1,0 +1,35 @@
+"""The sections ``search`` and ``finals``: the study, its workers, and who takes part in the finals."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from configs.metric import MetricConfig
+from configs.section import Count, NonNegative, Positive, Section, Text
+
+
+class SearchConfig(Section):
+    """The study and the workers that evaluate its trials."""
+
+    trials: Count = Field(default=100, description="trials of the whole study")
+    workers: Count | Literal["max"] = Field(default="max", description="worker processes, or max for all that fit")
+    cpus_per_worker: Positive = Field(default=1.0, description="processor cores reserved per worker")
+    gpus_per_worker: NonNegative = Field(default=0.0, description="GPUs reserved per worker; a fraction shares one")
+    sampler: Literal["tpe", "random", "nsgaii"] = Field(default="tpe", description="who proposes candidates")
+    metric: MetricConfig = Field(default=MetricConfig(), description="what is searched for on validation images")
+    projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
+    storage: Literal["journal", "sqlite"] = Field(default="journal", description="the study's file in the run folder")
+    trial_timeout: Positive | None = Field(default=None, description="seconds before a trial counts as failed, or null")
+    address: Text | None = Field(
+        default=None, description="of a running Ray cluster (auto, host:port), or null for a local one"
+    )
+    trials_per_worker: Count = Field(
+        default=50, description="trials before a worker is replaced, to give back its memory"
+    )
+
+
+class FinalsConfig(Section):
+    """The best trials and the recommended values, fine-tuned as a final model is before the winner is named."""
+
+    candidates: int = Field(default=3, ge=0, description="trials that take part; 0 names the best trial the winner")
+    epochs: Count = Field(default=10, description="after each stage, at most those of finetune")
