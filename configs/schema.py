@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from configs.front import FrontConfig
 from configs.proxy import ProxyConfig
 from configs.search import FinalsConfig, SearchConfig
-from configs.section import Count, Momentum, NonNegative, Positive, Text
+from configs.section import Amount, Count, Momentum, NonNegative, Positive, Text
 from configs.section import Section as _Section
 
 
@@ -26,7 +27,6 @@ def _not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-Amount = Count | Positive | Text
 FolderName = Annotated[str, AfterValidator(_folder_safe)]
 Stage = Literal["prune", "decompose"]
 # Files have lists where Python has tuples; only the container is converted, its numbers stay strict.
@@ -209,6 +209,7 @@ class RunConfig(_Section):
     training: TrainingConfig = TrainingConfig()
     finetune: FinetuneConfig = Field(default=FinetuneConfig(), validate_default=True)
     budget: BudgetConfig
+    front: FrontConfig | None = Field(default=None, description="budgets to search at once, or null for one")
     latency: LatencyConfig = LatencyConfig()
     space: SpaceConfig = SpaceConfig()
     pruning: PruningConfig = PruningConfig()
@@ -247,5 +248,21 @@ class RunConfig(_Section):
             raise ValueError(
                 "expected 'decompose' in recipe exactly when space.ranks is true, received"
                 f" recipe {list(self.recipe)} and space.ranks {self.space.ranks}; change one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _front_fits(self) -> Self:
+        if self.front is None:
+            return self
+        if getattr(self.budget, self.front.quantity) is None:
+            raise ValueError(
+                f"front: expected a quantity that the budget limits, received {self.front.quantity}; "
+                f"add budget.{self.front.quantity}, the tightest limit of the front"
+            )
+        if not self.search.projection:
+            raise ValueError(
+                "front: expected search.projection true, which meets the budget of each trial, received false; "
+                "change one of them"
             )
         return self

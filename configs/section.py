@@ -9,6 +9,7 @@ Positive = Annotated[float, Field(gt=0)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
+Amount = Count | Positive | Text
 
 
 class Section(BaseModel):

@@ -1,4 +1,4 @@
-"""The command line: ``tuckprune train | inspect | recommend | search | export | compress | report``."""
+"""The command line: ``tuckprune train | inspect | recommend | search | front | export | compress | report``."""
 
 import shlex
 import signal
@@ -14,6 +14,8 @@ from configs.load import load_config
 from configs.schema import RunConfig
 from search.arguments import ConfigPath, ModelPath, Overrides, RunPath
 from search.environment import import_tensorflow
+from search.export_command import export
+from search.front_command import front
 from search.recommend_command import recommend
 
 FAILED, INTERRUPTED = 1, 130
@@ -119,19 +121,14 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
     console.print(
         f"winner of {len(outcome.trials)} trials: {winner.source}, {winner.figures}, "
         f"{', '.join(figure.text(winner.cost) for figure in figures)}\n"
-        f"next: tuckprune export {outcome.folder.path}",
+        f"next: tuckprune export {outcome.folder.path}"
+        + (f", or tuckprune front {outcome.folder.path} for its other budgets" if loaded.front else ""),
         highlight=False,
     )
 
 
-@app.command()
-def export(run: RunPath) -> None:
-    """Write the winner's parameter files: text listings, JSON, and NetsPresso's own for PR_L2 and FD_TK."""
-    import_tensorflow()
-    from search.pipeline import export_run
-
-    for path in export_run(run):
-        typer.echo(path)
+app.command()(front)
+app.command()(export)
 
 
 @app.command()

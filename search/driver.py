@@ -10,10 +10,11 @@ from compress.parameters import CompressionParameters
 from objectives.budget import Budget
 from objectives.metric import ACCURACY, Metric
 from search.finalist import Finalist
+from search.levels import Levels
 from search.pool import WorkerPool
 from search.projection import Projection
 from search.samplers import sampler
-from search.space import SearchSpace
+from search.space import Preferences, SearchSpace
 from search.storage import requeue_running
 from search.trial_record import START, TrialRecord, describe, finish, records, reject
 
@@ -72,12 +73,13 @@ class DriverSettings:
 
 @dataclass(frozen=True)
 class Driver:
-    """Runs a study to its planned number of trials."""
+    """Runs a study to its planned number of trials, all at one budget or, for a front, each at its level's."""
 
     study: optuna.Study
     space: SearchSpace
     budget: Budget
     settings: DriverSettings
+    levels: Levels | None = None
 
     @property
     def remaining(self) -> int:
@@ -111,24 +113,29 @@ class Driver:
         """Start one trial; returns its record instead where it breaks the budget and need not run."""
         self.study.sampler = sampler(self.settings.sampler, self.settings.seed, done + len(running))
         trial = self.study.ask()
-        parameters = self._parameters(trial)
+        budget = self.budget if self.levels is None else self.levels.budgets[self.levels.of(trial)]
+        parameters = self._parameters(trial, budget)
         cost = self.space.cost.cost(parameters, self.space.settings.step)
-        violation = self.budget.violation(cost)
+        violation = budget.violation(cost)
         describe(trial, parameters, cost, violation)
         if violation > 0:
             return reject(self.study, trial)
         running[pool.submit(parameters)] = trial
         return None
 
-    def _parameters(self, trial: optuna.Trial) -> CompressionParameters:
+    def _parameters(self, trial: optuna.Trial, budget: Budget) -> CompressionParameters:
         wanted = {name: trial.suggest_float(name, LOWEST_PREFERENCE, 1.0) for name in self.space.dimensions}
         if self.settings.projection:
-            return Projection(self.space, self.budget)(wanted)
+            return Projection(self.space, budget)(wanted)
         return self.space.decode(wanted)
 
 
 def enqueue_starts(study: optuna.Study, starts: dict[str, dict[str, float]]) -> None:
     """Queue informed proposals to be tried first; those already in the study are left out."""
     for name, wanted in starts.items():
-        clipped = {dimension: min(1.0, max(LOWEST_PREFERENCE, value)) for dimension, value in wanted.items()}
-        study.enqueue_trial(clipped, user_attrs={START: name}, skip_if_exists=True)
+        study.enqueue_trial(clipped(wanted), user_attrs={START: name}, skip_if_exists=True)
+
+
+def clipped(wanted: Preferences) -> dict[str, float]:
+    """Preferences inside the bounds of what samplers propose."""
+    return {dimension: min(1.0, max(LOWEST_PREFERENCE, value)) for dimension, value in wanted.items()}

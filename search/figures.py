@@ -6,6 +6,9 @@ from itertools import accumulate
 import plotly.graph_objects as go
 
 from compress.parameters import CompressionParameters
+from objectives.quantity import FLOPS
+from search.finalist import Finalist
+from search.front import Point, cost_of, front
 from search.results import ORIGINAL, Result
 from search.trial_record import TrialRecord
 
@@ -29,8 +32,10 @@ def metric_history(trials: Sequence[TrialRecord]) -> go.Figure:
 def _history(
     complete: Sequence[TrialRecord], values: Sequence[float], name: str, better: Callable[[float, float], float]
 ) -> go.Figure:
-    best = list(accumulate(values, better))
     numbers = [trial.number for trial in complete]
+    # Of a front, the level of the run's own budget: the others are other tasks.
+    own = [(trial.number, value) for trial, value in zip(complete, values, strict=True) if not trial.level]
+    best = list(accumulate((value for _, value in own), better))
     figure = go.Figure(layout={**_LAYOUT, "title": f"Validation {name} of the trials"})
     figure.add_scatter(
         x=numbers,
@@ -39,15 +44,20 @@ def _history(
         name="trial",
         text=[trial.start or "sampler" for trial in complete],
     )
-    figure.add_scatter(x=numbers, y=best, mode="lines", name="best so far", line={"shape": "hv"})
+    figure.add_scatter(x=[number for number, _ in own], y=best, mode="lines", name="best so far", line={"shape": "hv"})
     figure.update_xaxes(title="trial")
     figure.update_yaxes(title=f"{name} on the validation split")
     return figure
 
 
-def accuracy_and_flops(results: Sequence[Result]) -> go.Figure:
-    """Test accuracy against FLOPs of the original, the simple and the searched model."""
-    figure = go.Figure(layout={**_LAYOUT, "title": "Test accuracy against FLOPs"})
+def accuracy_and_flops(
+    results: Sequence[Result], trials: Sequence[TrialRecord] = (), finalists: Sequence[Finalist] = ()
+) -> go.Figure:
+    """Test accuracy against FLOPs of the original, the simple and the searched model, and the fronts behind them.
+
+    The fronts are of validation images: of the trials after their short repair, and of the finalists.
+    """
+    figure = go.Figure(layout={**_LAYOUT, "title": "Accuracy against FLOPs"})
     for result in results:
         if result.accuracy is None:
             continue
@@ -60,9 +70,18 @@ def accuracy_and_flops(results: Sequence[Result]) -> go.Figure:
             marker={"size": 14},
             name=result.label,
         )
+    _add_front(figure, front(trials, FLOPS), "trials, validation")
+    _add_front(figure, front(finalists, FLOPS), "finalists, validation")
     figure.update_xaxes(title="MFLOPs", rangemode="tozero")
-    figure.update_yaxes(title="accuracy on the test split")
+    figure.update_yaxes(title="accuracy")
     return figure
+
+
+def _add_front(figure: go.Figure, points: Sequence[Point], name: str) -> None:
+    if points:
+        flops, accuracy = [cost_of(point, FLOPS) / 1e6 for point in points], [point.accuracy for point in points]
+        text = [point.source for point in points]
+        figure.add_scatter(x=flops, y=accuracy, mode="lines+markers", line={"shape": "hv"}, text=text, name=name)
 
 
 def ratios(parameters: CompressionParameters) -> go.Figure:

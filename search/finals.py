@@ -8,6 +8,7 @@ import optuna
 from compress.parameters import CompressionParameters
 from objectives.budget import Budget
 from objectives.metric import Metric
+from search.contenders import contenders
 from search.driver import Listener
 from search.finalist import RECOMMENDED, Finalist, finalists, store
 from search.pool import WorkerPool
@@ -28,7 +29,7 @@ class Finals:
         study: holds the trials, and keeps the finalists.
         space: the search space of the trials.
         budget: what recommended values must meet as well.
-        candidates: trials that take part; 0 for no finals.
+        candidates: trials that take part, of a front at least one per level; 0 for no finals.
         metric: what they are ranked by.
     """
 
@@ -48,14 +49,8 @@ class Finals:
         return [entry for entry in entries if entry[0] not in judged]
 
     def _best_trials(self) -> list[Entry]:
-        """The trials of the highest scores, each parameters once."""
-        complete = [record for record in records(self.study) if record.accuracy is not None]
-        ranked = sorted(complete, key=lambda record: (-record.score, record.loss or 0.0, record.number))
-        chosen: list[Entry] = []
-        for record in ranked:
-            if len(chosen) < self.candidates and all(record.parameters != other for _, other in chosen):
-                chosen.append((record.source, record.parameters))
-        return chosen
+        """Those that take part."""
+        return [(record.source, record.parameters) for record in contenders(records(self.study), self.candidates)]
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Judge all pending finalists; after an interruption those that were running are pending again."""
@@ -75,7 +70,8 @@ class Finals:
         (source, given), judgement = entry, said.checked(self.metric)
         parameters = given or judgement.parameters
         cost = None if parameters is None else self.space.cost.cost(parameters, self.space.settings.step)
-        if cost is not None and judgement.error is None and self.budget.violation(cost) > 0:
+        # Trials meet the budget that they were projected to, of a front perhaps a wider one.
+        if given is None and cost is not None and judgement.error is None and self.budget.violation(cost) > 0:
             limit = self.budget.tightest(cost)
             reason = f"they need {limit.quantity.exact(cost)} {limit.quantity.unit}, the budget allows {limit.most:.0f}"
             judgement = Judgement.failed(judgement.seconds, reason)

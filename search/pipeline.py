@@ -21,10 +21,11 @@ from objectives.metric import Metric
 from objectives.score import score
 from search import settings
 from search.cluster import cluster, worker_count
-from search.driver import Driver, Listener, SilentListener, enqueue_starts
+from search.driver import Driver, Listener, SilentListener
 from search.finalist import Finalist, finalists
 from search.finals import Finals
 from search.fingerprint import check_same_model, tie_to_model
+from search.front_levels import front_levels
 from search.latency import keep_latency_table, latency_table
 from search.onednn import worker_environment
 from search.original import check_original
@@ -33,6 +34,7 @@ from search.projection import Projection
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.space import SearchSpace
+from search.start_queue import queue_starts
 from search.starts import starts
 from search.storage import find_study, has_study, open_study
 from search.trial_record import TrialRecord, records
@@ -102,7 +104,9 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     folder, model = RunFolder.of(config), load_model(model_path(config))
     table = latency_table(config, model)
     space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
-    budget = settings.budget(config.budget, space.cost.cost(CompressionParameters.none()), table)
+    original = space.cost.cost(CompressionParameters.none())
+    budget = settings.budget(config.budget, original, table)
+    levels = front_levels(config, budget, original)
     Projection(space, budget).check_reachable()
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
@@ -113,15 +117,15 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     pruning = settings.pruning(config, data)
     with folder.opened(config):
         keep_latency_table(table, folder)
-        study = open_study(folder.path, config.name, config.search.storage)
+        study = open_study(folder.path, config.name, config.search.storage, front=levels is not None)
         tie_to_model(study, model)
-        driver = Driver(study, space, budget, settings.driver(config, metric))
+        driver = Driver(study, space, budget, settings.driver(config, metric), levels)
         # Without fine-tuning the finals could tell no more than the trials do.
         finalists_wanted = config.finals.candidates if config.finetune.epochs else 0
         finals = Finals(study, space, budget, finalists_wanted, metric)
         if driver.remaining or finals.pending:
             if driver.remaining and config.search.projection:
-                enqueue_starts(study, starts(model, space, budget, pruning))
+                queue_starts(study, lambda budget: starts(model, space, budget, pruning), budget, levels)
             task = _task(config, model, data, pruning, budget, metric)
             _drive(driver, finals, config, model, task, told)
         return _outcome(folder, study)
@@ -178,8 +182,10 @@ def find_run(path: Path) -> SearchOutcome:
     return _outcome(folder, find_study(path, folder.config().name))
 
 
-def export_run(path: Path) -> list[Path]:
-    """Write the winner's parameter files (listings, JSON, NetsPresso's) into the run folder; returns their paths.
+def export_run(path: Path, out: Path | None = None) -> list[Path]:
+    """Write the winner's parameter files (listings, JSON, NetsPresso's), by default into the run folder.
+
+    Returns their paths.
 
     Raises:
         RunError: no run folder, no usable trial, or another model than the one that was searched.
@@ -189,9 +195,8 @@ def export_run(path: Path) -> list[Path]:
     config = outcome.folder.config()
     model = load_model(model_path(config, outcome.folder))
     check_same_model(find_study(path, config.name), model)
-    return write_parameters(
-        outcome.winner.parameters, path, analyse(model), config.recipe, settings.channel_step(config.pruning)
-    )
+    step = settings.channel_step(config.pruning)
+    return write_parameters(outcome.winner.parameters, out or path, analyse(model), config.recipe, step)
 
 
 def measure_original(path: Path, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:

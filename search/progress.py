@@ -19,7 +19,7 @@ class ProgressDisplay:
         """Show these figures of every candidate."""
         self._console = console
         self._shown = shown
-        self._best: TrialRecord | None = None
+        self._best: dict[int, TrialRecord] = {}
         self._feasible = self._failed = self._done = self._planned = 0
         self._seconds: list[float] = []
         self._last = time.monotonic()
@@ -81,7 +81,9 @@ class ProgressDisplay:
         self._done += 1
         self._failed += record.state == "failed"
         self._feasible += record.accuracy is not None
-        self._best = best([record] if self._best is None else [self._best, record])
+        level = record.level or 0
+        ahead = best([self._best[level], record] if level in self._best else [record])
+        self._best |= {} if ahead is None else {level: ahead}
 
     def _print(self, line: str) -> None:
         # Errors hold brackets of their own, which are no markup.
@@ -93,14 +95,15 @@ class ProgressDisplay:
         origin = f" ({record.start})" if record.start else ""
         if record.accuracy is None:
             return f"{head}{record.state}, {share}{origin}" + (f": {record.error}" if record.error else "")
-        note = "  best so far" if record is self._best else ""
+        at_level = "" if record.level is None else f" of level {record.level}"
+        note = f"  best so far{at_level}" if record is self._best.get(record.level or 0) else ""
         return f"{head}{figures_of(record)}, {share}, {record.seconds:.1f} s{origin}{note}"
 
     def _figures(self, cost: Cost) -> str:
         return ", ".join(quantity.text(cost) for quantity in self._shown)
 
     def _state(self) -> str:
-        best = f"best {_headline(self._best)}" if self._best else "no result yet"
+        best = f"best {_headline(self._best[0])}" if 0 in self._best else "no result yet"
         # The first trials wait for the workers to start: the latest ones tell the pace.
         recent = self._seconds[-10:]
         left = (self._planned - self._done) * sum(recent) / len(recent)

@@ -34,7 +34,7 @@ def write_report(run: Path) -> list[Path]:
 
 def _page(outcome: SearchOutcome) -> str:
     results, parameters = read_results(outcome.folder.results), outcome.winner.parameters
-    charts = [figures.accuracy_and_flops(results), figures.history(outcome.trials)]
+    charts = [figures.accuracy_and_flops(results, outcome.trials, outcome.finalists), figures.history(outcome.trials)]
     measured = any(trial.value is not None for trial in outcome.trials)
     charts += [figures.metric_history(outcome.trials)] if measured else []
     charts += [figures.ratios(parameters)] if parameters.ratios else []

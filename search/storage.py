@@ -9,6 +9,7 @@ from types import MappingProxyType
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from compress.errors import RunError
@@ -18,10 +19,16 @@ FILES: Mapping[str, str] = MappingProxyType({"journal": JOURNAL_FILE, "sqlite": 
 """Name of the study's file by the kind of storage."""
 
 
-def open_study(folder: Path, name: str, kind: str) -> optuna.Study:
+def open_study(folder: Path, name: str, kind: str, front: bool = False) -> optuna.Study:
     """The run's study to write to, created where it does not exist yet; for the one driver that holds the run's lock.
 
     What a killed driver left broken is mended: half a last line, its lock on the journal, its running trials.
+
+    Args:
+        folder: the run's.
+        name: of the study.
+        kind: of the storage, a key of ``FILES``.
+        front: whether trials have a second value, to be minimized: the limit that they were allowed.
 
     Raises:
         RunError: the file cannot be read or written.
@@ -31,8 +38,9 @@ def open_study(folder: Path, name: str, kind: str) -> optuna.Study:
             path = folder / JOURNAL_FILE
             _drop_torn_line(path)
             Path(f"{path}.lock").unlink(missing_ok=True)
+        directions = [StudyDirection.MAXIMIZE, *([StudyDirection.MINIMIZE] if front else [])]
         study = optuna.create_study(
-            storage=_storage(folder, kind), study_name=name, direction="maximize", load_if_exists=True
+            storage=_storage(folder, kind), study_name=name, directions=directions, load_if_exists=True
         )
         requeue_running(study)
         return study

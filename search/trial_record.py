@@ -17,6 +17,7 @@ from objectives.metric import Metric, restored, stored
 PARAMETERS, COST, SECONDS, ERROR, START = "parameters", "cost", "seconds", "error", "start"
 LOSS, ACCURACY, METRIC, VALUE = "loss", "accuracy", "metric", "value"
 BUDGET = "budget"
+LEVEL, ALLOWED = "level", "allowed"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class TrialRecord:
         start: name of the start it came from, None for the sampler's proposals.
         metric: what the study ranks by.
         value: of the metric on the validation split, where that is neither accuracy nor loss.
+        level: of a front, which of its budgets the trial was projected to: 0 is the run's own; None without a front.
     """
 
     number: int
@@ -85,6 +87,7 @@ class TrialRecord:
     start: str | None
     metric: Metric = BY_ACCURACY
     value: float | None = None
+    level: int | None = None
 
     @property
     def source(self) -> str:
@@ -150,7 +153,10 @@ def finish(study: optuna.Study, trial: optuna.Trial, said: Judgement, metric: Me
     figures = {ACCURACY: judgement.accuracy, LOSS: judgement.loss, METRIC: stored(metric)}
     for name, value in (figures | ({VALUE: judgement.value} if metric.is_extra else {})).items():
         trial.set_user_attr(name, value)
-    return record_of(study.tell(trial, metric.score(judgement.accuracy, judgement.loss, judgement.value)))
+    value = metric.score(judgement.accuracy, judgement.loss, judgement.value)
+    allowed = trial.user_attrs.get(ALLOWED)
+    # A front has two objectives. What was allowed, not what it cost: of a level only the best trial is not dominated.
+    return record_of(study.tell(trial, value if allowed is None else [value, allowed]))
 
 
 def reject(study: optuna.Study, trial: optuna.Trial) -> TrialRecord:
@@ -188,4 +194,5 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         start=attributes.get(START),
         metric=restored(attributes.get(METRIC, ACCURACY)),
         value=attributes.get(VALUE),
+        level=attributes.get(LEVEL),
     )

@@ -38,8 +38,13 @@ class Winner:
 
 
 def winner_of(trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Winner | None:
-    """The best finalist, or the best trial where no finals were held or all failed; None where all trials failed."""
-    found: Finalist | TrialRecord | None = best(finalists) or best(trials)
+    """The best finalist, or the best trial where no finals were held or all failed; None where all trials failed.
+
+    Of a front only what meets the run's own budget can win: its other levels are for the choice of a user.
+    """
+    wider = {trial.source for trial in trials if trial.level}
+    found: Finalist | TrialRecord | None = best(finalist for finalist in finalists if finalist.source not in wider)
+    found = found or best(trial for trial in trials if not trial.level)
     if found is None or found.parameters is None or found.cost is None or found.accuracy is None:
         return None
     return Winner(found.source, found.parameters, found.cost, found.accuracy, found.metric, found.value)

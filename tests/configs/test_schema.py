@@ -223,3 +223,19 @@ def test_a_metric_may_be_a_section() -> None:
             build("search.metric", {**section, **wrong})
     with pytest.raises(ValidationError, match="expected no options, labels or direction for loss"):
         build("search.metric", {"name": "loss", "direction": "minimize"})
+
+
+def test_a_front_trades_a_quantity_that_the_budget_limits() -> None:
+    front = build("front", {"widest": "60%"}).front
+    assert front is not None
+    assert (front.quantity, front.widest, front.levels) == ("flops", "60%", 4)
+    assert RunConfig.model_validate(BASE).front is None
+    for wrong in ({}, {"widest": ""}, {"widest": 0.5, "levels": 1}, {"widest": 0.5, "quantity": "watts"}):
+        with pytest.raises(ValidationError):
+            build("front", wrong)
+    with pytest.raises(
+        ValidationError, match=r"that the budget limits, received params; add budget\.params, the tight"
+    ):
+        build("front", {"widest": 0.5, "quantity": "params"})
+    with pytest.raises(ValidationError, match=r"expected search\.projection true, .* received false; change one"):
+        RunConfig.model_validate({**BASE, "front": {"widest": 0.5}, "search": {"projection": False}})

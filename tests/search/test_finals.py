@@ -9,17 +9,21 @@ import pytest
 from compress.parameters import CompressionParameters
 from objectives.budget import Budget
 from objectives.cost import Cost
+from objectives.limit import Limit
 from objectives.metric import ACCURACY, LOSS, Metric
+from objectives.quantity import FLOPS as FLOPS_QUANTITY
 from search.driver import Driver, DriverSettings, SilentListener
 from search.finalist import RECOMMENDED, Finalist, finalists, store
 from search.finals import Finals
+from search.levels import Levels
 from search.storage import open_study
 from search.trial_record import Judgement, best, records
 from search.winner import Winner, winner_of
 from tests.search.fake_pool import FakePool, judged
 from tests.search.nets import cost, flops_budget, space
 
-FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
+NONE = CompressionParameters.none()
+FLOPS = cost("tiny").cost(NONE).flops
 HALF = flops_budget(0.5 * FLOPS, "0.5")
 ROOMY = CompressionParameters({"add": 0.0625}, {})
 SMALL = CompressionParameters({"add": 0.5, "block.conv1": 0.5, "conv2": 0.5}, {})
@@ -109,6 +113,19 @@ def test_recommended_values_over_the_budget_cannot_win():
     assert found.error == f"they need {flops} FLOPs, the budget allows {0.5 * FLOPS:.0f}"
     assert found.accuracy is None
     assert winner_of(records(study), finalists(study)).source != RECOMMENDED
+
+
+def test_a_trial_at_a_wider_level_of_a_front_may_cost_more_than_the_budget():
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    levels = Levels.between(HALF, Limit(FLOPS_QUANTITY, 0.8 * FLOPS, "0.8"), 2, cost("tiny").cost(NONE))
+    Driver(study, space("tiny"), HALF, DriverSettings(3, "tpe", 6, True), levels).run(FakePool(2), SilentListener())
+    work = finals(study, 1)
+    work.run(FakePool(1, judge=lambda given: Judgement(0.5, 0.2, 1.0, parameters=given or SMALL)), Listener())
+    found = finalists(study)
+    assert [finalist.error for finalist in found] == [None] * 3
+    assert sorted(finalist.cost.flops > 0.5 * FLOPS for finalist in found) == [False, False, True]
+    assert work.pending == []
+    assert winner_of(records(study), found).cost.flops <= 0.5 * FLOPS
 
 
 def test_the_limit_that_recommended_values_break_is_named():

@@ -106,3 +106,11 @@ def test_a_warning_is_a_line():
     with ProgressDisplay(console) as display:
         display.warned("it scores [10] %")
     assert console.file.getvalue() == "warning: it scores [10] %\n"
+
+
+def test_every_level_of_a_front_has_a_best_of_its_own():
+    told = [replace(record(number, accuracy), level=number % 2) for number, accuracy in enumerate([0.5, 0.9, 0.6, 0.8])]
+    shown = lines([], told, terminal=True)
+    assert [f"best so far of level {level}" in shown for level in (0, 1, 2)] == [True, True, False]
+    assert shown.count("best so far of level 0") == 2 and shown.count("best so far of level 1") == 1
+    assert "best 0.6000 | 4 feasible" in shown and "best 0.9000" not in shown

@@ -9,8 +9,11 @@ import pytest
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
-from objectives.metric import Metric
+from objectives.metric import ACCURACY, Metric
+from objectives.quantity import FLOPS
 from search import figures
+from search.finalist import Finalist
+from search.front import front
 from search.pipeline import find_run
 from search.report import write_report
 from search.results import Result, markdown_table, write_result
@@ -61,6 +64,25 @@ def test_accuracy_and_flops_hold_every_measured_model():
     ]
 
 
+def test_the_fronts_are_drawn_with_the_models():
+    dearer = replace(COST, flops=2_000_000)
+    found = [record(0, 0.5), record(1, 0.4), replace(record(2, 0.7), cost=dearer), record(3, None)]
+    tuned = [Finalist("trial 2", PARAMETERS, dearer, 0.8, 0.1, 1.0, None, ACCURACY)]
+    points = figures.accuracy_and_flops(RESULTS, found, tuned).data[2:]
+    assert [(list(point.x), list(point.y), list(point.text), point.name) for point in points] == [
+        ([1.0, 2.0], [0.5, 0.7], ["trial 0", "trial 2"], "trials, validation"),
+        ([2.0], [0.8], ["trial 2"], "finalists, validation"),
+    ]
+
+
+def test_the_best_so_far_is_of_the_runs_own_budget():
+    found = [
+        replace(record(number, accuracy), level=number % 2) for number, accuracy in enumerate([0.5, 0.9, 0.4, 0.8])
+    ]
+    trials, best = figures.history([*found, replace(record(4, 0.6), level=0)]).data
+    assert (list(trials.x), list(best.x), list(best.y)) == ([0, 1, 2, 3, 4], [0, 2, 4], [0.5, 0.5, 0.6])
+
+
 def test_ratios_and_ranks_hold_the_winners():
     (bars,) = figures.ratios(PARAMETERS).data
     assert (list(bars.x), list(bars.y)) == (["conv1", "add"], [0.3, 0.9])
@@ -100,7 +122,10 @@ def test_the_report_of_a_real_run(run):
 
     charts = plotted(html)
     assert len(charts) == 2 + bool(winner.parameters.ratios) + bool(winner.parameters.ranks)
-    assert [(point["x"], point["y"]) for point in charts[0]] == [([4.0], [0.9]), ([1.0], [0.88])]
+    assert [(point["x"], point["y"]) for point in charts[0][:2]] == [([4.0], [0.9]), ([1.0], [0.88])]
+    for drawn, found in zip(charts[0][2:], (outcome.trials, outcome.finalists), strict=True):
+        assert drawn["text"] == [point.source for point in front(found, FLOPS)]
+        assert drawn["y"] == [point.accuracy for point in front(found, FLOPS)]
     assert charts[1][0]["x"] == [trial.number for trial in outcome.trials]
     assert charts[1][0]["y"] == [trial.accuracy for trial in outcome.trials]
     if winner.parameters.ratios:

@@ -176,3 +176,12 @@ def test_a_folder_has_a_study_once_it_was_opened(tmp_path, kind):
     assert not has_study(tmp_path)
     open_study(tmp_path, "run", kind)
     assert has_study(tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_front_has_two_objectives_and_is_read_back(tmp_path, kind):
+    study = open_study(tmp_path, "run", kind, front=True)
+    study.tell(study.ask(), [0.5, 0.25])
+    for again in (open_study(tmp_path, "run", kind, front=True), find_study(tmp_path, "run")):
+        assert [direction.name for direction in again.directions] == ["MAXIMIZE", "MINIMIZE"]
+        assert again.trials[0].values == [0.5, 0.25]

@@ -1,0 +1,34 @@
+"""The command ``tuckprune front``: what a run offers, from the cheapest to the best."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from search.arguments import QuantityName, RunPath
+from search.environment import import_tensorflow
+
+
+def front(
+    run: RunPath,
+    quantity: QuantityName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the points as JSON.")] = False,
+) -> None:
+    """List a run's front: its trials and finalists that nothing as cheap beats. Works while the search goes on.
+
+    Figures are of the validation images. What was fine-tuned in the finals is compared with its like; the other trials,
+    judged by a short repair, with all trials.
+    """
+    import_tensorflow()
+    from search import front_table
+    from search.points import RunPoints
+
+    found = RunPoints.of(run)
+    chosen = found.quantity(quantity)
+    offered = found.points(chosen)
+    if as_json:
+        typer.echo(json.dumps([front_table.entry(point, chosen, found.original) for point in offered], indent=2))
+    else:
+        title = f"{found.config.name}: accuracy against {chosen.unit}"
+        Console().print(front_table.table(offered, chosen, found.original, title))
