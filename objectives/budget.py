@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from compress.errors import BudgetError
-from objectives.cost import Cost
+from objectives.cost import Cost, CostModel
 from objectives.latency_table import LatencyTable
 from objectives.limit import Limit
-from objectives.quantity import MEMORY, QUANTITIES, Quantity
+from objectives.quantity import FLOPS, LATENCY, MEMORY, PARAMS, QUANTITIES, SIZE, Quantity
+from objectives.terms import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,12 @@ class Budget:
         """How far a cost is over the limit that it breaks most, as a fraction of it; <= 0 where it meets all."""
         return self.tightest(cost).violation(cost)
 
+    def violations(self, model: CostModel, kept: Ints, ranks: Ints) -> Floats:
+        """The violation of many candidates, shape (N,); arrays as ``CostModel.evaluate`` takes them."""
+        figures = model.evaluate(kept, ranks)
+        found = [_figures(limit.quantity, figures, model, kept, ranks) / limit.most - 1 for limit in self.limits]
+        return np.asarray(np.max(found, axis=0))
+
     def tightest(self, cost: Cost) -> Limit:
         """The limit that a cost breaks most, or that has the least to spare."""
         return max(self.limits, key=lambda limit: limit.violation(cost))
@@ -86,3 +95,12 @@ class Budget:
         if limit.violation(smallest) > 0:
             what = f"the smallest that this search space reaches{within}"
             raise limit.missed(smallest, what, "raise the budget or space.ratio_max")
+
+
+def _figures(quantity: Quantity, figures: Ints, model: CostModel, kept: Ints, ranks: Ints) -> Floats | Ints:
+    """One quantity of many candidates, shape (N,)."""
+    if quantity == MEMORY:
+        return model.memory.evaluate(kept, ranks)
+    if quantity == LATENCY and model.latency is not None:
+        return model.latency.evaluate(kept, ranks)
+    return figures[:, [FLOPS, PARAMS, SIZE].index(quantity)]

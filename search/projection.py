@@ -1,19 +1,18 @@
 """Projection onto the budget: every proposal becomes one that just meets it, so no trial is spent on another."""
 
-import math
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from compress.parameters import CompressionParameters
 from objectives.budget import Budget
 from objectives.cost import Cost
-from objectives.quantity import MEMORY
-from search.bisection import tightest
+from objectives.quantity import LATENCY, MEMORY
 from search.leaner import leaner
 from search.memory_caps import MemoryCaps
+from search.scaling import SMALLEST_SCALE, Fits, Floats, filled, scaled_to_fit
 from search.space import Preferences, SearchSpace
-
-_SMALLEST_SCALE = 1e-6
-"""Scales are searched between it and its inverse; what is kept at the smallest is below any grid."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +36,58 @@ class Projection:
             BudgetError: not even the smallest model of the space fits.
         """
         self.check_reachable()
-        positive = {name: max(value, _SMALLEST_SCALE) for name, value in wanted.items()}
+        row = self.space.row(wanted)
+        caps = self.space.row(self._caps(wanted))
+        fits = self._fits_exactly if self._has_detours else self._fits
+        return self._decoded(self._named(self._spent(fits, row, caps)))
+
+    def many(self, wanted: Floats, fill: bool = True) -> Floats:
+        """What is left of every dimension by proposals (N, D) in the order of the space's, each just within the budget.
+
+        The same as one by one, as ``SpaceArrays.fractions`` tells it, unless memory or latency is limited: then it is
+        a little below what is possible.
+
+        Args:
+            wanted: preferences, (N, D).
+            fill: whether to spend what rounding leaves over, which is most of the work.
+        """
+        spent = self.space.arrays.decode(self._spent(self._fits, wanted, 1.0, fill))
+        return self.space.arrays.fractions(spent.kept, spent.ranks)
+
+    def _spent(self, fits: Fits, wanted: Floats, caps: Floats | float, fill: bool = True) -> Floats:
+        scaled = scaled_to_fit(fits, np.maximum(wanted, SMALLEST_SCALE), caps)
+        if not fill:
+            return scaled
+        settings = self.space.settings
+        steps = [settings.ratio_step if name.startswith("keep:") else settings.rank_step for name in self._names]
+        return filled(fits, scaled, np.array(steps))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self.space.dimensions
+
+    def _named(self, row: Floats) -> dict[str, float]:
+        return dict(zip(self._names, row[0].tolist(), strict=True))
+
+    def _caps(self, wanted: Preferences) -> dict[str, float]:
+        whole = dict.fromkeys(self._names, 1.0)
         limit = self.budget.limit(MEMORY)
-        caps = {} if limit is None else MemoryCaps(self.space, limit.most)(positive)
+        if limit is None:
+            return whole
+        return whole | MemoryCaps(self.space, limit.most)({n: max(v, SMALLEST_SCALE) for n, v in wanted.items()})
 
-        def scaled(log: float) -> dict[str, float]:
-            scale = math.exp(log)
-            return {name: min(value * scale, caps.get(name, 1.0)) for name, value in positive.items()}
+    @property
+    def _has_detours(self) -> bool:
+        """Whether a layer's parts may break a limit that the whole layer keeps."""
+        return any(self.budget.limit(quantity) is not None for quantity in (MEMORY, LATENCY))
 
-        smallest = math.log(_SMALLEST_SCALE)
-        log = tightest(lambda log: self._fits(scaled(log)), fitting=smallest, failing=-smallest)
-        return self._decoded(self._filled(scaled(log)))
+    def _fits(self, wanted: Floats) -> NDArray[np.bool_]:
+        candidates = self.space.arrays.decode(wanted)
+        return self.budget.violations(self.space.cost, candidates.kept, candidates.ranks) <= 0
+
+    def _fits_exactly(self, wanted: Floats) -> NDArray[np.bool_]:
+        costs = [self._cost(self._decoded(self._named(row[None]))) for row in wanted]
+        return np.array([self.budget.violation(cost) <= 0 for cost in costs])
 
     def check_reachable(self) -> None:
         """Refuse a budget that no candidate meets.
@@ -59,20 +99,6 @@ class Projection:
         self.budget.check_reachable(self.space.smallest())
         leanest = self._decoded(dict.fromkeys(self.space.dimensions, 0.0))
         self.budget.check_reachable(self._cost(leanest), " within the other limits")
-
-    def _filled(self, wanted: dict[str, float]) -> dict[str, float]:
-        """Spend what the grid's rounding left over, nearest grid point first."""
-        settings = self.space.settings
-        steps = {name: settings.ratio_step if name.startswith("keep:") else settings.rank_step for name in wanted}
-        missing = {name: -(value / steps[name]) % 1 for name, value in wanted.items() if value < 1}
-        for name in sorted(missing, key=lambda name: (missing[name], name)):
-            raised = {**wanted, name: min(1.0, wanted[name] + steps[name])}
-            if self._fits(raised):
-                wanted = raised
-        return wanted
-
-    def _fits(self, wanted: Preferences) -> bool:
-        return self.budget.violation(self._cost(self._decoded(wanted))) <= 0
 
     def _decoded(self, wanted: Preferences) -> CompressionParameters:
         return leaner(self.space.cost, self.budget, self.space.decode(wanted), self.space.settings.step)

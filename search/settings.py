@@ -27,7 +27,7 @@ from objectives.metric_choice import choose_metric
 from objectives.precision import Precision
 from objectives.quantity import QUANTITIES, Quantity
 from search.driver import DriverSettings
-from search.space import SpaceSettings
+from search.space_settings import SpaceSettings
 from zoo.data.batches import Augmentation
 from zoo.data.dataset import ImageDataset, Normalization
 from zoo.data.limit import limited

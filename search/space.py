@@ -1,6 +1,5 @@
 """The search space: one preference per group and two per decomposable layer, and what they decode to."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,36 +7,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.graph import ChannelGraph
 from compress.group import Decomposable, Group, Ratios
 from compress.parameters import CompressionParameters
 from compress.recipe import DECOMPOSE, PRUNE, Stage
-from compress.tucker import tucker_saves
 from objectives.cost import Cost, CostModel
+from search.space_arrays import SpaceArrays
+from search.space_settings import SpaceSettings
 
 Preferences = Mapping[str, float]
 """Wanted fraction of channels kept, in [0, 1], by dimension name."""
-
-# Grid points are compared after division by the step: the guard absorbs the rounding of that division.
-_ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class SpaceSettings:
-    """Grid and bounds.
-
-    Attributes:
-        ratio_max: largest pruning ratio.
-        ratio_step: grid of the ratios.
-        rank_step: grid of the ranks, as a fraction of the layer's channels.
-        step: what the kept channels are rounded to.
-    """
-
-    ratio_max: float = 0.9
-    ratio_step: float = 0.1
-    rank_step: float = 0.1
-    step: ChannelStep = SINGLE_CHANNELS
 
 
 @dataclass(frozen=True)
@@ -81,21 +60,22 @@ class SearchSpace:
 
         A rank pair that would not make its layer cheaper is left out, and the layer stays whole.
         """
-        ratios = self.ratios(wanted)
-        ranks = {}
-        for layer, left in zip(self.layers, self._channels_left(ratios), strict=True):
-            base = left if self.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
-            pair = (
-                self._rank(wanted[f"rank_in:{layer.layer}"], base[0]),
-                self._rank(wanted[f"rank_out:{layer.layer}"], base[1]),
-            )
-            if tucker_saves(self.graph.site(layer.layer), *left, pair):
-                ranks[layer.layer] = pair
-        return CompressionParameters({name: ratio for name, ratio in ratios.items() if ratio > 0}, ranks)
+        return self.arrays.parameters(self.arrays.decode(self.row(wanted)))
+
+    def row(self, wanted: Preferences) -> NDArray[np.float64]:
+        """Preferences as an array (1, D)."""
+        return np.array([[wanted[name] for name in self.dimensions]])
+
+    @cached_property
+    def arrays(self) -> SpaceArrays:
+        """Decodes many proposals at once."""
+        return SpaceArrays(self.cost, self.settings, self.groups, self.layers, self.recipe[0] == PRUNE)
 
     def ratios(self, wanted: Preferences) -> dict[str, float]:
         """Ratios on the grid, of all groups."""
-        return {group.name: self._ratio(wanted[f"keep:{group.name}"]) for group in self.groups}
+        keep = np.array([[wanted[f"keep:{group.name}"] for group in self.groups]])
+        steps = self.arrays.ratio_steps(keep)[0].tolist()
+        return {group.name: self.arrays.ratio(n) for group, n in zip(self.groups, steps, strict=True)}
 
     def encode(self, parameters: CompressionParameters) -> dict[str, float]:
         """Preferences that decode to these parameters, up to the grid; layers left whole want all channels."""
@@ -109,19 +89,9 @@ class SearchSpace:
 
     def _channels_left(self, ratios: Ratios) -> list[tuple[int, int]]:
         """Input and output channels of every searched layer after pruning."""
-        constants, rows = self._channel_forms
         kept = self.cost.counts.kept_blocks(ratios, self.settings.step)
-        pairs: list[list[int]] = (constants + rows @ kept).reshape(-1, 2).tolist()
+        pairs: list[list[int]] = self.arrays.channels_left(kept[None])[0].tolist()
         return [(pair[0], pair[1]) for pair in pairs]
-
-    @cached_property
-    def _channel_forms(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Constants (2 layers,) and rows (2 layers, blocks) of the input and output channels of every layer."""
-        counts = self.cost.counts
-        sites = [self.graph.site(layer.layer) for layer in self.layers]
-        forms = [counts.form(slots) for site in sites for slots in (site.inputs[0], site.output)]
-        constants = np.array([constant for constant, _ in forms], dtype=np.int64)
-        return constants, np.array([row for _, row in forms], dtype=np.int64).reshape(len(forms), counts.sizes.size)
 
     def smallest(self) -> Cost:
         """The smallest figures that the space reaches: no model of it is below in any.
@@ -136,15 +106,3 @@ class SearchSpace:
         gained = sum(max(0.0, parts[name].latency - whole[name].latency) for name in parts)
         smallest = self.cost.cost(found, self.settings.step)
         return replace(smallest, memory=memory, latency=smallest.latency - gained)
-
-    def _ratio(self, keep: float) -> float:
-        step = self.settings.ratio_step
-        steps = math.ceil((1.0 - min(keep, 1.0)) / step - _ROUNDING)
-        # Decimal grids are written as decimals: 0.3, not 0.30000000000000004.
-        return round(min(steps, math.floor(self.settings.ratio_max / step + _ROUNDING)) * step, 10)
-
-    def _rank(self, fraction: float, channels: int) -> int:
-        step = self.settings.rank_step
-        # All channels can be had whatever the step: only so can a layer stay whole.
-        wanted = 1.0 if fraction >= 1 else max(1, math.floor(fraction / step + _ROUNDING)) * step
-        return min(channels, math.ceil(channels * wanted - _ROUNDING))

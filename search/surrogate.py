@@ -1,0 +1,188 @@
+"""A model of what candidates score, from the fractions that they keep of every dimension."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from scipy.optimize import minimize
+
+Floats = NDArray[np.float64]
+
+_TREND = np.array([4.0, 1.0])
+"""Prior variances of the level, and of the slope that all dimensions share: large, so that data decide."""
+
+_JITTER = 1e-6
+_ITERATIONS = 25
+_OUTLIERS = 1.5
+"""Scores further below the lower quartile, in interquartile ranges, count as so far: how dead one is says little."""
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Variances of the parts of the model, in those of the scores, and the length scale of the joint part.
+
+    Attributes:
+        linear: of every dimension's slope.
+        quadratic: of every dimension's curvature.
+        joint: of what the dimensions do together.
+        length: distance over which that changes, in the root mean square difference of unrelated candidates.
+        noise: of a score.
+    """
+
+    linear: float = 0.5
+    quadratic: float = 0.3
+    joint: float = 0.3
+    length: float = 1.0
+    noise: float = 0.05
+
+    @classmethod
+    def of_logs(cls, logs: Floats) -> Self:
+        """From logarithms, in the order of the attributes."""
+        return cls(*np.exp(logs).tolist())
+
+    @property
+    def logs(self) -> Floats:
+        """Their logarithms, in the order of the attributes, shape (5,)."""
+        return np.log([self.linear, self.quadratic, self.joint, self.length, self.noise])
+
+
+_PRIOR = Hyperparameters()
+_PRIOR_DEVIATION = np.array([1.5, 1.5, 1.5, 0.7, 1.5])
+_BOUNDS = [(-9.0, 4.0), (-9.0, 4.0), (-9.0, 4.0), (-2.0, 2.0), (-8.0, 1.0)]
+
+
+@dataclass(frozen=True)
+class _Grams:
+    """Similarities of n candidates to m others, (n, m) each, before their variances."""
+
+    trend: Floats
+    linear: Floats
+    quadratic: Floats
+    distance: Floats
+
+    @classmethod
+    def of(cls, first: Floats, second: Floats, relevance: Floats) -> Self:
+        """Of fractions kept, (n, D) and (m, D); relevance weighs the dimensions, shape (D,), mean 1."""
+        dimensions, root = len(relevance), np.sqrt(relevance)
+        lost, others = (1 - first) * root, (1 - second) * root
+        squares, other_squares = (1 - first) ** 2 * root, (1 - second) ** 2 * root
+        own, theirs = (_trend(fractions) for fractions in (first, second))
+        distance = (lost**2).sum(1)[:, None] + (others**2).sum(1) - 2 * lost @ others.T
+        return cls(
+            (own * _TREND) @ theirs.T,
+            4 / dimensions * lost @ others.T,
+            4 / dimensions * squares @ other_squares.T,
+            12 / dimensions * np.maximum(distance, 0),
+        )
+
+    def covariance(self, of: Hyperparameters) -> Floats:
+        """Prior covariance of their scores, without noise."""
+        joint = _matern(self.distance / of.length**2)[0]
+        return np.asarray(self.trend + of.linear * self.linear + of.quadratic * self.quadratic + of.joint * joint)
+
+
+class Surrogate:
+    """Gaussian process of scores over candidates, with what is known of compression as its prior.
+
+    The mean falls with the square of what each dimension loses, at first alike for all; every dimension has a slope and
+    a curvature of its own; a Matern 5/2 process adds what dimensions do together (Rasmussen & Williams 2006, chapters 2
+    and 5). Variances maximize the posterior density. So it knows after a few scores what a general process must learn
+    in every dimension.
+
+    Args:
+        kept: fractions that candidates keep, (n, D).
+        scores: what they scored, higher is better, (n,).
+        relevance: how much each dimension is thought to matter, (D,); None for all alike.
+    """
+
+    def __init__(self, kept: Floats, scores: Floats, relevance: Floats | None = None) -> None:
+        self._kept = kept
+        fence = np.quantile(scores, 0.25) - _OUTLIERS * np.subtract(*np.quantile(scores, [0.75, 0.25]))
+        clipped = np.maximum(scores, fence)
+        self._level, self._unit = float(clipped.mean()), float(clipped.std()) or 1.0
+        self._targets = (clipped - self._level) / self._unit
+        whole = np.ones(kept.shape[1])
+        self._relevance = whole if relevance is None else relevance / relevance.mean()
+        grams = _Grams.of(kept, kept, self._relevance)
+        found = minimize(
+            lambda logs: _negative_log_posterior(logs, grams, self._targets),
+            _PRIOR.logs,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=_BOUNDS,
+            options={"maxiter": _ITERATIONS},
+        )
+        self._parts = Hyperparameters.of_logs(found.x)
+
+    @cached_property
+    def _solved(self) -> tuple[tuple[Floats, bool], Floats]:
+        factor = _factor(_Grams.of(self._kept, self._kept, self._relevance), self._parts)
+        return factor, cho_solve(factor, self._targets)
+
+    def mean(self, kept: Floats) -> Floats:
+        """Expected scores of candidates (m, D), shape (m,)."""
+        return self.predict(kept)[0]
+
+    def predict(self, kept: Floats) -> tuple[Floats, Floats]:
+        """Expected scores of candidates (m, D), and their standard deviations without noise, (m,) each."""
+        (factor, _), weights = self._solved
+        covariance = _Grams.of(kept, self._kept, self._relevance).covariance(self._parts)
+        explained = solve_triangular(factor, covariance.T, lower=True)
+        variance = np.maximum(self._prior_variance(kept) - (explained**2).sum(0), 1e-12)
+        return covariance @ weights * self._unit + self._level, np.sqrt(variance) * self._unit
+
+    def _prior_variance(self, kept: Floats) -> Floats:
+        squares = (1 - kept) ** 2
+        own = self._parts.linear * squares + self._parts.quadratic * squares**2
+        return np.asarray(_trend(kept) ** 2 @ _TREND + 4 * (own * self._relevance).mean(1) + self._parts.joint)
+
+    def believing(self, kept: Floats) -> "Surrogate":
+        """The same model if candidates (m, D) scored what it expects of them: it is then less curious about those."""
+        if not len(kept):
+            return self
+        other = object.__new__(Surrogate)
+        other._kept, other._relevance, other._parts = np.concatenate([self._kept, kept]), self._relevance, self._parts
+        other._level, other._unit = self._level, self._unit
+        other._targets = np.concatenate([self._targets, (self.mean(kept) - self._level) / self._unit])
+        return other
+
+
+def _trend(kept: Floats) -> Floats:
+    """The level and the mean square loss, (n, 2)."""
+    return np.stack([np.ones(len(kept)), 3 * ((1 - kept) ** 2).mean(1)], axis=1)
+
+
+def _matern(distance: Floats) -> tuple[Floats, Floats]:
+    """Matern 5/2 correlation at squared distances in length scales, and its derivative by the log of the length."""
+    r = np.sqrt(5 * distance + 1e-12)
+    decay = np.exp(-r)
+    return (1 + r + r**2 / 3) * decay, r**2 / 3 * (1 + r) * decay
+
+
+def _factor(grams: _Grams, parts: Hyperparameters) -> tuple[Floats, bool]:
+    """Cholesky factor of the covariance of noisy scores."""
+    covariance = grams.covariance(parts)
+    covariance[np.diag_indices_from(covariance)] += parts.noise + _JITTER
+    factor: tuple[Floats, bool] = cho_factor(covariance, lower=True)
+    return factor
+
+
+def _negative_log_posterior(logs: Floats, grams: _Grams, targets: Floats) -> tuple[float, Floats]:
+    """Of the hyperparameters' logarithms, up to a constant, and its gradient (Rasmussen & Williams 2006, eq. 5.9)."""
+    parts = Hyperparameters.of_logs(logs)
+    try:
+        factor = _factor(grams, parts)
+    except LinAlgError:  # Too little noise for its precision: as bad as anything.
+        return 1e9, np.zeros(len(logs))
+    weights = cho_solve(factor, targets)
+    inverse = cho_solve(factor, np.eye(len(targets)))
+    slope = (inverse - np.outer(weights, weights)) / 2
+    joint, by_length = _matern(grams.distance / parts.length**2)
+    changes = (parts.linear * grams.linear, parts.quadratic * grams.quadratic, parts.joint * joint)
+    gradient = [float((slope * change).sum()) for change in (*changes, parts.joint * by_length)]
+    away = (logs - _PRIOR.logs) / _PRIOR_DEVIATION
+    value = targets @ weights / 2 + np.log(np.diag(factor[0])).sum() + away @ away / 2
+    return float(value), np.array([*gradient, parts.noise * np.trace(slope)]) + away / _PRIOR_DEVIATION
