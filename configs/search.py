@@ -1,8 +1,8 @@
 """The sections ``search`` and ``finals``: the study, its workers, and who takes part in the finals."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.metric import MetricConfig
 from configs.section import Count, NonNegative, Positive, Section, Text
@@ -18,6 +18,9 @@ class SearchConfig(Section):
     sampler: Literal["tpe", "random", "nsgaii"] = Field(default="tpe", description="who proposes candidates")
     metric: MetricConfig = Field(default=MetricConfig(), description="what is searched for on validation images")
     projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
+    reuse: Text | None = Field(
+        default=None, description="folder of another run of the same model, whose best trials are tried first, or null"
+    )
     storage: Literal["journal", "sqlite"] = Field(default="journal", description="the study's file in the run folder")
     trial_timeout: Positive | None = Field(default=None, description="seconds before a trial counts as failed, or null")
     address: Text | None = Field(
@@ -26,6 +29,15 @@ class SearchConfig(Section):
     trials_per_worker: Count = Field(
         default=50, description="trials before a worker is replaced, to give back its memory"
     )
+
+    @model_validator(mode="after")
+    def _reuse_needs_projection(self) -> Self:
+        if self.reuse is not None and not self.projection:
+            raise ValueError(
+                "reuse: expected projection true, which takes the other run's trials to this budget, received false;"
+                " change one of them"
+            )
+        return self
 
 
 class FinalsConfig(Section):

@@ -13,19 +13,20 @@ def contenders(found: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
         found: finished trials.
         count: how many to choose; all levels' best are chosen before any level's second.
     """
-    complete = [record for record in found if record.accuracy is not None]
-    ranked = _once(sorted(complete, key=lambda record: (-record.score, record.loss or 0.0, record.number)))
+    best_first = ranked(found)
     levels = [
-        [record for record in ranked if record.level == level]
-        for level in sorted({record.level for record in ranked}, key=lambda level: level or 0)
+        [record for record in best_first if record.level == level]
+        for level in sorted({record.level for record in best_first}, key=lambda level: level or 0)
     ]
     in_turn = [record for row in zip_longest(*levels) for record in row if record is not None]
     return in_turn[: max(count, len(levels))]
 
 
-def _once(found: Sequence[TrialRecord]) -> list[TrialRecord]:
+def ranked(found: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The judged trials, each parameters once: by score, of equal ones by loss, then by number."""
+    complete = [record for record in found if record.accuracy is not None]
     chosen: list[TrialRecord] = []
-    for record in found:
+    for record in sorted(complete, key=lambda record: (-record.score, record.loss or 0.0, record.number)):
         if all(record.parameters != other.parameters for other in chosen):
             chosen.append(record)
     return chosen

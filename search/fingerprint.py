@@ -19,6 +19,12 @@ def model_digest(model: Any) -> str:
     return digest.hexdigest()
 
 
+def known_digest(study: optuna.Study) -> str | None:
+    """The digest of the model that a study was made for; None for a study that has none."""
+    digest = study.user_attrs.get(_MODEL)
+    return None if digest is None else str(digest)
+
+
 def tie_to_model(study: optuna.Study, model: Any) -> None:
     """Remember the model in a new study; refuse another one in a study that has trials of its own.
 
@@ -36,8 +42,8 @@ def check_same_model(study: optuna.Study, model: Any) -> None:
     Raises:
         RunError: names both.
     """
-    known, digest = study.user_attrs.get(_MODEL), model_digest(model)
-    if known not in (None, digest):
+    known, digest = known_digest(study), model_digest(model)
+    if known is not None and known != digest:
         raise RunError(
             f"the study '{study.study_name}' was started with another model (SHA-256 {known[:12]}, received "
             f"{digest[:12]}); restore that model, or give this run another name:"

@@ -22,6 +22,7 @@ from objectives.score import score
 from search import settings
 from search.cluster import cluster, worker_count
 from search.driver import Driver, Listener, SilentListener
+from search.earlier_run import earlier_run
 from search.finalist import Finalist, finalists
 from search.finals import Finals
 from search.fingerprint import check_same_model, tie_to_model
@@ -115,6 +116,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     if not has_study(folder.path):
         check_original(model, data, config.seed, told.warned)
     pruning = settings.pruning(config, data)
+    earlier = earlier_run(config, model)
     with folder.opened(config):
         keep_latency_table(table, folder)
         study = open_study(folder.path, config.name, config.search.storage, front=levels is not None)
@@ -125,7 +127,12 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
         finals = Finals(study, space, budget, finalists_wanted, metric)
         if driver.remaining or finals.pending:
             if driver.remaining and config.search.projection:
-                queue_starts(study, lambda budget: starts(model, space, budget, pruning), budget, levels)
+                queue_starts(
+                    study,
+                    lambda own: {**earlier.starts(space, own), **starts(model, space, own, pruning)},
+                    budget,
+                    levels,
+                )
             task = _task(config, model, data, pruning, budget, metric)
             _drive(driver, finals, config, model, task, told)
         return _outcome(folder, study)

@@ -239,3 +239,11 @@ def test_a_front_trades_a_quantity_that_the_budget_limits() -> None:
         build("front", {"widest": 0.5, "quantity": "params"})
     with pytest.raises(ValidationError, match=r"expected search\.projection true, .* received false; change one"):
         RunConfig.model_validate({**BASE, "front": {"widest": 0.5}, "search": {"projection": False}})
+
+
+def test_another_run_can_only_be_reused_with_projection() -> None:
+    assert build("search.reuse", "runs/other").search.reuse == "runs/other"
+    with pytest.raises(ValidationError, match=r"reuse: expected projection true, .* received false; change one"):
+        build("search", {"reuse": "runs/other", "projection": False})
+    with pytest.raises(ValidationError):
+        build("search.reuse", "")
