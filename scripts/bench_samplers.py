@@ -6,9 +6,9 @@ python -m scripts.bench_samplers summarize --work /tmp/samplers
 Every seed draws a problem of its own (scripts/synthetic_problem.py), the same for all methods. A plain method proposes
 fractions as they are; those over the budget are told with a penalty and no accuracy or, to samplers that take
 constraints, with their accuracy and their violation. Methods with projection propose preferences, which are scaled to
-the budget first. The value of a search after n trials is the accuracy without noise of the feasible trial of the highest
-observed accuracy. Runs are kept in the work folder, a file each, so that an interrupted benchmark goes on. Samplers other
-than the default need the extra `samplers`; pictures need chromium.
+the budget first. The value of a search after n trials is the accuracy without noise of the feasible trial of the
+highest observed accuracy. Runs are kept in the work folder, a file each, so that an interrupted benchmark goes on.
+Samplers other than the default need the extra `samplers`; pictures need chromium.
 """
 
 import argparse
@@ -59,6 +59,10 @@ class SyntheticLandscape:
     def kept(self, trial: FrozenTrial) -> Floats | None:
         """As the trial remembers it."""
         return np.array(trial.user_attrs[KEPT]) if KEPT in trial.user_attrs else None
+
+    def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
+        """All that are projected do."""
+        return True
 
     def score(self, trial: FrozenTrial) -> float | None:
         """The observed accuracy."""

@@ -45,8 +45,10 @@ class _Pool:
         return type(self)(*(np.concatenate(pair) for pair in pairs))
 
 
-def propose(surrogate: Surrogate, project: Project, seen: Floats, lowest: float, rng: np.random.Generator) -> Floats:
-    """Preferences (D,) of the candidate with the largest expected improvement on the best of those seen.
+def propose(
+    surrogate: Surrogate, project: Project, seen: Floats, target: float, lowest: float, rng: np.random.Generator
+) -> Floats:
+    """Preferences (D,) of the candidate with the largest expected improvement on a target.
 
     An evolutionary search over candidates that all meet the budget: descendants of the best change a few preferences
     or mix two parents, and are projected.
@@ -55,11 +57,11 @@ def propose(surrogate: Surrogate, project: Project, seen: Floats, lowest: float,
         surrogate: tells scores.
         project: brings preferences to the budget.
         seen: what the candidates that were tried keep, (n, D).
+        target: the score to improve on.
         lowest: the smallest preference; the largest is 1.
         rng: of all random choices.
     """
     parents = seen[np.argsort(-surrogate.mean(seen), kind="stable")[:_ELITES]]
-    target = float(surrogate.mean(parents[:1])[0])
 
     def pool(wanted: Floats, fill: bool = False) -> _Pool:
         kept = project(wanted, fill)

@@ -36,6 +36,9 @@ class Landscape(Protocol):
     def kept(self, trial: FrozenTrial) -> Floats | None:
         """What a trial kept, (D,); None where it was never decoded."""
 
+    def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
+        """Whether a trial that was decoded meets the budget of another."""
+
     def score(self, trial: FrozenTrial) -> float | None:
         """What is maximized, comparable between all trials; None where it is not known yet."""
 
@@ -66,36 +69,36 @@ class LayeredSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Preferences of the next trial; none before enough is known, so that they are drawn at random."""
-        done, running = self._tried(study)
-        if len(done) + len(running) < RANDOM_TRIALS or len(done) < 2:
+        done, failed, running = self._tried(study)
+        if len(done) + len(failed) + len(running) < RANDOM_TRIALS or len(done) < 2:
             return {}
-        kept = np.array([found for found, _ in done])
-        surrogate = Surrogate(kept, np.array([score for _, score in done]), self._landscape.relevance)
+        scores = [self._landscape.score(one) or 0.0 for one in done]
+        kept = self._kept([*done, *failed])
+        surrogate = Surrogate(kept, np.array(scores + [min(scores)] * len(failed)), self._landscape.relevance)
+        expected = surrogate.mean(kept[: len(done)])
+        allowed = np.array([self._landscape.allows(one, trial) for one in done])
         wanted = propose(
-            surrogate.believing(np.array(running).reshape(-1, kept.shape[1])),
+            surrogate.believing(self._kept(running)),
             lambda rows, fill: self._landscape.project(rows, trial, fill),
-            np.concatenate([kept, *(row[None] for row in running)]),
+            np.concatenate([kept, self._kept(running)]),
+            float(expected[allowed if allowed.any() else slice(None)].max()),
             self._lowest,
             np.random.default_rng((self._seed, trial.number)),
         )
         return dict(zip(self._landscape.dimensions, wanted.tolist(), strict=True))
 
-    def _tried(self, study: Study) -> tuple[list[tuple[Floats, float]], list[Floats]]:
-        """What trials kept and scored, those that failed at the lowest score; and what unfinished ones keep."""
-        done, failed, running = [], [], []
-        for trial in study.get_trials(deepcopy=False):
-            kept = self._landscape.kept(trial)
-            if kept is None:
-                continue
-            score = self._landscape.score(trial)
-            if score is not None:
-                done.append((kept, score))
-            elif trial.state == TrialState.FAIL:
-                failed.append(kept)
-            elif trial.state == TrialState.RUNNING:
-                running.append(kept)
-        worst = min((score for _, score in done), default=0.0)
-        return done + [(kept, worst) for kept in failed], running
+    def _tried(self, study: Study) -> tuple[list[FrozenTrial], list[FrozenTrial], list[FrozenTrial]]:
+        """Trials with a score, trials that failed, and those whose score is not known yet, each decoded."""
+        decoded = [one for one in study.get_trials(deepcopy=False) if self._landscape.kept(one) is not None]
+        done = [one for one in decoded if self._landscape.score(one) is not None]
+        failed = [one for one in decoded if one.state == TrialState.FAIL and self._landscape.score(one) is None]
+        running = [one for one in decoded if one.state == TrialState.RUNNING and self._landscape.score(one) is None]
+        return done, failed, running
+
+    def _kept(self, trials: Sequence[FrozenTrial]) -> Floats:
+        """What they keep, (n, D)."""
+        rows = [kept for one in trials if (kept := self._landscape.kept(one)) is not None]
+        return np.array(rows).reshape(len(rows), len(self._landscape.dimensions))
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

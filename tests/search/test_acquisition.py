@@ -46,11 +46,11 @@ def test_the_proposal_is_the_best_of_the_whole_grid():
     weights = np.array([1.0, 4.0, 0.5, 2.0])
     seen = project(rng.uniform(0.1, 1, (8, 4)), True)
     surrogate = Surrogate(seen, 50 - 10 * (1 - seen) ** 2 @ weights)
-    wanted = propose(surrogate, project, seen, 0.1, np.random.default_rng(0))
+    target = float(surrogate.mean(seen).max())
+    wanted = propose(surrogate, project, seen, target, 0.1, np.random.default_rng(0))
     assert wanted.shape == (4,) and 0.1 <= wanted.min() and wanted.max() <= 1
     grid = np.array([row for row in itertools.product((0.25, 0.5, 0.75, 1.0), repeat=4)])
     full = grid[(grid.sum(axis=1) == 2) & ~(grid[:, None] == seen[None]).all(axis=2).any(axis=1)]
-    target = surrogate.mean(seen).max()
     worth = log_expected_improvement(*surrogate.predict(full), target)
     kept = project(wanted[None], True)
     np.testing.assert_array_equal(kept[0], full[np.argmax(worth)])
@@ -60,5 +60,5 @@ def test_what_was_seen_is_not_proposed_again():
     rng = np.random.default_rng(0)
     seen = project(rng.uniform(0.1, 1, (6, 3)), True)
     surrogate = Surrogate(seen, seen @ np.array([1.0, 2.0, 3.0]))
-    kept = project(propose(surrogate, project, seen, 0.1, rng)[None], True)
+    kept = project(propose(surrogate, project, seen, 5.0, 0.1, rng)[None], True)
     assert not (np.abs(seen - kept) < 1e-9).all(axis=1).any()

@@ -1,0 +1,67 @@
+"""What the layered sampler has to know of a search: its dimensions, its budgets, what trials kept and scored."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
+
+from compress.json_format import loads
+from objectives.budget import Budget
+from objectives.cost import Cost
+from search.levels import Levels
+from search.projection import Projection
+from search.space import SearchSpace
+from search.trial_record import COST, PARAMETERS, first_rung_score
+
+Floats = NDArray[np.float64]
+
+
+class SpaceLandscape:
+    """The landscape of a run's search space.
+
+    Args:
+        space: what is searched.
+        budget: what proposals are projected to.
+        levels: of a front, the budgets that trials have in its place.
+        relevance: how much each dimension is thought to matter, (D,), None for all alike.
+    """
+
+    def __init__(
+        self, space: SearchSpace, budget: Budget, levels: Levels | None = None, relevance: Floats | None = None
+    ) -> None:
+        self._space, self._budget, self._levels = space, budget, levels
+        self.relevance = relevance
+        self._kept: dict[int, Floats] = {}
+
+    @property
+    def dimensions(self) -> Sequence[str]:
+        """Names of the preferences."""
+        return self._space.dimensions
+
+    def project(self, wanted: Floats, trial: FrozenTrial, fill: bool) -> Floats:
+        """What proposals (N, D) keep of every dimension, (N, D), within the budget of this trial."""
+        return Projection(self._space, self._budget_of(trial)).many(wanted, fill)
+
+    def kept(self, trial: FrozenTrial) -> Floats | None:
+        """What a trial kept, (D,); None where it was not decoded yet."""
+        if PARAMETERS not in trial.user_attrs:
+            return None
+        if trial.number not in self._kept:
+            parameters = loads(trial.user_attrs[PARAMETERS]).parameters
+            candidate = self._space.cost.candidate(parameters, self._space.settings.step)
+            self._kept[trial.number] = self._space.arrays.fractions(*candidate)[0]
+        return self._kept[trial.number]
+
+    def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
+        """Whether a trial that was decoded meets the budget of another."""
+        return self._budget_of(trial).violation(Cost(**done.user_attrs[COST])) <= 0
+
+    def score(self, trial: FrozenTrial) -> float | None:
+        """At the first rung, where all trials were judged alike; None where it is not known."""
+        return first_rung_score(trial)
+
+    def _budget_of(self, trial: FrozenTrial) -> Budget:
+        if self._levels is None:
+            return self._budget
+        return self._levels.budgets[self._levels.of_number(trial.number)]
