@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from configs.front import FrontConfig
 from configs.proxy import ProxyConfig
+from configs.rungs import RungsConfig
 from configs.search import FinalsConfig, SearchConfig
 from configs.section import Amount, Count, Momentum, NonNegative, Positive, Text
 from configs.section import Section as _Section
@@ -215,6 +216,7 @@ class RunConfig(_Section):
     pruning: PruningConfig = PruningConfig()
     recipe: Stages = Field(default=("prune", "decompose"), description="the stages in their order, each once")
     proxy: ProxyConfig = ProxyConfig()
+    rungs: RungsConfig = RungsConfig()
     search: SearchConfig = SearchConfig()
     finals: FinalsConfig = FinalsConfig()
     simple: SimpleConfig = SimpleConfig()
@@ -264,5 +266,15 @@ class RunConfig(_Section):
             raise ValueError(
                 "front: expected search.projection true, which meets the budget of each trial, received false; "
                 "change one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rungs_go_on(self) -> Self:
+        first, steps = self.proxy.steps, self.rungs.steps
+        if steps and steps[0] <= first:
+            raise ValueError(
+                f"expected rungs.steps to go on from the first rung, proxy.steps = {first}, received {list(steps)};"
+                " leave out what is not above it"
             )
         return self

@@ -26,7 +26,7 @@ def ranked(found: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The judged trials, each parameters once: by score, of equal ones by loss, then by number."""
     complete = [record for record in found if record.accuracy is not None]
     chosen: list[TrialRecord] = []
-    for record in sorted(complete, key=lambda record: (-record.score, record.loss or 0.0, record.number)):
+    for record in sorted(complete, key=lambda record: record.rank, reverse=True):
         if all(record.parameters != other.parameters for other in chosen):
             chosen.append(record)
     return chosen

@@ -9,14 +9,17 @@ import optuna
 from compress.parameters import CompressionParameters
 from objectives.budget import Budget
 from objectives.metric import ACCURACY, Metric
+from search.climb import Climb, Climbing
 from search.finalist import Finalist
+from search.halving import Halving
+from search.ladder import Ladder
 from search.levels import Levels
 from search.pool import WorkerPool
 from search.projection import Projection
 from search.samplers import sampler
 from search.space import Preferences, SearchSpace
 from search.storage import requeue_running
-from search.trial_record import START, TrialRecord, describe, finish, records, reject
+from search.trial_record import START, TrialRecord, describe, records, reject
 
 LOWEST_PREFERENCE = 0.1
 """Preferences are relative: a group may be wanted at most ten times as much as another before projection."""
@@ -62,13 +65,16 @@ class SilentListener:
 
 @dataclass(frozen=True)
 class DriverSettings:
-    """The seed of all proposals, the sampler's name, the planned trials, whether to project them, what to rank by."""
+    """The seed of all proposals, the sampler's name, the planned trials, whether to project them, what to rank by, and
+    the rungs that they climb.
+    """
 
     seed: int
     sampler: str
     trials: int
     projection: bool
     metric: Metric = ACCURACY
+    ladder: Ladder = Ladder()
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,10 @@ class Driver:
 
         An interruption puts the running trials back into the queue before it goes on to the caller.
         """
-        running: dict[Any, optuna.Trial] = {}
+        running: dict[Any, Climb] = {}
         found = records(self.study)
+        ladder = self.settings.ladder
+        climbing = Climbing(self.study, self.settings.metric, ladder, Halving(ladder, found))
         listener.started(self.settings.trials, found)
         done = len(found)
         try:
@@ -103,13 +111,19 @@ class Driver:
                         done += 1
                         listener.settled(rejected)
                 for key, judgement in pool.wait(1.0).items() if running else ():
-                    listener.settled(finish(self.study, running.pop(key), judgement, self.settings.metric))
-                    done += 1
+                    climb = running.pop(key)
+                    record = climbing.settle(climb, judgement)
+                    if record is None:
+                        climb = climb.further(judgement.seconds)
+                        running[pool.go_on(key, ladder.steps[climb.rung])] = climb
+                    else:
+                        done += 1
+                        listener.settled(record)
         except KeyboardInterrupt:
             requeue_running(self.study)
             raise
 
-    def _propose(self, pool: WorkerPool, running: dict[Any, optuna.Trial], done: int) -> TrialRecord | None:
+    def _propose(self, pool: WorkerPool, running: dict[Any, Climb], done: int) -> TrialRecord | None:
         """Start one trial; returns its record instead where it breaks the budget and need not run."""
         self.study.sampler = sampler(self.settings.sampler, self.settings.seed, done + len(running))
         trial = self.study.ask()
@@ -120,7 +134,7 @@ class Driver:
         describe(trial, parameters, cost, violation)
         if violation > 0:
             return reject(self.study, trial)
-        running[pool.submit(parameters)] = trial
+        running[pool.submit(parameters)] = Climb(trial)
         return None
 
     def _parameters(self, trial: optuna.Trial, budget: Budget) -> CompressionParameters:

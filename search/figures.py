@@ -10,13 +10,13 @@ from objectives.quantity import FLOPS
 from search.finalist import Finalist
 from search.front import Point, cost_of, front
 from search.results import ORIGINAL, Result
-from search.trial_record import TrialRecord
+from search.trial_record import STOPPED, TrialRecord
 
 _LAYOUT = {"template": "plotly_white", "margin": {"t": 50, "r": 20}, "legend": {"orientation": "h", "y": -0.2}}
 
 
 def history(trials: Sequence[TrialRecord]) -> go.Figure:
-    """Validation accuracy of every trial in order, and the best so far."""
+    """Validation accuracy of every trial in order, at its last rung, and the best so far of the highest rung."""
     complete = [trial for trial in trials if trial.accuracy is not None]
     return _history(complete, [trial.accuracy or 0.0 for trial in complete], "accuracy", max)
 
@@ -32,22 +32,33 @@ def metric_history(trials: Sequence[TrialRecord]) -> go.Figure:
 def _history(
     complete: Sequence[TrialRecord], values: Sequence[float], name: str, better: Callable[[float, float], float]
 ) -> go.Figure:
+    def ahead(one: tuple[int, float], other: tuple[int, float]) -> tuple[int, float]:
+        """Figures of a higher rung count more, whatever they are."""
+        return max(one, other) if one[0] != other[0] else (one[0], better(one[1], other[1]))
+
     numbers = [trial.number for trial in complete]
     # Of a front, the level of the run's own budget: the others are other tasks.
-    own = [(trial.number, value) for trial, value in zip(complete, values, strict=True) if not trial.level]
-    best = list(accumulate((value for _, value in own), better))
+    own = [(trial, value) for trial, value in zip(complete, values, strict=True) if not trial.level]
+    best = [value for _, value in accumulate(((trial.reached, value) for trial, value in own), ahead)]
     figure = go.Figure(layout={**_LAYOUT, "title": f"Validation {name} of the trials"})
     figure.add_scatter(
         x=numbers,
         y=list(values),
         mode="markers",
         name="trial",
-        text=[trial.start or "sampler" for trial in complete],
+        text=[_label(trial) for trial in complete],
     )
-    figure.add_scatter(x=[number for number, _ in own], y=best, mode="lines", name="best so far", line={"shape": "hv"})
+    figure.add_scatter(
+        x=[trial.number for trial, _ in own], y=best, mode="lines", name="best so far", line={"shape": "hv"}
+    )
     figure.update_xaxes(title="trial")
     figure.update_yaxes(title=f"{name} on the validation split")
     return figure
+
+
+def _label(trial: TrialRecord) -> str:
+    stopped = f", stopped after {trial.steps} steps" if trial.state == STOPPED else ""
+    return (trial.start or "sampler") + stopped
 
 
 def accuracy_and_flops(

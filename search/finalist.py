@@ -69,6 +69,11 @@ class Finalist:
         """What the study maximizes; minus infinity after an error."""
         return self.metric.score(self.accuracy, self.loss, self.value)
 
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The greater is the better: by score, of equals the one of the lower loss."""
+        return self.score, -(self.loss or 0.0)
+
 
 def store(study: optuna.Study, finalist: Finalist) -> None:
     """Keep a finalist with its study."""

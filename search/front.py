@@ -17,13 +17,15 @@ _Point = TypeVar("_Point", TrialRecord, Finalist)
 def front(found: Iterable[_Point], quantity: Quantity) -> list[_Point]:
     """The judged candidates that none dominates, by rising cost and so by rising score.
 
-    One dominates another that costs at least as much and scores at most as much. Of those that are equal in both, the
-    one of the lower loss stays, and of the same loss the first.
+    One dominates another that costs at least as much and scores at most as much, or was judged at a lower rung. Of
+    those that are equal in both, the one of the lower loss stays, and of the same loss the first.
     """
     judged = [point for point in found if point.accuracy is not None and point.cost is not None]
     points: list[_Point] = []
-    for point in sorted(judged, key=lambda point: (cost_of(point, quantity), -point.score, point.loss or 0.0)):
-        if not points or point.score > points[-1].score:
+    ranked = sorted(judged, key=lambda point: point.rank, reverse=True)
+    for point in sorted(ranked, key=lambda point: cost_of(point, quantity)):
+        # The last part of a rank is the loss, which only decides between equals.
+        if not points or point.rank[:-1] > points[-1].rank[:-1]:
             points.append(point)
     return points
 

@@ -8,6 +8,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
+from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from search.trial_record import Judgement
 from search.worker import Task, TrialWorker
@@ -23,7 +24,7 @@ class PoolSettings:
         gpus: GPUs reserved for each; fractions share one.
         trials_per_worker: trials after which an actor is replaced: TensorFlow keeps memory for every model it has seen.
         environment: variables that workers get besides the driver's.
-        timeout: seconds after which a running trial is given up, the start of a new worker included; None for never.
+        timeout: seconds after which a trial's rung is given up, the start of a new worker included; None for never.
     """
 
     workers: int
@@ -38,6 +39,7 @@ class PoolSettings:
 class _Slot:
     actor: Any
     served: int = 0
+    judged: Any = None
 
 
 @dataclass
@@ -77,7 +79,27 @@ class WorkerPool:
             self._replace(index)
             slot = self._slots[index]
         slot.served += 1
-        key = getattr(slot.actor, method).remote(parameters)
+        return self._call(index, method, parameters, limit)
+
+    def go_on(self, key: Any, steps: int) -> Any:
+        """Let a candidate that was just reported take so many steps in all, on the worker that still holds it.
+
+        Returns:
+            The key under which ``wait`` reports it again.
+
+        Raises:
+            RunError: no free worker holds it any more.
+        """
+        index = next((free for free in self._free if self._slots[free].judged == key), None)
+        if index is None:
+            raise RunError("expected a candidate that a free worker still holds; go on before anything else is started")
+        self._free.remove(index)
+        return self._call(index, "go_on", steps, self._settings.timeout)
+
+    def _call(self, index: int, method: str, argument: Any, limit: float | None) -> Any:
+        slot = self._slots[index]
+        slot.judged = None
+        key = getattr(slot.actor, method).remote(argument)
         self._running[key] = _Running(index, limit)
         return key
 
@@ -91,6 +113,7 @@ class WorkerPool:
         running = self._running.pop(key)
         try:
             judgement: Judgement = ray.get(key)
+            self._slots[running.slot].judged = key
         except RayError as error:  # A dead process, a lost node, memory that ran out: the worker is gone either way.
             self._replace(running.slot)
             reason = f"its worker was lost: {' '.join(str(error).split())[:300]} ({type(error).__name__})"

@@ -1,6 +1,7 @@
 """Progress of a search on the terminal: a line per trial, and a live bar where there is someone to see it."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -9,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from objectives.cost import Cost
 from objectives.quantity import FLOPS, Quantity
 from search.finalist import Finalist
-from search.trial_record import TrialRecord, best, figures_of
+from search.rung import counts_text, rung_counts
+from search.trial_record import STOPPED, TrialRecord, best, figures_of
 
 
 class ProgressDisplay:
@@ -21,6 +23,7 @@ class ProgressDisplay:
         self._shown = shown
         self._best: dict[int, TrialRecord] = {}
         self._feasible = self._failed = self._done = self._planned = 0
+        self._rungs: Counter[int] = Counter()
         self._seconds: list[float] = []
         self._last = time.monotonic()
         self._bar = Progress(
@@ -65,6 +68,8 @@ class ProgressDisplay:
 
     def finals_started(self, count: int) -> None:
         """The best trials are about to be fine-tuned."""
+        if text := counts_text(self._rungs):
+            self._print(f"rungs: {text}")
         if count:
             self._print(f"finals: {count} candidates go through the whole recipe with its fine-tuning")
             self._bar.update(self._task, total=count, completed=0, state="fine-tuning the finalists")
@@ -84,6 +89,7 @@ class ProgressDisplay:
         level = record.level or 0
         ahead = best([self._best[level], record] if level in self._best else [record])
         self._best |= {} if ahead is None else {level: ahead}
+        self._rungs.update(rung_counts([record]))
 
     def _print(self, line: str) -> None:
         # Errors hold brackets of their own, which are no markup.
@@ -97,17 +103,22 @@ class ProgressDisplay:
             return f"{head}{record.state}, {share}{origin}" + (f": {record.error}" if record.error else "")
         at_level = "" if record.level is None else f" of level {record.level}"
         note = f"  best so far{at_level}" if record is self._best.get(record.level or 0) else ""
+        head += f"stopped after {record.steps} steps, " if record.state == STOPPED else ""
         return f"{head}{figures_of(record)}, {share}, {record.seconds:.1f} s{origin}{note}"
 
     def _figures(self, cost: Cost) -> str:
         return ", ".join(quantity.text(cost) for quantity in self._shown)
 
     def _state(self) -> str:
-        best = f"best {_headline(self._best[0])}" if 0 in self._best else "no result yet"
+        parts = [
+            f"best {_headline(self._best[0])}" if 0 in self._best else "no result yet",
+            f"{self._feasible} feasible, {self._failed} failed",
+            counts_text(self._rungs),
+        ]
         # The first trials wait for the workers to start: the latest ones tell the pace.
         recent = self._seconds[-10:]
         left = (self._planned - self._done) * sum(recent) / len(recent)
-        return f"{best} | {self._feasible} feasible, {self._failed} failed | {left / 60:.0f} min {left % 60:.0f} s left"
+        return " | ".join([*filter(None, parts), f"{left / 60:.0f} min {left % 60:.0f} s left"])
 
 
 def _headline(record: TrialRecord) -> str:

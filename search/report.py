@@ -8,7 +8,8 @@ from search import figures
 from search.finalist import Finalist
 from search.pipeline import SearchOutcome, find_run
 from search.results import columns, markdown_table, read_results, table_rows
-from search.trial_record import TrialRecord, figures_of
+from search.rung import counts_text, rung_counts
+from search.trial_record import COMPLETE, FAILED, INFEASIBLE, STOPPED, TrialRecord, figures_of
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1d2733; }
@@ -52,10 +53,12 @@ def _page(outcome: SearchOutcome) -> str:
 
 def _summary(outcome: SearchOutcome) -> str:
     states = [trial.state for trial in outcome.trials]
+    feasible = states.count(COMPLETE) + states.count(STOPPED)
+    rungs = f" Rungs: {text}." if (text := counts_text(rung_counts(outcome.trials))) else ""
     winner = outcome.winner
     return (
-        f"{len(states)} trials: {states.count('complete')} feasible, {states.count('infeasible')} infeasible, "
-        f"{states.count('failed')} failed. Winner: {winner.source}, {winner.figures}, "
+        f"{len(states)} trials: {feasible} feasible, {states.count(INFEASIBLE)} infeasible, "
+        f"{states.count(FAILED)} failed.{rungs} Winner: {winner.source}, {winner.figures}, "
         f"{winner.cost.flops / 1e6:.2f} MFLOPs."
     )
 

@@ -27,6 +27,7 @@ from objectives.metric_choice import choose_metric
 from objectives.precision import Precision
 from objectives.quantity import QUANTITIES, Quantity
 from search.driver import DriverSettings
+from search.ladder import Ladder
 from search.space_settings import SpaceSettings
 from zoo.data.batches import Augmentation
 from zoo.data.dataset import ImageDataset, Normalization
@@ -160,4 +161,5 @@ def _criterion(config: RunConfig, data: ImageDataset | None) -> Criterion:
 def driver(config: RunConfig, ranked_by: Metric) -> DriverSettings:
     """How proposals are made and ranked."""
     section = config.search
-    return DriverSettings(config.seed, section.sampler, section.trials, section.projection, ranked_by)
+    ladder = Ladder((config.proxy.steps, *config.rungs.steps), config.rungs.one_in)
+    return DriverSettings(config.seed, section.sampler, section.trials, section.projection, ranked_by, ladder)

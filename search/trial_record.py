@@ -13,11 +13,13 @@ from compress.parameters import CompressionParameters
 from objectives.cost import Cost
 from objectives.metric import ACCURACY as BY_ACCURACY
 from objectives.metric import Metric, restored, stored
+from search.rung import Rung, rungs_of
 
 PARAMETERS, COST, SECONDS, ERROR, START = "parameters", "cost", "seconds", "error", "start"
 LOSS, ACCURACY, METRIC, VALUE = "loss", "accuracy", "metric", "value"
 BUDGET = "budget"
 LEVEL, ALLOWED = "level", "allowed"
+COMPLETE, STOPPED, INFEASIBLE, FAILED = "complete", "stopped", "infeasible", "failed"
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,19 @@ class TrialRecord:
 
     Attributes:
         number: its number in the study.
-        state: ``complete``, ``infeasible`` or ``failed``.
+        state: ``complete``: judged at the last rung; ``stopped``: at an earlier one, where others were better;
+            ``infeasible``: over the budget, not judged; or ``failed``.
         parameters: what was proposed.
         cost: analytic cost.
-        accuracy: on the validation split, None unless complete.
+        accuracy: on the validation split at its last rung, None where infeasible or failed.
         loss: likewise.
-        seconds: the worker's time, None where it never ran.
+        seconds: the worker's time at all rungs, None where it never ran.
         error: why it failed, else None.
         start: name of the start it came from, None for the sampler's proposals.
         metric: what the study ranks by.
         value: of the metric on the validation split, where that is neither accuracy nor loss.
         level: of a front, which of its budgets the trial was projected to: 0 is the run's own; None without a front.
+        rungs: its figures at every rung, the first one first; none of trials of version 0.1.
     """
 
     number: int
@@ -88,6 +92,17 @@ class TrialRecord:
     metric: Metric = BY_ACCURACY
     value: float | None = None
     level: int | None = None
+    rungs: tuple[Rung, ...] = ()
+
+    @property
+    def steps(self) -> int | None:
+        """SGD steps of its last rung, None where it was judged at none."""
+        return self.rungs[-1].steps if self.rungs else None
+
+    @property
+    def reached(self) -> int:
+        """Rungs that it was judged at; the trials of version 0.1 had one."""
+        return max(1, len(self.rungs))
 
     @property
     def source(self) -> str:
@@ -96,8 +111,13 @@ class TrialRecord:
 
     @property
     def score(self) -> float:
-        """What the study maximizes; minus infinity for a trial that is not complete."""
+        """What the study maximizes, at its last rung; minus infinity for a trial that is infeasible or failed."""
         return self.metric.score(self.accuracy, self.loss, self.value)
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The greater is the better: by the rung reached, then by score, of equals the one of the lower loss."""
+        return self.reached, self.score, -(self.loss or 0.0)
 
 
 class Judged(Protocol):
@@ -120,8 +140,8 @@ class Judged(Protocol):
         """Of the metric, where that is neither accuracy nor loss."""
 
     @property
-    def score(self) -> float:
-        """What is maximized."""
+    def rank(self) -> tuple[float, ...]:
+        """The greater is the better."""
 
 
 Candidate = TypeVar("Candidate", bound=Judged)
@@ -143,8 +163,13 @@ def describe(trial: optuna.Trial, parameters: CompressionParameters, cost: Cost,
     trial.set_constraint(BUDGET, violation)
 
 
-def finish(study: optuna.Study, trial: optuna.Trial, said: Judgement, metric: Metric = BY_ACCURACY) -> TrialRecord:
-    """Store the outcome of a trial that ran; one with a figure that is not finite has failed."""
+def finish(
+    study: optuna.Study, trial: optuna.Trial, said: Judgement, metric: Metric = BY_ACCURACY, stopped: bool = False
+) -> TrialRecord:
+    """Store the outcome of a trial that ran; one with a figure that is not finite has failed.
+
+    ``stopped`` says that it was judged at an earlier rung than the last, and does not go on.
+    """
     judgement = said.checked(metric)
     trial.set_user_attr(SECONDS, judgement.seconds)
     if judgement.error is not None:
@@ -153,6 +178,8 @@ def finish(study: optuna.Study, trial: optuna.Trial, said: Judgement, metric: Me
     figures = {ACCURACY: judgement.accuracy, LOSS: judgement.loss, METRIC: stored(metric)}
     for name, value in (figures | ({VALUE: judgement.value} if metric.is_extra else {})).items():
         trial.set_user_attr(name, value)
+    if stopped:
+        return record_of(study.tell(trial, state=TrialState.PRUNED))
     value = metric.score(judgement.accuracy, judgement.loss, judgement.value)
     allowed = trial.user_attrs.get(ALLOWED)
     # A front has two objectives. What was allowed, not what it cost: of a level only the best trial is not dominated.
@@ -170,24 +197,24 @@ def records(study: optuna.Study) -> list[TrialRecord]:
 
 
 def best(found: Iterable[Candidate]) -> Candidate | None:
-    """The trial or finalist of the highest score, of equals the one of the lowest loss; None where none was judged.
+    """The trial or finalist that ranks highest, of equals the first; None where none was judged.
 
     On a small validation split many candidates get the same images right; the loss still tells them apart.
     """
     complete = [record for record in found if record.accuracy is not None]
-    return max(complete, key=lambda record: (record.score, -(record.loss or 0.0)), default=None)
+    return max(complete, key=lambda record: record.rank, default=None)
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
     """The record of one finished trial."""
     attributes: dict[str, Any] = trial.user_attrs
-    states = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "infeasible"}
+    state = _state(trial)
     return TrialRecord(
         number=trial.number,
-        state=states.get(trial.state, "failed"),
+        state=state,
         parameters=loads(attributes[PARAMETERS]).parameters,
         cost=Cost(**attributes[COST]),
-        accuracy=attributes[ACCURACY] if trial.state == TrialState.COMPLETE else None,
+        accuracy=attributes[ACCURACY] if state in (COMPLETE, STOPPED) else None,
         loss=attributes.get(LOSS),
         seconds=attributes.get(SECONDS),
         error=attributes.get(ERROR),
@@ -195,4 +222,22 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         metric=restored(attributes.get(METRIC, ACCURACY)),
         value=attributes.get(VALUE),
         level=attributes.get(LEVEL),
+        rungs=rungs_of(attributes),
     )
+
+
+def _state(trial: FrozenTrial) -> str:
+    if trial.state == TrialState.PRUNED:
+        return STOPPED if rungs_of(trial.user_attrs) else INFEASIBLE
+    return COMPLETE if trial.state == TrialState.COMPLETE else FAILED
+
+
+def first_rung_score(trial: FrozenTrial) -> float | None:
+    """What is maximized, at the first rung: comparable between all trials of a study, also running ones.
+
+    A trial that failed at a later rung has one. None where the trial has not been judged yet, or could not be.
+    """
+    rungs = rungs_of(trial.user_attrs)
+    if rungs:
+        return rungs[0].score
+    return record_of(trial).score if trial.state == TrialState.COMPLETE else None

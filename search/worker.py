@@ -17,6 +17,7 @@ from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.budget import Budget
 from objectives.candidates import Candidates
 from objectives.cost import CostModel
+from objectives.repair import Repair
 from objectives.score import score
 from search.recommended import BudgetValues, stage_values
 from search.trial_record import Judgement
@@ -73,20 +74,33 @@ class TrialWorker:
         images = task.proxy.reconstruction_images
         calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
         self._candidates = Candidates(self._original, self._proxy, task.recipe, pruning, calibration)
+        self._repair: Repair | None = None
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
         """Compress, repair and score one candidate; an error is part of the answer, not raised."""
         return _answer(lambda: self._short(parameters))
+
+    def go_on(self, steps: int) -> Judgement:
+        """Repair the candidate that was judged last until it has taken so many steps in all, and score it again."""
+        return _answer(lambda: self._further(steps))
 
     def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
         """The same with the training of a final model after each stage; None stands for the recommended values."""
         return _answer(lambda: self._whole(parameters))
 
     def _short(self, parameters: CompressionParameters) -> Judgement:
-        result = self._proxy.rung(self._candidates.start(parameters), self._task.proxy.steps)
+        self._repair = None  # The last candidate's network may go before this one's is made.
+        self._repair = self._candidates.start(parameters)
+        return self._further(self._task.proxy.steps)
+
+    def _further(self, steps: int) -> Judgement:
+        if self._repair is None:
+            raise RunError("expected a candidate to go on with, received none; judge one first")
+        result = self._proxy.rung(self._repair, steps)
         return Judgement(result.accuracy, result.loss, result.seconds, value=result.value)
 
     def _whole(self, parameters: CompressionParameters | None) -> Judgement:
+        self._repair = None
         task, final = self._task, self._task.final
         if final is None:
             raise RunError("expected a task with settings for finalists, received one without; give it them")

@@ -147,6 +147,12 @@ def test_an_override_that_is_no_yaml_is_named(file: Path) -> None:
             "recipe=[prune]",
             "expected 'decompose' in recipe exactly when space.ranks is true, received recipe ['prune']",
         ),
+        ("rungs.steps=[90, 90]", "rungs: expected steps that rise from rung to rung, received [90, 90]"),
+        ("rungs.steps=[0]", "rungs.steps[0]: expected at least 1, received 0"),
+        (
+            "rungs.steps=[30, 90]",
+            "expected rungs.steps to go on from the first rung, proxy.steps = 30, received [30, 90]; leave out what is",
+        ),
         ('name="a\\nb"', "name: expected a folder name of 1 to 64 letters, digits, dots, dashes or underscores, "),
     ],
 )

@@ -49,6 +49,7 @@ INTEGERS = [
     ("proxy.recalibration_images", 1, None),
     ("proxy.steps", 0, None),
     ("proxy.batch_size", 1, None),
+    ("rungs.one_in", 1, None),
     ("search.trials", 1, None),
     ("search.workers", 1, None),
     ("search.trials_per_worker", 1, None),

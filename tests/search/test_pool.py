@@ -12,6 +12,7 @@ import pytest
 import ray
 
 from compress.criterion import GeometricMedian
+from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from compress.recipe import apply_parameters, compress_in_stages, own_values
@@ -21,6 +22,7 @@ from objectives.score import score
 from search import settings
 from search.cluster import cluster
 from search.driver import Driver, DriverSettings, SilentListener
+from search.ladder import Ladder
 from search.pool import PoolSettings, WorkerPool
 from search.trial_record import records
 from search.worker import FinalTask, Task, model_bytes
@@ -99,6 +101,68 @@ def test_a_study_of_real_trials(pool, task):
     here = AccuracyProxy(task.dataset, PROXY)(made)
     assert found[0].accuracy == pytest.approx(here.accuracy, abs=0.05)
     assert found[0].loss == pytest.approx(here.loss, rel=1e-2)
+
+
+def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
+    parameters = CompressionParameters({"conv2": 0.5, "add": 0.25}, {"block.conv1": (4, 6)})
+    worker, before = pool._free[0], pool._slots[pool._free[0]].served
+    first = pool.submit(parameters)
+    short = outcome(pool, first)
+    key = pool.go_on(first, 5)
+    assert pool._running[key].slot == worker
+    with pytest.raises(RunError, match="a candidate that a free worker still holds"):
+        pool.go_on(first, 5)
+    middle = outcome(pool, key)
+    long = outcome(pool, pool.go_on(key, 9))
+    assert pool._slots[worker].served == before + 1
+    assert short.error is middle.error is long.error is None
+    assert len({short.loss, middle.loss, long.loss}) == 3
+
+    def of_steps(steps):
+        def change(actor):
+            actor._task = replace(actor._task, proxy=replace(actor._task.proxy, steps=steps))
+
+        ask(pool, worker, change)
+        pool._free.sort(key=lambda free: free != worker)
+        return outcome(pool, pool.submit(parameters))
+
+    for steps, climbed in ((5, middle), (9, long), (PROXY.steps, short)):
+        whole = of_steps(steps)
+        assert (whole.accuracy, whole.loss) == (climbed.accuracy, climbed.loss)
+
+
+def test_a_worker_that_was_given_something_else_cannot_go_on(pool):
+    first = pool.submit(WHOLE)
+    outcome(pool, first)
+    others = {pool.submit(WHOLE) for _ in pool._slots}
+    with pytest.raises(RunError, match="go on before anything else is started"):
+        pool.go_on(first, 5)
+    while others:
+        others -= set(pool.wait(1.0))
+    worker = pool._free[0]
+    ask(pool, worker, lambda actor: actor.fine_tune(WHOLE))
+    said = ask(pool, worker, lambda actor: actor.go_on(5))
+    assert said.error == "expected a candidate to go on with, received none; judge one first"
+
+
+def test_a_study_of_real_rungs(pool):
+    study = optuna.create_study(direction="maximize")
+    ladder = Ladder((PROXY.steps, 4), 2)
+    Driver(study, space("tiny"), HALF, DriverSettings(0, "random", 5, True, ladder=ladder)).run(pool, SilentListener())
+    found = records(study)
+    assert {record.state for record in found} == {"complete", "stopped"}
+    assert {record.state: record.steps for record in found} == {"complete": 4, "stopped": 2}
+    assert all(record.error is None for record in found)
+
+
+def test_a_late_rung_is_given_up(pool, monkeypatch):
+    first = pool.submit(WHOLE)
+    outcome(pool, first)
+    worker = pool._free[-1]
+    ask(pool, worker, lambda actor: setattr(actor, "_further", lambda _: __import__("time").sleep(60)))
+    monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
+    failed = outcome(pool, pool.go_on(first, 5))
+    assert failed.error == "it ran longer than search.trial_timeout = 1 s"
 
 
 def test_finalists_go_through_the_recipe_with_its_training(pool, task):

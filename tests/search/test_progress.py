@@ -11,6 +11,7 @@ from objectives.metric import ACCURACY, LOSS, Metric
 from objectives.quantity import FLOPS, PARAMS, SIZE
 from search.finalist import Finalist
 from search.progress import ProgressDisplay
+from search.rung import Rung
 from search.trial_record import TrialRecord
 
 
@@ -46,6 +47,28 @@ def test_a_line_for_each_trial():
         "[4/5] trial 3: accuracy 0.7500, loss 0.5000, 1.50 MFLOPs, 1.2 s  best so far",
         "[5/5] trial 4: accuracy 0.6000, loss 0.5000, 1.50 MFLOPs, 1.2 s",
     ]
+
+
+def climbed(number, *accuracies, state="complete"):
+    rungs = tuple(Rung(30 * 3**position, accuracy, 0.5, accuracy) for position, accuracy in enumerate(accuracies))
+    return replace(record(number, accuracies[-1]), state=state, rungs=rungs)
+
+
+def test_stopped_trials_and_the_rungs_are_shown():
+    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    with ProgressDisplay(console) as display:
+        display.started(3, [climbed(0, 0.5, 0.6)])
+        display.settled(climbed(1, 0.9, state="stopped"))
+        display.settled(climbed(2, 0.6, 0.7))
+        display.finals_started(0)
+    assert console.file.getvalue().splitlines()[1:] == [
+        # It scored more than trial 0, but at a lower rung.
+        "[2/3] trial 1: stopped after 30 steps, accuracy 0.9000, loss 0.5000, 1.50 MFLOPs, 1.2 s",
+        "[3/3] trial 2: accuracy 0.7000, loss 0.5000, 1.50 MFLOPs, 1.2 s  best so far",
+        "rungs: 3 trials at 30 steps, 2 at 90",
+    ]
+    told = [climbed(0, 0.5, 0.6), climbed(1, 0.9, state="stopped")]
+    assert "| 2 feasible, 0 failed | 2 trials at 30 steps, 1 at 90 | " in lines([], told, terminal=True)
 
 
 def test_a_resumed_search_knows_the_best_of_before():

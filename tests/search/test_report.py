@@ -17,6 +17,7 @@ from search.front import front
 from search.pipeline import find_run
 from search.report import write_report
 from search.results import Result, markdown_table, write_result
+from search.rung import Rung, counts_text, rung_counts
 from search.trial_record import TrialRecord
 from tests.search.interrupted_run import TRIALS
 
@@ -39,6 +40,23 @@ def test_history_holds_every_judged_trial_and_the_best_so_far():
         ["SLAMP", "sampler", "sampler"],
     )
     assert (list(best.x), list(best.y)) == ([0, 2, 3], [0.5, 0.8, 0.8])
+
+
+def test_history_minds_the_rungs():
+    """The best so far is that of the highest rung reached, as the winner is."""
+    low, high = Rung(30, 0.5, 0.5, 0.5), Rung(90, 0.5, 0.5, 0.5)
+    found = [
+        replace(record(0, 0.9), state="stopped", rungs=(low,)),
+        replace(record(1, 0.7), rungs=(low, high)),
+        replace(record(2, 0.95, "SLAMP"), state="stopped", rungs=(low,)),
+        replace(record(3, 0.8), rungs=(low, high)),
+    ]
+    trials, best = figures.history(found).data
+    assert list(best.y) == [0.9, 0.7, 0.7, 0.8]
+    stopped = "stopped after 30 steps"
+    assert list(trials.text) == [f"sampler, {stopped}", "sampler", f"SLAMP, {stopped}", "sampler"]
+    counts = rung_counts(found)
+    assert counts_text(counts) == "4 trials at 30 steps, 2 at 90"
 
 
 @pytest.mark.parametrize(("direction", "best_so_far"), [("maximize", [0.4, 0.6, 0.6]), ("minimize", [0.4, 0.4, 0.3])])

@@ -9,6 +9,7 @@ from compress.feature_maps import NuclearNorm
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from objectives.metric import ACCURACY, Metric
 from search import settings
+from search.ladder import Ladder
 from tests.search.runs import config
 
 
@@ -56,3 +57,9 @@ def test_the_metric_arrives_in_the_driver_and_the_proxy(tmp_path):
     assert metric == Metric("F1Score", "maximize", "one_hot", {"average": "macro"})
     assert settings.driver(given, metric).metric == settings.proxy(given.proxy, 3, metric).metric == metric
     assert settings.metric(config(tmp_path).search.metric, 10) == ACCURACY
+
+
+def test_the_first_rung_is_that_of_the_proxy(tmp_path):
+    assert settings.driver(config(tmp_path), ACCURACY).ladder == Ladder((2,), 3)
+    given = config(tmp_path, rungs={"steps": [6, 18], "one_in": 4})
+    assert settings.driver(given, ACCURACY).ladder == Ladder((2, 6, 18), 4)

@@ -2,11 +2,24 @@
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
 from objectives.metric import ACCURACY, LOSS, Metric
-from search.trial_record import BUDGET, Judgement, TrialRecord, best, describe, figures_of, finish, records, reject
+from search.rung import Rung, keep_rung
+from search.trial_record import (
+    BUDGET,
+    Judgement,
+    TrialRecord,
+    best,
+    describe,
+    figures_of,
+    finish,
+    first_rung_score,
+    records,
+    reject,
+)
 
 PARAMETERS = CompressionParameters({"layer1.0.conv1": 0.7, "add": 0.1}, {"conv2": (3, 4)})
 COST = Cost(123, 45, 180, 60)
@@ -42,6 +55,54 @@ def test_a_trial_over_the_budget(study):
     made = reject(study, described(study, violation=0.25))
     assert made == TrialRecord(0, "infeasible", PARAMETERS, COST, None, None, None, None, None)
     assert study.trials[0].constraints == {BUDGET: 0.25}
+
+
+def climbed(study, *accuracies):
+    trial = described(study)
+    for position, accuracy in enumerate(accuracies):
+        keep_rung(trial, Rung(30 * 3**position, accuracy, 0.9, accuracy))
+    return trial
+
+
+def test_a_stopped_trial_is_told_from_an_infeasible_one(study):
+    rung = Rung(30, 0.75, 0.9, 0.75)
+    made = finish(study, climbed(study, 0.75), Judgement(0.75, 0.9, 12.5), stopped=True)
+    assert made == TrialRecord(0, "stopped", PARAMETERS, COST, 0.75, 0.9, 12.5, None, None, rungs=(rung,))
+    assert (made.steps, made.reached, made.score) == (30, 1, 0.75)
+    reject(study, described(study, violation=0.25))
+    assert [trial.state for trial in study.trials] == [TrialState.PRUNED] * 2
+    assert [record.state for record in records(study)] == ["stopped", "infeasible"]
+
+
+def test_a_rung_is_kept_once(study):
+    trial = climbed(study, 0.5, 0.6)
+    kept = (Rung(30, 0.5, 0.9, 0.5), Rung(90, 0.6, 0.9, 0.6))
+    assert keep_rung(trial, Rung(30, 0.8, 0.1, 0.8)) == kept
+    assert finish(study, trial, Judgement(0.6, 0.9, 1.0)).rungs == kept
+
+
+def test_best_is_by_the_rung_before_the_score(study):
+    finish(study, climbed(study, 0.9), Judgement(0.9, 0.1, 1.0), stopped=True)
+    finish(study, climbed(study, 0.5, 0.6), Judgement(0.6, 0.9, 1.0))
+    finish(study, climbed(study, 0.8, 0.7), Judgement.failed(1.0, "nan"))
+    assert best(records(study)).number == 1
+    assert best(records(study)[:1]).number == 0
+    # A trial of a study of version 0.1 was judged at one rung as well.
+    assert record(0, 0.7).reached == 1
+
+
+def test_the_score_at_the_first_rung(study):
+    described(study)
+    trials = [climbed(study, 0.5), climbed(study, 0.4, 0.7), climbed(study, 0.3), climbed(study, 0.2, 0.9)]
+    finish(study, trials[0], Judgement(0.5, 0.9, 1.0), stopped=True)
+    finish(study, trials[1], Judgement(0.7, 0.9, 1.0))
+    finish(study, trials[2], Judgement.failed(1.0, "nan"))
+    reject(study, described(study, violation=0.25))
+    finish(study, described(study), Judgement(0.75, 0.9, 1.0), LOSS)
+    finish(study, described(study), Judgement.failed(1.0, "nan"))
+    assert study.trials[4].state == TrialState.RUNNING
+    scores = [first_rung_score(trial) for trial in study.trials]
+    assert scores == [None, 0.5, 0.4, 0.3, 0.2, None, -0.9, None]
 
 
 def test_trials_from_before_macs_were_counted_have_none(study):
