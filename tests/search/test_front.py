@@ -1,5 +1,7 @@
 """The front of a run, against a count of every pair, and what a run offers once it had finals."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from objectives.quantity import FLOPS, MEMORY, PARAMS
 from search.contenders import contenders
 from search.finalist import RECOMMENDED, Finalist
 from search.front import best_within, front, points
+from search.rung import Rung
 from search.trial_record import TrialRecord
 from search.winner import winner_of
 
@@ -48,6 +51,18 @@ def test_nothing_on_the_front_is_dominated_and_all_else_is(rows, quantity, metri
     judged = [one for one in found if one.accuracy is not None]
     expected = [one for one in judged if not any(dominates(other, one) for other in judged if other is not one)]
     assert front(found, quantity) == sorted(expected, key=lambda one: quantity.of(one.cost))
+
+
+def test_a_higher_rung_is_ahead_of_a_higher_score():
+    low, high = Rung(30, 0.5, 0.5, 0.5), Rung(90, 0.5, 0.5, 0.5)
+    found = [
+        replace(record(0, 100, 0.6), rungs=(low,)),
+        replace(record(1, 200, 0.5), rungs=(low, high)),
+        replace(record(2, 300, 0.9), rungs=(low,)),
+        replace(record(3, 400, 0.7), rungs=(low, high)),
+    ]
+    assert [point.number for point in front(found, FLOPS)] == [0, 1, 3]
+    assert [chosen.number for chosen in contenders(found, 4)] == [3, 1, 2, 0]
 
 
 def test_points_by_hand():

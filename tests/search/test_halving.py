@@ -3,9 +3,12 @@
 import pytest
 
 from compress.errors import ConfigError
+from compress.parameters import CompressionParameters
+from objectives.cost import Cost
 from search.halving import Halving
 from search.ladder import Ladder
 from search.rung import Rung
+from search.trial_record import TrialRecord
 
 
 def rung(score, loss=1.0):
@@ -48,16 +51,23 @@ def test_a_single_rung_ends_at_once():
     assert decisions(Halving(Ladder((30,)), ()), [1.0, 2.0]) == [False, False]
 
 
-class Climber:
-    def __init__(self, *rungs):
-        self.rungs = rungs
+def record(*rungs, level=None):
+    cost, parameters = Cost(1, 1, 4), CompressionParameters.none()
+    return TrialRecord(0, "stopped", parameters, cost, 0.5, 1.0, 1.0, None, None, level=level, rungs=rungs)
 
 
 def test_trials_of_before_count():
-    before = [Climber(rung(5.0), rung(7.0)), Climber(rung(4.0)), Climber()]
+    before = [record(rung(5.0), rung(7.0)), record(rung(4.0)), record()]
     halving = Halving(Ladder((30, 90, 270)), before)
     assert decisions(halving, [4.5, 5.5]) == [False, True]
     assert decisions(halving, [6.0, 8.0], index=1) == [False, True]
+
+
+def test_levels_of_a_front_are_judged_apart():
+    halving = Halving(Ladder((30, 90)), [record(rung(5.0), level=0), record(rung(2.0), level=1)])
+    assert [halving.goes_on(0, rung(score), level) for score, level in [(4.0, 0), (3.0, 1), (1.0, 2), (2.5, 1)]] == [
+        *(False, True, True, False),
+    ]
 
 
 @pytest.mark.parametrize("steps", [(), (30, 30), (90, 30)])

@@ -9,16 +9,21 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
+from objectives.limit import Limit
 from objectives.metric import LOSS
+from objectives.quantity import FLOPS as FLOPS_QUANTITY
 from search.driver import Driver, DriverSettings, SilentListener
 from search.finals import Finals
 from search.ladder import Ladder
+from search.levels import Levels
+from search.samplers import SAMPLERS
 from search.storage import open_study
 from search.trial_record import Judgement, best, first_rung_score, records
 from tests.search.nets import cost, flops_budget, space
 from tests.search.rung_pool import RungPool, newest
 
-FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
+NONE = CompressionParameters.none()
+FLOPS = cost("tiny").cost(NONE).flops
 HALF = flops_budget(0.5 * FLOPS, "0.5")
 SPACE = space("tiny")
 LADDER = Ladder((10, 30, 90), 2)
@@ -225,3 +230,19 @@ def test_a_trial_of_one_rung_is_not_reported_as_it_climbs():
     assert [(record.state, record.steps) for record in found] == [("complete", 10)] * 3
     assert [trial.intermediate_values for trial in study.trials] == [{}] * 3
     assert [first_rung_score(trial) for trial in study.trials] == [record.accuracy for record in found]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_level_of_a_front_climbs_apart(sampler):
+    """Candidates of the wider level score more; those of the tighter one climb all the same."""
+    levels = Levels.between(HALF, Limit(FLOPS_QUANTITY, 0.8 * FLOPS, "0.8"), 2, cost("tiny").cost(NONE))
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    work = driver(study, 12, sampler=sampler)
+    pool = RungPool(10, lambda candidate, steps: Judgement((0.1, 0.8)[candidate % 2], candidate / 100, 1.0))
+    Driver(study, SPACE, HALF, work.settings, levels).run(pool, SilentListener())
+    found = records(study)
+    # Numbers 0, 2, 4 ... have level 0, the others 1; of each level later ones have the higher loss.
+    assert [record.level for record in found] == [0, 1] * 6
+    assert [record.state for record in found] == ["complete"] * 2 + ["stopped"] * 10
+    assert [trial.intermediate_values for trial in study.trials] == [{}] * 12
+    assert [first_rung_score(trial) for trial in study.trials] == [0.1, 0.8] * 6
