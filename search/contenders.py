@@ -23,7 +23,7 @@ def contenders(found: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
 
 
 def ranked(found: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The judged trials, each parameters once: by score, of equal ones by loss, then by number."""
+    """The judged trials, each parameters once: by rung reached, by score, of equal ones by loss, then as they come."""
     complete = [record for record in found if record.accuracy is not None]
     chosen: list[TrialRecord] = []
     for record in sorted(complete, key=lambda record: record.rank, reverse=True):
