@@ -54,7 +54,6 @@ def test_the_best_trials_are_taken_by_score():
 
 
 def test_of_a_front_the_level_nearest_in_factors_comes_first():
-    # Of these ratios the FLOPs fall steeply; what counts is the factor, not the difference.
     found = (
         record(0, 0.8, 0.2, level=0),
         record(1, 0.6, 0.5, level=1),
@@ -64,6 +63,15 @@ def test_of_a_front_the_level_nearest_in_factors_comes_first():
     for near, order in ((0.78, (0, 2, 1, 3)), (0.65, (2, 1, 0, 3)), (0.1, (3, 2, 1, 0))):
         names = list(EarlierRun("other", found).starts(space("tiny"), budget(share(near))))
         assert names == [f"reuse trial {number} of other" for number in order]
+
+
+def test_nearness_is_a_factor_not_a_difference():
+    found = (record(0, 0.8, 0.9, level=0), record(1, 0.2, 0.5, level=1))
+    low, high = share(0.8), share(0.2)
+    # By difference the lower level is nearer to a budget below the mean; by factor only below the geometric one.
+    between = ((low * high) ** 0.5 + (low + high) / 2) / 2
+    names = list(EarlierRun("other", found).starts(space("tiny"), budget(between)))
+    assert names == ["reuse trial 1 of other", "reuse trial 0 of other"]
 
 
 def test_equal_parameters_are_taken_once():
