@@ -44,8 +44,10 @@ def table(offered: Sequence[Point], quantity: Quantity, original: Cost, title: s
 
 
 def judged_after(point: Point) -> str:
-    """What the figures of a point were measured after."""
-    return "fine-tuning" if isinstance(point, Finalist) else "short repair"
+    """What the figures of a point were measured after: a trial's last rung, where that is known."""
+    if isinstance(point, Finalist):
+        return "fine-tuning"
+    return "short repair" if point.steps is None else f"{point.steps} steps"
 
 
 def _figures(point: Point) -> tuple[str, ...]:

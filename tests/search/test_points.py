@@ -12,12 +12,14 @@ from compress.recipe import apply_parameters
 from objectives.cost import CostModel
 from objectives.metric import ACCURACY
 from objectives.quantity import FLOPS, PARAMS
+from search import front_table
 from search.finalist import RECOMMENDED, Finalist, store
 from search.fingerprint import tie_to_model
 from search.points import RunPoints
 from search.run_folder import RunFolder
+from search.rung import Rung
 from search.storage import find_study, open_study
-from search.trial_record import Judgement, describe, finish, records, reject
+from search.trial_record import Judgement, TrialRecord, describe, finish, records, reject
 from tests.search.nets import cost, model, space
 from tests.search.runs import config, refused, tree
 
@@ -176,6 +178,14 @@ def test_runs_without_points(tuckprune, home):
     assert "no trial in" in refused(tuckprune, home, "front", home / "runs" / "run")
     line = refused(tuckprune, home, "export", home / "runs" / "run", "--trial", 0)
     assert "none finished yet, received 0" in line
+
+
+def test_a_trial_tells_the_steps_of_its_last_rung():
+    spent = cost("tiny").cost(parameters(0.5))
+    rungs = (Rung(30, 0.5, 0.5, 0.5), Rung(90, 0.6, 0.5, 0.5))
+    trial = TrialRecord(0, "stopped", parameters(0.5), spent, 0.6, 0.5, 1.0, None, None, rungs=rungs)
+    assert front_table.judged_after(trial) == "90 steps"
+    assert front_table.entry(trial, PARAMS, ORIGINAL)["factor"] == ORIGINAL.params / spent.params
 
 
 def test_another_model_than_the_searched_one_is_refused(tuckprune, made):
