@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +30,7 @@ from plotly.graph_objects import Figure, Scatter
 
 from scripts.picture import write_picture
 from scripts.synthetic_problem import Floats, SyntheticProblem
+from search.landscape import cost_shares
 from search.layered_sampler import LayeredSampler
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +47,13 @@ class SyntheticLandscape:
     """What the layered sampler sees of a problem."""
 
     problem: SyntheticProblem
-    relevance: None = None
+
+    @cached_property
+    def beliefs(self) -> Floats:
+        """That all dimensions matter alike, and that they matter as they cost."""
+        ones = np.ones(self.problem.dimensions)
+        kept = self.problem.scaled(ones[None])
+        return np.array([ones, cost_shares(lambda rows: self.problem.violation(self.problem.snap(rows)), kept)])
 
     @property
     def dimensions(self) -> Sequence[str]:

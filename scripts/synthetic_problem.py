@@ -92,8 +92,12 @@ class SyntheticProblem:
 
     def project(self, wanted: Floats, fill: bool = True) -> Floats:
         """Preferences (N, D) scaled to the budget, as a search does: what is kept of every dimension, (N, D)."""
-        scaled = scaled_to_fit(self._fits, wanted)
+        scaled = self.scaled(wanted)
         return self.snap(filled(self._fits, scaled, np.full(self.dimensions, _GRID)) if fill else scaled)
+
+    def scaled(self, wanted: Floats) -> Floats:
+        """Preferences (N, D) scaled to the budget, before they are brought to the grid."""
+        return scaled_to_fit(self._fits, wanted)
 
     def _fits(self, wanted: Floats) -> NDArray[np.bool_]:
         return self.violation(self.snap(wanted)) <= 0

@@ -1,6 +1,7 @@
 """What the layered sampler has to know of a search: its dimensions, its budgets, what trials kept and scored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +25,21 @@ class SpaceLandscape:
         space: what is searched.
         budget: what proposals are projected to.
         levels: of a front, the budgets that trials have in its place.
-        relevance: how much each dimension is thought to matter, (D,), None for all alike.
+        measured: how much each dimension was found to matter, (D,), None where nobody knows.
     """
 
     def __init__(
-        self, space: SearchSpace, budget: Budget, levels: Levels | None = None, relevance: Floats | None = None
+        self, space: SearchSpace, budget: Budget, levels: Levels | None = None, measured: Floats | None = None
     ) -> None:
-        self._space, self._budget, self._levels = space, budget, levels
-        self.relevance = relevance
+        self._space, self._budget, self._levels, self._measured = space, budget, levels, measured
         self._kept: dict[int, Floats] = {}
+
+    @cached_property
+    def beliefs(self) -> Floats:
+        """That all dimensions matter alike, that they matter as they cost, and what was measured, (k, D)."""
+        projection = Projection(self._space, self._budget)
+        costs = cost_shares(projection.violations, projection.scaled(np.ones((1, len(self.dimensions)))))
+        return np.array([row for row in (np.ones(len(costs)), costs, self._measured) if row is not None])
 
     @property
     def dimensions(self) -> Sequence[str]:
@@ -65,3 +72,16 @@ class SpaceLandscape:
         if self._levels is None:
             return self._budget
         return self._levels.budgets[self._levels.of_number(trial.number)]
+
+
+def cost_shares(violations: Callable[[Floats], Floats], kept: Floats, step: float = 0.1) -> Floats:
+    """How much one grid step more of each dimension costs, relative to the mean of all, (D,).
+
+    Args:
+        violations: of fractions (N, D).
+        kept: fractions that all dimensions have alike, (1, D).
+        step: what is added to one of them.
+    """
+    more = violations(np.minimum(1, kept + step * np.eye(kept.shape[1])))
+    costs = np.maximum(more - violations(kept), 0)
+    return np.asarray(costs / costs.mean() if costs.any() else np.ones(len(costs)))

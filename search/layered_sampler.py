@@ -27,8 +27,8 @@ class Landscape(Protocol):
         """Names of the D preferences."""
 
     @property
-    def relevance(self) -> Floats | None:
-        """How much each dimension is thought to matter, (D,), or None."""
+    def beliefs(self) -> Floats:
+        """Guesses of how much each dimension matters, as ``Surrogate`` takes them, (k, D)."""
 
     def project(self, wanted: Floats, trial: FrozenTrial, fill: bool) -> Floats:
         """What proposals (N, D) keep of every dimension, (N, D), within the budget of this trial."""
@@ -74,7 +74,7 @@ class LayeredSampler(BaseSampler):
             return {}
         scores = [self._landscape.score(one) or 0.0 for one in done]
         kept = self._kept([*done, *failed])
-        surrogate = Surrogate(kept, np.array(scores + [min(scores)] * len(failed)), self._landscape.relevance)
+        surrogate = Surrogate(kept, np.array(scores + [min(scores)] * len(failed)), self._landscape.beliefs)
         expected = surrogate.mean(kept[: len(done)])
         allowed = np.array([self._landscape.allows(one, trial) for one in done])
         wanted = propose(

@@ -81,9 +81,17 @@ class Projection:
         """Whether a layer's parts may break a limit that the whole layer keeps."""
         return any(self.budget.limit(quantity) is not None for quantity in (MEMORY, LATENCY))
 
-    def _fits(self, wanted: Floats) -> NDArray[np.bool_]:
+    def scaled(self, wanted: Floats) -> Floats:
+        """Proposals (N, D) scaled to the budget, before they are brought to the grid."""
+        return self._spent(self._fits, wanted, 1.0, fill=False)
+
+    def violations(self, wanted: Floats) -> Floats:
+        """How far fractions (N, D) are over the budget as they are, (N,)."""
         candidates = self.space.arrays.decode(wanted)
-        return self.budget.violations(self.space.cost, candidates.kept, candidates.ranks) <= 0
+        return self.budget.violations(self.space.cost, candidates.kept, candidates.ranks)
+
+    def _fits(self, wanted: Floats) -> NDArray[np.bool_]:
+        return self.violations(wanted) <= 0
 
     def _fits_exactly(self, wanted: Floats) -> NDArray[np.bool_]:
         costs = [self._cost(self._decoded(self._named(row[None]))) for row in wanted]

@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 
-_TREND = np.array([4.0, 1.0])
-"""Prior variances of the level, and of the slope that all dimensions share: large, so that data decide."""
+_LEVEL, _SLOPE = 4.0, 1.0
+"""Prior variances of the level and of the slope along each belief: large, so that data decide."""
 
 _JITTER = 1e-6
 _ITERATIONS = 25
@@ -64,18 +64,15 @@ class _Grams:
     distance: Floats
 
     @classmethod
-    def of(cls, first: Floats, second: Floats, relevance: Floats) -> Self:
-        """Of fractions kept, (n, D) and (m, D); relevance weighs the dimensions, shape (D,), mean 1."""
-        dimensions, root = len(relevance), np.sqrt(relevance)
-        lost, others = (1 - first) * root, (1 - second) * root
-        squares, other_squares = (1 - first) ** 2 * root, (1 - second) ** 2 * root
-        own, theirs = (_trend(fractions) for fractions in (first, second))
+    def of(cls, first: Floats, second: Floats, beliefs: Floats) -> Self:
+        """Of fractions kept, (n, D) and (m, D); beliefs (k, D) as ``Surrogate`` takes them."""
+        lost, others, mean = 1 - first, 1 - second, 1 / first.shape[1]
         distance = (lost**2).sum(1)[:, None] + (others**2).sum(1) - 2 * lost @ others.T
         return cls(
-            (own * _TREND) @ theirs.T,
-            4 / dimensions * lost @ others.T,
-            4 / dimensions * squares @ other_squares.T,
-            12 / dimensions * np.maximum(distance, 0),
+            _trend(first, beliefs) @ _trend(second, beliefs).T,
+            4 * mean * lost @ others.T,
+            4 * mean * lost**2 @ (others**2).T,
+            12 * mean * np.maximum(distance, 0),
         )
 
     def covariance(self, of: Hyperparameters) -> Floats:
@@ -87,26 +84,24 @@ class _Grams:
 class Surrogate:
     """Gaussian process of scores over candidates, with what is known of compression as its prior.
 
-    The mean falls with the square of what each dimension loses, at first alike for all; every dimension has a slope and
-    a curvature of its own; a Matern 5/2 process adds what dimensions do together (Rasmussen & Williams 2006, chapters 2
-    and 5). Variances maximize the posterior density. So it knows after a few scores what a general process must learn
-    in every dimension.
+    The mean falls with the squares of what dimensions lose, weighed by one or several beliefs, of which data tell how
+    much is true; every dimension has a slope and a curvature of its own besides; a Matern 5/2 process adds what
+    dimensions do together (Rasmussen & Williams 2006, chapters 2 and 5). Variances maximize the posterior density. So
+    it knows after a few scores what a general process must learn in every dimension.
 
     Args:
         kept: fractions that candidates keep, (n, D).
         scores: what they scored, higher is better, (n,).
-        relevance: how much each dimension is thought to matter, (D,); None for all alike.
+        beliefs: how much each dimension might matter, a row for every guess, of mean 1 each, (k, D).
     """
 
-    def __init__(self, kept: Floats, scores: Floats, relevance: Floats | None = None) -> None:
-        self._kept = kept
+    def __init__(self, kept: Floats, scores: Floats, beliefs: Floats) -> None:
+        self._kept, self._beliefs = kept, beliefs
         fence = np.quantile(scores, 0.25) - _OUTLIERS * np.subtract(*np.quantile(scores, [0.75, 0.25]))
         clipped = np.maximum(scores, fence)
         self._level, self._unit = float(clipped.mean()), float(clipped.std()) or 1.0
         self._targets = (clipped - self._level) / self._unit
-        whole = np.ones(kept.shape[1])
-        self._relevance = whole if relevance is None else relevance / relevance.mean()
-        grams = _Grams.of(kept, kept, self._relevance)
+        grams = _Grams.of(kept, kept, beliefs)
         found = minimize(
             lambda logs: _negative_log_posterior(logs, grams, self._targets),
             _PRIOR.logs,
@@ -119,7 +114,7 @@ class Surrogate:
 
     @cached_property
     def _solved(self) -> tuple[tuple[Floats, bool], Floats]:
-        factor = _factor(_Grams.of(self._kept, self._kept, self._relevance), self._parts)
+        factor = _factor(_Grams.of(self._kept, self._kept, self._beliefs), self._parts)
         return factor, cho_solve(factor, self._targets)
 
     def mean(self, kept: Floats) -> Floats:
@@ -129,7 +124,7 @@ class Surrogate:
     def predict(self, kept: Floats) -> tuple[Floats, Floats]:
         """Expected scores of candidates (m, D), and their standard deviations without noise, (m,) each."""
         (factor, _), weights = self._solved
-        covariance = _Grams.of(kept, self._kept, self._relevance).covariance(self._parts)
+        covariance = _Grams.of(kept, self._kept, self._beliefs).covariance(self._parts)
         explained = solve_triangular(factor, covariance.T, lower=True)
         variance = np.maximum(self._prior_variance(kept) - (explained**2).sum(0), 1e-12)
         return covariance @ weights * self._unit + self._level, np.sqrt(variance) * self._unit
@@ -137,22 +132,25 @@ class Surrogate:
     def _prior_variance(self, kept: Floats) -> Floats:
         squares = (1 - kept) ** 2
         own = self._parts.linear * squares + self._parts.quadratic * squares**2
-        return np.asarray(_trend(kept) ** 2 @ _TREND + 4 * (own * self._relevance).mean(1) + self._parts.joint)
+        trend = (_trend(kept, self._beliefs) ** 2).sum(1)
+        return np.asarray(trend + 4 * own.mean(1) + self._parts.joint)
 
     def believing(self, kept: Floats) -> "Surrogate":
         """The same model if candidates (m, D) scored what it expects of them: it is then less curious about those."""
         if not len(kept):
             return self
         other = object.__new__(Surrogate)
-        other._kept, other._relevance, other._parts = np.concatenate([self._kept, kept]), self._relevance, self._parts
+        other._kept, other._beliefs, other._parts = np.concatenate([self._kept, kept]), self._beliefs, self._parts
         other._level, other._unit = self._level, self._unit
         other._targets = np.concatenate([self._targets, (self.mean(kept) - self._level) / self._unit])
         return other
 
 
-def _trend(kept: Floats) -> Floats:
-    """The level and the mean square loss, (n, 2)."""
-    return np.stack([np.ones(len(kept)), 3 * ((1 - kept) ** 2).mean(1)], axis=1)
+def _trend(kept: Floats, beliefs: Floats) -> Floats:
+    """The level and the mean square loss by every belief, in standard deviations of their prior, (n, 1 + k)."""
+    level = np.full((len(kept), 1), np.sqrt(_LEVEL))
+    losses = (1 - kept) ** 2 @ beliefs.T / kept.shape[1]
+    return np.concatenate([level, 3 * np.sqrt(_SLOPE) * losses], axis=1)
 
 
 def _matern(distance: Floats) -> tuple[Floats, Floats]:

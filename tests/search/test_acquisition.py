@@ -45,7 +45,7 @@ def test_the_proposal_is_the_best_of_the_whole_grid():
     rng = np.random.default_rng(3)
     weights = np.array([1.0, 4.0, 0.5, 2.0])
     seen = project(rng.uniform(0.1, 1, (8, 4)), True)
-    surrogate = Surrogate(seen, 50 - 10 * (1 - seen) ** 2 @ weights)
+    surrogate = Surrogate(seen, 50 - 10 * (1 - seen) ** 2 @ weights, np.ones((1, 4)))
     target = float(surrogate.mean(seen).max())
     wanted = propose(surrogate, project, seen, target, 0.1, np.random.default_rng(0))
     assert wanted.shape == (4,) and 0.1 <= wanted.min() and wanted.max() <= 1
@@ -59,6 +59,6 @@ def test_the_proposal_is_the_best_of_the_whole_grid():
 def test_what_was_seen_is_not_proposed_again():
     rng = np.random.default_rng(0)
     seen = project(rng.uniform(0.1, 1, (6, 3)), True)
-    surrogate = Surrogate(seen, seen @ np.array([1.0, 2.0, 3.0]))
+    surrogate = Surrogate(seen, seen @ np.array([1.0, 2.0, 3.0]), np.ones((1, 3)))
     kept = project(propose(surrogate, project, seen, 5.0, 0.1, rng)[None], True)
     assert not (np.abs(seen - kept) < 1e-9).all(axis=1).any()

@@ -31,9 +31,12 @@ def accuracy(kept):
 class Sums:
     """Five dimensions on a grid of five points; what is kept adds up to 2.2 at most, to less for trials ``tight``."""
 
-    relevance: None = None
     tight: frozenset[int] = frozenset()
     dimensions: tuple[str, ...] = tuple(NAMES)
+
+    @property
+    def beliefs(self):
+        return np.ones((1, 5))
 
     def project(self, wanted, trial, fill):
         scaled = scaled_to_fit(fits, wanted)

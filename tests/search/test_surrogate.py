@@ -6,6 +6,8 @@ from scipy.optimize import approx_fprime
 
 from search.surrogate import Hyperparameters, Surrogate, _Grams, _negative_log_posterior
 
+ALIKE = np.ones((1, 6))
+
 
 def data(count=20, dimensions=6, noise=0.0, seed=0):
     rng = np.random.default_rng(seed)
@@ -15,13 +17,13 @@ def data(count=20, dimensions=6, noise=0.0, seed=0):
 
 
 def test_covariance_by_hand():
-    """Two candidates of two dimensions that lose (0.5, 0) and (0.5, 1); relevance 1.
+    """Two candidates of two dimensions that lose (0.5, 0) and (0.5, 1), both believed to matter alike.
 
     Trend (1, 3 x mean square loss) = (1, 0.375), (1, 1.875): 4 + 0.375 x 1.875 together. Linear 4/2 x 0.25 = 0.5,
     quadratic 4/2 x 0.0625 = 0.125, squared distance 12/2 x 1 = 6.
     """
     one, other = np.array([[0.5, 1.0]]), np.array([[0.5, 0.0]])
-    grams = _Grams.of(one, other, np.ones(2))
+    grams = _Grams.of(one, other, np.ones((1, 2)))
     assert grams.trend.item() == pytest.approx(4 + 0.375 * 1.875)
     assert (grams.linear.item(), grams.quadratic.item()) == pytest.approx((0.5, 0.125))
     assert grams.distance.item() == pytest.approx(6)
@@ -31,19 +33,30 @@ def test_covariance_by_hand():
     assert grams.covariance(parts).item() == pytest.approx(expected)
 
 
-def test_relevance_weighs_dimensions():
-    kept, _ = data(count=4, dimensions=2)
-    heavy = _Grams.of(kept, kept, np.array([2.0, 0.0]))
-    alone = _Grams.of(kept[:, :1], kept[:, :1], np.ones(1))
-    # Half as many dimensions: the sum over one of twice the weight is the same mean.
-    np.testing.assert_allclose(heavy.linear, alone.linear)
-    np.testing.assert_allclose(heavy.quadratic, alone.quadratic)
-    np.testing.assert_allclose(heavy.distance, alone.distance, atol=1e-12)
+def test_beliefs_weigh_the_trend():
+    """Of losses (0.5, 0) and (0.5, 1) a belief in the second dimension alone sees the second."""
+    one, other = np.array([[0.5, 1.0]]), np.array([[0.5, 0.0]])
+    grams = _Grams.of(one, other, np.array([[0.0, 2.0], [2.0, 0.0]]))
+    # 3 x mean of 2 x (0, 0) and (0, 1) is 0 and 3; of 2 x (0.25, 0) twice 0.75.
+    assert grams.trend.item() == pytest.approx(4 + 0 * 3 + 0.75 * 0.75)
+
+
+def test_data_tell_which_belief_is_true():
+    """Forty dimensions, of which the odd ones matter: with that among the beliefs, few scores suffice."""
+    rng = np.random.default_rng(0)
+    kept, odd = rng.uniform(0.1, 1, (60, 40)), np.arange(40) % 2 * 2.0
+    scores = 80 - (1 - kept) ** 2 @ odd
+    alike = np.ones((1, 40))
+    found = [
+        np.corrcoef(Surrogate(kept[:12], scores[:12], beliefs).mean(kept[12:]), scores[12:])[0, 1]
+        for beliefs in (alike, np.concatenate([alike, odd[None]]))
+    ]
+    assert found[0] < 0.7 < 0.85 < found[1]
 
 
 def test_gradient_is_that_of_the_value():
     kept, scores = data(noise=1.0)
-    grams, targets = _Grams.of(kept, kept, np.ones(6)), (scores - scores.mean()) / scores.std()
+    grams, targets = _Grams.of(kept, kept, ALIKE), (scores - scores.mean()) / scores.std()
     for logs in (Hyperparameters().logs, np.array([-1.0, 0.5, 0.2, 0.4, -2.0])):
         _, gradient = _negative_log_posterior(logs, grams, targets)
         numeric = approx_fprime(logs, lambda x: _negative_log_posterior(x, grams, targets)[0], 1e-6)
@@ -54,8 +67,8 @@ def test_prediction_is_that_of_the_formula():
     """Rasmussen & Williams, equations 2.25 and 2.26, with the matrices inverted as they stand."""
     kept, scores = data(noise=0.5)
     new = np.random.default_rng(1).uniform(0.1, 1, (5, 6))
-    surrogate = Surrogate(kept, scores)
-    parts, ones = surrogate._parts, np.ones(6)
+    surrogate = Surrogate(kept, scores, ALIKE)
+    parts, ones = surrogate._parts, ALIKE
     own = _Grams.of(kept, kept, ones).covariance(parts) + (parts.noise + 1e-6) * np.eye(20)
     cross, prior = _Grams.of(new, kept, ones).covariance(parts), _Grams.of(new, new, ones).covariance(parts)
     targets = (scores - scores.mean()) / scores.std()
@@ -67,21 +80,21 @@ def test_prediction_is_that_of_the_formula():
 
 def test_scores_without_noise_are_remembered():
     kept, scores = data()
-    mean, deviation = Surrogate(kept, scores).predict(kept)
+    mean, deviation = Surrogate(kept, scores, ALIKE).predict(kept)
     np.testing.assert_allclose(mean, scores, atol=0.5)
-    far = Surrogate(kept, scores).predict(np.full((1, 6), 0.1))[1]
+    far = Surrogate(kept, scores, ALIKE).predict(np.full((1, 6), 0.1))[1]
     assert deviation.max() < far.item()
 
 
 def test_it_ranks_unseen_candidates():
     kept, scores = data(count=70, dimensions=40, noise=0.5)
-    surrogate = Surrogate(kept[:50], scores[:50])
+    surrogate = Surrogate(kept[:50], scores[:50], np.ones((1, 40)))
     assert np.corrcoef(surrogate.mean(kept[50:]), scores[50:])[0, 1] > 0.8
 
 
 def test_with_hardly_any_scores_whole_candidates_are_thought_better():
     kept = np.array([[0.5, 0.4, 0.6], [0.6, 0.6, 0.7]])
-    mean = Surrogate(kept, np.array([10.0, 20.0])).mean(np.array([[0.2, 0.2, 0.2], [0.9, 0.9, 0.9]]))
+    mean = Surrogate(kept, np.array([10.0, 20.0]), np.ones((1, 3))).mean(np.array([[0.2, 0.2, 0.2], [0.9, 0.9, 0.9]]))
     assert mean[1] - mean[0] > 5
 
 
@@ -91,19 +104,19 @@ def test_dead_candidates_do_not_stretch_the_scale():
     dead, deader = scores.copy(), scores.copy()
     dead[:2], deader[:2] = -500.0, -5000.0
     new = np.random.default_rng(1).uniform(0.1, 1, (5, 6))
-    np.testing.assert_array_equal(Surrogate(kept, dead).mean(new), Surrogate(kept, deader).mean(new))
+    np.testing.assert_array_equal(Surrogate(kept, dead, ALIKE).mean(new), Surrogate(kept, deader, ALIKE).mean(new))
 
 
 def test_equal_scores_are_no_error():
     kept, _ = data()
-    mean, deviation = Surrogate(kept, np.full(20, 0.5)).predict(kept)
+    mean, deviation = Surrogate(kept, np.full(20, 0.5), ALIKE).predict(kept)
     np.testing.assert_allclose(mean, 0.5, atol=1e-6)
     assert np.isfinite(deviation).all()
 
 
 def test_belief_changes_no_expectation_and_lowers_curiosity():
     kept, scores = data(noise=0.5)
-    surrogate, new = Surrogate(kept, scores), np.random.default_rng(1).uniform(0.1, 1, (3, 6))
+    surrogate, new = Surrogate(kept, scores, ALIKE), np.random.default_rng(1).uniform(0.1, 1, (3, 6))
     believing = surrogate.believing(new[:1])
     (mean, deviation), (after, certain) = surrogate.predict(new), believing.predict(new)
     np.testing.assert_allclose(after, mean, rtol=1e-6)
