@@ -41,6 +41,13 @@ def own_values(parameters: CompressionParameters) -> Values:
     return Values(lambda model: parameters.ratios, lambda model: parameters.ranks)
 
 
+def used_values(parameters: CompressionParameters, recipe: Sequence[Stage]) -> CompressionParameters:
+    """The values that the stages of a recipe use."""
+    return CompressionParameters(
+        parameters.ratios if PRUNE in recipe else {}, parameters.ranks if DECOMPOSE in recipe else {}
+    )
+
+
 def compress_in_stages(
     model: Any,
     values: Values,

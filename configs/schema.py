@@ -11,6 +11,7 @@ from configs.rungs import RungsConfig
 from configs.search import FinalsConfig, SearchConfig
 from configs.section import Amount, Count, Momentum, NonNegative, Positive, Text
 from configs.section import Section as _Section
+from configs.staged import check_staged
 
 
 def _folder_safe(name: str) -> str:
@@ -277,4 +278,10 @@ class RunConfig(_Section):
                 f"expected rungs.steps to go on from the first rung, proxy.steps = {first}, received {list(steps)};"
                 " leave out what is not above it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _strategy_fits(self) -> Self:
+        if self.search.strategy == "staged":
+            check_staged(self.recipe, self.finetune.epochs, self.search.trials, self.front is not None)
         return self

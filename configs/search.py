@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from configs.metric import MetricConfig
 from configs.section import Count, NonNegative, Positive, Section, Text
+from configs.staged import StagedConfig
 
 
 class SearchConfig(Section):
@@ -29,6 +30,12 @@ class SearchConfig(Section):
     trials_per_worker: Count = Field(
         default=50, description="trials before a worker is replaced, to give back its memory"
     )
+    strategy: Literal["joint", "staged"] = Field(
+        default="joint",
+        description="ratios and ranks in one trial, or one after the other: the second stage of the recipe is searched"
+        " on the fine-tuned winner of the first",
+    )
+    staged: StagedConfig = StagedConfig()
 
     @model_validator(mode="after")
     def _reuse_needs_projection(self) -> Self:

@@ -9,7 +9,7 @@ from compress.parameters import CompressionParameters
 from compress.prune_decompose import compressed_values
 from compress.pruning import prune
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
-from compress.recipe import DECOMPOSE, DEFAULT_RECIPE, Stage, apply_parameters
+from compress.recipe import DECOMPOSE, DEFAULT_RECIPE, Stage, apply_parameters, used_values
 from compress.walk import as_functional
 from objectives.accuracy import AccuracyProxy
 from objectives.free_layer import Values
@@ -69,10 +69,11 @@ class Candidates:
             ModelError: a kernel is not finite.
             ParameterError: parameters that do not fit the model.
         """
+        parameters = used_values(parameters, self._recipe)
         if not self._shares:
             return self._proxy.start(self._model(parameters), checkpoint)
         # Ranks of an unpruned model are found before its channels go, from other kernels.
-        prunes_first = self._recipe == DEFAULT_RECIPE or not parameters.ranks
+        prunes_first = self._recipe == DEFAULT_RECIPE or not parameters.ranks or not parameters.ratios
         direct = prunes_first and self._calibration is None
         values = self._values(parameters) if direct else values_of(self._model(parameters))
         return self._proxy.start_values(_SHARED, values, checkpoint)

@@ -1,12 +1,14 @@
 """The driver of a search: it alone talks to the study, asks for proposals, and hands them to the workers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import optuna
 
 from compress.parameters import CompressionParameters
+from compress.parts import completed
+from compress.recipe import Stage
 from objectives.budget import Budget
 from objectives.metric import ACCURACY, Metric
 from search.climb import Climb, Climbing
@@ -31,6 +33,9 @@ class Listener(Protocol):
     def warned(self, line: str) -> None:
         """Something is suspicious, but the search goes on."""
 
+    def noted(self, line: str) -> None:
+        """What comes next."""
+
     def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
         """The search begins, or resumes with those of the ``planned`` trials that are already settled."""
 
@@ -50,6 +55,9 @@ class SilentListener:
     def warned(self, line: str) -> None:
         """Ignored."""
 
+    def noted(self, line: str) -> None:
+        """Ignored."""
+
     def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
         """Ignored."""
 
@@ -65,8 +73,8 @@ class SilentListener:
 
 @dataclass(frozen=True)
 class DriverSettings:
-    """The seed of all proposals, the sampler's name, the planned trials, whether to project them, what to rank by, and
-    the rungs that they climb.
+    """The seed of all proposals, the sampler's name, the planned trials, whether to project them, what to rank by, the
+    rungs that they climb, and the stage of the recipe that is searched, None where all are at once.
     """
 
     seed: int
@@ -75,17 +83,28 @@ class DriverSettings:
     projection: bool
     metric: Metric = ACCURACY
     ladder: Ladder = Ladder()
+    stage: Stage | None = None
 
 
 @dataclass(frozen=True)
 class Driver:
-    """Runs a study to its planned number of trials, all at one budget or, for a front, each at its level's."""
+    """Runs a study to its planned number of trials, all at one budget or, for a front, each at its level's.
+
+    Attributes:
+        study: holds the trials.
+        space: what is searched.
+        budget: what candidates may cost.
+        settings: how proposals are made and ranked.
+        levels: of a front, None without one.
+        before: values of the stage that the space's model has behind it; trials hold them with their own.
+    """
 
     study: optuna.Study
     space: SearchSpace
     budget: Budget
     settings: DriverSettings
     levels: Levels | None = None
+    before: CompressionParameters = field(default_factory=CompressionParameters.none)
 
     @property
     def remaining(self) -> int:
@@ -131,7 +150,7 @@ class Driver:
         parameters = self._parameters(trial, budget)
         cost = self.space.cost.cost(parameters, self.space.settings.step)
         violation = budget.violation(cost)
-        describe(trial, parameters, cost, violation)
+        describe(trial, completed(self.before, parameters), cost, violation, self.settings.stage)
         if violation > 0:
             return reject(self.study, trial)
         running[pool.submit(parameters)] = Climb(trial)

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from compress.errors import RunError
+from compress.parts import without_parts
 from configs.schema import RunConfig
 from objectives.budget import Budget
 from search.contenders import ranked
@@ -70,12 +71,17 @@ class EarlierRun:
         by_level = [[record for record in self.found if record.level == level] for level in levels]
         by_level.sort(key=lambda own: _distance(own, space, budget))
         chosen = [record for own in by_level for record in ranked(own)][:COUNT]
-        return {f"reuse {record.source} of {self.name}": space.encode(record.parameters) for record in chosen}
+        step = space.settings.step
+        return {
+            f"reuse {record.source} of {self.name}": space.encode(without_parts(record.parameters, step))
+            for record in chosen
+        }
 
 
 def _distance(found: Sequence[TrialRecord], space: SearchSpace, budget: Budget) -> float:
     """By what factor, as a logarithm, the trials' costs are above or below the budget: the median of them."""
-    costs = [space.cost.cost(record.parameters, space.settings.step) for record in found]
+    step = space.settings.step
+    costs = [space.cost.cost(without_parts(record.parameters, step), step) for record in found]
     return median(abs(math.log1p(budget.violation(cost))) for cost in costs)
 
 

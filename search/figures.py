@@ -16,7 +16,7 @@ _LAYOUT = {"template": "plotly_white", "margin": {"t": 50, "r": 20}, "legend": {
 
 
 def history(trials: Sequence[TrialRecord]) -> go.Figure:
-    """Validation accuracy of every trial in order, at its last rung, and the best so far of the highest rung."""
+    """Validation accuracy of every trial of a stage in order, at its last rung, and the best so far of the highest."""
     complete = [trial for trial in trials if trial.accuracy is not None]
     return _history(complete, [trial.accuracy or 0.0 for trial in complete], "accuracy", max)
 
@@ -40,7 +40,8 @@ def _history(
     # Of a front, the level of the run's own budget: the others are other tasks.
     own = [(trial, value) for trial, value in zip(complete, values, strict=True) if not trial.level]
     best = [value for _, value in accumulate(((trial.reached, value) for trial, value in own), ahead)]
-    figure = go.Figure(layout={**_LAYOUT, "title": f"Validation {name} of the trials"})
+    stage = next((f" of stage {trial.stage}" for trial in complete if trial.stage), "")
+    figure = go.Figure(layout={**_LAYOUT, "title": f"Validation {name} of the trials{stage}"})
     figure.add_scatter(
         x=numbers,
         y=list(values),

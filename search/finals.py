@@ -6,7 +6,9 @@ from typing import Any
 import optuna
 
 from compress.parameters import CompressionParameters
+from compress.parts import without_parts
 from objectives.budget import Budget
+from objectives.cost import Cost
 from objectives.metric import Metric
 from search.contenders import contenders
 from search.driver import Listener
@@ -69,10 +71,15 @@ class Finals:
     def _judged(self, entry: Entry, said: Judgement) -> Finalist:
         (source, given), judgement = entry, said.checked(self.metric)
         parameters = given or judgement.parameters
-        cost = None if parameters is None else self.space.cost.cost(parameters, self.space.settings.step)
+        cost = None if parameters is None else self._cost(parameters)
         # Trials meet the budget that they were projected to, of a front perhaps a wider one.
         if given is None and cost is not None and judgement.error is None and self.budget.violation(cost) > 0:
             limit = self.budget.tightest(cost)
             reason = f"they need {limit.quantity.exact(cost)} {limit.quantity.unit}, the budget allows {limit.most:.0f}"
             judgement = Judgement.failed(judgement.seconds, reason)
         return Finalist.of(source, parameters, cost, judgement, self.metric)
+
+    def _cost(self, parameters: CompressionParameters) -> Cost:
+        # Where ranks come first, ratios may name the parts of decomposed layers, which the original does not have.
+        step = self.space.settings.step
+        return self.space.cost.cost(without_parts(parameters, step), step)

@@ -1,6 +1,7 @@
 """The stages of a run as functions: train, search, export, compress. The command line only calls these."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +13,30 @@ from compress.errors import ModelError, RunError
 from compress.model_file import file_size, load_model, save_model
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
-from compress.pruning_settings import PruningSettings
 from configs.schema import RunConfig
-from objectives.budget import Budget
 from objectives.cost import CostModel
 from objectives.latency import measure_latency
-from objectives.metric import Metric
 from objectives.score import score
 from search import settings
-from search.cluster import cluster, worker_count
-from search.driver import Driver, Listener, SilentListener
+from search.crew import ray_crew
+from search.driver import Listener, SilentListener
 from search.earlier_run import earlier_run
 from search.finalist import Finalist, finalists
-from search.finals import Finals
 from search.fingerprint import check_same_model, tie_to_model
 from search.front_levels import front_levels
+from search.job import Job
+from search.joint import run_joint
 from search.latency import keep_latency_table, latency_table
-from search.onednn import worker_environment
 from search.original import check_original
-from search.pool import PoolSettings, WorkerPool
 from search.projection import Projection
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.space import SearchSpace
-from search.start_queue import queue_starts
-from search.starts import starts
+from search.stage_plan import StagePlan
+from search.staged import first_trials, run_staged
 from search.storage import find_study, has_study, open_study
 from search.trial_record import TrialRecord, records
 from search.winner import Winner, winner_of
-from search.worker import FinalTask, Task, model_bytes
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.models.registry import build_model
 from zoo.training import evaluate, train
@@ -51,7 +47,10 @@ _BATCH = 512
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """All finished trials of a run, its finalists, and the winner: the best finalist, without any the best trial."""
+    """All finished trials of a run, its finalists, and the winner: the best finalist, without any the best trial.
+
+    The trials of a staged search are those of its first stage, then those of its second.
+    """
 
     folder: RunFolder
     trials: list[TrialRecord]
@@ -113,70 +112,38 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     check_model_fits(data, model)
     metric = settings.metric(config.search.metric, data.classes)
     told = listener or SilentListener()
+    pruning = settings.pruning(config, data)
     if not has_study(folder.path):
         check_original(model, data, config.seed, told.warned)
-    pruning = settings.pruning(config, data)
+        if config.search.strategy == "staged":
+            StagePlan(space, budget, config.search.staged.budget).check(model, pruning)
     earlier = earlier_run(config, model)
     with folder.opened(config):
         keep_latency_table(table, folder)
         study = open_study(folder.path, config.name, config.search.storage, front=levels is not None)
         tie_to_model(study, model)
-        driver = Driver(study, space, budget, settings.driver(config, metric), levels)
-        # Without fine-tuning the finals could tell no more than the trials do.
-        finalists_wanted = config.finals.candidates if config.finetune.epochs else 0
-        finals = Finals(study, space, budget, finalists_wanted, metric)
-        if driver.remaining or finals.pending:
-            if driver.remaining and config.search.projection:
-                queue_starts(
-                    study,
-                    lambda own: {**earlier.starts(space, own), **starts(model, space, own, pruning)},
-                    budget,
-                    levels,
-                )
-            task = _task(config, model, data, pruning, budget, metric)
-            _drive(driver, finals, config, model, task, told)
+        job = Job(config, model, data, space, budget, pruning, metric, told, earlier, levels)
+        crew = partial(ray_crew, config.search)
+        if config.search.strategy == "staged":
+            run_staged(job, folder, study, crew)
+        else:
+            run_joint(job, study, crew)
         return _outcome(folder, study)
 
 
-def _task(
-    config: RunConfig, model: Any, data: ImageDataset, pruning: PruningSettings, budget: Budget, metric: Metric
-) -> Task:
-    threads = max(1, int(config.search.cpus_per_worker))
-    proxy = settings.proxy(config.proxy, config.seed, metric)
-    final = FinalTask(settings.final(config), budget) if config.finetune.epochs else None
-    return Task(model_bytes(model), data, proxy, config.recipe, pruning, threads, final)
-
-
-def _drive(driver: Driver, finals: Finals, config: RunConfig, model: Any, task: Task, listener: Listener) -> None:
-    section = config.search
-    with cluster(section.address, section.workers, section.cpus_per_worker):
-        jobs = driver.remaining or len(finals.pending)
-        workers = worker_count(section.workers, section.cpus_per_worker, section.gpus_per_worker, jobs)
-        resources = PoolSettings(
-            workers,
-            section.cpus_per_worker,
-            section.gpus_per_worker,
-            section.trials_per_worker,
-            section.trial_timeout,
-            worker_environment(model),
-        )
-        pool = WorkerPool(task, resources)
-        try:
-            if driver.remaining:
-                driver.run(pool, listener)
-            finals.run(pool, listener)
-        finally:
-            pool.close()
-
-
 def _outcome(folder: RunFolder, study: optuna.Study) -> SearchOutcome:
-    found, judged = records(study), finalists(study)
+    earlier, found, judged = first_trials(folder), records(study), finalists(study)
     winner = winner_of(found, judged)
+    if winner is None and earlier and not found:
+        raise RunError(
+            f"'{folder.path}' has {len(earlier)} trials of its first stage, and none of the second yet: run 'tuckprune "
+            "search' again"
+        )
     if winner is None:
         failed = next((record for record in reversed(found) if record.error), None)
         reason = f"the last error was: {failed.error}" if failed else "none met the budget; set search.projection: true"
         raise RunError(f"none of the {len(found)} trials in '{folder.path}' can be used: {reason}")
-    return SearchOutcome(folder, found, judged, winner)
+    return SearchOutcome(folder, earlier + found, judged, winner)
 
 
 def find_run(path: Path) -> SearchOutcome:

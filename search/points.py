@@ -144,8 +144,8 @@ class RunPoints:
 
 
 def folder_name(point: Point) -> str:
-    """Of the folder of a point in the run folder: ``point-17`` for trial 17."""
-    return f"point-{'recommended' if point.source == RECOMMENDED else point.source.removeprefix('trial ')}"
+    """Of the folder of a point in the run folder: ``point-17`` for trial 17, of a staged run the second stage's."""
+    return f"point-{'recommended' if point.source == RECOMMENDED else point.source.split()[-1]}"
 
 
 def _original(graph: ChannelGraph, folder: RunFolder) -> Cost:

@@ -48,9 +48,14 @@ class ProgressDisplay:
         """Something is suspicious."""
         self._print(f"warning: {line}")
 
+    def noted(self, line: str) -> None:
+        """What comes next."""
+        self._print(line)
+
     def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
-        """The search begins or resumes."""
+        """The search, or its next stage, begins or resumes."""
         self._planned, self._last = planned, time.monotonic()
+        self._best, self._feasible, self._failed, self._done = {}, 0, 0, 0
         for record in found:
             self._count(record)
         resumed = f", {len(found)} of them already settled" if found else ""

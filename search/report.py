@@ -35,9 +35,10 @@ def write_report(run: Path) -> list[Path]:
 
 def _page(outcome: SearchOutcome) -> str:
     results, parameters = read_results(outcome.folder.results), outcome.winner.parameters
-    charts = [figures.accuracy_and_flops(results, outcome.trials, outcome.finalists), figures.history(outcome.trials)]
-    measured = any(trial.value is not None for trial in outcome.trials)
-    charts += [figures.metric_history(outcome.trials)] if measured else []
+    charts = [figures.accuracy_and_flops(results, outcome.trials, outcome.finalists)]
+    for trials in _by_stage(outcome.trials):
+        charts += [figures.history(trials)]
+        charts += [figures.metric_history(trials)] if any(trial.value is not None for trial in trials) else []
     charts += [figures.ratios(parameters)] if parameters.ratios else []
     charts += [figures.ranks(parameters)] if parameters.ranks else []
     # The library goes into the first figure, so that the page opens without a network.
@@ -51,15 +52,25 @@ def _page(outcome: SearchOutcome) -> str:
     )
 
 
+def _by_stage(trials: Sequence[TrialRecord]) -> list[list[TrialRecord]]:
+    """The trials of each stage, in order; all in one where the search was joint."""
+    stages = dict.fromkeys(trial.stage for trial in trials)
+    return [[trial for trial in trials if trial.stage == stage] for stage in stages]
+
+
 def _summary(outcome: SearchOutcome) -> str:
-    states = [trial.state for trial in outcome.trials]
-    feasible = states.count(COMPLETE) + states.count(STOPPED)
-    rungs = f" Rungs: {text}." if (text := counts_text(rung_counts(outcome.trials))) else ""
     winner = outcome.winner
+    counts = " ".join(_counts(trials) for trials in _by_stage(outcome.trials))
+    return f"{counts} Winner: {winner.source}, {winner.figures}, {winner.cost.flops / 1e6:.2f} MFLOPs."
+
+
+def _counts(trials: Sequence[TrialRecord]) -> str:
+    states, stage = [trial.state for trial in trials], trials[0].stage
+    feasible = states.count(COMPLETE) + states.count(STOPPED)
+    rungs = f" Rungs: {text}." if (text := counts_text(rung_counts(trials))) else ""
     return (
-        f"{len(states)} trials: {feasible} feasible, {states.count(INFEASIBLE)} infeasible, "
-        f"{states.count(FAILED)} failed.{rungs} Winner: {winner.source}, {winner.figures}, "
-        f"{winner.cost.flops / 1e6:.2f} MFLOPs."
+        f"{len(states)} trials{f' of stage {stage}' if stage else ''}: {feasible} feasible, "
+        f"{states.count(INFEASIBLE)} infeasible, {states.count(FAILED)} failed.{rungs}"
     )
 
 

@@ -42,6 +42,11 @@ class RunFolder:
         return self.path / "model.keras"
 
     @property
+    def middle_model(self) -> Path:
+        """The fine-tuned winner of the first stage, where a search is staged."""
+        return self.path / "middle.keras"
+
+    @property
     def results(self) -> Path:
         """One JSON file per model of the comparison table."""
         return self.path / "results"

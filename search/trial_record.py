@@ -15,7 +15,7 @@ from objectives.metric import ACCURACY as BY_ACCURACY
 from objectives.metric import Metric, restored, stored
 from search.rung import Rung, rungs_of
 
-PARAMETERS, COST, SECONDS, ERROR, START = "parameters", "cost", "seconds", "error", "start"
+PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
 LOSS, ACCURACY, METRIC, VALUE = "loss", "accuracy", "metric", "value"
 BUDGET = "budget"
 LEVEL, ALLOWED = "level", "allowed"
@@ -78,6 +78,7 @@ class TrialRecord:
         value: of the metric on the validation split, where that is neither accuracy nor loss.
         level: of a front, which of its budgets the trial was projected to: 0 is the run's own; None without a front.
         rungs: its figures at every rung, the first one first; none of trials of version 0.1.
+        stage: the stage that was searched, None where all were at once.
     """
 
     number: int
@@ -93,6 +94,7 @@ class TrialRecord:
     value: float | None = None
     level: int | None = None
     rungs: tuple[Rung, ...] = ()
+    stage: str | None = None
 
     @property
     def steps(self) -> int | None:
@@ -107,7 +109,8 @@ class TrialRecord:
     @property
     def source(self) -> str:
         """Where the parameters come from."""
-        return f"trial {self.number}"
+        trial = f"trial {self.number}"
+        return trial if self.stage is None else f"{self.stage} {trial}"
 
     @property
     def score(self) -> float:
@@ -153,12 +156,16 @@ def figures_of(judged: Judged) -> str:
     return f"accuracy {judged.accuracy:.4f}, loss {judged.loss:.4f}{extra}"
 
 
-def describe(trial: optuna.Trial, parameters: CompressionParameters, cost: Cost, violation: float) -> None:
+def describe(
+    trial: optuna.Trial, parameters: CompressionParameters, cost: Cost, violation: float, stage: str | None = None
+) -> None:
     """Store what is known of a trial before it runs; for a trial that was interrupted it is known already."""
     if BUDGET in trial.constraints:
         return
     trial.set_user_attr(PARAMETERS, dumps(parameters))
     trial.set_user_attr(COST, asdict(cost))
+    if stage is not None:
+        trial.set_user_attr(STAGE, stage)
     # Last, as the mark of a described trial: Optuna sets a constraint only once.
     trial.set_constraint(BUDGET, violation)
 
@@ -223,6 +230,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         value=attributes.get(VALUE),
         level=attributes.get(LEVEL),
         rungs=rungs_of(attributes),
+        stage=attributes.get(STAGE),
     )
 
 

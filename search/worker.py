@@ -46,6 +46,7 @@ class Task:
         pruning: which channels go, and what the kept ones are rounded to.
         threads: TensorFlow threads per worker.
         final: how finalists are judged; None where there are none.
+        teacher: the model that candidates learn from by distillation, packed likewise; None for ``model``.
     """
 
     model: bytes
@@ -55,6 +56,7 @@ class Task:
     pruning: PruningSettings
     threads: int
     final: FinalTask | None = None
+    teacher: bytes | None = None
 
 
 class TrialWorker:
@@ -70,7 +72,8 @@ class TrialWorker:
         self._original = _model_of(task.model)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
-        self._proxy = AccuracyProxy(task.dataset, task.proxy, self._original)
+        teacher = self._original if task.teacher is None else _model_of(task.teacher)
+        self._proxy = AccuracyProxy(task.dataset, task.proxy, teacher)
         images = task.proxy.reconstruction_images
         calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
         self._candidates = Candidates(self._original, self._proxy, task.recipe, pruning, calibration)

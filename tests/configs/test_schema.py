@@ -67,6 +67,8 @@ FLOATS = [  # key, low, low accepted, high, high accepted
     ("search.cpus_per_worker", 0, False, None, False),
     ("search.gpus_per_worker", 0, True, None, False),
     ("search.trial_timeout", 0, False, None, False),
+    ("search.staged.budget", 0, False, 1, False),
+    ("search.staged.trials", 0, False, 1, False),
     ("simple.ratio", 0, True, 1, False),
     ("simple.calibration", -1, True, 1, True),
 ]
@@ -107,6 +109,7 @@ def test_numbers_are_kept_inside_their_bounds_and_refused_outside(
         ("search.workers", "all"),
         ("search.sampler", "TPE"),
         ("search.storage", "mysql"),
+        ("search.strategy", "both"),
         ("search.projection", 1),
         ("space.ranks", "true"),
         ("data.image_size", [32]),
@@ -191,6 +194,27 @@ def test_finetune_keeps_what_it_is_given() -> None:
     data = {**BASE, "training": {"epochs": 7, "momentum": 0.5}, "finetune": {"epochs": 0, "learning_rate": 0.3}}
     finetune = RunConfig.model_validate(data).finetune
     assert (finetune.epochs, finetune.learning_rate, finetune.momentum) == (0, 0.3, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": ["prune"], "space": {"ranks": False}}, "a recipe of two stages .* received recipe .'prune'.;"),
+        ({"finetune": {"epochs": 0}}, "finetune.epochs of at least 1 .* received 0; change it, or search joint"),
+        ({"search": {"strategy": "staged", "trials": 1}}, "search.trials of at least 2 .* received 1"),
+        ({"front": {"widest": "60%"}}, "front null for search.strategy 'staged', received a front; change it"),
+    ],
+)
+def test_a_staged_search_needs_two_stages_and_fine_tuning(changes: dict[str, Any], message: str) -> None:
+    data = {**BASE, "search": {"strategy": "staged"}}
+    assert RunConfig.model_validate(data).search.strategy == "staged"
+    with pytest.raises(ValidationError, match=message):
+        RunConfig.model_validate({**data, **changes})
+
+
+def test_a_search_is_joint_by_default() -> None:
+    search = RunConfig.model_validate(BASE).search
+    assert (search.strategy, search.staged.budget, search.staged.trials) == ("joint", 0.5, 0.5)
 
 
 def test_a_config_cannot_be_changed() -> None:

@@ -82,6 +82,20 @@ def test_no_model_is_built_where_pruning_comes_first(monkeypatch: pytest.MonkeyP
     assert built == []
 
 
+@pytest.mark.parametrize("stage", ["prune", "decompose"])
+def test_a_recipe_of_one_stage_takes_the_values_of_that_stage(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters of a staged search hold those of the other stage too, which the model has behind it."""
+    data, original, parameters = dataset(), net(), CANDIDATES[2]
+    own = CompressionParameters(
+        parameters.ratios if stage == "prune" else {}, parameters.ranks if stage == "decompose" else {}
+    )
+    alone = AccuracyProxy(data, SETTINGS)(apply_parameters(original, own))
+    proxy = AccuracyProxy(data, SETTINGS)
+    candidates = Candidates(original, proxy, (stage,))
+    monkeypatch.setattr("objectives.candidates.apply_parameters", None)  # None is built for either stage.
+    assert replace(proxy.rung(candidates.start(parameters), 3), seconds=0.0) == replace(alone, seconds=0.0)
+
+
 def test_a_model_whose_configuration_follows_the_channels_is_built_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = keras.Input(SHAPE)
     x = keras.layers.Reshape((1, 1, 12))(

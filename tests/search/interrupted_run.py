@@ -47,9 +47,9 @@ def interrupted_run(home: Path) -> InterruptedRun:
     config = written(home, search={"trials": TRIALS, "workers": 2}, proxy=slow, finetune={"epochs": 1})
     # Ctrl-C reaches every process of the terminal's foreground group, SIGKILL the driver alone.
     starts = {
-        "SIGINT": _stopped(home, config, "trial ", lambda driver: os.killpg(driver.pid, signal.SIGINT)),
-        "SIGKILL": _stopped(home, config, "trial ", lambda driver: driver.kill()),
-        "finished": _stopped(home, config, None, lambda driver: None),
+        "SIGINT": stopped(home, config, "trial ", lambda driver: os.killpg(driver.pid, signal.SIGINT)),
+        "SIGKILL": stopped(home, config, "trial ", lambda driver: driver.kill()),
+        "finished": stopped(home, config, None, lambda driver: None),
     }
     return InterruptedRun(home, config, starts)
 
@@ -66,7 +66,8 @@ def processes(home: Path) -> list[str]:
     return found
 
 
-def _stopped(home: Path, config: Path, at: str | None, stop: Callable[["subprocess.Popen[str]"], None]) -> Stopped:
+def stopped(home: Path, config: Path, at: str | None, stop: Callable[["subprocess.Popen[str]"], None]) -> Stopped:
+    """Search, and stop the driver when it says a line with ``at`` in it."""
     errors = home / "errors.txt"
     with (
         errors.open("w") as stderr,

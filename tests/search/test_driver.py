@@ -12,7 +12,7 @@ from search.starts import starts
 from search.storage import open_study
 from search.trial_record import BUDGET, Judgement, records
 from tests.search.fake_pool import FakePool, judged
-from tests.search.nets import PRUNE_ONLY, cost, flops_budget, model, space
+from tests.search.nets import DECOMPOSE_ONLY, PRUNE_ONLY, cost, flops_budget, model, space
 
 FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
 HALF = flops_budget(0.5 * FLOPS, "0.5")
@@ -178,6 +178,18 @@ def test_starts_are_tried_first_by_name_and_only_once():
     assert [record.start for record in found] == ["even", "little", None, None]
     assert study.trials[1].params == dict.fromkeys(SPACE.dimensions, LOWEST_PREFERENCE)
     assert found[0].parameters == Projection(SPACE, HALF)(wanted["even"])
+
+
+def test_trials_of_a_second_stage_hold_the_values_of_both():
+    study, pool = memory(), FakePool(2)
+    before = CompressionParameters({"add": 0.5}, {})
+    settings = DriverSettings(3, "tpe", 3, True, stage="decompose")
+    Driver(study, space("tiny", DECOMPOSE_ONLY), HALF, settings, before).run(pool, SilentListener())
+    found = records(study)
+    assert all(given.ranks and not given.ratios for given in pool.submitted)
+    assert [record.parameters for record in found] == [before.merged(given) for given in pool.submitted]
+    assert [record.source for record in found] == [f"decompose trial {number}" for number in range(3)]
+    assert [record.cost for record in found] == [cost("tiny").cost(given) for given in pool.submitted]
 
 
 def test_a_space_without_ranks():

@@ -6,9 +6,11 @@ from dataclasses import replace
 import optuna
 import pytest
 
+from compress.analysis import analyse
 from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters
 from objectives.budget import Budget
-from objectives.cost import Cost
+from objectives.cost import Cost, CostModel
 from objectives.limit import Limit
 from objectives.metric import ACCURACY, LOSS, Metric
 from objectives.quantity import FLOPS as FLOPS_QUANTITY
@@ -20,7 +22,7 @@ from search.storage import open_study
 from search.trial_record import Judgement, best, records
 from search.winner import Winner, winner_of
 from tests.search.fake_pool import FakePool, judged
-from tests.search.nets import cost, flops_budget, space
+from tests.search.nets import DECOMPOSE_FIRST, cost, flops_budget, model, space
 
 NONE = CompressionParameters.none()
 FLOPS = cost("tiny").cost(NONE).flops
@@ -126,6 +128,18 @@ def test_a_trial_at_a_wider_level_of_a_front_may_cost_more_than_the_budget():
     assert sorted(finalist.cost.flops > 0.5 * FLOPS for finalist in found) == [False, False, True]
     assert work.pending == []
     assert winner_of(records(study), found).cost.flops <= 0.5 * FLOPS
+
+
+def test_recommended_values_may_prune_the_parts_of_layers_that_were_decomposed_first():
+    study = memory()
+    given = CompressionParameters(
+        {"conv2_tucker_0": 0.5, "conv2_tucker_2": 0.5, "block.conv1": 0.5, "add": 0.25}, {"conv2": (8, 8)}
+    )
+    work = Finals(study, space("tiny", DECOMPOSE_FIRST), HALF, 1, ACCURACY)
+    work.run(FakePool(1, judge=lambda other: Judgement(1.0, 0.0, 1.0, parameters=other or given)), Listener())
+    found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
+    built = apply_parameters(model("tiny"), given, DECOMPOSE_FIRST)
+    assert found.cost == CostModel(analyse(built)).cost(CompressionParameters.none())
 
 
 def test_the_limit_that_recommended_values_break_is_named():

@@ -81,6 +81,21 @@ def test_a_resumed_search_knows_the_best_of_before():
     ]
 
 
+def test_the_second_stage_counts_anew():
+    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    with ProgressDisplay(console) as display:
+        display.started(1, [])
+        display.settled(record(0, 0.9))
+        display.noted("stage 2 of 2: [decompose]")
+        display.started(2, [record(0, 0.5)])
+        display.settled(record(1, 0.6))
+    assert console.file.getvalue().splitlines()[2:] == [
+        "stage 2 of 2: [decompose]",
+        "searching: 2 trials, 1 of them already settled",
+        "[2/2] trial 1: accuracy 0.6000, loss 0.5000, 1.50 MFLOPs, 1.2 s  best so far",
+    ]
+
+
 def test_on_a_terminal_there_is_a_bar_with_counts_and_time_left():
     shown = lines([record(0, 0.7)], [record(1, None, error="nan"), record(2, 0.8)], terminal=True)
     assert "3/5" in shown

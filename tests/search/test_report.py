@@ -74,6 +74,11 @@ def test_history_of_a_metric_knows_which_way_is_better(direction, best_so_far):
     assert figure.layout.yaxis.title.text == "Hinge on the validation split"
 
 
+def test_history_names_the_stage():
+    found = [replace(record(0, 0.5), stage="prune")]
+    assert figures.history(found).layout.title.text == "Validation accuracy of the trials of stage prune"
+
+
 def test_accuracy_and_flops_hold_every_measured_model():
     points = figures.accuracy_and_flops([*RESULTS, Result("other", None, 1, 1, 1)]).data
     assert [(list(point.x), list(point.y), point.name) for point in points] == [

@@ -1,0 +1,65 @@
+"""What a search works with, whatever its strategy."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from compress.pruning_settings import PruningSettings
+from configs.schema import RunConfig
+from objectives.budget import Budget
+from objectives.metric import Metric
+from search import settings
+from search.driver import Driver, Listener
+from search.earlier_run import EarlierRun
+from search.finals import Finals
+from search.levels import Levels
+from search.space import SearchSpace
+from search.worker import FinalTask, Task, model_bytes
+from zoo.data.dataset import ImageDataset
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model to search, what it may cost, and how candidates are judged.
+
+    Attributes:
+        config: of the run.
+        model: the original.
+        data: images and labels.
+        space: of the original, under the whole recipe.
+        budget: what the result may cost.
+        pruning: which channels go.
+        metric: what candidates are ranked by.
+        listener: who is told of the progress.
+        earlier: the run whose best trials are tried first.
+        levels: of a front, None without one.
+    """
+
+    config: RunConfig
+    model: Any
+    data: ImageDataset
+    space: SearchSpace
+    budget: Budget
+    pruning: PruningSettings
+    metric: Metric
+    listener: Listener
+    earlier: EarlierRun
+    levels: Levels | None = None
+
+    def task(self) -> Task:
+        """What workers need to judge candidates of the whole recipe, and finalists."""
+        config = self.config
+        threads = max(1, int(config.search.cpus_per_worker))
+        proxy = settings.proxy(config.proxy, config.seed, self.metric)
+        final = FinalTask(settings.final(config), self.budget) if config.finetune.epochs else None
+        return Task(model_bytes(self.model), self.data, proxy, config.recipe, self.pruning, threads, final)
+
+    def driver(self, study: optuna.Study) -> Driver:
+        """Proposes candidates of the whole recipe."""
+        return Driver(study, self.space, self.budget, settings.driver(self.config, self.metric), self.levels)
+
+    def finals(self, study: optuna.Study) -> Finals:
+        """The finals of a study's trials; without fine-tuning they could tell no more than the trials do."""
+        wanted = self.config.finals.candidates if self.config.finetune.epochs else 0
+        return Finals(study, self.space, self.budget, wanted, self.metric)

@@ -1,0 +1,52 @@
+"""Parameters that name parts of decomposed layers, against models that are built."""
+
+import pytest
+
+from compress.analysis import analyse
+from compress.channel_step import ChannelStep
+from compress.errors import ParameterError
+from compress.parameters import CompressionParameters
+from compress.parts import completed, without_parts
+from compress.recipe import apply_parameters
+from objectives.cost import CostModel
+from tests.search.nets import DECOMPOSE_FIRST, model
+
+RANKS = CompressionParameters({}, {"block.conv1": (10, 7), "conv2": (9, 16)})
+RATIOS = CompressionParameters(
+    {"block.conv1_tucker_0": 0.3, "block.conv1_tucker_1": 0.5, "block.conv1_tucker_2": 0.25, "add": 0.5}, {}
+)
+
+
+def test_a_decomposed_layers_group_gets_back_its_name_and_parts_keep_theirs():
+    found = completed(RANKS, RATIOS)
+    assert found.ranks == RANKS.ranks
+    assert found.ratios == {
+        "block.conv1_tucker_0": 0.3,
+        "block.conv1_tucker_1": 0.5,
+        "block.conv1": 0.25,
+        "add": 0.5,
+    }
+
+
+def test_ranks_that_follow_ratios_are_joined_with_them():
+    ratios = CompressionParameters({"add": 0.5}, {})
+    assert completed(ratios, RANKS) == CompressionParameters(ratios.ratios, RANKS.ranks)
+    with pytest.raises(ParameterError, match="expected one ratio"):
+        completed(ratios, CompressionParameters({"add": 0.25}, {}))
+
+
+def test_ratios_of_parts_become_ranks():
+    # Of 10 and 7 inner channels 0.3 and 0.5 leave 7 and 4.
+    found = without_parts(completed(RANKS, RATIOS))
+    assert found == CompressionParameters({"block.conv1": 0.25, "add": 0.5}, {"block.conv1": (7, 4), "conv2": (9, 16)})
+    assert without_parts(CompressionParameters(RATIOS.ratios, RANKS.ranks)) == found
+    # Rounded up to multiples of 4: 8 of 10, 4 of 7.
+    assert without_parts(completed(RANKS, RATIOS), ChannelStep(4)).ranks["block.conv1"] == (8, 4)
+
+
+def test_the_cost_is_that_of_the_model_that_is_built():
+    parameters = completed(RANKS, RATIOS)
+    built = apply_parameters(model("tiny"), parameters, DECOMPOSE_FIRST)
+    assert built.get_layer("block.conv1_tucker_1").filters == 4
+    expected = CostModel(analyse(built)).cost(CompressionParameters.none())
+    assert CostModel(analyse(model("tiny"))).cost(without_parts(parameters)) == expected

@@ -1,0 +1,76 @@
+"""Staged searches without Ray: a crew of fake pools that can be stopped anywhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from compress.analysis import analyse
+from compress.parameters import CompressionParameters
+from compress.pruning_settings import DEFAULT_PRUNING
+from compress.recipe import Stage
+from objectives.cost import CostModel
+from objectives.metric import ACCURACY
+from search import settings
+from search.driver import SilentListener
+from search.earlier_run import EarlierRun
+from search.job import Job
+from search.run_folder import RunFolder
+from search.space import SearchSpace
+from search.staged import Staged
+from search.storage import open_study
+from search.trial_record import Judgement
+from search.worker import Task
+from tests.search.fake_pool import FakePool, judged
+from tests.search.nets import flops_budget
+from tests.search.runs import config
+
+RECOMMENDED = CompressionParameters({"add": 0.9}, {})
+"""What finals without workers take for the recommended values: far below any budget of these tests."""
+
+
+class Listener(SilentListener):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def noted(self, line: str) -> None:
+        self.lines.append(line)
+
+
+class FakeCrew:
+    """Makes fake pools of one worker; the judgement of this number, counted over all pools, is interrupted."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stop_at = stop_at
+        self.tasks: list[Task] = []
+        self.pools: list[FakePool] = []
+        self.judged = 0
+
+    @contextmanager
+    def __call__(self, model: Any, task: Task, candidates: int) -> Iterator[Any]:
+        self.tasks.append(task)
+        self.pools.append(FakePool(judge=self._judge))
+        yield self.pools[-1]
+
+    def _judge(self, parameters: CompressionParameters | None) -> Judgement:
+        if self.judged == self.stop_at:
+            raise KeyboardInterrupt
+        self.judged += 1
+        if parameters is None:
+            return Judgement(0.1, 2.0, 1.0, parameters=RECOMMENDED)
+        return judged(parameters)
+
+
+def staged(
+    home: Path, model: Any, recipe: tuple[Stage, ...], crew: FakeCrew, *, budget: float = 0.4, **search: Any
+) -> Staged:
+    """A staged search of a model, in a run folder below ``home``; 6 trials and 2 finalists unless told otherwise."""
+    given = {"trials": 6, "strategy": "staged", **search}
+    run = config(home, recipe=list(recipe), search=given, finetune={"epochs": 1}, finals={"candidates": 2})
+    space = SearchSpace(CostModel(analyse(model)), settings.space(run), run.recipe)
+    limit = flops_budget(budget * space.cost.cost(CompressionParameters.none()).flops, str(budget))
+    data = settings.dataset(run.data, run.seed)
+    job = Job(run, model, data, space, limit, DEFAULT_PRUNING, ACCURACY, Listener(), EarlierRun("", ()))
+    folder = RunFolder.of(run)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    return Staged.opened(job, folder, open_study(folder.path, run.name, "journal"), crew)
