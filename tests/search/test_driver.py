@@ -184,7 +184,7 @@ def test_trials_of_a_second_stage_hold_the_values_of_both():
     study, pool = memory(), FakePool(2)
     before = CompressionParameters({"add": 0.5}, {})
     settings = DriverSettings(3, "tpe", 3, True, stage="decompose")
-    Driver(study, space("tiny", DECOMPOSE_ONLY), HALF, settings, before).run(pool, SilentListener())
+    Driver(study, space("tiny", DECOMPOSE_ONLY), HALF, settings, before=before).run(pool, SilentListener())
     found = records(study)
     assert all(given.ranks and not given.ratios for given in pool.submitted)
     assert [record.parameters for record in found] == [before.merged(given) for given in pool.submitted]

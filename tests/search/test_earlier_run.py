@@ -53,6 +53,14 @@ def test_the_best_trials_are_taken_by_score():
     assert names == [f"reuse trial {number} of other" for number in (1, 2, 0)]
 
 
+def test_ratios_of_parts_of_decomposed_layers_start_as_smaller_ranks():
+    """Of 16 channels, a rank of 8 whose part loses half is wanted as 4."""
+    parameters = CompressionParameters({"conv2_tucker_0": 0.5}, {"conv2": (8, 12)})
+    found = TrialRecord(3, "complete", parameters, cost("tiny").cost(NONE), 0.5, 0.5, 1.0, None, None)
+    (wanted,) = EarlierRun("other", (found,)).starts(space("tiny"), budget(0.5)).values()
+    assert (wanted["rank_in:conv2"], wanted["rank_out:conv2"], wanted["rank_in:block.conv1"]) == (0.25, 0.5, 1.0)
+
+
 def test_of_a_front_the_level_nearest_in_factors_comes_first():
     found = (
         record(0, 0.8, 0.2, level=0),
