@@ -4,13 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from compress.analysis import analyse
 from compress.errors import BudgetError
 from compress.parameters import CompressionParameters
+from compress.parts import completed, without_parts
 from compress.pruning_settings import DEFAULT_PRUNING
 from objectives.budget import Budget
-from search.space import SpaceSettings
+from objectives.cost import CostModel
+from search.projection import Projection
+from search.space import SearchSpace, SpaceSettings
 from search.stage_plan import StagePlan
 from search.trial_record import TrialRecord
+from tests.objectives import synthetic_latency as synthetic
 from tests.search.nets import DECOMPOSE_FIRST, PRUNE_FIRST, cost, flops_budget, model, space
 
 ORIGINAL = cost("tiny").cost(CompressionParameters.none())
@@ -58,6 +63,21 @@ def test_memory_is_left_to_pruning():
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST])
 def test_a_division_that_works_is_accepted(recipe):
     plan(recipe).check(model("tiny"), DEFAULT_PRUNING)
+
+
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST])
+def test_a_limit_of_latency_is_met_by_the_original_as_by_the_model_of_the_first_stage(recipe):
+    table = synthetic.table("tiny")
+    whole = SearchSpace(CostModel(analyse(model("tiny")), table), SpaceSettings(), recipe)
+    budget = Budget.parse({"latency": 0.6}, whole.cost.cost(CompressionParameters.none()), table)
+    plan = StagePlan(whole, budget, 0.5)
+    plan.check(model("tiny"), DEFAULT_PRUNING)
+    first = Projection(plan.first_space, plan.target)(dict.fromkeys(plan.first_space.dimensions, 1.0))
+    second = plan.second_space(plan.after_first(model("tiny"), first, DEFAULT_PRUNING))
+    values = Projection(second, budget)(dict.fromkeys(second.dimensions, 1.0))
+    judged = second.cost.cost(values)
+    assert judged.latency <= budget.limits[0].most
+    assert whole.cost.cost(without_parts(completed(first, values))).latency == pytest.approx(judged.latency)
 
 
 def test_a_first_stage_that_cannot_go_so_far_is_refused():
