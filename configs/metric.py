@@ -1,13 +1,13 @@
 """The key ``search.metric``: a name, or a section where the name alone does not say enough."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from configs.section import Section
+from configs.named import Named
 
 
-class MetricConfig(Section):
+class MetricConfig(Named):
     """What candidates are ranked by; a name in its place is the section with this name alone."""
 
     name: Annotated[str, Field(min_length=1)] = Field(
@@ -22,21 +22,8 @@ class MetricConfig(Section):
         default=None, description="which values are better, or null to find out from right and wrong outputs"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, data: Any) -> Any:
-        return {"name": data} if isinstance(data, str) else data
-
     @model_validator(mode="after")
     def _own_need_nothing(self) -> Self:
-        if self.name.replace("_", "").lower() in ("accuracy", "loss") and not self._is_name:
+        if self.name.replace("_", "").lower() in ("accuracy", "loss") and not self.is_name:
             raise ValueError(f"expected no options, labels or direction for {self.name}, which needs none; remove them")
         return self
-
-    @property
-    def _is_name(self) -> bool:
-        return not self.options and self.labels is None and self.direction is None
-
-    @model_serializer(mode="wrap")
-    def _short(self, serialize: SerializerFunctionWrapHandler) -> Any:
-        return self.name if self._is_name else serialize(self)

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from configs.metric import MetricConfig
+from configs.sampler import SamplerConfig
 from configs.section import Count, NonNegative, Positive, Section, Text
 from configs.staged import StagedConfig
 
@@ -16,7 +17,7 @@ class SearchConfig(Section):
     workers: Count | Literal["max"] = Field(default="max", description="worker processes, or max for all that fit")
     cpus_per_worker: Positive = Field(default=1.0, description="processor cores reserved per worker")
     gpus_per_worker: NonNegative = Field(default=0.0, description="GPUs reserved per worker; a fraction shares one")
-    sampler: Literal["tpe", "random", "nsgaii"] = Field(default="tpe", description="who proposes candidates")
+    sampler: SamplerConfig = Field(default=SamplerConfig(), description="who proposes candidates")
     metric: MetricConfig = Field(default=MetricConfig(), description="what is searched for on validation images")
     projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
     reuse: Text | None = Field(

@@ -37,7 +37,7 @@ from objectives.cost import CostModel
 from objectives.distillation import Distillation
 from scripts.picture import write_picture
 from search import settings
-from search.driver import LOWEST_PREFERENCE
+from search.preferences import LOWEST_PREFERENCE
 from search.projection import Projection
 from search.space import SearchSpace
 from zoo.data.dataset import ImageDataset

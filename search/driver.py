@@ -1,7 +1,8 @@
 """The driver of a search: it alone talks to the study, asks for proposals, and hands them to the workers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import optuna
@@ -17,14 +18,12 @@ from search.halving import Halving
 from search.ladder import Ladder
 from search.levels import Levels
 from search.pool import WorkerPool
+from search.preferences import LOWEST_PREFERENCE, suggested
 from search.projection import Projection
-from search.samplers import sampler
+from search.samplers import SamplerContext, Samplers, samplers
 from search.space import Preferences, SearchSpace
 from search.storage import requeue_running
 from search.trial_record import START, TrialRecord, describe, records, reject
-
-LOWEST_PREFERENCE = 0.1
-"""Preferences are relative: a group may be wanted at most ten times as much as another before projection."""
 
 
 class Listener(Protocol):
@@ -73,8 +72,17 @@ class SilentListener:
 
 @dataclass(frozen=True)
 class DriverSettings:
-    """The seed of all proposals, the sampler's name, the planned trials, whether to project them, what to rank by, the
-    rungs that they climb, and the stage of the recipe that is searched, None where all are at once.
+    """How proposals are made and ranked.
+
+    Attributes:
+        seed: of all proposals.
+        sampler: who makes them, as ``search.samplers`` names it.
+        trials: how many are planned.
+        projection: whether each is made to meet the budget.
+        metric: what they are ranked by.
+        ladder: the rungs that they climb.
+        stage: of the recipe, that is searched; None where all are at once.
+        sampler_options: arguments of the sampler's class.
     """
 
     seed: int
@@ -84,6 +92,7 @@ class DriverSettings:
     metric: Metric = ACCURACY
     ladder: Ladder = Ladder()
     stage: Stage | None = None
+    sampler_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,11 @@ class Driver:
     def remaining(self) -> int:
         """Planned trials that are not settled yet."""
         return max(0, self.settings.trials - len(records(self.study)))
+
+    @cached_property
+    def _samplers(self) -> Samplers:
+        context = SamplerContext(self.settings.seed, self.space, self.budget)
+        return samplers(self.settings.sampler, self.settings.sampler_options, context)
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Propose, judge and record until all planned trials are settled.
@@ -144,20 +158,21 @@ class Driver:
 
     def _propose(self, pool: WorkerPool, running: dict[Any, Climb], done: int) -> TrialRecord | None:
         """Start one trial; returns its record instead where it breaks the budget and need not run."""
-        self.study.sampler = sampler(self.settings.sampler, self.settings.seed, done + len(running))
+        self.study.sampler = self._samplers(done + len(running))
         trial = self.study.ask()
         budget = self.budget if self.levels is None else self.levels.budgets[self.levels.of(trial)]
         parameters = self._parameters(trial, budget)
         cost = self.space.cost.cost(parameters, self.space.settings.step)
         violation = budget.violation(cost)
-        describe(trial, completed(self.before, parameters), cost, violation, self.settings.stage)
+        constraint = None if self.settings.projection else violation
+        describe(trial, completed(self.before, parameters), cost, constraint, self.settings.stage)
         if violation > 0:
             return reject(self.study, trial)
         running[pool.submit(parameters)] = Climb(trial)
         return None
 
     def _parameters(self, trial: optuna.Trial, budget: Budget) -> CompressionParameters:
-        wanted = {name: trial.suggest_float(name, LOWEST_PREFERENCE, 1.0) for name in self.space.dimensions}
+        wanted = suggested(trial, self.space.dimensions)
         if self.settings.projection:
             return Projection(self.space, budget)(wanted)
         return self.space.decode(wanted)

@@ -31,6 +31,8 @@ from search.original import check_original
 from search.projection import Projection
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
+from search.sampler_check import check_sampler
+from search.samplers import SamplerContext
 from search.space import SearchSpace
 from search.stage_plan import StagePlan
 from search.staged import first_trials, run_staged
@@ -111,6 +113,8 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
     metric = settings.metric(config.search.metric, data.classes)
+    sampler = config.search.sampler
+    check_sampler(sampler.name, sampler.options, SamplerContext(config.seed, space, budget))
     told = listener or SilentListener()
     pruning = settings.pruning(config, data)
     if not has_study(folder.path):

@@ -160,6 +160,14 @@ def _criterion(config: RunConfig, data: ImageDataset | None) -> Criterion:
 
 def driver(config: RunConfig, ranked_by: Metric) -> DriverSettings:
     """How proposals are made and ranked."""
-    section = config.search
+    section, sampler = config.search, config.search.sampler
     ladder = Ladder((config.proxy.steps, *config.rungs.steps), config.rungs.one_in)
-    return DriverSettings(config.seed, section.sampler, section.trials, section.projection, ranked_by, ladder)
+    return DriverSettings(
+        config.seed,
+        sampler.name,
+        section.trials,
+        section.projection,
+        ranked_by,
+        ladder,
+        sampler_options=sampler.options,
+    )

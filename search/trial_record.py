@@ -157,17 +157,27 @@ def figures_of(judged: Judged) -> str:
 
 
 def describe(
-    trial: optuna.Trial, parameters: CompressionParameters, cost: Cost, violation: float, stage: str | None = None
+    trial: optuna.Trial,
+    parameters: CompressionParameters,
+    cost: Cost,
+    violation: float | None,
+    stage: str | None = None,
 ) -> None:
-    """Store what is known of a trial before it runs; for a trial that was interrupted it is known already."""
-    if BUDGET in trial.constraints:
+    """Store what is known of a trial before it runs; for a trial that was interrupted it is known already.
+
+    violation: the constraint that samplers are to mind; None for proposals that meet the budget by construction, where
+        a constraint would tell them nothing, and have a Gaussian process fit another model to it at every proposal.
+    """
+    if COST in trial.user_attrs:
         return
+    # Optuna sets a constraint only once.
+    if violation is not None and BUDGET not in trial.constraints:
+        trial.set_constraint(BUDGET, violation)
     trial.set_user_attr(PARAMETERS, dumps(parameters))
-    trial.set_user_attr(COST, asdict(cost))
     if stage is not None:
         trial.set_user_attr(STAGE, stage)
-    # Last, as the mark of a described trial: Optuna sets a constraint only once.
-    trial.set_constraint(BUDGET, violation)
+    # Last, as the mark of a described trial.
+    trial.set_user_attr(COST, asdict(cost))
 
 
 def finish(

@@ -124,6 +124,18 @@ def test_a_trial_may_be_described_again(study):
     assert study.trials[0].constraints == {BUDGET: -0.01}
 
 
+def test_a_trial_that_was_killed_while_it_was_described_is_described_to_the_end(study):
+    trial = study.ask()
+    trial.set_constraint(BUDGET, -0.01)
+    describe(trial, PARAMETERS, COST, -0.01)
+    assert finish(study, trial, Judgement(0.75, 0.9, 12.5)).cost == COST
+
+
+def test_a_trial_that_meets_the_budget_by_construction_has_no_constraint(study):
+    finish(study, described(study, violation=None), Judgement(0.75, 0.9, 12.5))
+    assert study.trials[0].constraints == {}
+
+
 def record(number, accuracy, loss=None):
     state = "failed" if accuracy is None else "complete"
     return TrialRecord(number, state, PARAMETERS, COST, accuracy, loss, 1.0, None, None)
