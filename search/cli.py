@@ -1,4 +1,4 @@
-"""The command line: ``tuckprune train | inspect | recommend | search | front | export | compress | report``."""
+"""The command line: ``tuckprune train | inspect | recommend | search | front | judge | export | compress | report``."""
 
 import shlex
 import signal
@@ -16,6 +16,7 @@ from search.arguments import ConfigPath, ModelPath, Overrides, RunPath
 from search.environment import import_tensorflow
 from search.export_command import export
 from search.front_command import front
+from search.judge_command import judge
 from search.recommend_command import recommend
 
 FAILED, INTERRUPTED = 1, 130
@@ -93,6 +94,7 @@ def inspect(
 
 
 app.command()(recommend)
+app.command()(judge)
 
 
 @app.command()

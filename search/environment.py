@@ -27,10 +27,12 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def import_tensorflow() -> None:
+def import_tensorflow(threads: int | None = None) -> None:
     """Import TensorFlow without what its C++ part writes to the terminal before its log level counts.
 
     If the import fails, what it wrote is shown.
+
+    threads: for one operation, and one operation at a time, as workers have them; None leaves it to TensorFlow.
     """
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
     sys.stderr.flush()
@@ -40,6 +42,8 @@ def import_tensorflow() -> None:
         try:
             import tensorflow as tf
 
+            if threads is not None:
+                use_threads(threads)
             # The first operation makes TensorFlow look for devices, which it also tells.
             tf.constant(0.0)
         except BaseException:
@@ -49,3 +53,11 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def use_threads(threads: int) -> None:
+    """Let TensorFlow use so many threads for one operation, and run one at a time; it reads this before its first."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -15,7 +15,8 @@ from search.earlier_run import EarlierRun
 from search.finals import Finals
 from search.levels import Levels
 from search.space import SearchSpace
-from search.worker import FinalTask, Task, model_bytes
+from search.trial_task import trial_task
+from search.worker import FinalTask, Task
 from zoo.data.dataset import ImageDataset
 
 
@@ -50,10 +51,8 @@ class Job:
     def task(self) -> Task:
         """What workers need to judge candidates of the whole recipe, and finalists."""
         config = self.config
-        threads = max(1, int(config.search.cpus_per_worker))
-        proxy = settings.proxy(config.proxy, config.seed, self.metric)
         final = FinalTask(settings.final(config), self.budget) if config.finetune.epochs else None
-        return Task(model_bytes(self.model), self.data, proxy, config.recipe, self.pruning, threads, final)
+        return trial_task(config, self.model, self.data, self.pruning, self.metric, final=final)
 
     def driver(self, study: optuna.Study) -> Driver:
         """Proposes candidates of the whole recipe."""

@@ -1,6 +1,7 @@
 """Whether a sampler proposes anything, found out on made-up trials before real ones run."""
 
 import optuna
+from optuna.study import StudyDirection
 
 from compress.errors import ConfigError
 from search.preferences import PREFERENCE, suggested
@@ -10,19 +11,21 @@ _TRIALS = 12
 """Made-up trials: more than samplers want before they begin to learn."""
 
 
-def check_sampler(name: str, options: Options, context: SamplerContext) -> None:
+def check_sampler(name: str, options: Options, context: SamplerContext, front: bool = False) -> None:
     """Let a sampler propose once in the space of the run, after made-up trials.
+
+    front: whether trials have a second value, as those of a front have.
 
     Raises:
         ConfigError: an unknown name, a missing package, options that it refuses, or any error of it.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = _made_up(context)
+    study = _made_up(context, front)
     try:
         study.sampler = samplers(name, options, context)(_TRIALS)
         trial = study.ask()
         suggested(trial, context.space.dimensions)
-        study.tell(trial, 0.0)
+        study.tell(trial, [0.0] * len(study.directions))
     except ConfigError:
         raise
     except Exception as error:  # Samplers refuse options, and spaces, by errors of many types.
@@ -30,15 +33,16 @@ def check_sampler(name: str, options: Options, context: SamplerContext) -> None:
         raise ConfigError(
             f"search.sampler: expected {name} with options {dict(options)} to propose values of "
             f"{len(context.space.dimensions)} dimensions, received {type(error).__name__}: {text}; "
-            "change search.sampler.options"
+            "change search.sampler"
         ) from error
 
 
-def _made_up(context: SamplerContext) -> optuna.Study:
+def _made_up(context: SamplerContext, front: bool) -> optuna.Study:
     """A study of random trials, better the more is kept."""
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(context.seed))
+    directions = [StudyDirection.MAXIMIZE, *([StudyDirection.MINIMIZE] if front else [])]
+    study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(context.seed))
     dimensions = context.space.dimensions
     for _ in range(_TRIALS):
         trial = study.ask(dict.fromkeys(dimensions, PREFERENCE))
-        study.tell(trial, sum(trial.params.values()))
+        study.tell(trial, [sum(trial.params.values())] * len(directions))
     return study

@@ -13,6 +13,8 @@ from compress.parameters import CompressionParameters
 from objectives.cost import Cost
 from objectives.metric import ACCURACY as BY_ACCURACY
 from objectives.metric import Metric, restored, stored
+from search.conditions import CONDITIONS, Conditions
+from search.conditions import restored as restored_conditions
 from search.rung import Rung, rungs_of
 
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
@@ -33,6 +35,7 @@ class Judgement:
         error: one line, None for a candidate that was judged.
         parameters: the values that the worker chose itself, None where they were given.
         value: of a metric that is neither accuracy nor loss, None for these and after an error.
+        conditions: how and where, None for finalists.
     """
 
     accuracy: float | None
@@ -41,6 +44,7 @@ class Judgement:
     error: str | None = None
     parameters: CompressionParameters | None = None
     value: float | None = None
+    conditions: Conditions | None = None
 
     @classmethod
     def failed(cls, seconds: float, error: str) -> "Judgement":
@@ -79,6 +83,7 @@ class TrialRecord:
         level: of a front, which of its budgets the trial was projected to: 0 is the run's own; None without a front.
         rungs: its figures at every rung, the first one first; none of trials of version 0.1.
         stage: the stage that was searched, None where all were at once.
+        conditions: how and where it was judged, None where it was not.
     """
 
     number: int
@@ -95,6 +100,7 @@ class TrialRecord:
     level: int | None = None
     rungs: tuple[Rung, ...] = ()
     stage: str | None = None
+    conditions: Conditions | None = None
 
     @property
     def steps(self) -> int | None:
@@ -189,6 +195,8 @@ def finish(
     """
     judgement = said.checked(metric)
     trial.set_user_attr(SECONDS, judgement.seconds)
+    if judgement.conditions is not None:
+        trial.set_user_attr(CONDITIONS, asdict(judgement.conditions))
     if judgement.error is not None:
         trial.set_user_attr(ERROR, judgement.error)
         return record_of(study.tell(trial, state=TrialState.FAIL))
@@ -241,6 +249,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         level=attributes.get(LEVEL),
         rungs=rungs_of(attributes),
         stage=attributes.get(STAGE),
+        conditions=restored_conditions(attributes),
     )
 
 

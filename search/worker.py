@@ -19,6 +19,8 @@ from objectives.candidates import Candidates
 from objectives.cost import CostModel
 from objectives.repair import Repair
 from objectives.score import score
+from search.conditions import Conditions
+from search.environment import use_threads
 from search.recommended import BudgetValues, stage_values
 from search.trial_record import Judgement
 from zoo.data.dataset import ImageDataset
@@ -63,12 +65,10 @@ class TrialWorker:
     """Judges one candidate at a time in a process of its own."""
 
     def __init__(self, task: Task) -> None:
-        # TensorFlow reads these only before its first operation; more threads than cores slow every worker down.
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(task.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        # More threads than cores slow every worker down.
+        use_threads(task.threads)
         self._task = task
+        self._conditions = Conditions.here(task.proxy.seed, task.proxy.precision.name, task.threads)
         self._original = _model_of(task.model)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
@@ -81,15 +81,18 @@ class TrialWorker:
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
         """Compress, repair and score one candidate; an error is part of the answer, not raised."""
-        return _answer(lambda: self._short(parameters))
+        return self._recorded(lambda: self._short(parameters))
 
     def go_on(self, steps: int) -> Judgement:
         """Repair the candidate that was judged last until it has taken so many steps in all, and score it again."""
-        return _answer(lambda: self._further(steps))
+        return self._recorded(lambda: self._further(steps))
 
     def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
         """The same with the training of a final model after each stage; None stands for the recommended values."""
         return _answer(lambda: self._whole(parameters))
+
+    def _recorded(self, work: Callable[[], Judgement]) -> Judgement:
+        return replace(_answer(work), conditions=self._conditions)
 
     def _short(self, parameters: CompressionParameters) -> Judgement:
         self._repair = None  # The last candidate's network may go before this one's is made.

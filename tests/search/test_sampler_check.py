@@ -36,7 +36,18 @@ def test_options_that_a_sampler_refuses(name, options, said):
     line = str(caught.value)
     assert line.startswith(f"search.sampler: expected {name} with options {options} to propose values of 9 dimensions")
     assert said in line
-    assert line.endswith("change search.sampler.options")
+    assert line.endswith("change search.sampler")
+
+
+def test_a_sampler_of_one_value_makes_no_front():
+    pytest.importorskip("cmaes", reason="the sampler cmaes needs it")
+    with pytest.raises(ConfigError, match="expected cmaes .* multi-objective"):
+        check_sampler("cmaes", {}, CONTEXT, front=True)
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name.values[0] != "cmaes"])
+def test_the_others_make_one(name):
+    check_sampler(name, {}, CONTEXT, front=True)
 
 
 def test_options_are_taken():

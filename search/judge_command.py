@@ -1,0 +1,28 @@
+"""The command ``tuckprune judge``."""
+
+import os
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from search.arguments import RunPath
+from search.conditions import ONEDNN, recorded_conditions
+from search.environment import import_tensorflow
+from search.run_folder import RunFolder
+from search.storage import find_study
+
+
+def judge(run: RunPath, trial: Annotated[int, typer.Option(help="Number of the trial.")]) -> None:
+    """Judge a recorded trial again, in this process; figures other than those recorded are an error."""
+    before = recorded_conditions(find_study(run, RunFolder(run).config().name), trial)
+    if before is not None:
+        # TensorFlow reads it when it is loaded.
+        os.environ[ONEDNN] = before.onednn
+    import_tensorflow(None if before is None else before.threads)
+    from search.judging import judged_again
+
+    comparison = judged_again(run, trial)
+    for line in comparison.lines:
+        Console(soft_wrap=True).print(line, highlight=False)
+    comparison.check()

@@ -1,0 +1,79 @@
+"""A trial is judged again to the same figures, and what differs is named."""
+
+from dataclasses import replace
+
+import pytest
+
+from compress.errors import RunError
+from compress.parameters import CompressionParameters
+from objectives.cost import Cost
+from search.conditions import Conditions, recorded_conditions
+from search.judging import Comparison
+from search.pipeline import find_run
+from search.storage import find_study
+from search.trial_record import Judgement, TrialRecord, figures_of
+from tests.search.interrupted_run import TRIALS
+from tests.search.runs import called, written
+
+THERE = Conditions(3, "float32", 1, "1", "Old CPU", "2.20", "3.14", "2.0", "0.1.0")
+RECORD = TrialRecord(
+    7, "complete", CompressionParameters({"add": 0.5}, {}), Cost(1, 1, 4), 0.75, 0.9, 12.5, None, None, conditions=THERE
+)
+AGAIN = Judgement(0.75, 0.9, 3.0, conditions=THERE)
+
+
+def test_equal_figures_pass_wherever_they_come_from():
+    Comparison(RECORD, AGAIN).check()
+    Comparison(RECORD, replace(AGAIN, conditions=replace(THERE, device="New CPU"))).check()
+    assert Comparison(RECORD, AGAIN).lines == [
+        "recorded: accuracy 0.7500, loss 0.9000",
+        "again:    accuracy 0.7500, loss 0.9000",
+    ]
+
+
+@pytest.mark.parametrize("figure", [{"accuracy": 0.7500000001}, {"loss": 0.9000000001}, {"value": 0.5}])
+def test_other_figures_are_refused_with_what_is_different(figure):
+    here = replace(AGAIN, **figure)
+    with pytest.raises(RunError, match=r"trial 7 gets other figures .*the conditions are the same"):
+        Comparison(RECORD, here).check()
+    changed = replace(here, conditions=replace(THERE, device="New CPU", threads=2))
+    with pytest.raises(RunError, match=r"recorded: threads: 1 -> 2, device: Old CPU -> New CPU$"):
+        Comparison(RECORD, changed).check()
+    with pytest.raises(RunError, match="recorded without its conditions"):
+        Comparison(replace(RECORD, conditions=None), here).check()
+
+
+def test_every_trial_of_a_run_tells_its_conditions(run):
+    """Of two workers, stopped and started again: they are of one machine, and of one run."""
+    found = {record.conditions for record in find_run(run.folder).trials}
+    assert len(found) == 1
+    (here,) = found
+    assert (here.seed, here.precision, here.threads) == (0, "float32", 1)
+    assert here.device
+    assert recorded_conditions(find_study(run.folder, "run"), 2) == here
+    assert recorded_conditions(find_study(run.folder, "run"), TRIALS) is None
+
+
+@pytest.mark.parametrize("number", [0, TRIALS - 1])
+def test_a_trial_of_two_workers_is_judged_again_to_the_last_digit(run, number):
+    ended = called("judge", run.folder, "--trial", number, cwd=run.home)
+    figures = figures_of(find_run(run.folder).trials[number])
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [f"recorded: {figures}", f"again:    {figures}"]
+
+
+def test_a_trial_that_is_not_there(run):
+    ended = called("judge", run.folder, "--trial", TRIALS, cwd=run.home)
+    assert ended.returncode == 1
+    assert f"trial {TRIALS} of '{run.folder}': expected one with figures, received no such trial" in ended.stderr
+
+
+def test_one_worker_and_one_seed_give_the_same_trials(home):
+    """On a real cluster, in two processes, to the last digit."""
+    found = []
+    for name in ("one", "two"):
+        ended = called("search", written(home, name=name, search={"trials": 3, "workers": 1}), cwd=home)
+        assert ended.returncode == 0, ended.stderr
+        found.append([replace(record, seconds=None) for record in find_run(home / "runs" / name).trials])
+    assert found[0] == found[1]
+    assert len({record.accuracy for record in found[0]} | {record.loss for record in found[0]}) > 2
