@@ -38,6 +38,11 @@ class SearchConfig(Section):
     )
     staged: StagedConfig = StagedConfig()
 
+    @property
+    def threads_per_worker(self) -> int:
+        """One for each whole processor core of a worker, at least one."""
+        return max(1, int(self.cpus_per_worker))
+
     @model_validator(mode="after")
     def _reuse_needs_projection(self) -> Self:
         if self.reuse is not None and not self.projection:

@@ -15,11 +15,12 @@ from search.storage import find_study
 
 def judge(run: RunPath, trial: Annotated[int, typer.Option(help="Number of the trial.")]) -> None:
     """Judge a recorded trial again, in this process; figures other than those recorded are an error."""
-    before = recorded_conditions(find_study(run, RunFolder(run).config().name), trial)
+    config = RunFolder(run).config()
+    before = recorded_conditions(find_study(run, config.name), trial)
     if before is not None:
         # TensorFlow reads it when it is loaded.
         os.environ[ONEDNN] = before.onednn
-    import_tensorflow(None if before is None else before.threads)
+    import_tensorflow(config.search.threads_per_worker if before is None else before.threads)
     from search.judging import judged_again
 
     comparison = judged_again(run, trial)

@@ -26,5 +26,5 @@ def trial_task(
     threads: of TensorFlow; None for as many as a worker has whole processor cores, at least one.
     """
     proxy = settings.proxy(config.proxy, config.seed, metric)
-    threads = max(1, int(config.search.cpus_per_worker)) if threads is None else threads
+    threads = config.search.threads_per_worker if threads is None else threads
     return Task(model_bytes(model), data, proxy, config.recipe, pruning, threads, final)
