@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from configs.named import Named
 
-SAMPLER_NAMES = ("tpe", "gp", "cmaes", "nsgaii", "nsgaiii", "qmc", "random")
+SAMPLER_NAMES = ("layered", "tpe", "gp", "cmaes", "nsgaii", "nsgaiii", "qmc", "random")
 _HUB = re.compile(r"optunahub:\w[\w.-]*(/\w[\w.-]*)*(:\w+)?")
 
 
@@ -21,10 +21,11 @@ class SamplerConfig(Named):
     """Who proposes candidates; a name in its place is the section with this name alone."""
 
     name: Annotated[str, AfterValidator(_known)] = Field(
-        default="tpe",
-        description="tpe, gp, cmaes, nsgaii, nsgaiii, qmc, random, or optunahub:<package>[:<class>], which runs code"
-        " from OptunaHub; gp, cmaes and optunahub need the extra samplers",
+        default="layered",
+        description="layered, tpe, gp, cmaes, nsgaii, nsgaiii, qmc, random, or optunahub:<package>[:<class>], which"
+        " runs code from OptunaHub; gp, cmaes and optunahub need the extra samplers",
     )
     options: dict[str, JsonValue] = Field(
-        default={}, description="arguments of the class in Optuna, such as n_startup_trials: 20"
+        default={},
+        description="arguments of the class in Optuna, such as n_startup_trials: 20; of layered, random_trials",
     )

@@ -20,6 +20,9 @@ class SearchConfig(Section):
     sampler: SamplerConfig = Field(default=SamplerConfig(), description="who proposes candidates")
     metric: MetricConfig = Field(default=MetricConfig(), description="what is searched for on validation images")
     projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
+    starts: bool = Field(
+        default=True, description="whether proposals that know something are tried first: uniform, SLAMP, VBMF"
+    )
     reuse: Text | None = Field(
         default=None, description="folder of another run of the same model, whose best trials are tried first, or null"
     )
@@ -49,6 +52,15 @@ class SearchConfig(Section):
             raise ValueError(
                 "reuse: expected projection true, which takes the other run's trials to this budget, received false;"
                 " change one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _layers_need_projection(self) -> Self:
+        if self.sampler.name == "layered" and not self.projection:
+            raise ValueError(
+                "expected another sampler than layered where projection is false, because it learns from what projected"
+                " proposals keep, received layered; set search.sampler, for instance to tpe"
             )
         return self
 

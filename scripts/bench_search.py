@@ -57,7 +57,7 @@ class Setting:
     def config(self, path: Path, work: Path, sampler: str | None = None) -> RunConfig:
         """The configuration of a search; with a sampler of its own it gets no starts."""
         run = self.name.replace(" %", "").replace(" ", "-")
-        own = [] if sampler is None else [f"search.sampler={sampler}", "search.starts=[]"]
+        own = [] if sampler is None else [f"search.sampler={sampler}", "search.starts=false"]
         fixed = [f"search.trials={TRIALS}", f"runs={work / 'runs'}", f"name={run}-{sampler or SEARCH}"]
         return load_config(path, [*self.overrides, *own, *fixed])
 

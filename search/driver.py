@@ -122,7 +122,7 @@ class Driver:
 
     @cached_property
     def _samplers(self) -> Samplers:
-        context = SamplerContext(self.settings.seed, self.space, self.budget)
+        context = SamplerContext(self.settings.seed, self.space, self.budget, self.levels)
         return samplers(self.settings.sampler, self.settings.sampler_options, context)
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:

@@ -27,4 +27,5 @@ def run_joint(job: Job, study: optuna.Study, crew: Crew) -> None:
 
 
 def _starts(job: Job, budget: Budget) -> Starts:
-    return {**job.earlier.starts(job.space, budget), **starts(job.model, job.space, budget, job.pruning)}
+    known = starts(job.model, job.space, budget, job.pruning) if job.config.search.starts else {}
+    return {**job.earlier.starts(job.space, budget), **known}

@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from compress.json_format import loads
 from objectives.budget import Budget
 from objectives.cost import Cost
 from search.levels import Levels
 from search.projection import Projection
 from search.space import SearchSpace
-from search.trial_record import COST, PARAMETERS, first_rung_score
+from search.trial_record import COST, LEVEL, first_rung_score
 
 Floats = NDArray[np.float64]
 
@@ -51,13 +50,12 @@ class SpaceLandscape:
         return Projection(self._space, self._budget_of(trial)).many(wanted, fill)
 
     def kept(self, trial: FrozenTrial) -> Floats | None:
-        """What a trial kept, (D,); None where it was not decoded yet."""
-        if PARAMETERS not in trial.user_attrs:
+        """What a trial kept, (D,), found from its preferences; None where it was not decoded yet."""
+        if COST not in trial.user_attrs or any(name not in trial.params for name in self.dimensions):
             return None
         if trial.number not in self._kept:
-            parameters = loads(trial.user_attrs[PARAMETERS]).parameters
-            candidate = self._space.cost.candidate(parameters, self._space.settings.step)
-            self._kept[trial.number] = self._space.arrays.fractions(*candidate)[0]
+            wanted = np.array([[trial.params[name] for name in self.dimensions]])
+            self._kept[trial.number] = self.project(wanted, trial, fill=True)[0]
         return self._kept[trial.number]
 
     def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
@@ -71,7 +69,9 @@ class SpaceLandscape:
     def _budget_of(self, trial: FrozenTrial) -> Budget:
         if self._levels is None:
             return self._budget
-        return self._levels.budgets[self._levels.of_number(trial.number)]
+        # Starts have levels of their own; what is only being asked for has none yet.
+        level: int = trial.user_attrs.get(LEVEL, self._levels.of_number(trial.number))
+        return self._levels.budgets[level]
 
 
 def cost_shares(violations: Callable[[Floats], Floats], kept: Floats, step: float = 0.1) -> Floats:

@@ -16,7 +16,9 @@ from search.surrogate import Surrogate
 Floats = NDArray[np.float64]
 
 RANDOM_TRIALS = 10
-"""Trials, starts included, before the surrogate is asked."""
+"""Trials, starts included, before the surrogate is asked, unless another number is given."""
+
+_FEWEST = 2
 
 
 class Landscape(Protocol):
@@ -53,13 +55,19 @@ class LayeredSampler(BaseSampler):
     Args:
         landscape: the dimensions, how they are projected, what trials kept and scored.
         lowest: the smallest preference; the largest is 1.
-        seed: of all random choices.
+        seed: of all random choices, together with the number of the trial.
+        random_trials: trials, starts included, before the surrogate is asked.
+
+    Raises:
+        ValueError: fewer random trials than 2.
     """
 
-    def __init__(self, landscape: Landscape, lowest: float, seed: int) -> None:
+    def __init__(self, landscape: Landscape, lowest: float, seed: int, random_trials: int = RANDOM_TRIALS) -> None:
+        if random_trials < _FEWEST:
+            raise ValueError(f"expected random_trials of at least {_FEWEST}, received {random_trials!r}")
         self._landscape, self._lowest = landscape, lowest
-        self._seed = seed
-        self._random = RandomSampler(seed=seed)
+        self._seed, self._random_trials = seed, random_trials
+        self._independent = RandomSampler(seed=seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """All dimensions, whatever was tried before."""
@@ -68,24 +76,37 @@ class LayeredSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Preferences of the next trial; none before enough is known, so that they are drawn at random."""
+        """Preferences of the next trial: at random before enough is known."""
+        rng, names = np.random.default_rng((self._seed, trial.number)), self._landscape.dimensions
         done, failed, running = self._tried(study)
-        if len(done) + len(failed) + len(running) < RANDOM_TRIALS or len(done) < 2:
-            return {}
+        if len(done) + len(failed) + len(running) < self._random_trials or len(done) < _FEWEST:
+            wanted = rng.uniform(self._lowest, 1.0, len(names))
+        else:
+            wanted = self._learned(trial, done, failed, running, rng)
+        return dict(zip(names, wanted.tolist(), strict=True))
+
+    def _learned(
+        self,
+        trial: FrozenTrial,
+        done: Sequence[FrozenTrial],
+        failed: Sequence[FrozenTrial],
+        running: Sequence[FrozenTrial],
+        rng: np.random.Generator,
+    ) -> Floats:
+        """What the surrogate of the trials proposes, (D,)."""
         scores = [self._landscape.score(one) or 0.0 for one in done]
         kept = self._kept([*done, *failed])
         surrogate = Surrogate(kept, np.array(scores + [min(scores)] * len(failed)), self._landscape.beliefs)
         expected = surrogate.mean(kept[: len(done)])
         allowed = np.array([self._landscape.allows(one, trial) for one in done])
-        wanted = propose(
+        return propose(
             surrogate.believing(self._kept(running)),
             lambda rows, fill: self._landscape.project(rows, trial, fill),
             np.concatenate([kept, self._kept(running)]),
             float(expected[allowed if allowed.any() else slice(None)].max()),
             self._lowest,
-            np.random.default_rng((self._seed, trial.number)),
+            rng,
         )
-        return dict(zip(self._landscape.dimensions, wanted.tolist(), strict=True))
 
     def _tried(self, study: Study) -> tuple[list[FrozenTrial], list[FrozenTrial], list[FrozenTrial]]:
         """Trials with a score, trials that failed, and those whose score is not known yet, each decoded."""
@@ -103,9 +124,9 @@ class LayeredSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A random preference."""
-        return self._random.sample_independent(study, trial, param_name, param_distribution)
+        """A random value, of what is no preference of the search."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
     def reseed_rng(self) -> None:
         """Random choices follow from the seed and the trial's number alone, also for several processes."""
-        self._random.reseed_rng()
+        self._independent.reseed_rng()

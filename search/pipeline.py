@@ -114,7 +114,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     check_model_fits(data, model)
     metric = settings.metric(config.search.metric, data.classes)
     sampler = config.search.sampler
-    context = SamplerContext(config.seed, space, budget)
+    context = SamplerContext(config.seed, space, budget, levels)
     check_sampler(sampler.name, sampler.options, context, front=levels is not None)
     told = listener or SilentListener()
     pruning = settings.pruning(config, data)

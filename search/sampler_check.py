@@ -5,7 +5,9 @@ from optuna.study import StudyDirection
 
 from compress.errors import ConfigError
 from search.preferences import PREFERENCE, suggested
+from search.projection import Projection
 from search.samplers import Options, SamplerContext, samplers
+from search.trial_record import ALLOWED, Judgement, describe, finish
 
 _TRIALS = 12
 """Made-up trials: more than samplers want before they begin to learn."""
@@ -41,8 +43,12 @@ def _made_up(context: SamplerContext, front: bool) -> optuna.Study:
     """A study of random trials, better the more is kept."""
     directions = [StudyDirection.MAXIMIZE, *([StudyDirection.MINIMIZE] if front else [])]
     study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(context.seed))
-    dimensions = context.space.dimensions
+    space, project = context.space, Projection(context.space, context.budget)
     for _ in range(_TRIALS):
-        trial = study.ask(dict.fromkeys(dimensions, PREFERENCE))
-        study.tell(trial, [sum(trial.params.values())] * len(directions))
+        trial = study.ask(dict.fromkeys(space.dimensions, PREFERENCE))
+        parameters = project(trial.params)
+        describe(trial, parameters, space.cost.cost(parameters, space.settings.step), None)
+        if front:
+            trial.set_user_attr(ALLOWED, 1.0)
+        finish(study, trial, Judgement(sum(trial.params.values()) / len(space.dimensions), 1.0, 0.0))
     return study

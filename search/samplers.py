@@ -24,6 +24,10 @@ from optuna.trial import FrozenTrial, TrialState
 from compress.errors import ConfigError
 from objectives.budget import Budget
 from search.hub_sampler import HUB, hub_sampler
+from search.landscape import SpaceLandscape
+from search.layered_sampler import LayeredSampler
+from search.levels import Levels
+from search.preferences import PREFERENCE
 from search.quasi_random import QuasiRandomSampler
 from search.space import SearchSpace
 
@@ -39,11 +43,19 @@ _STARTUP, _POPULATION = 8, 16
 
 @dataclass(frozen=True)
 class SamplerContext:
-    """What a sampler may be made for: the seed of the run, what is searched, and the budget that proposals meet."""
+    """What a sampler may be made for.
+
+    Attributes:
+        seed: of the run.
+        space: what is searched.
+        budget: what proposals meet.
+        levels: of a front, the budgets that trials meet in its place.
+    """
 
     seed: int
     space: SearchSpace
     budget: Budget
+    levels: Levels | None = None
 
 
 Kind = Callable[[SamplerContext, Options], Samplers]
@@ -85,6 +97,12 @@ def _quasi_random(context: SamplerContext, options: Options) -> Samplers:
     return lambda trial: QuasiRandomSampler(context.space.dimensions, seed=context.seed, **options)
 
 
+def _layered(context: SamplerContext, options: Options) -> Samplers:
+    """All that it learns is in the study; the landscape remembers what it has read of that."""
+    landscape = SpaceLandscape(context.space, context.budget, context.levels)
+    return lambda trial: LayeredSampler(landscape, PREFERENCE.low, context.seed, **options)
+
+
 def _of_hub(reference: str, context: SamplerContext, options: Options) -> Samplers:
     """One object for the whole run, seeded by the run.
 
@@ -97,6 +115,7 @@ def _of_hub(reference: str, context: SamplerContext, options: Options) -> Sample
 
 SAMPLERS: Mapping[str, Kind] = MappingProxyType(
     {
+        "layered": _layered,
         "tpe": each_trial(partial(TPESampler, n_startup_trials=_STARTUP)),
         "gp": each_trial(partial(GPSampler, n_startup_trials=_STARTUP), package="torch"),
         "cmaes": each_trial(_CmaEs, package="cmaes"),

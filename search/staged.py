@@ -122,7 +122,8 @@ class Staged:
         if not driver.remaining:
             return
         if driver.settings.projection:
-            known = starts(model, driver.space, driver.budget, self.job.pruning)
+            wanted = self.job.config.search.starts
+            known = starts(model, driver.space, driver.budget, self.job.pruning) if wanted else {}
             # Another run's trials are of the original model.
             others = self.job.earlier.starts(driver.space, driver.budget) if model is self.job.model else {}
             enqueue_starts(driver.study, {**others, **known})

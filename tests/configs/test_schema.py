@@ -263,7 +263,7 @@ def test_a_front_trades_a_quantity_that_the_budget_limits() -> None:
     ):
         build("front", {"widest": 0.5, "quantity": "params"})
     with pytest.raises(ValidationError, match=r"expected search\.projection true, .* received false; change one"):
-        RunConfig.model_validate({**BASE, "front": {"widest": 0.5}, "search": {"projection": False}})
+        RunConfig.model_validate({**BASE, "front": {"widest": 0.5}, "search": {"projection": False, "sampler": "tpe"}})
 
 
 def test_another_run_can_only_be_reused_with_projection() -> None:
@@ -272,3 +272,9 @@ def test_another_run_can_only_be_reused_with_projection() -> None:
         build("search", {"reuse": "runs/other", "projection": False})
     with pytest.raises(ValidationError):
         build("search.reuse", "")
+
+
+def test_the_layered_sampler_needs_projection() -> None:
+    assert RunConfig.model_validate(BASE).search.sampler.name == "layered"
+    with pytest.raises(ValidationError, match=r"layered where projection is false, .* set search\.sampler"):
+        build("search.projection", False)
