@@ -8,19 +8,34 @@ from typing import Any
 
 import tensorflow as tf
 
+from objectives.fused_normalization import normalize_fused, takes
 
-def normalize_batch(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tuple[Any, Any, Any]:
-    """Normalize with the batch's own statistics (Ioffe & Szegedy 2015, algorithm 1).
+
+def normalize_batch(
+    inputs: Any, scale: Any, offset: Any, epsilon: float, rectify: bool = False
+) -> tuple[Any, Any, Any]:
+    """Normalize with the batch's own statistics (Ioffe & Szegedy 2015, algorithm 1), and rectify if asked to.
 
     Args:
-        inputs: float32 (N, ..., C).
-        scale: gamma, (C,).
-        offset: beta, (C,).
+        inputs: of any floating type, (N, ..., C).
+        scale: gamma, float32 (C,).
+        offset: beta, float32 (C,).
         epsilon: added to the variance.
+        rectify: whether negative outputs become zero.
 
     Returns:
-        The outputs, shaped as the inputs, and the batch's mean and biased variance, (C,) each, which carry no gradient.
+        The outputs, of the shape and type of the inputs, and the batch's mean and biased variance, float32 (C,) each,
+        which carry no gradient.
     """
+    if takes(inputs):
+        return normalize_fused(inputs, scale, offset, epsilon, rectify)
+    outputs, mean, variance = normalize_rows(tf.cast(inputs, tf.float32), scale, offset, epsilon)
+    outputs = tf.cast(tf.nn.relu(outputs) if rectify else outputs, inputs.dtype)
+    return outputs, mean, variance
+
+
+def normalize_rows(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tuple[Any, Any, Any]:
+    """The same of float32 inputs with any number of positions, without rectifying."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def normalized(inputs: Any, scale: Any, offset: Any) -> Any:

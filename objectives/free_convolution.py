@@ -88,9 +88,14 @@ class FreeConv2D(FreeLayer):
         if source.kernel_size == (1, 1) and strides != (1, 1):
             # The same in fewer operations. Moreover oneDNN's gradient of a strided 1x1 kernel writes beyond its memory
             # at few input channels (uxlfoundation/oneDNN#6035).
-            inputs, strides = inputs[:, :: strides[0], :: strides[1]], (1, 1)
+            inputs, strides = _every(strides, inputs), (1, 1)
         return tf.nn.conv2d(inputs, kernel, strides, source.padding.upper(), dilations=source.dilation_rate)
 
 
 def _pointwise(inputs: Any, kernel: Any) -> Any:
     return tf.nn.conv2d(inputs, kernel, 1, "VALID")
+
+
+def _every(strides: tuple[int, int], inputs: Any) -> Any:
+    """Every so many positions: a mean of one value each, several times as fast on a CPU as a strided slice."""
+    return tf.nn.avg_pool2d(inputs, 1, strides, "VALID")

@@ -44,13 +44,18 @@ class FreeDense(FreeLayer):
 
 
 class FreeBatchNormalization(FreeLayer):
-    """Batch normalization over the last axis."""
+    """Batch normalization over the last axis.
+
+    Attributes:
+        folded: whether the convolution before does its work in inference.
+        rectifies: whether it does the work of the rectifier behind it.
+    """
 
     def __init__(self, source: Any, common: Common) -> None:
         names = ("gamma",) * source.scale + ("beta",) * source.center + ("moving_mean", "moving_variance")
         super().__init__(source, common, {name: (None,) for name in names})
         self._momentum = common.momentum
-        self.folded = False
+        self.folded = self.rectifies = False
 
     def fold_into(self, convolution: FreeConv2D) -> None:
         """Let the convolution that is read by this layer alone do its work in inference."""
@@ -69,14 +74,14 @@ class FreeBatchNormalization(FreeLayer):
         """Inputs (N, ..., C) to the same shape."""
         factors = self.factors(training)
         if factors is not None:
-            return inputs if self.folded else self._applied(inputs, *factors)
+            outputs = inputs if self.folded else self._applied(inputs, *factors)
+            return tf.nn.relu(outputs) if self.rectifies else outputs
         scale, offset = self._parameter("gamma", 1.0), self._parameter("beta", 0.0)
-        values = tf.cast(inputs, tf.float32)
-        outputs, mean, variance = normalize_batch(values, scale, offset, self.source.epsilon)
+        outputs, mean, variance = normalize_batch(inputs, scale, offset, self.source.epsilon, self.rectifies)
         for name, batch in (("mean", mean), ("variance", variance)):
             moving = self.weights_by_name[f"moving_{name}"].variable
             moving.assign(self._momentum * moving + (1 - self._momentum) * batch)
-        return tf.cast(outputs, inputs.dtype)
+        return outputs
 
     def _applied(self, inputs: Any, slope: Any, shift: Any) -> Any:
         return tf.cast(apply_factors(tf.cast(inputs, tf.float32), slope, shift), inputs.dtype)
@@ -85,6 +90,27 @@ class FreeBatchNormalization(FreeLayer):
         if name in self.weights_by_name:
             return self.weights_by_name[name].variable.read_value()
         return tf.fill(tf.shape(self.weights_by_name["moving_mean"].variable), absent)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The input's."""
+        return tuple(input_shape)
+
+
+class FreeRectifier(FreeLayer):
+    """Negative values to zero, unless the batch normalization before does that along."""
+
+    def __init__(self, source: Any, common: Common) -> None:
+        super().__init__(source, common, {})
+        self.supports_masking = True
+        self._folded = False
+
+    def fold_into(self, normalization: FreeBatchNormalization) -> None:
+        """Let the normalization that is read by this layer alone do its work."""
+        normalization.rectifies = self._folded = True
+
+    def call(self, inputs: Any) -> Any:
+        """Inputs to the same shape."""
+        return inputs if self._folded else tf.nn.relu(inputs)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """The input's."""
@@ -106,6 +132,15 @@ def free_layer(layer: Any, common: Common) -> FreeLayer:
     return _STAND_INS[type(layer)](layer, common)
 
 
+def is_linear(layer: Any) -> bool:
+    """Whether nothing follows the products and the bias."""
+    return bool(layer.activation is keras.activations.linear)
+
+
+def _rectifies(layer: Any) -> bool:
+    return layer.max_value is None and layer.negative_slope == 0 and layer.threshold == 0
+
+
 def _normalizes_last_axis(layer: Any) -> bool:
     rank = layer.input_spec.ndim if layer.built else None
     plain = not getattr(layer, "renorm", False)
@@ -118,6 +153,8 @@ _STAND_INS: Mapping[type, Callable[[Any, Common], FreeLayer]] = MappingProxyType
         keras.layers.DepthwiseConv2D: FreeDepthwiseConv2D,
         keras.layers.Dense: FreeDense,
         keras.layers.BatchNormalization: FreeBatchNormalization,
+        keras.layers.ReLU: FreeRectifier,
+        keras.layers.Activation: FreeRectifier,
     }
 )
 
@@ -127,6 +164,8 @@ _OPTIONS: Mapping[type, Callable[[Any], bool]] = MappingProxyType(
         keras.layers.DepthwiseConv2D: lambda layer: layer.strides[0] == layer.strides[1],
         keras.layers.Dense: lambda layer: True,
         keras.layers.BatchNormalization: _normalizes_last_axis,
+        keras.layers.ReLU: _rectifies,
+        keras.layers.Activation: lambda layer: layer.activation is keras.activations.relu,
     }
 )
 """Layer types that have a stand-in, and whether it does what a layer's options ask."""

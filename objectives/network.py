@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from compress.layer_copy import copy_layer, copy_weights
 from compress.rebuild import rebuild
-from compress.walk import as_functional, calls, layers_by_name
-from objectives.free_convolution import FreeConv2D
+from compress.walk import as_functional, layers_by_name
+from objectives.folding import fold
 from objectives.free_layer import Common, FreeLayer, Values, Weight
-from objectives.free_layers import FreeBatchNormalization, free_layer, takes_any_channels
+from objectives.free_layers import free_layer, takes_any_channels
 from objectives.precision import Precision
 from objectives.signature import signature
 from objectives.training_loss import TrainingLoss
@@ -66,7 +66,7 @@ class Network:
     def _build(self, source: Any, precision: Precision, common: Common, jit_compile: bool) -> None:
         """Make the model of stand-ins and trace its inference: not before then does every layer's code run."""
         self._model = _stand_ins(source, precision.policy, replace(common, any_channels=self.takes_any_channels))
-        _fold(self._model)
+        fold(self._model)
         self.infer = self._traced(lambda images: tf.cast(self._model(images, training=False), tf.float32), jit_compile)
         self.infer.get_concrete_function(tf.TensorSpec((None, *source.inputs[0].shape[1:]), tf.float32))
 
@@ -194,25 +194,6 @@ def values_of(model: Any) -> dict[str, dict[str, Any]]:
 
 def _has(layer: Any, attribute: str) -> bool:
     return getattr(layer, attribute, None) is not None
-
-
-def _fold(model: Any) -> None:
-    """Fold every batch normalization into the convolution before it, where nothing else reads that."""
-    readers: dict[str, list[Any]] = {}
-    returned = {id(tensor) for tensor in model.outputs}
-    for call in calls(model):
-        for tensor in call.inputs:
-            readers.setdefault(tensor._keras_history.operation.name, []).append(call.layer)
-    for call in calls(model):
-        read_by = readers.get(call.layer.name, [])
-        alone = len(read_by) == 1 and not any(id(tensor) in returned for tensor in call.outputs)
-        if alone and isinstance(call.layer, FreeConv2D) and isinstance(read_by[0], FreeBatchNormalization):
-            if call.layer.source.activation is keras.activations.linear and _reads_once(model, read_by[0]):
-                read_by[0].fold_into(call.layer)
-
-
-def _reads_once(model: Any, layer: Any) -> bool:
-    return sum(call.layer is layer for call in calls(model)) == 1
 
 
 def _weights(model: Any) -> list[Weight]:

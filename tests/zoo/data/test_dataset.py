@@ -33,6 +33,16 @@ def test_normalization_by_hand() -> None:
     assert out.dtype == np.float32
 
 
+def test_normalization_of_images_in_any_order_of_their_memory() -> None:
+    normalization = Normalization(2.0, (1.0, 2.0, 3.0), (1.0, 2.0, 4.0))
+    images = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    expected = (images / 2 - [1, 2, 3]) / [1, 2, 4]
+    for same in (images, np.asfortranarray(images), np.flip(np.flip(images, 2).copy(), 2)):
+        np.testing.assert_allclose(normalization(same), expected, rtol=1e-6)
+    np.testing.assert_allclose(normalization(images[0, 0, 0]), expected[0, 0, 0], rtol=1e-6)
+    assert normalization(images[:0]).shape == (0, 4, 5, 3)
+
+
 def test_normalization_leaves_float_images_alone() -> None:
     images = np.full((1, 1, 1, 1), 3.0, np.float32)
     images.flags.writeable = False
