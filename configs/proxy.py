@@ -31,8 +31,9 @@ class ProxyConfig(Section):
     reconstruction_images: int = Field(
         default=0, ge=0, description="training images by which pruned layers are fitted before the steps; 0 for none"
     )
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
-        default="float32", description="what layers compute in; a mixed one is faster on GPUs that have it"
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="auto",
+        description="what layers compute in; auto: bfloat16 where a worker's hardware multiplies it, else float32",
     )
     jit_compile: bool = Field(
         default=False, description="whether XLA compiles the steps, anew for every candidate: for long ones on a GPU"

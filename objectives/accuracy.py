@@ -15,7 +15,7 @@ from objectives.distillation import Distillation, SoftLabels
 from objectives.free_layer import Values
 from objectives.metric import ACCURACY, Metric
 from objectives.network import Network
-from objectives.precision import Precision
+from objectives.precision import Precision, fast_precision
 from objectives.repair import Checkpoint, Repair
 from objectives.score import Score, score_outputs
 from objectives.signature import signature
@@ -45,7 +45,7 @@ class ProxySettings:
         reconstruction_images: training images by which the weights of pruned layers are fitted first, by whoever makes
             the candidates; 0 for none.
         distillation: how much the original model's outputs count in training, or None for labels alone.
-        precision: what layers compute in.
+        precision: what layers compute in; None for what the machine that judges is fastest in.
         jit_compile: whether XLA compiles steps and scoring, anew for every candidate's shapes.
 
     Raises:
@@ -61,7 +61,7 @@ class ProxySettings:
     metric: Metric = ACCURACY
     reconstruction_images: int = 0
     distillation: Distillation | None = None
-    precision: Precision = Precision()
+    precision: Precision | None = Precision()
     jit_compile: bool = False
 
     def __post_init__(self) -> None:
@@ -111,6 +111,10 @@ class AccuracyProxy:
         settings: how much repair.
         original: the model that candidates are made from, for distillation; the proxy does not modify it.
 
+    Attributes:
+        settings: as given.
+        precision: what layers compute in, where the settings leave it to the machine, too.
+
     Raises:
         ConfigError: distillation without an original.
     """
@@ -119,6 +123,7 @@ class AccuracyProxy:
         self, dataset: ImageDataset, settings: ProxySettings | None = None, original: keras.Model | None = None
     ) -> None:
         self._data, self.settings = dataset, settings or ProxySettings()
+        self.precision = self.settings.precision or fast_precision(self.settings.jit_compile)
         self._networks: OrderedDict[str, Network] = OrderedDict()
         self._shared: dict[str, Network] = {}
         self._soft: SoftLabels | None = None
@@ -224,7 +229,7 @@ class AccuracyProxy:
     ) -> Network:
         settings = self.settings
         loss = TrainingLoss(loss_for(model), distillation)
-        return Network(model, loss, settings.momentum, settings.precision, settings.jit_compile, decomposable)
+        return Network(model, loss, settings.momentum, self.precision, settings.jit_compile, decomposable)
 
     def _teacher(self, original: keras.Model) -> Any:
         """Logits (N, classes) of the original for training images by their indices (N,)."""

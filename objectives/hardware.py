@@ -9,6 +9,7 @@ import tensorflow as tf
 _CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 _CAPABILITY = (8, 0)
 _ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+_CPU_FILE = Path("/proc/cpuinfo")
 
 
 def has_gpu() -> bool:
@@ -42,5 +43,4 @@ def uses_onednn(variable: str | None) -> bool:
 
 def _cpu_description() -> str:
     """Empty where the system has no such file: there is no telling then."""
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    return _CPU_FILE.read_text(encoding="utf-8", errors="replace") if _CPU_FILE.exists() else ""

@@ -35,6 +35,7 @@ from objectives.accuracy import AccuracyProxy
 from objectives.candidates import Candidates
 from objectives.cost import CostModel
 from objectives.distillation import Distillation
+from objectives.precision import Precision
 from scripts.picture import write_picture
 from search import settings
 from search.preferences import LOWEST_PREFERENCE
@@ -61,10 +62,12 @@ class Ladder:
 
 
 SOFT = Distillation(weight=0.5, temperature=2.0)
+EXACT, SHORT = Precision(), Precision("mixed_bfloat16")
 LADDERS = (
-    Ladder("", (0, 10, 30, 60, 100), {"distillation": None}),
-    Ladder("distillation, ", (30, 60), {"distillation": SOFT}),
-    Ladder("reconstruction, ", (0, 30, 60), {"distillation": None, "reconstruction_images": 128}),
+    Ladder("", (0, 10, 30, 60, 100), {"distillation": None, "precision": EXACT}),
+    Ladder("distillation, ", (30, 60), {"distillation": SOFT, "precision": EXACT}),
+    Ladder("reconstruction, ", (0, 30, 60), {"distillation": None, "reconstruction_images": 128, "precision": EXACT}),
+    Ladder("bfloat16, distillation, ", (30,), {"distillation": SOFT, "precision": SHORT}),
 )
 
 

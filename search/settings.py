@@ -85,7 +85,8 @@ def proxy(config: ProxyConfig, seed: int, ranked_by: Metric = ACCURACY) -> Proxy
     """How a candidate is judged."""
     plain = config.model_dump(exclude={"distillation", "precision"})
     soft = None if config.distillation is None else Distillation(**config.distillation.model_dump())
-    return ProxySettings(**plain, seed=seed, metric=ranked_by, distillation=soft, precision=Precision(config.precision))
+    precision = None if config.precision == "auto" else Precision(config.precision)
+    return ProxySettings(**plain, seed=seed, metric=ranked_by, distillation=soft, precision=precision)
 
 
 def final(config: RunConfig) -> Recipe:

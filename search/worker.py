@@ -68,12 +68,12 @@ class TrialWorker:
         # More threads than cores slow every worker down.
         use_threads(task.threads)
         self._task = task
-        self._conditions = Conditions.here(task.proxy.seed, task.proxy.precision.name, task.threads)
         self._original = _model_of(task.model)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         teacher = self._original if task.teacher is None else _model_of(task.teacher)
         self._proxy = AccuracyProxy(task.dataset, task.proxy, teacher)
+        self._conditions = Conditions.here(task.proxy.seed, self._proxy.precision.name, task.threads)
         images = task.proxy.reconstruction_images
         calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
         self._candidates = Candidates(self._original, self._proxy, task.recipe, pruning, calibration)

@@ -11,6 +11,7 @@ import pytest
 from compress.errors import ConfigError, DivergenceError
 from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.distillation import Distillation
+from objectives.precision import Precision
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy, dataset, dense_model, split
 from zoo.data.dataset import Normalization, Split
 
@@ -52,6 +53,18 @@ def test_training_reads_training_images_only_and_scoring_validation_only() -> No
     # 21 images in two batches of 16, the second padded.
     assert [len(batch) for batch in validation] == [16, 16]
     assert set(sum(validation, [])) == set(range(100, 121))
+
+
+@pytest.mark.parametrize("name", ["float32", "mixed_bfloat16"])
+def test_a_machine_judges_in_what_it_is_fastest_in_unless_told(monkeypatch: pytest.MonkeyPatch, name: Any) -> None:
+    monkeypatch.setattr("objectives.accuracy.fast_precision", lambda jit_compile: Precision(name))
+    chosen, told, exact = (
+        AccuracyProxy(dataset(), replace(SETTINGS, precision=given)) for given in (None, Precision(name), Precision())
+    )
+    assert chosen.precision == told.precision == Precision(name)
+    loss = chosen(conv_model()).loss
+    assert told(conv_model()).loss == loss
+    assert (exact(conv_model()).loss == loss) is (name == "float32")
 
 
 def test_the_answer_is_the_accuracy_and_loss_on_the_validation_split() -> None:

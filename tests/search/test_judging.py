@@ -7,7 +7,8 @@ import pytest
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from objectives.cost import Cost
-from search.conditions import Conditions, recorded_conditions
+from objectives.precision import fast_precision
+from search.conditions import ONEDNN, Conditions, recorded_conditions
 from search.judging import Comparison
 from search.pipeline import find_run
 from search.storage import find_study
@@ -43,12 +44,13 @@ def test_other_figures_are_refused_with_what_is_different(figure):
         Comparison(replace(RECORD, conditions=None), here).check()
 
 
-def test_every_trial_of_a_run_tells_its_conditions(run):
+def test_every_trial_of_a_run_tells_its_conditions(run, monkeypatch):
     """Of two workers, stopped and started again: they are of one machine, and of one run."""
     found = {record.conditions for record in find_run(run.folder).trials}
     assert len(found) == 1
     (here,) = found
-    assert (here.seed, here.precision, here.threads) == (0, "float32", 1)
+    monkeypatch.setenv(ONEDNN, here.onednn)
+    assert (here.seed, here.precision, here.threads) == (0, fast_precision().name, 1)
     assert here.device
     assert recorded_conditions(find_study(run.folder, "run"), 2) == here
     assert recorded_conditions(find_study(run.folder, "run"), TRIALS) is None

@@ -96,6 +96,7 @@ def test_a_study_of_real_trials(pool, task):
     Driver(study, space("tiny"), budget, DriverSettings(0, "tpe", 4, True)).run(pool, SilentListener())
     found = records(study)
     assert [record.state for record in found] == ["complete"] * 4
+    assert {record.conditions.precision for record in found} == {"float32"}
     assert all(record.cost.flops <= budget.limits[0].most and record.seconds > 0 for record in found)
     made = apply_parameters(model("tiny"), found[0].parameters, pruning=PRUNING)
     here = AccuracyProxy(task.dataset, PROXY)(made)

@@ -8,6 +8,7 @@ from compress.criterion import GeometricMedian, L2Norm
 from compress.feature_maps import NuclearNorm
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
 from objectives.metric import ACCURACY, Metric
+from objectives.precision import Precision
 from search import settings
 from search.ladder import Ladder
 from tests.search.runs import config
@@ -48,6 +49,16 @@ def test_no_more_images_than_there_are(tmp_path):
     criterion = pruning(tmp_path, criterion="nuclear_norm", images=10**6).criterion
     assert isinstance(criterion, NuclearNorm)
     assert len(criterion.images[0]) == 256
+
+
+@pytest.mark.parametrize("name", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_a_precision_that_is_named_is_taken(tmp_path, name):
+    given = config(tmp_path, proxy={"precision": name}).proxy
+    assert settings.proxy(given, seed=3).precision == Precision(name)
+
+
+def test_without_one_the_worker_chooses(tmp_path):
+    assert settings.proxy(config(tmp_path).proxy, seed=3).precision is None
 
 
 def test_the_metric_arrives_in_the_driver_and_the_proxy(tmp_path):
