@@ -19,6 +19,7 @@ from search.ladder import Ladder
 from search.levels import Levels
 from search.pool import WorkerPool
 from search.preferences import LOWEST_PREFERENCE, suggested
+from search.probe import Probe
 from search.projection import Projection
 from search.samplers import SamplerContext, Samplers, samplers
 from search.space import Preferences, SearchSpace
@@ -37,6 +38,12 @@ class Listener(Protocol):
 
     def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
         """The search begins, or resumes with those of the ``planned`` trials that are already settled."""
+
+    def sweep_started(self, count: int) -> None:
+        """So many parts of the model are about to be made smaller alone."""
+
+    def probed(self, probe: Probe) -> None:
+        """One of them is judged."""
 
     def settled(self, record: TrialRecord) -> None:
         """A trial is finished."""
@@ -58,6 +65,12 @@ class SilentListener:
         """Ignored."""
 
     def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
+        """Ignored."""
+
+    def sweep_started(self, count: int) -> None:
+        """Ignored."""
+
+    def probed(self, probe: Probe) -> None:
         """Ignored."""
 
     def settled(self, record: TrialRecord) -> None:

@@ -12,9 +12,13 @@ from objectives.metric import Metric
 from search import settings
 from search.driver import Driver, Listener
 from search.earlier_run import EarlierRun
+from search.equalizing import START as SENSITIVITY
+from search.equalizing import equalized
 from search.finals import Finals
 from search.levels import Levels
+from search.sensitivity import Sensitivity
 from search.space import SearchSpace
+from search.starts import starts
 from search.trial_task import trial_task
 from search.worker import FinalTask, Task
 from zoo.data.dataset import ImageDataset
@@ -57,6 +61,15 @@ class Job:
     def driver(self, study: optuna.Study) -> Driver:
         """Proposes candidates of the whole recipe."""
         return Driver(study, self.space, self.budget, settings.driver(self.config, self.metric), self.levels)
+
+    def starts(
+        self, model: Any, space: SearchSpace, budget: Budget, found: Sensitivity | None
+    ) -> dict[str, dict[str, float]]:
+        """Proposals that know something of this model, that of its sweep first; none where none are wanted."""
+        if not self.config.search.starts:
+            return {}
+        first = {} if found is None else {SENSITIVITY: equalized(found, space, budget)}
+        return first | starts(model, space, budget, self.pruning, settings.feature_maps(self.config, self.data))
 
     def finals(self, study: optuna.Study) -> Finals:
         """The finals of a study's trials; without fine-tuning they could tell no more than the trials do."""

@@ -2,11 +2,12 @@
 
 import optuna
 
-from objectives.budget import Budget
 from search.crew import Crew
+from search.driver import Driver
 from search.job import Job
-from search.start_queue import Starts, queue_starts
-from search.starts import starts
+from search.pool import WorkerPool
+from search.start_queue import queue_starts
+from search.sweep import swept
 
 
 def run_joint(job: Job, study: optuna.Study, crew: Crew) -> None:
@@ -18,14 +19,23 @@ def run_joint(job: Job, study: optuna.Study, crew: Crew) -> None:
     driver, finals = job.driver(study), job.finals(study)
     if not (driver.remaining or finals.pending):
         return
-    if driver.remaining and job.config.search.projection:
-        queue_starts(study, lambda budget: _starts(job, budget), job.budget, job.levels)
     with crew(job.model, job.task(), driver.remaining or len(finals.pending)) as pool:
         if driver.remaining:
+            _queue_starts(job, driver, pool)
             driver.run(pool, job.listener)
         finals.run(pool, job.listener)
 
 
-def _starts(job: Job, budget: Budget) -> Starts:
-    known = starts(job.model, job.space, budget, job.pruning) if job.config.search.starts else {}
-    return {**job.earlier.starts(job.space, budget), **known}
+def _queue_starts(job: Job, driver: Driver, pool: WorkerPool) -> None:
+    section = job.config.search
+    found = swept(driver, pool, job.listener) if section.sweeps else None
+    if section.projection:
+        queue_starts(
+            driver.study,
+            lambda budget: {
+                **job.earlier.starts(job.space, budget),
+                **job.starts(job.model, job.space, budget, found),
+            },
+            job.budget,
+            job.levels,
+        )

@@ -68,6 +68,10 @@ class WorkerPool:
         """Start a candidate on a free worker; returns the key under which ``wait`` reports it."""
         return self._start("judge", parameters, self._settings.timeout)
 
+    def submit_probe(self, parameters: CompressionParameters) -> Any:
+        """The same for a part of the model made smaller alone, which takes no training."""
+        return self._start("probe", parameters, self._settings.timeout)
+
     def submit_finalist(self, parameters: CompressionParameters | None) -> Any:
         """The same for a finalist, None for the recommended values; it takes as long as it takes."""
         return self._start("fine_tune", parameters, None)

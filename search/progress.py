@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from objectives.cost import Cost
 from objectives.quantity import FLOPS, Quantity
 from search.finalist import Finalist
+from search.probe import Probe
 from search.rung import counts_text, rung_counts
 from search.trial_record import STOPPED, TrialRecord, best, figures_of
 
@@ -61,6 +62,18 @@ class ProgressDisplay:
         resumed = f", {len(found)} of them already settled" if found else ""
         self._print(f"searching: {planned} trials{resumed}")
         self._bar.update(self._task, total=planned, completed=self._done)
+
+    def sweep_started(self, count: int) -> None:
+        """Parts of the model are about to be made smaller alone."""
+        self._print(f"sensitivity: {count} cheap evaluations, of the model and of each part made smaller alone")
+        self._bar.update(self._task, total=count, completed=0, state="sweeping the parts")
+
+    def probed(self, probe: Probe) -> None:
+        """One of them is judged."""
+        kept = "" if probe.kept == 1 else f" at {probe.kept:g}"
+        outcome = f"failed: {probe.error}" if probe.score is None else f"{probe.score:.4f}, {probe.seconds:.1f} s"
+        self._print(f"sensitivity: {probe.part}{kept}: {outcome}")
+        self._bar.advance(self._task)
 
     def settled(self, record: TrialRecord) -> None:
         """A trial is finished."""

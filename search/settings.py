@@ -150,13 +150,17 @@ def pruning(config: RunConfig, data: ImageDataset | None = None) -> PruningSetti
     )
 
 
+def feature_maps(config: RunConfig, data: ImageDataset) -> Criterion:
+    """The criterion that scores channels by what they make of images."""
+    return NuclearNorm((drawn(data, config.pruning.images, config.seed),))
+
+
 def _criterion(config: RunConfig, data: ImageDataset | None) -> Criterion:
     if config.pruning.criterion == "l2_norm":
         return L2Norm()
     if config.pruning.criterion == "geometric_median":
         return GeometricMedian()
-    data = dataset(config.data, config.seed) if data is None else data
-    return NuclearNorm((drawn(data, config.pruning.images, config.seed),))
+    return feature_maps(config, dataset(config.data, config.seed) if data is None else data)
 
 
 def driver(config: RunConfig, ranked_by: Metric) -> DriverSettings:

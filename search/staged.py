@@ -16,11 +16,12 @@ from search.crew import Crew
 from search.driver import Driver, enqueue_starts
 from search.fingerprint import tie_to_model
 from search.job import Job
+from search.pool import WorkerPool
 from search.run_folder import RunFolder
 from search.space import SearchSpace
 from search.stage_plan import StagePlan
-from search.starts import starts
 from search.storage import find_study, open_study
+from search.sweep import swept
 from search.trial_record import TrialRecord, records
 from search.worker import Task, model_bytes
 from zoo.training import train
@@ -121,14 +122,16 @@ class Staged:
         """Search one stage of a model; proposals that know something come first."""
         if not driver.remaining:
             return
+        with self.crew(model, self._task(model, driver.space), driver.remaining) as pool:
+            self._queue_starts(driver, model, pool)
+            driver.run(pool, self.job.listener)
+
+    def _queue_starts(self, driver: Driver, model: Any, pool: WorkerPool) -> None:
+        found = swept(driver, pool, self.job.listener) if self.job.config.search.sweeps else None
         if driver.settings.projection:
-            wanted = self.job.config.search.starts
-            known = starts(model, driver.space, driver.budget, self.job.pruning) if wanted else {}
             # Another run's trials are of the original model.
             others = self.job.earlier.starts(driver.space, driver.budget) if model is self.job.model else {}
-            enqueue_starts(driver.study, {**others, **known})
-        with self.crew(model, self._task(model, driver.space), driver.remaining) as pool:
-            driver.run(pool, self.job.listener)
+            enqueue_starts(driver.study, {**others, **self.job.starts(model, driver.space, driver.budget, found)})
 
     def _task(self, model: Any, space: SearchSpace) -> Task:
         """Candidates are made from this model; it is the original that they learn from."""

@@ -1,7 +1,9 @@
 """Proposals that know something: tried before the sampler's own."""
 
+from dataclasses import replace
 from typing import Any
 
+from compress.criterion import Criterion
 from compress.group import Ranks
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
@@ -13,26 +15,37 @@ from search.space import SearchSpace
 
 
 def starts(
-    model: Any, space: SearchSpace, budget: Budget, pruning: PruningSettings = DEFAULT_PRUNING
+    model: Any,
+    space: SearchSpace,
+    budget: Budget,
+    pruning: PruningSettings = DEFAULT_PRUNING,
+    maps: Criterion | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Preferences by name: uniform and SLAMP pruning, and both with ranks where the space has them.
+    """Preferences by name: uniform and SLAMP pruning, and each with ranks where the space has them.
 
     Args:
         model: the original model.
         space: the search space of that model.
         budget: what the pruning starts just meet; projection takes the others there.
         pruning: how SLAMP scores channels, and what the kept ones are rounded to.
+        maps: another criterion, by feature maps, for SLAMP to score channels by as well; None without images.
     """
     wanted: dict[str, dict[str, float]] = {}
     if space.groups:
-        slamp = slamp_ratios_meeting(model, budget, pruning).ratios
         wanted["uniform pruning"] = space.encode(_uniform(space, budget))
-        wanted["SLAMP"] = space.encode(CompressionParameters(slamp, {}))
+        wanted["SLAMP"] = _slamp(model, space, budget, pruning)
+        if maps is not None and not isinstance(pruning.criterion, type(maps)):
+            wanted["SLAMP on feature maps"] = _slamp(model, space, budget, replace(pruning, criterion=maps))
     if space.layers:
         fractions = _rank_fractions(space, RankRecommender.of(model).found)
         wanted["uniform"] = dict.fromkeys(space.dimensions, 1.0)
         wanted |= {f"{name} + VBMF": {**keep, **fractions} for name, keep in wanted.items()}
     return wanted
+
+
+def _slamp(model: Any, space: SearchSpace, budget: Budget, pruning: PruningSettings) -> dict[str, float]:
+    ratios = slamp_ratios_meeting(model, budget, pruning).ratios
+    return space.encode(CompressionParameters(ratios, {}))
 
 
 def _uniform(space: SearchSpace, budget: Budget) -> CompressionParameters:

@@ -81,11 +81,15 @@ class TrialWorker:
 
     def judge(self, parameters: CompressionParameters) -> Judgement:
         """Compress, repair and score one candidate; an error is part of the answer, not raised."""
-        return self._recorded(lambda: self._short(parameters))
+        return self._recorded(lambda: self._short(parameters, self._task.proxy.steps))
 
     def go_on(self, steps: int) -> Judgement:
         """Repair the candidate that was judged last until it has taken so many steps in all, and score it again."""
         return self._recorded(lambda: self._further(steps))
+
+    def probe(self, parameters: CompressionParameters) -> Judgement:
+        """The same as ``judge`` without a step of training: recalibration alone."""
+        return _answer(lambda: self._short(parameters, 0))
 
     def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
         """The same with the training of a final model after each stage; None stands for the recommended values."""
@@ -94,10 +98,10 @@ class TrialWorker:
     def _recorded(self, work: Callable[[], Judgement]) -> Judgement:
         return replace(_answer(work), conditions=self._conditions)
 
-    def _short(self, parameters: CompressionParameters) -> Judgement:
+    def _short(self, parameters: CompressionParameters, steps: int) -> Judgement:
         self._repair = None  # The last candidate's network may go before this one's is made.
         self._repair = self._candidates.start(parameters)
-        return self._further(self._task.proxy.steps)
+        return self._further(steps)
 
     def _further(self, steps: int) -> Judgement:
         if self._repair is None:

@@ -35,6 +35,9 @@ class FakePool:
     def submit_finalist(self, parameters: CompressionParameters | None) -> int:
         return self._start(parameters)
 
+    def submit_probe(self, parameters: CompressionParameters) -> int:
+        return self._start(parameters)
+
     def submit(self, parameters: CompressionParameters) -> int:
         return self._start(parameters)
 

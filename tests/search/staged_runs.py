@@ -64,8 +64,8 @@ class FakeCrew:
 def staged(
     home: Path, model: Any, recipe: tuple[Stage, ...], crew: FakeCrew, *, budget: float = 0.4, **search: Any
 ) -> Staged:
-    """A staged search of a model, in a run folder below ``home``; 6 trials and 2 finalists unless told otherwise."""
-    given = {"trials": 6, "strategy": "staged", **search}
+    """A staged search of a model, in a run folder below ``home``; 6 trials, 2 finalists and no sweep by default."""
+    given = {"trials": 6, "strategy": "staged", "sensitivity": False, **search}
     run = config(home, recipe=list(recipe), search=given, finetune={"epochs": 1}, finals={"candidates": 2})
     space = SearchSpace(CostModel(analyse(model)), settings.space(run), run.recipe)
     limit = flops_budget(budget * space.cost.cost(CompressionParameters.none()).flops, str(budget))

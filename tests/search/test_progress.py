@@ -10,6 +10,7 @@ from objectives.cost import Cost
 from objectives.metric import ACCURACY, LOSS, Metric
 from objectives.quantity import FLOPS, PARAMS, SIZE
 from search.finalist import Finalist
+from search.probe import ORIGINAL, Probe
 from search.progress import ProgressDisplay
 from search.rung import Rung
 from search.trial_record import TrialRecord
@@ -152,3 +153,21 @@ def test_every_level_of_a_front_has_a_best_of_its_own():
     assert [f"best so far of level {level}" in shown for level in (0, 1, 2)] == [True, True, False]
     assert shown.count("best so far of level 0") == 2 and shown.count("best so far of level 1") == 1
     assert "best 0.6000 | 4 feasible" in shown and "best 0.9000" not in shown
+
+
+def test_the_sweep_is_shown():
+    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    with ProgressDisplay(console) as display:
+        display.sweep_started(3)
+        for probe in (
+            Probe(ORIGINAL, (), 1.0, 0.9, 2.0),
+            Probe("add_2", ("keep:add_2",), 0.5, 0.6, 2.5),
+            Probe("ranks of conv3", ("rank_in:conv3", "rank_out:conv3"), 0.3, None, 1.0, "its worker was lost"),
+        ):
+            display.probed(probe)
+    assert console.file.getvalue().splitlines() == [
+        "sensitivity: 3 cheap evaluations, of the model and of each part made smaller alone",
+        "sensitivity: unpruned: 0.9000, 2.0 s",
+        "sensitivity: add_2 at 0.5: 0.6000, 2.5 s",
+        "sensitivity: ranks of conv3 at 0.3: failed: its worker was lost",
+    ]

@@ -12,6 +12,7 @@ from compress.parts import without_parts
 from compress.recipe import apply_parameters
 from objectives.cost import CostModel
 from search.finalist import finalists
+from search.sensitivity import sensitivity_of
 from search.trial_record import Judgement, best, records
 from search.winner import winner_of
 from tests.search.nets import DECOMPOSE_FIRST, PRUNE_FIRST, model, trained_like
@@ -72,6 +73,15 @@ def test_the_first_stage_goes_halfway_and_the_second_to_the_budget(tmp_path, rec
     # The geometric mean of 1 and 0.36 is 0.6.
     for found, most in ((records(search.first), 0.6), (records(search.study), 0.36)):
         assert all(0.85 * most * flops < record.cost.flops <= most * flops for record in found)
+
+
+def test_each_stage_is_swept_first(tmp_path):
+    """On its own model, and the start that follows from it is the first trial."""
+    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakeCrew(), sensitivity=True)
+    search.run()
+    for study, kinds in ((search.first, {"keep"}), (search.study, {"rank_in", "rank_out"})):
+        assert {name.split(":")[0] for name in sensitivity_of(study).drops} == kinds
+        assert records(study)[0].start == "sensitivity"
 
 
 def test_shares_of_budget_and_trials_are_configured(tmp_path):

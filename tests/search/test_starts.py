@@ -1,8 +1,11 @@
 """Informed proposals: what they are before projection, and that projection can use them."""
 
+import numpy as np
 import pytest
 
+from compress.feature_maps import NuclearNorm
 from compress.parameters import CompressionParameters
+from compress.pruning_settings import PruningSettings
 from compress.recommend import RankRecommender
 from search.projection import Projection
 from search.recommended import slamp_ratios_meeting
@@ -32,6 +35,20 @@ def test_names():
     assert set(starts(model(NAME), space(NAME, PRUNE_ONLY), budget())) == pruning
     assert set(starts(model(NAME), space(NAME, PRUNE_FIRST), budget())) == pruning | both
     assert set(starts(model(NAME), space(NAME, DECOMPOSE_ONLY), budget())) == {"uniform", "uniform + VBMF"}
+
+
+def test_slamp_by_feature_maps_where_there_are_images():
+    maps = NuclearNorm((np.random.default_rng(0).normal(size=(8, 8, 8, 1)).astype(np.float32),))
+    found = space(NAME, PRUNE_ONLY)
+    wanted = starts(model(NAME), found, budget(), maps=maps)
+    assert list(wanted) == ["uniform pruning", "SLAMP", "SLAMP on feature maps"]
+    ratios = slamp_ratios_meeting(model(NAME), budget(), PruningSettings(criterion=maps)).ratios
+    assert wanted["SLAMP on feature maps"] == found.encode(CompressionParameters(ratios, {}))
+    assert wanted["SLAMP on feature maps"] != wanted["SLAMP"]
+    both = starts(model(NAME), space(NAME), budget(), maps=maps)
+    assert "SLAMP on feature maps + VBMF" in both
+    # Where they decide what is pruned in any case, SLAMP is by them already.
+    assert "SLAMP on feature maps" not in starts(model(NAME), found, budget(), PruningSettings(criterion=maps), maps)
 
 
 def test_slamp_is_slamp():

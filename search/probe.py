@@ -1,0 +1,86 @@
+"""A part of the model made smaller alone: what it is, and what was found of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import optuna
+
+from compress.parameters import CompressionParameters
+from search.space import SearchSpace
+
+KEPT_CHANNELS, KEPT_RANKS = 0.5, 0.3
+"""What a probe keeps of a group, and of both ranks of a layer: half of them would make no 1x1 convolution cheaper."""
+
+ORIGINAL = "unpruned"
+_KEY = "probe: "
+
+
+@dataclass(frozen=True)
+class Part:
+    """A group, or a decomposable layer with both its ranks.
+
+    Attributes:
+        name: as messages call it.
+        dimensions: of the space, that are made smaller together.
+        kept: the fraction that a probe keeps of each; 1 for the model as it is.
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    kept: float
+
+    def wanted(self, space: SearchSpace, fraction: float | None = None) -> dict[str, float]:
+        """Preferences for all other parts whole, and so much of this one, by default what a probe keeps."""
+        kept = self.kept if fraction is None else fraction
+        return dict.fromkeys(space.dimensions, 1.0) | dict.fromkeys(self.dimensions, kept)
+
+    def parameters(self, space: SearchSpace) -> CompressionParameters:
+        """Those of its probe."""
+        return space.decode(self.wanted(space))
+
+
+WHOLE = Part(ORIGINAL, (), 1.0)
+"""The model as it is."""
+
+
+def parts_of(space: SearchSpace) -> list[Part]:
+    """All parts of a space that can be made smaller alone."""
+    groups = [Part(group.name, (f"keep:{group.name}",), KEPT_CHANNELS) for group in space.groups]
+    layers = [
+        Part(f"ranks of {layer.layer}", (f"rank_in:{layer.layer}", f"rank_out:{layer.layer}"), KEPT_RANKS)
+        for layer in space.layers
+    ]
+    return [part for part in (*groups, *layers) if part.parameters(space) != CompressionParameters.none()]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What became of a probe.
+
+    Attributes:
+        part: name of the part, or ``unpruned``.
+        dimensions: of the part.
+        kept: fraction of it that was kept.
+        score: what is maximized, None after an error.
+        seconds: the worker's time.
+        error: why it has no score, else None.
+    """
+
+    part: str
+    dimensions: tuple[str, ...]
+    kept: float
+    score: float | None
+    seconds: float
+    error: str | None = None
+
+
+def store_probe(study: optuna.Study, probe: Probe) -> None:
+    """Keep a probe with its study."""
+    study.set_user_attr(_KEY + probe.part, json.dumps(asdict(probe)))
+
+
+def probes(study: optuna.Study) -> Mapping[str, Probe]:
+    """Every probe that was made, by its part."""
+    found = [json.loads(text) for key, text in study.user_attrs.items() if key.startswith(_KEY)]
+    return {one["part"]: Probe(**{**one, "dimensions": tuple(one["dimensions"])}) for one in found}
