@@ -3,6 +3,7 @@
 from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX
 from compress.parameters import CompressionParameters, kept_channels
+from compress.recipe import DECOMPOSE, Stage
 
 
 def completed(before: CompressionParameters, after: CompressionParameters) -> CompressionParameters:
@@ -18,6 +19,16 @@ def completed(before: CompressionParameters, after: CompressionParameters) -> Co
     """
     named = {_original_name(name, before): ratio for name, ratio in after.ratios.items()}
     return before.merged(CompressionParameters(named, after.ranks))
+
+
+def separated(parameters: CompressionParameters, stage: Stage) -> CompressionParameters:
+    """The values of the stage that came last, for the model that the first one made: the inverse of ``completed``."""
+    if stage == DECOMPOSE:
+        return CompressionParameters({}, parameters.ranks)
+    ratios = {
+        name + LAST_SUFFIX if name in parameters.ranks else name: ratio for name, ratio in parameters.ratios.items()
+    }
+    return CompressionParameters(ratios, {})
 
 
 def without_parts(parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> CompressionParameters:

@@ -1,7 +1,7 @@
 """The command ``tuckprune judge``."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -10,20 +10,27 @@ from search.arguments import RunPath
 from search.conditions import ONEDNN, recorded_conditions
 from search.environment import import_tensorflow
 from search.run_folder import RunFolder
+from search.stage_names import study_name
 from search.storage import find_study
 
 
-def judge(run: RunPath, trial: Annotated[int, typer.Option(help="Number of the trial.")]) -> None:
+def judge(
+    run: RunPath,
+    trial: Annotated[int, typer.Option(help="Number of the trial.")],
+    stage: Annotated[
+        Literal["prune", "decompose"] | None, typer.Option(help="Of a staged search; by default the second.")
+    ] = None,
+) -> None:
     """Judge a recorded trial again, in this process; figures other than those recorded are an error."""
     config = RunFolder(run).config()
-    before = recorded_conditions(find_study(run, config.name), trial)
+    before = recorded_conditions(find_study(run, study_name(config, stage)), trial)
     if before is not None:
         # TensorFlow reads it when it is loaded.
         os.environ[ONEDNN] = before.onednn
     import_tensorflow(config.search.threads_per_worker if before is None else before.threads)
     from search.judging import judged_again
 
-    comparison = judged_again(run, trial)
+    comparison = judged_again(run, trial, stage)
     for line in comparison.lines:
         Console(soft_wrap=True).print(line, highlight=False)
     comparison.check()

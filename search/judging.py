@@ -2,17 +2,26 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import optuna
 
 from compress.errors import RunError
 from compress.model_file import load_model
+from compress.parameters import CompressionParameters
+from compress.parts import separated
+from compress.recipe import Stage
+from configs.schema import RunConfig
 from search import settings
+from search.conditions import Conditions
 from search.fingerprint import check_same_model
 from search.pipeline import model_path
 from search.run_folder import RunFolder
+from search.stage_names import study_name
 from search.storage import find_study
 from search.trial_record import Judgement, TrialRecord, figures_of, records
 from search.trial_task import trial_task
-from search.worker import TrialWorker
+from search.worker import Task, TrialWorker, model_bytes
 
 
 @dataclass(frozen=True)
@@ -54,10 +63,15 @@ class Comparison:
         raise RunError(f"{self.record.source} gets other figures than those recorded: {reason}")
 
 
-def judged_again(path: Path, number: int) -> Comparison:
+def judged_again(path: Path, number: int, stage: Stage | None = None) -> Comparison:
     """Judge a trial of a run in this process as a worker did.
 
     TensorFlow must have been loaded as ``search.conditions.recorded_conditions`` of the trial says.
+
+    Args:
+        path: folder of the run.
+        number: of the trial.
+        stage: of a staged search; None for the second.
 
     Raises:
         RunError: no run, no such trial, one without figures, or one that cannot be judged.
@@ -65,23 +79,41 @@ def judged_again(path: Path, number: int) -> Comparison:
     """
     folder = RunFolder(path)
     config = folder.config()
-    study = find_study(path, config.name)
-    record = next((record for record in records(study) if record.number == number), None)
-    if record is None or record.accuracy is None:
-        said = "no such trial" if record is None else f"a trial that is {record.state}"
-        raise RunError(
-            f"trial {number} of '{path}': expected one with figures, received {said}; see 'tuckprune report'"
-        )
+    study = find_study(path, study_name(config, stage))
+    record = _judged(study, number, path)
     model = load_model(model_path(config, folder))
     check_same_model(study, model)
-    data = settings.dataset(config.data, config.seed)
-    metric = settings.metric(config.search.metric, data.classes)
-    threads = None if record.conditions is None else record.conditions.threads
-    task = trial_task(config, model, data, settings.pruning(config, data), metric, threads=threads)
-    worker = TrialWorker(task)
-    again = worker.judge(record.parameters)
-    for rung in record.rungs[1:]:
-        again = again if again.error is not None else worker.go_on(rung.steps)
+    task, parameters = _task(config, model, record.conditions), record.parameters
+    if record.stage == config.recipe[0]:
+        task = replace(task, recipe=config.recipe[:1])
+    elif record.stage is not None:
+        middle = model_bytes(load_model(folder.middle_model))
+        task = replace(task, model=middle, recipe=config.recipe[1:], teacher=task.model)
+        parameters = separated(parameters, config.recipe[1])
+    again = _climbed(TrialWorker(task), record, parameters)
     if again.error is not None:
         raise RunError(f"trial {number} of '{path}' cannot be judged again: {again.error}")
     return Comparison(record, again)
+
+
+def _judged(study: optuna.Study, number: int, path: Path) -> TrialRecord:
+    record = next((record for record in records(study) if record.number == number), None)
+    if record is None or record.accuracy is None:
+        said = "no such trial" if record is None else f"a trial that is {record.state}"
+        raise RunError(f"trial {number} of '{path}': expected one with figures, received {said}")
+    return record
+
+
+def _task(config: RunConfig, model: Any, before: Conditions | None) -> Task:
+    data = settings.dataset(config.data, config.seed)
+    metric = settings.metric(config.search.metric, data.classes)
+    threads = None if before is None else before.threads
+    return trial_task(config, model, data, settings.pruning(config, data), metric, threads=threads)
+
+
+def _climbed(worker: TrialWorker, record: TrialRecord, parameters: CompressionParameters) -> Judgement:
+    """What the worker says at the last rung of the record."""
+    again = worker.judge(parameters)
+    for rung in record.rungs[1:]:
+        again = again if again.error is not None else worker.go_on(rung.steps)
+    return again

@@ -9,7 +9,6 @@ import optuna
 
 from compress.model_file import load_model, save_model
 from compress.recipe import Stage
-from configs.schema import RunConfig
 from search import settings
 from search.cluster import cluster
 from search.crew import Crew
@@ -19,6 +18,7 @@ from search.job import Job
 from search.pool import WorkerPool
 from search.run_folder import RunFolder
 from search.space import SearchSpace
+from search.stage_names import first_study
 from search.stage_plan import StagePlan
 from search.storage import find_study, open_study
 from search.sweep import swept
@@ -162,11 +162,6 @@ def run_staged(job: Job, folder: RunFolder, study: optuna.Study, crew: Crew) -> 
     if search.pending:
         with cluster(section.address, section.workers, section.cpus_per_worker):
             search.run()
-
-
-def first_study(config: RunConfig) -> str:
-    """Name of the study of a run's first stage."""
-    return f"{config.name}: {config.recipe[0]}"
 
 
 def first_trials(folder: RunFolder) -> list[TrialRecord]:

@@ -6,7 +6,7 @@ from compress.analysis import analyse
 from compress.channel_step import ChannelStep
 from compress.errors import ParameterError
 from compress.parameters import CompressionParameters
-from compress.parts import completed, without_parts
+from compress.parts import completed, separated, without_parts
 from compress.recipe import apply_parameters
 from objectives.cost import CostModel
 from tests.search.nets import DECOMPOSE_FIRST, model
@@ -33,6 +33,12 @@ def test_ranks_that_follow_ratios_are_joined_with_them():
     assert completed(ratios, RANKS) == CompressionParameters(ratios.ratios, RANKS.ranks)
     with pytest.raises(ParameterError, match="expected one ratio"):
         completed(ratios, CompressionParameters({"add": 0.25}, {}))
+
+
+def test_both_stages_come_apart_again():
+    assert separated(completed(RANKS, RATIOS), "prune") == RATIOS
+    ratios = CompressionParameters({"add": 0.5}, {})
+    assert separated(completed(ratios, RANKS), "decompose") == RANKS
 
 
 def test_ratios_of_parts_become_ranks():

@@ -16,7 +16,7 @@ from search.results import read_results
 from search.staged import first_trials
 from tests.search.interrupted_run import stopped
 from tests.search.nets import cost
-from tests.search.runs import refused, written
+from tests.search.runs import called, refused, written
 
 RECIPE = ["decompose", "prune"]
 SEARCH = {"trials": 4, "workers": 2, "strategy": "staged"}
@@ -60,6 +60,12 @@ def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home):
     compressed = CostModel(analyse(load_model(run / "search.keras"))).cost(CompressionParameters.none())
     assert compressed == outcome.winner.cost
     assert read_results(run / "results")[-1].flops == compressed.flops
+
+    for number, stage in ((0, RECIPE[0]), (1, RECIPE[1])):
+        judged = called("judge", run, "--trial", number, "--stage", stage, cwd=home)
+        assert (judged.returncode, judged.stderr) == (0, "")
+    refusal = called("judge", run, "--trial", 9, cwd=home)
+    assert refusal.returncode == 1 and "expected one with figures, received no such trial" in refusal.stderr
 
     assert tuckprune("report", run)[0] == 0
     page = (run / "report.html").read_text(encoding="utf-8")
