@@ -15,9 +15,6 @@ from search.space import SearchSpace
 START = "sensitivity"
 """What the start that these preferences make is called."""
 
-_CURVE = 3
-"""How a loss grows with what is removed. Of parts alone it is about 2; together 3 was better at most budgets."""
-
 _LEAST_DROP = 0.02
 """Of the largest drop: what is below is noise, and may be negative."""
 
@@ -31,12 +28,12 @@ Kept = Mapping[str, float]
 def equalized(found: Sensitivity, space: SearchSpace, budget: Budget) -> dict[str, float]:
     """Preferences that lose the least by the sweep's measure, and just meet the budget.
 
-    A part of which a fraction f is kept is taken to lose D ((1 - f) / (1 - p))^3, where it lost D at the sweep's
+    A part of which a fraction f is kept is taken to lose D ((1 - f) / (1 - p))^2, where it lost D at the sweep's
     fraction p: nothing while it is whole, and the more for every further step. The sum over all parts is the smallest
     at a given cost where a further step loses as much for what it saves in all of them (Lagrange), so where
-    1 - f = l (C (1 - p)^3 / D)^(1/2). C is what the part costs per unit of f, as a share of the limit that is broken
-    most, and l, the same for all, is found by bisection. C depends on what is kept of the other parts, so that this is
-    repeated with the parts as found.
+    1 - f = l C (1 - p)^2 / D. C is what the part costs per unit of f, as a share of the limit that is broken most, and
+    l, the same for all, is found by bisection. C depends on what is kept of the other parts, so that this is repeated
+    with the parts as found.
 
     A part that the sweep could not judge is taken to lose as much as the middle one.
     """
@@ -45,10 +42,7 @@ def equalized(found: Sensitivity, space: SearchSpace, budget: Budget) -> dict[st
     kept: Kept = {part.name: 1.0 for part in parts.parts}
     for _ in range(_ROUNDS):
         worth = parts.worth(kept)
-        slopes = {
-            part.name: (worth[part.name] * (1 - part.kept) ** _CURVE / drops[part.name]) ** (1 / (_CURVE - 1))
-            for part in parts.parts
-        }
+        slopes = {part.name: worth[part.name] * (1 - part.kept) ** 2 / drops[part.name] for part in parts.parts}
         kept = parts.just_meeting(slopes)
     return parts.wanted(kept)
 

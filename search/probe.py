@@ -9,8 +9,11 @@ import optuna
 from compress.parameters import CompressionParameters
 from search.space import SearchSpace
 
-KEPT_CHANNELS, KEPT_RANKS = 0.5, 0.3
-"""What a probe keeps of a group, and of both ranks of a layer: half of them would make no 1x1 convolution cheaper."""
+KEPT_CHANNELS, KEPT_RANKS = (0.5,), (0.3, 0.2, 0.1)
+"""What a probe keeps of a group, and of both ranks of a layer: the first that changes anything.
+
+Half of both ranks would make no 1x1 convolution cheaper, and 0.3 none that has many more channels on one side.
+"""
 
 ORIGINAL = "unpruned"
 _KEY = "probe: "
@@ -46,12 +49,18 @@ WHOLE = Part(ORIGINAL, (), 1.0)
 
 def parts_of(space: SearchSpace) -> list[Part]:
     """All parts of a space that can be made smaller alone."""
-    groups = [Part(group.name, (f"keep:{group.name}",), KEPT_CHANNELS) for group in space.groups]
+    groups = [(group.name, (f"keep:{group.name}",), KEPT_CHANNELS) for group in space.groups]
     layers = [
-        Part(f"ranks of {layer.layer}", (f"rank_in:{layer.layer}", f"rank_out:{layer.layer}"), KEPT_RANKS)
+        (f"ranks of {layer.layer}", (f"rank_in:{layer.layer}", f"rank_out:{layer.layer}"), KEPT_RANKS)
         for layer in space.layers
     ]
-    return [part for part in (*groups, *layers) if part.parameters(space) != CompressionParameters.none()]
+    found = (_part(space, name, dimensions, kept) for name, dimensions, kept in (*groups, *layers))
+    return [part for part in found if part is not None]
+
+
+def _part(space: SearchSpace, name: str, dimensions: tuple[str, ...], fractions: tuple[float, ...]) -> Part | None:
+    parts = (Part(name, dimensions, kept) for kept in fractions)
+    return next((part for part in parts if part.parameters(space) != CompressionParameters.none()), None)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,16 @@ def test_ranks_are_three_tenths():
     assert pair == (5, {16: 5, 24: 8}[sites[name].out_channels])
 
 
+def test_layers_of_uneven_channels_are_made_smaller_as_well():
+    """0.3 of a 1x1 convolution from 64 to 256 channels costs more than the whole: 20 x 64 + 20 x 77 + 77 x 256."""
+    found = space("resnet50", DECOMPOSE_ONLY)
+    parts = {part.name: part for part in parts_of(found)}
+    assert len(parts) == len(found.layers)
+    layer = "layer1.0.conv3"
+    assert parts[f"ranks of {layer}"].kept == 0.2
+    assert parts[f"ranks of {layer}"].parameters(found).ranks == {layer: (13, 52)}
+
+
 def test_the_sweep_is_told_and_kept(tmp_path):
     study, listener = open_study(tmp_path, "run", "journal"), Listener()
     pool = FakePool(2, judge)
