@@ -270,7 +270,7 @@ def test_a_killed_worker_fails_its_trial_and_is_replaced(pool):
 def test_a_late_trial_is_given_up(pool, monkeypatch):
     worker = pool._free[0]
     before = process(pool, worker)
-    ask(pool, worker, lambda actor: setattr(actor, "_short", lambda _: __import__("time").sleep(60)))
+    ask(pool, worker, lambda actor: setattr(actor, "_short", lambda *_: __import__("time").sleep(60)))
     monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
     failed = outcome(pool, pool.submit(WHOLE))
     assert failed.error == "it ran longer than search.trial_timeout = 1 s"
