@@ -29,7 +29,7 @@ class Conditions:
     """
 
     seed: int
-    precision: str
+    precision: PrecisionName
     threads: int
     onednn: str
     device: str
@@ -39,7 +39,7 @@ class Conditions:
     tuckprune: str
 
     @classmethod
-    def here(cls, seed: int, precision: str, threads: int) -> Self:
+    def here(cls, seed: int, precision: PrecisionName, threads: int) -> Self:
         """Those of this process, whose TensorFlow is loaded."""
         versions = [_version(package) for package in ("tensorflow", "keras", "numpy", "tuckprune")]
         return cls(seed, precision, threads, os.environ.get(ONEDNN, ""), _device(), *versions)

@@ -12,6 +12,7 @@ from compress.parameters import CompressionParameters
 from compress.parts import separated
 from compress.recipe import Stage
 from configs.schema import RunConfig
+from objectives.precision import Precision, PrecisionName
 from search import settings
 from search.conditions import Conditions
 from search.fingerprint import check_same_model
@@ -107,8 +108,11 @@ def _judged(study: optuna.Study, number: int, path: Path) -> TrialRecord:
 def _task(config: RunConfig, model: Any, before: Conditions | None) -> Task:
     data = settings.dataset(config.data, config.seed)
     metric = settings.metric(config.search.metric, data.classes)
-    threads = None if before is None else before.threads
-    return trial_task(config, model, data, settings.pruning(config, data), metric, threads=threads)
+    task = trial_task(config, model, data, settings.pruning(config, data), metric)
+    if before is None:
+        return task
+    proxy = replace(task.proxy, precision=Precision(before.precision))
+    return replace(task, threads=before.threads, proxy=proxy)
 
 
 def _climbed(worker: TrialWorker, record: TrialRecord, parameters: CompressionParameters) -> Judgement:

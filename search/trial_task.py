@@ -18,13 +18,10 @@ def trial_task(
     metric: Metric,
     *,
     final: FinalTask | None = None,
-    threads: int | None = None,
 ) -> Task:
     """The task of judging candidates of this model.
 
     final: how finalists are judged; None where there are none.
-    threads: of TensorFlow; None for as many as a worker has whole processor cores, at least one.
     """
     proxy = settings.proxy(config.proxy, config.seed, metric)
-    threads = config.search.threads_per_worker if threads is None else threads
-    return Task(model_bytes(model), data, proxy, config.recipe, pruning, threads, final)
+    return Task(model_bytes(model), data, proxy, config.recipe, pruning, config.search.threads_per_worker, final)

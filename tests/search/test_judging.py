@@ -20,6 +20,7 @@ THERE = Conditions(3, "float32", 1, "1", "Old CPU", "2.20", "3.14", "2.0", "0.1.
 RECORD = TrialRecord(
     7, "complete", CompressionParameters({"add": 0.5}, {}), Cost(1, 1, 4), 0.75, 0.9, 12.5, None, None, conditions=THERE
 )
+PRUNING_ALONE = {"space": {"ranks": False}, "recipe": ["prune"]}
 AGAIN = Judgement(0.75, 0.9, 3.0, conditions=THERE)
 
 
@@ -74,7 +75,7 @@ def test_one_worker_and_one_seed_give_the_same_trials(home):
     """On a real cluster, in two processes, to the last digit; and one that climbed a rung is judged again."""
     found = []
     for name in ("one", "two"):
-        sections = {"search": {"trials": 3, "workers": 1}, "rungs": {"steps": [5], "one_in": 2}}
+        sections = {"search": {"trials": 3, "workers": 1}, "rungs": {"steps": [5], "one_in": 2}, **PRUNING_ALONE}
         ended = called("search", written(home, name=name, **sections), cwd=home)
         assert ended.returncode == 0, ended.stderr
         found.append([replace(record, seconds=None) for record in find_run(home / "runs" / name).trials])
