@@ -5,9 +5,12 @@ import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import optuna
+
+if TYPE_CHECKING:  # It loads TensorFlow, and these conditions are read before.
+    from objectives.precision import PrecisionName
 
 CONDITIONS = "conditions"
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
@@ -29,7 +32,7 @@ class Conditions:
     """
 
     seed: int
-    precision: PrecisionName
+    precision: "PrecisionName"
     threads: int
     onednn: str
     device: str
@@ -39,7 +42,7 @@ class Conditions:
     tuckprune: str
 
     @classmethod
-    def here(cls, seed: int, precision: PrecisionName, threads: int) -> Self:
+    def here(cls, seed: int, precision: "PrecisionName", threads: int) -> Self:
         """Those of this process, whose TensorFlow is loaded."""
         versions = [_version(package) for package in ("tensorflow", "keras", "numpy", "tuckprune")]
         return cls(seed, precision, threads, os.environ.get(ONEDNN, ""), _device(), *versions)

@@ -12,7 +12,7 @@ from compress.parameters import CompressionParameters
 from compress.parts import separated
 from compress.recipe import Stage
 from configs.schema import RunConfig
-from objectives.precision import Precision, PrecisionName
+from objectives.precision import Precision
 from search import settings
 from search.conditions import Conditions
 from search.fingerprint import check_same_model
