@@ -51,7 +51,7 @@ def test_what_does_not_change_a_trial_may_change(tmp_path, changes):
     [
         ({"budget": {"flops": 0.25}}, "budget.flops: 0.5 -> 0.25"),
         ({"seed": 1}, "seed: 0 -> 1"),
-        ({"search": {"trials": 4, "workers": 2, "sampler": "random"}}, 'search.sampler: "tpe" -> "random"'),
+        ({"search": {"trials": 4, "workers": 2, "sampler": "random"}}, 'search.sampler: "layered" -> "random"'),
         ({"space": {"ratio_max": 0.8}}, "space.ratio_max: 0.9 -> 0.8"),
         ({"recipe": ["decompose", "prune"]}, "recipe: "),
         ({"proxy": {"steps": 3}}, "proxy.steps: 2 -> 3"),
