@@ -22,6 +22,7 @@ from search.preferences import LOWEST_PREFERENCE, suggested
 from search.probe import Probe
 from search.projection import Projection
 from search.samplers import SamplerContext, Samplers, samplers
+from search.sensitivity import sensitivity_of
 from search.space import Preferences, SearchSpace
 from search.storage import requeue_running
 from search.trial_record import START, TrialRecord, describe, records, reject
@@ -135,7 +136,8 @@ class Driver:
 
     @cached_property
     def _samplers(self) -> Samplers:
-        context = SamplerContext(self.settings.seed, self.space, self.budget, self.levels)
+        found = sensitivity_of(self.study)
+        context = SamplerContext(self.settings.seed, self.space, self.budget, self.levels, found)
         return samplers(self.settings.sampler, self.settings.sampler_options, context)
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:

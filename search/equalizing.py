@@ -1,9 +1,8 @@
 """Preferences from a sweep: every part loses as much for what it saves as any other."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
 
 from objectives.budget import Budget
 from search.bisection import tightest
@@ -14,9 +13,6 @@ from search.space import SearchSpace
 
 START = "sensitivity"
 """What the start that these preferences make is called."""
-
-_LEAST_DROP = 0.02
-"""Of the largest drop: what is below is noise, and may be negative."""
 
 _ROUNDS = 4
 _LARGEST = 30.0
@@ -38,19 +34,15 @@ def equalized(found: Sensitivity, space: SearchSpace, budget: Budget) -> dict[st
     A part that the sweep could not judge is taken to lose as much as the middle one.
     """
     parts = _Parts(space, budget, tuple(parts_of(space)))
-    drops = _drops(found, parts.parts)
+    drops = found.robust_drops(part.dimensions[0] for part in parts.parts)
     kept: Kept = {part.name: 1.0 for part in parts.parts}
     for _ in range(_ROUNDS):
         worth = parts.worth(kept)
-        slopes = {part.name: worth[part.name] * (1 - part.kept) ** 2 / drops[part.name] for part in parts.parts}
+        slopes = {
+            part.name: worth[part.name] * (1 - part.kept) ** 2 / drops[part.dimensions[0]] for part in parts.parts
+        }
         kept = parts.just_meeting(slopes)
     return parts.wanted(kept)
-
-
-def _drops(found: Sensitivity, parts: Sequence[Part]) -> dict[str, float]:
-    known = {part.name: found.drops[part.dimensions[0]] for part in parts if part.dimensions[0] in found.drops}
-    least = _LEAST_DROP * max([*known.values(), 0.0]) or 1.0
-    return {part.name: max(least, known.get(part.name, median(known.values()))) for part in parts}
 
 
 @dataclass(frozen=True)

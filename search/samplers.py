@@ -29,6 +29,7 @@ from search.layered_sampler import LayeredSampler
 from search.levels import Levels
 from search.preferences import PREFERENCE
 from search.quasi_random import QuasiRandomSampler
+from search.sensitivity import Sensitivity
 from search.space import SearchSpace
 
 Options = Mapping[str, Any]
@@ -50,12 +51,14 @@ class SamplerContext:
         space: what is searched.
         budget: what proposals meet.
         levels: of a front, the budgets that trials meet in its place.
+        found: by a sweep, None without one.
     """
 
     seed: int
     space: SearchSpace
     budget: Budget
     levels: Levels | None = None
+    found: Sensitivity | None = None
 
 
 Kind = Callable[[SamplerContext, Options], Samplers]
@@ -99,7 +102,8 @@ def _quasi_random(context: SamplerContext, options: Options) -> Samplers:
 
 def _layered(context: SamplerContext, options: Options) -> Samplers:
     """All that it learns is in the study; the landscape remembers what it has read of that."""
-    landscape = SpaceLandscape(context.space, context.budget, context.levels)
+    measured = None if context.found is None else context.found.weights(context.space.dimensions)
+    landscape = SpaceLandscape(context.space, context.budget, context.levels, measured)
     return lambda trial: LayeredSampler(landscape, PREFERENCE.low, context.seed, **options)
 
 

@@ -6,7 +6,9 @@ from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
 from search.driver import Driver, DriverSettings, SilentListener, enqueue_starts
+from search.layered_sampler import RANDOM_TRIALS
 from search.preferences import LOWEST_PREFERENCE
+from search.probe import ORIGINAL, Probe, store_probe
 from search.projection import Projection
 from search.starts import starts
 from search.storage import open_study
@@ -165,6 +167,22 @@ def test_seeds_decide(sampler):
 
     assert proposals(1) == proposals(1)
     assert proposals(1) != proposals(2)
+
+
+def test_what_a_sweep_found_is_a_belief_of_the_sampler():
+    """The same scores, and another proposal for each finding: random trials come first, and know nothing of it."""
+
+    def proposed(minded):
+        study = memory()
+        store_probe(study, Probe(ORIGINAL, (), 1.0, 0.9, 1.0))
+        for name in SPACE.dimensions if minded else ():
+            store_probe(study, Probe(name, (name,), 0.5, 0.1 if name == minded else 0.9, 1.0))
+        driver(study, trials=RANDOM_TRIALS + 1, sampler="layered").run(FakePool(), SilentListener())
+        return [tuple(trial.params.values()) for trial in study.trials]
+
+    runs = [proposed(minded) for minded in (None, *SPACE.dimensions[:2])]
+    assert len({tuple(run[:-1]) for run in runs}) == 1
+    assert len({run[-1] for run in runs}) == 3
 
 
 def test_starts_are_tried_first_by_name_and_only_once():

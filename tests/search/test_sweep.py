@@ -110,7 +110,7 @@ def test_the_metric_decides(tmp_path):
     study, found = open_study(tmp_path, "run", "journal"), space("tiny", PRUNE_ONLY)
     Sweep(study, found, LOSS).run(FakePool(1, lambda given: Judgement(0.5, 1.0 + len(given.ratios), 1.0)), Listener())
     assert sensitivity_of(study) == Sensitivity(
-        dict.fromkeys(found.dimensions, 1.0), dict.fromkeys(found.dimensions, 0.5)
+        dict.fromkeys(found.dimensions, 1.0), dict.fromkeys(found.dimensions, 0.5), dict.fromkeys(found.dimensions, 1)
     )
 
 
