@@ -1,5 +1,6 @@
 """Configuration files read with overrides, checked, written back and compared."""
 
+import io
 import json
 import re
 from collections.abc import Hashable, Mapping, Sequence
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from compress.errors import ConfigError
 from configs.problems import describe
 from configs.schema import RunConfig
+from configs.storage import hide_passwords
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -28,7 +30,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     data = _mapping(text, str(path))
     for override in overrides:
         _apply(override, data)
-    return check_config(data, f"{path} (with {', '.join(overrides)})" if overrides else str(path))
+    return check_config(data, hide_passwords(f"{path} (with {', '.join(overrides)})") if overrides else str(path))
 
 
 def check_config(data: Mapping[str, Any], source: str) -> RunConfig:
@@ -64,7 +66,7 @@ def _difference(a: Any, b: Any, key: str) -> list[str]:
 
 def _mapping(text: str, source: str) -> dict[str, Any]:
     try:
-        data = yaml.load(text, _Loader)
+        data = _parsed(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{source}: expected valid YAML, received {_one_line(error)}") from error
     if data is None:
@@ -77,25 +79,33 @@ def _mapping(text: str, source: str) -> dict[str, Any]:
 def _apply(override: str, data: dict[str, Any]) -> None:
     """Put an override's value into the nested mappings of `data`."""
     key, equals, text = override.partition("=")
-    names = key.strip().split(".")
+    names, shown = key.strip().split("."), hide_passwords(override)
     if not equals or not all(names):
-        raise ConfigError(f"override: expected KEY=VALUE such as search.trials=10, received {override!r}")
+        raise ConfigError(f"override: expected KEY=VALUE such as search.trials=10, received {shown!r}")
     try:
-        value = yaml.load(text, _Loader)
+        value = _parsed(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"override {override!r}: expected a YAML value, received {_one_line(error)}") from error
+        raise ConfigError(f"override {shown!r}: expected a YAML value, received {_one_line(error)}") from error
     section = data
     for name in names[:-1]:
         if section.get(name) is None:
             section[name] = {}
         section = section[name]
         if not isinstance(section, dict):
-            raise ConfigError(f"override {override!r}: expected {name} to be a section, received {section!r}")
+            raise ConfigError(
+                f"override {shown!r}: expected {name} to be a section, received {_one_line(repr(section))}"
+            )
     section[names[-1]] = value
 
 
+def _parsed(text: str) -> Any:
+    # Errors quote a piece of a string, of a stream only the place.
+    secret = hide_passwords(text) != text
+    return yaml.load(io.StringIO(text) if secret else text, _Loader)
+
+
 def _one_line(error: object) -> str:
-    return " ".join(str(error).split())[:300]
+    return hide_passwords(" ".join(str(error).split()))[:300]
 
 
 class _Loader(yaml.SafeLoader):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from configs.schema import RunConfig
+from configs.storage import hide_passwords
 
 _WORDINGS = {
     "bool_type": "true or false",
@@ -48,7 +49,14 @@ def _problem(key: str, details: list[ErrorDetails]) -> str:
     if first["type"] == "value_error":
         return prefix + str(first["ctx"]["error"])
     expected = " or ".join(dict.fromkeys(_expected(detail) for detail in details))
-    return f"{prefix}expected {expected}, received {reprlib.repr(first['input'])}"
+    return f"{prefix}expected {expected}, received {_shown(first['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """The value, shortened; of a URL without its password, which shortening could leave a part of."""
+    whole = repr(value)
+    hidden = hide_passwords(whole)
+    return reprlib.repr(value) if hidden == whole else hidden[:100]
 
 
 def _expected(detail: ErrorDetails) -> str:

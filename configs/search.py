@@ -1,13 +1,14 @@
 """The sections ``search`` and ``finals``: the study, its workers, and who takes part in the finals."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from configs.metric import MetricConfig
 from configs.sampler import SamplerConfig
 from configs.section import Count, NonNegative, Positive, Section, Text
 from configs.staged import StagedConfig
+from configs.storage import check_storage, without_password
 
 
 class SearchConfig(Section):
@@ -32,7 +33,11 @@ class SearchConfig(Section):
     reuse: Text | None = Field(
         default=None, description="folder of another run of the same model, whose best trials are tried first, or null"
     )
-    storage: Literal["journal", "sqlite"] = Field(default="journal", description="the study's file in the run folder")
+    storage: Annotated[Text, AfterValidator(check_storage)] = Field(
+        default="journal",
+        repr=False,
+        description="the study's file in the run folder, journal or sqlite, or the URL of a PostgreSQL or MySQL server",
+    )
     trial_timeout: Positive | None = Field(default=None, description="seconds before a trial counts as failed, or null")
     address: Text | None = Field(
         default=None, description="of a running Ray cluster (auto, host:port), or null for a local one"
@@ -56,6 +61,11 @@ class SearchConfig(Section):
     def sweeps(self) -> bool:
         """Whether a sweep comes first: its start needs projection, as all of them do."""
         return self.sensitivity and self.starts and self.projection
+
+    @field_serializer("storage")
+    def _keep_the_password(self, value: str) -> str:
+        """Whatever is written down of a configuration holds no password."""
+        return without_password(value)
 
     @model_validator(mode="after")
     def _reuse_needs_projection(self) -> Self:

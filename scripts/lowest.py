@@ -1,4 +1,4 @@
-"""Print the lower bounds of pyproject.toml's dependencies as pip constraints, so that they can be tested."""
+"""Print the lower bounds of pyproject.toml's dependencies, and of what its extras add, as pip constraints to test."""
 
 import re
 import tomllib
@@ -14,4 +14,7 @@ def lowest(requirements: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(lowest(tomllib.loads(PYPROJECT.read_text())["project"]["dependencies"])))
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    # Development tools are those of the day.
+    extras = [text for name, own in project["optional-dependencies"].items() if name != "dev" for text in own]
+    print("\n".join(dict.fromkeys(lowest([*project["dependencies"], *extras]))))

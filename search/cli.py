@@ -12,6 +12,7 @@ from rich.console import Console
 from compress.errors import TuckpruneError
 from configs.load import load_config
 from configs.schema import RunConfig
+from configs.storage import hide_passwords
 from search.arguments import ConfigPath, ModelPath, Overrides, RunPath
 from search.environment import import_tensorflow
 from search.export_command import export
@@ -37,7 +38,9 @@ def main() -> None:
     try:
         app()
     except TuckpruneError as error:
-        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+        Console(stderr=True, soft_wrap=True).print(
+            f"error: {hide_passwords(str(error))}", style="red", markup=False, highlight=False
+        )
         sys.exit(FAILED)
 
 
@@ -219,4 +222,5 @@ def _terminate_as_interrupt() -> None:
 
 
 def _again(config: Path, overrides: list[str] | None) -> str:
-    return shlex.join([str(config), *(word for override in overrides or () for word in ("--set", override))])
+    shown = [hide_passwords(override) for override in overrides or ()]
+    return shlex.join([str(config), *(word for override in shown for word in ("--set", override))])

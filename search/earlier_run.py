@@ -46,8 +46,8 @@ class EarlierRun:
             RunError: no run folder, no study, no judged trial in it, or one of another model.
         """
         try:
-            name = RunFolder(path).config().name
-            study = find_study(path, name)
+            config = RunFolder(path).config()
+            name, study = config.name, find_study(path, config.name, config.search.storage)
         except RunError as error:
             raise RunError(f"search.reuse: {error}") from error
         known, digest = known_digest(study), model_digest(model)

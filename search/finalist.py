@@ -13,7 +13,7 @@ from objectives.metric import Metric, restored, stored
 from search.trial_record import Judgement
 
 RECOMMENDED = "recommended values"
-_KEY = "finalist: "
+_KEY, _PLACE = "finalist: ", "place"
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,22 @@ def store(study: optuna.Study, finalist: Finalist) -> None:
     """Keep a finalist with its study."""
     parameters = None if finalist.parameters is None else dumps(finalist.parameters)
     fields = {**asdict(finalist), "parameters": parameters, "metric": stored(finalist.metric)}
+    fields[_PLACE] = len(_stored(study))
     study.set_user_attr(_KEY + finalist.source, json.dumps(fields))
 
 
 def finalists(study: optuna.Study) -> list[Finalist]:
     """Every finalist that was judged, in the order they were."""
-    return [_restored(json.loads(text)) for key, text in study.user_attrs.items() if key.startswith(_KEY)]
+    # Databases return attributes in any order. Those of version 0.1, in a file, have no place and are in order.
+    return [_restored(fields) for fields in sorted(_stored(study), key=lambda fields: fields.get(_PLACE, 0))]
+
+
+def _stored(study: optuna.Study) -> list[dict[str, Any]]:
+    return [json.loads(text) for key, text in study.user_attrs.items() if key.startswith(_KEY)]
 
 
 def _restored(fields: dict[str, Any]) -> Finalist:
     parameters = None if fields["parameters"] is None else loads(fields["parameters"]).parameters
     cost = None if fields["cost"] is None else Cost(**fields["cost"])
-    return Finalist(**{**fields, "parameters": parameters, "cost": cost, "metric": restored(fields["metric"])})
+    own = {name: value for name, value in fields.items() if name != _PLACE}
+    return Finalist(**{**own, "parameters": parameters, "cost": cost, "metric": restored(fields["metric"])})

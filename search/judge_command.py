@@ -23,7 +23,7 @@ def judge(
 ) -> None:
     """Judge a recorded trial again, in this process; figures other than those recorded are an error."""
     config = RunFolder(run).config()
-    before = recorded_conditions(find_study(run, study_name(config, stage)), trial)
+    before = recorded_conditions(find_study(run, study_name(config, stage), config.search.storage), trial)
     if before is not None:
         # TensorFlow reads it when it is loaded.
         os.environ[ONEDNN] = before.onednn

@@ -80,7 +80,7 @@ def judged_again(path: Path, number: int, stage: Stage | None = None) -> Compari
     """
     folder = RunFolder(path)
     config = folder.config()
-    study = find_study(path, study_name(config, stage))
+    study = find_study(path, study_name(config, stage), config.search.storage)
     record = _judged(study, number, path)
     model = load_model(model_path(config, folder))
     check_same_model(study, model)

@@ -33,10 +33,11 @@ from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.sampler_check import check_sampler
 from search.samplers import SamplerContext
+from search.shared_study import tie_to_config
 from search.space import SearchSpace
 from search.stage_plan import StagePlan
 from search.staged import first_trials, run_staged
-from search.storage import find_study, has_study, open_study
+from search.storage import find_study, has_study, opened_study
 from search.trial_record import TrialRecord, records
 from search.winner import Winner, winner_of
 from zoo.data.dataset import ImageDataset, check_model_fits
@@ -118,14 +119,17 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
     check_sampler(sampler.name, sampler.options, context, front=levels is not None)
     told = listener or SilentListener()
     pruning = settings.pruning(config, data)
-    if not has_study(folder.path):
+    if not has_study(folder.path, config.name, config.search.storage):
         check_original(model, data, config.seed, told.warned)
         if config.search.strategy == "staged":
             StagePlan(space, budget, config.search.staged.budget).check(model, pruning)
     earlier = earlier_run(config, model)
-    with folder.opened(config):
+    with (
+        folder.opened(config),
+        opened_study(folder.path, config.name, config.search.storage, front=levels is not None) as study,
+    ):
         keep_latency_table(table, folder)
-        study = open_study(folder.path, config.name, config.search.storage, front=levels is not None)
+        tie_to_config(study, config)
         tie_to_model(study, model)
         job = Job(config, model, data, space, budget, pruning, metric, told, earlier, levels)
         crew = partial(ray_crew, config.search)
@@ -133,11 +137,11 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
             run_staged(job, folder, study, crew)
         else:
             run_joint(job, study, crew)
-        return _outcome(folder, study)
+        return _outcome(folder, config, study)
 
 
-def _outcome(folder: RunFolder, study: optuna.Study) -> SearchOutcome:
-    earlier, found, judged = first_trials(folder), records(study), finalists(study)
+def _outcome(folder: RunFolder, config: RunConfig, study: optuna.Study) -> SearchOutcome:
+    earlier, found, judged = first_trials(folder, config), records(study), finalists(study)
     winner = winner_of(found, judged)
     if winner is None and earlier and not found:
         raise RunError(
@@ -158,7 +162,8 @@ def find_run(path: Path) -> SearchOutcome:
         RunError: no run folder, no study, or no usable trial in it.
     """
     folder = RunFolder(path)
-    return _outcome(folder, find_study(path, folder.config().name))
+    config = folder.config()
+    return _outcome(folder, config, find_study(path, config.name, config.search.storage))
 
 
 def export_run(path: Path, out: Path | None = None) -> list[Path]:
@@ -173,7 +178,7 @@ def export_run(path: Path, out: Path | None = None) -> list[Path]:
     outcome = find_run(path)
     config = outcome.folder.config()
     model = load_model(model_path(config, outcome.folder))
-    check_same_model(find_study(path, config.name), model)
+    check_same_model(find_study(path, config.name, config.search.storage), model)
     step = settings.channel_step(config.pruning)
     return write_parameters(outcome.winner.parameters, out or path, analyse(model), config.recipe, step)
 

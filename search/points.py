@@ -54,7 +54,7 @@ class RunPoints:
         """
         folder = RunFolder(path)
         config = folder.config()
-        study = find_study(path, config.name)
+        study = find_study(path, config.name, config.search.storage)
         model = load_model(model_path(config, folder))
         check_same_model(study, model)
         graph = analyse(model)

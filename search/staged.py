@@ -9,6 +9,7 @@ import optuna
 
 from compress.model_file import load_model, save_model
 from compress.recipe import Stage
+from configs.schema import RunConfig
 from search import settings
 from search.cluster import cluster
 from search.crew import Crew
@@ -20,7 +21,7 @@ from search.run_folder import RunFolder
 from search.space import SearchSpace
 from search.stage_names import first_study
 from search.stage_plan import StagePlan
-from search.storage import find_study, open_study
+from search.storage import find_study, opened_study
 from search.sweep import swept
 from search.trial_record import TrialRecord, records
 from search.worker import Task, model_bytes
@@ -51,14 +52,12 @@ class Staged:
     crew: Crew
 
     @classmethod
-    def opened(cls, job: Job, folder: RunFolder, study: optuna.Study, crew: Crew) -> "Staged":
-        """The search of a run whose folder is held.
+    def of(cls, job: Job, folder: RunFolder, study: optuna.Study, first: optuna.Study, crew: Crew) -> "Staged":
+        """The search of a run whose folder is held, and whose two studies are open.
 
         Raises:
-            RunError: the study cannot be read, or was made for another model.
+            RunError: the first stage's study was made for another model.
         """
-        config = job.config
-        first = open_study(folder.path, first_study(config), config.search.storage)
         tie_to_model(first, job.model)
         return cls(job, study, first, folder.middle_model, crew)
 
@@ -158,19 +157,20 @@ def run_staged(job: Job, folder: RunFolder, study: optuna.Study, crew: Crew) -> 
         TuckpruneError: the study cannot be read, no cluster, or no trial of the first stage that can be used.
         KeyboardInterrupt: the run is left resumable.
     """
-    search, section = Staged.opened(job, folder, study, crew), job.config.search
-    if search.pending:
-        with cluster(section.address, section.workers, section.cpus_per_worker):
-            search.run()
+    section = job.config.search
+    with opened_study(folder.path, first_study(job.config), section.storage) as first:
+        search = Staged.of(job, folder, study, first, crew)
+        if search.pending:
+            with cluster(section.address, section.workers, section.cpus_per_worker):
+                search.run()
 
 
-def first_trials(folder: RunFolder) -> list[TrialRecord]:
+def first_trials(folder: RunFolder, config: RunConfig) -> list[TrialRecord]:
     """Trials of the first stage of an existing run; none of a run that is not staged.
 
     Raises:
         RunError: no study, or it cannot be read.
     """
-    config = folder.config()
     if config.search.strategy != "staged":
         return []
-    return records(find_study(folder.path, first_study(config)))
+    return records(find_study(folder.path, first_study(config), config.search.storage))

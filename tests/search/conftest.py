@@ -10,6 +10,7 @@ import pytest
 from search import cli
 from tests.search.interrupted_run import InterruptedRun, interrupted_run
 from tests.search.nets import model
+from tests.search.servers import DatabaseServer, MariaDB, PostgreSQL, running
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,22 @@ def run(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Iterator[I
     home = tmp_path_factory.mktemp("home")
     shutil.copy(tiny_file, home / "tiny.keras")
     yield interrupted_run(home)
+
+
+@pytest.fixture(scope="session", params=[PostgreSQL, MariaDB], ids=lambda kind: kind.__name__)
+def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+    """A real database server, where Debian's package is installed."""
+    kind: type[DatabaseServer] = request.param
+    if kind.programs() is None:
+        pytest.skip(f"needs Debian's {kind.package}")
+    with running(kind) as started:
+        yield started
+
+
+@pytest.fixture
+def database(server: DatabaseServer) -> str:
+    """URL of an empty database on it, with the password."""
+    return server.new_database()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from search.earlier_run import EarlierRun
 from search.job import Job
 from search.run_folder import RunFolder
 from search.space import SearchSpace
+from search.stage_names import first_study
 from search.staged import Staged
 from search.storage import open_study
 from search.trial_record import Judgement
@@ -73,4 +74,5 @@ def staged(
     job = Job(run, model, data, space, limit, DEFAULT_PRUNING, ACCURACY, Listener(), EarlierRun("", ()))
     folder = RunFolder.of(run)
     folder.path.mkdir(parents=True, exist_ok=True)
-    return Staged.opened(job, folder, open_study(folder.path, run.name, "journal"), crew)
+    study, first = (open_study(folder.path, name, "journal") for name in (run.name, first_study(run)))
+    return Staged.of(job, folder, study, first, crew)

@@ -173,9 +173,9 @@ def test_optuna_still_takes_a_running_trial_back():
 
 @pytest.mark.parametrize("kind", FILES)
 def test_a_folder_has_a_study_once_it_was_opened(tmp_path, kind):
-    assert not has_study(tmp_path)
+    assert not has_study(tmp_path, "run", kind)
     open_study(tmp_path, "run", kind)
-    assert has_study(tmp_path)
+    assert has_study(tmp_path, "run", kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
