@@ -1,4 +1,4 @@
-"""The command line: ``tuckprune train | inspect | recommend | search | front | judge | export | compress | report``."""
+"""The command line: one command for every stage of a run, ``tuckprune --help`` lists them."""
 
 import shlex
 import signal
@@ -14,6 +14,7 @@ from configs.load import load_config
 from configs.schema import RunConfig
 from configs.storage import hide_passwords
 from search.arguments import ConfigPath, ModelPath, Overrides, RunPath
+from search.dashboard_command import dashboard
 from search.environment import import_tensorflow
 from search.export_command import export
 from search.front_command import front
@@ -197,6 +198,9 @@ def report(run: RunPath) -> None:
     console.print(table.comparison(read_results(folder.results), f"{name}: test accuracy and cost"))
     for path in write_report(run):
         console.print(path, highlight=False)
+
+
+app.command()(dashboard)
 
 
 def _check_options(own: bool, recommended: bool, config: Path | None, out: Path | None) -> None:
