@@ -12,6 +12,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
 
 from compress.errors import ConfigError, RunError
 from compress.parameters import CompressionParameters
@@ -229,6 +230,15 @@ def test_what_keeps_a_server_from_being_used_is_one_line(server, database):
     name = database.rpartition("/")[2]
     assert f"{name}9" in refusal(f"{database}9").removeprefix(f"the storage '{bare}9'")
     assert "efused" in refusal(database.replace(str(server.port), "1"))
+
+
+def test_a_driver_that_repeats_the_password_is_not_quoted_with_it(monkeypatch):
+    def refuses(*given, **options):
+        raise OperationalError("SELECT 1", {}, ValueError(f"cannot connect as tuck with {PASSWORD}\nto host"))
+
+    monkeypatch.setattr("search.server.RDBStorage", refuses)
+    with pytest.raises(RunError, match=r"cannot connect as tuck with \*\*\* to host; check search.storage$"):
+        found_storage(HERE, f"postgresql://tuck:{ENCODED}@host/studies")
 
 
 def test_the_environment_gives_the_password_that_a_url_lacks(database, monkeypatch):
