@@ -32,6 +32,7 @@ from objectives.accuracy import AccuracyProxy
 from objectives.candidates import Candidates
 from objectives.precision import Precision, fast_precision
 from scripts.bench_proxy import Bench
+from scripts.memory import resident_mb
 from zoo.data.dataset import Split
 from zoo.loss import loss_for
 
@@ -125,12 +126,6 @@ class Ours:
             clock.time(f"{name} steps", lambda: repair.advance(steps, lambda step: settings.learning_rate))
         clock.time(f"{name} recalibrate", lambda: repair.recalibrate(settings.recalibration_images))
         clock.time(f"{name} score", lambda: self._proxy.score(repair, self._bench.data.validation))
-
-
-def resident_mb() -> float:
-    """Resident memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def growth(bench: Bench) -> float:

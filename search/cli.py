@@ -1,7 +1,6 @@
 """The command line: one command for every stage of a run, ``tuckprune --help`` lists them."""
 
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +19,7 @@ from search.export_command import export
 from search.front_command import front
 from search.judge_command import judge
 from search.recommend_command import recommend
+from search.shutdown import Shutdown
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -115,10 +115,10 @@ def search(config: ConfigPath, overrides: Overrides = None) -> None:
     limited = settings.limited_quantities(loaded.budget)
     if LATENCY in limited:
         console.print("latency of the layers: measured on this machine, or read where the run has it already")
-    _terminate_as_interrupt()
+    shutdown = Shutdown(loaded.search.grace)
     try:
-        with ProgressDisplay(console, limited) as display:
-            outcome = run_search(loaded, display)
+        with shutdown.on_sigterm(), ProgressDisplay(console, limited) as display:
+            outcome = run_search(loaded, display, shutdown)
     except KeyboardInterrupt:
         console.print(f"interrupted; nothing is lost. Resume with: tuckprune search {_again(config, overrides)}")
         raise typer.Exit(INTERRUPTED) from None
@@ -214,15 +214,6 @@ def _check_options(own: bool, recommended: bool, config: Path | None, out: Path 
 
 def _config(path: Path, overrides: list[str] | None) -> RunConfig:
     return load_config(path, overrides or ())
-
-
-def _terminate_as_interrupt() -> None:
-    """SIGTERM, which schedulers send before they kill, leaves a resumable run as Ctrl-C does."""
-
-    def interrupt(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
 
 
 def _again(config: Path, overrides: list[str] | None) -> str:

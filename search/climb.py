@@ -45,7 +45,7 @@ class Climbing:
         # An interrupted trial goes on to every rung that it was judged at before.
         if ahead or len(known) > climb.rung + 1:
             return None
-        last = Judgement(rung.accuracy, rung.loss, total, value=rung.value, conditions=judgement.conditions)
+        last = replace(judgement, accuracy=rung.accuracy, loss=rung.loss, value=rung.value, seconds=total)
         return finish(self.study, climb.trial, last, self.metric, stopped=climb.rung < self.ladder.last)
 
     def _kept(self, climb: Climb, accuracy: float, loss: float, value: float | None) -> tuple[Rung, ...]:

@@ -4,8 +4,9 @@ import logging
 import math
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 import ray
@@ -57,31 +58,55 @@ def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None
         ray.shutdown()
 
 
-def worker_count(workers: Workers, cpus: float, gpus: float, trials: int) -> int:
+@dataclass(frozen=True)
+class Share:
+    """What one worker reserves of a node.
+
+    Attributes:
+        cpus: processor cores.
+        gpus: GPUs; a fraction shares one.
+        memory: bytes, None for no reservation.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory: int | None = None
+
+    def __str__(self) -> str:
+        memory = "" if self.memory is None else f" and {self.memory / 1e9:g} GB"
+        return f"{self.cpus:g} CPUs and {self.gpus:g} GPUs{memory}"
+
+    def fitting(self, resources: Mapping[str, float]) -> int:
+        """How many of it one node holds."""
+        shares = (("CPU", self.cpus), ("GPU", self.gpus), ("memory", self.memory))
+        return math.floor(min(resources.get(kind, 0.0) / share for kind, share in shares if share) + _ROUNDING)
+
+
+def room(share: Share) -> int:
+    """Workers that the nodes of the cluster hold by now; what two nodes have left over makes no worker."""
+    return sum(share.fitting(resources) for resources in _nodes())
+
+
+def worker_count(workers: Workers, share: Share, trials: int) -> int:
     """Workers to start: as asked, or as many as the cluster's nodes hold; never more than trials.
 
     Raises:
         RunError: the cluster has no room for a single worker, or for as many as asked.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    # A worker lives on one node: what two nodes have left over makes no worker.
-    fitting = sum(_fitting(resources, cpus, gpus) for resources in nodes)
+    fitting = room(share)
     wanted = max(1, min(trials, fitting)) if workers == "max" else min(trials, workers)
     if wanted > fitting:
-        total = {kind: sum(resources.get(kind, 0.0) for resources in nodes) for kind in ("CPU", "GPU")}
+        total = {kind: sum(resources.get(kind, 0.0) for resources in _nodes()) for kind in ("CPU", "GPU")}
         raise RunError(
-            f"search.workers: expected at most the {fitting} workers of {cpus:g} CPUs and {gpus:g} GPUs that fit the "
+            f"search.workers: expected at most the {fitting} workers of {share} that fit the "
             f"cluster's {total['CPU']:g} CPUs and {total['GPU']:g} GPUs, received {workers}; lower search.workers, "
-            "search.cpus_per_worker or search.gpus_per_worker"
+            "search.cpus_per_worker, search.gpus_per_worker or search.memory_per_worker"
         )
     return wanted
 
 
-def _fitting(resources: dict[str, float], cpus: float, gpus: float) -> int:
-    fitting = resources.get("CPU", 0.0) / cpus
-    if gpus > 0:
-        fitting = min(fitting, resources.get("GPU", 0.0) / gpus)
-    return math.floor(fitting + _ROUNDING)
+def _nodes() -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _local_cpus(workers: Workers, cpus: float) -> int | None:

@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from configs.search import SearchConfig
-from search.cluster import cluster, worker_count
+from search.cluster import Share, cluster, room, worker_count
 from search.onednn import worker_environment
 from search.pool import PoolSettings, WorkerPool
+from search.shutdown import Shutdown
 from search.worker import Task
 
 Crew = Callable[[Any, Task, int], AbstractContextManager[WorkerPool]]
@@ -15,24 +16,36 @@ Crew = Callable[[Any, Task, int], AbstractContextManager[WorkerPool]]
 
 
 @contextmanager
-def ray_crew(section: SearchConfig, model: Any, task: Task, candidates: int) -> Iterator[WorkerPool]:
+def ray_crew(
+    section: SearchConfig,
+    told: Callable[[str], None],
+    shutdown: Shutdown,
+    model: Any,
+    task: Task,
+    candidates: int,
+) -> Iterator[WorkerPool]:
     """A pool with the resources of a configuration; its workers end with the context.
+
+    With ``workers: max`` it grows with the cluster.
 
     Raises:
         RunError: there is no cluster, or no room in it.
     """
+    memory = section.memory_per_worker
+    share = Share(section.cpus_per_worker, section.gpus_per_worker, None if memory is None else round(memory * 1e9))
     with cluster(section.address, section.workers, section.cpus_per_worker):
-        workers = worker_count(section.workers, section.cpus_per_worker, section.gpus_per_worker, candidates)
-        resources = PoolSettings(
-            workers,
-            section.cpus_per_worker,
-            section.gpus_per_worker,
-            section.trials_per_worker,
-            section.trial_timeout,
-            worker_environment(model),
+        settings = PoolSettings(
+            worker_count(section.workers, share, candidates),
+            share,
+            trials_per_worker=section.trials_per_worker,
+            retries=section.retries,
+            timeout=section.trial_timeout,
+            environment=worker_environment(model),
         )
-        pool = WorkerPool(task, resources)
+        grown = (lambda: min(candidates, room(share))) if section.workers == "max" else None
+        pool = WorkerPool(task, settings, told, shutdown, grown)
         try:
-            yield pool
+            with shutdown.working():
+                yield pool
         finally:
             pool.close()

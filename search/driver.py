@@ -15,10 +15,11 @@ from objectives.metric import ACCURACY, Metric
 from search.climb import Climb, Climbing
 from search.finalist import Finalist
 from search.halving import Halving
+from search.journal import together
 from search.ladder import Ladder
 from search.levels import Levels
 from search.pool import WorkerPool
-from search.preferences import LOWEST_PREFERENCE, suggested
+from search.preferences import LOWEST_PREFERENCE, share_names, suggested
 from search.probe import Probe
 from search.projection import Projection
 from search.samplers import SamplerContext, Samplers, samplers
@@ -110,6 +111,14 @@ class DriverSettings:
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """A trial that is to run, and what it was decoded to."""
+
+    trial: optuna.Trial
+    parameters: CompressionParameters
+
+
+@dataclass(frozen=True)
 class Driver:
     """Runs a study to its planned number of trials, all at one budget or, for a front, each at its level's.
 
@@ -143,37 +152,24 @@ class Driver:
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Propose, judge and record until all planned trials are settled.
 
+        One proposal is always made while the workers are busy, so that whoever is free next need not wait for it.
+
         An interruption puts the running trials back into the queue before it goes on to the caller.
         """
-        running: dict[Any, Climb] = {}
         found = records(self.study)
+        share_names(self.study.get_trials(deepcopy=False), self.space.dimensions)
+        listener.started(self.settings.trials, found)
         ladder = self.settings.ladder
         climbing = Climbing(self.study, self.settings.metric, ladder, Halving(ladder, found))
-        listener.started(self.settings.trials, found)
-        done = len(found)
         try:
-            while done < self.settings.trials:
-                while pool.has_room and done + len(running) < self.settings.trials:
-                    rejected = self._propose(pool, running, done)
-                    if rejected is not None:
-                        done += 1
-                        listener.settled(rejected)
-                for key, judgement in pool.wait(1.0).items() if running else ():
-                    climb = running.pop(key)
-                    record = climbing.settle(climb, judgement)
-                    if record is None:
-                        climb = climb.further(judgement.seconds)
-                        running[pool.go_on(key, ladder.steps[climb.rung])] = climb
-                    else:
-                        done += 1
-                        listener.settled(record)
+            _Flow(self, pool, listener, climbing, len(found)).run()
         except KeyboardInterrupt:
             requeue_running(self.study)
             raise
 
-    def _propose(self, pool: WorkerPool, running: dict[Any, Climb], done: int) -> TrialRecord | None:
-        """Start one trial; returns its record instead where it breaks the budget and need not run."""
-        self.study.sampler = self._samplers(done + len(running))
+    def propose(self, started: int) -> Proposal | TrialRecord:
+        """Ask for the trial after so many; its record where it breaks the budget, and need not run."""
+        self.study.sampler = self._samplers(started)
         trial = self.study.ask()
         budget = self.budget if self.levels is None else self.levels.budgets[self.levels.of(trial)]
         parameters = self._parameters(trial, budget)
@@ -181,16 +177,75 @@ class Driver:
         violation = budget.violation(cost)
         constraint = None if self.settings.projection else violation
         describe(trial, completed(self.before, parameters), cost, constraint, self.settings.stage)
-        if violation > 0:
-            return reject(self.study, trial)
-        running[pool.submit(parameters)] = Climb(trial)
-        return None
+        share_names([self.study.get_trials(deepcopy=False)[trial.number]], self.space.dimensions)
+        return reject(self.study, trial) if violation > 0 else Proposal(trial, parameters)
 
     def _parameters(self, trial: optuna.Trial, budget: Budget) -> CompressionParameters:
         wanted = suggested(trial, self.space.dimensions)
         if self.settings.projection:
             return Projection(self.space, budget)(wanted)
         return self.space.decode(wanted)
+
+
+@dataclass
+class _Flow:
+    """A search under way: trials that run, the one that is made ahead, and how many are settled."""
+
+    driver: Driver
+    pool: WorkerPool
+    listener: Listener
+    climbing: Climbing
+    done: int
+    running: dict[Any, Climb] = field(default_factory=dict)
+    ahead: Proposal | None = None
+
+    def run(self) -> None:
+        """To the planned number of trials."""
+        while self.done < self.driver.settings.trials:
+            self._start()
+            self._ask()
+            # Without a running trial there is nothing to wait for but a worker.
+            if self.running or not self.pool.has_room:
+                self._settle()
+
+    @property
+    def _begun(self) -> int:
+        return self.done + len(self.running) + (self.ahead is not None)
+
+    def _start(self) -> None:
+        """Give every free worker a trial, while there are any."""
+        while self.pool.has_room:
+            self._ask()
+            if self.ahead is None:
+                return
+            self.running[self.pool.submit(self.ahead.parameters)] = Climb(self.ahead.trial)
+            self.ahead = None
+
+    def _ask(self) -> None:
+        """Have a proposal at hand, unless all are begun."""
+        while self.ahead is None and self._begun < self.driver.settings.trials:
+            with together(self.driver.study):
+                proposal = self.driver.propose(self._begun)
+            if isinstance(proposal, TrialRecord):
+                self._told(proposal)
+            else:
+                self.ahead = proposal
+
+    def _settle(self) -> None:
+        """Record what arrives within a second; trials that go on do so on the worker that still holds them."""
+        for key, judgement in self.pool.wait(1.0).items():
+            climb = self.running.pop(key)
+            with together(self.driver.study):
+                record = self.climbing.settle(climb, judgement)
+            if record is None:
+                climb = climb.further(judgement.seconds)
+                self.running[self.pool.go_on(key, self.driver.settings.ladder.steps[climb.rung])] = climb
+            else:
+                self._told(record)
+
+    def _told(self, record: TrialRecord) -> None:
+        self.done += 1
+        self.listener.settled(record)
 
 
 def enqueue_starts(study: optuna.Study, starts: dict[str, dict[str, float]]) -> None:

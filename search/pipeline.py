@@ -34,6 +34,7 @@ from search.run_folder import RunFolder
 from search.sampler_check import check_sampler
 from search.samplers import SamplerContext
 from search.shared_study import tie_to_config
+from search.shutdown import Shutdown
 from search.space import SearchSpace
 from search.stage_plan import StagePlan
 from search.staged import first_trials, run_staged
@@ -97,8 +98,13 @@ def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
     return path
 
 
-def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOutcome:
+def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Shutdown | None = None) -> SearchOutcome:
     """Search a run to its planned number of trials, from where it stands.
+
+    Args:
+        config: of the run.
+        listener: who is told of the progress.
+        shutdown: how the search is asked to end early.
 
     Raises:
         TuckpruneError: bad model, data, budget or run folder; or no trial that can be used.
@@ -132,7 +138,7 @@ def run_search(config: RunConfig, listener: Listener | None = None) -> SearchOut
         tie_to_config(study, config)
         tie_to_model(study, model)
         job = Job(config, model, data, space, budget, pruning, metric, told, earlier, levels)
-        crew = partial(ray_crew, config.search)
+        crew = partial(ray_crew, config.search, told.warned, shutdown or Shutdown(config.search.grace))
         if config.search.strategy == "staged":
             run_staged(job, folder, study, crew)
         else:

@@ -35,11 +35,13 @@ class Projection:
         Raises:
             BudgetError: not even the smallest model of the space fits.
         """
-        self.check_reachable()
         row = self.space.row(wanted)
         caps = self.space.row(self._caps(wanted))
         fits = self._fits_exactly if self._has_detours else self._fits
-        return self._decoded(self._named(self._spent(fits, row, caps)))
+        found = self._decoded(self._named(self._spent(fits, row, caps)))
+        if self.budget.violation(self._cost(found)) > 0:
+            self.check_reachable()
+        return found
 
     def many(self, wanted: Floats, fill: bool = True) -> Floats:
         """What is left of every dimension by proposals (N, D) in the order of the space's, each just within the budget.

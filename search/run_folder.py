@@ -15,7 +15,15 @@ from configs.schema import RunConfig
 CONFIG_FILE = "config.yaml"
 RESUMABLE = (
     *("search.trials", "search.workers", "search.cpus_per_worker", "search.gpus_per_worker", "search.trial_timeout"),
-    *("search.address", "search.trials_per_worker", "search.reuse", "runs", "finetune.", "simple."),
+    *(
+        "search.memory_per_worker",
+        "search.retries",
+        "search.grace",
+        "search.address",
+        "search.trials_per_worker",
+        "search.reuse",
+    ),
+    *("runs", "finetune.", "simple."),
 )
 """Keys, or sections, that may change between two starts of one run: they do not change what a trial measures."""
 

@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from compress.errors import RunError
 from configs.storage import is_server
+from search.journal import BatchedJournal
 from search.server import Server
 
 JOURNAL_FILE, SQLITE_FILE = "study.journal", "study.sqlite3"
@@ -153,7 +153,7 @@ def _file_storage(folder: Path, kind: str) -> BaseStorage:
     path = folder / FILES[kind]
     if kind == "sqlite":
         return RDBStorage(f"sqlite:///{path}")
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+    return JournalStorage(BatchedJournal(path))
 
 
 def _drop_torn_line(path: Path) -> None:

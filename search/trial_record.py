@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import optuna
@@ -20,6 +20,7 @@ from search.rung import Rung, rungs_of
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
 LOSS, ACCURACY, METRIC, VALUE = "loss", "accuracy", "metric", "value"
 BUDGET = "budget"
+WORKER, LOST = "worker", "lost workers"
 LEVEL, ALLOWED = "level", "allowed"
 COMPLETE, STOPPED, INFEASIBLE, FAILED = "complete", "stopped", "infeasible", "failed"
 
@@ -36,6 +37,8 @@ class Judgement:
         parameters: the values that the worker chose itself, None where they were given.
         value: of a metric that is neither accuracy nor loss, None for these and after an error.
         conditions: how and where, None for finalists.
+        worker: host and process, None for finalists.
+        lost: why each worker that had the candidate before is gone.
     """
 
     accuracy: float | None
@@ -45,6 +48,8 @@ class Judgement:
     parameters: CompressionParameters | None = None
     value: float | None = None
     conditions: Conditions | None = None
+    worker: str | None = None
+    lost: tuple[str, ...] = ()
 
     @classmethod
     def failed(cls, seconds: float, error: str) -> "Judgement":
@@ -60,7 +65,8 @@ class Judgement:
         if not broken:
             return self
         said = ", ".join(f"{name} {figure}" for name, figure in broken.items())
-        return Judgement.failed(self.seconds, f"expected finite figures on the validation images, received {said}")
+        error = f"expected finite figures on the validation images, received {said}"
+        return replace(Judgement.failed(self.seconds, error), worker=self.worker, lost=self.lost)
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,8 @@ class TrialRecord:
         rungs: its figures at every rung, the first one first; none of trials of version 0.1.
         stage: the stage that was searched, None where all were at once.
         conditions: how and where it was judged, None where it was not.
+        worker: host and process that judged it, None where it was not judged.
+        lost: why each worker that had it before is gone.
     """
 
     number: int
@@ -101,6 +109,8 @@ class TrialRecord:
     rungs: tuple[Rung, ...] = ()
     stage: str | None = None
     conditions: Conditions | None = None
+    worker: str | None = None
+    lost: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int | None:
@@ -197,6 +207,10 @@ def finish(
     trial.set_user_attr(SECONDS, judgement.seconds)
     if judgement.conditions is not None:
         trial.set_user_attr(CONDITIONS, asdict(judgement.conditions))
+    if judgement.worker is not None:
+        trial.set_user_attr(WORKER, judgement.worker)
+    if judgement.lost:
+        trial.set_user_attr(LOST, list(judgement.lost))
     if judgement.error is not None:
         trial.set_user_attr(ERROR, judgement.error)
         return record_of(study.tell(trial, state=TrialState.FAIL))
@@ -250,6 +264,8 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         rungs=rungs_of(attributes),
         stage=attributes.get(STAGE),
         conditions=restored_conditions(attributes),
+        worker=attributes.get(WORKER),
+        lost=tuple(attributes.get(LOST, ())),
     )
 
 

@@ -1,6 +1,8 @@
 """The Ray actor that judges candidates: it holds the model and the data once and never sees the study."""
 
 import gc
+import os
+import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -79,9 +81,16 @@ class TrialWorker:
         self._candidates = Candidates(self._original, self._proxy, task.recipe, pruning, calibration)
         self._repair: Repair | None = None
 
-    def judge(self, parameters: CompressionParameters) -> Judgement:
-        """Compress, repair and score one candidate; an error is part of the answer, not raised."""
-        return self._recorded(lambda: self._short(parameters, self._task.proxy.steps))
+    def ready(self) -> None:
+        """Answers when everything is loaded."""
+
+    def judge(self, parameters: CompressionParameters, steps: int | None = None) -> Judgement:
+        """Compress, repair and score one candidate; an error is part of the answer, not raised.
+
+        steps: of SGD; None for those of the first rung.
+        """
+        wanted = self._task.proxy.steps if steps is None else steps
+        return self._recorded(lambda: self._short(parameters, wanted))
 
     def go_on(self, steps: int) -> Judgement:
         """Repair the candidate that was judged last until it has taken so many steps in all, and score it again."""
@@ -96,7 +105,7 @@ class TrialWorker:
         return _answer(lambda: self._whole(parameters))
 
     def _recorded(self, work: Callable[[], Judgement]) -> Judgement:
-        return replace(_answer(work), conditions=self._conditions)
+        return replace(_answer(work), conditions=self._conditions, worker=f"{socket.gethostname()}:{os.getpid()}")
 
     def _short(self, parameters: CompressionParameters, steps: int) -> Judgement:
         self._repair = None  # The last candidate's network may go before this one's is made.

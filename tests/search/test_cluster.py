@@ -4,7 +4,7 @@ import pytest
 import ray
 
 from compress.errors import RunError
-from search.cluster import _local_cpus, worker_count
+from search.cluster import Share, _local_cpus, room, worker_count
 
 
 @pytest.fixture
@@ -30,18 +30,25 @@ def nodes(monkeypatch):
 )
 def test_max_is_what_the_nodes_hold(nodes, resources, cpus, gpus, expected):
     nodes(*resources)
-    assert worker_count("max", cpus, gpus, trials=100) == expected
-    assert worker_count(expected, cpus, gpus, trials=100) == expected
-    assert worker_count("max", cpus, gpus, trials=1) == 1
+    assert worker_count("max", Share(cpus, gpus), trials=100) == expected
+    assert worker_count(expected, Share(cpus, gpus), trials=100) == expected
+    assert worker_count("max", Share(cpus, gpus), trials=1) == 1
     with pytest.raises(
         RunError, match=f"at most the {expected} workers .* received {expected + 1}; lower search.workers"
     ):
-        worker_count(expected + 1, cpus, gpus, trials=100)
+        worker_count(expected + 1, Share(cpus, gpus), trials=100)
+
+
+@pytest.mark.parametrize(("memory", "expected"), [(None, 12), (4_000_000_000, 5), (20_000_000_000, 0)])
+def test_memory_counts_node_by_node(nodes, memory, expected):
+    """16 and 7 GB hold four and one worker of 4 GB, though together they would hold five and three quarters."""
+    nodes({"CPU": 8.0, "memory": 16e9}, {"CPU": 4.0, "memory": 7e9})
+    assert room(Share(memory=memory)) == expected
 
 
 def test_no_more_workers_than_trials(nodes):
     nodes({"CPU": 2.0})
-    assert worker_count(8, 1.0, 0.0, trials=2) == 2
+    assert worker_count(8, Share(), trials=2) == 2
 
 
 @pytest.mark.parametrize("workers", ["max", 1])
@@ -50,7 +57,7 @@ def test_a_cluster_without_room_is_refused(nodes, workers):
     with pytest.raises(
         RunError, match=r"at most the 0 workers of 1 CPUs and 1 GPUs that fit the cluster's 4 CPUs and 0 G"
     ):
-        worker_count(workers, 1.0, 1.0, trials=10)
+        worker_count(workers, Share(1.0, 1.0), trials=10)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,11 @@ from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.metric import Metric
 from objectives.score import score
 from search import settings
-from search.cluster import cluster
+from search.cluster import Share, cluster
 from search.driver import Driver, DriverSettings, SilentListener
 from search.ladder import Ladder
 from search.pool import PoolSettings, WorkerPool
+from search.shutdown import Shutdown
 from search.trial_record import records
 from search.worker import FinalTask, Task, model_bytes
 from tests.search.nets import PRUNE_FIRST, cost, flops_budget, model, space
@@ -35,6 +36,8 @@ PRUNING = PruningSettings(GeometricMedian(), "standard_score")
 WHOLE = CompressionParameters.none()
 RECIPE = Recipe(epochs=1, learning_rate=0.01, batch_size=64)
 FLOPS = cost("tiny").cost(WHOLE).flops
+TOLD: list[str] = []
+SMALL = Share(cpus=0.001)
 HALF = flops_budget(0.5 * FLOPS, "0.5")
 
 
@@ -49,8 +52,9 @@ def task() -> Task:
 def pool(task: Task) -> Iterator[WorkerPool]:
     """Two workers for all tests: each start costs seconds."""
     previous = signal.signal(signal.SIGTERM, _terminate)
-    with cluster(None, 2, 1.0):
-        made = WorkerPool(task, PoolSettings(workers=2))
+    with cluster(None, 4, 1.0):
+        made = WorkerPool(task, PoolSettings(workers=2), TOLD.append, Shutdown(0.0))
+        all_free(made)
         yield made
         made.close()
     assert not ray.is_initialized()
@@ -59,6 +63,19 @@ def pool(task: Task) -> Iterator[WorkerPool]:
 
 def _terminate(signum, frame):
     raise AssertionError
+
+
+def all_free(pool):
+    """Wait until all workers are ready and idle."""
+    while len(pool._free) < len(pool._slots):
+        assert pool.wait(1.0) == {}
+
+
+def renew(pool, worker):
+    """Another process in the place of a worker that a test has spoiled."""
+    pool._free.remove(worker)
+    pool._replace(worker)
+    all_free(pool)
 
 
 def outcome(pool, key):
@@ -110,7 +127,7 @@ def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
     first = pool.submit(parameters)
     short = outcome(pool, first)
     key = pool.go_on(first, 5)
-    assert pool._running[key].slot == worker
+    assert [running.slot for running in pool._running.values()] == [worker]
     with pytest.raises(RunError, match="a candidate that a free worker still holds"):
         pool.go_on(first, 5)
     middle = outcome(pool, key)
@@ -149,7 +166,7 @@ def test_a_worker_that_was_given_something_else_cannot_go_on(pool):
 def test_a_study_of_real_rungs(pool):
     study = optuna.create_study(direction="maximize")
     ladder = Ladder((PROXY.steps, 4), 2)
-    Driver(study, space("tiny"), HALF, DriverSettings(0, "random", 5, True, ladder=ladder)).run(pool, SilentListener())
+    Driver(study, space("tiny"), HALF, DriverSettings(0, "random", 12, True, ladder=ladder)).run(pool, SilentListener())
     found = records(study)
     assert {record.state for record in found} == {"complete", "stopped"}
     assert {record.state: record.steps for record in found} == {"complete": 4, "stopped": 2}
@@ -195,7 +212,7 @@ def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):
     failed = outcome(pool, pool.submit(WHOLE))
     assert failed.error == "TypeError: 'NoneType' object is not callable"
     assert before in {process(pool, either) for either in (0, 1)}
-    pool._replace(worker)
+    renew(pool, worker)
 
 
 def test_training_that_diverges_is_recorded_and_the_worker_goes_on(pool):
@@ -215,7 +232,7 @@ def test_training_that_diverges_is_recorded_and_the_worker_goes_on(pool):
     failed = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
     assert "expected a finite" in failed.error and "\n" not in failed.error
     assert process(pool, worker) == before
-    pool._replace(worker)
+    renew(pool, worker)
 
 
 def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
@@ -233,38 +250,154 @@ def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
     pool._free.sort(key=lambda free: free != worker)
     final = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
     assert final.error is None and 0 <= final.value <= 1
-    pool._replace(worker)
+    renew(pool, worker)
 
 
-def test_a_killed_worker_fails_its_trial_and_is_replaced(pool):
-    class Killer:
-        """Kills the worker of the second trial while it is judging."""
+class Killer:
+    """Kills the worker of the second trial while it is judging, and of as many trials after it as it is told."""
 
-        has_room = property(lambda self: pool.has_room)
-        wait = pool.wait
+    def __init__(self, pool, kills):
+        self.pool, self.kills, self.submitted = pool, kills, 0
 
-        def __init__(self):
-            self.submitted = 0
+    @property
+    def has_room(self):
+        # One at a time, for the killed to be the one that was meant.
+        return self.pool.has_room and not self.pool._running and not self.pool._waiting
 
-        def submit(self, parameters):
-            self.submitted += 1
-            worker = pool._free[0]
-            victim = process(pool, worker)
-            key = pool.submit(parameters)
-            if self.submitted == 2:
-                time.sleep(0.2)
-                os.kill(victim, signal.SIGKILL)
-            return key
+    def submit(self, parameters):
+        self.submitted += 1
+        key = self.pool.submit(parameters)
+        self._kill()
+        return key
 
+    def wait(self, seconds):
+        found = self.pool.wait(seconds)
+        self._kill()
+        return found
+
+    def _kill(self):
+        if self.submitted == 2 and self.kills and self.pool._running:
+            self.kills -= 1
+            time.sleep(0.2)
+            (running,) = self.pool._running.values()
+            os.kill(self.pool._slots[running.slot].pid, signal.SIGKILL)
+
+
+def searched(pool, kills):
+    all_free(pool)
+    for slot, _ in enumerate(pool._slots):
+        pool._slots[slot].pid = process(pool, slot)
     study = optuna.create_study(direction="maximize")
-    budget = flops_budget(0.5 * cost("tiny").cost(WHOLE).flops, "0.5")
-    Driver(study, space("tiny"), budget, DriverSettings(1, "random", 4, True)).run(Killer(), SilentListener())
-    found = records(study)
+    Driver(study, space("tiny"), HALF, DriverSettings(1, "random", 4, True)).run(Killer(pool, kills), SilentListener())
+    all_free(pool)
+    return records(study)
+
+
+def test_the_trial_of_a_killed_worker_is_started_again(pool):
+    undisturbed = searched(pool, kills=0)
+    TOLD.clear()
+    found = searched(pool, kills=1)
+    assert [(one.number, one.parameters, one.accuracy, one.loss) for one in found] == [
+        (one.number, one.parameters, one.accuracy, one.loss) for one in undisturbed
+    ]
+    assert [len(one.lost) for one in found] == [0, 1, 0, 0]
+    assert found[1].lost[0].endswith("(ActorDiedError)") and "\n" not in found[1].lost[0]
+    assert TOLD == [f"a worker was lost: {found[1].lost[0]}; its work is started again"]
+    assert found[1].worker.partition(":")[2] in {str(process(pool, worker)) for worker in (0, 1)}
+
+
+def test_a_trial_whose_workers_die_again_and_again_fails(pool):
+    found = searched(pool, kills=2)
     assert [record.state for record in found] == ["complete", "failed", "complete", "complete"]
-    assert found[1].error.startswith("its worker was lost: ")
-    assert found[1].error.endswith("(ActorDiedError)")
+    assert found[1].error.startswith("its worker was lost: ") and found[1].error.endswith("(ActorDiedError)")
+    assert len(found[1].lost) == 1
     assert "\n" not in found[1].error
     assert found[1].parameters.ratios
+
+
+def test_a_lost_rung_is_climbed_again_from_the_start(pool):
+    """The steps before are taken anew: the figures are those of the candidate that was not disturbed."""
+    parameters = CompressionParameters({"conv2": 0.5, "add": 0.25}, {"block.conv1": (4, 6)})
+    all_free(pool)
+    first = pool.submit(parameters)
+    outcome(pool, first)
+    undisturbed = outcome(pool, pool.go_on(first, 9))
+    second = pool.submit(parameters)
+    outcome(pool, second)
+    victim = process(pool, next(index for index in pool._free if pool._slots[index].judged.key == second))
+    key = pool.go_on(second, 9)
+    os.kill(victim, signal.SIGKILL)
+    again = outcome(pool, key)
+    assert (again.accuracy, again.loss) == (undisturbed.accuracy, undisturbed.loss)
+    assert len(again.lost) == 1 and not again.worker.endswith(f":{victim}")
+    all_free(pool)
+
+
+def test_workers_that_never_start_end_the_search(pool, task):
+    """What breaks every worker while it loads is the run's fault, not that of a machine."""
+    told, broken = [], replace(task, model=b"no model")
+    small = WorkerPool(broken, PoolSettings(1, SMALL), told.append, Shutdown(0.0))
+    with pytest.raises(RunError, match="expected workers that start, received 3 in a row that did not: "):
+        while True:
+            assert small.wait(1.0) == {}
+    assert len(told) == 2 and all(line.startswith("a worker did not start: ") for line in told)
+    small.close()
+
+
+def test_a_cluster_without_room_is_told(pool, task, monkeypatch):
+    monkeypatch.setattr("search.pool._PATIENCE_SECONDS", 0.5)
+    told = []
+    large = WorkerPool(task, PoolSettings(1, Share(cpus=3.0)), told.append, Shutdown(0.0))
+    for _ in range(3):
+        assert large.wait(0.4) == {}
+    assert told == ["no worker is ready after 0.5 s; waiting for the cluster to have room for 3 CPUs and 0 GPUs"]
+    large.close()
+
+
+def test_the_pool_grows_with_the_cluster(pool, task):
+    all_free(pool)
+    told, rooms = [], iter([1, 2, 2])
+    small = WorkerPool(task, PoolSettings(1, SMALL), told.append, Shutdown(0.0), lambda: next(rooms))
+    all_free(small)
+    for expected in (1, 2, 2):
+        small._looked = -1e9
+        small.wait(0.0)
+        assert len(small._slots) == expected
+    assert told == ["the cluster has room for 2 workers now, 1 before"]
+    all_free(small)
+    keys = {small.submit(WHOLE), small.submit(WHOLE)}
+    assert {running.slot for running in small._running.values()} == {0, 1} and not small.has_room
+    while keys:
+        keys -= set(small.wait(1.0))
+    small.close()
+
+
+def test_a_shutdown_lets_running_trials_finish(pool, task):
+    shutdown = Shutdown(600.0)
+    with shutdown.working():
+        small = WorkerPool(task, PoolSettings(1, SMALL), TOLD.append, shutdown)
+        all_free(small)
+        key = small.submit(WHOLE)
+        shutdown.request()
+        assert outcome(small, key).error is None
+        assert not small.has_room
+        with pytest.raises(KeyboardInterrupt):
+            small.wait(1.0)
+    small.close()
+
+
+def test_a_shutdown_waits_no_longer_than_its_grace(pool, task):
+    shutdown = Shutdown(0.0)
+    with shutdown.working():
+        small = WorkerPool(task, PoolSettings(1, SMALL), TOLD.append, shutdown)
+        all_free(small)
+        ask(small, 0, lambda actor: setattr(actor, "_short", lambda *_: __import__("time").sleep(60)))
+        small.submit(WHOLE)
+        shutdown.request()
+        time.sleep(0.01)
+        with pytest.raises(KeyboardInterrupt):
+            small.wait(1.0)
+    small.close()
 
 
 def test_a_late_trial_is_given_up(pool, monkeypatch):

@@ -1,0 +1,73 @@
+"""A study's journal file of one writer: what belongs together reaches the disk together."""
+
+import json
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+Log = dict[str, Any]
+
+
+class BatchedJournal(JournalFileBackend):
+    """Optuna's journal file, whose lines of a batch are written at its end.
+
+    Every append waits for the disk, and a proposal of 68 preferences has more than 68 lines. A kill in the midst of a
+    batch loses all of it, which leaves the study as it was before.
+
+    Args:
+        path: of the file; no other process writes to it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_obj=JournalFileOpenLock(str(path)))
+        self._path = path
+        self._batch: list[Log] | None = None
+        self._written = 0
+
+    def append_logs(self, logs: list[Log]) -> None:
+        """Write the lines, or keep them for the end of the batch."""
+        if self._batch is None:
+            super().append_logs(logs)
+        else:
+            # As they will be read: JSON knows no tuples.
+            self._batch += json.loads(json.dumps(logs))
+
+    def read_logs(self, log_number_from: int) -> Generator[Log, None, None]:
+        """All lines from that number on, those of the batch included."""
+        if self._batch is None:
+            self._written = log_number_from
+            for log in super().read_logs(log_number_from):
+                self._written += 1
+                yield log
+        else:
+            yield from self._batch[log_number_from - self._written :]
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Keep what is appended, and write it at the end, also after an error: the study in memory has it already."""
+        self._batch = []
+        try:
+            yield
+        finally:
+            logs, self._batch = self._batch, None
+            if logs:
+                super().append_logs(logs)
+                # Else the next read, which begins there, would look for its line from the first on.
+                self._log_number_offset[self._written + len(logs)] = self._path.stat().st_size
+
+
+@contextmanager
+def together(study: optuna.Study) -> Iterator[None]:
+    """Where the study is in a journal, let all that a block stores reach the disk at its end, at once."""
+    backend = getattr(study._storage, "_backend", None)
+    if isinstance(backend, BatchedJournal):
+        # What was written before has been read by then, which tells where the batch begins.
+        study.get_trials(deepcopy=False)
+        with backend.batch():
+            yield
+    else:
+        yield
