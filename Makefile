@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CONFIG := configs/digits.yaml
 RUN := runs/digits
 
-.PHONY: demo test test-lowest lint install clean
+.PHONY: demo test test-faults test-lowest lint install clean
 
 install: $(VENV)/installed
 
@@ -24,6 +24,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# Drivers, workers and nodes that are killed, for minutes; writes what became of the run to docs/results/faults.json.
+test-faults: install
+	TUCKPRUNE_FAULT_RESULTS=docs/results/faults.json $(BIN)/python -m pytest -m faults
 
 # The suite against exactly the lower bounds that pyproject.toml declares.
 test-lowest: .venv-lowest/installed

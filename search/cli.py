@@ -102,8 +102,15 @@ app.command()(judge)
 
 
 @app.command()
-def search(config: ConfigPath, overrides: Overrides = None) -> None:
+def search(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster: auto, or host:port. Short for --set search.address.")
+    ] = None,
+) -> None:
     """Search the configuration's budget; the same command again resumes an interrupted search."""
+    overrides = [*(overrides or ()), *([] if address is None else [f"search.address={address}"])]
     loaded = _config(config, overrides)
     import_tensorflow()
     from objectives.quantity import FLOPS, LATENCY, PARAMS

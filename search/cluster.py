@@ -7,11 +7,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import ray
 
 from compress.errors import RunError
+
+_PACKAGES = ("compress", "objectives", "search", "configs", "zoo")
 
 Workers = int | Literal["max"]
 
@@ -41,6 +44,8 @@ def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None
             include_dashboard=False if address is None else None,
             logging_level=logging.ERROR,
             log_to_driver=False,
+            # Other machines may have no disk in common with this one; of libraries they need their own.
+            runtime_env=None if address is None else {"py_modules": _own_packages()},
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())[:200]
@@ -107,6 +112,12 @@ def worker_count(workers: Workers, share: Share, trials: int) -> int:
 
 def _nodes() -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _own_packages() -> list[str]:
+    """Folders of the code that workers run."""
+    root = Path(__file__).parents[1]
+    return [str(root / name) for name in _PACKAGES]
 
 
 def _local_cpus(workers: Workers, cpus: float) -> int | None:

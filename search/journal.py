@@ -9,6 +9,8 @@ from typing import Any
 import optuna
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+from compress.errors import RunError
+
 Log = dict[str, Any]
 
 
@@ -20,6 +22,9 @@ class BatchedJournal(JournalFileBackend):
 
     Args:
         path: of the file; no other process writes to it.
+
+    Raises:
+        RunError: the file cannot be written, for instance because the disk is full.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +36,7 @@ class BatchedJournal(JournalFileBackend):
     def append_logs(self, logs: list[Log]) -> None:
         """Write the lines, or keep them for the end of the batch."""
         if self._batch is None:
-            super().append_logs(logs)
+            self._write(logs)
         else:
             # As they will be read: JSON knows no tuples.
             self._batch += json.loads(json.dumps(logs))
@@ -46,6 +51,15 @@ class BatchedJournal(JournalFileBackend):
         else:
             yield from self._batch[log_number_from - self._written :]
 
+    def _write(self, logs: list[Log]) -> None:
+        try:
+            super().append_logs(logs)
+        except OSError as error:
+            raise RunError(
+                f"the study '{self._path}' cannot be written ({error.strerror}); what it holds is safe: make room, and "
+                "run the same command again"
+            ) from error
+
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Keep what is appended, and write it at the end, also after an error: the study in memory has it already."""
@@ -55,7 +69,7 @@ class BatchedJournal(JournalFileBackend):
         finally:
             logs, self._batch = self._batch, None
             if logs:
-                super().append_logs(logs)
+                self._write(logs)
                 # Else the next read, which begins there, would look for its line from the first on.
                 self._log_number_offset[self._written + len(logs)] = self._path.stat().st_size
 

@@ -1,6 +1,7 @@
 """The sampler that knows the layers: it learns from what candidates keep, and proposes only what meets the budget."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import ThreadpoolController
 
 from search.acquisition import propose
 from search.surrogate import Surrogate
@@ -93,7 +95,21 @@ class LayeredSampler(BaseSampler):
         running: Sequence[FrozenTrial],
         rng: np.random.Generator,
     ) -> Floats:
-        """What the surrogate of the trials proposes, (D,)."""
+        """What the surrogate of the trials proposes, (D,).
+
+        On one core: matrices are small, the others belong to the workers, and sums do not depend on their number.
+        """
+        with _blas().limit(limits=1, user_api="blas"):
+            return self._best(trial, done, failed, running, rng)
+
+    def _best(
+        self,
+        trial: FrozenTrial,
+        done: Sequence[FrozenTrial],
+        failed: Sequence[FrozenTrial],
+        running: Sequence[FrozenTrial],
+        rng: np.random.Generator,
+    ) -> Floats:
         scores = [self._landscape.score(one) or 0.0 for one in done]
         kept = self._kept([*done, *failed])
         surrogate = Surrogate(kept, np.array(scores + [min(scores)] * len(failed)), self._landscape.beliefs)
@@ -130,3 +146,9 @@ class LayeredSampler(BaseSampler):
     def reseed_rng(self) -> None:
         """Random choices follow from the seed and the trial's number alone, also for several processes."""
         self._independent.reseed_rng()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries of this process that have threads of their own; looking for them takes milliseconds."""
+    return ThreadpoolController()

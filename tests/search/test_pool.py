@@ -356,10 +356,11 @@ def test_a_cluster_without_room_is_told(pool, task, monkeypatch):
 
 def test_the_pool_grows_with_the_cluster(pool, task):
     all_free(pool)
-    told, rooms = [], iter([1, 2, 2])
-    small = WorkerPool(task, PoolSettings(1, SMALL), told.append, Shutdown(0.0), lambda: next(rooms))
+    told, rooms = [], [1]
+    small = WorkerPool(task, PoolSettings(1, SMALL), told.append, Shutdown(0.0), lambda: rooms[-1])
     all_free(small)
     for expected in (1, 2, 2):
+        rooms.append(expected)
         small._looked = -1e9
         small.wait(0.0)
         assert len(small._slots) == expected

@@ -1,0 +1,61 @@
+"""A real driver in a process of its own, of a small run."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tests.search.nets import tiny
+from tests.search.runs import environment, tuckprune, written
+
+SLOW = {"recalibration_images": 64, "steps": 400, "batch_size": 32}
+"""A proxy that takes seconds, so that faults arrive while trials run."""
+
+
+def small_run(home: Path, trials: int, proxy: dict[str, Any], **search: Any) -> Path:
+    """Its configuration, beside its model."""
+    home.mkdir(exist_ok=True)
+    keras.utils.set_random_seed(0)
+    tiny().save(home / "tiny.keras")
+    return written(home, search={"trials": trials, **search}, proxy=proxy, finetune={"epochs": 1})
+
+
+@contextmanager
+def search(config: Path, *arguments: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    """The driver, with what it says on its standard output; killed if it is still there at the end."""
+    with subprocess.Popen(
+        tuckprune("search", config, *arguments),
+        cwd=config.parent,
+        env=environment() | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as driver:
+        try:
+            yield driver
+        finally:
+            driver.kill()
+
+
+def wait_for(driver: "subprocess.Popen[str]", text: str, times: int = 1) -> list[str]:
+    """The lines up to the one that has the text in it for so many times."""
+    assert driver.stdout is not None
+    said = []
+    for line in driver.stdout:
+        said.append(line)
+        times -= text in line
+        if times == 0:
+            return said
+    raise AssertionError(f"expected {text!r}, received {''.join(said)}")
+
+
+def rest(driver: "subprocess.Popen[str]", code: int = 0) -> str:
+    """What it says to its end, with this exit code."""
+    assert driver.stdout is not None
+    said = driver.stdout.read()
+    assert driver.wait() == code, said
+    return said

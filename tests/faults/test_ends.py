@@ -1,0 +1,73 @@
+"""Ends that a scheduler, a user or a disk brings about."""
+
+import os
+import resource
+import signal
+
+import pytest
+from optuna.trial import TrialState
+
+from search.storage import JOURNAL_FILE, find_study
+from tests.faults.driver import SLOW, rest, search, small_run, wait_for
+
+pytestmark = pytest.mark.faults
+
+
+def states(home):
+    return [trial.state for trial in find_study(home / "runs" / "run", "run").trials]
+
+
+def test_sigterm_lets_running_trials_finish(tmp_path):
+    config = small_run(tmp_path, 8, SLOW, workers=2)
+    with search(config) as driver:
+        wait_for(driver, "] trial ", 2)
+        driver.send_signal(signal.SIGTERM)
+        said = rest(driver, code=130)
+    # The two that ran are told, and the one that was made ahead waits.
+    assert said.count("] trial ") == 2
+    assert "nothing is lost. Resume with: tuckprune search" in said.splitlines()[-1]
+    assert states(tmp_path) == [TrialState.COMPLETE] * 4 + [TrialState.WAITING]
+    with search(config) as driver:
+        assert "8 trials, 4 of them already settled" in rest(driver)
+    assert states(tmp_path) == [TrialState.COMPLETE] * 8
+
+
+def test_sigterm_waits_no_longer_than_it_may(tmp_path):
+    endless = SLOW | {"steps": 1_000_000}
+    config = small_run(tmp_path, 4, endless, workers=1, grace=0.5, sensitivity=False)
+    with search(config) as driver:
+        wait_for(driver, "searching: ")
+        journal = tmp_path / "runs" / "run" / JOURNAL_FILE
+        while b"layer" not in journal.read_bytes():
+            pass
+        driver.send_signal(signal.SIGTERM)
+        assert "nothing is lost" in rest(driver, code=130)
+    assert TrialState.COMPLETE not in states(tmp_path)
+
+
+def test_a_full_disk_ends_the_run_and_loses_nothing(tmp_path):
+    config = small_run(tmp_path, 8, SLOW, workers=2)
+    journal = tmp_path / "runs" / "run" / JOURNAL_FILE
+    with search(config) as driver:
+        wait_for(driver, "] trial ", 2)
+        # No file of the driver may grow beyond this: to it the disk is full in the midst of the next line.
+        size = journal.stat().st_size + 100
+        resource.prlimit(driver.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        said = rest(driver, code=1)
+    assert f"error: the study '{journal}' cannot be written (File too large); what it holds is safe" in said
+    assert "Traceback" not in said
+    assert journal.stat().st_size == size
+    with search(config) as driver:
+        rest(driver)
+    assert states(tmp_path) == [TrialState.COMPLETE] * 8
+
+
+def test_a_second_driver_is_refused(tmp_path):
+    config = small_run(tmp_path, 4, SLOW, workers=1)
+    with search(config) as driver:
+        wait_for(driver, "] trial ", 1)
+        with search(config) as second:
+            assert "is in use by another tuckprune process" in rest(second, code=1)
+        rest(driver)
+    assert states(tmp_path) == [TrialState.COMPLETE] * 4
+    assert os.path.getsize(tmp_path / "runs" / "run" / JOURNAL_FILE) > 0

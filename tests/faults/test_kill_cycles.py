@@ -1,0 +1,95 @@
+"""One run killed at random moments, again and again: it ends as if it had never been disturbed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from search.pipeline import find_run
+from search.trial_record import TrialRecord
+from tests.faults.driver import search, small_run
+
+CYCLES, TRIALS = 20, 60
+MOST_LINES, MOST_SECONDS = 4, 0.5
+RESULTS = "TUCKPRUNE_FAULT_RESULTS"
+"""Environment variable: a file for the figures."""
+
+pytestmark = pytest.mark.faults
+
+
+@dataclass
+class Killed:
+    """A run, how often its driver was killed, and how often each trial was told as finished."""
+
+    folder: Path
+    kills: int = 0
+    told: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        return find_run(self.folder).trials
+
+
+def search_through_kills(home: Path, cycles: int) -> Killed:
+    """Kill the driver so often, each time a moment after it said a few lines, then let it finish."""
+    config = small_run(home, TRIALS, {"recalibration_images": 64, "steps": 2, "batch_size": 32}, workers=1)
+    run, chance = Killed(home / "runs" / "run"), random.Random(0)
+    for cycle in range(cycles + 1):
+        lines, patience = chance.randint(0, MOST_LINES), chance.uniform(0, MOST_SECONDS)
+        with search(config) as driver:
+            assert driver.stdout is not None
+            for line in driver.stdout:
+                if "] trial " in line:
+                    run.told[int(line.partition("] trial ")[2].partition(":")[0])] += 1
+                lines -= 1
+                if lines < 0 and cycle < cycles:
+                    _kill_after(driver, patience)
+                    run.kills += 1
+                    break
+            else:
+                assert driver.wait() == 0 and cycle == cycles
+    return run
+
+
+def _kill_after(driver: "subprocess.Popen[str]", seconds: float) -> None:
+    try:
+        driver.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.kill(driver.pid, signal.SIGKILL)
+    assert driver.wait() == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Killed, Killed]:
+    """The killed run, and the same undisturbed."""
+    home = tmp_path_factory.mktemp("kills")
+    return search_through_kills(home / "killed", CYCLES), search_through_kills(home / "whole", 0)
+
+
+def test_nothing_is_lost_and_nothing_is_done_twice(runs):
+    run, _ = runs
+    finished = [trial.number for trial in run.trials if trial.state == "complete"]
+    figures = {
+        "cycles": run.kills,
+        "planned": TRIALS,
+        "finished": len(finished),
+        "lost": len(set(range(TRIALS)) - set(finished)),
+        "duplicated": len(finished) - len(set(finished)) + sum(count - 1 for count in run.told.values() if count > 1),
+    }
+    if RESULTS in os.environ:
+        Path(os.environ[RESULTS]).write_text(json.dumps(figures) + "\n", encoding="utf-8")
+    assert figures == {"cycles": CYCLES, "planned": TRIALS, "finished": TRIALS, "lost": 0, "duplicated": 0}
+
+
+def test_the_run_is_the_undisturbed_one(runs):
+    """With one worker, trial by trial: proposals, figures, and the winner of the finals."""
+    killed, whole = ([(one.number, one.parameters, one.accuracy, one.loss) for one in run.trials] for run in runs)
+    assert killed == whole
+    winners = [find_run(run.folder).winner for run in runs]
+    assert winners[0].parameters == winners[1].parameters and winners[0].source == winners[1].source
