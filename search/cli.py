@@ -1,4 +1,5 @@
 """The command line: one command for every stage of a run, ``tuckprune --help`` lists them."""
+"""The command line: ``tuckprune train | inspect | recommend | search | status | front | judge | export | ...``."""
 
 import shlex
 import sys
@@ -20,6 +21,7 @@ from search.front_command import front
 from search.judge_command import judge
 from search.recommend_command import recommend
 from search.shutdown import Shutdown
+from search.status_command import status
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -140,6 +142,7 @@ def search(
     )
 
 
+app.command()(status)
 app.command()(front)
 app.command()(export)
 

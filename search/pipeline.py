@@ -27,10 +27,12 @@ from search.front_levels import front_levels
 from search.job import Job
 from search.joint import run_joint
 from search.latency import keep_latency_table, latency_table
+from search.listeners import Listeners
 from search.original import check_original
 from search.projection import Projection
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
+from search.run_log import RunLog
 from search.sampler_check import check_sampler
 from search.samplers import SamplerContext
 from search.shared_study import tie_to_config
@@ -137,8 +139,9 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         keep_latency_table(table, folder)
         tie_to_config(study, config)
         tie_to_model(study, model)
-        job = Job(config, model, data, space, budget, pruning, metric, told, earlier, levels)
-        crew = partial(ray_crew, config.search, told.warned, shutdown or Shutdown(config.search.grace))
+        heard = Listeners(told, RunLog(folder.logs))
+        job = Job(config, model, data, space, budget, pruning, metric, heard, earlier, levels)
+        crew = partial(ray_crew, config.search, heard.warned, shutdown or Shutdown(config.search.grace))
         if config.search.strategy == "staged":
             run_staged(job, folder, study, crew)
         else:

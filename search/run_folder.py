@@ -12,7 +12,7 @@ from compress.errors import RunError
 from configs.load import difference, dump_config, load_config
 from configs.schema import RunConfig
 
-CONFIG_FILE = "config.yaml"
+CONFIG_FILE, LOCK_FILE = "config.yaml", ".lock"
 RESUMABLE = (
     *("search.trials", "search.workers", "search.cpus_per_worker", "search.gpus_per_worker", "search.trial_timeout"),
     *(
@@ -64,6 +64,23 @@ class RunFolder:
         """Measured latencies of the model's layers, where the budget limits latency."""
         return self.path / "latency.json"
 
+    @property
+    def logs(self) -> Path:
+        """One file of JSON lines per worker."""
+        return self.path / "logs"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process writes to the folder."""
+        lock = FileLock(self.path / LOCK_FILE, timeout=0)
+        if not Path(lock.lock_file).exists():
+            return False
+        try:
+            with lock:
+                return False
+        except Timeout:
+            return True
+
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
         """Keep all others out of the folder while it is written to; it is created with its configuration if need be.
@@ -92,7 +109,7 @@ class RunFolder:
         return load_config(self.config_file)
 
     def _acquired(self) -> BaseFileLock:
-        lock = FileLock(self.path / ".lock", timeout=0)
+        lock = FileLock(self.path / LOCK_FILE, timeout=0)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
