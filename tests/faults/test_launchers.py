@@ -1,0 +1,158 @@
+"""The launchers, as far as one machine allows: real Ray nodes, and stand-ins for SLURM's own commands."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from search.storage import find_study
+from tests.faults.driver import SLOW, small_run
+from tests.search.runs import ROOT, environment
+
+pytestmark = pytest.mark.faults
+
+SCRIPTS = ROOT / "scripts"
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")
+STUBS = {
+    # Its options end where the command begins, which it runs on this machine.
+    "srun": 'while [ "${1#--}" != "$1" ]; do shift; done; exec "$@"',
+    "scontrol": 'if [ "$1" = show ]; then printf "localhost\\nlocalhost\\n"; else echo "$@" >>"$STUB_LOG"; fi',
+    "hostname": "echo 127.0.0.1",
+    "tuckprune": f'exec "{sys.executable}" -c "from search.cli import main; main()" "$@"',
+    "ray": f'exec "{Path(sys.executable).with_name("ray")}" "$@"',
+}
+
+
+def states(home: Path) -> list[TrialState]:
+    return [trial.state for trial in find_study(home / "runs" / "run", "run").trials]
+
+
+def free_port() -> int:
+    with socket.socket() as open_socket:
+        open_socket.bind(("127.0.0.1", 0))
+        port: int = open_socket.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def slurm(tmp_path) -> Iterator[dict[str, str]]:
+    """The environment of a job on two nodes of one core each."""
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    for name, body in STUBS.items():
+        (commands / name).write_text(f"#!/bin/bash\n{body}\n")
+        (commands / name).chmod(0o755)
+    job = {
+        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_NODELIST": "node[1-2]",
+        "SLURM_JOB_NUM_NODES": "2",
+        "SLURM_GPUS_ON_NODE": "0",
+    }
+    own = {"RAY_PORT": str(free_port()), "STUB_LOG": str(tmp_path / "scontrol.log")}
+    yield environment() | job | own | {"PATH": f"{commands}:{os.environ['PATH']}"}
+    subprocess.run([Path(sys.executable).with_name("ray"), "stop", "--force"], capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("script", ["setup.sh", "slurm.sh", "submit.sh"])
+def test_shellcheck_finds_nothing(script):
+    found = subprocess.run([SHELLCHECK, SCRIPTS / script], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+def job(config: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        ["bash", SCRIPTS / "slurm.sh", config],
+        cwd=config.parent,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
+    config = small_run(tmp_path, 6, SLOW, workers=2)
+    with job(config, slurm) as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if "] trial " in line:
+                first.send_signal(signal.SIGTERM)
+                break
+        said = first.stdout.read()
+        assert first.wait(timeout=60) == 130, said
+    assert "nothing is lost" in said and "the search is not finished" in said
+    assert (tmp_path / "scontrol.log").read_text() == "requeue 7\n"
+    before = states(tmp_path).count(TrialState.COMPLETE)
+    assert 1 <= before < 6
+    subprocess.run([Path(sys.executable).with_name("ray"), "stop", "--force"], capture_output=True, check=False)
+    with job(config, slurm) as second:
+        assert second.stdout is not None
+        said = second.stdout.read()
+        assert second.wait(timeout=60) == 0, said
+    assert "on 2 nodes of 1 CPUs and 0 GPUs" in said
+    assert f"6 trials, {before} of them already settled" in said
+    assert states(tmp_path) == [TrialState.COMPLETE] * 6
+    assert (tmp_path / "scontrol.log").read_text() == "requeue 7\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["bash", SCRIPTS / "slurm.sh"], "slurm.sh: expected a configuration"),
+        (["sh", SCRIPTS / "submit.sh", "http://127.0.0.1:8265"], "submit.sh: expected the address"),
+    ],
+)
+def test_launchers_tell_what_they_need(command, said):
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 2 and found.stderr.startswith(said)
+
+
+def test_slurm_is_needed(tmp_path):
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
+    command = ["bash", SCRIPTS / "slurm.sh", "config.yaml"]
+    found = subprocess.run(command, env=alone, capture_output=True, text=True, check=False)
+    assert found.returncode != 0 and "expected to run in a SLURM job" in found.stderr
+
+
+def test_a_submitted_job_searches_on_the_cluster(tmp_path):
+    ray = Path(sys.executable).with_name("ray")
+    port, dashboard = free_port(), free_port()
+    config = small_run(tmp_path, 4, SLOW, workers=2)
+    variables = environment() | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    start = [ray, "start", "--head", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=2"]
+    subprocess.run([*start, "--disable-usage-stats"], env=variables, check=True, capture_output=True)
+    try:
+        command = ["sh", SCRIPTS / "submit.sh", f"http://127.0.0.1:{dashboard}", config.name]
+        subprocess.run(command, cwd=tmp_path, env=variables, check=True, capture_output=True, timeout=120)
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and (not (tmp_path / "runs").exists() or len(done(tmp_path)) < 4):
+            time.sleep(1)
+        assert done(tmp_path) == [TrialState.COMPLETE] * 4
+    finally:
+        subprocess.run([ray, "stop", "--force"], env=variables, capture_output=True, check=False)
+
+
+def done(home: Path) -> list[TrialState]:
+    if not (home / "runs" / "run" / "study.journal").exists():
+        return []
+    return [state for state in states(home) if state.is_finished()]
+
+
+def test_the_cluster_file_is_one_that_ray_takes(tmp_path):
+    """Ray checks the file before it talks to any cloud."""
+    import yaml
+    from ray.autoscaler._private.util import validate_config
+
+    document = yaml.safe_load((SCRIPTS / "cluster.yaml").read_text())
+    validate_config(document)
+    assert shutil.which("bash")
+    assert document["head_node_type"] in document["available_node_types"]
