@@ -71,7 +71,8 @@ def propose(
     for _ in range(_ROUNDS):
         elites = elites.joined(pool(_descendants(elites.kept, lowest, rng))).best(_ELITES)
     full = pool(elites.wanted, fill=True).best(_ELITES)
-    fresh = ~(np.abs(full.kept[:, None] - seen[None]).max(axis=2) < 1e-9).any(axis=1)
+    # One by one: together they would be a gigabyte after some ten thousand trials.
+    fresh = [not (np.abs(seen - kept).max(axis=1) < 1e-9).any() for kept in full.kept]
     return np.asarray(full.wanted[int(np.argmax(fresh))])
 
 

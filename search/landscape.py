@@ -32,6 +32,7 @@ class SpaceLandscape:
     ) -> None:
         self._space, self._budget, self._levels, self._measured = space, budget, levels, measured
         self._kept: dict[int, Floats] = {}
+        self._scores: dict[int, float | None] = {}
 
     @cached_property
     def beliefs(self) -> Floats:
@@ -64,7 +65,12 @@ class SpaceLandscape:
 
     def score(self, trial: FrozenTrial) -> float | None:
         """At the first rung, where all trials were judged alike; None where it is not known."""
-        return first_rung_score(trial)
+        if trial.number not in self._scores:
+            score = first_rung_score(trial)
+            if not trial.state.is_finished():
+                return score
+            self._scores[trial.number] = score
+        return self._scores[trial.number]
 
     def _budget_of(self, trial: FrozenTrial) -> Budget:
         if self._levels is None:

@@ -22,6 +22,9 @@ RANDOM_TRIALS = 10
 
 _FEWEST = 2
 
+_REMEMBERED = 256
+"""Trials that the surrogate learns from: its cost grows with their square, and at first with their cube."""
+
 
 class Landscape(Protocol):
     """What the sampler has to know of a search."""
@@ -110,9 +113,10 @@ class LayeredSampler(BaseSampler):
         running: Sequence[FrozenTrial],
         rng: np.random.Generator,
     ) -> Floats:
-        scores = [self._landscape.score(one) or 0.0 for one in done]
-        kept = self._kept([*done, *failed])
-        surrogate = Surrogate(kept, np.array(scores + [min(scores)] * len(failed)), self._landscape.beliefs)
+        found = [self._landscape.score(one) or 0.0 for one in done]
+        kept, scores = self._kept([*done, *failed]), np.array(found + [min(found)] * len(failed))
+        known = remembered(scores)
+        surrogate = Surrogate(kept[known], scores[known], self._landscape.beliefs)
         expected = surrogate.mean(kept[: len(done)])
         allowed = np.array([self._landscape.allows(one, trial) for one in done])
         return propose(
@@ -146,6 +150,15 @@ class LayeredSampler(BaseSampler):
     def reseed_rng(self) -> None:
         """Random choices follow from the seed and the trial's number alone, also for several processes."""
         self._independent.reseed_rng()
+
+
+def remembered(scores: Floats, most: int = _REMEMBERED) -> NDArray[np.intp]:
+    """Which trials to learn from, ascending: all, or the better half of as many as may be, and the rest evenly."""
+    if len(scores) <= most:
+        return np.arange(len(scores))
+    order, half = np.argsort(-scores, kind="stable"), most // 2
+    spread = np.linspace(half, len(scores) - 1, most - half).round().astype(int)
+    return np.sort(np.concatenate([order[:half], order[spread]]))
 
 
 @cache

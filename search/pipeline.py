@@ -30,6 +30,7 @@ from search.latency import keep_latency_table, latency_table
 from search.listeners import Listeners
 from search.original import check_original
 from search.projection import Projection
+from search.ray_metrics import RayMetrics
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.run_log import RunLog
@@ -139,7 +140,7 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         keep_latency_table(table, folder)
         tie_to_config(study, config)
         tie_to_model(study, model)
-        heard = Listeners(told, RunLog(folder.logs))
+        heard = Listeners(told, RunLog(folder.logs), RayMetrics(config.name))
         job = Job(config, model, data, space, budget, pruning, metric, heard, earlier, levels)
         crew = partial(ray_crew, config.search, heard.warned, shutdown or Shutdown(config.search.grace))
         if config.search.strategy == "staged":

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.layered_sampler import RANDOM_TRIALS, LayeredSampler
+from search.layered_sampler import RANDOM_TRIALS, LayeredSampler, remembered
 from search.scaling import filled, scaled_to_fit
 
 WEIGHTS = np.array([1.0, 8.0, 2.0, 0.5, 4.0])
@@ -137,3 +137,12 @@ def test_optuna_may_ask_for_other_parameters():
     study = study_of()
     run(study, RANDOM_TRIALS + 1)
     assert 0 <= study.ask().suggest_float("other", 0, 1) <= 1
+
+
+def test_few_trials_are_all_remembered():
+    np.testing.assert_array_equal(remembered(np.array([3.0, 1.0, 2.0]), 3), [0, 1, 2])
+
+
+def test_of_many_the_best_half_and_the_rest_evenly():
+    """Of ten, best last: the better three of six, 9, 8 and 7, and of 6 to 0 the first, the middle and the last."""
+    np.testing.assert_array_equal(remembered(np.arange(10.0), 6), [0, 3, 6, 7, 8, 9])

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from search.cluster import Share, cluster
 from search.driver import Driver, DriverSettings, SilentListener
 from search.ladder import Ladder
 from search.pool import PoolSettings, WorkerPool
+from search.ray_metrics import BEST, TRIALS, RayMetrics
 from search.shutdown import Shutdown
 from search.trial_record import records
 from search.worker import FinalTask, Task, model_bytes
@@ -421,6 +423,27 @@ def test_an_old_worker_is_replaced(pool, monkeypatch):
     assert outcome(pool, pool.submit(WHOLE)).error is None
     assert process(pool, worker) != before
     assert pool._slots[worker].served == 1
+
+
+def test_ray_exports_what_a_search_counts(pool, task):
+    study, metrics = optuna.create_study(direction="maximize"), RayMetrics("mine")
+    driver = Driver(study, space("tiny"), HALF, DriverSettings(1, "random", 3, True))
+    driver.run(pool, metrics)
+    best = max(trial.value for trial in study.trials)
+    (node,) = ray.nodes()
+    address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    deadline, found = time.monotonic() + 60, ""
+    while f"ray_{TRIALS}" not in found and time.monotonic() < deadline:
+        time.sleep(1)
+        with urllib.request.urlopen(address) as page:
+            found = page.read().decode()
+    values = {
+        line.rpartition("{")[0] or line.split()[0]: float(line.split()[-1])
+        for line in found.splitlines()
+        if "mine" in line
+    }
+    assert values[f"ray_{BEST}"] == pytest.approx(best)
+    assert values[f"ray_{TRIALS}_total"] == 3
 
 
 def test_ray_leaves_sigterm_to_the_caller(pool):
