@@ -342,7 +342,8 @@ def test_workers_that_never_start_end_the_search(pool, task):
     with pytest.raises(RunError, match="expected workers that start, received 3 in a row that did not: "):
         while True:
             assert small.wait(1.0) == {}
-    assert len(told) == 2 and all(line.startswith("a worker did not start: ") for line in told)
+    # On a slow machine it is also told that no worker is ready.
+    assert sum(line.startswith("a worker did not start: ") for line in told) == 2
     small.close()
 
 
