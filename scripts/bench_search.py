@@ -13,11 +13,14 @@ settings, methods and seeds may be divided between processes.
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a worker, for a model like this one
 
 import search  # noqa: F401  isort: skip  before TensorFlow, for the environment that it needs
 import numpy as np

@@ -1,6 +1,7 @@
 """A pool of Ray actors: work goes to whoever is ready, the dead and the old are replaced, newcomers are taken in."""
 
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -20,6 +21,9 @@ from search.worker import Task, TrialWorker
 
 _ROOM_SECONDS = 5.0
 """Between two looks at how many workers the cluster holds."""
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 300
 
 _PATIENCE_SECONDS = 60.0
 """Without a ready worker before that is told."""
@@ -313,4 +317,7 @@ def _late(running: _Running) -> Judgement:
 
 
 def _reason(error: RayError) -> str:
-    return f"{' '.join(str(error).split())[:300]} ({type(error).__name__})"
+    """What Ray says in one line: its beginning tells what was lost, its end the error that was raised there, if any."""
+    text = " ".join(_COLOUR.sub("", str(error)).split())
+    shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 3]} ... {text[-2 * _LONGEST // 3 :]}"
+    return f"{shown} ({type(error).__name__})"
