@@ -1,5 +1,4 @@
 """The command line: one command for every stage of a run, ``tuckprune --help`` lists them."""
-"""The command line: ``tuckprune train | inspect | recommend | search | status | front | judge | export | ...``."""
 
 import shlex
 import sys
