@@ -69,8 +69,8 @@ def status_of(path: Path) -> Status:
     """
     folder = RunFolder(path)
     config = folder.config()
-    study = find_study(path, config.name)
-    first = [find_study(path, first_study(config))] if config.search.strategy == "staged" else []
+    study = find_study(path, config.name, config.search.storage)
+    first = [find_study(path, first_study(config), config.search.storage)] if config.search.strategy == "staged" else []
     return _status(config.name, [*first, study], config.search.trials, folder.is_held)
 
 
