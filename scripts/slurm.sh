@@ -29,23 +29,37 @@ resumable=130
 
 mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${hosts[0]}
-address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | awk '{print $1}'):$port
+ip=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | awk '{print $1}')
+address=$ip:$port
 
+# Others on these machines must not be able to run code in this cluster; srun hands both variables to every node.
+export RAY_AUTH_MODE=token
+RAY_AUTH_TOKEN=${RAY_AUTH_TOKEN:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
+export RAY_AUTH_TOKEN
+
+rays=()
 start_ray() { # HOST ARGUMENT...: a Ray node that lives as long as the job
     local host=$1
     shift
     srun --nodes=1 --ntasks=1 --overlap --nodelist="$host" \
         ray start "$@" --num-cpus="$cpus" --num-gpus="$gpus" --disable-usage-stats --block &
+    rays+=($!)
 }
+trap 'kill "${rays[@]}" 2>/dev/null || true; wait' EXIT
 
-start_ray "$head" --head --port="$port"
-for _ in $(seq 60); do
-    ray status --address="$address" >/dev/null 2>&1 && break
-    sleep 1
-done
+start_ray "$head" --head --node-ip-address="$ip" --port="$port"
+wait_for_nodes() { # COUNT: `ray status` has a line for each
+    for _ in $(seq 120); do
+        [ "$(ray status --address="$address" 2>/dev/null | grep -c ' node_')" -ge "$1" ] && return
+        sleep 1
+    done
+    echo "slurm.sh: expected $1 nodes, of which some did not start in time; going on with the others" >&2
+}
+wait_for_nodes 1
 for host in "${hosts[@]:1}"; do
     start_ray "$host" --address="$address"
 done
+wait_for_nodes "$nodes"
 echo "slurm.sh: Ray at $address on $nodes nodes of $cpus CPUs and $gpus GPUs"
 
 # The shell gets the signal, and passes it on to the driver.

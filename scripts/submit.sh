@@ -5,7 +5,8 @@
 #
 # Follow it with `ray job logs --follow`, end it with `ray job stop`: the same command resumes it. The folder from which
 # this is called is sent along, so it must hold the configuration and the model, and the cluster must be able to read the
-# images. Give the run a folder that outlives the job: --set runs=/data/runs.
+# images. Give the run a folder that outlives the job: --set runs=/data/runs. A cluster that asks for a token gets the one
+# of RAY_AUTH_TOKEN, or of ~/.ray/auth_token, if RAY_AUTH_MODE=token is set.
 set -eu
 
 if [ $# -lt 2 ]; then

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import ray
+from ray.exceptions import RayError
 
 from compress.errors import RunError
 
@@ -47,12 +48,13 @@ def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None
             # Other machines may have no disk in common with this one; of libraries they need their own.
             runtime_env=None if address is None else {"py_modules": _own_packages()},
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
         text = " ".join(str(error).split())[:200]
         if address is None:
             raise RunError(f"Ray cannot be started on this machine: {text}") from error
         raise RunError(
-            f"no Ray cluster at search.address '{address}': {text}; start one with 'ray start --head'"
+            f"no Ray cluster at search.address '{address}': {text}; start one with 'ray start --head', and where it "
+            "asks for a token, set RAY_AUTH_MODE=token"
         ) from error
     try:
         if threading.current_thread() is threading.main_thread():

@@ -15,13 +15,15 @@ from tests.faults.driver import SLOW, rest, search, small_run, wait_for
 
 pytestmark = pytest.mark.faults
 
-TRIALS = 14
+TRIALS = 40
 NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
 
 
 @pytest.fixture
-def nodes(monkeypatch) -> Iterator[Cluster]:
-    """A head and two more, one core each."""
+def nodes(monkeypatch, tmp_path) -> Iterator[Cluster]:
+    """A head and two more, one core each, that find no code of this project where they are."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir(tmp_path)
     # A lost head is noticed after these seconds, and not after a minute.
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
     made = Cluster(initialize_head=True, head_node_args=NODE)
