@@ -5,12 +5,12 @@ python -m scripts.bench_coordinator workers
 python -m scripts.bench_coordinator memory
 python -m scripts.bench_coordinator efficiency --config configs/digits.yaml
 
-Every part adds its figures to the results. All but the last search 69 preferences of ResNet50, all its 37 groups and 16
-of its convolutions, at three tenths of its FLOPs, with the study in a journal. `trial`: milliseconds of the driver per
-trial around trial 1,000, candidates being judged at once, proposals random, the model of a sampler aside. `workers`:
-the share of their time that 200 workers are busy, trials that sleep a minute, proposals by the default sampler; the workers
-are coroutines of 25 Ray actors. `memory`: megabytes that the driver grows by from trial 500 to trial 10,000.
-`efficiency`: how many trials two workers finish in the time in which one finishes one, over two.
+Every part adds its figures to the results. All but the last search 69 preferences of ResNet50, all its 37 groups and
+16 of its convolutions, at three tenths of its FLOPs, with the study in a journal. `trial`: milliseconds of the driver
+per trial around trial 1,000, candidates being judged at once, proposals random, the model of a sampler aside.
+`workers`: the share of their time that 200 workers are busy, trials that sleep a minute, proposals by the default
+sampler; the workers are coroutines of 25 Ray actors. `memory`: megabytes that the driver grows by from trial 500 to
+trial 10,000. `efficiency`: how many trials two workers finish in the time in which one finishes one, over two.
 """
 
 import argparse
