@@ -9,7 +9,7 @@ Every part adds its figures to the results. All but the last search 69 preferenc
 16 of its convolutions, at three tenths of its FLOPs, with the study in a journal. `trial`: milliseconds of the driver
 per trial around trial 1,000, candidates being judged at once, proposals random, the model of a sampler aside.
 `workers`: the share of their time that 200 workers are busy, trials that sleep a minute, proposals by the default
-sampler; the workers are coroutines of 25 Ray actors. `memory`: megabytes that the driver grows by from trial 500 to
+sampler; the workers are coroutines of four Ray actors. `memory`: megabytes that the driver grows by from trial 500 to
 trial 10,000. `efficiency`: how many trials two workers finish in the time in which one finishes one, over two.
 """
 
@@ -17,7 +17,6 @@ import argparse
 import asyncio
 import gc
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Container, Mapping
@@ -49,7 +48,7 @@ from zoo.models.registry import build_model
 ROOT = Path(__file__).parents[1]
 SHARE, LAYERS = "30%", 16
 NAME = "coordinator"
-WORKERS, ACTORS, SECONDS, ROUNDS = 200, 25, 60.0, 4
+WORKERS, ACTORS, SECONDS, ROUNDS = 200, 4, 60.0, 4
 
 
 def score(parameters: CompressionParameters) -> Judgement:
@@ -99,7 +98,7 @@ class Clock(SilentListener):
 
 
 class Sleeper:
-    """Eight workers in one process: their trials sleep."""
+    """Many workers in one process: their trials sleep."""
 
     async def ready(self) -> None:
         """At once."""
@@ -144,7 +143,7 @@ def trial(folder: Path) -> dict[str, float]:
 
 def workers(folder: Path) -> dict[str, float]:
     """Busy share of the workers between the start of the first trial and that of the last one."""
-    ray.init(num_cpus=os.cpu_count(), include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False)
     pool = SleepingPool(None, PoolSettings(WORKERS), print, Shutdown(0.0))  # type: ignore[arg-type]
     searched(folder, "layered", ROUNDS * WORKERS, pool)
     pool.close()

@@ -1,5 +1,7 @@
 """The levels of a front: budgets worked out by hand, and a driver that projects every trial to its own."""
 
+from statistics import median
+
 import optuna
 import pytest
 
@@ -107,10 +109,11 @@ def test_every_trial_just_meets_the_budget_of_its_own_level(sampler, workers):
     for record, trial in zip(found, study.trials, strict=True):
         budget = given.budgets[record.level]
         assert record.cost == cost("tiny").cost(record.parameters)
-        # Three groups on a coarse grid: one step of one of them is a large part of the whole.
-        assert -0.15 < budget.violation(record.cost) <= 0
+        assert budget.violation(record.cost) <= 0
         assert record.parameters == Projection(SPACE, budget)(trial.params)
         assert trial.values == [record.score, pytest.approx(budget.limit(FLOPS).most / ORIGINAL.flops)]
+    # Three groups on a coarse grid: a step of the one that costs most may be a large part of a tight budget.
+    assert median(given.budgets[record.level].violation(record.cost) for record in found) > -0.1
     assert len({tuple(trial.params.items()) for trial in study.trials}) == 16
 
 
