@@ -50,7 +50,7 @@ def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home):
         f"{stage} trial {number}" for stage in RECIPE for number in range(2)
     ]
     assert {trial.state for trial in outcome.trials} == {"complete"}
-    assert [trial.stage for trial in first_trials(outcome.folder)] == RECIPE[:1] * 2
+    assert [trial.stage for trial in first_trials(outcome.folder, outcome.folder.config())] == RECIPE[:1] * 2
     assert outcome.winner.cost.flops <= 0.5 * original.flops
 
     assert tuckprune("export", run)[0] == 0
