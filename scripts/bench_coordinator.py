@@ -36,7 +36,8 @@ from objectives.cost import CostModel
 from scripts.memory import resident_mb
 from search.driver import Driver, DriverSettings, SilentListener
 from search.pipeline import run_search, train_model
-from search.pool import PoolSettings, WorkerPool
+from search.pool import WorkerPool
+from search.pool_settings import PoolSettings
 from search.run_folder import RunFolder
 from search.shutdown import Shutdown
 from search.space import SearchSpace

@@ -7,7 +7,8 @@ from typing import Any
 from configs.search import SearchConfig
 from search.cluster import Share, cluster, room, worker_count
 from search.onednn import worker_environment
-from search.pool import PoolSettings, WorkerPool
+from search.pool import WorkerPool
+from search.pool_settings import PoolSettings
 from search.shutdown import Shutdown
 from search.worker import Task
 

@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
-from search.cluster import Share
+from search.pool_settings import PoolSettings
 from search.shutdown import Shutdown
 from search.trial_record import Judgement
 from search.worker import Task, TrialWorker
@@ -30,27 +30,6 @@ _PATIENCE_SECONDS = 60.0
 
 _START_ATTEMPTS = 3
 """Times that a worker may fail to start, one after the other, before the reason is taken to be the run's own."""
-
-
-@dataclass(frozen=True)
-class PoolSettings:
-    """Resources of the workers.
-
-    Attributes:
-        workers: number of actors at first.
-        share: what is reserved for each.
-        trials_per_worker: trials after which an actor is replaced: TensorFlow keeps memory for every model it has seen.
-        retries: times that work is started again after its worker was lost.
-        environment: variables that workers get besides the driver's.
-        timeout: seconds after which a trial's rung is given up; None for never.
-    """
-
-    workers: int
-    share: Share = Share()
-    trials_per_worker: int = 50
-    retries: int = 1
-    timeout: float | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from search import settings
 from search.cluster import Share, cluster
 from search.driver import Driver, DriverSettings, SilentListener
 from search.ladder import Ladder
-from search.pool import PoolSettings, WorkerPool
+from search.pool import WorkerPool
+from search.pool_settings import PoolSettings
 from search.ray_metrics import BEST, TRIALS, RayMetrics
 from search.shutdown import Shutdown
 from search.trial_record import records
