@@ -1,7 +1,6 @@
 """A pool of Ray actors: work goes to whoever is ready, the dead and the old are replaced, newcomers are taken in."""
 
 import math
-import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from ray.exceptions import RayError
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
+from search.lost_worker import reason_of
 from search.pool_settings import PoolSettings
 from search.shutdown import Shutdown
 from search.trial_record import Judgement
@@ -21,9 +21,6 @@ from search.worker import Task, TrialWorker
 
 _ROOM_SECONDS = 5.0
 """Between two looks at how many workers the cluster holds."""
-
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_LONGEST = 300
 
 _PATIENCE_SECONDS = 60.0
 """Without a ready worker before that is told."""
@@ -205,9 +202,9 @@ class WorkerPool:
             failed = self._slots[index].failed_starts + 1
             if failed >= _START_ATTEMPTS:
                 raise RunError(
-                    f"expected workers that start, received {failed} in a row that did not: {_reason(error)}"
+                    f"expected workers that start, received {failed} in a row that did not: {reason_of(error)}"
                 ) from error
-            self._told(f"a worker did not start: {_reason(error)}; another is started")
+            self._told(f"a worker did not start: {reason_of(error)}; another is started")
             self._replace(index, failed)
         else:
             self._slots[index].failed_starts = 0
@@ -220,7 +217,7 @@ class WorkerPool:
             judgement: Judgement = ray.get(reference)
         except RayError as error:  # A dead process, a lost node, memory that ran out: the worker is gone either way.
             self._replace(running.slot)
-            return self._lost(replace(job, lost=(*job.lost, _reason(error))), running.seconds)
+            return self._lost(replace(job, lost=(*job.lost, reason_of(error))), running.seconds)
         self._slots[running.slot].judged = job
         self._free.append(running.slot)
         return {job.key: replace(judgement, lost=job.lost)}
@@ -293,10 +290,3 @@ class WorkerPool:
 def _late(running: _Running) -> Judgement:
     reason = f"it ran longer than search.trial_timeout = {running.job.call.limit:g} s"
     return replace(Judgement.failed(running.seconds, reason), lost=running.job.lost)
-
-
-def _reason(error: RayError) -> str:
-    """What Ray says in one line: its beginning tells what was lost, its end the error that was raised there, if any."""
-    text = " ".join(_COLOUR.sub("", str(error)).split())
-    shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 3]} ... {text[-2 * _LONGEST // 3 :]}"
-    return f"{shown} ({type(error).__name__})"
