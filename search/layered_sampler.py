@@ -87,7 +87,9 @@ class LayeredSampler(BaseSampler):
         if len(done) + len(failed) + len(running) < self._random_trials or len(done) < _FEWEST:
             wanted = rng.uniform(self._lowest, 1.0, len(names))
         else:
-            wanted = self._learned(trial, done, failed, running, rng)
+            # On one core: the others belong to the workers, and so sums do not depend on how many there are.
+            with _blas().limit(limits=1, user_api="blas"):
+                wanted = self._learned(trial, done, failed, running, rng)
         return dict(zip(names, wanted.tolist(), strict=True))
 
     def _learned(
@@ -98,21 +100,7 @@ class LayeredSampler(BaseSampler):
         running: Sequence[FrozenTrial],
         rng: np.random.Generator,
     ) -> Floats:
-        """What the surrogate of the trials proposes, (D,).
-
-        On one core: matrices are small, the others belong to the workers, and sums do not depend on their number.
-        """
-        with _blas().limit(limits=1, user_api="blas"):
-            return self._best(trial, done, failed, running, rng)
-
-    def _best(
-        self,
-        trial: FrozenTrial,
-        done: Sequence[FrozenTrial],
-        failed: Sequence[FrozenTrial],
-        running: Sequence[FrozenTrial],
-        rng: np.random.Generator,
-    ) -> Floats:
+        """What the surrogate of the trials proposes, (D,)."""
         found = [self._landscape.score(one) or 0.0 for one in done]
         kept, scores = self._kept([*done, *failed]), np.array(found + [min(found)] * len(failed))
         known = remembered(scores)

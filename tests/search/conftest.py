@@ -1,15 +1,28 @@
 """What several modules share because it is slow to make: a saved model, and one real run."""
 
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
 
 from search import cli
+from search.cluster import cluster
+from search.pool import WorkerPool
+from search.pool_settings import PoolSettings
+from search.shutdown import Shutdown
+from search.worker import Task
 from tests.search.interrupted_run import InterruptedRun, interrupted_run
 from tests.search.nets import model
+from tests.search.pools import (
+    TOLD,
+    all_free,
+    pool_task,
+    terminate,
+)
 from tests.search.servers import DatabaseServer, MariaDB, PostgreSQL, running
 
 
@@ -66,3 +79,22 @@ def tuckprune(monkeypatch, capsys):
         return ended.value.code or 0, out, err
 
     return command
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    """Of a small model on few digits."""
+    return pool_task()
+
+
+@pytest.fixture(scope="module")
+def pool(task: Task) -> Iterator[WorkerPool]:
+    """Two workers for all tests: each start costs seconds."""
+    previous = signal.signal(signal.SIGTERM, terminate)
+    with cluster(None, 4, 1.0):
+        made = WorkerPool(task, PoolSettings(workers=2), TOLD.append, Shutdown(0.0))
+        all_free(made)
+        yield made
+        made.close()
+    assert not ray.is_initialized()
+    signal.signal(signal.SIGTERM, previous)

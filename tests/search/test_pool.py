@@ -4,97 +4,37 @@ import os
 import signal
 import time
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import optuna
 import pytest
 import ray
 
-from compress.criterion import GeometricMedian
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
-from compress.pruning_settings import PruningSettings
 from compress.recipe import apply_parameters, compress_in_stages, own_values
-from objectives.accuracy import AccuracyProxy, ProxySettings
+from objectives.accuracy import AccuracyProxy
 from objectives.metric import Metric
 from objectives.score import score
-from search import settings
-from search.cluster import Share, cluster
+from search.cluster import cluster
 from search.driver import Driver, DriverSettings, SilentListener
 from search.ladder import Ladder
-from search.pool import WorkerPool
-from search.pool_settings import PoolSettings
 from search.ray_metrics import BEST, TRIALS, RayMetrics
-from search.shutdown import Shutdown
 from search.trial_record import records
-from search.worker import FinalTask, Task, model_bytes
-from tests.search.nets import PRUNE_FIRST, cost, flops_budget, model, space
-from tests.search.runs import config
-from zoo.training import Recipe, train
-
-PROXY = ProxySettings(recalibration_images=64, steps=2, batch_size=32)
-PRUNING = PruningSettings(GeometricMedian(), "standard_score")
-WHOLE = CompressionParameters.none()
-RECIPE = Recipe(epochs=1, learning_rate=0.01, batch_size=64)
-FLOPS = cost("tiny").cost(WHOLE).flops
-TOLD: list[str] = []
-SMALL = Share(cpus=0.001)
-HALF = flops_budget(0.5 * FLOPS, "0.5")
-
-
-@pytest.fixture(scope="module")
-def task() -> Task:
-    data = settings.dataset(config(Path()).data, seed=0)
-    final = FinalTask(RECIPE, HALF)
-    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1, final=final)
-
-
-@pytest.fixture(scope="module")
-def pool(task: Task) -> Iterator[WorkerPool]:
-    """Two workers for all tests: each start costs seconds."""
-    previous = signal.signal(signal.SIGTERM, _terminate)
-    with cluster(None, 4, 1.0):
-        made = WorkerPool(task, PoolSettings(workers=2), TOLD.append, Shutdown(0.0))
-        all_free(made)
-        yield made
-        made.close()
-    assert not ray.is_initialized()
-    signal.signal(signal.SIGTERM, previous)
-
-
-def _terminate(signum, frame):
-    raise AssertionError
-
-
-def all_free(pool):
-    """Wait until all workers are ready and idle."""
-    while len(pool._free) < len(pool._slots):
-        assert pool.wait(1.0) == {}
-
-
-def renew(pool, worker):
-    """Another process in the place of a worker that a test has spoiled."""
-    pool._free.remove(worker)
-    pool._replace(worker)
-    all_free(pool)
-
-
-def outcome(pool, key):
-    while True:
-        found = pool.wait(1.0)
-        if found:
-            assert list(found) == [key]
-            return found[key]
-
-
-def ask(pool, worker, question):
-    return ray.get(pool._slots[worker].actor.__ray_call__.remote(question))
-
-
-def process(pool, worker):
-    return ask(pool, worker, lambda actor: os.getpid())
+from tests.search.nets import cost, flops_budget, model, space
+from tests.search.pools import (
+    HALF,
+    PROXY,
+    PRUNING,
+    RECIPE,
+    WHOLE,
+    ask,
+    outcome,
+    process,
+    renew,
+    terminate,
+)
+from zoo.training import train
 
 
 def test_the_data_lie_in_the_object_store_once(pool):
@@ -256,179 +196,6 @@ def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
     renew(pool, worker)
 
 
-class Killer:
-    """Kills the worker of the second trial while it is judging, and of as many trials after it as it is told."""
-
-    def __init__(self, pool, kills):
-        self.pool, self.kills, self.submitted = pool, kills, 0
-
-    @property
-    def has_room(self):
-        # One at a time, for the killed to be the one that was meant.
-        return self.pool.has_room and not self.pool._running and not self.pool._waiting
-
-    def submit(self, parameters):
-        self.submitted += 1
-        key = self.pool.submit(parameters)
-        self._kill()
-        return key
-
-    def wait(self, seconds):
-        found = self.pool.wait(seconds)
-        self._kill()
-        return found
-
-    def _kill(self):
-        if self.submitted == 2 and self.kills and self.pool._running:
-            self.kills -= 1
-            time.sleep(0.2)
-            (running,) = self.pool._running.values()
-            os.kill(self.pool._slots[running.slot].pid, signal.SIGKILL)
-
-
-def searched(pool, kills):
-    all_free(pool)
-    for slot, _ in enumerate(pool._slots):
-        pool._slots[slot].pid = process(pool, slot)
-    study = optuna.create_study(direction="maximize")
-    Driver(study, space("tiny"), HALF, DriverSettings(1, "random", 4, True)).run(Killer(pool, kills), SilentListener())
-    all_free(pool)
-    return records(study)
-
-
-def test_the_trial_of_a_killed_worker_is_started_again(pool):
-    undisturbed = searched(pool, kills=0)
-    TOLD.clear()
-    found = searched(pool, kills=1)
-    assert [(one.number, one.parameters, one.accuracy, one.loss) for one in found] == [
-        (one.number, one.parameters, one.accuracy, one.loss) for one in undisturbed
-    ]
-    assert [len(one.lost) for one in found] == [0, 1, 0, 0]
-    assert found[1].lost[0].endswith("(ActorDiedError)") and "\n" not in found[1].lost[0]
-    assert TOLD == [f"a worker was lost: {found[1].lost[0]}; its work is started again"]
-    assert found[1].worker.partition(":")[2] in {str(process(pool, worker)) for worker in (0, 1)}
-
-
-def test_a_trial_whose_workers_die_again_and_again_fails(pool):
-    found = searched(pool, kills=2)
-    assert [record.state for record in found] == ["complete", "failed", "complete", "complete"]
-    assert found[1].error.startswith("its worker was lost: ") and found[1].error.endswith("(ActorDiedError)")
-    assert len(found[1].lost) == 1
-    assert "\n" not in found[1].error
-    assert found[1].parameters.ratios
-
-
-def test_a_lost_rung_is_climbed_again_from_the_start(pool):
-    """The steps before are taken anew: the figures are those of the candidate that was not disturbed."""
-    parameters = CompressionParameters({"conv2": 0.5, "add": 0.25}, {"block.conv1": (4, 6)})
-    all_free(pool)
-    first = pool.submit(parameters)
-    outcome(pool, first)
-    undisturbed = outcome(pool, pool.go_on(first, 9))
-    second = pool.submit(parameters)
-    outcome(pool, second)
-    victim = process(pool, next(index for index in pool._free if pool._slots[index].judged.key == second))
-    key = pool.go_on(second, 9)
-    os.kill(victim, signal.SIGKILL)
-    again = outcome(pool, key)
-    assert (again.accuracy, again.loss) == (undisturbed.accuracy, undisturbed.loss)
-    assert len(again.lost) == 1 and not again.worker.endswith(f":{victim}")
-    all_free(pool)
-
-
-def test_workers_that_never_start_end_the_search(pool, task):
-    """What breaks every worker while it loads is the run's fault, not that of a machine."""
-    told, broken = [], replace(task, model=b"no model")
-    small = WorkerPool(broken, PoolSettings(1, SMALL), told.append, Shutdown(0.0))
-    with pytest.raises(RunError, match="expected workers that start, received 3 in a row that did not: "):
-        while True:
-            assert small.wait(1.0) == {}
-    # On a slow machine it is also told that no worker is ready.
-    assert sum(line.startswith("a worker did not start: ") for line in told) == 2
-    small.close()
-
-
-def test_a_cluster_without_room_is_told(pool, task, monkeypatch):
-    monkeypatch.setattr("search.pool._PATIENCE_SECONDS", 0.5)
-    told = []
-    large = WorkerPool(task, PoolSettings(1, Share(cpus=3.0)), told.append, Shutdown(0.0))
-    for _ in range(3):
-        assert large.wait(0.4) == {}
-    assert told == ["no worker is ready after 0.5 s; waiting for the cluster to have room for 3 CPUs and 0 GPUs"]
-    large.close()
-
-
-def test_the_pool_grows_with_the_cluster(pool, task):
-    all_free(pool)
-    told, rooms = [], [1]
-    small = WorkerPool(task, PoolSettings(1, SMALL), told.append, Shutdown(0.0), lambda: rooms[-1])
-    all_free(small)
-    for expected in (1, 2, 2):
-        rooms.append(expected)
-        small._looked = -1e9
-        small.wait(0.0)
-        assert len(small._slots) == expected
-    assert [line for line in told if "room for 2 workers" in line] == [
-        "the cluster has room for 2 workers now, 1 before"
-    ]
-    all_free(small)
-    keys = {small.submit(WHOLE), small.submit(WHOLE)}
-    assert {running.slot for running in small._running.values()} == {0, 1} and not small.has_room
-    while keys:
-        keys -= set(small.wait(1.0))
-    small.close()
-
-
-def test_a_shutdown_lets_running_trials_finish(pool, task):
-    shutdown = Shutdown(600.0)
-    with shutdown.working():
-        small = WorkerPool(task, PoolSettings(1, SMALL), TOLD.append, shutdown)
-        all_free(small)
-        key = small.submit(WHOLE)
-        shutdown.request()
-        assert outcome(small, key).error is None
-        assert not small.has_room
-        with pytest.raises(KeyboardInterrupt):
-            small.wait(1.0)
-    small.close()
-
-
-def test_a_shutdown_waits_no_longer_than_its_grace(pool, task):
-    shutdown = Shutdown(0.0)
-    with shutdown.working():
-        small = WorkerPool(task, PoolSettings(1, SMALL), TOLD.append, shutdown)
-        all_free(small)
-        ask(small, 0, lambda actor: setattr(actor, "_short", lambda *_: __import__("time").sleep(60)))
-        small.submit(WHOLE)
-        shutdown.request()
-        time.sleep(0.01)
-        with pytest.raises(KeyboardInterrupt):
-            small.wait(1.0)
-    small.close()
-
-
-def test_a_late_trial_is_given_up(pool, monkeypatch):
-    worker = pool._free[0]
-    before = process(pool, worker)
-    ask(pool, worker, lambda actor: setattr(actor, "_short", lambda *_: __import__("time").sleep(60)))
-    monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
-    failed = outcome(pool, pool.submit(WHOLE))
-    assert failed.error == "it ran longer than search.trial_timeout = 1 s"
-    assert 1 < failed.seconds < 10
-    monkeypatch.undo()
-    assert process(pool, worker) != before
-    assert outcome(pool, pool.submit(WHOLE)).error is None
-
-
-def test_an_old_worker_is_replaced(pool, monkeypatch):
-    worker = pool._free[0]
-    before = process(pool, worker)
-    monkeypatch.setattr(pool, "_settings", replace(pool._settings, trials_per_worker=pool._slots[worker].served))
-    assert outcome(pool, pool.submit(WHOLE)).error is None
-    assert process(pool, worker) != before
-    assert pool._slots[worker].served == 1
-
-
 def test_ray_exports_what_a_search_counts(pool, task):
     study, metrics = optuna.create_study(direction="maximize"), RayMetrics("mine")
     driver = Driver(study, space("tiny"), HALF, DriverSettings(1, "random", 3, True))
@@ -452,7 +219,7 @@ def test_ray_exports_what_a_search_counts(pool, task):
 
 def test_ray_leaves_sigterm_to_the_caller(pool):
     """It would exit at once, without the message that tells how to resume."""
-    assert signal.getsignal(signal.SIGTERM) is _terminate
+    assert signal.getsignal(signal.SIGTERM) is terminate
 
 
 def test_a_connected_process_stays_connected(pool):

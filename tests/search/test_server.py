@@ -29,6 +29,7 @@ from tests.search.nets import PRUNE_FIRST, cost, flops_budget, model, space
 from tests.search.runs import ROOT, config
 from tests.search.servers import ENCODED, PASSWORD
 from tests.search.staged_runs import FakeCrew, staged
+from tests.search.studies import run, trials
 
 HERE = Path()
 SPACE = space("tiny")
@@ -53,16 +54,6 @@ def writer(database):
     return subprocess.Popen(
         [sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
     )
-
-
-def run(study, count):
-    for _ in range(count):
-        trial = study.ask()
-        study.tell(trial, trial.suggest_float("x", 0, 1))
-
-
-def trials(study):
-    return [(trial.number, trial.state, trial.params, trial.values) for trial in study.trials]
 
 
 def in_use(database):

@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 
 from compress.errors import RunError
 from search.storage import FILES, JOURNAL_FILE, SQLITE_FILE, find_study, has_study, open_study
+from tests.search.studies import run, trials
 
 KINDS = ("journal", "sqlite")
 ROOT = Path(__file__).parents[2]
@@ -26,16 +27,6 @@ while True:
     study.tell(trial, value)
     print(trial.number, value, flush=True)
 """
-
-
-def run(study, count):
-    for _ in range(count):
-        trial = study.ask()
-        study.tell(trial, trial.suggest_float("x", 0, 1))
-
-
-def trials(study):
-    return [(trial.number, trial.state, trial.params, trial.value) for trial in study.trials]
 
 
 def started(study):
