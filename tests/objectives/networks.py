@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from objectives.network import Network
 from objectives.precision import Precision
@@ -22,3 +23,16 @@ def network_of(model: keras.Model, momentum: float = 0.9, precision: str = "floa
 def repair_of(model: keras.Model, data: ImageDataset, batch_size: int = 16, seed: int = 3, **changes: Any) -> Repair:
     """The repair of a model at its beginning."""
     return Repair(network_of(model, **changes), data, batch_size, seed)
+
+
+def randomized(model: keras.Model, seed: int = 1) -> keras.Model:
+    """Statistics, scales and offsets as after training: not ones and zeros."""
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            for weight in layer.weights:
+                positive = weight is layer.moving_variance or weight is layer.gamma
+                weight.assign(rng.uniform(0.5, 1.5, weight.shape) if positive else rng.normal(0, 0.2, weight.shape))
+        elif getattr(layer, "bias", None) is not None:
+            layer.bias.assign(rng.normal(0, 0.2, layer.bias.shape))
+    return model

@@ -15,22 +15,9 @@ from objectives.signature import signature
 from objectives.training_loss import TrainingLoss
 from tests.objectives.candidates import random_candidate
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy
-from tests.objectives.networks import network_of
+from tests.objectives.networks import network_of, randomized
 from zoo.loss import loss_for
 from zoo.models.registry import MODEL_NAMES, build_model
-
-
-def randomized(model: keras.Model, seed: int = 1) -> keras.Model:
-    """Statistics, scales and offsets as after training: not ones and zeros."""
-    rng = np.random.default_rng(seed)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            for weight in layer.weights:
-                positive = weight is layer.moving_variance or weight is layer.gamma
-                weight.assign(rng.uniform(0.5, 1.5, weight.shape) if positive else rng.normal(0, 0.2, weight.shape))
-        elif getattr(layer, "bias", None) is not None:
-            layer.bias.assign(rng.normal(0, 0.2, layer.bias.shape))
-    return model
 
 
 def images(model: keras.Model, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
