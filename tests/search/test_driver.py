@@ -146,6 +146,18 @@ def test_an_interruption_queues_all_running_trials(tmp_path):
     assert [record.state for record in records(study)] == ["complete"] * 12
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_trials_share_what_they_have_in_common(tmp_path, resumed):
+    """Ten thousand trials of many preferences would not fit in memory otherwise."""
+    study = open_study(tmp_path, "run", "journal")
+    driver(study, trials=3).run(FakePool(), SilentListener())
+    if resumed:
+        study = open_study(tmp_path, "run", "journal")
+        driver(study, trials=3).run(FakePool(), SilentListener())
+    first, *others = (next(iter(trial.params)) for trial in study.get_trials(deepcopy=False))
+    assert all(other is first for other in others)
+
+
 def test_more_trials_continue_and_fewer_do_nothing():
     study = memory()
     driver(study, trials=4).run(FakePool(), SilentListener())

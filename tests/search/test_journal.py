@@ -74,6 +74,19 @@ def test_reading_goes_on_where_a_batch_ended(tmp_path):
     assert again.trials == trials_in(path)
 
 
+def test_lines_before_a_batch_are_not_read_again(tmp_path):
+    """Else every trial would cost as much as all before it: they may as well be gone by then."""
+    path = tmp_path / "journal"
+    study = study_in(path)
+    with together(study):
+        propose(study)
+    path.write_bytes(b"?" * (path.stat().st_size - 1) + b"\n")
+    with together(study):
+        propose(study)
+    propose(study)
+    assert len(study.trials) == 3
+
+
 def test_an_error_loses_nothing_that_the_study_has(tmp_path):
     study = study_in(tmp_path / "journal")
     with pytest.raises(ZeroDivisionError), together(study):
