@@ -1,13 +1,16 @@
 """The command ``tuckprune status``: how a run stands."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from search.arguments import RunPath
 from search.environment import import_tensorflow
+
+if TYPE_CHECKING:  # It loads TensorFlow.
+    from search.status import Status
 
 
 def status(
@@ -27,7 +30,7 @@ def status(
         console.print(line, highlight=False, markup=False)
 
 
-def _entry(found: Any) -> dict[str, Any]:
+def _entry(found: "Status") -> dict[str, Any]:
     best = found.best
     return {
         "run": found.name,
@@ -46,7 +49,7 @@ def _entry(found: Any) -> dict[str, Any]:
     }
 
 
-def _lines(found: Any, run: str) -> list[str]:
+def _lines(found: "Status", run: str) -> list[str]:
     from search.trial_record import figures_of
 
     states = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
@@ -70,7 +73,7 @@ def _lines(found: Any, run: str) -> list[str]:
     return lines
 
 
-def _next(found: Any, run: str) -> str:
+def _next(found: "Status", run: str) -> str:
     if found.driver:
         return "a driver is at work"
     if found.settled < found.planned:
