@@ -16,3 +16,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a key of the configuration: --set search.trials=10. Repeatable."),
 ]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as JSON to standard output, and all else to standard error."),
+]

@@ -1,6 +1,5 @@
 """The command line: one command for every stage of a run, ``tuckprune --help`` lists them."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,17 +11,19 @@ from compress.errors import TuckpruneError
 from configs.load import load_config
 from configs.schema import RunConfig
 from configs.storage import hide_passwords
-from search.arguments import ConfigPath, ModelPath, Overrides, RunPath
+from search.arguments import ModelPath, Overrides, RunPath
 from search.dashboard_command import dashboard
 from search.environment import import_tensorflow
 from search.export_command import export
 from search.front_command import front
+from search.inspect_command import inspect
 from search.judge_command import judge
 from search.recommend_command import recommend
-from search.shutdown import Shutdown
+from search.search_command import search
 from search.status_command import status
+from search.train_command import train
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 app = typer.Typer(
     help="Search-based compression of Keras 3 CNNs: per-layer pruning ratios and Tucker ranks.\n\n"
@@ -46,101 +47,13 @@ def main() -> None:
         sys.exit(FAILED)
 
 
-@app.command()
-def train(config: ConfigPath, overrides: Overrides = None) -> None:
-    """Train the configuration's zoo model, ready to be searched; a model that is there already is kept."""
-    loaded = _config(config, overrides)
-    import_tensorflow()
-    from search.pipeline import train_model
-    from search.run_folder import RunFolder
-
-    console = Console(soft_wrap=True)
-    path = RunFolder.of(loaded).trained_model
-    console.print(
-        f"{path} is there already" if path.exists() else f"training {loaded.model.zoo} on {loaded.data.source}"
-    )
-    result = train_model(loaded)
-    console.print(
-        f"{path}: test accuracy {100 * (result.accuracy or 0):.2f} %, {result.flops / 1e6:.2f} MFLOPs, "
-        f"{result.params / 1e6:.3f} M parameters\nnext: tuckprune search {_again(config, overrides)}",
-        highlight=False,
-    )
-
-
-@app.command()
-def inspect(
-    model: ModelPath,
-    latency: Annotated[
-        bool, typer.Option("--latency", help="Measure latency too, on one thread: of the model, and of its layers.")
-    ] = False,
-) -> None:
-    """Show what can be compressed: groups, decomposable layers, what is excluded and why, cost per layer."""
-    import_tensorflow()
-    from compress.analysis import analyse
-    from compress.model_file import load_model
-    from objectives.cost import CostModel
-    from objectives.latency import LatencySettings
-    from objectives.latency_laws import measured_table
-    from search import table
-
-    console = Console()
-    loaded = load_model(model)
-    graph = analyse(loaded)
-    for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph)):
-        console.print(part)
-    # This refuses images of no fixed size: all else is told by then.
-    cost = CostModel(graph, measured_table(loaded, LatencySettings()) if latency else None)
-    console.print(table.layer_costs(cost))
-    table.warn_of_uncounted(console, cost)
-    table.warn_of_unsized(console, cost.memory)
-    if latency:
-        console.print(table.latencies(loaded))
-        table.warn_of_untimed(console, graph)
-
-
+app.command()(train)
+app.command()(inspect)
 app.command()(recommend)
 app.command()(judge)
 
 
-@app.command()
-def search(
-    config: ConfigPath,
-    overrides: Overrides = None,
-    address: Annotated[
-        str | None, typer.Option(help="Of a running Ray cluster: auto, or host:port. Short for --set search.address.")
-    ] = None,
-) -> None:
-    """Search the configuration's budget; the same command again resumes an interrupted search."""
-    overrides = [*(overrides or ()), *([] if address is None else [f"search.address={address}"])]
-    loaded = _config(config, overrides)
-    import_tensorflow()
-    from objectives.quantity import FLOPS, LATENCY, PARAMS
-    from search import settings
-    from search.pipeline import run_search
-    from search.progress import ProgressDisplay
-
-    console = Console(soft_wrap=True)
-    limited = settings.limited_quantities(loaded.budget)
-    if LATENCY in limited:
-        console.print("latency of the layers: measured on this machine, or read where the run has it already")
-    shutdown = Shutdown(loaded.search.grace)
-    try:
-        with shutdown.on_sigterm(), ProgressDisplay(console, limited) as display:
-            outcome = run_search(loaded, display, shutdown)
-    except KeyboardInterrupt:
-        console.print(f"interrupted; nothing is lost. Resume with: tuckprune search {_again(config, overrides)}")
-        raise typer.Exit(INTERRUPTED) from None
-    winner = outcome.winner
-    figures = dict.fromkeys([FLOPS, PARAMS, *limited])
-    console.print(
-        f"winner of {len(outcome.trials)} trials: {winner.source}, {winner.figures}, "
-        f"{', '.join(figure.text(winner.cost) for figure in figures)}\n"
-        f"next: tuckprune export {outcome.folder.path}"
-        + (f", or tuckprune front {outcome.folder.path} for its other budgets" if loaded.front else ""),
-        highlight=False,
-    )
-
-
+app.command()(search)
 app.command()(status)
 app.command()(front)
 app.command()(export)
@@ -223,8 +136,3 @@ def _check_options(own: bool, recommended: bool, config: Path | None, out: Path 
 
 def _config(path: Path, overrides: list[str] | None) -> RunConfig:
     return load_config(path, overrides or ())
-
-
-def _again(config: Path, overrides: list[str] | None) -> str:
-    shown = [hide_passwords(override) for override in overrides or ()]
-    return shlex.join([str(config), *(word for override in shown for word in ("--set", override))])

@@ -16,6 +16,24 @@ Crew = Callable[[Any, Task, int], AbstractContextManager[WorkerPool]]
 """Makes a pool, given the model of a task, the task, and how many candidates there are for it."""
 
 
+def share_of(section: SearchConfig) -> Share:
+    """What a configuration reserves for each worker."""
+    memory = section.memory_per_worker
+    return Share(section.cpus_per_worker, section.gpus_per_worker, None if memory is None else round(memory * 1e9))
+
+
+def pool_settings(section: SearchConfig, model: Any, workers: int) -> PoolSettings:
+    """The resources of so many workers that judge candidates of a model."""
+    return PoolSettings(
+        workers,
+        share_of(section),
+        trials_per_worker=section.trials_per_worker,
+        retries=section.retries,
+        timeout=section.trial_timeout,
+        environment=worker_environment(model),
+    )
+
+
 @contextmanager
 def ray_crew(
     section: SearchConfig,
@@ -32,17 +50,9 @@ def ray_crew(
     Raises:
         RunError: there is no cluster, or no room in it.
     """
-    memory = section.memory_per_worker
-    share = Share(section.cpus_per_worker, section.gpus_per_worker, None if memory is None else round(memory * 1e9))
+    share = share_of(section)
     with cluster(section.address, section.workers, section.cpus_per_worker):
-        settings = PoolSettings(
-            worker_count(section.workers, share, candidates),
-            share,
-            trials_per_worker=section.trials_per_worker,
-            retries=section.retries,
-            timeout=section.trial_timeout,
-            environment=worker_environment(model),
-        )
+        settings = pool_settings(section, model, worker_count(section.workers, share, candidates))
         grown = (lambda: min(candidates, room(share))) if section.workers == "max" else None
         pool = WorkerPool(task, settings, told, shutdown, grown)
         try:

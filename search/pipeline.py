@@ -20,31 +20,25 @@ from objectives.score import score
 from search import settings
 from search.crew import ray_crew
 from search.driver import Listener, SilentListener
-from search.earlier_run import earlier_run
 from search.finalist import Finalist, finalists
 from search.fingerprint import check_same_model, tie_to_model
-from search.front_levels import front_levels
-from search.job import Job
 from search.joint import run_joint
-from search.latency import keep_latency_table, latency_table
+from search.latency import keep_latency_table
 from search.listeners import Listeners
 from search.original import check_original
-from search.projection import Projection
+from search.preparation import prepared
 from search.ray_metrics import RayMetrics
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.run_log import RunLog
-from search.sampler_check import check_sampler
-from search.samplers import SamplerContext
 from search.shared_study import tie_to_config
 from search.shutdown import Shutdown
-from search.space import SearchSpace
 from search.stage_plan import StagePlan
 from search.staged import first_trials, run_staged
 from search.storage import find_study, has_study, opened_study
 from search.trial_record import TrialRecord, records
 from search.winner import Winner, winner_of
-from zoo.data.dataset import ImageDataset, check_model_fits
+from zoo.data.dataset import ImageDataset
 from zoo.models.registry import build_model
 from zoo.training import evaluate, train
 
@@ -114,34 +108,21 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         KeyboardInterrupt: the run is left resumable.
     """
     folder, model = RunFolder.of(config), load_model(model_path(config))
-    table = latency_table(config, model)
-    space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
-    original = space.cost.cost(CompressionParameters.none())
-    budget = settings.budget(config.budget, original, table)
-    levels = front_levels(config, budget, original)
-    Projection(space, budget).check_reachable()
-    data = settings.dataset(config.data, config.seed)
-    check_model_fits(data, model)
-    metric = settings.metric(config.search.metric, data.classes)
-    sampler = config.search.sampler
-    context = SamplerContext(config.seed, space, budget, levels)
-    check_sampler(sampler.name, sampler.options, context, front=levels is not None)
     told = listener or SilentListener()
-    pruning = settings.pruning(config, data)
+    job = prepared(config, model, told)
     if not has_study(folder.path, config.name, config.search.storage):
-        check_original(model, data, config.seed, told.warned)
+        check_original(model, job.data, config.seed, told.warned)
         if config.search.strategy == "staged":
-            StagePlan(space, budget, config.search.staged.budget).check(model, pruning)
-    earlier = earlier_run(config, model)
+            StagePlan(job.space, job.budget, config.search.staged.budget).check(model, job.pruning)
     with (
         folder.opened(config),
-        opened_study(folder.path, config.name, config.search.storage, front=levels is not None) as study,
+        opened_study(folder.path, config.name, config.search.storage, front=job.levels is not None) as study,
     ):
-        keep_latency_table(table, folder)
+        keep_latency_table(job.budget.table, folder)
         tie_to_config(study, config)
         tie_to_model(study, model)
         heard = Listeners(told, RunLog(folder.logs), RayMetrics(config.name))
-        job = Job(config, model, data, space, budget, pruning, metric, heard, earlier, levels)
+        job = replace(job, listener=heard)
         crew = partial(ray_crew, config.search, heard.warned, shutdown or Shutdown(config.search.grace))
         if config.search.strategy == "staged":
             run_staged(job, folder, study, crew)

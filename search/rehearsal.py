@@ -1,0 +1,154 @@
+"""A rehearsal of a search: everything that it would begin with, one worker, two trials, and nothing written."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from compress.errors import RunError
+from compress.model_file import load_model
+from compress.parameters import CompressionParameters
+from configs.schema import RunConfig
+from objectives.limit import Limit
+from search import settings
+from search.cluster import cluster, worker_count
+from search.crew import pool_settings, share_of
+from search.driver import Listener
+from search.job import Job
+from search.original import check_original
+from search.pipeline import model_path
+from search.pool import WorkerPool
+from search.preparation import prepared
+from search.probe import WHOLE, parts_of
+from search.projection import Projection
+from search.run_folder import RunFolder
+from search.shutdown import Shutdown
+from search.stage_plan import StagePlan
+from search.trial_record import Judgement
+from zoo.models.registry import build_model
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was found.
+
+    Attributes:
+        job: the search as it would begin.
+        trained: whether the model is; a model of the zoo that is not has random weights.
+        workers: that the search would have.
+        first: a trial on a new worker, which traces the network.
+        next: another on the same worker.
+        probe: a part of the sweep, None where there is no sweep.
+    """
+
+    job: Job
+    trained: bool
+    workers: int
+    first: Judgement
+    next: Judgement
+    probe: Judgement | None
+
+    def check(self) -> None:
+        """Refuse a search whose trials fail.
+
+        Raises:
+            RunError: the reason of the first that did.
+        """
+        for judged in (self.first, self.next, self.probe):
+            if judged is not None and judged.error is not None:
+                raise RunError(f"a trial of this search would fail: {judged.error}")
+
+    @property
+    def points(self) -> float:
+        """Decimal logarithm of the number of candidates on the grid."""
+        section, space = self.job.config.space, self.job.space
+        ratios = math.floor(section.ratio_max / section.ratio_step + 1e-9) + 1
+        ranks = math.floor(1 / section.rank_step + 1e-9)
+        return len(space.groups) * math.log10(ratios) + 2 * len(space.layers) * math.log10(ranks)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What the budget limits."""
+        return self.job.budget.limits
+
+    @property
+    def sweep_seconds(self) -> float:
+        """Estimated for the sweep."""
+        if self.probe is None:
+            return 0.0
+        return self.probe.seconds * math.ceil((1 + len(parts_of(self.job.space))) / self.workers)
+
+    @property
+    def search_seconds(self) -> float:
+        """Estimated for the trials: a worker traces once, one in so many trials of a rung takes the next's steps."""
+        config = self.job.config
+        steps, share, rungs = [config.proxy.steps, *config.rungs.steps], 1.0, 1.0
+        for before, after in zip(steps, steps[1:], strict=False):
+            share /= config.rungs.one_in
+            rungs += share * (after - before) / max(1, config.proxy.steps)
+        trials = math.ceil(config.search.trials / self.workers)
+        return self.first.seconds + (trials - 1) * self.next.seconds * rungs
+
+    @property
+    def finals_seconds(self) -> float | None:
+        """Estimated at most for the finals, by the seconds of a step; None where trials have no steps to tell by."""
+        config = self.job.config
+        if not (config.finals.candidates and config.finetune.epochs):
+            return 0.0
+        if not config.proxy.steps:
+            return None
+        recipe = settings.final(config)
+        steps = recipe.epochs * math.ceil(len(self.job.data.train) / recipe.batch_size) * len(config.recipe)
+        seconds = self.next.seconds / config.proxy.steps * recipe.batch_size / config.proxy.batch_size
+        return steps * seconds * math.ceil((1 + config.finals.candidates) / self.workers)
+
+
+def rehearse(config: RunConfig, listener: Listener) -> Rehearsal:
+    """Begin the search of a configuration, on one worker, and end it after two trials.
+
+    Raises:
+        TuckpruneError: whatever would stop the search before its first trial.
+    """
+    model, trained = _model(config)
+    job = prepared(config, model, listener)
+    if trained:
+        check_original(model, job.data, config.seed, listener.warned)
+    if config.search.strategy == "staged":
+        StagePlan(job.space, job.budget, config.search.staged.budget).check(model, job.pruning)
+    section, shutdown = config.search, Shutdown(0.0)
+    with cluster(section.address, section.workers, section.cpus_per_worker), shutdown.working():
+        workers = worker_count(section.workers, share_of(section), section.trials)
+        pool = WorkerPool(job.task(), pool_settings(section, model, 1), listener.warned, shutdown)
+        try:
+            first, following = (_judged(pool, parameters).checked(job.metric) for parameters in _candidates(job))
+            probe = _judged(pool, WHOLE.parameters(job.space), probe=True) if section.sweeps else None
+        finally:
+            pool.close()
+    return Rehearsal(job, trained, workers, first, following, probe)
+
+
+def _model(config: RunConfig) -> tuple[Any, bool]:
+    """The original, and whether it is trained."""
+    if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
+        return load_model(model_path(config)), True
+    data = settings.dataset(config.data, config.seed)
+    keras.utils.set_random_seed(config.seed)
+    return build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes), False
+
+
+def _candidates(job: Job) -> tuple[CompressionParameters, CompressionParameters]:
+    """Two different ones that just meet the budget."""
+    projection, dimensions = Projection(job.space, job.budget), job.space.dimensions
+    uneven = {name: 0.5 if index % 2 else 1.0 for index, name in enumerate(dimensions)}
+    return projection(dict.fromkeys(dimensions, 1.0)), projection(uneven)
+
+
+def _judged(pool: WorkerPool, parameters: CompressionParameters, *, probe: bool = False) -> Judgement:
+    while not pool.has_room:
+        pool.wait(1.0)
+    key = pool.submit_probe(parameters) if probe else pool.submit(parameters)
+    found: dict[int, Judgement] = {}
+    while key not in found:
+        found |= pool.wait(1.0)
+    return found[key]
