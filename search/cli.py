@@ -29,6 +29,8 @@ app = typer.Typer(
     help="Search-based compression of Keras 3 CNNs: per-layer pruning ratios and Tucker ranks.\n\n"
     "A run is one configuration file and one folder: [bold]train[/] (or bring a .keras file), [bold]search[/], "
     "[bold]export[/] the winner's parameter files, [bold]compress[/] with them, [bold]report[/].",
+    epilog="Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 stopped by Ctrl-C or SIGTERM, and the "
+    "same command goes on. With --json, standard output holds JSON and nothing else.",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode="rich",
@@ -50,9 +52,6 @@ def main() -> None:
 app.command()(train)
 app.command()(inspect)
 app.command()(recommend)
-app.command()(judge)
-
-
 app.command()(search)
 app.command()(status)
 app.command()(front)
@@ -123,6 +122,7 @@ def report(run: RunPath) -> None:
 
 
 app.command()(dashboard)
+app.command()(judge)
 
 
 def _check_options(own: bool, recommended: bool, config: Path | None, out: Path | None) -> None:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from search.arguments import QuantityName, RunPath
+from search.arguments import AsJson, QuantityName, RunPath
 from search.environment import import_tensorflow
+from search.output import print_json
 
 
 def export(
@@ -22,6 +23,7 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the files, default the run's, or runs/NAME/point-17 for trial 17.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the winner's parameter files: text listings, JSON, and NetsPresso's own for PR_L2 and FD_TK.
 
@@ -32,7 +34,11 @@ def export(
     if quantity is not None and budget is None:
         raise typer.BadParameter("--quantity says what --budget limits; give a --budget")
     import_tensorflow()
-    for path in _written(run, trial, budget, quantity, out):
+    written = _written(run, trial, budget, quantity, out)
+    if as_json:
+        print_json({"files": [str(path) for path in written]})
+        return
+    for path in written:
         typer.echo(path)
 
 

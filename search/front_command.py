@@ -1,19 +1,16 @@
 """The command ``tuckprune front``: what a run offers, from the cheapest to the best."""
 
-import json
-from typing import Annotated
-
-import typer
 from rich.console import Console
 
-from search.arguments import QuantityName, RunPath
+from search.arguments import AsJson, QuantityName, RunPath
 from search.environment import import_tensorflow
+from search.output import print_json
 
 
 def front(
     run: RunPath,
     quantity: QuantityName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the points as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List a run's front: its trials and finalists that nothing as cheap beats. Works while the search goes on.
 
@@ -28,7 +25,7 @@ def front(
     chosen = found.quantity(quantity)
     offered = found.points(chosen)
     if as_json:
-        typer.echo(json.dumps([front_table.entry(point, chosen, found.original) for point in offered], indent=2))
+        print_json([front_table.entry(point, chosen, found.original) for point in offered])
     else:
         title = f"{found.config.name}: accuracy against {chosen.unit}"
         Console().print(front_table.table(offered, chosen, found.original, title))

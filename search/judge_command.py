@@ -4,11 +4,11 @@ import os
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from search.arguments import RunPath
+from search.arguments import AsJson, RunPath
 from search.conditions import ONEDNN, recorded_conditions
 from search.environment import import_tensorflow
+from search.output import console, print_json
 from search.run_folder import RunFolder
 from search.stage_names import study_name
 from search.storage import find_study
@@ -20,6 +20,7 @@ def judge(
     stage: Annotated[
         Literal["prune", "decompose"] | None, typer.Option(help="Of a staged search; by default the second.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Judge a recorded trial again, in this process; figures other than those recorded are an error."""
     config = RunFolder(run).config()
@@ -32,5 +33,7 @@ def judge(
 
     comparison = judged_again(run, trial, stage)
     for line in comparison.lines:
-        Console(soft_wrap=True).print(line, highlight=False)
+        console(as_json).print(line, highlight=False)
+    if as_json:
+        print_json(comparison.entry)
     comparison.check()

@@ -43,6 +43,12 @@ class Comparison:
         return [f"recorded: {figures_of(self.record)}", f"again:    {figures_of(self._judged_now)}"]
 
     @property
+    def entry(self) -> dict[str, dict[str, float | None]]:
+        """Both, for machines."""
+        both = {"recorded": self.record, "again": self._judged_now}
+        return {name: {"accuracy": one.accuracy, "loss": one.loss, "metric": one.value} for name, one in both.items()}
+
+    @property
     def _judged_now(self) -> TrialRecord:
         now = self.again
         return replace(self.record, accuracy=now.accuracy, loss=now.loss, value=now.value)

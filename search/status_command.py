@@ -1,29 +1,25 @@
 """The command ``tuckprune status``: how a run stands."""
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
 
-from search.arguments import RunPath
+from search.arguments import AsJson, RunPath
 from search.environment import import_tensorflow
+from search.output import print_json
 
 if TYPE_CHECKING:  # It loads TensorFlow.
     from search.status import Status
 
 
-def status(
-    run: RunPath,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the status as JSON.")] = False,
-) -> None:
+def status(run: RunPath, as_json: AsJson = False) -> None:
     """Tell how a run stands, from any shell, while it runs or afterwards."""
     import_tensorflow()
     from search.status import status_of
 
     found = status_of(run)
     if as_json:
-        typer.echo(json.dumps(_entry(found), indent=2))
+        print_json(_entry(found))
         return
     console = Console(soft_wrap=True)
     for line in _lines(found, str(run)):

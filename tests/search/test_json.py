@@ -1,0 +1,64 @@
+"""What commands print with --json: the figures themselves, and nothing else on standard output."""
+
+import json
+from dataclasses import asdict
+
+from compress.analysis import analyse
+from compress.parameters import CompressionParameters
+from search.judging import Comparison
+from search.pipeline import find_run
+from tests.search.nets import cost, model
+from tests.search.runs import written
+from tests.search.test_judging import AGAIN, RECORD
+
+WHOLE = CompressionParameters.none()
+
+
+def test_inspect(tuckprune, home):
+    code, out, err = tuckprune("inspect", home / "tiny.keras", "--json")
+    assert code == 0 and "Prunable groups" in err
+    said, graph = json.loads(out), analyse(model("tiny"))
+    assert {group["name"]: group["channels"] for group in said["groups"]} == {"add": 16, "block.conv1": 16, "conv2": 24}
+    assert [layer["layer"] for layer in said["decomposable"]] == [layer.layer for layer in graph.decomposable]
+    assert said["not_pruned"] == {exclusion.name: exclusion.reason for exclusion in graph.excluded}
+    assert "softmax" in said["not_pruned"]["linear"]
+    assert said["total"] == asdict(cost("tiny").cost(WHOLE))
+    # 3x3 of 1 channel into 16, and a bias each, at 8 x 8 positions.
+    assert said["layers"]["conv1"]["flops"] == (2 * 9 + 1) * 16 * 64
+    assert sum(layer["flops"] for layer in said["layers"].values()) == said["total"]["flops"]
+
+
+def test_train(tuckprune, tmp_path):
+    path = written(tmp_path, model={"zoo": "digits_resnet"})
+    code, out, err = tuckprune("train", path, "--json")
+    assert code == 0 and "training digits_resnet on digits" in err
+    said = json.loads(out)
+    assert said["path"] == str(tmp_path / "runs" / "run" / "model.keras")
+    kept = json.loads((tmp_path / "runs" / "run" / "results" / "original.json").read_text())
+    assert {name: said[name] for name in kept} == kept
+
+
+def test_a_finished_search(tuckprune, run):
+    code, out, err = tuckprune("search", run.config, "--json")
+    assert code == 0 and "next: tuckprune export" in err
+    outcome, said = find_run(run.folder), json.loads(out)
+    assert (said["run"], said["trials"]) == (str(run.folder), len(outcome.trials))
+    winner = said["winner"]
+    assert (winner["source"], winner["accuracy"]) == (outcome.winner.source, outcome.winner.accuracy)
+    assert winner["cost"] == asdict(outcome.winner.cost)
+    assert winner["ratios"] == dict(outcome.winner.parameters.ratios)
+    assert {name: tuple(pair) for name, pair in winner["ranks"].items()} == dict(outcome.winner.parameters.ranks)
+
+
+def test_export(tuckprune, run, tmp_path):
+    code, out, err = tuckprune("export", run.folder, "--out", tmp_path, "--json")
+    assert (code, err) == (0, "")
+    files = json.loads(out)["files"]
+    assert sorted(files) == sorted(str(path) for path in tmp_path.iterdir())
+
+
+def test_judge():
+    assert Comparison(RECORD, AGAIN).entry == {
+        "recorded": {"accuracy": 0.75, "loss": 0.9, "metric": None},
+        "again": {"accuracy": 0.75, "loss": 0.9, "metric": None},
+    }
