@@ -36,8 +36,8 @@ from objectives.candidates import Candidates
 from objectives.cost import CostModel
 from objectives.distillation import Distillation
 from objectives.precision import Precision
-from scripts.picture import write_picture
 from search import settings
+from search.pictures import write_pictures
 from search.preferences import LOWEST_PREFERENCE
 from search.projection import Projection
 from search.space import SearchSpace
@@ -285,7 +285,7 @@ def main() -> None:
         if arguments.picture is not None:
             proxy = load_config(arguments.config).proxy
             ladder = LADDERS[0] if proxy.distillation is None else LADDERS[1]
-            write_picture(figure(result, ladder.label(proxy.steps)), arguments.picture)
+            write_pictures({arguments.picture: figure(result, ladder.label(proxy.steps))})
         print(markdown(result))
         return
     tf.config.threading.set_intra_op_parallelism_threads(1)

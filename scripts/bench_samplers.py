@@ -28,10 +28,10 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 from plotly.graph_objects import Figure, Scatter
 
-from scripts.picture import write_picture
 from scripts.synthetic_problem import Floats, SyntheticProblem
 from search.landscape import cost_shares
 from search.layered_sampler import LayeredSampler
+from search.pictures import write_pictures
 
 ROOT = Path(__file__).parents[1]
 TRIALS, LOWEST = 200, 0.1
@@ -250,7 +250,7 @@ def main() -> None:
     runs = read_runs(arguments.work)
     rows = summary(runs)
     arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    write_picture(picture(runs), arguments.picture)
+    write_pictures({arguments.picture: picture(runs)})
     print(json.dumps(rows, indent=1))
 
 

@@ -32,8 +32,8 @@ from compress.parameters import CompressionParameters
 from configs.load import load_config
 from configs.schema import RunConfig
 from scripts.bench_proxy import Bench, Judge, fine_tuned
-from scripts.picture import write_picture
 from search.finalist import RECOMMENDED
+from search.pictures import write_pictures
 from search.pipeline import SearchOutcome, run_search
 
 ROOT = Path(__file__).parents[1]
@@ -207,7 +207,7 @@ def main() -> None:
     else:
         rows = summary(arguments.work)
         arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        write_picture(picture(rows), arguments.picture)
+        write_pictures({arguments.picture: picture(rows)})
         print(json.dumps(rows, indent=1))
 
 

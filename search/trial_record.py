@@ -172,6 +172,12 @@ def figures_of(judged: Judged) -> str:
     return f"accuracy {judged.accuracy:.4f}, loss {judged.loss:.4f}{extra}"
 
 
+def figure_of(judged: Judged, metric: Metric) -> float:
+    """The figure that a metric ranks a judged candidate by."""
+    figure = {ACCURACY: judged.accuracy, LOSS: judged.loss}.get(metric.name, judged.value)
+    return math.nan if figure is None else figure
+
+
 def describe(
     trial: optuna.Trial,
     parameters: CompressionParameters,

@@ -1,0 +1,37 @@
+"""Plotly figures as PNG files, drawn by kaleido in a browser without a window."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from compress.errors import RunError
+
+_HEIGHT = 460
+_NEEDED = "pip install 'tuckprune[report]', and Chromium or Chrome (Debian: apt install chromium)"
+
+
+def write_pictures(figures: Mapping[Path, go.Figure], width: int = 1000, scale: int = 1) -> None:
+    """Write every figure to its path, as high as it says; the browser is started once, and asks the network nothing.
+
+    Args:
+        figures: by the path of its file, whose folder is there.
+        width: in pixels of the figure's own fonts and lines.
+        scale: pixels of the file for each of those.
+
+    Raises:
+        RunError: kaleido or the browser is missing, or fails; says what to install.
+    """
+    try:
+        import kaleido
+
+        opts = {"format": "png", "width": width, "scale": scale}
+        drawn = [
+            {"fig": figure.to_dict(), "path": path, "opts": {**opts, "height": figure.layout.height or _HEIGHT}}
+            for path, figure in figures.items()
+        ]
+        # Without MathJax, which it would fetch from the network, and wait for where that does not answer.
+        kaleido.write_fig_from_object_sync(drawn, kopts={"mathjax": False})
+    except (ImportError, OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RunError(f"expected kaleido and a browser, received: {reason[:200]}; {_NEEDED}") from error
