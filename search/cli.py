@@ -106,19 +106,22 @@ def compress(
 
 @app.command()
 def report(run: RunPath) -> None:
-    """Print the comparison table and write it, with figures of the search, as report.html."""
+    """Print the comparison table; write report.html, with all figures of the search, and these as PNG."""
     import_tensorflow()
     from search import table
     from search.report import write_report
     from search.results import read_results
     from search.run_folder import RunFolder
 
-    console = Console()
+    console = Console(soft_wrap=True)
     folder = RunFolder(run)
     name = folder.config().name
-    console.print(table.comparison(read_results(folder.results), f"{name}: test accuracy and cost"))
-    for path in write_report(run):
+    Console().print(table.comparison(read_results(folder.results), f"{name}: test accuracy and cost"))
+    written = write_report(run)
+    for path in written.paths:
         console.print(path, highlight=False)
+    if written.without_pictures:
+        console.print(f"no pictures of the figures: {written.without_pictures}", highlight=False, markup=False)
 
 
 app.command()(dashboard)

@@ -70,3 +70,14 @@ def line_of(record: TrialRecord) -> dict[str, Any]:
         "lost_workers": list(record.lost) or None,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def run_warnings(folder: Path) -> list[tuple[str, str]]:
+    """Time and text of everything that befell a run, by its log; none where there is no log.
+
+    folder: of the log's files.
+    """
+    path = folder / DRIVER_FILE
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    entries = [json.loads(line) for line in lines if line.endswith("}")]  # A killed driver may leave half a line.
+    return [(entry["time"], entry["warning"]) for entry in entries if "warning" in entry]
