@@ -33,5 +33,5 @@ def write_pictures(figures: Mapping[Path, go.Figure], width: int = 1000, scale: 
         # Without MathJax, which it would fetch from the network, and wait for where that does not answer.
         kaleido.write_fig_from_object_sync(drawn, kopts={"mathjax": False})
     except (ImportError, OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise RunError(f"expected kaleido and a browser, received: {reason[:200]}; {_NEEDED}") from error
+        reason = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__
+        raise RunError(f"expected kaleido and a browser, received: {reason}; {_NEEDED}") from error

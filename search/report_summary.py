@@ -27,7 +27,7 @@ def tiles(view: RunView) -> list[Tile]:
     whole = view.layers.original if view.layers else None
     for label, name in (("FLOPs", "flops"), ("Params", "params")):
         own = getattr(winner.cost, name)
-        change = "" if whole is None else f"{getattr(whole, name) / own:.2f}x fewer"
+        change = "" if whole is None else f"{getattr(whole, name) / own:.2f}x less"
         found.append(Tile(label, f"{own / 1e6:.2f} M", change))
     return found
 
@@ -59,7 +59,7 @@ def _tile(head: str, cell: str) -> Tile:
     value, _, change = cell.partition(" (")
     change = change.removesuffix(")")
     if change:
-        change += " fewer" if change.endswith("x") else " points" if value.endswith("%") else ""
+        change += " less" if change.endswith("x") else " points" if value.endswith("%") else ""
     return Tile(head, value, change)
 
 

@@ -32,9 +32,9 @@
       margin: { ...given.margin, t: 24, l: narrow ? 48 : 64, r: narrow ? 12 : 24 },
       dragmode: narrow ? false : "zoom", // A finger scrolls the page.
       xaxis: axis(given.xaxis),
-      yaxis: axis(given.yaxis),
+      yaxis: { ...axis(given.yaxis), automargin: true },
     };
-    if (narrow && made.yaxis.title) made.yaxis.title = { ...made.yaxis.title, standoff: 4 };
+    if (made.yaxis.title) made.yaxis.title = { ...made.yaxis.title, standoff: narrow ? 4 : 10 };
     if (made.yaxis.tickvals) {
       const letters = Math.floor((width * LONGEST) / LETTER);
       made.yaxis.ticktext = made.yaxis.tickvals.map((text) => shortened(text, letters));

@@ -65,6 +65,12 @@ def database(server: DatabaseServer) -> str:
     return server.new_database()
 
 
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports do not draw: it takes seconds, and has a test of its own."""
+    monkeypatch.setenv("BROWSER_PATH", "/no/browser")
+
+
 @pytest.fixture
 def tuckprune(monkeypatch, capsys):
     """Run the console script in this process: exit code, stdout, stderr."""

@@ -51,7 +51,8 @@ def overflow(page: Page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
-def test_the_page_and_its_pictures(home):
+def test_the_page_and_its_pictures(home, monkeypatch):
+    monkeypatch.delenv("BROWSER_PATH")
     run = made_up(home)
     compared(run)
     written = write_report(run)
