@@ -41,11 +41,12 @@ def write_report(run: Path) -> Report:
         RunError: no run folder, no usable trial in it, or the folder cannot be written.
     """
     view = RunView.of(run)
+    sections = sections_of(view)
+    text = page(view.folder.path.name, lead(view), facts(view), tiles(view), sections)
     html, table = run / "report.html", run / "table.md"
     try:
+        html.write_text(text, encoding="utf-8")
         table.write_text(markdown_table(view.results), encoding="utf-8")
-        sections = sections_of(view)
-        html.write_text(page(view.folder.path.name, lead(view), facts(view), tiles(view), sections), encoding="utf-8")
     except OSError as error:
         raise RunError(f"the report in '{run}' cannot be written ({error.strerror}); make room for it") from error
     try:

@@ -24,7 +24,6 @@ _FILES = {
     NETSPRESSO_RATIOS_FILE: "its ratios for NetsPresso's compressor",
     NETSPRESSO_RANKS_FILE: "its ranks for NetsPresso's compressor",
     CONFIG_FILE: "the resolved configuration",
-    "table.md": "the comparison as Markdown",
 }
 
 
