@@ -1,6 +1,5 @@
 """The command ``tuckprune ship``, and how ``compress`` calls it."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from configs.load import load_config
 from search.arguments import AsJson, ModelPath, Overrides
 from search.environment import import_tensorflow
 from search.exports import FORMAT_NAMES, FormatName
+from search.output import console, print_json
 
 _CODE = "from search.cli import main; main()"
 
@@ -49,15 +48,15 @@ def ship(
     import_tensorflow(threads=1)
     from search import shipment, table
 
-    console = Console(stderr=as_json)
+    shown = console(as_json)
 
     def say(line: str) -> None:
-        console.print(line, highlight=False, soft_wrap=True)
+        shown.print(line, highlight=False)
 
     shipped = shipment.ship(model, loaded, chosen(formats), say)
-    console.print(table.exports(shipped.exports, f"{model}: {shipped.images} test images"))
+    shown.print(table.exports(shipped.exports, f"{model}: {shipped.images} test images"), soft_wrap=False)
     if as_json:
-        typer.echo(json.dumps([asdict(export) for export in shipped.exports], indent=1))
+        print_json([asdict(export) for export in shipped.exports])
     shipped.check()
 
 
@@ -70,6 +69,6 @@ def ship_apart(model: Path, config: Path, formats: Sequence[FormatChoice], overr
     """Ship in a process of its own, as this one's TensorFlow has the threads that training takes; its exit code."""
     options = [word for name in formats for word in ("--format", name)]
     options += [word for override in overrides for word in ("--set", override)]
-    command = [sys.executable, "-c", _CODE, "ship", str(model), "--config", str(config), *options]
+    command = [sys.executable, "-P", "-c", _CODE, "ship", str(model), "--config", str(config), *options]
     sys.stdout.flush()
     return subprocess.run(command, check=False).returncode

@@ -253,7 +253,7 @@ def test_the_command_prints_and_writes_the_table(home):
     assert json.loads((folder / "exports.json").read_text()) == rows
     assert [row["bytes"] for row in rows] == [(folder / row["file"]).stat().st_size for row in rows]
     told = [" ".join(line.split()) for line in ended.stderr.splitlines()]
-    assert f"{home / 'tiny.keras'}: 200 test images" in told
+    assert "200 test images" in ended.stderr
     for row in rows:
         cells = (
             f"{row['file']} {row['bytes'] / 1e6:.3f} MB 100.00 % {row['max_difference']:.1e} {row['latency_ms']:.3f} ms"
@@ -293,7 +293,7 @@ def test_compress_ships_what_it_made_in_a_process_of_its_own(tuckprune, home, mo
     made = home / "runs" / "run" / "search.keras"
     assert made.is_file() and code == 1
     words = ["ship", str(made), "--config", str(path), "--format", "tflite", "--format", "onnx"]
-    assert [command[3:] for command in started] == [[*words, "--set", "data.test_limit=150"]]
+    assert [command[4:] for command in started] == [[*words, "--set", "data.test_limit=150"]]
 
 
 def test_compress_without_images_ships_nothing(tuckprune, home):
