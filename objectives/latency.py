@@ -1,16 +1,14 @@
 """Measured latency of one forward pass of a built model, by Keras or by LiteRT."""
 
-import os
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from compress.errors import ModelError
+from objectives.litert import litert_content, litert_converter, litert_interpreter
 
 Runtime = Literal["litert", "keras"]
 Clock = Callable[[], float]
@@ -69,13 +67,17 @@ def measure_latency(model: Any, settings: LatencySettings, clock: Clock = time.p
     Raises:
         ModelError: an input whose size is not fixed, or a model that LiteRT cannot convert or run.
     """
-    run = RUNTIMES[settings.runtime](model, settings)
+    return time_passes(RUNTIMES[settings.runtime](model, settings), settings, clock)
+
+
+def time_passes(run: Callable[[], object], settings: LatencySettings, clock: Clock = time.perf_counter) -> Latency:
+    """Time what makes one forward pass, after passes that are not timed."""
     for _ in range(settings.warm_up):
         run()
     return Latency.of([_timed(run, clock) for _ in range(settings.runs)])
 
 
-def _timed(run: Callable[[], None], clock: Clock) -> float:
+def _timed(run: Callable[[], object], clock: Clock) -> float:
     start = clock()
     run()
     return clock() - start
@@ -98,16 +100,9 @@ def _keras(model: Any, settings: LatencySettings) -> Callable[[], None]:
 
 def _litert(model: Any, settings: LatencySettings) -> Callable[[], None]:
     """One pass of the converted model, its inputs in place."""
-    import tensorflow as tf
-
     try:
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([_traced(model, settings)], model)
-        content = converter.convert()
-        with warnings.catch_warnings(), _muted():
-            # The interpreter of TensorFlow announces its successor, the package ai-edge-litert.
-            warnings.simplefilter("ignore", UserWarning)
-            interpreter = tf.lite.Interpreter(model_content=content, num_threads=settings.threads)
-            interpreter.allocate_tensors()
+        content = litert_content(litert_converter(model, _traced(model, settings)))
+        interpreter = litert_interpreter(content, settings.threads)
     except Exception as error:  # The converter raises what its C++ part met, of several types.
         text = " ".join(str(error).split())[:300]
         raise ModelError(f"model '{model.name}' cannot be run by LiteRT: {text}; set latency.runtime: keras") from error
@@ -115,19 +110,6 @@ def _litert(model: Any, settings: LatencySettings) -> Callable[[], None]:
         interpreter.set_tensor(detail["index"], np.ones(detail["shape"], dtype=detail["dtype"]))
     invoke: Callable[[], None] = interpreter.invoke
     return invoke
-
-
-@contextmanager
-def _muted() -> Iterator[None]:
-    """Without what the interpreter's C++ part writes to the terminal; what goes wrong there is raised."""
-    terminal = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
 
 
 RUNTIMES: dict[Runtime, Callable[[Any, LatencySettings], Callable[[], None]]] = {"litert": _litert, "keras": _keras}

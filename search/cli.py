@@ -20,6 +20,7 @@ from search.inspect_command import inspect
 from search.judge_command import judge
 from search.recommend_command import recommend
 from search.search_command import search
+from search.ship_command import FormatChoice, chosen, ship, ship_apart
 from search.status_command import status
 from search.train_command import train
 
@@ -28,7 +29,7 @@ FAILED = 1
 app = typer.Typer(
     help="Search-based compression of Keras 3 CNNs: per-layer pruning ratios and Tucker ranks.\n\n"
     "A run is one configuration file and one folder: [bold]train[/] (or bring a .keras file), [bold]search[/], "
-    "[bold]export[/] the winner's parameter files, [bold]compress[/] with them, [bold]report[/].",
+    "[bold]export[/] the winner's parameter files, [bold]compress[/] with them, [bold]ship[/], [bold]report[/].",
     epilog="Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 stopped by Ctrl-C or SIGTERM, and the "
     "same command goes on. With --json, standard output holds JSON and nothing else.",
     no_args_is_help=True,
@@ -76,12 +77,22 @@ def compress(
     out: Annotated[
         Path | None, typer.Option(help="Without a configuration, so without fine-tuning: the new .keras file.")
     ] = None,
+    formats: Annotated[
+        list[FormatChoice] | None,
+        typer.Option("--format", help="Then ship the result in this format as well, as ship does. Repeatable."),
+    ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
     _check_options(bool(params), recommended, config, out)
+    if formats and config is None:
+        raise typer.BadParameter("--format needs --config, for the images that the formats are compared on")
     loaded = _config(config, overrides) if config else None
     import_tensorflow()
+    if formats:
+        from search.shipment import check_installed
+
+        check_installed(chosen(formats))
     from search import compression
 
     console = Console(soft_wrap=True)
@@ -102,6 +113,11 @@ def compress(
         f"{made.path}: {accuracy}, {made.result.flops / 1e6:.2f} MFLOPs, {made.result.params / 1e6:.3f} M parameters, "
         f"{made.result.size / 1e6:.2f} MB"
     )
+    if formats and config is not None and (code := ship_apart(made.path, config, formats, overrides or ())):
+        raise typer.Exit(code)
+
+
+app.command()(ship)
 
 
 @app.command()

@@ -60,6 +60,16 @@ class RunFolder:
         return self.path / "results"
 
     @property
+    def exports(self) -> Path:
+        """Models as they are shipped, in every format asked for."""
+        return self.path / "exports"
+
+    @property
+    def exports_table(self) -> Path:
+        """What the formats that were shipped last are like."""
+        return self.path / "exports.json"
+
+    @property
     def latency_table(self) -> Path:
         """Measured latencies of the model's layers, where the budget limits latency."""
         return self.path / "latency.json"

@@ -14,11 +14,15 @@ from objectives.cost import Cost, CostModel
 from objectives.latency import RUNTIMES, LatencySettings, measure_latency
 from objectives.latency_laws import untimed
 from objectives.memory import PeakMemory
+from search.exports import Export
 from search.recommendation import DecomposedLayer, PrunedGroup
 from search.results import Result, columns, table_rows
 
 _COSTS = ("FLOPs", "MACs", "Parameters", "Memory", "Latency")
 _CAPTION = "Memory: bytes of the tensors alive at the call, of one image in float32; the total is the most"
+_EXPORTS_CAPTION = (
+    "same class as the Keras model, largest difference of any output; latency: median of one image on one thread"
+)
 _LATENCY_CAPTION = "\nLatency: microseconds by LiteRT on one thread; the total contains an overhead"
 
 
@@ -137,6 +141,25 @@ def latencies(model: Any) -> Table:
     for runtime in RUNTIMES:
         found = measure_latency(model, LatencySettings(runtime))
         table.add_row(runtime, f"{found.median / 1e3:.3f}", f"{found.spread / 1e3:.3f}")
+    return table
+
+
+def exports(rows: Sequence[Export], title: str) -> Table:
+    """What each file of a shipped model is like, beside the Keras model's outputs."""
+    headers = ("Format", "File", "Size", "Same class", "Difference", "Latency")
+    table = Table(title=title, caption=_EXPORTS_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.title_justify = table.caption_justify = "left"
+    for header in headers:
+        table.add_column(header, justify="left" if header in headers[:2] else "right", no_wrap=header != "File")
+    for row in rows:
+        table.add_row(
+            row.format,
+            row.file,
+            f"{row.bytes / 1e6:.3f} MB",
+            f"{100 * row.agreement:.2f} %",
+            f"{row.max_difference:.1e}",
+            f"{row.latency_ms:.3f} ms",
+        )
     return table
 
 

@@ -12,7 +12,7 @@ from tests.search.interrupted_run import TRIALS
 from tests.search.nets import cost, space, tiny
 from tests.search.runs import written
 
-COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "report")
+COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "ship", "report")
 
 
 def test_help_teaches_every_command():

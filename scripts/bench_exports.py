@@ -1,0 +1,88 @@
+"""Every file format of a model against the Keras model: size, outputs on real images, latency.
+
+python -m scripts.bench_exports MODEL.keras CONFIG.yaml [--set KEY=VALUE] writes docs/results/exports.json, one entry a
+format. ``agreement`` is the fraction of at most 1,000 test images of the same class, ``max_difference`` the largest of
+any output. After ``make demo`` anybody can run it on runs/digits/search.keras and configs/digits.yaml.
+
+Latency is the median of one image, from array to array, on one thread. All formats are timed in turn, round after
+round, so that other work on the machine falls on all alike.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from search.environment import import_tensorflow
+
+JSON_FILE = Path(__file__).parents[1] / "docs" / "results" / "exports.json"
+PASSES = 10
+
+
+def measured(model_path: Path, config_path: Path, overrides: list[str], rounds: int) -> list[dict[str, Any]]:
+    """An entry of every format.
+
+    Raises:
+        TuckpruneError: bad model, configuration or data, or a format that failed.
+    """
+    from compress.model_file import load_model
+    from configs.load import load_config
+    from search import settings
+    from search.export_formats import FORMATS
+    from search.exports import FORMAT_NAMES
+    from search.shipment import Sample, write_formats
+
+    config = load_config(config_path, overrides)
+    sample = Sample.of(settings.dataset(config.data, config.seed), config.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        made = write_formats(load_model(model_path), model_path.stem, FORMAT_NAMES, sample, Path(folder) / "exports")
+        made.check()
+        print(f"{made.images} test images", flush=True)
+        runs = [FORMATS[row.format].load(Path(folder) / row.file) for row in made.exports]
+        medians = timed_in_turn(runs, sample.compared[:1], rounds)
+    return [
+        {
+            "format": row.format,
+            "bytes": row.bytes,
+            "agreement": row.agreement,
+            "max_difference": row.max_difference,
+            "latency_ms": round(median, 4),
+        }
+        for row, median in zip(made.exports, medians, strict=True)
+    ]
+
+
+def timed_in_turn(runs: list[Any], image: Any, rounds: int) -> list[float]:
+    """Median milliseconds of each; every round times all of them, after a pass that is not timed."""
+    from objectives.latency import Latency
+
+    seconds: list[list[float]] = [[] for _ in runs]
+    for _ in range(rounds):
+        for run, taken in zip(runs, seconds, strict=True):
+            run(image)
+            for _ in range(PASSES):
+                start = time.perf_counter()
+                run(image)
+                taken.append(time.perf_counter() - start)
+    return [Latency.of(taken).median / 1e3 for taken in seconds]
+
+
+def main() -> None:
+    """Measure every format and write the entries."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, help="the Keras model")
+    parser.add_argument("config", type=Path, help="configuration with its data")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], help="override a key of it")
+    parser.add_argument("--rounds", type=int, default=50, help=f"of {PASSES} passes of every format")
+    parser.add_argument("--out", type=Path, default=JSON_FILE)
+    arguments = parser.parse_args()
+    import_tensorflow(threads=1)
+    entries = measured(arguments.model, arguments.config, arguments.overrides, arguments.rounds)
+    arguments.out.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(entries, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""What the files of a shipped model are like, and their table."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+FormatName = Literal["keras", "h5", "savedmodel", "tflite", "tflite-int8", "onnx"]
+FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
+
+
+@dataclass(frozen=True)
+class Export:
+    """One file, loaded back.
+
+    Attributes:
+        format: its name.
+        file: its path in the folder of the run.
+        bytes: on disk, of all files where it is a folder.
+        agreement: fraction of the images that it gives the same class as the Keras model.
+        max_difference: the largest of any output from the Keras model's.
+        latency_ms: median of one image, from array to array, on one thread.
+        latency_spread_ms: interquartile range of that.
+    """
+
+    format: FormatName
+    file: str
+    bytes: int
+    agreement: float
+    max_difference: float
+    latency_ms: float
+    latency_spread_ms: float
+
+
+def write_exports(exports: Sequence[Export], path: Path) -> Path:
+    """Write the table as JSON: one object a format."""
+    path.write_text(json.dumps([asdict(export) for export in exports], indent=1) + "\n", encoding="utf-8")
+    return path

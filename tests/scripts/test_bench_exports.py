@@ -1,0 +1,35 @@
+"""The benchmark of exports: what is timed, and an entry of every format."""
+
+import json
+import sys
+
+import pytest
+
+from scripts import bench_exports
+from search.export_formats import FORMATS
+from search.exports import FORMAT_NAMES
+from tests.search.nets import tiny
+from tests.search.runs import written
+
+
+def test_formats_are_timed_in_turn():
+    called = []
+    runs = [lambda image, name=name: called.append((name, image)) for name in "ab"]
+    medians = bench_exports.timed_in_turn(runs, 7, rounds=2)
+    assert called == 2 * (11 * [("a", 7)] + 11 * [("b", 7)])
+    assert len(medians) == 2 and all(median >= 0 for median in medians)
+
+
+@pytest.mark.skipif(any(FORMATS[name].missing() for name in FORMAT_NAMES), reason="needs the extra ship")
+def test_every_format_has_an_entry(tmp_path, monkeypatch):
+    tiny().save(tmp_path / "tiny.keras")
+    arguments = [tmp_path / "tiny.keras", written(tmp_path), "--rounds", 1, "--out", tmp_path / "exports.json"]
+    monkeypatch.setattr(sys, "argv", ["bench_exports", *map(str, [*arguments, "--set", "data.test_limit=60"])])
+    monkeypatch.setattr(bench_exports, "import_tensorflow", lambda threads: None)
+    bench_exports.main()
+    entries = json.loads((tmp_path / "exports.json").read_text())
+    assert [entry["format"] for entry in entries] == list(FORMAT_NAMES)
+    for entry in entries:
+        assert list(entry) == ["format", "bytes", "agreement", "max_difference", "latency_ms"]
+        assert entry["agreement"] == 1.0 or entry["format"] == "tflite-int8"
+        assert entry["bytes"] > 1000 and entry["latency_ms"] > 0
