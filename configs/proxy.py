@@ -4,14 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from configs.distillation import DistillationConfig
 from configs.section import Count, Momentum, Positive, Section
-
-
-class DistillationConfig(Section):
-    """The original model's outputs as further labels of the steps."""
-
-    weight: float = Field(default=0.5, gt=0, le=1, description="share of the soft loss in the whole")
-    temperature: Positive = Field(default=2.0, description="by which the logits of both models are divided")
 
 
 class ProxyConfig(Section):

@@ -9,9 +9,10 @@ from configs.front import FrontConfig
 from configs.proxy import ProxyConfig
 from configs.rungs import RungsConfig
 from configs.search import FinalsConfig, SearchConfig
-from configs.section import Amount, Count, Momentum, NonNegative, Positive, Text
+from configs.section import Amount, Count, Positive, Text
 from configs.section import Section as _Section
 from configs.staged import check_staged
+from configs.training import FinetuneConfig, TrainingConfig
 
 
 def _folder_safe(name: str) -> str:
@@ -35,6 +36,7 @@ Stage = Literal["prune", "decompose"]
 ImageSize = Annotated[tuple[Count, Count], Field(strict=False)]
 Means = Annotated[tuple[float, ...], Field(strict=False), AfterValidator(_not_empty)]
 Deviations = Annotated[tuple[Positive, ...], Field(strict=False), AfterValidator(_not_empty)]
+Loggers = Annotated[tuple[Literal["tensorboard", "mlflow"], ...], Field(strict=False)]
 Stages = Annotated[tuple[Stage, ...], Field(strict=False), AfterValidator(_not_empty)]
 
 
@@ -80,35 +82,6 @@ class DataConfig(_Section):
                 f"expected as many numbers in std as in mean, received {len(self.std)} and {len(self.mean)}"
             )
         return self
-
-
-class AugmentConfig(_Section):
-    """Random changes to training images."""
-
-    padding: int = Field(default=4, ge=0, description="pixels padded on each side before a random crop to the old size")
-    flip: bool = Field(default=True, description="whether half the images are mirrored left to right")
-
-
-class TrainingConfig(_Section):
-    """SGD with momentum, the learning rate lowered when the validation loss stops falling."""
-
-    epochs: Count = Field(default=100, description="passes over the training images")
-    learning_rate: Positive = Field(default=0.1, description="at the start")
-    batch_size: Count = Field(default=128, description="images per step")
-    momentum: Momentum = Field(default=0.9, description="of SGD")
-    weight_decay: NonNegative = Field(default=0.0, description="of SGD, decoupled from the loss")
-    augment: AugmentConfig | None = Field(default=None, description="random crop and flip, or null for none")
-    patience: Count = Field(
-        default=10, description="epochs without a lower validation loss before the learning rate falls"
-    )
-    factor: float = Field(default=0.1, gt=0, lt=1, description="what the learning rate is multiplied with then")
-
-
-class FinetuneConfig(TrainingConfig):
-    """The same for compressed models; a key left out is that of `training`, the learning rate a tenth of it."""
-
-    epochs: int = Field(default=100, ge=0, description="passes over the training images; 0 for no fine-tuning")
-    learning_rate: Positive = Field(default=0.01, description="at the start")
 
 
 class BudgetConfig(_Section):
@@ -222,6 +195,9 @@ class RunConfig(_Section):
     finals: FinalsConfig = FinalsConfig()
     simple: SimpleConfig = SimpleConfig()
     runs: Text = Field(default="runs", description="parent of the run folder")
+    log_to: Loggers = Field(
+        default=(), description="tensorboard: trials and training epochs, in the run folder; mlflow: trials"
+    )
 
     @model_validator(mode="before")
     @classmethod

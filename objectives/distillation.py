@@ -30,11 +30,9 @@ class Distillation:
 
     def __post_init__(self) -> None:
         if not 0 < self.weight <= 1:
-            raise ConfigError(f"proxy.distillation.weight: expected a number in (0, 1], received {self.weight!r}")
+            raise ConfigError(f"distillation.weight: expected a number in (0, 1], received {self.weight!r}")
         if not 0 < self.temperature < float("inf"):
-            raise ConfigError(
-                f"proxy.distillation.temperature: expected a number above 0, received {self.temperature!r}"
-            )
+            raise ConfigError(f"distillation.temperature: expected a number above 0, received {self.temperature!r}")
 
     def loss(self, logits: Any, soft: Any) -> Any:
         """Mean cross-entropy of softened outputs with softened targets, times the square of the temperature.

@@ -16,6 +16,7 @@ from objectives.free_layers import free_layer, takes_any_channels
 from objectives.precision import Precision
 from objectives.signature import signature
 from objectives.training_loss import TrainingLoss
+from zoo.random_states import random_states, seed_random_states
 
 _ATTRIBUTES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 
@@ -55,7 +56,7 @@ class Network:
             self.takes_any_channels = False
             self._build(source, precision, common, jit_compile)
         self._weights = _weights(self._model)
-        self._random_states = [v for v in self._model.variables if v.path.endswith("seed_generator_state")]
+        self._random_states = random_states(self._model)
         trained = [weight for weight in self._weights if weight.trainable]
         self._momenta = [_like(weight.variable) for weight in trained]
         self._scale = precision.loss_scale()
@@ -89,8 +90,7 @@ class Network:
         trained = (weight.variable for weight in self._weights if weight.trainable)
         for momentum, variable in zip(self._momenta, trained, strict=True):
             momentum.assign(tf.zeros_like(variable))
-        for stream, state in enumerate(self._random_states):
-            state.assign([(seed + stream) % 2**32, 0])
+        seed_random_states(self._random_states, seed)
         self._scale.reset()
 
     def unload(self, model: Any) -> None:

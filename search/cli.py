@@ -1,6 +1,7 @@
 """The command line: one command for every stage of a run, ``tuckprune --help`` lists them."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from search.front_command import front
 from search.inspect_command import inspect
 from search.judge_command import judge
 from search.recommend_command import recommend
+from search.resumable import resumable
 from search.search_command import search
 from search.ship_command import FormatChoice, chosen, ship, ship_apart
 from search.status_command import status
@@ -97,17 +99,16 @@ def compress(
 
     console = Console(soft_wrap=True)
 
-    def say(line: str) -> None:
-        console.print(line, highlight=False)
-
-    if loaded is not None and recommended:
-        made = compression.compress_recommended(model, loaded, say)
-    elif loaded is not None:
-        own = compression.read_own(params or [])
-        made = compression.compress_own(model, own.parameters, loaded, say, made_for=own.made_for)
-    else:
-        own = compression.read_own(params or [])
-        made = compression.compress_without_data(model, own.parameters, out or Path(), own.made_for)
+    say = partial(console.print, highlight=False)
+    with resumable(console, "compress"):
+        if loaded is not None and recommended:
+            made = compression.compress_recommended(model, loaded, say)
+        elif loaded is not None:
+            own = compression.read_own(params or [])
+            made = compression.compress_own(model, own.parameters, loaded, say, made_for=own.made_for)
+        else:
+            own = compression.read_own(params or [])
+            made = compression.compress_without_data(model, own.parameters, out or Path(), own.made_for)
     accuracy = "not fine-tuned" if made.result.accuracy is None else f"test accuracy {100 * made.result.accuracy:.2f} %"
     say(
         f"{made.path}: {accuracy}, {made.result.flops / 1e6:.2f} MFLOPs, {made.result.params / 1e6:.3f} M parameters, "

@@ -24,11 +24,9 @@ from search.pipeline import measure, measure_original
 from search.recommended import BudgetValues, GlobalValues, Recommender, silent, stage_values
 from search.results import SEARCH, SIMPLE, Result, write_result
 from search.run_folder import RunFolder
-from zoo.data.dataset import ImageDataset, check_model_fits
-from zoo.training import train
-
-Say = Callable[[str], None]
-"""Receives one line for each stage as it begins."""
+from search.tracking import check_trackers
+from search.watched_training import Say, WatchedTraining
+from zoo.data.dataset import check_model_fits
 
 
 @dataclass(frozen=True)
@@ -146,6 +144,7 @@ def _compress(
     say: Say,
     label: str,
 ) -> Compressed:
+    check_trackers(config.log_to)
     folder = RunFolder.of(config)
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, original)
@@ -155,11 +154,12 @@ def _compress(
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.
         measure_original(model_path, data, folder, config)
+        training = WatchedTraining(config, folder, data, say)
         made = compress_in_stages(
             original,
             chosen,
             config.recipe,
-            fine_tune=_fine_tuner(data, config, say),
+            fine_tune=_fine_tuner(training, original, label),
             pruning=pruning,
         )
         path = save_model(made.model, folder.path / f"{label}.keras")
@@ -172,14 +172,17 @@ def _compress(
         )
         result = measure(made.model, path, label, data, config)
         write_result(result, folder.results)
+        training.forget(*(f"{label}-{stage}" for stage in config.recipe))
         return Compressed(path, result, made.parameters)
 
 
-def _fine_tuner(data: ImageDataset, config: RunConfig, say: Say) -> Callable[[Any, Stage], None]:
+def _fine_tuner(training: WatchedTraining, original: Any, label: str) -> Callable[[Any, Stage], None]:
+    config = training.config
+
     def fine_tune(model: Any, stage: Stage) -> None:
-        done = {"prune": "pruning", "decompose": "decomposition"}[stage]
-        say(f"after {done}: {cost_of(model).flops / 1e6:.2f} MFLOPs; fine-tuning for {config.finetune.epochs} epochs")
-        if config.finetune.epochs:
-            train(model, data, settings.recipe(config.finetune, config.seed))
+        done, epochs = {"prune": "pruning", "decompose": "decomposition"}[stage], config.finetune.epochs
+        training.say(f"after {done}: {cost_of(model).flops / 1e6:.2f} MFLOPs; fine-tuning for {epochs} epochs")
+        if epochs:
+            training(f"{label}-{stage}", model, settings.fine_tuning(config.finetune, config.seed), original)
 
     return fine_tune

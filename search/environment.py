@@ -1,4 +1,4 @@
-"""What TensorFlow and Ray read from the environment when they are loaded, and loading them without their chatter."""
+"""What TensorFlow, Ray and MLflow read from the environment, and loading them without their chatter."""
 
 import os
 import sys
@@ -20,6 +20,11 @@ def prepare_environment() -> None:
         # Driver and workers may share a GPU: each takes what it needs, not all there is.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # A server that does not answer may hold the search up for less than a minute, instead of ten.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
         # Ray's future default: workers without a GPU keep the CUDA_VISIBLE_DEVICES that they inherit.
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }

@@ -15,6 +15,7 @@ from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
 from configs.schema import RunConfig
 from objectives.cost import CostModel
+from objectives.fine_tuning import FineTuning
 from objectives.latency import measure_latency
 from objectives.score import score
 from search import settings
@@ -28,6 +29,7 @@ from search.listeners import Listeners
 from search.original import check_original
 from search.preparation import prepared
 from search.ray_metrics import RayMetrics
+from search.recommended import silent
 from search.results import ORIGINAL, Result, write_result
 from search.run_folder import RunFolder
 from search.run_log import RunLog
@@ -36,11 +38,13 @@ from search.shutdown import Shutdown
 from search.stage_plan import StagePlan
 from search.staged import first_trials, run_staged
 from search.storage import find_study, has_study, opened_study
+from search.tracking import check_trackers, trackers
 from search.trial_record import TrialRecord, records
+from search.watched_training import Say, WatchedTraining
 from search.winner import Winner, winner_of
 from zoo.data.dataset import ImageDataset
 from zoo.models.registry import build_model
-from zoo.training import evaluate, train
+from zoo.training import evaluate
 
 _BATCH = 512
 """Images that the original and the final models are called with at a time."""
@@ -59,10 +63,10 @@ class SearchOutcome:
     winner: Winner
 
 
-def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
+def train_model(config: RunConfig, say: Say = silent) -> Result:
     """Train the zoo model of a run and write it, with its test accuracy, into the run folder.
 
-    A folder that holds the model already is left as it is.
+    A folder that holds the model already is left as it is; a training that was stopped is taken up again.
 
     Raises:
         ModelError: the configuration names a model file, which needs no training.
@@ -70,14 +74,17 @@ def train_model(config: RunConfig, callbacks: tuple[Any, ...] = ()) -> Result:
     """
     if config.model.zoo is None:
         raise ModelError(f"model.path '{config.model.path}' is already trained; train needs model.zoo")
+    check_trackers(config.log_to)
     folder = RunFolder.of(config)
     data = settings.dataset(config.data, config.seed)
     keras.utils.set_random_seed(config.seed)
     model = build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes)
     with folder.opened(config):
         if not folder.trained_model.exists():
-            train(model, data, settings.recipe(config.training, config.seed), callbacks)
+            training = WatchedTraining(config, folder, data, say)
+            training("train", model, FineTuning(settings.recipe(config.training, config.seed)), model)
             save_model(model, folder.trained_model)
+            training.forget("train")
         return measure_original(folder.trained_model, data, folder, config)
 
 
@@ -121,7 +128,8 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         keep_latency_table(job.budget.table, folder)
         tie_to_config(study, config)
         tie_to_model(study, model)
-        heard = Listeners(told, RunLog(folder.logs), RayMetrics(config.name))
+        tracked = trackers(config, folder, told.warned)
+        heard = Listeners(told, RunLog(folder.logs), RayMetrics(config.name), *tracked)
         job = replace(job, listener=heard)
         crew = partial(ray_crew, config.search, heard.warned, shutdown or Shutdown(config.search.grace))
         if config.search.strategy == "staged":

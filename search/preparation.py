@@ -16,6 +16,7 @@ from search.projection import Projection
 from search.sampler_check import check_sampler
 from search.samplers import SamplerContext
 from search.space import SearchSpace
+from search.tracking import check_trackers
 from zoo.data.dataset import check_model_fits
 
 
@@ -26,6 +27,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
         TuckpruneError: bad data, an impossible budget, a sampler that does not fit the space, or an earlier run that
             cannot be reused.
     """
+    check_trackers(config.log_to)
     table = latency_table(config, model)
     space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
     original = space.cost.cost(CompressionParameters.none())

@@ -98,7 +98,7 @@ class Rehearsal:
             return 0.0
         if not config.proxy.steps:
             return None
-        recipe = settings.final(config)
+        recipe = settings.final(config).recipe
         steps = recipe.epochs * math.ceil(len(self.job.data.train) / recipe.batch_size) * len(config.recipe)
         seconds = self.next.seconds / config.proxy.steps * recipe.batch_size / config.proxy.batch_size
         return steps * seconds * math.ceil((1 + config.finals.candidates) / self.workers)

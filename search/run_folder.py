@@ -23,7 +23,7 @@ RESUMABLE = (
         "search.trials_per_worker",
         "search.reuse",
     ),
-    *("runs", "finetune.", "simple."),
+    *("runs", "finetune.", "simple.", "log_to"),
 )
 """Keys, or sections, that may change between two starts of one run: they do not change what a trial measures."""
 
@@ -78,6 +78,16 @@ class RunFolder:
     def logs(self) -> Path:
         """One file of JSON lines per worker."""
         return self.path / "logs"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One file per training under way."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """What TensorBoard is opened on, where ``log_to`` names it."""
+        return self.path / "tensorboard"
 
     @property
     def is_held(self) -> bool:

@@ -12,14 +12,12 @@ from configs.schema import RunConfig
 from search.arguments import AsJson, ConfigPath, Overrides
 from search.environment import import_tensorflow
 from search.output import console, print_json
+from search.resumable import INTERRUPTED
 from search.retyped import arguments
 from search.shutdown import Shutdown
 
 if TYPE_CHECKING:  # It loads TensorFlow.
     from search.pipeline import SearchOutcome
-
-INTERRUPTED = 130
-"""Exit code of a search that was stopped, and that the same command resumes."""
 
 
 def search(

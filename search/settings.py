@@ -6,6 +6,7 @@ from compress.channel_step import ChannelStep
 from compress.criterion import Criterion, GeometricMedian, L2Norm
 from compress.feature_maps import NuclearNorm
 from compress.pruning_settings import PruningSettings
+from configs.distillation import DistillationConfig
 from configs.metric import MetricConfig
 from configs.proxy import ProxyConfig
 from configs.schema import (
@@ -14,12 +15,13 @@ from configs.schema import (
     LatencyConfig,
     PruningConfig,
     RunConfig,
-    TrainingConfig,
 )
+from configs.training import FinetuneConfig, TrainingConfig
 from objectives.accuracy import ProxySettings
 from objectives.budget import Budget
 from objectives.cost import Cost
 from objectives.distillation import Distillation
+from objectives.fine_tuning import FineTuning
 from objectives.latency import LatencySettings
 from objectives.latency_table import LatencyTable
 from objectives.metric import ACCURACY, Metric
@@ -69,6 +71,7 @@ def recipe(config: TrainingConfig, seed: int) -> Recipe:
         factor=config.factor,
         patience=config.patience,
         seed=seed,
+        early_stopping=config.early_stopping,
     )
 
 
@@ -84,15 +87,24 @@ def metric(config: MetricConfig, classes: int) -> Metric:
 def proxy(config: ProxyConfig, seed: int, ranked_by: Metric = ACCURACY) -> ProxySettings:
     """How a candidate is judged."""
     plain = config.model_dump(exclude={"distillation", "precision"})
-    soft = None if config.distillation is None else Distillation(**config.distillation.model_dump())
     precision = None if config.precision == "auto" else Precision(config.precision)
+    soft = _distillation(config.distillation)
     return ProxySettings(**plain, seed=seed, metric=ranked_by, distillation=soft, precision=precision)
 
 
-def final(config: RunConfig) -> Recipe:
+def fine_tuning(config: FinetuneConfig, seed: int) -> FineTuning:
+    """How final models are trained after each stage."""
+    return FineTuning(recipe(config, seed), _distillation(config.distillation))
+
+
+def final(config: RunConfig) -> FineTuning:
     """How finalists are trained after each stage: as final models, in fewer epochs."""
     epochs = min(config.finals.epochs, config.finetune.epochs)
-    return recipe(config.finetune.model_copy(update={"epochs": epochs}), config.seed)
+    return fine_tuning(config.finetune.model_copy(update={"epochs": epochs}), config.seed)
+
+
+def _distillation(config: DistillationConfig | None) -> Distillation | None:
+    return None if config is None else Distillation(**config.model_dump())
 
 
 def budget(config: BudgetConfig, original: Cost, table: LatencyTable | None = None) -> Budget:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -24,8 +23,8 @@ from search.stage_plan import StagePlan
 from search.storage import find_study, opened_study
 from search.sweep import swept
 from search.trial_record import TrialRecord, records
+from search.watched_training import WatchedTraining
 from search.worker import Task, model_bytes
-from zoo.training import train
 
 _WINNER = "winner"
 """In the first stage's study: number of the trial that the second stage goes on from. It closes the first stage."""
@@ -41,14 +40,14 @@ class Staged:
         job: the model, the budget, and how candidates are judged.
         study: of the second stage and the finals; the run's main study.
         first: study of the first stage.
-        middle: file of the first stage's winner, fine-tuned.
+        folder: of the run, held by this process.
         crew: makes the workers.
     """
 
     job: Job
     study: optuna.Study
     first: optuna.Study
-    middle: Path
+    folder: RunFolder
     crew: Crew
 
     @classmethod
@@ -59,7 +58,7 @@ class Staged:
             RunError: the first stage's study was made for another model.
         """
         tie_to_model(first, job.model)
-        return cls(job, study, first, folder.middle_model, crew)
+        return cls(job, study, first, folder, crew)
 
     @cached_property
     def plan(self) -> StagePlan:
@@ -140,14 +139,15 @@ class Staged:
 
     def _fine_tuned(self, winner: TrialRecord) -> Any:
         """The first stage's winner, compressed and fine-tuned as a final model is; made once."""
-        if not self.middle.exists():
-            job = self.job
+        job, path = self.job, self.folder.middle_model
+        if not path.exists():
             job.listener.noted(f"fine-tuning {winner.source} for {job.config.finetune.epochs} epochs")
-            recipe = settings.recipe(job.config.finetune, job.config.seed)
             model = self.plan.after_first(job.model, winner.parameters, job.pruning)
-            train(model, job.data, recipe)
-            save_model(model, self.middle)
-        return load_model(self.middle)
+            training = WatchedTraining(job.config, self.folder, job.data, job.listener.noted)
+            training("middle", model, settings.fine_tuning(job.config.finetune, job.config.seed), job.model)
+            save_model(model, path)
+            training.forget("middle")
+        return load_model(path)
 
 
 def run_staged(job: Job, folder: RunFolder, study: optuna.Study, crew: Crew) -> None:

@@ -1,11 +1,13 @@
 """The command ``tuckprune train``: the model of a configuration that names one of the zoo."""
 
 from dataclasses import asdict
+from functools import partial
 
 from configs.load import load_config
 from search.arguments import AsJson, ConfigPath, Overrides
 from search.environment import import_tensorflow
 from search.output import console, print_json
+from search.resumable import resumable
 from search.retyped import arguments
 
 
@@ -19,7 +21,8 @@ def train(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = Fal
     shown = console(as_json)
     path = RunFolder.of(loaded).trained_model
     shown.print(f"{path} is there already" if path.exists() else f"training {loaded.model.zoo} on {loaded.data.source}")
-    result = train_model(loaded)
+    with resumable(shown, "train"):
+        result = train_model(loaded, partial(shown.print, highlight=False))
     shown.print(
         f"{path}: test accuracy {100 * (result.accuracy or 0):.2f} %, {result.flops / 1e6:.2f} MFLOPs, "
         f"{result.params / 1e6:.3f} M parameters\nnext: tuckprune search {arguments(config, overrides)}",

@@ -19,6 +19,7 @@ from objectives.accuracy import AccuracyProxy, ProxySettings
 from objectives.budget import Budget
 from objectives.candidates import Candidates
 from objectives.cost import CostModel
+from objectives.fine_tuning import FineTuning
 from objectives.repair import Repair
 from objectives.score import score
 from search.conditions import Conditions
@@ -27,14 +28,13 @@ from search.recommended import BudgetValues, stage_values
 from search.trial_record import Judgement
 from zoo.data.dataset import ImageDataset
 from zoo.data.sample import drawn
-from zoo.training import Recipe, train
 
 
 @dataclass(frozen=True)
 class FinalTask:
     """How finalists are judged: the training after each stage, and the budget that recommended values meet."""
 
-    recipe: Recipe
+    tuning: FineTuning
     budget: Budget
 
 
@@ -126,7 +126,7 @@ class TrialWorker:
         values = self._recommended(final) if parameters is None else own_values(parameters)
 
         def train_stage(model: Any, stage: Stage) -> None:
-            train(model, task.dataset, final.recipe)
+            final.tuning(model, task.dataset, self._original)
 
         made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
         data, proxy = task.dataset, task.proxy

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -40,23 +41,43 @@ class DivergenceGuard(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the weights of the epoch with the best validation, and gives them back to the model at the end.
+    """Keeps the weights of the epoch with the best validation, gives them back at the end, and stops early if asked to.
 
-    accuracy: highest validation accuracy so far; at equal accuracy the lower validation loss wins.
+    Args:
+        patience: epochs in a row without a better one after which training stops, or None to train to the end.
+
+    Attributes:
+        accuracy: highest validation accuracy so far; at equal accuracy the lower validation loss wins.
+        loss: validation loss of that epoch.
+        waited: epochs in a row that were not better.
+        weights: of that epoch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: int | None = None) -> None:
         super().__init__()
-        self.accuracy, self._loss = -math.inf, math.inf
+        self._patience = patience
+        self.put_back([], -math.inf, math.inf, 0)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether there is nothing to wait for any more."""
+        return self._patience is not None and self.waited >= self._patience
+
+    def put_back(self, weights: list[Any], accuracy: float, loss: float, waited: int) -> None:
+        """Take up the memory of a run that goes on."""
+        self.weights, self.accuracy, self.loss, self.waited = weights, accuracy, loss, waited
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Copy the weights when this epoch's are the best."""
+        """Copy the weights when this epoch's are the best; stop where none has been for too long."""
         values = logs or {}
         accuracy, loss = values["val_accuracy"], values["val_loss"]
-        if (accuracy, -loss) > (self.accuracy, -self._loss):
-            self.accuracy, self._loss = accuracy, loss
-            self._weights = self.model.get_weights()
+        if (accuracy, -loss) > (self.accuracy, -self.loss):
+            self.put_back(self.model.get_weights(), accuracy, loss, 0)
+        else:
+            self.waited += 1
+        if self.is_exhausted:
+            self.model.stop_training = True
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Restore the best weights."""
-        self.model.set_weights(self._weights)
+        self.model.set_weights(self.weights)

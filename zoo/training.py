@@ -9,9 +9,12 @@ import numpy as np
 
 from compress.errors import ConfigError, DivergenceError
 from zoo.callbacks import BestWeights, DivergenceGuard
+from zoo.checkpoint import Checkpoint
 from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches
 from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fits
+from zoo.keeper import Keeper
 from zoo.loss import loss_for
+from zoo.random_states import random_states, seed_random_states
 from zoo.subsampling import subsampled
 
 _EVALUATION_BATCH = 512
@@ -25,6 +28,7 @@ class Recipe:
     augmentation: None trains on the images as they are.
     factor, patience: the learning rate is multiplied by `factor` when the validation loss has not improved for
         `patience` epochs.
+    early_stopping: training ends after so many epochs in a row without a better validation; None trains them all.
     seed: of the order of the batches, the augmentation, and dropout.
     """
 
@@ -37,8 +41,11 @@ class Recipe:
     factor: float = 0.1
     patience: int = 10
     seed: int = 0
+    early_stopping: int | None = None
 
     def __post_init__(self) -> None:
+        if self.early_stopping is not None and self.early_stopping < 1:
+            raise ConfigError(f"expected early_stopping of at least 1 epoch or None, received {self.early_stopping}")
         if min(self.epochs, self.batch_size, self.patience) < 1:
             raise ConfigError(
                 "expected epochs, batch_size and patience of at least 1, "
@@ -61,7 +68,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """epochs run, wall time in seconds, and the top-1 validation accuracy (0 to 1) of the weights kept."""
+    """epochs in all, wall time of this process in seconds, and validation accuracy (0 to 1) of the weights kept."""
 
     epochs: int
     seconds: float
@@ -69,34 +76,70 @@ class TrainingResult:
 
 
 def train(
-    model: keras.Model, dataset: ImageDataset, recipe: Recipe, callbacks: Sequence[keras.callbacks.Callback] = ()
+    model: keras.Model,
+    dataset: ImageDataset,
+    recipe: Recipe,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    *,
+    learner: keras.Model | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainingResult:
     """Train `model` in place (weights and compile state) and leave it with its best-validation weights.
 
     Best is the highest validation accuracy, at equal accuracy the lowest validation loss. Sets Keras's global seed.
-    Raises DataError where data set and model do not fit, ModelError for an output that is no classifier's, and
-    DivergenceError, which leaves the weights unusable, when a loss stops being finite.
+
+    learner: what is fitted in the model's place: a model of the same weights and outputs, with a loss of its own.
+    checkpoint: written after every epoch; a run that has one goes on from there, to the same weights.
+
+    Raises DataError where data set and model do not fit, ModelError for an output that is no classifier's, RunError for
+    a checkpoint that cannot be read or written, and DivergenceError, which leaves the weights unusable, when a loss
+    stops being finite.
     """
     check_model_fits(dataset, model)
     keras.utils.set_random_seed(recipe.seed)
-    model.compile(_optimizer(recipe), loss_for(model), metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")])
-    best = BestWeights()
+    seed_random_states(random_states(model), recipe.seed)
+    fitted = _compiled(model, learner, recipe)
+    best = BestWeights(recipe.early_stopping)
     plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=recipe.factor, patience=recipe.patience)
-    batches = ImageBatches(
-        dataset.train, dataset.normalization, recipe.batch_size, seed=recipe.seed, augmentation=recipe.augmentation
-    )
+    keeper = None if checkpoint is None else Keeper(checkpoint, model, best, plateau)
+    done = 0 if keeper is None else keeper.resume()
     started = time.perf_counter()
+    if done >= recipe.epochs or best.is_exhausted:
+        model.set_weights(best.weights)
+        return TrainingResult(done, 0.0, best.accuracy)
+    # The guard first: no other callback may act on a loss that is not finite.
+    watching = [DivergenceGuard(), best, plateau, *callbacks, *([] if keeper is None else [keeper])]
     with subsampled(model):
-        history = model.fit(
-            batches,
+        history = fitted.fit(
+            _batches(dataset, recipe, done),
+            initial_epoch=done,
             epochs=recipe.epochs,
             shuffle=False,
             verbose=0,
             validation_data=OrderedBatches(dataset.validation, dataset.normalization, _EVALUATION_BATCH),
-            # The guard first: no other callback may act on a loss that is not finite.
-            callbacks=[DivergenceGuard(), best, plateau, *callbacks],
+            callbacks=watching,
         )
-    return TrainingResult(len(history.epoch), time.perf_counter() - started, best.accuracy)
+    return TrainingResult(done + len(history.epoch), time.perf_counter() - started, best.accuracy)
+
+
+def _compiled(model: keras.Model, learner: keras.Model | None, recipe: Recipe) -> keras.Model:
+    """What is fitted. The model is compiled in any case, so that its file is the same whoever learns."""
+    for trained in [model] if learner is None else [model, learner]:
+        # One optimizer for both: it holds the momenta of the weights that they share.
+        optimizer = _optimizer(recipe) if trained is model else model.optimizer
+        trained.compile(optimizer, loss_for(model), metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")])
+    return model if learner is None else learner
+
+
+def _batches(dataset: ImageDataset, recipe: Recipe, epoch: int) -> ImageBatches:
+    return ImageBatches(
+        dataset.train,
+        dataset.normalization,
+        recipe.batch_size,
+        seed=recipe.seed,
+        augmentation=recipe.augmentation,
+        epoch=epoch,
+    )
 
 
 def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

@@ -41,6 +41,8 @@ INTEGERS = [
     ("training.epochs", 1, None),
     ("training.batch_size", 1, None),
     ("training.patience", 1, None),
+    ("training.early_stopping", 1, None),
+    ("finetune.early_stopping", 1, None),
     ("finetune.epochs", 0, None),
     ("data.train_limit", 1, None),
     ("data.test_limit", 1, None),
@@ -61,6 +63,8 @@ FLOATS = [  # key, low, low accepted, high, high accepted
     ("training.weight_decay", 0, True, None, False),
     ("training.factor", 0, False, 1, False),
     ("finetune.learning_rate", 0, False, None, False),
+    ("finetune.distillation.weight", 0, False, 1, True),
+    ("finetune.distillation.temperature", 0, False, None, False),
     ("space.rank_step", 0, False, 1, True),
     ("proxy.learning_rate", 0, False, None, False),
     ("proxy.momentum", 0, True, 1, False),
@@ -188,6 +192,17 @@ def test_finetune_inherits_training_at_a_tenth_of_its_learning_rate() -> None:
     assert (config.finetune.epochs, config.finetune.learning_rate) == (7, 0.05)
     assert config.finetune.augment == config.training.augment
     assert RunConfig.model_validate(BASE).finetune.learning_rate == 0.01
+
+
+def test_distillation_is_of_fine_tuning_and_nobody_is_told_unasked() -> None:
+    config = RunConfig.model_validate(BASE)
+    assert (config.finetune.distillation, config.finetune.early_stopping, config.log_to) == (None, None, ())
+    assert build("training", {"early_stopping": 6}).finetune.early_stopping == 6
+    assert build("log_to", ["tensorboard", "mlflow"]).log_to == ("tensorboard", "mlflow")
+    with pytest.raises(ValidationError, match="distillation"):
+        build("training", {"distillation": {}})
+    with pytest.raises(ValidationError, match="tensorboard"):
+        build("log_to", ["wandb"])
 
 
 def test_finetune_keeps_what_it_is_given() -> None:

@@ -45,5 +45,5 @@ def test_soft_labels_are_computed_once_for_each_image() -> None:
 
 @pytest.mark.parametrize("change", [{"weight": 0.0}, {"weight": 1.5}, {"temperature": 0.0}, {"temperature": np.inf}])
 def test_impossible_values_are_refused(change: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match=f"proxy.distillation.{next(iter(change))}: expected a number"):
+    with pytest.raises(ConfigError, match=f"distillation.{next(iter(change))}: expected a number"):
         Distillation(**change)

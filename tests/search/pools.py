@@ -9,6 +9,7 @@ from compress.criterion import GeometricMedian
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import PruningSettings
 from objectives.accuracy import ProxySettings
+from objectives.fine_tuning import FineTuning
 from search import settings
 from search.cluster import Share
 from search.worker import FinalTask, Task, model_bytes
@@ -33,7 +34,7 @@ def terminate(signum, frame):
 
 def pool_task() -> Task:
     data = settings.dataset(config(Path()).data, seed=0)
-    final = FinalTask(RECIPE, HALF)
+    final = FinalTask(FineTuning(RECIPE), HALF)
     return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1, final=final)
 
 

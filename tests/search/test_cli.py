@@ -123,3 +123,15 @@ def test_a_finished_search_says_so_again_and_reports(tuckprune, run):
     code, out, err = tuckprune("report", run.folder)
     assert (code, err) == (0, "")
     assert "report.html" in out
+
+
+def test_an_interrupted_compression_says_what_is_kept(tuckprune, home, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("search.compression.compress_own", interrupted)
+    (home / "own.txt").write_text("'add' : 0.5\n")
+    command = ("compress", home / "tiny.keras", "--params", home / "own.txt", "--config", written(home))
+    code, out, err = tuckprune(*command)
+    assert (code, err) == (130, "")
+    assert out == "interrupted; whole epochs are kept. The same tuckprune compress goes on from the last one\n"

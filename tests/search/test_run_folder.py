@@ -38,6 +38,7 @@ def test_a_new_folder_holds_its_configuration(tmp_path):
         {"search": {"trials": 4, "workers": 2, "gpus_per_worker": 0.5, "address": "auto", "trials_per_worker": 5}},
         {"finetune": {"epochs": 3}},
         {"simple": {"ratio": 0.5}},
+        {"log_to": ["tensorboard", "mlflow"]},
     ],
 )
 def test_what_does_not_change_a_trial_may_change(tmp_path, changes):

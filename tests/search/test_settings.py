@@ -1,5 +1,7 @@
 """From the configuration's pruning section to the settings of the compression."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,16 @@ from compress.channel_step import ChannelStep
 from compress.criterion import GeometricMedian, L2Norm
 from compress.feature_maps import NuclearNorm
 from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
+from configs.load import load_config
+from objectives.distillation import Distillation
+from objectives.fine_tuning import FineTuning
 from objectives.metric import ACCURACY, Metric
 from objectives.precision import Precision
 from search import settings
 from search.ladder import Ladder
-from tests.search.runs import config
+from tests.search.runs import ROOT, config
+from zoo.data.batches import Augmentation
+from zoo.training import Recipe
 
 
 def pruning(folder, **section):
@@ -74,3 +81,21 @@ def test_the_first_rung_is_that_of_the_proxy(tmp_path):
     assert settings.driver(config(tmp_path), ACCURACY).ladder == Ladder((2,), 3)
     given = config(tmp_path, rungs={"steps": [6, 18], "one_in": 4})
     assert settings.driver(given, ACCURACY).ladder == Ladder((2, 6, 18), 4)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "vgg19", "mobilenetv1"])
+def test_the_cifar_100_configurations_train_by_the_recipe_of_the_model_zoo(name):
+    """SGD at 0.1 with momentum 0.9, a tenth of it to fine-tune, 100 epochs of 128 images, padded by 4 and mirrored."""
+    given = load_config(ROOT / "configs" / f"{name}_cifar100.yaml")
+    published = Recipe(100, 0.1, 0.9, 128, 0.0, Augmentation(4, True), 0.1, 10, 0, None)
+    assert settings.recipe(given.training, given.seed) == published
+    assert settings.fine_tuning(given.finetune, given.seed) == FineTuning(published.for_fine_tuning())
+
+
+def test_fine_tuning_takes_every_key(tmp_path):
+    finetune = {"epochs": 20, "early_stopping": 4, "distillation": {"weight": 0.7, "temperature": 3.0}}
+    given = config(tmp_path, finetune=finetune, finals={"epochs": 5})
+    whole = settings.fine_tuning(given.finetune, given.seed)
+    assert whole.distillation == Distillation(0.7, 3.0)
+    assert (whole.recipe.epochs, whole.recipe.early_stopping) == (20, 4)
+    assert settings.final(given) == replace(whole, recipe=replace(whole.recipe, epochs=5))

@@ -27,12 +27,12 @@ def trained(monkeypatch):
     """The models that were fine-tuned: their biases grow by one, which no architecture minds."""
     seen = []
 
-    def train(trained_model, data, recipe):
-        seen.append(recipe)
+    def train(training, name, trained_model, tuning, original):
+        seen.append(tuning.recipe)
         layer = trained_model.layers[-1]
         layer.bias.assign_add([1.0] * layer.bias.shape[0])
 
-    monkeypatch.setattr("search.staged.train", train)
+    monkeypatch.setattr("search.staged.WatchedTraining.__call__", train)
     return seen
 
 
@@ -178,7 +178,7 @@ def test_the_middle_model_is_fine_tuned_once_and_kept(tmp_path, trained):
     search = staged(tmp_path, net, PRUNE_FIRST, crew)
     search.run()
     assert len(trained) == 1
-    assert search.middle.exists()
+    assert search.folder.middle_model.exists()
 
 
 def test_more_trials_than_before_go_to_the_second_stage(tmp_path):

@@ -159,6 +159,7 @@ def test_fine_tuning_is_at_a_tenth() -> None:
         {"weight_decay": -1.0},
         {"factor": 1.0},
         {"seed": -1},
+        {"early_stopping": 0},
     ],
 )
 def test_an_impossible_recipe_is_refused(changes: dict[str, float]) -> None:

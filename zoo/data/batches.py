@@ -72,7 +72,7 @@ class Augmentation:
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled training batches for `fit`, the same for the same seed and epoch whatever thread asks for them.
 
-    Pass `shuffle=False` to `fit`: the order is made here.
+    Pass `shuffle=False` to `fit`: the order is made here. `epoch` is the first one, for a run that goes on.
     """
 
     def __init__(
@@ -83,11 +83,12 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         *,
         seed: int,
         augmentation: Augmentation | None = None,
+        epoch: int = 0,
     ) -> None:
         super().__init__()
         self._split, self._normalization, self._augmentation = split, normalization, augmentation
         self._batch_size, self._seed = batch_size, seed
-        self._start_epoch(0)
+        self._start_epoch(epoch)
 
     def _start_epoch(self, epoch: int) -> None:
         self._epoch = epoch
