@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CONFIG := configs/digits.yaml
 RUN := runs/digits
 
-.PHONY: demo docs test test-faults test-lowest lint install clean
+.PHONY: demo docs notebook test test-faults test-lowest lint install clean
 
 install: $(VENV)/installed
 
@@ -45,6 +45,10 @@ lint: install
 # The documentation as a site, in site/; a broken link, a page in no menu or an option without a description is an error.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# The notebook anew, with the outputs of this machine.
+notebook: install
+	$(BIN)/python -m scripts.run_notebook
 
 clean:
 	rm -rf $(VENV) .venv-lowest runs site

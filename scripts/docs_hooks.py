@@ -16,13 +16,6 @@ _COMMANDS = """# Command line
 One command for every stage of a run; this page is made from the commands themselves. `tuckprune --install-completion`
 teaches the shell to complete them.
 
-| exit code | meaning |
-| --- | --- |
-| 0 | done |
-| 1 | an error, told in one line on standard error: what was expected, what was received, what to do |
-| 2 | wrong usage: an unknown option or command, a missing argument |
-| 130 | interrupted by Ctrl-C or SIGTERM; nothing is lost, and the same command resumes |
-
 """
 ROOT = Path(__file__).parents[1]
 _HOME = {"README.md": "index.md", "CHANGELOG.md": "CHANGELOG.md"}
@@ -63,5 +56,6 @@ def _commands() -> str:
     """What Typer's own documentation command writes, its headings one level down."""
     command = [sys.executable, "-m", "typer", "search.cli", "utils", "docs", "--name", "tuckprune"]
     made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
-    body = made.split("\n", 1)[1].replace("&#x27;", "'")
+    # The list of commands, with their first words only, is beside the page in full.
+    body = re.sub(r"\*\*Commands\*\*:\n\n(\* .*\n)+", "", made.split("\n", 1)[1]).replace("&#x27;", "'")
     return body.replace('<span style="font-weight: bold">', "<strong>").replace("</span>", "</strong>")

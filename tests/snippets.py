@@ -17,7 +17,7 @@ TINY: Mapping[str, Any] = {
     "finetune": {"epochs": 1},
     "proxy": {"recalibration_images": 64, "steps": 1, "batch_size": 32},
     "search": {"trials": 2, "workers": 1, "sensitivity": False},
-    "finals": {"candidates": 1},
+    "finals": {"candidates": 0},
 }
 """What makes any configuration of the pages one of seconds."""
 
