@@ -43,8 +43,9 @@ lint: install
 	$(BIN)/mypy
 
 # The documentation as a site, in site/; a broken link, a page in no menu or an option without a description is an error.
+# Not --quiet: that hides the warnings from --strict, too.
 docs: install
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # The notebook anew, with the outputs of this machine.
 notebook: install
