@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CONFIG := configs/digits.yaml
 RUN := runs/digits
 
-.PHONY: demo test test-faults test-lowest lint install clean
+.PHONY: demo docs notebook test test-faults test-lowest lint install clean
 
 install: $(VENV)/installed
 
@@ -42,5 +42,14 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The documentation as a site, in site/; a broken link, a page in no menu or an option without a description is an error.
+# Not --quiet: that hides the warnings from --strict, too.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# The notebook anew, with the outputs of this machine.
+notebook: install
+	$(BIN)/python -m scripts.run_notebook
+
 clean:
-	rm -rf $(VENV) .venv-lowest runs
+	rm -rf $(VENV) .venv-lowest runs site

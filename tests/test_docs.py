@@ -1,0 +1,104 @@
+"""What the pages show is true: Python runs, configurations are accepted, commands, options and keys exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+import yaml
+
+from configs.load import check_config
+from scripts.config_reference import page as config_page
+from scripts.config_reference import sections
+from search import cli
+from tests.snippets import ROOT, Snippet, command_lines, inline_codes, merged, snippets, write_tiny
+
+WALKED = "docs/examples/own-model.md"
+"""Runs as a whole in test_examples.py."""
+BASE = {"name": "base", "model": {"path": "m.keras"}, "data": {"source": "digits"}, "budget": {"flops": "25%"}}
+PYTHON_PAGES = sorted({found.page for found in snippets("python")} - {WALKED})
+COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+SHELL = [(found, words) for found in snippets("sh") for words in command_lines(found.text)]
+INLINE = [(page, text) for page, text in inline_codes() if re.match(r"tuckprune \w", text)]
+SECTIONS = {section.path: section for section in sections()}
+KEYS = {option.path for section in SECTIONS.values() for option in section.options}
+DOTTED = [(page, text) for page, text in inline_codes() if re.fullmatch(r"[a-z]+(\.[a-z_]+)+(: .*)?", text)]
+FILES = (".txt", ".json", ".yaml", ".keras", ".py")
+
+
+def test_there_is_something_to_check() -> None:
+    assert {"README.md", "docs/examples/digits.md", "docs/nptk.md"} <= set(PYTHON_PAGES)
+    assert {"docs/examples/own-model.md", "docs/examples/widen.md"} <= {found.page for found in snippets("yaml")}
+    assert {words[1] for _, words in SHELL if words[0] == "tuckprune"} >= {"inspect", "search", "export", "compress"}
+
+
+@pytest.mark.parametrize("page", PYTHON_PAGES)
+def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (ROOT / "configs" / "digits.yaml").read_text(encoding="utf-8")
+    write_tiny(source, tmp_path / "configs" / "digits.yaml")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "page"}
+    for found in snippets("python", page):
+        exec(compile("\n" * found.line + found.text, page, "exec"), names)
+
+
+@pytest.mark.parametrize("found", snippets("yaml"), ids=str)
+def test_configuration_is_accepted(found: Snippet) -> None:
+    written = yaml.safe_load(found.text)
+    checked = check_config(merged(BASE, written), str(found)).model_dump(mode="json")
+    assert written.keys() <= checked.keys()
+
+
+@pytest.mark.parametrize("words", [words for _, words in SHELL if words[0] == "tuckprune"], ids=" ".join)
+def test_command_line_is_understood(words: list[str]) -> None:
+    _, name, *arguments = words
+    context = COMMANDS[name].make_context(name, arguments)
+    assert context.params
+
+
+@pytest.mark.parametrize("words", [words for _, words in SHELL if words[0] != "tuckprune"], ids=" ".join)
+def test_other_commands_are_there(words: list[str]) -> None:
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    for path in (word for word in words if word.startswith("scripts/")):
+        assert (ROOT / path).is_file()
+
+
+@pytest.mark.parametrize(("page", "text"), INLINE)
+def test_command_in_running_text_is_there(page: str, text: str) -> None:
+    command = COMMANDS[text.split()[1]]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in text.split() if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize(("page", "text"), [found for found in DOTTED if found[1].split(".")[0] in SECTIONS])
+def test_key_in_running_text_is_there(page: str, text: str) -> None:
+    key = text.split(":")[0]
+    assert key in KEYS or key.endswith(FILES) or (ROOT / key.replace(".", "/")).with_suffix(".py").exists()
+
+
+def test_the_reference_has_every_option() -> None:
+    shown = config_page()
+    for path, section in SECTIONS.items():
+        assert section.description in shown and f"{{ #{path.replace('.', '-') or 'the-file'} }}" in shown
+        for option in section.options:
+            assert f"| `{option.path.rsplit('.', 1)[-1]}` | {option.type} | {option.default} |" in shown
+
+
+def test_the_reference_tells_types_and_defaults() -> None:
+    options = {option.path: option for section in SECTIONS.values() for option in section.options}
+    told = {path: (options[path].type, options[path].default) for path in ("name", "search.trials", "budget.flops")}
+    assert told == {
+        "name": ("text", "required"),
+        "search.trials": ("whole number, at least 1", "`100`"),
+        "budget.flops": ("number, above 0 or text or null", "`null`"),
+    }
+    assert options["pruning.policy"].type == "`average`, `sum`"
+    assert options["data.image_size"].type == "list of 2: whole number, at least 1 or null"
+    assert options["search.sampler"].type == "[section](#search-sampler)"
+
+
+def test_an_option_without_description_is_refused() -> None:
+    schema = {"description": "all", "properties": {"a": {"type": "integer", "default": 1}}}
+    with pytest.raises(ValueError, match="none of a;"):
+        sections(schema)

@@ -1,0 +1,92 @@
+"""The pages `own-model` and `widen` from the first line to the last, with few trials, and what they leave behind."""
+
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import pytest
+
+from compress.analysis import analyse
+from compress.json_format import loads
+from compress.parameters import CompressionParameters
+from objectives.cost import CostModel
+from search import cli
+from search.points import RunPoints
+from search.results import read_results
+from search.trial_record import records
+from tests.snippets import command_lines, snippets, write_tiny
+
+OWN_MODEL, WIDEN = "docs/examples/own-model.md", "docs/examples/widen.md"
+TRIALS, MORE = 2, 3
+
+Shell = Callable[[list[str]], str]
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Runs a command in this process and an empty folder; what it printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(words: list[str]) -> str:
+        monkeypatch.setattr(sys, "argv", words)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert not ended.value.code, f"{shlex.join(words)}: {err}"
+        return out
+
+    return run
+
+
+def flops(path: Path) -> int:
+    """Of a saved model."""
+    return CostModel(analyse(keras.models.load_model(path))).cost(CompressionParameters.none()).flops
+
+
+def test_the_pages_from_the_first_line_to_the_last(shell: Shell, tmp_path: Path) -> None:
+    names: dict[str, object] = {"__name__": "page"}
+    for found in snippets("python", OWN_MODEL):
+        exec(compile(found.text, OWN_MODEL, "exec"), names)
+    (configuration,) = snippets("yaml", OWN_MODEL)
+    write_tiny(configuration.text, tmp_path / "configs" / "mine.yaml")
+    said = {}
+    for found in [*snippets("sh", OWN_MODEL), *snippets("sh", WIDEN)]:
+        for words in command_lines(found.text.replace("search.trials=40", f"search.trials={MORE}")):
+            said[words[1]] = shell(words)
+    check_compressed(tmp_path)
+    check_resumed(tmp_path)
+    check_front(tmp_path, said["front"])
+
+
+def check_compressed(folder: Path) -> None:
+    whole = flops(folder / "models" / "mine.keras")
+    original, simple, search = read_results(folder / "runs" / "mine" / "results")
+    assert [row.label for row in (original, simple, search)] == ["original", "simple", "search"]
+    assert original.flops == whole
+    assert 0.2 * whole < simple.flops <= 0.3 * whole and 0.2 * whole < search.flops <= 0.3 * whole
+    assert flops(folder / "runs" / "mine" / "search.keras") == search.flops
+    assert 0.2 * whole < flops(folder / "models" / "smaller.keras") <= 0.3 * whole
+    # What a model has learned, not chance: of three shapes a third would be right.
+    assert (original.accuracy or 0) > 0.6
+
+
+def check_resumed(folder: Path) -> None:
+    trials = records(RunPoints.of(folder / "runs" / "mine").study)
+    assert [trial.number for trial in trials] == list(range(MORE)) and TRIALS < MORE
+
+
+def check_front(folder: Path, said: str) -> None:
+    whole = flops(folder / "models" / "mine.keras")
+    factors = [float(factor) for factor in re.findall(r"(\d+\.\d+)x", said)]
+    assert factors == sorted(factors, reverse=True) and 1 / 0.3 <= factors[0] and factors[-1] >= 1 / 0.6
+    starts = [trial.start or "" for trial in records(RunPoints.of(folder / "runs" / "wider").study)]
+    assert starts[0].startswith("reuse trial ")
+    values = loads((folder / "runs" / "wider" / "at-45" / "parameters.json").read_text(encoding="utf-8")).parameters
+    graph = analyse(keras.models.load_model(folder / "models" / "mine.keras"))
+    made = flops(folder / "models" / "at-45.keras")
+    assert made == CostModel(graph).cost(values).flops <= 0.45 * whole
