@@ -1,7 +1,10 @@
 """Reads and writes Keras model files."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -56,8 +59,16 @@ def _read(path: Path) -> Any:
     return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
+def saved_size(model: Any) -> int:
+    """Bytes of a model as a ``.keras`` file, however the file that it came from was written."""
+    with TemporaryDirectory() as folder:
+        return file_size(save_model(model, Path(folder) / "model.keras"))
+
+
 def save_model(model: Any, path: Path) -> Path:
     """Write a model beside its destination, then move it there, so that a killed process leaves no half file.
+
+    The state of an optimizer, as large as the weights or twice that, is left out.
 
     Raises:
         ModelError: the file cannot be written.
@@ -65,10 +76,25 @@ def save_model(model: Any, path: Path) -> Path:
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        model.save(partial)
+        with _without_optimizer(model):
+            model.save(partial)
         os.replace(partial, path)
     except (OSError, ValueError) as error:  # ValueError: Keras knows no such file format.
         if partial.is_file():
             partial.unlink()
         raise ModelError(f"model file '{path}' cannot be written: {one_line(error)}") from error
     return path
+
+
+@contextmanager
+def _without_optimizer(model: Any) -> Iterator[None]:
+    """A model as if it had never been compiled."""
+    if not model.compiled:
+        yield
+        return
+    optimizer, model.compiled = model.optimizer, False
+    del model.optimizer
+    try:
+        yield
+    finally:
+        model.optimizer, model.compiled = optimizer, True

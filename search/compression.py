@@ -79,7 +79,7 @@ def compress_without_data(
         path = save_model(made.model, out)
     except OSError as error:
         raise RunError(f"'{out}' cannot be written ({error.strerror}); give another --out") from error
-    return Compressed(path, measure(made.model, path, SEARCH), made.parameters)
+    return Compressed(path, measure(made.model, SEARCH), made.parameters)
 
 
 def compress_own(
@@ -170,7 +170,7 @@ def _compress(
             config.recipe,
             pruning.step,
         )
-        result = measure(made.model, path, label, data, config)
+        result = measure(made.model, label, data, config)
         write_result(result, folder.results)
         training.forget(*(f"{label}-{stage}" for stage in config.recipe))
         return Compressed(path, result, made.parameters)

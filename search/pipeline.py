@@ -10,7 +10,7 @@ import optuna
 
 from compress.analysis import analyse
 from compress.errors import ModelError, RunError
-from compress.model_file import file_size, load_model, save_model
+from compress.model_file import load_model, save_model, saved_size
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
 from configs.schema import RunConfig
@@ -184,22 +184,20 @@ def export_run(path: Path, out: Path | None = None) -> list[Path]:
 
 def measure_original(path: Path, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:
     """Cost, test accuracy and metric of the original model, also written to the run's results."""
-    result = measure(load_model(path), path, ORIGINAL, data, config)
+    result = measure(load_model(path), ORIGINAL, data, config)
     write_result(result, folder.results)
     return result
 
 
-def measure(
-    model: Any, path: Path, label: str, data: ImageDataset | None = None, config: RunConfig | None = None
-) -> Result:
-    """Figures of a saved model: its cost, and where there is data, what it scores on the test split.
+def measure(model: Any, label: str, data: ImageDataset | None = None, config: RunConfig | None = None) -> Result:
+    """Figures of a model: its cost and size, and where there is data, what it scores on the test split.
 
     A configuration asks for the metric that candidates are ranked by, and for memory and latency where its budget
     limits them.
     """
     cost = CostModel(analyse(model)).cost(CompressionParameters.none())
     accuracy = None if data is None else evaluate(model, data.test, data.normalization)
-    result = Result(label, accuracy, cost.flops, cost.params, file_size(path))
+    result = Result(label, accuracy, cost.flops, cost.params, saved_size(model))
     if config is None:
         return result
     if config.budget.memory is not None:

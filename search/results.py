@@ -19,7 +19,7 @@ class Result:
         accuracy: top-1 on the test split, None where there was no data.
         flops: of one forward pass on one image.
         params: trainable parameters.
-        size: bytes of the ``.keras`` file.
+        size: bytes as a ``.keras`` file, without the state of an optimizer.
         metric: name of what candidates were ranked by, where that is neither accuracy nor loss.
         value: of that metric on the test split.
         memory: bytes of the activations where they are most, None where the budget does not limit them.

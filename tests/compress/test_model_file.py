@@ -7,7 +7,7 @@ import pytest
 from keras import layers
 
 from compress.errors import ModelError
-from compress.model_file import load_model, save_model
+from compress.model_file import file_size, load_model, save_model, saved_size
 from compress.rebuild import copy_model
 from tests.compress import models
 from tests.compress.models import randomized
@@ -167,3 +167,27 @@ def test_inputs_keep_their_names_and_structure():
     x = {"left": np.ones((2, 3), np.float32), "right": np.full((2, 3), 2, np.float32)}
     np.testing.assert_array_equal(copy(x)["sum"], np.full((2, 3), 3))
     assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_the_state_of_an_optimizer_stays_out_of_files(tmp_path, suffix):
+    model = randomized(models.chain(), 0)
+    untrained = save_model(model, tmp_path / f"untrained{suffix}")
+    optimizer = keras.optimizers.SGD(momentum=0.9)
+    model.compile(optimizer, "mse")
+    model.fit(np.zeros((4, *model.input_shape[1:])), np.zeros((4, *model.output_shape[1:])), verbose=0)
+    path = save_model(model, tmp_path / f"trained{suffix}")
+    # What is compressed differs by some bytes; momenta would be as many as the weights.
+    assert file_size(path) == pytest.approx(file_size(untrained), rel=0.01)
+    assert model.compiled and model.optimizer is optimizer and optimizer.iterations == 1
+    plain = keras.models.load_model(path)
+    assert not plain.compiled
+    assert_same_outputs(plain, model, tolerance=1e-6)
+
+
+def test_the_size_is_that_of_a_file_without_them(tmp_path):
+    model = randomized(models.chain(), 0)
+    plain = file_size(save_model(model, tmp_path / "plain.keras"))
+    model.compile(keras.optimizers.Adam(), "mse")
+    model.fit(np.zeros((4, *model.input_shape[1:])), np.zeros((4, *model.output_shape[1:])), verbose=0)
+    assert saved_size(model) == pytest.approx(plain, rel=0.01)
