@@ -65,10 +65,15 @@ def chosen(formats: Sequence[FormatChoice]) -> tuple[FormatName, ...]:
     return tuple(name for name in FORMAT_NAMES if name in formats or FormatChoice.ALL in formats)
 
 
-def ship_apart(model: Path, config: Path, formats: Sequence[FormatChoice], overrides: Sequence[str]) -> int:
-    """Ship in a process of its own, as this one's TensorFlow has the threads that training takes; its exit code."""
+def ship_apart(
+    model: Path, config: Path, formats: Sequence[FormatChoice], overrides: Sequence[str], quietly: bool
+) -> int:
+    """Ship in a process of its own, as this one's TensorFlow has the threads that training takes; its exit code.
+
+    quietly: whether standard output belongs to something else.
+    """
     options = [word for name in formats for word in ("--format", name)]
     options += [word for override in overrides for word in ("--set", override)]
     command = [sys.executable, "-P", "-c", _CODE, "ship", str(model), "--config", str(config), *options]
     sys.stdout.flush()
-    return subprocess.run(command, check=False).returncode
+    return subprocess.run(command, stdout=sys.stderr if quietly else None, check=False).returncode

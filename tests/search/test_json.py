@@ -4,9 +4,12 @@ import json
 from dataclasses import asdict
 
 from compress.analysis import analyse
+from compress.model_file import load_model
 from compress.parameters import CompressionParameters
+from objectives.cost import CostModel
 from search.judging import Comparison
 from search.pipeline import find_run
+from search.results import read_results
 from tests.search.nets import cost, model
 from tests.search.runs import written
 from tests.search.test_judging import AGAIN, RECORD
@@ -50,11 +53,33 @@ def test_a_finished_search(tuckprune, run):
     assert {name: tuple(pair) for name, pair in winner["ranks"].items()} == dict(outcome.winner.parameters.ranks)
 
 
+def test_report(tuckprune, run):
+    code, out, err = tuckprune("report", run.folder, "--json")
+    assert code == 0, err
+    said = json.loads(out)
+    assert said["files"] and all(file.startswith(str(run.folder)) for file in said["files"])
+    assert said["results"] == [asdict(result) for result in read_results(run.folder / "results")]
+
+
 def test_export(tuckprune, run, tmp_path):
     code, out, err = tuckprune("export", run.folder, "--out", tmp_path, "--json")
     assert (code, err) == (0, "")
     files = json.loads(out)["files"]
     assert sorted(files) == sorted(str(path) for path in tmp_path.iterdir())
+
+
+def test_compress(tuckprune, home):
+    path = written(home, recipe=["prune"], space={"ranks": False})
+    (home / "own.txt").write_text("'add' : 0.5\n")
+    code, out, err = tuckprune(
+        "compress", home / "tiny.keras", "--params", home / "own.txt", "--config", path, "--json"
+    )
+    assert code == 0 and "test accuracy" in err
+    made, folder = json.loads(out), home / "runs" / "run"
+    assert (made["path"], made["label"], made["exports"]) == (str(folder / "search.keras"), "search", [])
+    assert made["flops"] == CostModel(analyse(load_model(folder / "search.keras"))).cost(WHOLE).flops
+    del made["path"], made["exports"]
+    assert made == json.loads((folder / "results" / "search.json").read_text())
 
 
 def test_judge():
