@@ -9,8 +9,11 @@ from search import figure_style
 from search.finalist import Finalist
 from search.front import Point, cost_of, front
 from search.palette import FINALISTS, MODELS, STATES
-from search.results import ORIGINAL, Result
+from search.results import ORIGINAL, SEARCH, SIMPLE, Result
 from search.trial_record import COMPLETE, STOPPED, TrialRecord
+
+# The two compressed models may be as near as an image.
+_BESIDE = {ORIGINAL: "middle left", SIMPLE: "bottom right", SEARCH: "top right"}
 
 
 def accuracy_against(
@@ -79,7 +82,7 @@ def _add_models(made: go.Figure, results: Sequence[Result], quantity: Quantity) 
             text=[f"<b> {name} </b>"],
             name=f"{name}, test",
             mode="markers+text",
-            textposition="middle left" if result.label == ORIGINAL else "middle right",
+            textposition=_BESIDE.get(result.label, "middle right"),
             textfont={"color": MODELS.get(result.label, FINALISTS)},
             marker={
                 "size": 16,
