@@ -83,7 +83,8 @@ def _trial(judged: Judgement) -> str:
 
 
 def _durations(found: Rehearsal) -> str:
-    trials = f"{found.job.config.search.trials} trials {_minutes(found.search_seconds)}"
+    count = found.job.config.search.trials
+    trials = f"{count} trial{'s' if count > 1 else ''} {_minutes(found.search_seconds)}"
     sweep = [f"sweep {_minutes(found.sweep_seconds)}"] if found.sweep_seconds else []
     finals = found.finals_seconds
     last = ["finals of unknown length"] if finals is None else [f"finals at most {_minutes(finals)}"] if finals else []
