@@ -13,10 +13,10 @@ from scripts.config_reference import sections
 from search import cli
 from tests.snippets import ROOT, Snippet, command_lines, inline_codes, merged, snippets, write_tiny
 
-WALKED = "docs/examples/own-model.md"
-"""Runs as a whole in test_examples.py."""
+ELSEWHERE = {"docs/examples/own-model.md", "docs/shipping.md"}
+"""Need files of their own: run in test_examples.py and in search/test_shipment.py."""
 BASE = {"name": "base", "model": {"path": "m.keras"}, "data": {"source": "digits"}, "budget": {"flops": "25%"}}
-PYTHON_PAGES = sorted({found.page for found in snippets("python")} - {WALKED})
+PYTHON_PAGES = sorted({found.page for found in snippets("python")} - ELSEWHERE)
 COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
 SHELL = [(found, words) for found in snippets("sh") for words in command_lines(found.text)]
 INLINE = [(page, text) for page, text in inline_codes() if re.match(r"tuckprune \w", text)]

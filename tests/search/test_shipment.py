@@ -8,6 +8,7 @@ from functools import cache, partial
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from compress.errors import ConfigError, DataError, ModelError
 from compress.model_file import file_size
@@ -24,6 +25,7 @@ from tests.compress import models
 from tests.compress.models import randomized
 from tests.search.nets import tiny
 from tests.search.runs import called, config, refused, written
+from tests.snippets import snippets
 from zoo.data.load import load_dataset
 
 SPARED = [name for name in FORMAT_NAMES if FORMATS[name].missing()]
@@ -308,3 +310,19 @@ def test_refusals_write_nothing(tuckprune, home, monkeypatch):
     monkeypatch.setattr("search.ship_command.import_tensorflow", lambda threads: None)
     line = refused(tuckprune, home, "ship", home / "no.keras", "--config", written(home), "--format", "all")
     assert "no.keras" in line
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # TensorFlow's interpreter announces its successor.
+def test_the_page_loads_every_file(tmp_path, monkeypatch):
+    model = pruned_and_decomposed()
+    write_formats(model, "search", INSTALLED, sample(model), tmp_path, [].append, QUICK)
+    monkeypatch.chdir(tmp_path)
+    images = models.images(model, seed=5, count=7)
+    expected = models.outputs(model, images)[0]
+    names = {"keras": keras, "tf": tf, "onnxruntime": pytest.importorskip("onnxruntime"), "images": images}
+    loads = snippets("python", "docs/shipping.md")
+    assert len(loads) == 4
+    for found in loads:
+        exec(compile(found.text, found.page, "exec"), names)
+        outputs = np.asarray(names.pop("outputs"))
+        np.testing.assert_allclose(outputs, expected[: len(outputs)], atol=1e-5)
