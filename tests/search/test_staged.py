@@ -20,6 +20,7 @@ from tests.search.staged_runs import FakeCrew, staged
 
 ORDERS = [PRUNE_FIRST, DECOMPOSE_FIRST]
 FIRST, SECOND, FINALS = range(3)
+FINE_TUNED = "search.staged.WatchedTraining.__call__"
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def trained(monkeypatch):
         layer = trained_model.layers[-1]
         layer.bias.assign_add([1.0] * layer.bias.shape[0])
 
-    monkeypatch.setattr("search.staged.WatchedTraining.__call__", train)
+    monkeypatch.setattr(FINE_TUNED, train)
     return seen
 
 
@@ -140,7 +141,7 @@ STOPS = [*range(9), "training"]
 def whole(tmp_path_factory):
     """A search of 3 and 3 trials and 3 finalists that was never stopped."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("search.staged.train", lambda *given: None)
+        patch.setattr(FINE_TUNED, lambda *given: None)
         search = staged(tmp_path_factory.mktemp("whole"), trained_like(), PRUNE_FIRST, FakeCrew())
         search.run()
     return [records(search.first), records(search.study), finalists(search.study)]
@@ -152,11 +153,11 @@ def test_a_search_that_was_stopped_anywhere_goes_on_as_if_it_never_was(tmp_path,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("search.staged.train", interrupted if stop == "training" else lambda *given: None)
+        patch.setattr(FINE_TUNED, interrupted if stop == "training" else lambda *given: None)
         cut = FakeCrew(None if stop == "training" else stop)
         with pytest.raises(KeyboardInterrupt):
             staged(tmp_path, trained_like(), PRUNE_FIRST, cut).run()
-    monkeypatch.setattr("search.staged.train", lambda *given: None)
+    monkeypatch.setattr(FINE_TUNED, lambda *given: None)
     rest = FakeCrew()
     search = staged(tmp_path, trained_like(), PRUNE_FIRST, rest)
     search.run()
