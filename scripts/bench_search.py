@@ -174,7 +174,7 @@ def picture(rows: Sequence[dict[str, Any]]) -> Figure:
                 error_y={"array": [100 * row["accuracy_std"] for row in own]},
                 text=[f"{100 * row['accuracy_mean']:.1f}" for row in own],
                 textposition="inside",
-                insidetextanchor="start",
+                insidetextanchor="end",
                 name=method,
             )
         )
