@@ -164,8 +164,9 @@ def test_training_that_diverges_is_recorded_and_the_worker_goes_on(pool):
 
     def diverging(actor):
         actor._proxy.settings = replace(actor._proxy.settings, learning_rate=1e30)
-        recipe = replace(actor._task.final.recipe, learning_rate=1e30)
-        actor._task = replace(actor._task, final=replace(actor._task.final, recipe=recipe))
+        final = actor._task.final
+        tuning = replace(final.tuning, recipe=replace(final.tuning.recipe, learning_rate=1e30))
+        actor._task = replace(actor._task, final=replace(final, tuning=tuning))
 
     ask(pool, worker, diverging)
     failed = outcome(pool, pool.submit(WHOLE))
