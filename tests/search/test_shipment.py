@@ -281,7 +281,8 @@ def last_line(err):
 def test_compress_ships_what_it_made_in_a_process_of_its_own(tuckprune, home, monkeypatch):
     started = []
 
-    def run(command, check):
+    def run(command, check, stdout):
+        assert stdout is None
         started.append(command)
         return subprocess.CompletedProcess(command, 1)
 
