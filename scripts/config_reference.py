@@ -25,10 +25,10 @@ budget: {flops: 25%}
 ```
 """
 _BOUNDS = {
-    "minimum": "at least {:g}",
-    "exclusiveMinimum": "above {:g}",
-    "maximum": "at most {:g}",
-    "exclusiveMaximum": "below {:g}",
+    "minimum": "at least {:.10g}",
+    "exclusiveMinimum": "above {:.10g}",
+    "maximum": "at most {:.10g}",
+    "exclusiveMaximum": "below {:.10g}",
 }
 
 
