@@ -11,7 +11,7 @@ import keras
 from tests.search.nets import tiny
 from tests.search.runs import environment, tuckprune, written
 
-SLOW = {"recalibration_images": 64, "steps": 200, "batch_size": 32}
+SLOW = {"recalibration_images": 64, "steps": 300, "batch_size": 32}
 """A proxy that takes seconds, so that faults arrive while trials run."""
 
 

@@ -15,7 +15,9 @@ from tests.faults.driver import SLOW, rest, search, small_run, wait_for
 
 pytestmark = pytest.mark.faults
 
-TRIALS = 24
+TRIALS = 30
+LONG = SLOW | {"steps": 900}
+"""Nodes need half a minute to be missed and to join, and newcomers need trials that are left."""
 NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
 
 
@@ -34,7 +36,7 @@ def nodes(monkeypatch, tmp_path) -> Iterator[Cluster]:
 
 
 def test_a_node_is_lost_and_another_joins(tmp_path, nodes):
-    config = small_run(tmp_path, TRIALS, SLOW, workers="max")
+    config = small_run(tmp_path, TRIALS, LONG, workers="max")
     with search(config, "--address", nodes.address) as driver:
         wait_for(driver, "] trial ", 4)
         nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
