@@ -52,8 +52,7 @@ def check(config: Path, work: Path) -> None:
     )
     for command in commands:
         began = time.monotonic()
-        code = "import sys; sys.argv[0] = 'tuckprune'; from search.cli import main; main()"
-        subprocess.run([sys.executable, "-c", code, *map(str, command)], check=True)
+        subprocess.run([Path(sys.executable).with_name("tuckprune"), *map(str, command)], check=True)
         print(f"{config.stem}: {command[0]} took {time.monotonic() - began:.0f} s", flush=True)
 
 

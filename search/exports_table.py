@@ -6,12 +6,9 @@ from pathlib import Path
 from compress.errors import RunError
 from search.blocks import Table
 
-EXPORTS_FILE = "exports.json"
-"""In the run folder: a list of objects with the same keys, one for every file; its keys are the table's headers."""
-
 
 def exports_table(path: Path) -> Table | None:
-    """The table of an exports file; None where there is none.
+    """The table of an exports file, a list of objects whose keys are the headers; None where there is none.
 
     Raises:
         RunError: the file is not a list of such objects.

@@ -10,7 +10,7 @@ from time import time
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
-from search.tracking import figures_of, settings_of
+from search.tracking import metrics_of, settings_of
 from search.trial_record import TrialRecord
 
 URI = "MLFLOW_TRACKING_URI"
@@ -60,7 +60,7 @@ class MlflowTracker:
         tags = {_TRIAL: record.source, "state": record.state, **({"error": record.error} if record.error else {})}
         run = self._client.create_run(self._id, run_name=record.source, tags=tags).info.run_id
         now = int(1000 * time())
-        metrics = [Metric(_safe(name), value, now, record.number) for name, value in figures_of(record).items()]
+        metrics = [Metric(_safe(name), value, now, record.number) for name, value in metrics_of(record).items()]
         self._client.log_batch(run, metrics=metrics)
         params = [Param(_safe(name), str(value)) for name, value in settings_of(record).items()]
         for first in range(0, len(params), _BATCH):

@@ -10,7 +10,6 @@ from compress.errors import RunError
 from compress.model_file import load_model
 from compress.parameters import CompressionParameters
 from configs.schema import RunConfig
-from objectives.limit import Limit
 from search import settings
 from search.cluster import cluster, worker_count
 from search.crew import pool_settings, share_of
@@ -62,15 +61,9 @@ class Rehearsal:
     @property
     def points(self) -> float:
         """Decimal logarithm of the number of candidates on the grid."""
-        section, space = self.job.config.space, self.job.space
-        ratios = math.floor(section.ratio_max / section.ratio_step + 1e-9) + 1
-        ranks = math.floor(1 / section.rank_step + 1e-9)
+        space = self.job.space
+        ratios, ranks = space.arrays.most_steps + 1, math.ceil(round(1 / space.settings.rank_step, 9))
         return len(space.groups) * math.log10(ratios) + 2 * len(space.layers) * math.log10(ranks)
-
-    @property
-    def limits(self) -> tuple[Limit, ...]:
-        """What the budget limits."""
-        return self.job.budget.limits
 
     @property
     def sweep_seconds(self) -> float:

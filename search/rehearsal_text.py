@@ -44,7 +44,7 @@ def entry(found: Rehearsal) -> dict[str, Any]:
                 "original": limit.quantity.of(original),
                 "smallest": limit.quantity.of(smallest),
             }
-            for limit in found.limits
+            for limit in found.job.budget.limits
         },
         "trials": job.config.search.trials,
         "workers": found.workers,
@@ -72,7 +72,7 @@ def _budget(found: Rehearsal) -> list[str]:
     return [
         f"budget: {limit.text}, at most {limit.quantity.shown.format(limit.most / limit.quantity.scale)} of "
         f"{limit.quantity.text(original)}; the smallest candidate has {limit.quantity.text(smallest)}"
-        for limit in found.limits
+        for limit in found.job.budget.limits
     ]
 
 

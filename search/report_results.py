@@ -7,7 +7,7 @@ from objectives.quantity import FLOPS
 from search import settings
 from search.accuracy_figure import accuracy_against
 from search.blocks import Block, Chart, Code, Files, Note, Section, Table
-from search.exports_table import EXPORTS_FILE, exports_table
+from search.exports_table import exports_table
 from search.finalist import Finalist
 from search.finals_figure import Reranked, proxy_and_final
 from search.results import SEARCH, SIMPLE, columns, table_rows
@@ -92,7 +92,7 @@ def ship(view: RunView) -> Section:
     if (path / f"{SEARCH}.keras").exists():
         loading = f'import keras\n\nmodel = keras.models.load_model("{path / SEARCH}.keras")'
         blocks += [Note("To use the searched model:"), Code(loading)]
-    exports = exports_table(path / EXPORTS_FILE)
+    exports = exports_table(view.folder.exports_table)
     if exports is not None:
         blocks += [Note("Formats that it was written in:"), exports]
     return Section("ship", "Files", blocks)

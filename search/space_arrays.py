@@ -71,10 +71,11 @@ class SpaceArrays:
     def ratio_steps(self, keep: Floats) -> Ints:
         """Pruning ratios in steps of the grid, from the fractions (N, groups) that are wanted to stay."""
         steps = np.ceil((1.0 - np.minimum(keep, 1.0)) / self.settings.ratio_step - _ROUNDING)
-        return np.minimum(steps, self._most_steps).astype(np.int64)
+        return np.minimum(steps, self.most_steps).astype(np.int64)
 
     @cached_property
-    def _most_steps(self) -> int:
+    def most_steps(self) -> int:
+        """Steps of the largest ratio."""
         return math.floor(self.settings.ratio_max / self.settings.ratio_step + _ROUNDING)
 
     def ratio(self, steps: int) -> float:
@@ -128,7 +129,7 @@ class SpaceArrays:
     @cached_property
     def _kept_table(self) -> Ints:
         """Channels that stay of every block at every ratio of the grid, shape (blocks, steps)."""
-        ratios = [self.ratio(steps) for steps in range(self._most_steps + 1)]
+        ratios = [self.ratio(steps) for steps in range(self.most_steps + 1)]
         sizes = self.cost.counts.sizes.tolist()
         by_size = {size: [kept_channels(size, ratio, self.settings.step) for ratio in ratios] for size in set(sizes)}
         return np.array([by_size[size] for size in sizes], dtype=np.int64)

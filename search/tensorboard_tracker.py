@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorboard.plugins.hparams import api
 
-from search.tracking import figures_of, settings_of
+from search.tracking import metrics_of, settings_of
 from search.trial_record import TrialRecord
 
 
@@ -45,7 +45,7 @@ class TensorBoardTracker:
         writer = tf.summary.create_file_writer(str(partial))
         with writer.as_default():
             api.hparams({"state": record.state, **settings_of(record)}, trial_id=record.source)
-            for name, value in figures_of(record).items():
+            for name, value in metrics_of(record).items():
                 tf.summary.scalar(name, value, step=record.number)
         writer.close()
         partial.rename(whole)

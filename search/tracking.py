@@ -109,7 +109,7 @@ def settings_of(record: TrialRecord) -> dict[str, float]:
     return {**{f"{group}.ratio": ratio for group, ratio in record.parameters.ratios.items()}, **inner, **outer}
 
 
-def figures_of(record: TrialRecord) -> dict[str, float]:
+def metrics_of(record: TrialRecord) -> dict[str, float]:
     """What a trial was found to be, without what it does not have."""
     metric = {record.metric.name: record.value} if record.metric.is_extra else {}
     found = {

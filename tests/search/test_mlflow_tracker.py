@@ -3,7 +3,7 @@
 import pytest
 
 from compress.parameters import CompressionParameters
-from search.tracking import figures_of, settings_of
+from search.tracking import metrics_of, settings_of
 from tests.search.test_tracking import record
 from tests.search.tracked import tracked
 
@@ -28,7 +28,7 @@ def test_the_runs_are_exactly_the_study(tmp_path, monkeypatch):
     runs = client.search_runs([experiment], "attributes.status = 'FINISHED'", order_by=["attributes.start_time ASC"])
     assert [run.info.run_name for run in runs] == [record.source for record in [*found, many]]
     for run, expected in zip(runs, [*found, many], strict=True):
-        assert run.data.metrics == figures_of(expected)
+        assert run.data.metrics == metrics_of(expected)
         names = {name.replace("(", "_").replace(")", "_"): value for name, value in settings_of(expected).items()}
         assert {name: float(value) for name, value in run.data.params.items()} == names
         error = {"error": expected.error} if expected.error else {}

@@ -6,7 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from search.tensorboard_tracker import TensorBoardTracker
-from search.tracking import figures_of, settings_of
+from search.tracking import metrics_of, settings_of
 from tests.search.tracked import tracked
 
 
@@ -26,7 +26,7 @@ def test_the_event_files_hold_exactly_the_study(tmp_path):
         assert values == {"state": record.state, **settings_of(record)}
         scalars = {name: events.Tensors(name) for name in events.Tags()["tensors"] if not name.startswith("_")}
         assert {name: [event.step for event in series] for name, series in scalars.items()} == dict.fromkeys(
-            figures_of(record), [record.number]
+            metrics_of(record), [record.number]
         )
         shown = {name: tf.make_ndarray(series[0].tensor_proto).item() for name, series in scalars.items()}
-        assert shown == pytest.approx(figures_of(record), rel=1e-6)
+        assert shown == pytest.approx(metrics_of(record), rel=1e-6)

@@ -7,7 +7,7 @@ from compress.parameters import CompressionParameters
 from objectives.cost import Cost
 from objectives.metric import Metric
 from search.run_folder import RunFolder
-from search.tracking import Tracking, check_trackers, figures_of, settings_of, trackers
+from search.tracking import Tracking, check_trackers, metrics_of, settings_of, trackers
 from search.trial_record import TrialRecord
 from tests.search.nets import cost
 from tests.search.runs import config
@@ -47,9 +47,9 @@ def test_a_trial_is_flat_figures_and_settings():
         "conv2.out_rank": 6.0,
     }
     costs = {"flops": COST.flops, "params": COST.params}
-    assert figures_of(record(0)) == {"accuracy": 0.5, "loss": 1.25, **costs, "seconds": 2.0}
-    assert figures_of(record(0, state="infeasible", accuracy=None, loss=None, seconds=None)) == costs
-    assert figures_of(record(0, metric=Metric("F1Score"), value=0.75))["F1Score"] == 0.75
+    assert metrics_of(record(0)) == {"accuracy": 0.5, "loss": 1.25, **costs, "seconds": 2.0}
+    assert metrics_of(record(0, state="infeasible", accuracy=None, loss=None, seconds=None)) == costs
+    assert metrics_of(record(0, metric=Metric("F1Score"), value=0.75))["F1Score"] == 0.75
 
 
 def test_what_was_settled_before_is_handed_over_once():
