@@ -16,8 +16,8 @@ def litert_converter(model: Any, function: Any) -> Any:
     """
     import tensorflow as tf
 
-    # The converter takes the values of weights from what it is told to track. It finds none in a model of Keras 3, and
-    # would write a model without them: one that gives NaN, many times slower.
+    # Given a model of Keras 3 to track, the converter finds no variables in it and writes a file without weights: one that
+    # gives NaN, many times slower. Given nothing, it takes the function's own, but then cannot calibrate for int8.
     tracked = tf.Module()
     tracked.weights = [variable.value for variable in model.variables]
     return tf.lite.TFLiteConverter.from_concrete_functions([function], tracked)
