@@ -16,7 +16,7 @@ def litert_converter(model: Any, function: Any) -> Any:
     """
     import tensorflow as tf
 
-    # Given a model of Keras 3 to track, the converter finds no variables in it and writes a file without weights: one that
+    # Given a model of Keras 3 to track, the converter finds no variables in it and writes a file without weights, which
     # gives NaN, many times slower. Given nothing, it takes the function's own, but then cannot calibrate for int8.
     tracked = tf.Module()
     tracked.weights = [variable.value for variable in model.variables]
