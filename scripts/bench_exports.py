@@ -11,14 +11,13 @@ round, so that other work on the machine falls on all alike.
 import argparse
 import json
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from search.environment import import_tensorflow
 
 JSON_FILE = Path(__file__).parents[1] / "docs" / "results" / "exports.json"
-PASSES = 10
 
 
 def measured(model_path: Path, config_path: Path, overrides: list[str], rounds: int) -> list[dict[str, Any]]:
@@ -29,6 +28,7 @@ def measured(model_path: Path, config_path: Path, overrides: list[str], rounds: 
     """
     from compress.model_file import load_model
     from configs.load import load_config
+    from scripts.timing import timed_in_turn
     from search import settings
     from search.export_formats import FORMATS
     from search.exports import FORMAT_NAMES
@@ -41,32 +41,17 @@ def measured(model_path: Path, config_path: Path, overrides: list[str], rounds: 
         made.check()
         print(f"{made.images} test images", flush=True)
         runs = [FORMATS[row.format].load(Path(folder) / row.file) for row in made.exports]
-        medians = timed_in_turn(runs, sample.compared[:1], rounds)
+        timed = timed_in_turn([partial(run, sample.compared[:1]) for run in runs], rounds)
     return [
         {
             "format": row.format,
             "bytes": row.bytes,
             "agreement": row.agreement,
             "max_difference": row.max_difference,
-            "latency_ms": round(median, 4),
+            "latency_ms": round(latency.median / 1e3, 4),
         }
-        for row, median in zip(made.exports, medians, strict=True)
+        for row, latency in zip(made.exports, timed, strict=True)
     ]
-
-
-def timed_in_turn(runs: list[Any], image: Any, rounds: int) -> list[float]:
-    """Median milliseconds of each; every round times all of them, after a pass that is not timed."""
-    from objectives.latency import Latency
-
-    seconds: list[list[float]] = [[] for _ in runs]
-    for _ in range(rounds):
-        for run, taken in zip(runs, seconds, strict=True):
-            run(image)
-            for _ in range(PASSES):
-                start = time.perf_counter()
-                run(image)
-                taken.append(time.perf_counter() - start)
-    return [Latency.of(taken).median / 1e3 for taken in seconds]
 
 
 def main() -> None:
@@ -75,7 +60,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="the Keras model")
     parser.add_argument("config", type=Path, help="configuration with its data")
     parser.add_argument("--set", dest="overrides", action="append", default=[], help="override a key of it")
-    parser.add_argument("--rounds", type=int, default=50, help=f"of {PASSES} passes of every format")
+    parser.add_argument("--rounds", type=int, default=50, help="of ten passes of every format")
     parser.add_argument("--out", type=Path, default=JSON_FILE)
     arguments = parser.parse_args()
     import_tensorflow(threads=1)

@@ -20,8 +20,9 @@ from compress.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost import CostModel
-from objectives.latency import RUNTIMES, Latency, LatencySettings, Runtime
+from objectives.latency import RUNTIMES, LatencySettings, Runtime
 from objectives.latency_laws import measured_table
+from scripts.timing import timed_in_turn
 from tests.objectives.candidates import random_candidate
 from zoo.models.registry import build_model
 
@@ -32,20 +33,6 @@ CASES: tuple[tuple[str, Runtime], ...] = (
     ("digits_resnet", "keras"),
     ("resnet20", "keras"),
 )
-
-
-def timed_in_turn(models: list[Any], settings: LatencySettings, rounds: int) -> list[Latency]:
-    """Latency of each model; every round times all of them."""
-    passes = [RUNTIMES[settings.runtime](model, settings) for model in models]
-    seconds: list[list[float]] = [[] for _ in models]
-    for _ in range(rounds):
-        for run, taken in zip(passes, seconds, strict=True):
-            run()
-            for _ in range(10):
-                start = time.perf_counter()
-                run()
-                taken.append(time.perf_counter() - start)
-    return [Latency.of(taken) for taken in seconds]
 
 
 def compared(name: str, runtime: Runtime, candidates: int, rounds: int) -> dict[str, Any]:
@@ -59,7 +46,8 @@ def compared(name: str, runtime: Runtime, candidates: int, rounds: int) -> dict[
     parameters = [CompressionParameters.none()]
     parameters += [CompressionParameters(one.ratios, {}) if i % 2 else one for i, one in enumerate(drawn)]
     told = [cost.cost(one) for one in parameters]
-    found = timed_in_turn([apply_parameters(original, one) for one in parameters], settings, rounds)
+    passes = [RUNTIMES[runtime](apply_parameters(original, one), settings) for one in parameters]
+    found = timed_in_turn(passes, rounds)
     measured = np.array([latency.low for latency in found])
     errors = np.abs(np.array([one.latency for one in told]) / measured - 1)[1:]
     return {

@@ -1,4 +1,4 @@
-"""The benchmark of exports: what is timed, and an entry of every format."""
+"""The benchmark of exports: an entry of every format."""
 
 import json
 import sys
@@ -10,14 +10,6 @@ from search.export_formats import FORMATS
 from search.exports import FORMAT_NAMES
 from tests.search.nets import tiny
 from tests.search.runs import written
-
-
-def test_formats_are_timed_in_turn():
-    called = []
-    runs = [lambda image, name=name: called.append((name, image)) for name in "ab"]
-    medians = bench_exports.timed_in_turn(runs, 7, rounds=2)
-    assert called == 2 * (11 * [("a", 7)] + 11 * [("b", 7)])
-    assert len(medians) == 2 and all(median >= 0 for median in medians)
 
 
 @pytest.mark.skipif(any(FORMATS[name].missing() for name in FORMAT_NAMES), reason="needs the extra ship")
