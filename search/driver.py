@@ -19,7 +19,7 @@ from search.journal import together
 from search.ladder import Ladder
 from search.levels import Levels
 from search.pool import WorkerPool
-from search.preferences import LOWEST_PREFERENCE, share_names, suggested
+from search.preferences import LOWEST_PREFERENCE, Packing, suggested
 from search.probe import Probe
 from search.projection import Projection
 from search.samplers import SamplerContext, Samplers, samplers
@@ -149,6 +149,10 @@ class Driver:
         context = SamplerContext(self.settings.seed, self.space, self.budget, self.levels, found)
         return samplers(self.settings.sampler, self.settings.sampler_options, context)
 
+    @cached_property
+    def _pack(self) -> Packing:
+        return Packing(self.space.dimensions)
+
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Propose, judge and record until all planned trials are settled.
 
@@ -157,7 +161,7 @@ class Driver:
         An interruption puts the running trials back into the queue before it goes on to the caller.
         """
         found = records(self.study)
-        share_names(self.study.get_trials(deepcopy=False), self.space.dimensions)
+        self._pack(self.study.get_trials(deepcopy=False))
         listener.started(self.settings.trials, found)
         ladder = self.settings.ladder
         climbing = Climbing(self.study, self.settings.metric, ladder, Halving(ladder, found))
@@ -177,7 +181,7 @@ class Driver:
         violation = budget.violation(cost)
         constraint = None if self.settings.projection else violation
         describe(trial, completed(self.before, parameters), cost, constraint, self.settings.stage)
-        share_names([self.study.get_trials(deepcopy=False)[trial.number]], self.space.dimensions)
+        self._pack([self.study.get_trials(deepcopy=False)[trial.number]])
         return reject(self.study, trial) if violation > 0 else Proposal(trial, parameters)
 
     def _parameters(self, trial: optuna.Trial, budget: Budget) -> CompressionParameters:

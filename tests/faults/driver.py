@@ -1,5 +1,7 @@
 """A real driver in a process of its own, of a small run."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +17,18 @@ SLOW = {"recalibration_images": 64, "steps": 300, "batch_size": 32}
 """A proxy that takes seconds, so that faults arrive while trials run."""
 
 
-def small_run(home: Path, trials: int, proxy: dict[str, Any], **search: Any) -> Path:
-    """Its configuration, beside its model."""
+def small_run(home: Path, trials: int, proxy: dict[str, Any], finals: int = 0, **search: Any) -> Path:
+    """Its configuration, beside its model; no more than trials, where nothing else is asked for."""
     home.mkdir(exist_ok=True)
     keras.utils.set_random_seed(0)
     tiny().save(home / "tiny.keras")
-    return written(home, search={"trials": trials, **search}, proxy=proxy, finetune={"epochs": 1})
+    return written(
+        home,
+        search={"trials": trials, "sensitivity": False, **search},
+        proxy=proxy,
+        finals={"candidates": finals},
+        finetune={"epochs": 1},
+    )
 
 
 @contextmanager
@@ -39,6 +47,17 @@ def search(config: Path, *arguments: str, **variables: str) -> Iterator["subproc
             yield driver
         finally:
             driver.kill()
+
+
+@contextmanager
+def stopped(driver: "subprocess.Popen[str]") -> Iterator[None]:
+    """Nothing happens in the driver meanwhile."""
+    driver.send_signal(signal.SIGSTOP)
+    os.waitpid(driver.pid, os.WUNTRACED)
+    try:
+        yield
+    finally:
+        driver.send_signal(signal.SIGCONT)
 
 
 def wait_for(driver: "subprocess.Popen[str]", text: str, times: int = 1) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.storage import JOURNAL_FILE, find_study
-from tests.faults.driver import SLOW, rest, search, small_run, wait_for
+from tests.faults.driver import SLOW, rest, search, small_run, stopped, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -22,20 +22,22 @@ def test_sigterm_lets_running_trials_finish(tmp_path):
     config = small_run(tmp_path, 8, SLOW, workers=2, grace=300)
     with search(config) as driver:
         wait_for(driver, "] trial ", 2)
+        time.sleep(0.2)  # for the workers to have their next trials, which take longer
         driver.send_signal(signal.SIGTERM)
         said = rest(driver, code=130)
-    # The two that ran are told, and the one that was made ahead waits.
-    assert said.count("] trial ") == 2
     assert "nothing is lost. Resume with: tuckprune search" in said.splitlines()[-1]
-    assert states(tmp_path) == [TrialState.COMPLETE] * 4 + [TrialState.WAITING]
+    told = said.count("] trial ")
+    assert told >= 1
+    # All that had begun is told, and the one that was made ahead waits.
+    assert states(tmp_path) == [TrialState.COMPLETE] * (2 + told) + [TrialState.WAITING]
     with search(config) as driver:
-        assert "8 trials, 4 of them already settled" in rest(driver)
+        assert f"8 trials, {2 + told} of them already settled" in rest(driver)
     assert states(tmp_path) == [TrialState.COMPLETE] * 8
 
 
 def test_sigterm_waits_no_longer_than_it_may(tmp_path):
     endless = SLOW | {"steps": 1_000_000}
-    config = small_run(tmp_path, 4, endless, workers=1, grace=0.5, sensitivity=False)
+    config = small_run(tmp_path, 4, endless, workers=1, grace=0.5)
     with search(config) as driver:
         wait_for(driver, "searching: ")
         journal = tmp_path / "runs" / "run" / JOURNAL_FILE
@@ -54,8 +56,9 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(tmp_path):
     with search(config) as driver:
         wait_for(driver, "] trial ", 2)
         # No file of the driver may grow beyond this: to it the disk is full in the midst of the next line.
-        size = journal.stat().st_size + 100
-        resource.prlimit(driver.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        with stopped(driver):
+            size = journal.stat().st_size + 100
+            resource.prlimit(driver.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
         said = rest(driver, code=1)
     assert f"error: the study '{journal}' cannot be written (File too large); what it holds is safe" in said
     assert "Traceback" not in said
@@ -69,7 +72,7 @@ def test_a_second_driver_is_refused(tmp_path):
     config = small_run(tmp_path, 6, SLOW, workers=1)
     with search(config) as driver:
         wait_for(driver, "] trial ", 1)
-        with search(config) as second:
+        with stopped(driver), search(config) as second:
             assert "is in use by another tuckprune process" in rest(second, code=1)
         rest(driver)
     assert states(tmp_path) == [TrialState.COMPLETE] * 6

@@ -38,7 +38,8 @@ class Killed:
 
 def search_through_kills(home: Path, cycles: int) -> Killed:
     """Kill the driver so often, each time a moment after it said a few lines, then let it finish."""
-    config = small_run(home, TRIALS, {"recalibration_images": 64, "steps": 2, "batch_size": 32}, workers=1)
+    proxy = {"recalibration_images": 64, "steps": 2, "batch_size": 32}
+    config = small_run(home, TRIALS, proxy, finals=3, sensitivity=True, workers=1)
     run, chance = Killed(home / "runs" / "run"), random.Random(0)
     for cycle in range(cycles + 1):
         lines, patience = chance.randint(0, MOST_LINES), chance.uniform(0, MOST_SECONDS)
