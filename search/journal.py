@@ -1,6 +1,7 @@
 """A study's journal file of one writer: what belongs together reaches the disk together."""
 
 import json
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ class BatchedJournal(JournalFileBackend):
             self._write(logs)
         else:
             # As they will be read: JSON knows no tuples.
-            self._batch += json.loads(json.dumps(logs))
+            self._batch += json.loads(json.dumps(logs), object_pairs_hook=_with_shared_names)
 
     def read_logs(self, log_number_from: int) -> Generator[Log, None, None]:
         """All lines from that number on, those of the batch included."""
@@ -72,6 +73,11 @@ class BatchedJournal(JournalFileBackend):
                 self._write(logs)
                 # Else the next read, which begins there, would look for its line from the first on.
                 self._log_number_offset[self._written + len(logs)] = self._path.stat().st_size
+
+
+def _with_shared_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Every trial has attributes of the same names, which the study keeps in memory."""
+    return {sys.intern(name): value for name, value in pairs}
 
 
 @contextmanager

@@ -87,6 +87,17 @@ def test_lines_before_a_batch_are_not_read_again(tmp_path):
     assert len(study.trials) == 3
 
 
+def test_trials_share_the_names_of_their_attributes(tmp_path):
+    study = study_in(tmp_path / "journal")
+    for _ in range(2):
+        with together(study):
+            propose(study).set_user_attr("of a trial", {"in it": 1})
+    first, second = (trial.user_attrs for trial in study.get_trials(deepcopy=False))
+    assert first == second == {"pair": [1, 2], "of a trial": {"in it": 1}}
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    assert next(iter(first["of a trial"])) is next(iter(second["of a trial"]))
+
+
 def test_an_error_loses_nothing_that_the_study_has(tmp_path):
     study = study_in(tmp_path / "journal")
     with pytest.raises(ZeroDivisionError), together(study):
