@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CONFIG := configs/digits.yaml
 RUN := runs/digits
 
-.PHONY: demo docs notebook test test-faults test-lowest lint install clean
+.PHONY: demo docs notebook test test-faults test-launchers test-lowest lint install clean
 
 install: $(VENV)/installed
 
@@ -28,6 +28,10 @@ test: install
 # Drivers, workers and nodes that are killed, for minutes; writes what became of the run to docs/results/faults.json.
 test-faults: install
 	TUCKPRUNE_FAULT_RESULTS=docs/results/faults.json $(BIN)/python -m pytest -m faults
+
+# The scripts that start clusters and jobs, on clusters of this machine; others on it are stopped.
+test-launchers: install
+	$(BIN)/python -m pytest -m launchers
 
 # The suite against exactly the lower bounds that pyproject.toml declares.
 test-lowest: .venv-lowest/installed

@@ -1,4 +1,7 @@
-"""One run killed at random moments, again and again: it ends as if it had never been disturbed."""
+"""One run killed at random moments, again and again: it ends as if it had never been disturbed.
+
+Most of its drivers search on a cluster that outlives them; every fourth has one of its own, which goes with it.
+"""
 
 import json
 import os
@@ -6,16 +9,19 @@ import random
 import signal
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from ray.cluster_utils import Cluster
 
 from search.pipeline import find_run
 from search.trial_record import TrialRecord
 from tests.faults.driver import search, small_run
 
-CYCLES, TRIALS = 20, 60
+CYCLES, TRIALS, OWN_CLUSTER = 20, 60, 4
 MOST_LINES, MOST_SECONDS = 4, 0.5
 RESULTS = "TUCKPRUNE_FAULT_RESULTS"
 """Environment variable: a file for the figures."""
@@ -36,14 +42,13 @@ class Killed:
         return find_run(self.folder).trials
 
 
-def search_through_kills(home: Path, cycles: int) -> Killed:
+def search_through_kills(config: Path, cycles: int, address: str) -> Killed:
     """Kill the driver so often, each time a moment after it said a few lines, then let it finish."""
-    proxy = {"recalibration_images": 64, "steps": 2, "batch_size": 32}
-    config = small_run(home, TRIALS, proxy, finals=3, sensitivity=True, workers=1)
-    run, chance = Killed(home / "runs" / "run"), random.Random(0)
+    run, chance = Killed(config.parent / "runs" / "run"), random.Random(0)
     for cycle in range(cycles + 1):
         lines, patience = chance.randint(0, MOST_LINES), chance.uniform(0, MOST_SECONDS)
-        with search(config) as driver:
+        cluster = () if cycle % OWN_CLUSTER == 0 else ("--address", address)
+        with search(config, *cluster) as driver:
             assert driver.stdout is not None
             for line in driver.stdout:
                 if "] trial " in line:
@@ -67,10 +72,18 @@ def _kill_after(driver: "subprocess.Popen[str]", seconds: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Killed, Killed]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Killed, Killed]]:
     """The killed run, and the same undisturbed."""
     home = tmp_path_factory.mktemp("kills")
-    return search_through_kills(home / "killed", CYCLES), search_through_kills(home / "whole", 0)
+    proxy = {"recalibration_images": 64, "steps": 2, "batch_size": 32}
+    killed, whole = (
+        small_run(home / name, TRIALS, proxy, finals=3, sensitivity=True, workers=1) for name in ("killed", "whole")
+    )
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 100_000_000})
+    with ThreadPoolExecutor() as beside:
+        undisturbed = beside.submit(search_through_kills, whole, 0, "")
+        yield search_through_kills(killed, CYCLES, cluster.address), undisturbed.result()
+    cluster.shutdown()
 
 
 def test_nothing_is_lost_and_nothing_is_done_twice(runs):

@@ -16,7 +16,7 @@ from search.storage import find_study
 from tests.faults.driver import SLOW, small_run
 from tests.search.runs import ROOT, environment
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.launchers
 
 SCRIPTS = ROOT / "scripts"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
