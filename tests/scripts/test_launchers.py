@@ -16,8 +16,6 @@ from search.storage import find_study
 from tests.faults.driver import SLOW, small_run
 from tests.search.runs import ROOT, environment
 
-pytestmark = pytest.mark.launchers
-
 SCRIPTS = ROOT / "scripts"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 STUBS = {
@@ -78,6 +76,7 @@ def job(config: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.launchers
 def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
     config = small_run(tmp_path, 6, SLOW, workers=2)
     with job(config, slurm) as first:
@@ -122,6 +121,7 @@ def test_slurm_is_needed(tmp_path):
     assert found.returncode != 0 and "expected to run in a SLURM job" in found.stderr
 
 
+@pytest.mark.launchers
 def test_a_submitted_job_searches_on_the_cluster(tmp_path):
     ray = Path(sys.executable).with_name("ray")
     port, dashboard = free_port(), free_port()
