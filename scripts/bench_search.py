@@ -4,20 +4,22 @@ python -m scripts.bench_search find configs/resnet20_cifar10.yaml --work /tmp/se
 python -m scripts.bench_search fine-tune configs/resnet20_cifar10.yaml --work /tmp/search
 python -m scripts.bench_search summarize configs/resnet20_cifar10.yaml --work /tmp/search
 
-`find` runs a search of each setting, and a random one of as many trials, both with their finals. Recommended values
-are those that took part in the finals, uniform ones the start of that name. `fine-tune` brings the candidates of all
-methods through 1,000 steps of one recipe, in the order of images of several seeds, and scores them on the test split,
-which nothing before has read. What is measured is kept in the work folder, so that an interrupted benchmark goes on;
-settings, methods and seeds may be divided between processes.
+`find` runs a search of each setting, and a random one of as many trials, both with their finals; where there are two
+stages also one that searches them one after the other. Recommended values are those that took part in the finals,
+uniform ones the start of that name. `fine-tune` brings the candidates of all methods through 1,000 steps of one recipe,
+in the order of images of several seeds, and scores them on the test split, which nothing before has read. What is
+measured is kept in the work folder, so that an interrupted benchmark goes on; settings, methods and seeds may be
+divided between processes.
 """
 
 import argparse
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a worker, for a model like this one
@@ -38,8 +40,12 @@ from search.pipeline import SearchOutcome, run_search
 
 ROOT = Path(__file__).parents[1]
 STEPS, TRIALS = 1000, 60
-SIMPLE, UNIFORM, RANDOM, SEARCH = "simple", "uniform", "random", "search"
-METHODS = (SIMPLE, UNIFORM, RANDOM, SEARCH)
+SIMPLE, UNIFORM, RANDOM, SEARCH, STAGED = "simple", "uniform", "random", "search", "staged"
+METHODS = (SIMPLE, UNIFORM, RANDOM, SEARCH, STAGED)
+SEARCHES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {SEARCH: (), RANDOM: ("search.sampler=random", "search.starts=false"), STAGED: ("search.strategy=staged",)}
+)
+"""Methods that search, with their own overrides."""
 _BOTH_STAGES = ("space.ranks=true", "recipe=[prune,decompose]")
 
 
@@ -57,12 +63,16 @@ class Setting:
     overrides: tuple[str, ...]
     uniform: str = "uniform pruning"
 
-    def config(self, path: Path, work: Path, sampler: str | None = None) -> RunConfig:
-        """The configuration of a search; with a sampler of its own it gets no starts."""
+    def config(self, path: Path, work: Path, method: str = SEARCH) -> RunConfig:
+        """The configuration of a search."""
         run = self.name.replace(" %", "").replace(" ", "-")
-        own = [] if sampler is None else [f"search.sampler={sampler}", "search.starts=false"]
-        fixed = [f"search.trials={TRIALS}", f"runs={work / 'runs'}", f"name={run}-{sampler or SEARCH}"]
-        return load_config(path, [*self.overrides, *own, *fixed])
+        fixed = [f"search.trials={TRIALS}", f"runs={work / 'runs'}", f"name={run}-{method}"]
+        return load_config(path, [*self.overrides, *SEARCHES[method], *fixed])
+
+    @property
+    def searches(self) -> list[str]:
+        """The methods that search it; stage by stage only where there are two."""
+        return [method for method in SEARCHES if method != STAGED or _BOTH_STAGES[0] in self.overrides]
 
 
 SETTINGS = (
@@ -72,15 +82,15 @@ SETTINGS = (
 )
 
 
-def find(path: Path, work: Path, settings: Sequence[Setting]) -> None:
+def find(path: Path, work: Path, settings: Sequence[Setting], methods: Sequence[str]) -> None:
     """Run the searches, and keep what each method found."""
     for setting in settings:
-        for method, sampler in ((SEARCH, None), (RANDOM, "random")):
+        for method in setting.searches:
             file = _found(work, setting, method)
-            if file.exists():
+            if method not in methods or file.exists():
                 continue
             started = time.perf_counter()
-            outcome = run_search(setting.config(path, work, sampler))
+            outcome = run_search(setting.config(path, work, method))
             seconds = time.perf_counter() - started
             _keep(file, outcome.winner.parameters, len(outcome.trials), seconds, outcome.winner.source)
             if method == SEARCH:
@@ -196,13 +206,13 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=ROOT / "docs" / "search.png")
     arguments = parser.parse_args()
     settings = [SETTINGS[int(number)] for number in arguments.settings.split(",")]
+    methods = arguments.methods.split(",")
     if arguments.action == "find":
-        find(arguments.config, arguments.work, settings)
+        find(arguments.config, arguments.work, settings, methods)
     elif arguments.action == "fine-tune":
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         first, last = map(int, arguments.seeds.split("-"))
-        methods = arguments.methods.split(",")
         fine_tune(arguments.config, arguments.work, settings, methods, range(first, last + 1))
     else:
         rows = summary(arguments.work)
