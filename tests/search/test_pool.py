@@ -204,18 +204,16 @@ def test_ray_exports_what_a_search_counts(pool, task):
     best = max(trial.value for trial in study.trials)
     (node,) = ray.nodes()
     address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
-    deadline, found = time.monotonic() + 60, ""
-    while f"ray_{TRIALS}" not in found and time.monotonic() < deadline:
+    expected = {f"ray_{BEST}": pytest.approx(best), f"ray_{TRIALS}_total": 3}
+    deadline, values = time.monotonic() + 60, {}
+    # What changes is exported every few seconds, a part of it perhaps before the rest.
+    while values != expected and time.monotonic() < deadline:
         time.sleep(1)
         with urllib.request.urlopen(address) as page:
-            found = page.read().decode()
-    values = {
-        line.rpartition("{")[0] or line.split()[0]: float(line.split()[-1])
-        for line in found.splitlines()
-        if "mine" in line
-    }
-    assert values[f"ray_{BEST}"] == pytest.approx(best)
-    assert values[f"ray_{TRIALS}_total"] == 3
+            lines = [line for line in page.read().decode().splitlines() if "mine" in line]
+        found = {line.rpartition("{")[0] or line.split()[0]: float(line.split()[-1]) for line in lines}
+        values = {name: value for name, value in found.items() if name in expected}
+    assert values == expected
 
 
 def test_ray_leaves_sigterm_to_the_caller(pool):
