@@ -150,7 +150,8 @@ class Driver:
         return samplers(self.settings.sampler, self.settings.sampler_options, context)
 
     @cached_property
-    def _pack(self) -> Packing:
+    def pack(self) -> Packing:
+        """What keeps the study small in memory."""
         return Packing(self.space.dimensions)
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
@@ -161,7 +162,7 @@ class Driver:
         An interruption puts the running trials back into the queue before it goes on to the caller.
         """
         found = records(self.study)
-        self._pack(self.study.get_trials(deepcopy=False))
+        self.pack(self.study.get_trials(deepcopy=False))
         listener.started(self.settings.trials, found)
         ladder = self.settings.ladder
         climbing = Climbing(self.study, self.settings.metric, ladder, Halving(ladder, found))
@@ -181,7 +182,6 @@ class Driver:
         violation = budget.violation(cost)
         constraint = None if self.settings.projection else violation
         describe(trial, completed(self.before, parameters), cost, constraint, self.settings.stage)
-        self._pack([self.study.get_trials(deepcopy=False)[trial.number]])
         return reject(self.study, trial) if violation > 0 else Proposal(trial, parameters)
 
     def _parameters(self, trial: optuna.Trial, budget: Budget) -> CompressionParameters:
@@ -249,6 +249,8 @@ class _Flow:
 
     def _told(self, record: TrialRecord) -> None:
         self.done += 1
+        # Not before: storages in databases keep only what is finished, and read the rest anew.
+        self.driver.pack([self.driver.study.get_trials(deepcopy=False)[record.number]])
         self.listener.settled(record)
 
 
