@@ -150,9 +150,13 @@ class Driver:
         return samplers(self.settings.sampler, self.settings.sampler_options, context)
 
     @cached_property
-    def pack(self) -> Packing:
-        """What keeps the study small in memory."""
+    def _pack(self) -> Packing:
         return Packing(self.space.dimensions)
+
+    def pack_settled(self, record: TrialRecord) -> TrialRecord:
+        """Pack its trial; not before, for storages in databases keep only what is settled, and read the rest anew."""
+        self._pack([self.study.get_trials(deepcopy=False)[record.number]])
+        return record
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Propose, judge and record until all planned trials are settled.
@@ -162,7 +166,7 @@ class Driver:
         An interruption puts the running trials back into the queue before it goes on to the caller.
         """
         found = records(self.study)
-        self.pack(self.study.get_trials(deepcopy=False))
+        self._pack(self.study.get_trials(deepcopy=False))
         listener.started(self.settings.trials, found)
         ladder = self.settings.ladder
         climbing = Climbing(self.study, self.settings.metric, ladder, Halving(ladder, found))
@@ -182,7 +186,7 @@ class Driver:
         violation = budget.violation(cost)
         constraint = None if self.settings.projection else violation
         describe(trial, completed(self.before, parameters), cost, constraint, self.settings.stage)
-        return reject(self.study, trial) if violation > 0 else Proposal(trial, parameters)
+        return self.pack_settled(reject(self.study, trial)) if violation > 0 else Proposal(trial, parameters)
 
     def _parameters(self, trial: optuna.Trial, budget: Budget) -> CompressionParameters:
         wanted = suggested(trial, self.space.dimensions)
@@ -241,6 +245,8 @@ class _Flow:
             climb = self.running.pop(key)
             with together(self.driver.study):
                 record = self.climbing.settle(climb, judgement)
+                if record is not None:
+                    self.driver.pack_settled(record)
             if record is None:
                 climb = climb.further(judgement.seconds)
                 self.running[self.pool.go_on(key, self.driver.settings.ladder.steps[climb.rung])] = climb
@@ -249,8 +255,6 @@ class _Flow:
 
     def _told(self, record: TrialRecord) -> None:
         self.done += 1
-        # Not before: storages in databases keep only what is finished, and read the rest anew.
-        self.driver.pack([self.driver.study.get_trials(deepcopy=False)[record.number]])
         self.listener.settled(record)
 
 
