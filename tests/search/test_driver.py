@@ -79,6 +79,7 @@ def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
     assert len(found) == len(listener.told) == 30
     assert 0 < len(infeasible) < 30
     assert len(pool.submitted) == 30 - len(infeasible)
+    assert all(isinstance(trial.params, Packed) for trial in study.get_trials(deepcopy=False))
     for trial, record in zip(study.trials, found, strict=True):
         violation = record.cost.flops / budget.limits[0].most - 1
         assert trial.constraints == {BUDGET: pytest.approx(violation)}
