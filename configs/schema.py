@@ -11,7 +11,7 @@ from configs.rungs import RungsConfig
 from configs.search import FinalsConfig, SearchConfig
 from configs.section import Amount, Count, Positive, Text
 from configs.section import Section as _Section
-from configs.staged import check_staged
+from configs.staged import STAGED, Strategy, obstacle
 from configs.training import FinetuneConfig, TrainingConfig
 
 
@@ -258,6 +258,15 @@ class RunConfig(_Section):
 
     @model_validator(mode="after")
     def _strategy_fits(self) -> Self:
-        if self.search.strategy == "staged":
-            check_staged(self.recipe, self.finetune.epochs, self.search.trials, self.front is not None)
+        if self.search.strategy == STAGED and self.staged_obstacle is not None:
+            raise ValueError(f"{self.staged_obstacle}; change it, or set search.strategy: joint")
         return self
+
+    @property
+    def staged_obstacle(self) -> str | None:
+        """Why the run cannot be searched in two stages, as far as the configuration tells; None where it can."""
+        return obstacle(self.recipe, self.finetune.epochs, self.search.trials, self.front is not None)
+
+    def with_strategy(self, strategy: Strategy) -> Self:
+        """The same run, searched in that way."""
+        return self.model_copy(update={"search": self.search.model_copy(update={"strategy": strategy})})

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, field_serializer, model_validator
 from configs.metric import MetricConfig
 from configs.sampler import SamplerConfig
 from configs.section import Count, NonNegative, Positive, Section, Text
-from configs.staged import StagedConfig
+from configs.staged import AUTO, StagedConfig, Strategy
 from configs.storage import check_storage, without_password
 
 
@@ -50,10 +50,11 @@ class SearchConfig(Section):
     trials_per_worker: Count = Field(
         default=50, description="trials before a worker is replaced, to give back its memory"
     )
-    strategy: Literal["joint", "staged"] = Field(
-        default="joint",
-        description="ratios and ranks in one trial, or one after the other: the second stage of the recipe is searched"
-        " on the fine-tuned winner of the first",
+    strategy: Strategy = Field(
+        default=AUTO,
+        description="joint: ratios and ranks in one trial; staged: the second stage of the recipe is searched on the"
+        " fine-tuned winner of the first; auto: staged where there are two stages that can both do their part,"
+        " fine-tuning, at least 40 trials and no front, else joint",
     )
     staged: StagedConfig = StagedConfig()
 

@@ -1,10 +1,16 @@
-"""The section ``search.staged``: how a staged search divides its budget and its trials."""
+"""Whether a search has stages, and the section ``search.staged``: how it divides its budget and its trials."""
 
 from collections.abc import Sequence
+from typing import Final, Literal
 
 from pydantic import Field
 
 from configs.section import Section
+
+Strategy = Literal["auto", "joint", "staged"]
+AUTO: Final = "auto"
+JOINT: Final = "joint"
+STAGED: Final = "staged"
 
 
 class StagedConfig(Section):
@@ -16,12 +22,8 @@ class StagedConfig(Section):
     trials: float = Field(default=0.5, gt=0, lt=1, description="fraction of the trials that the first stage gets")
 
 
-def check_staged(recipe: Sequence[str], finetune_epochs: int, trials: int, has_front: bool) -> None:
-    """Refuse a run that cannot be searched in two stages.
-
-    Raises:
-        ValueError: names the key.
-    """
+def obstacle(recipe: Sequence[str], finetune_epochs: int, trials: int, has_front: bool) -> str | None:
+    """Why a run cannot be searched in two stages: what that needs, and what there is. None where it can."""
     needed = {
         "a recipe of two stages": (len(recipe) == 2, f"recipe {list(recipe)}"),
         "finetune.epochs of at least 1": (finetune_epochs > 0, f"{finetune_epochs}"),
@@ -30,6 +32,5 @@ def check_staged(recipe: Sequence[str], finetune_epochs: int, trials: int, has_f
     }
     for expected, (holds, received) in needed.items():
         if not holds:
-            raise ValueError(
-                f"expected {expected} for search.strategy 'staged', received {received}; change it, or search joint"
-            )
+            return f"expected {expected} for a staged search, received {received}"
+    return None

@@ -43,7 +43,11 @@ STEPS, TRIALS = 1000, 60
 SIMPLE, UNIFORM, RANDOM, SEARCH, STAGED = "simple", "uniform", "random", "search", "staged"
 METHODS = (SIMPLE, UNIFORM, RANDOM, SEARCH, STAGED)
 SEARCHES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {SEARCH: (), RANDOM: ("search.sampler=random", "search.starts=false"), STAGED: ("search.strategy=staged",)}
+    {
+        SEARCH: ("search.strategy=joint",),
+        RANDOM: ("search.strategy=joint", "search.sampler=random", "search.starts=false"),
+        STAGED: ("search.strategy=staged",),
+    }
 )
 """Methods that search, with their own overrides."""
 _BOTH_STAGES = ("space.ranks=true", "recipe=[prune,decompose]")

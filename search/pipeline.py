@@ -14,6 +14,7 @@ from compress.model_file import load_model, save_model, saved_size
 from compress.parameter_files import write_parameters
 from compress.parameters import CompressionParameters
 from configs.schema import RunConfig
+from configs.staged import AUTO, STAGED
 from objectives.cost import CostModel
 from objectives.fine_tuning import FineTuning
 from objectives.latency import measure_latency
@@ -35,9 +36,9 @@ from search.run_folder import RunFolder
 from search.run_log import RunLog
 from search.shared_study import tie_to_config
 from search.shutdown import Shutdown
-from search.stage_plan import StagePlan
 from search.staged import first_trials, run_staged
 from search.storage import find_study, has_study, opened_study
+from search.strategy import decided
 from search.tracking import check_trackers, trackers
 from search.trial_record import TrialRecord, records
 from search.watched_training import Say, WatchedTraining
@@ -116,11 +117,13 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
     """
     folder, model = RunFolder.of(config), load_model(model_path(config))
     told = listener or SilentListener()
-    job = prepared(config, model, told)
-    if not has_study(folder.path, config.name, config.search.storage):
+    job = prepared(folder.kept(config), model, told)
+    is_new = not has_study(folder.path, config.name, config.search.storage)
+    if is_new:
         check_original(model, job.data, config.seed, told.warned)
-        if config.search.strategy == "staged":
-            StagePlan(job.space, job.budget, config.search.staged.budget).check(model, job.pruning)
+    if is_new or job.config.search.strategy == AUTO:
+        job = decided(job)
+    config = job.config
     with (
         folder.opened(config),
         opened_study(folder.path, config.name, config.search.storage, front=job.levels is not None) as study,
@@ -132,7 +135,7 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         heard = Listeners(told, RunLog(folder.logs), RayMetrics(config.name), *tracked)
         job = replace(job, listener=heard)
         crew = partial(ray_crew, config.search, heard.warned, shutdown or Shutdown(config.search.grace))
-        if config.search.strategy == "staged":
+        if config.search.strategy == STAGED:
             run_staged(job, folder, study, crew)
         else:
             run_joint(job, study, crew)

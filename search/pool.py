@@ -127,6 +127,10 @@ class WorkerPool:
         """The same for a finalist, None for the recommended values; it takes as long as it takes."""
         return self._submit("fine_tune", parameters, None)
 
+    def submit_making(self, parameters: CompressionParameters) -> int:
+        """The same for a finalist of given parameters, whose model comes with the judgement."""
+        return self._submit("make", parameters, None)
+
     def _submit(self, method: str, parameters: CompressionParameters | None, limit: float | None) -> int:
         call = _Call(method, (parameters,), limit)
         return self._start(_Job(next(self._keys), call, call))

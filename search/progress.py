@@ -114,7 +114,7 @@ class ProgressDisplay:
         self._console.print(line, highlight=False, markup=False)
 
     def _line(self, record: TrialRecord) -> str:
-        head = f"[{self._done}/{self._planned}] trial {record.number}: "
+        head = f"[{self._done}/{self._planned}] {record.source}: "
         share = self._figures(record.cost)
         origin = f" ({record.start})" if record.start else ""
         if record.accuracy is None:

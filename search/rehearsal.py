@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from compress.errors import RunError
 from compress.model_file import load_model
 from compress.parameters import CompressionParameters
 from configs.schema import RunConfig
+from configs.staged import STAGED
 from search import settings
 from search.cluster import cluster, worker_count
 from search.crew import pool_settings, share_of
@@ -23,7 +25,8 @@ from search.probe import WHOLE, parts_of
 from search.projection import Projection
 from search.run_folder import RunFolder
 from search.shutdown import Shutdown
-from search.stage_plan import StagePlan
+from search.single import answered
+from search.strategy import decided
 from search.trial_record import Judgement
 from zoo.models.registry import build_model
 
@@ -70,7 +73,8 @@ class Rehearsal:
         """Estimated for the sweep."""
         if self.probe is None:
             return 0.0
-        return self.probe.seconds * math.ceil((1 + len(parts_of(self.job.space))) / self.workers)
+        wholes = 2 if self.job.config.search.strategy == STAGED else 1
+        return self.probe.seconds * math.ceil((wholes + len(parts_of(self.job.space))) / self.workers)
 
     @property
     def search_seconds(self) -> float:
@@ -89,12 +93,24 @@ class Rehearsal:
         config = self.job.config
         if not (config.finals.candidates and config.finetune.epochs):
             return 0.0
+        rounds = math.ceil((1 + config.finals.candidates) / self.workers)
+        seconds = self._tuning_seconds
+        return None if seconds is None else seconds * len(config.recipe) * rounds
+
+    @property
+    def middle_seconds(self) -> float | None:
+        """The same for the model between two stages; 0 where the search has none."""
+        return self._tuning_seconds if self.job.config.search.strategy == STAGED else 0.0
+
+    @property
+    def _tuning_seconds(self) -> float | None:
+        """Of a finalist's training after one stage."""
+        config = self.job.config
         if not config.proxy.steps:
             return None
         recipe = settings.final(config).recipe
-        steps = recipe.epochs * math.ceil(len(self.job.data.train) / recipe.batch_size) * len(config.recipe)
-        seconds = self.next.seconds / config.proxy.steps * recipe.batch_size / config.proxy.batch_size
-        return steps * seconds * math.ceil((1 + config.finals.candidates) / self.workers)
+        steps = recipe.epochs * math.ceil(len(self.job.data.train) / recipe.batch_size)
+        return steps * self.next.seconds / config.proxy.steps * recipe.batch_size / config.proxy.batch_size
 
 
 def rehearse(config: RunConfig, listener: Listener) -> Rehearsal:
@@ -104,18 +120,20 @@ def rehearse(config: RunConfig, listener: Listener) -> Rehearsal:
         TuckpruneError: whatever would stop the search before its first trial.
     """
     model, trained = _model(config)
-    job = prepared(config, model, listener)
+    job = prepared(RunFolder.of(config).kept(config), model, listener)
     if trained:
         check_original(model, job.data, config.seed, listener.warned)
-    if config.search.strategy == "staged":
-        StagePlan(job.space, job.budget, config.search.staged.budget).check(model, job.pruning)
+    job = decided(job)
     section, shutdown = config.search, Shutdown(0.0)
     with cluster(section.address, section.workers, section.cpus_per_worker), shutdown.working():
         workers = worker_count(section.workers, share_of(section), section.trials)
         pool = WorkerPool(job.task(), pool_settings(section, model, 1), listener.warned, shutdown)
         try:
-            first, following = (_judged(pool, parameters).checked(job.metric) for parameters in _candidates(job))
-            probe = _judged(pool, WHOLE.parameters(job.space), probe=True) if section.sweeps else None
+            first, following = (
+                answered(pool, partial(pool.submit, parameters)).checked(job.metric) for parameters in _candidates(job)
+            )
+            whole = WHOLE.parameters(job.space)
+            probe = answered(pool, partial(pool.submit_probe, whole)) if section.sweeps else None
         finally:
             pool.close()
     return Rehearsal(job, trained, workers, first, following, probe)
@@ -135,13 +153,3 @@ def _candidates(job: Job) -> tuple[CompressionParameters, CompressionParameters]
     projection, dimensions = Projection(job.space, job.budget), job.space.dimensions
     uneven = {name: 0.5 if index % 2 else 1.0 for index, name in enumerate(dimensions)}
     return projection(dict.fromkeys(dimensions, 1.0)), projection(uneven)
-
-
-def _judged(pool: WorkerPool, parameters: CompressionParameters, *, probe: bool = False) -> Judgement:
-    while not pool.has_room:
-        pool.wait(1.0)
-    key = pool.submit_probe(parameters) if probe else pool.submit(parameters)
-    found: dict[int, Judgement] = {}
-    while key not in found:
-        found |= pool.wait(1.0)
-    return found[key]

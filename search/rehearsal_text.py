@@ -3,6 +3,8 @@
 from typing import Any
 
 from compress.parameters import CompressionParameters
+from configs.schema import RunConfig
+from configs.staged import STAGED
 from objectives.cost import Cost
 from search.rehearsal import Rehearsal
 from search.trial_record import Judgement
@@ -21,6 +23,7 @@ def lines(found: Rehearsal) -> list[str]:
         f"space: {len(space.groups)} groups and {len(space.layers)} pairs of ranks, {len(space.dimensions)} "
         f"dimensions, 10^{found.points:.0f} candidates on the grid; {left} left whole, which tuckprune inspect names",
         *_budget(found),
+        *_strategy(config),
         f"workers: {found.workers} of {config.search.cpus_per_worker:g} CPUs and "
         f"{config.search.gpus_per_worker:g} GPUs",
         f"a trial: {_trial(found.first)} on a new worker, {_trial(found.next)} afterwards",
@@ -49,10 +52,21 @@ def entry(found: Rehearsal) -> dict[str, Any]:
         "trials": job.config.search.trials,
         "workers": found.workers,
         "trial_seconds": [found.first.seconds, found.next.seconds],
+        "strategy": job.config.search.strategy,
         "sweep_seconds": found.sweep_seconds,
         "search_seconds": found.search_seconds,
+        "middle_seconds": found.middle_seconds,
         "finals_seconds": found.finals_seconds,
     }
+
+
+def _strategy(config: RunConfig) -> list[str]:
+    if len(config.recipe) == 1:
+        return []
+    first, second = config.recipe
+    if config.search.strategy == STAGED:
+        return [f"search: first {first}, then {second} on the fine-tuned winner of that"]
+    return [f"search: {first} and {second} together"]
 
 
 def _model(found: Rehearsal) -> str:
@@ -86,9 +100,14 @@ def _durations(found: Rehearsal) -> str:
     count = found.job.config.search.trials
     trials = f"{count} trial{'s' if count > 1 else ''} {_minutes(found.search_seconds)}"
     sweep = [f"sweep {_minutes(found.sweep_seconds)}"] if found.sweep_seconds else []
-    finals = found.finals_seconds
-    last = ["finals of unknown length"] if finals is None else [f"finals at most {_minutes(finals)}"] if finals else []
-    return ", ".join([*sweep, trials, *last])
+    middle = _training("fine-tuning between the stages", found.middle_seconds)
+    return ", ".join([*sweep, trials, *middle, *_training("finals", found.finals_seconds)])
+
+
+def _training(what: str, seconds: float | None) -> list[str]:
+    if seconds is None:
+        return [f"{what} of unknown length"]
+    return [f"{what} at most {_minutes(seconds)}"] if seconds else []
 
 
 def _minutes(seconds: float) -> str:

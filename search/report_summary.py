@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from configs.staged import STAGED
 from search.blocks import Tile
 from search.results import SEARCH, columns, table_rows
 from search.run_view import RunView
@@ -41,7 +42,7 @@ def facts(view: RunView) -> list[tuple[str, str]]:
         ("Images", config.data.source),
         ("Recipe", ", then ".join(config.recipe)),
         ("Ranked by", config.search.metric.name),
-        ("Sampler", config.search.sampler.name + (", staged" if config.search.strategy == "staged" else "")),
+        ("Sampler", config.search.sampler.name + (", staged" if config.search.strategy == STAGED else "")),
     ]
 
 

@@ -11,6 +11,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from compress.errors import RunError
 from configs.load import difference, dump_config, load_config
 from configs.schema import RunConfig
+from configs.staged import AUTO, STAGED
 
 CONFIG_FILE, LOCK_FILE = "config.yaml", ".lock"
 RESUMABLE = (
@@ -108,6 +109,7 @@ class RunFolder:
         Raises:
             RunError: the folder holds a run of another configuration, cannot be written, or another process holds it.
         """
+        config = self.kept(config)
         self._check(config)
         lock = self._acquired()
         try:
@@ -127,6 +129,22 @@ class RunFolder:
                 f"'{self.path}' is not a run folder: expected {CONFIG_FILE} in it; run 'tuckprune search' first"
             )
         return load_config(self.config_file)
+
+    def kept(self, config: RunConfig) -> RunConfig:
+        """A configuration with the strategy that the run was begun with, where it leaves that open.
+
+        Raises:
+            RunError: the run was begun stage by stage, and could not be gone on with.
+        """
+        if config.search.strategy != AUTO or not self.config_file.exists():
+            return config
+        before, obstacle = self.config().search.strategy, config.staged_obstacle
+        if before == STAGED and obstacle is not None:
+            raise RunError(
+                f"run folder '{self.path}' holds a staged search: {obstacle}; restore it to resume, or give this run "
+                "another name:"
+            )
+        return config.with_strategy(before)
 
     def _acquired(self) -> BaseFileLock:
         lock = FileLock(self.path / LOCK_FILE, timeout=0)
@@ -156,7 +174,10 @@ class RunFolder:
     def _check(self, config: RunConfig) -> None:
         if not self.config_file.exists():
             return
-        changes = [line for line in difference(self.config(), config) if not line.startswith(RESUMABLE)]
+        before = self.config()
+        if before.search.strategy == AUTO:  # Trained, and not searched yet.
+            before = before.with_strategy(config.search.strategy)
+        changes = [line for line in difference(before, config) if not line.startswith(RESUMABLE)]
         if changes:
             raise RunError(
                 f"run folder '{self.path}' belongs to another configuration ({'; '.join(changes[:5])}); "

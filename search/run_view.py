@@ -9,6 +9,7 @@ from compress.errors import TuckpruneError
 from compress.parameter_files import JSON_FILE, read_parameters
 from compress.parameters import CompressionParameters
 from configs.schema import RunConfig
+from configs.staged import STAGED
 from search.finalist import RECOMMENDED, Finalist
 from search.pipeline import SearchOutcome, find_run
 from search.results import SIMPLE, Result, read_results
@@ -52,7 +53,7 @@ class RunView:
         """
         outcome = find_run(run)
         config, results = outcome.folder.config(), read_results(outcome.folder.results)
-        staged = config.search.strategy == "staged"
+        staged = config.search.strategy == STAGED
         names = [*([first_study(config)] if staged else []), config.name]
         studies = tuple(find_study(run, name, config.search.storage) for name in names)
         layers, missing = _layers(run)

@@ -2,6 +2,7 @@
 
 from compress.errors import RunError
 from configs.schema import RunConfig
+from configs.staged import STAGED
 
 
 def first_study(config: RunConfig) -> str:
@@ -17,7 +18,7 @@ def study_name(config: RunConfig, stage: str | None) -> str:
     """
     if stage is None:
         return config.name
-    known = config.recipe if config.search.strategy == "staged" else ()
+    known = config.recipe if config.search.strategy == STAGED else ()
     if stage not in known:
         raise RunError(
             f"stage: expected {' or '.join(known) or 'none of a search that is not staged'}, received {stage}"

@@ -1,14 +1,16 @@
 """The staged search, NPTK's way: search one stage, fine-tune its winner, search the other stage on that."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import optuna
 
+from compress.errors import RunError
 from compress.model_file import load_model, save_model
 from compress.recipe import Stage
 from configs.schema import RunConfig
+from configs.staged import STAGED
 from search import settings
 from search.cluster import cluster
 from search.crew import Crew
@@ -17,14 +19,14 @@ from search.fingerprint import tie_to_model
 from search.job import Job
 from search.pool import WorkerPool
 from search.run_folder import RunFolder
+from search.single import answered
 from search.space import SearchSpace
 from search.stage_names import first_study
 from search.stage_plan import StagePlan
 from search.storage import find_study, opened_study
 from search.sweep import swept
 from search.trial_record import TrialRecord, records
-from search.watched_training import WatchedTraining
-from search.worker import Task, model_bytes
+from search.worker import Task, model_bytes, model_of
 
 _WINNER = "winner"
 """In the first stage's study: number of the trial that the second stage goes on from. It closes the first stage."""
@@ -75,6 +77,7 @@ class Staged:
 
         Raises:
             BudgetError: no trial of the first stage can be used.
+            RunError: its winner cannot be fine-tuned.
             KeyboardInterrupt: the run is left resumable.
         """
         if _WINNER not in self.first.user_attrs:
@@ -138,15 +141,16 @@ class Staged:
         return replace(task, model=model_bytes(model), recipe=space.recipe, final=None, teacher=teacher)
 
     def _fine_tuned(self, winner: TrialRecord) -> Any:
-        """The first stage's winner, compressed and fine-tuned as a final model is; made once."""
+        """The first stage's winner, compressed and fine-tuned by a worker as a finalist is; made once."""
         job, path = self.job, self.folder.middle_model
         if not path.exists():
-            job.listener.noted(f"fine-tuning {winner.source} for {job.config.finetune.epochs} epochs")
-            model = self.plan.after_first(job.model, winner.parameters, job.pruning)
-            training = WatchedTraining(job.config, self.folder, job.data, job.listener.noted)
-            training("middle", model, settings.fine_tuning(job.config.finetune, job.config.seed), job.model)
-            save_model(model, path)
-            training.forget("middle")
+            epochs = settings.final(job.config).recipe.epochs
+            job.listener.noted(f"fine-tuning {winner.source} for {epochs} epoch{'s' if epochs > 1 else ''}")
+            with self.crew(job.model, replace(job.task(), recipe=self.plan.stages[:1]), 1) as pool:
+                made = answered(pool, partial(pool.submit_making, winner.parameters))
+            if made.model is None:
+                raise RunError(f"{winner.source} cannot be fine-tuned for the second stage: {made.error}")
+            save_model(model_of(made.model), path)
         return load_model(path)
 
 
@@ -171,6 +175,6 @@ def first_trials(folder: RunFolder, config: RunConfig) -> list[TrialRecord]:
     Raises:
         RunError: no study, or it cannot be read.
     """
-    if config.search.strategy != "staged":
+    if config.search.strategy != STAGED:
         return []
     return records(find_study(folder.path, first_study(config), config.search.storage))

@@ -10,6 +10,7 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from configs.staged import STAGED
 from search.finalist import finalists
 from search.run_folder import RunFolder
 from search.stage_names import first_study
@@ -70,7 +71,7 @@ def status_of(path: Path) -> Status:
     folder = RunFolder(path)
     config = folder.config()
     study = find_study(path, config.name, config.search.storage)
-    first = [find_study(path, first_study(config), config.search.storage)] if config.search.strategy == "staged" else []
+    first = [find_study(path, first_study(config), config.search.storage)] if config.search.strategy == STAGED else []
     return _status(config.name, [*first, study], config.search.trials, folder.is_held)
 
 

@@ -39,6 +39,7 @@ class Judgement:
         conditions: how and where, None for finalists.
         worker: host and process, None for finalists.
         lost: why each worker that had the candidate before is gone.
+        model: what became of the candidate, as ``model_bytes`` packs it, where that was asked for.
     """
 
     accuracy: float | None
@@ -50,6 +51,7 @@ class Judgement:
     conditions: Conditions | None = None
     worker: str | None = None
     lost: tuple[str, ...] = ()
+    model: bytes | None = None
 
     @classmethod
     def failed(cls, seconds: float, error: str) -> "Judgement":

@@ -70,10 +70,10 @@ class TrialWorker:
         # More threads than cores slow every worker down.
         use_threads(task.threads)
         self._task = task
-        self._original = _model_of(task.model)
+        self._original = model_of(task.model)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
-        teacher = self._original if task.teacher is None else _model_of(task.teacher)
+        teacher = self._original if task.teacher is None else model_of(task.teacher)
         self._proxy = AccuracyProxy(task.dataset, task.proxy, teacher)
         self._conditions = Conditions.here(task.proxy.seed, self._proxy.precision.name, task.threads)
         images = task.proxy.reconstruction_images
@@ -104,6 +104,10 @@ class TrialWorker:
         """The same with the training of a final model after each stage; None stands for the recommended values."""
         return _answer(lambda: self._whole(parameters))
 
+    def make(self, parameters: CompressionParameters) -> Judgement:
+        """The same of given parameters, and the model that becomes of them."""
+        return _answer(lambda: self._whole(parameters, with_model=True))
+
     def _recorded(self, work: Callable[[], Judgement]) -> Judgement:
         return replace(_answer(work), conditions=self._conditions, worker=f"{socket.gethostname()}:{os.getpid()}")
 
@@ -118,7 +122,7 @@ class TrialWorker:
         result = self._proxy.rung(self._repair, steps)
         return Judgement(result.accuracy, result.loss, result.seconds, value=result.value)
 
-    def _whole(self, parameters: CompressionParameters | None) -> Judgement:
+    def _whole(self, parameters: CompressionParameters | None, with_model: bool = False) -> Judgement:
         self._repair = None
         task, final = self._task, self._task.final
         if final is None:
@@ -131,7 +135,10 @@ class TrialWorker:
         made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
         data, proxy = task.dataset, task.proxy
         result = score(made.model, data.validation, data.normalization, proxy.batch_size, proxy.metric)
-        return Judgement(result.accuracy, result.loss, 0.0, parameters=made.parameters, value=result.value)
+        packed = model_bytes(made.model) if with_model else None
+        return Judgement(
+            result.accuracy, result.loss, 0.0, parameters=made.parameters, value=result.value, model=packed
+        )
 
     def _recommended(self, final: FinalTask) -> Values:
         original = CostModel(analyse(self._original), final.budget.table).cost(CompressionParameters.none())
@@ -161,7 +168,8 @@ def model_bytes(model: Any) -> bytes:
         return save_model(model, Path(folder) / "model.keras").read_bytes()
 
 
-def _model_of(content: bytes) -> Any:
+def model_of(content: bytes) -> Any:
+    """The model that ``model_bytes`` packed."""
     from compress.model_file import load_model
 
     with tempfile.TemporaryDirectory() as folder:

@@ -215,9 +215,12 @@ def test_finetune_keeps_what_it_is_given() -> None:
     ("changes", "message"),
     [
         ({"recipe": ["prune"], "space": {"ranks": False}}, "a recipe of two stages .* received recipe .'prune'.;"),
-        ({"finetune": {"epochs": 0}}, "finetune.epochs of at least 1 .* received 0; change it, or search joint"),
+        (
+            {"finetune": {"epochs": 0}},
+            "finetune.epochs of at least 1 .* received 0; .* set search.strategy: joint",
+        ),
         ({"search": {"strategy": "staged", "trials": 1}}, "search.trials of at least 2 .* received 1"),
-        ({"front": {"widest": "60%"}}, "front null for search.strategy 'staged', received a front; change it"),
+        ({"front": {"widest": "60%"}}, "front null for a staged search, received a front; change it"),
     ],
 )
 def test_a_staged_search_needs_two_stages_and_fine_tuning(changes: dict[str, Any], message: str) -> None:
@@ -227,9 +230,9 @@ def test_a_staged_search_needs_two_stages_and_fine_tuning(changes: dict[str, Any
         RunConfig.model_validate({**data, **changes})
 
 
-def test_a_search_is_joint_by_default() -> None:
-    search = RunConfig.model_validate(BASE).search
-    assert (search.strategy, search.staged.budget, search.staged.trials) == ("joint", 0.5, 0.5)
+def test_the_strategy_is_left_open_by_default() -> None:
+    search = RunConfig.model_validate({**BASE, "finetune": {"epochs": 0}}).search
+    assert (search.strategy, search.staged.budget, search.staged.trials) == ("auto", 0.5, 0.5)
 
 
 def test_a_config_cannot_be_changed() -> None:

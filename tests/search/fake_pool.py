@@ -22,9 +22,11 @@ class FakePool:
         workers: int = 1,
         judge: Callable[[Any], Judgement] = judged,
         stop_after: int | None = None,
+        make: Callable[[Any], Judgement] = judged,
     ) -> None:
-        self.workers, self.judge, self.stop_after = workers, judge, stop_after
+        self.workers, self.judge, self.stop_after, self.make = workers, judge, stop_after, make
         self.submitted: list[CompressionParameters | None] = []
+        self.made: set[int] = set()
         self.running: dict[int, CompressionParameters | None] = {}
         self.most_running = 0
 
@@ -37,6 +39,11 @@ class FakePool:
 
     def submit_probe(self, parameters: CompressionParameters) -> int:
         return self._start(parameters)
+
+    def submit_making(self, parameters: CompressionParameters) -> int:
+        key = self._start(parameters)
+        self.made.add(key)
+        return key
 
     def submit(self, parameters: CompressionParameters) -> int:
         return self._start(parameters)
@@ -53,4 +60,4 @@ class FakePool:
         if self.stop_after is not None and len(self.submitted) - len(self.running) >= self.stop_after:
             raise KeyboardInterrupt
         key = next(iter(self.running))
-        return {key: self.judge(self.running.pop(key))}
+        return {key: (self.make if key in self.made else self.judge)(self.running.pop(key))}

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from compress.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.pruning_settings import DEFAULT_PRUNING
-from compress.recipe import Stage
+from compress.recipe import Stage, apply_parameters
 from objectives.cost import CostModel
 from objectives.metric import ACCURACY
 from search import settings
@@ -21,13 +23,17 @@ from search.stage_names import first_study
 from search.staged import Staged
 from search.storage import open_study
 from search.trial_record import Judgement
-from search.worker import Task
+from search.worker import Task, model_bytes, model_of
 from tests.search.fake_pool import FakePool, judged
 from tests.search.nets import flops_budget
 from tests.search.runs import config
 
 RECOMMENDED = CompressionParameters({"add": 0.9}, {})
 """What finals without workers take for the recommended values: far below any budget of these tests."""
+
+
+MAKING = "making"
+"""To stop at when the model between the stages is made."""
 
 
 class Listener(SilentListener):
@@ -39,9 +45,12 @@ class Listener(SilentListener):
 
 
 class FakeCrew:
-    """Makes fake pools of one worker; the judgement of this number, counted over all pools, is interrupted."""
+    """Makes fake pools of one worker; the judgement of this number, counted over all pools, is interrupted.
 
-    def __init__(self, stop_at: int | None = None) -> None:
+    What it makes of the first stage's winner has been "fine-tuned": its biases are larger by one.
+    """
+
+    def __init__(self, stop_at: int | str | None = None) -> None:
         self.stop_at = stop_at
         self.tasks: list[Task] = []
         self.pools: list[FakePool] = []
@@ -50,8 +59,16 @@ class FakeCrew:
     @contextmanager
     def __call__(self, model: Any, task: Task, candidates: int) -> Iterator[Any]:
         self.tasks.append(task)
-        self.pools.append(FakePool(judge=self._judge))
+        self.pools.append(FakePool(judge=self._judge, make=partial(self._make, task)))
         yield self.pools[-1]
+
+    def _make(self, task: Task, parameters: CompressionParameters) -> Judgement:
+        if self.stop_at == MAKING:
+            raise KeyboardInterrupt
+        made = apply_parameters(model_of(task.model), parameters, task.recipe, pruning=task.pruning)
+        bias = made.layers[-1].bias
+        bias.assign_add([1.0] * bias.shape[0])
+        return replace(judged(parameters), model=model_bytes(made))
 
     def _judge(self, parameters: CompressionParameters | None) -> Judgement:
         if self.judged == self.stop_at:

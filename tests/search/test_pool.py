@@ -10,10 +10,12 @@ import optuna
 import pytest
 import ray
 
+from compress.analysis import analyse
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters, compress_in_stages, own_values
 from objectives.accuracy import AccuracyProxy
+from objectives.cost import CostModel
 from objectives.metric import Metric
 from objectives.score import score
 from search.cluster import cluster
@@ -21,6 +23,7 @@ from search.driver import Driver, DriverSettings, SilentListener
 from search.ladder import Ladder
 from search.ray_metrics import BEST, TRIALS, RayMetrics
 from search.trial_record import records
+from search.worker import model_of
 from tests.search.nets import cost, flops_budget, model, space
 from tests.search.pools import (
     HALF,
@@ -142,6 +145,16 @@ def test_finalists_go_through_the_recipe_with_its_training(pool, task):
     for found in (recommended, again):
         assert found.accuracy == pytest.approx(expected.accuracy, abs=0.05)
         assert found.loss == pytest.approx(expected.loss, rel=1e-2)
+        assert found.model is None
+
+
+def test_a_finalist_can_be_had_with_its_model(pool, task):
+    chosen = CompressionParameters({"add": 0.5}, {})
+    made = outcome(pool, pool.submit_making(chosen))
+    built = model_of(made.model)
+    assert CostModel(analyse(built)).cost(CompressionParameters.none()) == cost("tiny").cost(chosen)
+    here = score(built, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
+    assert (made.accuracy, made.loss) == pytest.approx((here.accuracy, here.loss), rel=1e-4)
 
 
 def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):

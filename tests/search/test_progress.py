@@ -89,11 +89,11 @@ def test_the_second_stage_counts_anew():
         display.settled(record(0, 0.9))
         display.noted("stage 2 of 2: [decompose]")
         display.started(2, [record(0, 0.5)])
-        display.settled(record(1, 0.6))
+        display.settled(replace(record(1, 0.6), stage="decompose"))
     assert console.file.getvalue().splitlines()[2:] == [
         "stage 2 of 2: [decompose]",
         "searching: 2 trials, 1 of them already settled",
-        "[2/2] trial 1: accuracy 0.6000, loss 0.5000, 1.50 MFLOPs, 1.2 s  best so far",
+        "[2/2] decompose trial 1: accuracy 0.6000, loss 0.5000, 1.50 MFLOPs, 1.2 s  best so far",
     ]
 
 

@@ -61,6 +61,23 @@ def test_finals_cannot_be_told_from_trials_without_steps(home):
     assert lines(found)[-1] == "estimated: 4 trials 4 s, finals of unknown length"
 
 
+def test_a_staged_search_has_one_more_training_and_one_more_part(found):
+    """A stage of a finalist, and the model as it is for the second sweep."""
+    job = found.job
+    joint = replace(found, job=replace(job, config=job.config.with_strategy("joint")))
+    staged = replace(found, job=replace(job, config=job.config.with_strategy("staged")))
+    parts = len(space("tiny").groups) + len(space("tiny").layers)
+    assert (joint.sweep_seconds, staged.sweep_seconds) == (
+        2.0 * math.ceil((1 + parts) / 3),
+        2.0 * math.ceil((2 + parts) / 3),
+    )
+    assert (joint.middle_seconds, staged.middle_seconds) == (0.0, joint.finals_seconds / 4)
+    assert "search: prune and decompose together" in lines(joint)
+    assert "search: first prune, then decompose on the fine-tuned winner of that" in lines(staged)
+    assert ", fine-tuning between the stages at most " in lines(staged)[-1]
+    assert "between" not in lines(joint)[-1]
+
+
 def test_a_trial_that_fails_is_told(found):
     broken = replace(found, next=Judgement.failed(1.5, "loss is nan"))
     with pytest.raises(RunError, match="a trial of this search would fail: loss is nan"):

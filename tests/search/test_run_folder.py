@@ -70,6 +70,39 @@ def test_another_configuration_is_refused_by_key(tmp_path, changes, line):
     assert tree(tmp_path) == before
 
 
+STAGES = {"finetune": {"epochs": 1}}
+
+
+def with_strategy(home, strategy, **changes):
+    return config(home, **{**STAGES, **changes}, search={"trials": 4, "workers": 2, "strategy": strategy})
+
+
+@pytest.mark.parametrize("strategy", ["joint", "staged"])
+def test_a_run_keeps_the_strategy_that_it_was_begun_with(tmp_path, strategy):
+    opened(with_strategy(tmp_path, "auto"))  # As `train` leaves it.
+    begun = with_strategy(tmp_path, strategy)
+    assert opened(begun).config() == begun
+    left_open = with_strategy(tmp_path, "auto")
+    assert RunFolder.of(left_open).kept(left_open) == begun
+    assert opened(left_open).config() == begun
+    other = with_strategy(tmp_path, "staged" if strategy == "joint" else "joint")
+    assert RunFolder.of(other).kept(other) == other
+    with pytest.raises(RunError, match=f'search.strategy: "{strategy}" -> '):
+        opened(other)
+
+
+def test_a_staged_run_does_not_go_on_without_fine_tuning(tmp_path):
+    opened(with_strategy(tmp_path, "staged"))
+    before = tree(tmp_path)
+    with pytest.raises(RunError) as error:
+        opened(with_strategy(tmp_path, "auto", finetune={"epochs": 0}))
+    assert str(error.value) == (
+        f"run folder '{tmp_path / 'runs' / 'run'}' holds a staged search: expected finetune.epochs of at least 1 for a "
+        "staged search, received 0; restore it to resume, or give this run another name:"
+    )
+    assert tree(tmp_path) == before
+
+
 def test_a_second_driver_is_refused_and_changes_nothing(tmp_path):
     folder = opened(config(tmp_path))
     command = [sys.executable, "-c", HOLDER, str(folder.path / ".lock")]

@@ -175,7 +175,6 @@ def test_a_front_has_two_objectives(database):
 
 
 def test_a_staged_search_has_both_studies_on_the_server(database, tmp_path, monkeypatch):
-    monkeypatch.setattr("search.staged.WatchedTraining.__call__", lambda *given: None)
     monkeypatch.setattr("search.fingerprint.model_digest", lambda given: "the same")
 
     def found(search):

@@ -1,12 +1,14 @@
-"""The staged search, with pools that need no Ray and a fine-tuning that changes no weight."""
+"""The staged search, with pools that need no Ray and a fine-tuning that only moves biases."""
 
+import numpy as np
 import pytest
 
 from compress.analysis import analyse
 from compress.check import check_parameters
-from compress.errors import BudgetError
+from compress.errors import BudgetError, RunError
 from compress.json_format import dumps, loads
 from compress.model_channels import ModelChannels
+from compress.model_file import load_model
 from compress.parameters import CompressionParameters
 from compress.parts import without_parts
 from compress.recipe import apply_parameters
@@ -16,25 +18,10 @@ from search.sensitivity import sensitivity_of
 from search.trial_record import Judgement, best, records
 from search.winner import winner_of
 from tests.search.nets import DECOMPOSE_FIRST, PRUNE_FIRST, model, trained_like
-from tests.search.staged_runs import FakeCrew, staged
+from tests.search.staged_runs import MAKING, FakeCrew, staged
 
 ORDERS = [PRUNE_FIRST, DECOMPOSE_FIRST]
-FIRST, SECOND, FINALS = range(3)
-FINE_TUNED = "search.staged.WatchedTraining.__call__"
-
-
-@pytest.fixture(autouse=True)
-def trained(monkeypatch):
-    """The models that were fine-tuned: their biases grow by one, which no architecture minds."""
-    seen = []
-
-    def train(training, name, trained_model, tuning, original):
-        seen.append(tuning.recipe)
-        layer = trained_model.layers[-1]
-        layer.bias.assign_add([1.0] * layer.bias.shape[0])
-
-    monkeypatch.setattr(FINE_TUNED, train)
-    return seen
+FIRST, MIDDLE, SECOND, FINALS = range(4)
 
 
 def original_flops(net):
@@ -42,7 +29,7 @@ def original_flops(net):
 
 
 @pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
-def test_each_stage_is_searched_alone_on_its_own_model(tmp_path, trained, recipe):
+def test_each_stage_is_searched_alone_on_its_own_model(tmp_path, recipe):
     net, crew = trained_like(), FakeCrew()
     search = staged(tmp_path, net, recipe, crew, trials=7)
     assert search.pending
@@ -54,15 +41,14 @@ def test_each_stage_is_searched_alone_on_its_own_model(tmp_path, trained, recipe
         [recipe[0]] * 4,
         [recipe[1]] * 3,
     )
-    assert [len(pool.submitted) for pool in crew.pools] == [4, 3, 3]
+    assert [len(pool.submitted) for pool in crew.pools] == [4, 1, 3, 3]
     pruned, decomposed = (FIRST, SECOND) if recipe == PRUNE_FIRST else (SECOND, FIRST)
     assert all(given.ratios and not given.ranks for given in crew.pools[pruned].submitted)
     assert all(given.ranks and not given.ratios for given in crew.pools[decomposed].submitted)
-    assert [task.recipe for task in crew.tasks] == [recipe[:1], recipe[1:], recipe]
-    assert [task.final is None for task in crew.tasks] == [True, True, False]
+    assert [task.recipe for task in crew.tasks] == [recipe[:1], recipe[:1], recipe[1:], recipe]
+    assert [task.final is None for task in crew.tasks] == [True, False, True, False]
     # The second stage's candidates learn from the original, not from what the first one has left of it.
-    assert [task.teacher is None for task in crew.tasks] == [True, False, True]
-    assert len(trained) == 1
+    assert [task.teacher is None for task in crew.tasks] == [True, True, False, True]
 
 
 @pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
@@ -134,30 +120,22 @@ def test_the_winner_of_the_finals_has_both_stages(tmp_path):
     assert {finalist.source for finalist in finalists(search.study)} > {won.source, "recommended values"}
 
 
-STOPS = [*range(9), "training"]
+STOPS = [*range(9), MAKING]
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A search of 3 and 3 trials and 3 finalists that was never stopped."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FINE_TUNED, lambda *given: None)
-        search = staged(tmp_path_factory.mktemp("whole"), trained_like(), PRUNE_FIRST, FakeCrew())
-        search.run()
+    search = staged(tmp_path_factory.mktemp("whole"), trained_like(), PRUNE_FIRST, FakeCrew())
+    search.run()
     return [records(search.first), records(search.study), finalists(search.study)]
 
 
 @pytest.mark.parametrize("stop", STOPS)
-def test_a_search_that_was_stopped_anywhere_goes_on_as_if_it_never_was(tmp_path, monkeypatch, whole, stop):
-    def interrupted(*given):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(FINE_TUNED, interrupted if stop == "training" else lambda *given: None)
-        cut = FakeCrew(None if stop == "training" else stop)
-        with pytest.raises(KeyboardInterrupt):
-            staged(tmp_path, trained_like(), PRUNE_FIRST, cut).run()
-    monkeypatch.setattr(FINE_TUNED, lambda *given: None)
+def test_a_search_that_was_stopped_anywhere_goes_on_as_if_it_never_was(tmp_path, whole, stop):
+    cut = FakeCrew(stop)
+    with pytest.raises(KeyboardInterrupt):
+        staged(tmp_path, trained_like(), PRUNE_FIRST, cut).run()
     rest = FakeCrew()
     search = staged(tmp_path, trained_like(), PRUNE_FIRST, rest)
     search.run()
@@ -171,15 +149,39 @@ def test_a_search_that_was_stopped_anywhere_goes_on_as_if_it_never_was(tmp_path,
     assert again.pools == []
 
 
-def test_the_middle_model_is_fine_tuned_once_and_kept(tmp_path, trained):
+def test_the_middle_model_is_made_once_and_kept(tmp_path):
     net = trained_like()
+    cut = FakeCrew(stop_at=4)
     with pytest.raises(KeyboardInterrupt):
-        staged(tmp_path, net, PRUNE_FIRST, FakeCrew(stop_at=4)).run()
+        staged(tmp_path, net, PRUNE_FIRST, cut).run()
     crew = FakeCrew()
     search = staged(tmp_path, net, PRUNE_FIRST, crew)
     search.run()
-    assert len(trained) == 1
-    assert search.folder.middle_model.exists()
+    assert [len(made.pools[MIDDLE].made) for made in (cut, crew)] == [1, 0]
+    middle, plain = (
+        load_model(search.folder.middle_model),
+        search.plan.after_first(net, best(records(search.first)).parameters, search.job.pruning),
+    )
+    assert layers_of(middle) == layers_of(plain)
+    assert np.array_equal(middle.layers[-1].bias, plain.layers[-1].bias + 1)
+
+
+def test_the_middle_model_is_trained_as_a_finalist_is(tmp_path):
+    """On workers, which have the GPUs, and for as many epochs."""
+    crew = FakeCrew()
+    staged(tmp_path, trained_like(), PRUNE_FIRST, crew).run()
+    assert crew.tasks[MIDDLE].final == crew.tasks[FINALS].final
+
+
+def test_a_winner_that_cannot_be_fine_tuned_says_why(tmp_path):
+    crew = FakeCrew()
+    crew._make = lambda task, parameters: Judgement.failed(1.0, "loss is nan")
+    search = staged(tmp_path, trained_like(), PRUNE_FIRST, crew)
+    with pytest.raises(RunError) as raised:
+        search.run()
+    source = best(records(search.first)).source
+    assert str(raised.value) == f"{source} cannot be fine-tuned for the second stage: loss is nan"
+    assert not search.folder.middle_model.exists()
 
 
 def test_more_trials_than_before_go_to_the_second_stage(tmp_path):
@@ -196,7 +198,7 @@ def test_stages_are_told(tmp_path):
     source = best(records(search.first)).source
     assert search.job.listener.lines == [
         "stage 1 of 2: prune",
-        f"fine-tuning {source} for 1 epochs",
+        f"fine-tuning {source} for 1 epoch",
         f"stage 2 of 2: decompose, on {source}",
     ]
 
