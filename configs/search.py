@@ -53,8 +53,8 @@ class SearchConfig(Section):
     strategy: Strategy = Field(
         default=AUTO,
         description="joint: ratios and ranks in one trial; staged: the second stage of the recipe is searched on the"
-        " fine-tuned winner of the first; auto: staged where there are two stages that can both do their part,"
-        " fine-tuning, at least 40 trials and no front, else joint",
+        " fine-tuned winner of the first; auto: staged where pruning is followed by decomposition and"
+        " both can do their part, with fine-tuning, at least 40 trials and no front, else joint",
     )
     staged: StagedConfig = StagedConfig()
 

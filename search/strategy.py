@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 from compress.errors import BudgetError
+from compress.recipe import PRUNE
+from configs.schema import RunConfig
 from configs.staged import AUTO, JOINT, STAGED
 from search.job import Job
 from search.stage_plan import StagePlan
 
 _FEWEST_TRIALS = 40
-"""For stages without being asked to: with fewer, the sampler hardly begins to learn in each."""
+"""For two stages without being asked to: with fewer, the sampler hardly begins to learn in each."""
 
 
 def decided(job: Job) -> Job:
-    """The job with the strategy that its configuration names, or else staged where that is possible and trials suffice.
+    """The job with the strategy that its configuration names, or else staged where that finds more and is possible.
 
     The listener is told of a model or a budget that makes it impossible.
 
@@ -22,14 +24,19 @@ def decided(job: Job) -> Job:
     config = job.config
     if config.search.strategy == JOINT:
         return job
-    few = config.search.strategy == AUTO and config.search.trials < _FEWEST_TRIALS
-    if few or config.staged_obstacle is not None:
+    is_pointless = config.search.strategy == AUTO and not _finds_more(config)
+    if is_pointless or config.staged_obstacle is not None:
         return replace(job, config=config.with_strategy(JOINT))
     try:
         StagePlan(job.space, job.budget, config.search.staged.budget).check(job.model, job.pruning)
     except BudgetError as error:
         if config.search.strategy == STAGED:
             raise
-        job.listener.noted(f"ratios and ranks are searched together: {error}")
+        job.listener.noted(f"ratios and ranks are searched together; a search in stages would be refused: {error}")
         return replace(job, config=config.with_strategy(JOINT))
     return replace(job, config=config.with_strategy(STAGED))
+
+
+def _finds_more(config: RunConfig) -> bool:
+    """Whether stages were measured to find more: docs/results.md."""
+    return config.recipe[0] == PRUNE and config.search.trials >= _FEWEST_TRIALS

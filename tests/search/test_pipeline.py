@@ -63,6 +63,29 @@ def test_a_learning_rate_that_diverges_fails_every_trial_but_ends_no_run(home):
     )
 
 
+@pytest.mark.parametrize(("trials", "strategy"), [(40, "staged"), (39, "joint")])
+def test_a_run_goes_on_with_the_strategy_that_it_was_begun_with(home, monkeypatch, trials, strategy):
+    """Which follows from how many trials were planned at first."""
+    begun = []
+
+    def stopped(kind):
+        def stop(*given):
+            begun.append(kind)
+            raise KeyboardInterrupt
+
+        return stop
+
+    monkeypatch.setattr("search.pipeline.run_staged", stopped("staged"))
+    monkeypatch.setattr("search.pipeline.run_joint", stopped("joint"))
+    for planned in (trials, 79 - trials):
+        given = config(home, finetune={"epochs": 1}, search={"trials": planned, "workers": 2})
+        with pytest.raises(KeyboardInterrupt):
+            run_search(given)
+        kept = RunFolder.of(given).config().search
+        assert (kept.strategy, kept.trials) == (strategy, planned)
+    assert begun == [strategy] * 2
+
+
 _SOURCES = """
 import numpy as np
 

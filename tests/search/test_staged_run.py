@@ -37,6 +37,8 @@ def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home):
     with pytest.raises(RunError, match="of its first stage, and none of the second yet: run 'tuckprune search' again"):
         find_run(run)
 
+    # A configuration that leaves the strategy open goes on with that of the run.
+    config = written(home, search={key: SEARCH[key] for key in ("trials", "workers")}, **SECTIONS)
     in_second = stopped(home, config, "stage 2 of 2: prune, on decompose trial", lambda driver: driver.kill())
     assert in_second.code == -9
     middle = (run / "middle.keras").read_bytes()

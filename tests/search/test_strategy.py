@@ -21,9 +21,8 @@ def strategy(found):
     return found.config.search.strategy
 
 
-@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST], ids="-".join)
-def test_stage_by_stage_where_the_recipe_has_two(tmp_path, recipe):
-    given = job(tmp_path, recipe)
+def test_stage_by_stage_where_pruning_comes_first(tmp_path):
+    given = job(tmp_path)
     found = decided(given)
     assert (strategy(found), found.listener.lines) == ("staged", [])
     # Nothing else changes, nor what was given.
@@ -35,30 +34,34 @@ def test_stage_by_stage_where_the_recipe_has_two(tmp_path, recipe):
     "changes",
     [
         {"recipe": ["prune"], "space": {"ranks": False}},
+        {"recipe": ["decompose", "prune"]},
         {"finetune": {"epochs": 0}},
         {"search": {"trials": 39}},
         {"front": {"widest": "60%"}},
     ],
-    ids=lambda changes: next(iter(changes)),
+    ids=lambda changes: str(next(iter(changes.items()))),
 )
-def test_jointly_where_the_configuration_has_no_two_stages(tmp_path, changes):
+def test_jointly_where_stages_are_impossible_or_find_less(tmp_path, changes):
     loaded = config(tmp_path, **{"finetune": {"epochs": 1}, "search": {"trials": 40}, **changes})
     found = decided(replace(job(tmp_path), config=loaded))
     assert (strategy(found), found.listener.lines) == ("joint", [])
 
 
 def test_jointly_where_a_stage_cannot_do_its_part(tmp_path):
-    """Ranks alone do not take the tiny model nine tenths of the way to a fiftieth."""
-    given = job(tmp_path, DECOMPOSE_FIRST, budget=0.02, staged={"budget": 0.9})
+    """Ranks alone do not take the model nearly all of the way to a fiftieth."""
+    given = job(tmp_path, budget=0.02, staged={"budget": 0.1})
     found = decided(given)
     assert strategy(found) == "joint"
     (line,) = found.listener.lines
-    assert line.startswith("ratios and ranks are searched together: stage 'decompose', 1 of 2: ")
+    assert line.startswith(
+        "ratios and ranks are searched together; a search in stages would be refused: stage 'decompose', 2 of 2: "
+    )
     asked = replace(given, config=given.config.with_strategy("staged"))
-    with pytest.raises(BudgetError, match="stage 'decompose', 1 of 2: "):
+    with pytest.raises(BudgetError, match="stage 'decompose', 2 of 2: "):
         decided(asked)
 
 
-def test_what_is_asked_for_is_done(tmp_path):
-    for wanted in ("joint", "staged"):
-        assert strategy(decided(job(tmp_path / wanted, strategy=wanted, trials=2))) == wanted
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST], ids="-".join)
+@pytest.mark.parametrize("wanted", ["joint", "staged"])
+def test_what_is_asked_for_is_done(tmp_path, recipe, wanted):
+    assert strategy(decided(job(tmp_path, recipe, strategy=wanted, trials=2))) == wanted
