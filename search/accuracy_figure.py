@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from objectives.metric import ACCURACY
 from objectives.quantity import SIZE, Quantity
 from search import figure_style
 from search.finalist import Finalist
@@ -57,17 +58,21 @@ def accuracy_against(
 def _add_front(
     made: go.Figure, points: Sequence[Point], quantity: Quantity, name: str, colour: str, symbol: str
 ) -> None:
-    if points:
-        made.add_scatter(
-            x=[cost_of(point, quantity) / quantity.scale for point in points],
-            y=[point.accuracy for point in points],
-            text=[point.source for point in points],
-            name=name,
-            mode="lines+markers",
-            line={"shape": "hv", "color": colour, "width": 2},
-            marker={"symbol": symbol, "size": 9, "color": colour},
-            hovertemplate="%{text}<br>%{x}, %{y:.4f}<extra></extra>",
-        )
+    if not points:
+        return
+    metric = points[0].metric
+    # Accuracy need not rise along the front of another metric.
+    mode, suffix = ("lines+markers", "") if metric == ACCURACY else ("markers", f", by {metric.name}")
+    made.add_scatter(
+        x=[cost_of(point, quantity) / quantity.scale for point in points],
+        y=[point.accuracy for point in points],
+        text=[point.source for point in points],
+        name=f"{name}{suffix}",
+        mode=mode,
+        line={"shape": "hv", "color": colour, "width": 2},
+        marker={"symbol": symbol, "size": 9, "color": colour},
+        hovertemplate="%{text}<br>%{x}, %{y:.4f}<extra></extra>",
+    )
 
 
 def _add_models(made: go.Figure, results: Sequence[Result], quantity: Quantity) -> None:

@@ -46,7 +46,9 @@
     root.dataset.theme = chosen ?? (dark.matches ? "dark" : "light");
     for (const [name, figure] of Object.entries(figures)) {
       const place = document.getElementById("figure-" + name);
-      const options = { displaylogo: false, displayModeBar: place.clientWidth < NARROW ? false : "hover" };
+      // The bar would cover the legend: for good where nothing can hover.
+      const bar = place.clientWidth < NARROW || matchMedia("(hover: none)").matches ? false : "hover";
+      const options = { displaylogo: false, displayModeBar: bar };
       // Plotly writes into what it is given.
       const copy = structuredClone(figure);
       Plotly.react(place, copy.data, layout(copy.layout, place.clientWidth), options);

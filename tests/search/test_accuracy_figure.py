@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from objectives.metric import ACCURACY
+from objectives.metric import ACCURACY, LOSS
 from objectives.quantity import FLOPS, LATENCY, SIZE
 from search.accuracy_figure import accuracy_against
 from search.finalist import Finalist
@@ -51,6 +51,18 @@ def test_the_fronts_are_drawn_with_the_models():
         ([1.0, 2.0], [0.5, 0.7], ["trial 0", "trial 2"]),
         ([2.0], [0.8], ["trial 2"]),
     ]
+
+
+def test_the_front_of_another_metric_is_no_line():
+    """Trial 1 is less accurate, costs more, and has the lower loss."""
+    dearer = replace(COST, flops=2_000_000)
+    found = [
+        replace(record(0, 0.5), loss=0.4, metric=LOSS),
+        replace(record(1, 0.4), loss=0.3, metric=LOSS, cost=dearer),
+    ]
+    (trace,) = [trace for trace in accuracy_against(FLOPS, (), found).data if "front" in trace.name]
+    assert (trace.name, trace.mode) == ("front of the trials, by loss", "markers")
+    assert (list(trace.x), list(trace.y)) == ([1.0, 2.0], [0.5, 0.4])
 
 
 def test_of_latencies_the_models_are_where_they_were_measured():
