@@ -157,7 +157,7 @@ def test_the_middle_model_is_made_once_and_kept(tmp_path):
     crew = FakeCrew()
     search = staged(tmp_path, net, PRUNE_FIRST, crew)
     search.run()
-    assert [len(made.pools[MIDDLE].made) for made in (cut, crew)] == [1, 0]
+    assert [sum(len(pool.made) for pool in either.pools) for either in (cut, crew)] == [1, 0]
     middle, plain = (
         load_model(search.folder.middle_model),
         search.plan.after_first(net, best(records(search.first)).parameters, search.job.pruning),
