@@ -96,4 +96,7 @@ class FinalsConfig(Section):
     """The best trials and the recommended values, fine-tuned as a final model is before the winner is named."""
 
     candidates: int = Field(default=3, ge=0, description="trials that take part; 0 names the best trial the winner")
-    epochs: Count = Field(default=10, description="after each stage, at most those of finetune")
+    epochs: Count = Field(
+        default=10,
+        description="after each stage, at most those of finetune; those of the model between two stages as well",
+    )
