@@ -18,11 +18,12 @@ import search  # noqa: F401  isort: skip  before TensorFlow, for the environment
 from compress.model_file import load_model
 from configs.load import load_config
 from configs.schema import RunConfig
+from configs.staged import JOINT, STAGED, Strategy
 from search.compression import compress_own, cost_of
 from search.pipeline import SearchOutcome, model_path, run_search, train_model
 
 ROOT = Path(__file__).parents[1]
-STRATEGIES = ("joint", "staged")
+STRATEGIES: tuple[Strategy, ...] = (JOINT, STAGED)
 ORDERS = (("prune", "decompose"), ("decompose", "prune"))
 
 
@@ -43,7 +44,7 @@ class Row:
     """
 
     model: str
-    strategy: str
+    strategy: Strategy
     recipe: tuple[str, ...]
     seed: int
     trials: int

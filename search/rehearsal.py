@@ -13,6 +13,7 @@ from compress.parameters import CompressionParameters
 from configs.schema import RunConfig
 from configs.staged import STAGED
 from search import settings
+from search.answer import answered
 from search.cluster import cluster, worker_count
 from search.crew import pool_settings, share_of
 from search.driver import Listener
@@ -25,7 +26,6 @@ from search.probe import WHOLE, parts_of
 from search.projection import Projection
 from search.run_folder import RunFolder
 from search.shutdown import Shutdown
-from search.single import answered
 from search.strategy import decided
 from search.trial_record import Judgement
 from zoo.models.registry import build_model

@@ -12,6 +12,7 @@ from compress.recipe import Stage
 from configs.schema import RunConfig
 from configs.staged import STAGED
 from search import settings
+from search.answer import answered
 from search.cluster import cluster
 from search.crew import Crew
 from search.driver import Driver, enqueue_starts
@@ -19,7 +20,6 @@ from search.fingerprint import tie_to_model
 from search.job import Job
 from search.pool import WorkerPool
 from search.run_folder import RunFolder
-from search.single import answered
 from search.space import SearchSpace
 from search.stage_names import first_study
 from search.stage_plan import StagePlan

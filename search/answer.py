@@ -1,4 +1,4 @@
-"""One candidate alone on a pool, and what is said of it."""
+"""What a worker answers, where one candidate alone is asked about."""
 
 from collections.abc import Callable
 
