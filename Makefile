@@ -37,7 +37,7 @@ test-launchers: install
 test-lowest: .venv-lowest/installed
 	.venv-lowest/bin/python -m pytest
 
-.venv-lowest/installed: pyproject.toml scripts/setup.sh scripts/lowest.py
+.venv-lowest/installed: pyproject.toml scripts/setup.sh scripts/dev/lowest.py
 	sh scripts/setup.sh $(PYTHON) .venv-lowest --lowest
 	touch $@
 
@@ -53,7 +53,7 @@ docs: install
 
 # The notebook anew, with the outputs of this machine.
 notebook: install
-	$(BIN)/python -m scripts.run_notebook
+	$(BIN)/python -m scripts.docs.run_notebook
 
 clean:
 	rm -rf $(VENV) .venv-lowest runs site

@@ -1,23 +1,123 @@
-"""Recipes: the order in which a model is pruned and decomposed."""
+"""Recipes: a model pruned and decomposed, in either order, with values that were checked against it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from compress.group import Ranks, Ratios
-from compress.kernel_bases import BasesCache
-from compress.parameters import CompressionParameters
-from compress.prune_decompose import prune_and_decompose
-from compress.pruning import prune
-from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
-from compress.reconstruction import prune_and_reconstruct
-from compress.tucker import decompose
-from compress.walk import as_functional
+import numpy as np
 
-Stage = Literal["prune", "decompose"]
-PRUNE: Stage = "prune"
-DECOMPOSE: Stage = "decompose"
-DEFAULT_RECIPE: tuple[Stage, ...] = (PRUNE, DECOMPOSE)
+from compress.cloning.rebuild import Chain
+from compress.cloning.walk import as_functional, layers_by_name
+from compress.decomposition.factored_layer import set_factors
+from compress.decomposition.kernel_bases import Array, BasesCache, as_kernel
+from compress.decomposition.tucker import check_rank_pair, check_ranks, decompose, tucker_chain, tucker_kernels
+from compress.errors import ParameterError
+from compress.graph.analysis import analyse
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.group import KeptSlots, Ranks, Ratios
+from compress.graph.model_channels import ModelChannels
+from compress.graph.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX
+from compress.parameters import (
+    DECOMPOSE,
+    DEFAULT_RECIPE,
+    PRUNE,
+    SINGLE_CHANNELS,
+    ChannelStep,
+    CompressionParameters,
+    Stage,
+)
+from compress.pruning.pruning import kept_slots, kept_values, prune, remove
+from compress.pruning.reconstruction import prune_and_reconstruct
+from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
+
+
+def prune_and_decompose(
+    model: Any,
+    ratios: Ratios,
+    ranks: Ranks,
+    *,
+    pruning: PruningSettings = DEFAULT_PRUNING,
+    cache: BasesCache | None = None,
+) -> Any:
+    """The same model as ``decompose(prune(model, ratios), ranks)``.
+
+    Args:
+        model: a functional or Sequential Keras model; it is not modified.
+        ratios: fraction of channels to remove, by group name.
+        ranks: (In Rank, Out Rank) by layer name, of the pruned layers.
+        pruning: which channels go, and what the kept ones are rounded to.
+        cache: where the kernels' bases are kept, for a model that is compressed again and again.
+
+    Raises:
+        ModelError: the model's layer graph cannot be read, or a kernel is not finite.
+        ParameterError: an unknown or excluded group or layer, or a rank above the channels that pruning leaves.
+    """
+    source = as_functional(model)
+    graph = analyse(source)
+    kept = kept_slots(source, graph, ratios, pruning)
+    _check_ranks_left(graph, ranks, kept)
+    chains: dict[str, Chain] = {}
+
+    def chain_for(layer: Any) -> Chain:
+        if layer.name not in ranks:
+            return [layer]
+        chains[layer.name] = tucker_chain(layer, ranks[layer.name])
+        return chains[layer.name]
+
+    smaller = remove(source, graph, kept, chain_for)
+    layers = layers_by_name(source)
+    for name, chain in chains.items():
+        left = kept_values(layers[name], graph.site(name), kept)
+        kernels = tucker_kernels(as_kernel(left["kernel"], name), ranks[name], cache)
+        set_factors(chain, kernels, left.get("bias"))
+    return smaller
+
+
+def compressed_values(
+    model: Any,
+    graph: ChannelGraph,
+    ratios: Ratios,
+    ranks: Ranks,
+    *,
+    pruning: PruningSettings = DEFAULT_PRUNING,
+    cache: BasesCache | None = None,
+) -> dict[str, dict[str, Array]]:
+    """Weights of the model that ``prune_and_decompose`` makes, by layer and attribute name, without making it.
+
+    Layers without weights that the analysis knows are left out.
+
+    Args:
+        model: the functional model that ``graph`` was made from.
+        graph: its analysis.
+        ratios: as there, and so are the others.
+
+    Raises:
+        ModelError: a kernel is not finite.
+        ParameterError: an unknown or excluded group or layer, or a rank above the layer's channels.
+    """
+    kept = kept_slots(model, graph, ratios, pruning)
+    _check_ranks_left(graph, ranks, kept)
+    found: dict[str, dict[str, Array]] = {}
+    for name, layer in layers_by_name(model).items():
+        site = graph.site(name)
+        values = {weight.name: np.asarray(getattr(layer, weight.name)) for weight in site.weights}
+        values.update(kept_values(layer, site, kept))
+        if name in ranks:
+            kernels = tucker_kernels(as_kernel(values["kernel"], name), ranks[name], cache)
+            chain = [{"kernel": kernel} for kernel in kernels]
+            chain[-1].update({"bias": values["bias"]} if "bias" in values else {})
+            found.update(
+                zip((name + suffix for suffix in (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX)), chain, strict=True)
+            )
+        elif values:
+            found[name] = values
+    return found
+
+
+def _check_ranks_left(graph: ChannelGraph, ranks: Ranks, kept: KeptSlots) -> None:
+    for name, pair in ranks.items():
+        site = graph.site(graph.convolution(name).layer)
+        check_rank_pair(name, pair, (int(kept[site.slots("in")].sum()), int(kept[site.slots("out")].sum())))
 
 
 @dataclass(frozen=True)
@@ -117,3 +217,31 @@ def apply_parameters(
         return prune_and_decompose(model, parameters.ratios, parameters.ranks, pruning=pruning, cache=cache)
     values = own_values(parameters)
     return compress_in_stages(model, values, recipe, pruning=pruning, cache=cache, calibration=calibration).model
+
+
+def check_parameters(
+    graph: ChannelGraph,
+    parameters: CompressionParameters,
+    recipe: Sequence[Stage],
+    step: ChannelStep = SINGLE_CHANNELS,
+) -> None:
+    """Refuse parameters that do not fit a model under a recipe.
+
+    Raises:
+        ParameterError: an unknown or excluded layer, a rank above the channels that its layer has at that stage, or
+            parameters that no stage of the recipe uses.
+    """
+    for what, values, stage in (("ratios", parameters.ratios, PRUNE), ("ranks", parameters.ranks, DECOMPOSE)):
+        if values and stage not in recipe:
+            raise ParameterError(
+                f"expected no {what} under the recipe {list(recipe)}, received {len(values)}; add '{stage}' to it"
+            )
+    check_ranks(graph, parameters.ranks)
+    channels = ModelChannels.at_stages(graph, parameters, recipe, step).layers
+    for name, pair in parameters.ranks.items():
+        for what, rank, left in zip(("In", "Out"), pair, channels[name], strict=True):
+            if rank > left:
+                raise ParameterError(
+                    f"{what} Rank of '{name}': expected at most the {left} channels that pruning leaves, "
+                    f"received {rank}; lower it"
+                )

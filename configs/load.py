@@ -11,9 +11,9 @@ import yaml
 from pydantic import ValidationError
 
 from compress.errors import ConfigError
-from configs.problems import describe
-from configs.schema import RunConfig
-from configs.storage import hide_passwords
+from configs.schema.problems import describe
+from configs.schema.run import RunConfig
+from configs.schema.storage import hide_passwords
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:

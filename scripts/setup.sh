@@ -24,7 +24,7 @@ fi
 echo "setup: installing tuckprune into $venv (TensorFlow is large: a few minutes on a slow line)"
 "$venv/bin/pip" install --quiet --upgrade pip
 if [ "${3:-}" = --lowest ]; then
-    "$venv/bin/python" scripts/lowest.py >"$venv/lowest.txt"
+    "$venv/bin/python" scripts/dev/lowest.py >"$venv/lowest.txt"
     "$venv/bin/pip" install --quiet --editable '.[dev]' --constraint "$venv/lowest.txt"
 else
     "$venv/bin/pip" install --quiet --editable '.[dev]'

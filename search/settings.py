@@ -2,41 +2,32 @@
 
 from dataclasses import replace
 
-from compress.channel_step import ChannelStep
-from compress.criterion import Criterion, GeometricMedian, L2Norm
-from compress.feature_maps import NuclearNorm
-from compress.pruning_settings import PruningSettings
-from configs.distillation import DistillationConfig
-from configs.metric import MetricConfig
-from configs.proxy import ProxyConfig
-from configs.schema import (
-    BudgetConfig,
-    DataConfig,
-    LatencyConfig,
-    PruningConfig,
-    RunConfig,
-)
-from configs.training import FinetuneConfig, TrainingConfig
-from objectives.accuracy import ProxySettings
-from objectives.budget import Budget
-from objectives.cost import Cost
-from objectives.distillation import Distillation
-from objectives.fine_tuning import FineTuning
-from objectives.latency import LatencySettings
-from objectives.latency_table import LatencyTable
-from objectives.metric import ACCURACY, Metric
-from objectives.metric_choice import choose_metric
-from objectives.precision import Precision
-from objectives.quantity import QUANTITIES, Quantity
-from search.driver import DriverSettings
-from search.ladder import Ladder
-from search.space_settings import SpaceSettings
+from compress.parameters import ChannelStep
+from compress.pruning.criterion import Criterion, GeometricMedian, L2Norm
+from compress.pruning.feature_maps import NuclearNorm
+from compress.pruning.settings import PruningSettings
+from configs.schema.run import BudgetConfig, DataConfig, LatencyConfig, PruningConfig, RunConfig
+from configs.schema.search import MetricConfig
+from configs.schema.training import DistillationConfig, FinetuneConfig, ProxyConfig, TrainingConfig
+from objectives.accuracy.fine_tuning import FineTuning
+from objectives.accuracy.metric import ACCURACY, Metric
+from objectives.accuracy.metric_choice import choose_metric
+from objectives.accuracy.proxy import ProxySettings
+from objectives.budget.budget import Budget
+from objectives.budget.quantity import QUANTITIES, Quantity
+from objectives.cost.cost import Cost
+from objectives.cost.latency import LatencySettings
+from objectives.cost.latency_table import LatencyTable
+from objectives.network.distillation import Distillation
+from objectives.network.precision import Precision
+from search.driver.driver import DriverSettings
+from search.driver.rungs import Ladder
+from search.space.space_arrays import SpaceSettings
 from zoo.data.batches import Augmentation
 from zoo.data.dataset import ImageDataset, Normalization
-from zoo.data.limit import limited
 from zoo.data.load import load_dataset
-from zoo.data.sample import drawn
-from zoo.training import Recipe
+from zoo.data.split import drawn, limited
+from zoo.training.training import Recipe
 
 
 def dataset(config: DataConfig, seed: int) -> ImageDataset:

@@ -8,9 +8,9 @@ import typer.main
 import yaml
 
 from configs.load import check_config
-from scripts.config_reference import page as config_page
-from scripts.config_reference import sections
-from search import cli
+from scripts.docs.config_reference import page as config_page
+from scripts.docs.config_reference import sections
+from search.cli import app as cli
 from tests.snippets import ROOT, Snippet, command_lines, inline_codes, merged, snippets, write_tiny
 
 ELSEWHERE = {"docs/examples/own-model.md", "docs/shipping.md"}

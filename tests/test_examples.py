@@ -9,14 +9,14 @@ from pathlib import Path
 import keras
 import pytest
 
-from compress.analysis import analyse
-from compress.json_format import loads
+from compress.graph.analysis import analyse
+from compress.parameter_files.json_format import loads
 from compress.parameters import CompressionParameters
-from objectives.cost import CostModel
-from search import cli
-from search.points import RunPoints
-from search.results import read_results
-from search.trial_record import records
+from objectives.cost.cost import CostModel
+from search.cli import app as cli
+from search.runs.points import RunPoints
+from search.runs.results import read_results
+from search.study.trial_record import records
 from tests.snippets import command_lines, snippets, write_tiny
 
 OWN_MODEL, WIDEN = "docs/examples/own-model.md", "docs/examples/widen.md"

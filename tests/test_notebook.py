@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from scripts.run_notebook import NOTEBOOK, executed
+from scripts.docs.run_notebook import NOTEBOOK, executed
 from tests.snippets import ROOT
 
 TINY = """OVERRIDES = [

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.channel_step import SINGLE_CHANNELS, ChannelStep
 from compress.errors import ParameterError
+from compress.parameters import SINGLE_CHANNELS, ChannelStep
 
 SIZES = st.integers(1, 64)
 CHANNELS = st.integers(1, 5000)

@@ -1,11 +1,10 @@
 import pytest
 
-from compress.analysis import analyse
-from compress.channel_step import ChannelStep
-from compress.check import check_parameters
 from compress.errors import ParameterError
-from compress.parameters import CompressionParameters
-from tests.compress import models
+from compress.graph.analysis import analyse
+from compress.parameters import ChannelStep, CompressionParameters
+from compress.recipe import check_parameters
+from tests.compress.fixtures import models
 
 BOTH = ("prune", "decompose")
 REVERSED = ("decompose", "prune")

@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.channel_step import ChannelStep
-from compress.errors import ParameterError
-from compress.excerpt import excerpt
-from compress.parameters import CompressionParameters, kept_channels
+from compress.errors import ParameterError, excerpt
+from compress.parameters import ChannelStep, CompressionParameters, kept_channels
 
 
 def test_copies_into_plain_python_values():

@@ -1,17 +1,15 @@
 import numpy as np
 import pytest
 
-from compress.channel_step import ChannelStep
+from compress.decomposition.kernel_bases import BasesCache
+from compress.decomposition.tucker import decompose
 from compress.errors import ParameterError
-from compress.kernel_bases import BasesCache
-from compress.parameters import CompressionParameters
-from compress.prune_decompose import prune_and_decompose
-from compress.pruning import prune
-from compress.pruning_settings import PruningSettings
-from compress.recipe import apply_parameters
-from compress.tucker import decompose
-from tests.compress import models
-from tests.compress.models import randomized
+from compress.parameters import ChannelStep, CompressionParameters
+from compress.pruning.pruning import prune
+from compress.pruning.settings import PruningSettings
+from compress.recipe import apply_parameters, prune_and_decompose
+from tests.compress.fixtures import models
+from tests.compress.fixtures.models import randomized
 
 RESIDUAL = (
     models.residual,

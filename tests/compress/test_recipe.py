@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from compress.analysis import analyse
-from compress.channel_counts import ChannelCounts
+from compress.decomposition.tucker import decompose
 from compress.errors import ParameterError
+from compress.graph.analysis import analyse
+from compress.graph.channel_counts import ChannelCounts
 from compress.parameters import CompressionParameters
-from compress.pruning import prune
+from compress.pruning.pruning import prune
 from compress.recipe import Values, apply_parameters, compress_in_stages, own_values
-from compress.tucker import decompose
-from tests.compress import models
-from tests.compress.models import images, outputs, randomized
-from tests.compress.oracles import assert_same_outputs
+from tests.compress.fixtures import models
+from tests.compress.fixtures.models import images, outputs, randomized
+from tests.compress.fixtures.oracles import assert_same_outputs
 
 ORDERS = [("prune", "decompose"), ("decompose", "prune")]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from compress.errors import ConfigError
 from configs.load import check_config, difference, dump_config, load_config
-from configs.schema import RunConfig
+from configs.schema.run import RunConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TEXT = """\

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from configs.sampler import SamplerConfig
+from configs.schema.search import SamplerConfig
 
 
 @pytest.mark.parametrize("name", ["gp", "optunahub:samplers/auto_sampler", "optunahub:samplers/cma:Other"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from configs.schema import RunConfig
+from configs.schema.run import RunConfig
 
 BASE: dict[str, Any] = {
     "name": "run",

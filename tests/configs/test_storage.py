@@ -5,8 +5,8 @@ import yaml
 
 from compress.errors import ConfigError
 from configs.load import check_config, difference, dump_config, load_config
-from configs.schema import RunConfig
-from configs.storage import check_storage, hide_passwords, is_server, without_password
+from configs.schema.run import RunConfig
+from configs.schema.storage import check_storage, hide_passwords, is_server, without_password
 
 PASSWORD = "s3cret"
 URL = f"postgresql://me:{PASSWORD}@db.example:5432/studies"

@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
-from tests.search.nets import tiny
-from tests.search.runs import environment, tuckprune, written
+from tests.search.fixtures.nets import tiny
+from tests.search.fixtures.runs import environment, tuckprune, written
 
 SLOW = {"recalibration_images": 64, "steps": 300, "batch_size": 32}
 """A proxy that takes seconds, so that faults arrive while trials run."""

@@ -8,7 +8,7 @@ import time
 import pytest
 from optuna.trial import TrialState
 
-from search.storage import JOURNAL_FILE, find_study
+from search.study.storage import JOURNAL_FILE, find_study
 from tests.faults.driver import SLOW, rest, search, small_run, stopped, wait_for
 
 pytestmark = pytest.mark.faults

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from ray.cluster_utils import Cluster
 
-from search.pipeline import find_run
-from search.trial_record import TrialRecord
+from search.runs.outcome import find_run
+from search.study.trial_record import TrialRecord
 from tests.faults.driver import search, small_run
 
 CYCLES, TRIALS, OWN_CLUSTER = 20, 60, 4

@@ -8,9 +8,9 @@ import ray
 from optuna.trial import TrialState
 from ray.cluster_utils import Cluster
 
-from search.cluster import cluster
-from search.pipeline import find_run
-from search.storage import find_study
+from search.runs.outcome import find_run
+from search.study.storage import find_study
+from search.workers.cluster import cluster
 from tests.faults.driver import SLOW, rest, search, small_run, wait_for
 
 pytestmark = pytest.mark.faults

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from search.storage import find_study
+from search.study.storage import find_study
 from tests.faults.driver import SLOW, small_run
-from tests.search.runs import ROOT, environment
+from tests.search.fixtures.runs import ROOT, environment
 
 SCRIPTS = ROOT / "scripts"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")

@@ -9,21 +9,15 @@ from pathlib import Path
 import pytest
 import ray
 
-from search import cli
-from search.cluster import cluster
-from search.pool import WorkerPool
-from search.pool_settings import PoolSettings
-from search.shutdown import Shutdown
-from search.worker import Task
-from tests.search.interrupted_run import InterruptedRun, interrupted_run
-from tests.search.nets import model
-from tests.search.pools import (
-    TOLD,
-    all_free,
-    pool_task,
-    terminate,
-)
-from tests.search.servers import DatabaseServer, MariaDB, PostgreSQL, running
+from search.cli import app as cli
+from search.workers.cluster import PoolSettings, cluster
+from search.workers.pool import WorkerPool
+from search.workers.shutdown import Shutdown
+from search.workers.worker import Task
+from tests.search.driver.interrupted_run import InterruptedRun, interrupted_run
+from tests.search.fixtures.nets import model
+from tests.search.study.servers import DatabaseServer, MariaDB, PostgreSQL, running
+from tests.search.workers.pools import TOLD, all_free, pool_task, terminate
 
 
 @pytest.fixture(scope="session")

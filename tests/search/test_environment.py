@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.search.runs import ROOT
+from tests.search.fixtures.runs import ROOT
 
 SHOW = "import search, os, sys; print(os.environ['TF_ENABLE_ONEDNN_OPTS'], 'tensorflow' in sys.modules)"
 

@@ -5,20 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compress.channel_step import ChannelStep
-from compress.criterion import GeometricMedian, L2Norm
-from compress.feature_maps import NuclearNorm
-from compress.pruning_settings import DEFAULT_PRUNING, PruningSettings
+from compress.parameters import ChannelStep
+from compress.pruning.criterion import GeometricMedian, L2Norm
+from compress.pruning.feature_maps import NuclearNorm
+from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from configs.load import load_config
-from objectives.distillation import Distillation
-from objectives.fine_tuning import FineTuning
-from objectives.metric import ACCURACY, Metric
-from objectives.precision import Precision
+from objectives.accuracy.fine_tuning import FineTuning
+from objectives.accuracy.metric import ACCURACY, Metric
+from objectives.network.distillation import Distillation
+from objectives.network.precision import Precision
 from search import settings
-from search.ladder import Ladder
-from tests.search.runs import ROOT, config
+from search.driver.rungs import Ladder
+from tests.search.fixtures.runs import ROOT, config
 from zoo.data.batches import Augmentation
-from zoo.training import Recipe
+from zoo.training.training import Recipe
 
 
 def pruning(folder, **section):

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from compress.errors import DataError
+from zoo.data.bundled import cifar, digits
 from zoo.data.checks import check_dataset, check_disjoint
-from zoo.data.cifar import cifar
 from zoo.data.dataset import ImageDataset, Normalization, Split
-from zoo.data.digits import digits
 from zoo.data.folder import folder
 from zoo.data.npz import npz
 from zoo.data.source import SourceData

@@ -1,13 +1,15 @@
-"""Stratified, seeded division of a split in two."""
+"""Splits of a data set: validation images, limits, samples."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
 from compress.errors import DataError
-from zoo.data.dataset import Split
+from zoo.data.dataset import ImageDataset, Split
 
 
 def stratified_split(
@@ -44,3 +46,38 @@ def _take(split: Split, indices: np.ndarray) -> Split:
     # Sorted, so that gathering from the copy keeps the source's order whatever the shuffle was.
     ordered = np.sort(indices)
     return Split(split.images[ordered], split.labels[ordered])
+
+
+def limited(dataset: ImageDataset, *, train: int | None, test: int | None, seed: int) -> ImageDataset:
+    """The data set with at most so many training and test images; validation is left as it is.
+
+    Raises:
+        DataError: too few images for every class to be among them.
+    """
+    return replace(
+        dataset,
+        train=_at_most(dataset.train, train, seed, "train_limit"),
+        test=_at_most(dataset.test, test, seed, "test_limit"),
+    )
+
+
+def _at_most(split: Split, count: int | None, seed: int, key: str) -> Split:
+    if count is None or count >= len(split):
+        return split
+    return stratified_split(split, count / len(split), seed, held_out=key)[1]
+
+
+def drawn(dataset: ImageDataset, count: int, seed: int) -> npt.NDArray[np.float32]:
+    """At most ``count`` training images without replacement, normalized, (count, H, W, C)."""
+    return _drawn(dataset, dataset.train, count, seed)
+
+
+def drawn_test(dataset: ImageDataset, count: int, seed: int) -> npt.NDArray[np.float32]:
+    """The same of the test images."""
+    return _drawn(dataset, dataset.test, count, seed)
+
+
+def _drawn(dataset: ImageDataset, split: Split, count: int, seed: int) -> npt.NDArray[np.float32]:
+    generator = np.random.default_rng(seed)
+    indices = generator.choice(len(split), size=min(count, len(split)), replace=False)
+    return dataset.normalization(split.images[np.sort(indices)])

@@ -2,10 +2,10 @@
 
 import pytest
 
-from compress.model_file import file_size, save_model
+from compress.model_files.files import file_size, save_model
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from tests.compress import published
+from tests.compress.fixtures import published
 from zoo.models.registry import build_model
 
 

@@ -1,0 +1,57 @@
+"""Copies of single layers: unbuilt ones from the configuration, and the weights of built ones."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from compress.errors import ModelError, one_line
+
+
+def copy_layer(layer: Any, **changes: Any) -> Any:
+    """An unbuilt copy of a layer, or of a ``keras.ops`` operation, with some configuration values changed.
+
+    Raises:
+        ModelError: the layer cannot be made from its configuration.
+    """
+    # Keras refuses code from files; this code runs already, in the layer that is copied.
+    options = {"safe_mode": False} if type(layer) is keras.layers.Lambda else {}
+    try:
+        config = layer.get_config()
+        kept = {**_for_any_shape(layer, config), **_functions(layer, config)}
+        return type(layer).from_config({**config, **kept, **changes}, **options)
+    except Exception as error:  # Whatever the layer's own code raises.
+        raise ModelError(
+            f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {one_line(error)}; "
+            "give it a get_config() from which it can be made"
+        ) from error
+
+
+def _for_any_shape(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Zeros for the initializers that are arrays: they fit only the shape that a weight had before."""
+    names = [name for name in config if name.endswith("_initializer")]
+    return {name: "zeros" for name in names if np.ndim(getattr(getattr(layer, name, None), "value", 0))}
+
+
+def _functions(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Activations that are functions, as they are: Keras finds one of the user's by name only if it is registered."""
+    found = {name: getattr(layer, name, None) for name in config if name.endswith("activation")}
+    return {name: value for name, value in found.items() if inspect.isfunction(value)}
+
+
+def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -> None:
+    """Give a new layer the weights of an old one.
+
+    Args:
+        old: the layer to copy.
+        new: a built layer.
+        changed: values that replace the old ones, by attribute name; all other weights are copied.
+    """
+    changed = changed or {}
+    for before, after in zip(old.weights, new.weights, strict=True):
+        name = next((name for name in changed if getattr(new, name) is after), None)
+        after.assign(before if name is None else changed[name])
+    if isinstance(new, keras.layers.Normalization):
+        new.finalize_state()  # what it computes with is derived from its weights

@@ -1,0 +1,260 @@
+"""Builds the ChannelGraph of a functional Keras model."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from compress.cloning.walk import Call, as_functional, calls
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.channel_labels import Channels, Labels, SlotSpace
+from compress.graph.group import Decomposable, Exclusion, Site, Slots, WeightSpec
+from compress.graph.grouping import form_groups
+from compress.graph.naming import SUFFIXES
+from compress.graph.rules.layer_rule import LayerCall, LayerRule, along_last_axis
+from compress.graph.rules.layers import not_known, obstacle, rule_for, weights_of
+
+WIDEST_IMAGE = 3
+"""Convolutions that read a model's input of this many channels or fewer are never decomposed, as in NPTK."""
+
+
+def analyse(model: Any) -> ChannelGraph:
+    """Channel groups and decomposable layers of a functional or Sequential Keras model, which is not modified.
+
+    Raises:
+        ModelError: for a subclassed or unbuilt model.
+    """
+    return _Analysis(as_functional(model)).graph()
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """One call with what was found of its channels; ``reason`` tells why its rule does not hold, if so."""
+
+    at: LayerCall
+    rule: LayerRule | None
+    inputs: tuple[Channels, ...]
+    outputs: tuple[Channels, ...]
+    reason: str | None
+    reads: tuple[int, ...] = ()
+    writes: tuple[int, ...] = ()
+
+
+class _Analysis:
+    """One pass over the model: first labels flow from layer to layer, then equal labels become slots."""
+
+    def __init__(self, model: Any) -> None:
+        self._space = SlotSpace()
+        self._channels: dict[int, Channels] = {}
+        self._numbers: dict[int, int] = {}
+        self._visits: list[_Visit] = []
+        self._first: dict[str, _Visit] = {}
+        for call in calls(model):
+            visit = self._numbered(self._visit(call), call)
+            self._visits.append(visit)
+            self._first.setdefault(visit.at.layer.name, visit)
+            self._channels.update(zip(map(id, call.outputs), visit.outputs, strict=True))
+        self._returned = self._numbers_of(model.outputs)
+        for output in model.outputs:
+            self._space.freeze(self._channels[id(output)].labels, "it is an output of the model")
+
+    def _numbered(self, visit: _Visit, call: Call) -> _Visit:
+        for tensor in call.outputs:
+            self._numbers.setdefault(id(tensor), len(self._numbers))
+        return replace(visit, reads=self._numbers_of(call.inputs), writes=self._numbers_of(call.outputs))
+
+    def _numbers_of(self, tensors: Sequence[Any]) -> tuple[int, ...]:
+        return tuple(self._numbers[id(tensor)] for tensor in tensors)
+
+    def _visit(self, call: Call) -> _Visit:
+        at = LayerCall(call.layer, _shapes(call.inputs), _shapes(call.outputs), call.arguments)
+        rule = rule_for(call.layer)
+        inputs = tuple(self._channels[id(tensor)] for tensor in call.inputs)
+        if rule is not None and not rule.any_axis:
+            inputs = tuple(map(self._along_last_axis, call.inputs, inputs, [call.layer] * len(inputs)))
+        reason = "it is an input of the model" if call.is_input else self._obstacle(at, rule, inputs)
+        if rule is not None and reason is None:
+            outputs = self._ruled(at, rule, inputs)
+            if _fits(at, rule, inputs, outputs):
+                return _Visit(at, rule, inputs, outputs, None)
+            reason = not_known(at.layer)
+        return _Visit(at, rule, inputs, self._opaque(at, inputs, str(reason)), str(reason))
+
+    def _along_last_axis(self, tensor: Any, channels: Channels, layer: Any) -> Channels:
+        """The channels of an input of a layer that needs them last; others are frozen."""
+        last = len(tensor.shape) - 1
+        if channels.axis == last:
+            return channels
+        reason = f"'{layer.name}' ({type(layer).__name__}) reads it with its channels not along the last axis"
+        self._space.freeze(channels.labels, reason)
+        return Channels(self._space.fixed(int(tensor.shape[last] or 0), reason), last)
+
+    def _obstacle(self, at: LayerCall, rule: LayerRule | None, inputs: tuple[Channels, ...]) -> str | None:
+        first = self._first.get(at.layer.name)
+        reason = obstacle(at, rule, inputs)
+        if rule is None or reason is not None or first is None:
+            return reason
+        if _is_sized(rule) and _layout(first.at, first.inputs) != _layout(at, inputs):
+            return f"'{at.layer.name}' ({type(at.layer).__name__}) is shared by tensors of different widths"
+        return first.reason
+
+    def _opaque(self, at: LayerCall, inputs: tuple[Channels, ...], reason: str) -> tuple[Channels, ...]:
+        """Freeze all that a layer touches whose rule does not hold; every output gets labels of its own."""
+        first = self._first.get(at.layer.name)
+        for channels in (*inputs, *((*first.inputs, *first.outputs) if first is not None else ())):
+            self._space.freeze(channels.labels, reason)
+        return tuple(self._unknown(shape, reason) for shape in at.output_shapes)
+
+    def _unknown(self, shape: tuple[int | None, ...], reason: str) -> Channels:
+        width = shape[-1] if len(shape) > 1 else 0
+        return Channels(self._space.fixed(int(width or 0), reason), max(len(shape) - 1, 0))
+
+    def _ruled(self, at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...]) -> tuple[Channels, ...]:
+        first = self._first.get(at.layer.name)
+        if first is None or not _is_sized(rule):
+            return rule.propagate(at, inputs, self._space)
+        # Shared weights and configuration: whatever is removed at one call is removed at every call.
+        for earlier, now in zip(first.inputs, inputs, strict=True):
+            self._space.unify(earlier.labels, now.labels)
+        if rule.any_axis:
+            return rule.propagate(at, inputs, self._space)
+        return along_last_axis(at, first.outputs[0].labels)
+
+    def graph(self) -> ChannelGraph:
+        """What the pass has found."""
+        slots = self._space.slots()
+        sites = tuple(_site(visit, slots, visit is not self._first[visit.at.layer.name]) for visit in self._visits)
+        frozen: dict[int, str] = {}
+        for label, reason in self._space.frozen().items():
+            frozen.setdefault(int(slots[label]), reason)
+        merges = [i for i, visit in enumerate(self._visits) if visit.rule and visit.rule.merges and visit.inputs[1:]]
+        producers = [name for name, visit in self._first.items() if visit.rule and visit.rule.produces]
+        groups, excluded = form_groups(sites, producers, merges, frozen)
+        layers = {visit.at.layer.name: visit.at.layer for visit in self._visits}
+        decomposable, undecomposable = _convolutions(layers, sites)
+        count = int(slots.max()) + 1 if slots.size else 0
+        return ChannelGraph(groups, excluded, decomposable, undecomposable, sites, count, self._returned)
+
+
+def _shapes(tensors: tuple[Any, ...]) -> tuple[tuple[int | None, ...], ...]:
+    return tuple(tuple(tensor.shape) for tensor in tensors)
+
+
+def _is_sized(rule: LayerRule) -> bool:
+    """Whether a layer of this type is made for a number of channels, the same at every call."""
+    return bool(rule.weights or rule.resize or rule.rewrite)
+
+
+def _fits(at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...], outputs: tuple[Channels, ...]) -> bool:
+    """Whether the channels found are as many as the tensors and weights have; else the layer does something else."""
+    for channels, shape in zip(outputs, at.output_shapes, strict=True):
+        if len(shape) > 1 and channels.size != (shape[channels.axis] or 0):
+            return False
+    for name, roles in weights_of(at.layer, rule).items():
+        for role, size in zip(roles, getattr(at.layer, name).shape, strict=True):
+            if role is not None and _labels_along(role, size, inputs, outputs).size != size:
+                return False
+    return True
+
+
+def _layout(at: LayerCall, inputs: tuple[Channels, ...]) -> list[tuple[int, int]]:
+    """Number of channels of every input, and their axis counted from the last."""
+    return [(item.size, item.axis - len(shape)) for item, shape in zip(inputs, at.input_shapes, strict=True)]
+
+
+def _site(visit: _Visit, slots: Slots, repeated: bool) -> Site:
+    layer = visit.at.layer
+    return Site(
+        layer=layer.name,
+        kind=type(layer).__name__,
+        inputs=tuple(slots[channels.labels] for channels in visit.inputs),
+        outputs=tuple(slots[channels.labels] for channels in visit.outputs),
+        input_axes=tuple(channels.axis for channels in visit.inputs),
+        axes=tuple(channels.axis for channels in visit.outputs),
+        input_shapes=visit.at.input_shapes,
+        output_shapes=visit.at.output_shapes,
+        reads=visit.reads,
+        writes=visit.writes,
+        weights=tuple(_weight_specs(visit, slots)),
+        pool_size=_window(layer, len(visit.at.output_shape) - 2),
+        repeated=repeated,
+        understood=visit.reason is None,
+    )
+
+
+def _window(layer: Any, rank: int) -> tuple[int, ...]:
+    """Window of a pooling layer or operation; an operation's may be one number for all axes."""
+    size = getattr(layer, "pool_size", ())
+    return (size,) * rank if isinstance(size, int) else tuple(size)
+
+
+def _weight_specs(visit: _Visit, slots: Slots) -> Iterator[WeightSpec]:
+    layer, rule = visit.at.layer, visit.rule
+    if rule is None or visit.reason is not None:
+        for weight in getattr(layer, "weights", ()):
+            shape = tuple(weight.shape)
+            yield WeightSpec(weight.path, shape, (None,) * len(shape), weight.trainable)
+        return
+    for name, roles in weights_of(layer, rule).items():
+        weight = getattr(layer, name)
+        shape = tuple(weight.shape)
+        along = tuple(
+            None if role is None else slots[_labels_along(role, size, visit.inputs, visit.outputs)]
+            for role, size in zip(roles, shape, strict=True)
+        )
+        yield WeightSpec(name, shape, along, weight.trainable)
+
+
+def _labels_along(role: str, size: int, inputs: tuple[Channels, ...], outputs: tuple[Channels, ...]) -> Labels:
+    """Labels along an axis of a weight: see ``Roles``."""
+    if role == "out":
+        return outputs[0].labels
+    labels = inputs[0].labels
+    # "group": a grouped kernel holds the channels of one group; "deep": every channel is there several times.
+    return labels[:size] if role == "group" else np.repeat(labels, size // max(labels.size, 1))
+
+
+def _convolutions(
+    layers: dict[str, Any], sites: tuple[Site, ...]
+) -> tuple[tuple[Decomposable, ...], tuple[Exclusion, ...]]:
+    decomposable, excluded = [], []
+    received: set[int] = set()
+    for site in sites:
+        layer = layers[site.layer]
+        if _passes_images(site, received):
+            received.update(*(slots.tolist() for slots in site.outputs))
+        if site.repeated or type(layer) not in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D):
+            continue
+        taken = next((site.layer + suffix for suffix in SUFFIXES if site.layer + suffix in layers), None)
+        reason = _undecomposable_reason(layer, site, received)
+        if reason is None and taken is not None:
+            reason = f"the model has another layer '{taken}', as a part of it would be called"
+        if reason is None:
+            decomposable.append(Decomposable(site.layer, site.inputs[0].size, site.output.size))
+        else:
+            excluded.append(Exclusion(site.layer, reason))
+    return tuple(decomposable), tuple(excluded)
+
+
+def _passes_images(site: Site, received: set[int]) -> bool:
+    """Whether a layer's output is the model's input, or what augmentation without weights makes of it."""
+    return not site.understood and not site.weights and all(map(received.issuperset, site.inputs))
+
+
+def _undecomposable_reason(layer: Any, site: Site, received: set[int]) -> str | None:
+    if site.kind == "DepthwiseConv2D":
+        return "a depthwise convolution does not mix channels"
+    if site.layer.endswith(SUFFIXES):
+        return "it is already a part of a decomposed convolution"
+    if layer.groups != 1:
+        return f"it is a grouped convolution (groups={layer.groups})"
+    if layer.data_format != "channels_last":
+        return f"it uses data_format='{layer.data_format}'; only 'channels_last' is supported"
+    if not site.understood:
+        return "it holds weights that its type does not have"
+    # Only images: a layer that pruning has left with as few channels may still have been given ranks.
+    if site.inputs[0].size <= WIDEST_IMAGE and received.issuperset(site.inputs[0].tolist()):
+        return f"it reads the model's input, of only {site.inputs[0].size} channels"
+    return None

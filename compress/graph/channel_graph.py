@@ -1,0 +1,133 @@
+"""ChannelGraph: which channels of a model are coupled, what may be pruned or decomposed, and why the rest may not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import ParameterError
+from compress.graph.group import Decomposable, Exclusion, Group, KeptSlots, Ratios, Site
+from compress.graph.naming import LAST_SUFFIXES, unknown_name
+from compress.parameters import SINGLE_CHANNELS, ChannelStep, kept_channels
+
+
+@dataclass(frozen=True)
+class ChannelGraph:
+    """The analysis of one model; plain data, independent of the model's objects, cheap to pickle.
+
+    Attributes:
+        groups: prunable groups, in topological order.
+        excluded: groups that are left whole, with the reason.
+        decomposable: convolutions that Tucker-2 may replace, in topological order.
+        undecomposable: convolutions that it may not, with the reason.
+        sites: every layer call, in topological order.
+        slots: number of slots of the whole model.
+        outputs: numbers of the tensors that the model returns, in their order.
+    """
+
+    groups: tuple[Group, ...]
+    excluded: tuple[Exclusion, ...]
+    decomposable: tuple[Decomposable, ...]
+    undecomposable: tuple[Exclusion, ...]
+    sites: tuple[Site, ...]
+    slots: int
+    outputs: tuple[int, ...]
+
+    @cached_property
+    def _groups_by_name(self) -> dict[str, Group]:
+        return {group.name: group for group in self.groups}
+
+    @cached_property
+    def _sites_by_layer(self) -> dict[str, Site]:
+        return {site.layer: site for site in self.sites if not site.repeated}
+
+    def group(self, name: str) -> Group:
+        """The prunable group called ``name``.
+
+        A group of a decomposed model is also found by the name that its producing layer had before.
+
+        Raises:
+            ParameterError: no such group; says why, and names the nearest.
+        """
+        names = (name, *(name + suffix for suffix in LAST_SUFFIXES))
+        found = next((self._groups_by_name[name] for name in names if name in self._groups_by_name), None)
+        if found is None:
+            raise ParameterError(self._no_group(name))
+        return found
+
+    def ratio_by_group(self, ratios: Ratios) -> dict[str, float]:
+        """The ratios by the groups' own names.
+
+        Raises:
+            ParameterError: an unknown or excluded group, or two names of the same group.
+        """
+        found: dict[str, float] = {}
+        for name, ratio in ratios.items():
+            group = self.group(name).name
+            if group in found:
+                raise ParameterError(
+                    f"group '{group}': expected one ratio, received a second one as '{name}'; remove it"
+                )
+            found[group] = ratio
+        return found
+
+    def _no_group(self, name: str) -> str:
+        for group in self.groups:
+            if name in group.layers:
+                return f"layer '{name}' cannot be pruned alone: it belongs to the group '{group.name}'; use that name"
+        for exclusion in self.excluded:
+            if exclusion.name == name:
+                return f"layer '{name}' cannot be pruned: {exclusion.reason}"
+        if name in self._sites_by_layer:
+            return f"layer '{name}' ({self.site(name).kind}) has no filters of its own to prune"
+        names = [name for group in self.groups for name in (group.name, *group.layers)]
+        return unknown_name("layer or group", name, list(dict.fromkeys(names)))
+
+    def convolution(self, name: str) -> Decomposable:
+        """The decomposable convolution called ``name``.
+
+        Raises:
+            ParameterError: no such layer, or one that is left whole; says why.
+        """
+        for layer in self.decomposable:
+            if layer.layer == name:
+                return layer
+        for exclusion in self.undecomposable:
+            if exclusion.name == name:
+                raise ParameterError(f"layer '{name}' cannot be decomposed: {exclusion.reason}")
+        if name in self._sites_by_layer:
+            raise ParameterError(f"layer '{name}' ({self.site(name).kind}) is not a convolution; ranks apply to Conv2D")
+        raise ParameterError(unknown_name("convolution", name, [layer.layer for layer in self.decomposable]))
+
+    def site(self, layer: str) -> Site:
+        """The record of one layer.
+
+        Raises:
+            ParameterError: the model has no layer of that name; names the nearest.
+        """
+        found = self._sites_by_layer.get(layer)
+        if found is None:
+            raise ParameterError(unknown_name("layer", layer, list(self._sites_by_layer)))
+        return found
+
+    def keep(
+        self, ratios: Ratios, scores: Mapping[str, NDArray[Any]], step: ChannelStep = SINGLE_CHANNELS
+    ) -> KeptSlots:
+        """Slots that stay when every named group loses its lowest-scored channels.
+
+        Args:
+            ratios: fraction of channels to remove, by group name.
+            scores: importance of every slot of each of those groups, shape (slots,), by the group's own name.
+            step: what the kept channels are rounded to.
+        """
+        kept = np.ones(self.slots, dtype=np.bool_)
+        for name, ratio in self.ratio_by_group(ratios).items():
+            for block in self.group(name).blocks:
+                count = kept_channels(block.size, ratio, step)
+                # A stable sort, so that equal scores always fall in channel order.
+                order = np.argsort(-scores[name][block], kind="stable")
+                kept[block[order[count:]]] = False
+        return kept

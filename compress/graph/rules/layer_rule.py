@@ -1,0 +1,106 @@
+"""What one type of layer does to channels: the record that every entry of the rule tables is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from compress.cloning.walk import Arguments
+from compress.graph.channel_labels import Channels, SlotSpace
+from compress.graph.group import KeptSlots, Site
+
+Roles = tuple[str | None, ...]
+"""Which channels the axes of a weight follow; leading axes that follow none may be left out.
+
+``"in"``: the input's. ``"out"``: the output's. ``"group"``: those of the first group of a grouped convolution.
+``"deep"``: the input's, each repeated once per depth multiplier. None: no channels.
+"""
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """A layer or ``keras.ops`` operation at one place of the model, with the shapes it has there.
+
+    Attributes:
+        layer: the layer or operation.
+        input_shapes: shape of each input tensor, batch axis first (``None``).
+        output_shapes: shape of each output tensor.
+        arguments: what it is called with; tensors are symbolic.
+    """
+
+    layer: Any
+    input_shapes: tuple[Shape, ...]
+    output_shapes: tuple[Shape, ...]
+    arguments: Arguments = ((), {})
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the first output tensor."""
+        return self.output_shapes[0]
+
+
+Propagate = Callable[[LayerCall, Sequence[Channels], SlotSpace], tuple[Channels, ...]]
+Obstacle = Callable[[LayerCall, Sequence[Channels]], str | None]
+Resize = Callable[[Any, Site, KeptSlots], dict[str, Any]]
+Rewrite = Callable[[Arguments, Site, KeptSlots], Arguments]
+
+
+def _none(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class LayerRule:
+    """How a layer type treats channels.
+
+    Attributes:
+        propagate: channels of the inputs -> channels of each output; may unify or freeze labels.
+        obstacle: why the rule does not hold for this call, which is then left whole with all that it touches.
+        weights: roles of the axes of each weight, by attribute name.
+        resize: configuration values of the layer when only some channels are kept.
+        rewrite: arguments of the call when only some channels are kept.
+        produces: whether the type makes new channels, and so founds a group.
+        scored: weight and axis role by which a channel's importance is measured.
+        several: whether it takes more than one tensor.
+        merges: whether the type joins several tensors channel by channel.
+        any_axis: whether it also holds where the channels do not lie along the last axis.
+    """
+
+    propagate: Propagate
+    obstacle: Obstacle = _none
+    weights: Mapping[str, Roles] = field(default_factory=dict)
+    resize: Resize | None = None
+    rewrite: Rewrite | None = None
+    produces: bool = False
+    scored: tuple[str, str] | None = None
+    several: bool = False
+    merges: bool = False
+    any_axis: bool = False
+
+
+def pass_on(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+    """The output has the channels of the first input."""
+    return (inputs[0],)
+
+
+def pass_on_last(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+    """The same, where the output may have other axes than the input but its channels are the last."""
+    return along_last_axis(call, inputs[0].labels)
+
+
+def along_last_axis(call: LayerCall, labels: Any) -> tuple[Channels, ...]:
+    """One output with these labels along its last axis."""
+    return (Channels(labels, len(call.output_shape) - 1),)
+
+
+def config_with(key: str) -> Resize:
+    """Resizing by one configuration key that holds the number of output channels."""
+    return lambda layer, site, kept: {key: int(kept[site.output].sum())}
+
+
+def kept_shape(site: Site, kept: KeptSlots) -> tuple[int | None, ...]:
+    """Shape of a site's first output when only some channels are kept, batch axis included."""
+    shape = list(site.output_shape)
+    shape[site.axes[0]] = int(kept[site.output].sum())
+    return tuple(shape)

@@ -1,0 +1,99 @@
+"""Reads and writes Keras model files."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import keras
+
+from compress.cloning.walk import as_functional
+from compress.errors import ModelError, one_line
+from compress.model_files.keras2_h5 import is_legacy_h5, load_legacy_h5
+from compress.model_files.saved_model import GRAPH_FILE, load_saved_model
+
+
+def load_model(path: Path) -> Any:
+    """A functional Keras model; no code in the file is executed.
+
+    Reads ``.keras`` files, ``.h5`` files of Keras 3 and of Keras 2 (TensorFlow 2.3 to 2.15), and the SavedModel folders
+    of Keras 2.
+
+    Raises:
+        ModelError: the file is missing, unreadable, or holds code, a subclassed model, or a layer that cannot be made.
+    """
+    if not path.is_file() and not (path / GRAPH_FILE).is_file():
+        raise ModelError(
+            f"expected a .keras or .h5 file, or a SavedModel folder, received '{path}', which is none; check the path"
+        )
+    try:
+        return as_functional(_read(path))
+    except ModelError as error:
+        raise ModelError(f"model file '{path}' cannot be read: {' '.join(str(error).split())}") from error
+    except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
+        raise ModelError(f"model file '{path}' cannot be read: {one_line(error)}{_hint(path, error)}") from error
+
+
+def _hint(path: Path, error: Exception) -> str:
+    if path.suffix != ".h5" or not str(error).startswith("Unknown layer"):
+        return ""
+    return "; Keras reads no operations of keras.ops from .h5 files: save the model as .keras"
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a model file, or of all files of a SavedModel folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _read(path: Path) -> Any:
+    if path.is_dir():
+        return load_saved_model(path)
+    if is_legacy_h5(path):
+        return load_legacy_h5(path)
+    # Safe mode refuses code also in .h5 files since Keras 3.11.3.
+    return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def saved_size(model: Any) -> int:
+    """Bytes of a model as a ``.keras`` file, however the file that it came from was written."""
+    with TemporaryDirectory() as folder:
+        return file_size(save_model(model, Path(folder) / "model.keras"))
+
+
+def save_model(model: Any, path: Path) -> Path:
+    """Write a model beside its destination, then move it there, so that a killed process leaves no half file.
+
+    The state of an optimizer, as large as the weights or twice that, is left out.
+
+    Raises:
+        ModelError: the file cannot be written.
+    """
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _without_optimizer(model):
+            model.save(partial)
+        os.replace(partial, path)
+    except (OSError, ValueError) as error:  # ValueError: Keras knows no such file format.
+        if partial.is_file():
+            partial.unlink()
+        raise ModelError(f"model file '{path}' cannot be written: {one_line(error)}") from error
+    return path
+
+
+@contextmanager
+def _without_optimizer(model: Any) -> Iterator[None]:
+    """A model as if it had never been compiled."""
+    if not model.compiled:
+        yield
+        return
+    optimizer, model.compiled = model.optimizer, False
+    del model.optimizer
+    try:
+        yield
+    finally:
+        model.optimizer, model.compiled = optimizer, True

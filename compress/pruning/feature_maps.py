@@ -1,0 +1,126 @@
+"""The nuclear norm of feature maps: importance as a few images show it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.cloning.walk import Call, calls
+from compress.errors import DataError, ModelError
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.group import KeptSlots
+from compress.pruning.criterion import Floats, LayerScores, scored_sites
+
+_CHUNK = 16
+"""Images per forward pass: the feature maps of all layers are held at once."""
+
+_FOLLOWED = (
+    keras.layers.BatchNormalization,
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ELU,
+)
+"""A layer's feature map is what it becomes behind these."""
+
+
+@dataclass(frozen=True, eq=False)
+class NuclearNorm:
+    """Sum of the singular values of each channel's feature map, averaged over images: poor maps go.
+
+    Yeom, Shim and Hwang, "Toward compact deep neural networks via energy-aware pruning", 2021 (arXiv:2103.10858). The
+    feature map is the layer's output after the normalization and activation that only it feeds: what the next layers
+    read. A map of one spatial position is a matrix of one number, and its nuclear norm that number's magnitude.
+
+    Attributes:
+        images: what the model reads, normalized, shape (images, ...); one array for each input of the model.
+    """
+
+    images: tuple[NDArray[Any], ...]
+
+    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptSlots) -> Iterator[LayerScores]:
+        """The average nuclear norm of every channel of the layers that hold a wanted slot.
+
+        Raises:
+            DataError: no images, or images that do not have the shape of the model's inputs.
+            ModelError: a feature map that is not finite.
+        """
+        sites = [site for site, _, _ in scored_sites(model, graph, wanted)]
+        self._check(model)
+        if not sites:
+            return
+        maps = _feature_maps(model)
+        reader = keras.Model(model.inputs, [maps[site.layer] for site in sites])
+        count = len(self.images[0])
+        totals = [np.zeros(site.output.size) for site in sites]
+        for start in range(0, count, _CHUNK):
+            outputs = reader([images[start : start + _CHUNK] for images in self.images], training=False)
+            for site, total, output in zip(sites, totals, outputs, strict=True):
+                total += nuclear_norms(_finite(site.layer, np.asarray(output))).sum(axis=0)
+        for site, total in zip(sites, totals, strict=True):
+            yield LayerScores(site.layer, site.output, total / count)
+
+    def _check(self, model: Any) -> None:
+        expected = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+        received = [images.shape[1:] for images in self.images]
+        counts = {len(images) for images in self.images}
+        fits = len(expected) == len(received) and all(map(_fits, received, expected))
+        if not fits or len(counts) != 1 or 0 in counts:
+            raise DataError(
+                f"nuclear norm: expected at least one image for each of the model's inputs {expected}, "
+                f"received arrays of shape {[images.shape for images in self.images]}"
+            )
+
+
+def nuclear_norms(maps: NDArray[Any]) -> Floats:
+    """Sum of the singular values of each feature map, shape (images, ..., channels) -> (images, channels).
+
+    A map is the matrix of its first spatial axis by all others.
+    """
+    moved = np.moveaxis(maps.astype(np.float64), -1, 1)
+    rows = moved.shape[2] if moved.ndim > 2 else 1
+    matrices = moved.reshape(*moved.shape[:2], rows, -1)
+    norms: Floats = np.linalg.svd(matrices, compute_uv=False).sum(axis=-1)
+    return norms
+
+
+def _finite(layer: str, maps: NDArray[Any]) -> NDArray[Any]:
+    if not np.isfinite(maps).all():
+        raise ModelError(
+            f"layer '{layer}': expected finite feature maps, received NaN or infinity; check the weights and the images"
+        )
+    return maps
+
+
+def _fits(received: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    return len(received) == len(expected) and all(
+        size in (None, found) for found, size in zip(received, expected, strict=True)
+    )
+
+
+def _feature_maps(model: Any) -> dict[str, Any]:
+    """The tensor that holds each layer's feature map, by the layer's name, at the layer's first call."""
+    found = list(calls(model))
+    readers: dict[int, list[Call]] = {}
+    for call in found:
+        for tensor in call.inputs:
+            readers.setdefault(id(tensor), []).append(call)
+    ends = {id(tensor) for tensor in model.outputs}
+    maps: dict[str, Any] = {}
+    for call in found:
+        maps.setdefault(call.layer.name, _last(call.outputs[0], readers, ends))
+    return maps
+
+
+def _last(tensor: Any, readers: dict[int, list[Call]], ends: set[int]) -> Any:
+    """The tensor behind the normalization and activation, as long as nothing else reads what they do."""
+    while id(tensor) not in ends and len(readers.get(id(tensor), [])) == 1:
+        (reader,) = readers[id(tensor)]
+        if type(reader.layer) not in _FOLLOWED:
+            break
+        tensor = reader.outputs[0]
+    return tensor

@@ -1,0 +1,168 @@
+"""Structured pruning: a new, really smaller model in which the weights that stay are untouched."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.cloning.layer_copy import copy_layer, copy_weights
+from compress.cloning.rebuild import Chain, rebuild
+from compress.cloning.walk import Arguments, as_functional, layers_by_name
+from compress.errors import ParameterError, excerpt
+from compress.graph.analysis import analyse
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.group import KeptSlots, Ratios, Site, Slots
+from compress.graph.rules.layer_rule import LayerRule
+from compress.graph.rules.layers import rule_for
+from compress.pruning.importance import group_scores
+from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
+
+
+def slots_without(graph: ChannelGraph, channels: Mapping[str, Sequence[int]]) -> KeptSlots:
+    """What stays without the named channels: True for every slot that does, shape (graph.slots,).
+
+    Args:
+        graph: an analysed model.
+        channels: indices of the channels to remove, counted from 0 in the output of the layer that the group is
+            named after, by group name.
+
+    Raises:
+        ParameterError: an unknown or excluded group, a channel that it does not have or that is named twice, or a
+            layer that would lose all its channels.
+    """
+    kept = np.ones(graph.slots, dtype=np.bool_)
+    for name, indices in channels.items():
+        output = graph.site(graph.group(name).name).output
+        kept[output[_checked(name, indices, output)]] = False
+    for site in graph.sites:
+        if any(slots.size and not kept[slots].any() for slots in site.outputs):
+            raise ParameterError(f"layer '{site.layer}': expected at least one channel to stay; name fewer channels")
+    return kept
+
+
+def _checked(name: str, indices: Sequence[int], output: Slots) -> Slots:
+    found = np.asarray(indices)
+    if found.ndim != 1 or (found.size and not np.issubdtype(found.dtype, np.integer)):
+        raise ParameterError(f"group '{name}': expected a list of channel indices, received {excerpt(indices)}")
+    outside = found[(found < 0) | (found >= output.size)]
+    if outside.size:
+        raise ParameterError(
+            f"group '{name}': expected channels from 0 to {output.size - 1}, received {outside[0]}; correct it"
+        )
+    values, times = np.unique(found, return_counts=True)
+    if values.size < found.size:
+        raise ParameterError(f"group '{name}': expected every channel once, received {values[times > 1][0]} twice")
+    return found.astype(np.int64)
+
+
+def prune(model: Any, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNING) -> Any:
+    """Remove from every named group its least important channels, by default those of the smallest L2 norm.
+
+    Args:
+        model: a functional or Sequential Keras model; it is not modified.
+        ratios: fraction of channels to remove, by group name; groups that are not named stay whole.
+        settings: how importance is measured, and what the kept channels are rounded to.
+
+    Returns:
+        A new functional model, not compiled.
+
+    Raises:
+        ModelError: the model's layer graph cannot be read.
+        ParameterError: an unknown or excluded group.
+        DataError: images of a criterion that measures feature maps do not fit the model.
+    """
+    source = as_functional(model)
+    graph = analyse(source)
+    return remove(source, graph, kept_slots(source, graph, ratios, settings))
+
+
+def kept_slots(
+    model: Any, graph: ChannelGraph, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNING
+) -> KeptSlots:
+    """What stays at these ratios: True for every slot that does, shape (graph.slots,).
+
+    Args:
+        model: the functional model that ``graph`` was made from.
+        graph: its analysis.
+        ratios: fraction of channels to remove, by group name.
+        settings: how importance is measured, and what the kept channels are rounded to.
+
+    Raises:
+        ParameterError: an unknown or excluded group.
+    """
+    groups = [graph.group(name) for name in ratios]
+    scores = group_scores(model, graph, *groups, settings=settings)
+    return graph.keep(ratios, {group.name: scores for group in groups}, settings.step)
+
+
+def prune_channels(model: Any, channels: Mapping[str, Sequence[int]]) -> Any:
+    """Remove the named channels, whatever their importance (NetsPresso's pruning by channel index).
+
+    Args:
+        model: a functional or Sequential Keras model; it is not modified.
+        channels: indices of the channels to remove, counted from 0 in the output of the layer that the group is
+            named after, by group name.
+
+    Returns:
+        A new functional model, not compiled.
+
+    Raises:
+        ModelError: the model's layer graph cannot be read.
+        ParameterError: an unknown or excluded group, a channel that it does not have or that is named twice, or a
+            layer that would lose all its channels.
+    """
+    source = as_functional(model)
+    graph = analyse(source)
+    return remove(source, graph, slots_without(graph, channels))
+
+
+def _alone(layer: Any) -> Chain:
+    return [layer]
+
+
+def remove(model: Any, graph: ChannelGraph, kept: KeptSlots, chain_for: Callable[[Any], Chain] = _alone) -> Any:
+    """A new model without the channels of the slots that are not kept.
+
+    Args:
+        model: the functional model that ``graph`` was made from; it is not modified.
+        graph: its analysis.
+        kept: True for every slot that stays, shape (graph.slots,).
+        chain_for: chain of layers for an unbuilt layer that has lost its channels; where that layer is not a part of
+            it, the chain's weights are left to the caller.
+    """
+    sites = {site.layer: site for site in graph.sites if not site.repeated}
+
+    def shrunk(layer: Any) -> Chain:
+        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
+        changes = rule.resize(layer, sites[layer.name], kept) if rule is not None and rule.resize else {}
+        return chain_for(copy_layer(layer, **changes))
+
+    def rewritten(layer: Any, arguments: Arguments) -> Arguments:
+        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
+        return rule.rewrite(arguments, sites[layer.name], kept) if rule is not None and rule.rewrite else arguments
+
+    smaller = rebuild(model, shrunk, rewritten)
+    old, new = layers_by_name(model), layers_by_name(smaller)
+    for name in old:
+        if name in new:
+            copy_weights(old[name], new[name], kept_values(old[name], sites[name], kept))
+    return smaller
+
+
+def _rule_that_shrinks(layer: Any, site: Site, kept: KeptSlots) -> LayerRule | None:
+    """The rule by which a layer gets smaller, or None where it stays as it is."""
+    whole = all(np.all(kept[slots]) for slots in (*site.inputs, *site.outputs))
+    return None if whole or not site.understood else rule_for(layer)
+
+
+def kept_values(layer: Any, site: Site, kept: KeptSlots) -> dict[str, NDArray[Any]]:
+    """The part that stays of every weight that follows channels, by attribute name."""
+    values = {}
+    for weight in site.weights:
+        if any(slots is not None for slots in weight.slots):
+            values[weight.name] = np.asarray(getattr(layer, weight.name))
+            for axis, slots in enumerate(weight.slots):
+                if slots is not None:
+                    values[weight.name] = np.compress(kept[slots], values[weight.name], axis=axis)
+    return values

@@ -1,0 +1,173 @@
+"""Recommended values, as NPTK's Simple mode has them: SLAMP for ratios, VBMF for ranks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from compress.cloning.walk import as_functional, layers_by_name
+from compress.decomposition.tucker import tucker_saves
+from compress.graph.analysis import WIDEST_IMAGE, analyse
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.group import Decomposable, Exclusion, Group, Ranks, Ratios
+from compress.parameters import ChannelStep, kept_channels
+from compress.pruning.criterion import MeasuredScores
+from compress.pruning.importance import Floats, group_energy
+from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
+from compress.recommend.slamp import slamp_ratios
+from compress.recommend.vbmf import calibrated_rank, vbmf_conv_ranks
+
+
+@dataclass(frozen=True)
+class RecommendedRatios:
+    """Ratios by group, and the groups that lose nothing, with the reason."""
+
+    ratios: Ratios
+    left_whole: tuple[Exclusion, ...]
+
+
+@dataclass(frozen=True)
+class RecommendedRanks:
+    """Ranks by layer, and the convolutions that are better left whole, with the reason."""
+
+    ranks: Ranks
+    left_whole: tuple[Exclusion, ...]
+
+
+@dataclass(frozen=True)
+class RatioRecommender:
+    """SLAMP on one model, whose channels are measured once.
+
+    Attributes:
+        graph: the analysed model.
+        energies: sum of squared scores of every channel, by group name.
+        step: what the kept channels are rounded to.
+    """
+
+    graph: ChannelGraph
+    energies: Mapping[str, Floats]
+    step: ChannelStep
+
+    @classmethod
+    def of(cls, model: Any, settings: PruningSettings = DEFAULT_PRUNING) -> Self:
+        """The recommender of a functional or Sequential model.
+
+        SLAMP squares the criterion's scores and sums them over the layers of a group. Layer norms and policies do not
+        enter: SLAMP itself puts the groups on one scale.
+
+        Raises:
+            ModelError: the model's layer graph cannot be read, or holds weights that are not finite.
+        """
+        source = as_functional(model)
+        graph = analyse(source)
+        scores = MeasuredScores.of(settings.criterion, source, graph)
+        energies = {group.name: group_energy(source, graph, group, scores) for group in graph.groups}
+        return cls(graph, energies, settings.step)
+
+    def at(self, ratio: float) -> RecommendedRatios:
+        """Ratios at a global fraction of channels removed, in [0, 1); each is the fraction left after rounding.
+
+        Raises:
+            ParameterError: a ratio outside [0, 1).
+        """
+        ratios, left = {}, list(self.graph.excluded)
+        for group, wanted in zip(self.graph.groups, slamp_ratios(self.energies, ratio).values(), strict=True):
+            value = self._rounded(group, wanted)
+            if value > 0:
+                ratios[group.name] = value
+            elif wanted > 0:
+                reason = f"all its {group.channels} channels stay in steps of {self.step.size}"
+                left.append(Exclusion(group.name, reason))
+            else:
+                left.append(Exclusion(group.name, "SLAMP removes none of its channels at this ratio"))
+        return RecommendedRatios(ratios, tuple(left))
+
+    def _rounded(self, group: Group, ratio: float) -> float:
+        """The ratio that keeps the same channels without a step, so that a parameter file needs no settings."""
+        kept = [kept_channels(block.size, ratio, self.step) for block in group.blocks]
+        if len(kept) > 1 and sum(kept) < group.channels:
+            return ratio  # Each block is rounded for itself, which no one ratio can say.
+        return 1 - sum(kept) / group.channels
+
+
+@dataclass(frozen=True)
+class RankRecommender:
+    """VBMF on one model, whose kernels are factorized once.
+
+    Attributes:
+        graph: the analysed model.
+        found: VBMF's (In Rank, Out Rank) of every decomposable convolution, uncalibrated.
+    """
+
+    graph: ChannelGraph
+    found: Ranks
+
+    @classmethod
+    def of(cls, model: Any) -> Self:
+        """The recommender of a functional or Sequential model.
+
+        Raises:
+            ModelError: the model's layer graph cannot be read, or holds kernels that are not finite.
+        """
+        source = as_functional(model)
+        graph, layers = analyse(source), layers_by_name(source)
+        kernels = {layer.layer: np.asarray(layers[layer.layer].kernel) for layer in graph.decomposable}
+        return cls(graph, {name: vbmf_conv_ranks(kernel) for name, kernel in kernels.items()})
+
+    def at(self, calibration: float) -> RecommendedRanks:
+        """Ranks moved by a calibration ratio c in [-1, 1], see ``calibrated_rank``.
+
+        Raises:
+            ParameterError: a calibration ratio outside [-1, 1].
+        """
+        # The first convolution is among those that Tucker-2 cannot replace: it reads the image.
+        ranks, left = {}, list(self.graph.undecomposable)
+        for layer in self.graph.decomposable:
+            pair = self._calibrated(layer, calibration)
+            reason = self._whole(layer, pair)
+            if reason is None:
+                ranks[layer.layer] = pair
+            else:
+                left.append(Exclusion(layer.layer, reason))
+        return RecommendedRanks(ranks, tuple(left))
+
+    def _calibrated(self, layer: Decomposable, calibration: float) -> tuple[int, int]:
+        rank_in, rank_out = self.found[layer.layer]
+        return (
+            calibrated_rank(rank_in, layer.in_channels, calibration),
+            calibrated_rank(rank_out, layer.out_channels, calibration),
+        )
+
+    def _whole(self, layer: Decomposable, pair: tuple[int, int]) -> str | None:
+        if layer.in_channels <= WIDEST_IMAGE:
+            return f"it has only {layer.in_channels} input channels"
+        if min(self.found[layer.layer]) == 0:
+            return "VBMF finds no signal in it (rank 0)"
+        if not tucker_saves(self.graph.site(layer.layer), layer.in_channels, layer.out_channels, pair):
+            return f"ranks {list(pair)} would not make it cheaper"
+        return None
+
+
+def recommend_ratios(model: Any, ratio: float, settings: PruningSettings = DEFAULT_PRUNING) -> RecommendedRatios:
+    """SLAMP: pruning ratios by group at a global fraction of channels removed; groups that lose nothing are named.
+
+    Raises:
+        ModelError: the model's layer graph cannot be read.
+        ParameterError: a ratio outside [0, 1).
+    """
+    return RatioRecommender.of(model, settings).at(ratio)
+
+
+def recommend_ranks(model: Any, calibration: float = 0.0) -> RecommendedRanks:
+    """VBMF ranks moved by a calibration ratio; convolutions of rank 0 or without saving are left whole and named.
+
+    Args:
+        model: a functional or Sequential Keras model.
+        calibration: c in [-1, 1]; rank' = rank + trunc((channels - rank) * c).
+
+    Raises:
+        ModelError: the model's layer graph cannot be read.
+        ParameterError: a calibration ratio outside [-1, 1].
+    """
+    return RankRecommender.of(model).at(calibration)

@@ -1,0 +1,100 @@
+"""What is wrong with a configuration, in one line for the person who wrote it."""
+
+import difflib
+import re
+import reprlib
+import types
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from configs.schema.run import RunConfig
+from configs.schema.storage import hide_passwords
+
+_WORDINGS = {
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "greater_than": "above {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "int_type": "an integer",
+    "invalid_key": "text as a key",
+    "less_than": "below {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "model_type": "a section of keys",
+    "string_too_short": "text",
+    "string_type": "text",
+    "too_long": "at most {max_length} items",
+    "tuple_type": "a list",
+}
+
+
+def describe(error: ValidationError) -> str:
+    """Return every problem in `error` as "key: expected ..., received ...", joined by "; "."""
+    problems: dict[str, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        problems.setdefault(_key(detail["loc"]), []).append(detail)
+    return "; ".join(_problem(key, details) for key, details in problems.items())
+
+
+def _problem(key: str, details: list[ErrorDetails]) -> str:
+    """One problem; a value that fits none of several types has one detail per type."""
+    first = details[0]
+    prefix = f"{key}: " if key else ""
+    if first["type"] == "extra_forbidden":
+        return prefix + _unknown(first["loc"])
+    if first["type"] == "missing":
+        return f"{prefix}expected a value, received nothing"
+    if first["type"] == "value_error":
+        return prefix + str(first["ctx"]["error"])
+    expected = " or ".join(dict.fromkeys(_expected(detail) for detail in details))
+    return f"{prefix}expected {expected}, received {_shown(first['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """The value, shortened; of a URL without its password, which shortening could leave a part of."""
+    whole = repr(value)
+    hidden = hide_passwords(whole)
+    return reprlib.repr(value) if hidden == whole else hidden[:100]
+
+
+def _expected(detail: ErrorDetails) -> str:
+    wording = _WORDINGS.get(detail["type"])
+    if wording is None:
+        return re.sub(r"^\w+ should (be )?", "", detail["msg"])
+    return wording.format(**detail.get("ctx", {}))
+
+
+def _unknown(loc: tuple[int | str, ...]) -> str:
+    known = _keys_beside(loc)
+    nearest = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.0)[0]
+    return f"unknown key, did you mean {nearest}? expected one of {', '.join(known)}"
+
+
+def _keys_beside(loc: tuple[int | str, ...]) -> list[str]:
+    section: type[BaseModel] = RunConfig
+    for name in loc[:-1]:
+        section = next(_sections(section.model_fields[str(name)].annotation))
+    return list(section.model_fields)
+
+
+def _key(loc: tuple[int | str, ...]) -> str:
+    """The key as it is written in a file: without the type that pydantic adds for each member of a union."""
+    parts: list[str] = []
+    section: type[BaseModel] | None = RunConfig
+    for item in loc:
+        if section is not None:
+            parts.append(str(item))
+            field = section.model_fields.get(str(item))
+            section = next(_sections(field.annotation), None) if field else None
+        elif isinstance(item, int):
+            parts[-1] += f"[{item}]"
+    return ".".join(parts)
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The section class in a field's annotation, where it has one (a section may be optional)."""
+    for choice in get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,):
+        if isinstance(choice, type) and issubclass(choice, BaseModel):
+            yield choice

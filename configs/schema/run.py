@@ -1,0 +1,268 @@
+"""The typed contents of a configuration file: one class per section, `RunConfig` for the whole."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+
+from configs.schema.search import STAGED, FinalsConfig, FrontConfig, RungsConfig, SearchConfig, Strategy, obstacle
+from configs.schema.section import Amount, Count, Positive, Text
+from configs.schema.section import Section as _Section
+from configs.schema.training import FinetuneConfig, ProxyConfig, TrainingConfig
+
+
+def _folder_safe(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise ValueError(
+            "expected a folder name of 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or"
+            f" digit, received {name!r}"
+        )
+    return name
+
+
+def _not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise ValueError("expected a list of at least 1 item, received []")
+    return values
+
+
+FolderName = Annotated[str, AfterValidator(_folder_safe)]
+Stage = Literal["prune", "decompose"]
+# Files have lists where Python has tuples; only the container is converted, its numbers stay strict.
+ImageSize = Annotated[tuple[Count, Count], Field(strict=False)]
+Means = Annotated[tuple[float, ...], Field(strict=False), AfterValidator(_not_empty)]
+Deviations = Annotated[tuple[Positive, ...], Field(strict=False), AfterValidator(_not_empty)]
+Loggers = Annotated[tuple[Literal["tensorboard", "mlflow"], ...], Field(strict=False)]
+Stages = Annotated[tuple[Stage, ...], Field(strict=False), AfterValidator(_not_empty)]
+
+
+class ModelConfig(_Section):
+    """The model to compress: exactly one of the two keys."""
+
+    zoo: Text | None = Field(default=None, description="name of a model of the zoo, to be trained")
+    path: Text | None = Field(
+        default=None, description="a trained model: .keras, .h5 or SavedModel, relative to the working directory"
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.zoo is None) == (self.path is None):
+            raise ValueError(f"expected exactly one of zoo and path, received zoo={self.zoo!r} and path={self.path!r}")
+        return self
+
+
+class DataConfig(_Section):
+    """Where the images come from, and what is done to them."""
+
+    source: Text = Field(description="digits, cifar10, cifar100, an image folder, an .npz file, or module:function")
+    validation: float = Field(
+        default=0.1, gt=0, lt=1, description="fraction of the training images kept for validation"
+    )
+    image_size: ImageSize | None = Field(
+        default=None, description="height and width in pixels to resize images of a folder to"
+    )
+    scale: Positive | None = Field(default=None, description="images become (image / scale - mean) / std")
+    mean: Means | None = Field(default=None, description="one number per image channel, after division by scale")
+    std: Deviations | None = Field(default=None, description="one number per image channel, after division by scale")
+    train_limit: Count | None = Field(default=None, description="use at most this many training images")
+    test_limit: Count | None = Field(default=None, description="use at most this many test images")
+
+    @model_validator(mode="after")
+    def _normalization_is_whole(self) -> Self:
+        given = {key: getattr(self, key) for key in ("scale", "mean", "std")}
+        missing = [key for key, value in given.items() if value is None]
+        if missing and len(missing) < len(given):
+            raise ValueError(f"expected scale, mean and std together or none of them, received no {', '.join(missing)}")
+        if self.mean is not None and self.std is not None and len(self.mean) != len(self.std):
+            raise ValueError(
+                f"expected as many numbers in std as in mean, received {len(self.std)} and {len(self.mean)}"
+            )
+        return self
+
+
+class BudgetConfig(_Section):
+    """What the compressed model may cost: at least one of the keys; all that are given are met."""
+
+    flops: Amount | None = Field(default=None, description="0.25, 25%, 4x, 403.6M, 1.2G, or a whole number of FLOPs")
+    params: Amount | None = Field(
+        default=None, description="trainable parameters: 0.25, 25%, 4x, 2.5M, or a whole number"
+    )
+    size: Amount | None = Field(
+        default=None,
+        description="bytes of all weights in float32, statistics included, what a file adds to them not:"
+        " 0.25, 25%, 4x, 2.5MB, 500kB, or a whole number",
+    )
+    memory: Amount | None = Field(
+        default=None,
+        description="bytes of the activations alive where they are most, of one image in float32: written as size is",
+    )
+    latency: Amount | None = Field(
+        default=None,
+        description="time of one forward pass, measured as `latency` says: 0.25, 25%, 4x, 12ms, 800us, 0.5s",
+    )
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError(f"expected at least one of {', '.join(type(self).model_fields)}, received none of them")
+        return self
+
+
+class LatencyConfig(_Section):
+    """How latency is measured, for a budget that limits it: once, on the machine that drives the search."""
+
+    runtime: Literal["litert", "keras"] = Field(
+        default="litert", description="the model as LiteRT (TensorFlow Lite) runs it in float32, or as Keras does"
+    )
+    threads: Count = Field(
+        default=1, description="of LiteRT; Keras takes those of the process, TF_NUM_INTRAOP_THREADS in the environment"
+    )
+    batch: Count = Field(default=1, description="images of one forward pass")
+    warm_up: int = Field(default=5, ge=0, description="passes that are not timed")
+    runs: Count = Field(default=50, description="passes that are timed; their first quartile counts")
+
+
+class SpaceConfig(_Section):
+    """What the search may choose from."""
+
+    ratio_max: float = Field(default=0.9, gt=0, lt=1, description="largest fraction of a group's channels to remove")
+    ratio_step: float = Field(default=0.1, gt=0, lt=1, description="grid of the ratios")
+    ranks: bool = Field(default=True, description="whether Tucker ranks are searched")
+    rank_step: float = Field(
+        default=0.1, gt=0, le=1, description="grid of the ranks, as a fraction of the layer's channels"
+    )
+
+    @model_validator(mode="after")
+    def _step_fits(self) -> Self:
+        if self.ratio_step > self.ratio_max:
+            raise ValueError(f"expected ratio_step at most ratio_max, received {self.ratio_step} and {self.ratio_max}")
+        return self
+
+
+class PruningConfig(_Section):
+    """Which channels go, once a ratio says how many; for a search and for simple compression alike."""
+
+    criterion: Literal["l2_norm", "geometric_median", "nuclear_norm"] = Field(
+        default="l2_norm",
+        description="what makes a channel important: its filter's norm, its filter's distance to the"
+        " others, or its feature maps",
+    )
+    images: Count = Field(default=64, description="training images that nuclear_norm makes feature maps of")
+    layer_norm: Literal["none", "standard_score", "tss_norm", "linear_scaling", "softmax_norm"] = Field(
+        default="none", description="scaling of each layer's scores before the layers of a group are combined"
+    )
+    group_policy: Literal["average", "sum"] = Field(
+        default="average", description="how channels of one layer that go together are combined"
+    )
+    policy: Literal["average", "sum"] = Field(default="average", description="how the layers of a group are combined")
+    step: Count = Field(default=1, description="kept channels are rounded to a multiple of this")
+    rounding: Literal["up", "down", "nearest", "none"] = Field(default="up", description="how they are rounded")
+
+
+class SimpleConfig(_Section):
+    """Simple compression by recommended values, for comparison: SLAMP ratios and VBMF ranks."""
+
+    ratio: float | None = Field(
+        default=None, ge=0, lt=1, description="SLAMP ratio, or null for the one that meets the budget"
+    )
+    calibration: float = Field(
+        default=0.0, ge=-1, le=1, description="shifts VBMF ranks: 1 keeps all channels, -1 removes most"
+    )
+
+
+class RunConfig(_Section):
+    """Everything that one run depends on."""
+
+    name: FolderName = Field(description="of the run folder")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="of every random choice")
+    model: ModelConfig
+    data: DataConfig
+    training: TrainingConfig = TrainingConfig()
+    finetune: FinetuneConfig = Field(default=FinetuneConfig(), validate_default=True)
+    budget: BudgetConfig
+    front: FrontConfig | None = Field(default=None, description="budgets to search at once, or null for one")
+    latency: LatencyConfig = LatencyConfig()
+    space: SpaceConfig = SpaceConfig()
+    pruning: PruningConfig = PruningConfig()
+    recipe: Stages = Field(default=("prune", "decompose"), description="the stages in their order, each once")
+    proxy: ProxyConfig = ProxyConfig()
+    rungs: RungsConfig = RungsConfig()
+    search: SearchConfig = SearchConfig()
+    finals: FinalsConfig = FinalsConfig()
+    simple: SimpleConfig = SimpleConfig()
+    runs: Text = Field(default="runs", description="parent of the run folder")
+    log_to: Loggers = Field(
+        default=(), description="tensorboard: trials and training epochs, in the run folder; mlflow: trials"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_0_1(cls, data: Any) -> Any:
+        """Run folders of version 0.1 hold ``space.channel_multiple`` where ``pruning.step`` is now."""
+        space = data.get("space") if isinstance(data, dict) else None
+        if not isinstance(space, dict) or "channel_multiple" not in space or "pruning" in data:
+            return data
+        kept = {key: value for key, value in space.items() if key != "channel_multiple"}
+        return {**data, "space": kept, "pruning": {"step": space["channel_multiple"]}}
+
+    @field_validator("finetune", mode="before")
+    @classmethod
+    def _inherit_training(cls, value: Any, info: ValidationInfo) -> Any:
+        """Fill keys left out from `training`, which is absent from `info` if it is itself in error."""
+        given = value.model_dump(exclude_unset=True) if isinstance(value, FinetuneConfig) else value
+        if not isinstance(given, dict) or "training" not in info.data:
+            return value
+        training = info.data["training"]
+        return {**training.model_dump(), "learning_rate": training.learning_rate / 10, **given}
+
+    @model_validator(mode="after")
+    def _recipe_fits(self) -> Self:
+        if len(set(self.recipe)) < len(self.recipe):
+            raise ValueError(f"expected each stage of recipe once, received {list(self.recipe)}")
+        if self.space.ranks != ("decompose" in self.recipe):
+            raise ValueError(
+                "expected 'decompose' in recipe exactly when space.ranks is true, received"
+                f" recipe {list(self.recipe)} and space.ranks {self.space.ranks}; change one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _front_fits(self) -> Self:
+        if self.front is None:
+            return self
+        if getattr(self.budget, self.front.quantity) is None:
+            raise ValueError(
+                f"front: expected a quantity that the budget limits, received {self.front.quantity}; "
+                f"add budget.{self.front.quantity}, the tightest limit of the front"
+            )
+        if not self.search.projection:
+            raise ValueError(
+                "front: expected search.projection true, which meets the budget of each trial, received false; "
+                "change one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rungs_go_on(self) -> Self:
+        first, steps = self.proxy.steps, self.rungs.steps
+        if steps and steps[0] <= first:
+            raise ValueError(
+                f"expected rungs.steps to go on from the first rung, proxy.steps = {first}, received {list(steps)};"
+                " leave out what is not above it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _strategy_fits(self) -> Self:
+        if self.search.strategy == STAGED and self.staged_obstacle is not None:
+            raise ValueError(f"{self.staged_obstacle}; change it, or set search.strategy: joint")
+        return self
+
+    @property
+    def staged_obstacle(self) -> str | None:
+        """Why the run cannot be searched in two stages, as far as the configuration tells; None where it can."""
+        return obstacle(self.recipe, self.finetune.epochs, self.search.trials, self.front is not None)
+
+    def with_strategy(self, strategy: Strategy) -> Self:
+        """The same run, searched in that way."""
+        return self.model_copy(update={"search": self.search.model_copy(update={"strategy": strategy})})

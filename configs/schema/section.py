@@ -1,0 +1,39 @@
+"""What all sections of a configuration have in common."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Text = Annotated[str, Field(min_length=1)]
+Amount = Count | Positive | Text
+
+
+class Section(BaseModel):
+    """Unknown keys, values of another type (an integer may stand for a float), nan and inf are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Named(Section):
+    """A section whose key ``name`` says the most; where all others have their defaults, it is written as the name."""
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, data: Any) -> Any:
+        return {"name": data} if isinstance(data, str) else data
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the name alone says it all."""
+        others = {key: field.default for key, field in type(self).model_fields.items() if key != "name"}
+        return all(getattr(self, key) == default for key, default in others.items())
+
+    @model_serializer(mode="wrap")
+    def _short(self, serialize: SerializerFunctionWrapHandler) -> Any:
+        return self.name if self.is_name else serialize(self)

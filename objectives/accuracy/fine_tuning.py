@@ -1,0 +1,46 @@
+"""The training of compressed models: a recipe, and what the original model teaches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+
+from objectives.network.distillation import Distillation, Distilling, TrainingLoss
+from zoo.data.dataset import ImageDataset
+from zoo.training.checkpoint import Checkpoint
+from zoo.training.loss import loss_for
+from zoo.training.training import Recipe, TrainingResult, train
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How a compressed model is trained.
+
+    Attributes:
+        recipe: epochs, learning rate and the like.
+        distillation: how much the original model's outputs count, or None for the labels alone.
+    """
+
+    recipe: Recipe
+    distillation: Distillation | None = None
+
+    def __call__(
+        self,
+        model: keras.Model,
+        dataset: ImageDataset,
+        original: keras.Model,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        checkpoint: Checkpoint | None = None,
+    ) -> TrainingResult:
+        """Train `model` in place, as `zoo.training.train` does; the original is not modified.
+
+        Raises:
+            TuckpruneError: what `train` raises.
+        """
+        learner = None if self.distillation is None else _learner(model, original, self.distillation)
+        return train(model, dataset, self.recipe, callbacks, learner=learner, checkpoint=checkpoint)
+
+
+def _learner(model: keras.Model, original: keras.Model, distillation: Distillation) -> Distilling:
+    loss = TrainingLoss(loss_for(model), distillation)
+    return Distilling(model, original, loss, from_logits=loss_for(original).from_logits)

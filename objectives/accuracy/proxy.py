@@ -1,0 +1,252 @@
+"""The accuracy proxy: what a compressed model scores after a short repair, for the price of a trial."""
+
+import math
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import ConfigError, DivergenceError
+from objectives.accuracy.metric import ACCURACY, Metric
+from objectives.accuracy.repair import Checkpoint, Repair
+from objectives.accuracy.score import Score, score_outputs
+from objectives.network.distillation import Distillation, SoftLabels, TrainingLoss
+from objectives.network.elastic_layer import Values
+from objectives.network.network import Network
+from objectives.network.precision import Precision, fast_precision
+from objectives.network.signature import signature
+from zoo.data.dataset import ImageDataset, Split
+from zoo.training.loss import loss_for
+
+_NETWORKS = 4
+"""Traced networks that are kept: candidates with ranks differ in their layers, and each trace takes memory."""
+
+
+_LEAST = {"recalibration_images": 1, "steps": 0, "batch_size": 1, "seed": 0, "reconstruction_images": 0}
+
+
+@dataclass(frozen=True)
+class ProxySettings:
+    """How much repair a candidate gets before it is scored.
+
+    Attributes:
+        recalibration_images: training images that re-estimate the batch normalization statistics.
+        steps: SGD steps before that; 0 means recalibration alone.
+        batch_size: images per batch, of all three stages.
+        learning_rate: of SGD, constant.
+        momentum: of SGD, in [0, 1).
+        seed: of the images drawn, the order of the batches, and random layers (dropout).
+        metric: what is measured besides accuracy and loss, where it is neither.
+        reconstruction_images: training images by which the weights of pruned layers are fitted first, by whoever makes
+            the candidates; 0 for none.
+        distillation: how much the original model's outputs count in training, or None for labels alone.
+        precision: what layers compute in; None for what the machine that judges is fastest in.
+        jit_compile: whether XLA compiles steps and scoring, anew for every candidate's shapes.
+
+    Raises:
+        ConfigError: if a value is out of its range.
+    """
+
+    recalibration_images: int = 1024
+    steps: int = 30
+    batch_size: int = 128
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    seed: int = 0
+    metric: Metric = ACCURACY
+    reconstruction_images: int = 0
+    distillation: Distillation | None = None
+    precision: Precision | None = Precision()
+    jit_compile: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"proxy.{name}: expected an integer of at least {least}, received {value!r}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ConfigError(f"proxy.learning_rate: expected a number above 0, received {self.learning_rate!r}")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"proxy.momentum: expected a number in [0, 1), received {self.momentum!r}")
+
+
+@dataclass(frozen=True)
+class ProxyResult:
+    """What a candidate scored on the validation split.
+
+    Attributes:
+        accuracy: top-1, in [0, 1].
+        loss: mean cross-entropy in nats.
+        steps: SGD steps taken.
+        recalibration_images: images that the batch normalization statistics were estimated from.
+        seconds: wall time of the whole call, or of the last rung.
+        value: of the settings' metric, where that is neither accuracy nor loss.
+    """
+
+    accuracy: float
+    loss: float
+    steps: int
+    recalibration_images: int
+    seconds: float
+    value: float | None = None
+
+
+class AccuracyProxy:
+    """Judges candidates on one data set: a short fine-tune, recalibration, then the validation split.
+
+    Without recalibration a pruned model scores at chance; a few SGD steps order candidates much as hundreds do
+    (docs/design.md). Fits and recalibrates on the train split, scores on the validation split, never reads the test
+    split. The same model and settings give the same accuracy on a CPU; a GPU also needs TensorFlow's op determinism.
+
+    Candidates with the same layers share one traced network, whatever their channel counts, so nothing is built or
+    traced for each of them.
+
+    Args:
+        dataset: images and labels.
+        settings: how much repair.
+        original: the model that candidates are made from, for distillation; the proxy does not modify it.
+
+    Attributes:
+        settings: as given.
+        precision: what layers compute in, where the settings leave it to the machine, too.
+
+    Raises:
+        ConfigError: distillation without an original.
+    """
+
+    def __init__(
+        self, dataset: ImageDataset, settings: ProxySettings | None = None, original: keras.Model | None = None
+    ) -> None:
+        self._data, self.settings = dataset, settings or ProxySettings()
+        self.precision = self.settings.precision or fast_precision(self.settings.jit_compile)
+        self._networks: OrderedDict[str, Network] = OrderedDict()
+        self._shared: dict[str, Network] = {}
+        self._soft: SoftLabels | None = None
+        if self.settings.distillation is not None:
+            if original is None:
+                raise ConfigError("proxy.distillation: expected the original model, received none; pass original=")
+            self._soft = SoftLabels(self._teacher(original), len(dataset.train), dataset.classes)
+
+    def __call__(self, model: keras.Model) -> ProxyResult:
+        """Repair a copy of the model's weights, and score it.
+
+        Raises:
+            ModelError: there are steps to take and the model has no trainable weights.
+            DivergenceError: the training loss, or the loss or metric on the validation split, is not finite.
+        """
+        started = time.perf_counter()
+        result = self.rung(self.start(model), self.settings.steps)
+        return replace(result, seconds=time.perf_counter() - started)
+
+    def start(self, model: keras.Model, checkpoint: Checkpoint | None = None) -> Repair:
+        """The repair of a candidate, at its beginning or where a checkpoint of it was made.
+
+        It holds until the next candidate is started.
+        """
+        network = self._network(model)
+        network.load(model, self.settings.seed)
+        return self._repair(network, checkpoint)
+
+    def share(self, name: str, model: keras.Model, decomposable: frozenset[str] = frozenset()) -> bool:
+        """Keep one network for all candidates of a model, to be started by its name without models of their own.
+
+        Args:
+            name: what the network is called.
+            model: the model to compress; its signature is not None.
+            decomposable: convolutions that a candidate may have whole or decomposed.
+
+        Returns:
+            Whether the model's layers take any number of channels; if not, there is no such network.
+        """
+        network = self._new_network(model, self.settings.distillation, decomposable)
+        if network.takes_any_channels:
+            self._shared[name] = network
+        return network.takes_any_channels
+
+    def start_values(self, name: str, values: Values, checkpoint: Checkpoint | None = None) -> Repair:
+        """The same as ``start`` for a candidate of a model that is shared under this name, from its weights alone."""
+        network = self._shared[name]
+        network.load_values(values, self.settings.seed)
+        return self._repair(network, checkpoint)
+
+    def _repair(self, network: Network, checkpoint: Checkpoint | None) -> Repair:
+        settings, steps = self.settings, 0
+        if checkpoint is not None:
+            network.restore(checkpoint.state)
+            steps = checkpoint.steps
+        return Repair(network, self._data, settings.batch_size, settings.seed, self._soft, steps)
+
+    def rung(self, repair: Repair, steps: int) -> ProxyResult:
+        """Go on with a repair until it has taken so many steps, recalibrate, and score.
+
+        Training never reads the statistics that recalibration estimates: 30 steps and 90 more give what 120 give.
+
+        Raises:
+            ConfigError: more steps than that were taken.
+            ModelError: there are steps to take and the model has no trainable weights.
+            DivergenceError: the training loss, or the loss or metric on the validation split, is not finite.
+        """
+        if steps < repair.steps:
+            raise ConfigError(f"proxy rung: expected at least the {repair.steps} steps taken, received {steps}")
+        started, settings = time.perf_counter(), self.settings
+        repair.advance(steps - repair.steps, lambda step: settings.learning_rate)
+        images = repair.recalibrate(settings.recalibration_images)
+        result = self.score(repair, self._data.validation)
+        _check_finite(result, steps, settings.learning_rate)
+        seconds = time.perf_counter() - started
+        return ProxyResult(result.accuracy, result.loss, steps, images, seconds, result.value)
+
+    def score(self, repair: Repair, split: Split) -> Score:
+        """Score a candidate as it stands on any split.
+
+        Raises:
+            DivergenceError: a metric that is not finite though the loss is.
+        """
+        return score_outputs(repair.outputs(split), split.labels, repair.loss, self.settings.metric)
+
+    def _network(self, model: keras.Model) -> Network:
+        """A network for the model: one that is there already, where the model fits it."""
+        name = signature(model)
+        if name is None:
+            return self._new_network(model, self.settings.distillation)
+        if name not in self._networks:
+            network = self._new_network(model, self.settings.distillation)
+            if not network.takes_any_channels:
+                return network
+            self._networks[name] = network
+        self._networks.move_to_end(name)
+        if len(self._networks) > _NETWORKS:
+            self._networks.popitem(last=False)
+        return self._networks[name]
+
+    def _new_network(
+        self, model: keras.Model, distillation: Distillation | None, decomposable: frozenset[str] = frozenset()
+    ) -> Network:
+        settings = self.settings
+        loss = TrainingLoss(loss_for(model), distillation)
+        return Network(model, loss, settings.momentum, self.precision, settings.jit_compile, decomposable)
+
+    def _teacher(self, original: keras.Model) -> Any:
+        """Logits (N, classes) of the original for training images by their indices (N,)."""
+        network = self._new_network(original, None)
+        network.load(original, self.settings.seed)
+        reader = Repair(network, self._data, self.settings.batch_size, self.settings.seed)
+        train, from_logits = self._data.train, reader.loss.from_logits
+
+        def logits(indices: NDArray[np.int64]) -> NDArray[np.float32]:
+            outputs = reader.outputs(Split(train.images[indices], train.labels[indices]))
+            return outputs if from_logits else np.log(outputs + np.float32(keras.config.epsilon()))
+
+        return logits
+
+
+def _check_finite(result: Score, steps: int, learning_rate: float) -> None:
+    if not math.isfinite(result.loss):
+        raise DivergenceError(
+            f"accuracy proxy: expected a finite validation loss, received {result.loss} after step {steps}"
+            f" with learning rate {learning_rate:g}; lower the learning rate"
+        )

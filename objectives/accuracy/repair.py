@@ -1,0 +1,167 @@
+"""The repair of one candidate: steps of fine-tuning, statistics, outputs, and a state to go on from later."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from compress.errors import DivergenceError, ModelError
+from objectives.network.distillation import SoftLabels
+from objectives.network.network import Network
+from zoo.data.batches import gather
+from zoo.data.dataset import ImageDataset, Split
+
+Indices = npt.NDArray[np.int64]
+
+
+def whole_batches(count: int, batch_size: int, rng: np.random.Generator) -> Iterator[Indices]:
+    """Yield random, disjoint index arrays into `count` images, each of min(batch_size, count) indices.
+
+    An incomplete last batch is dropped: batches of one size are traced once, and averages over them weigh every image
+    the same.
+    """
+    order = rng.permutation(count)
+    size = min(batch_size, count)
+    for start in range(0, count - size + 1, size):
+        yield order[start : start + size]
+
+
+def batches_from(count: int, batch_size: int, seed: int, start: int) -> Iterator[Indices]:
+    """Yield whole batches of one epoch after the other without end, from batch number `start` on.
+
+    Every epoch has its own order, so that whoever goes on at a number gets what an undisturbed reader gets.
+    """
+    epoch, skipped = divmod(start, max(1, count // min(batch_size, count)))
+    while True:
+        batches = list(whole_batches(count, batch_size, np.random.default_rng((seed, epoch))))
+        yield from batches[skipped:]
+        epoch, skipped = epoch + 1, 0
+
+
+Rate = Callable[[int], float]
+"""Learning rate by the number of steps taken before."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a repair stands: steps taken, and all weights, momenta and random states of its network."""
+
+    steps: int
+    state: tuple[NDArray[Any], ...]
+
+
+class Repair:
+    """A candidate that is loaded into a network; one at a time.
+
+    Args:
+        network: holds the candidate's weights.
+        data: trains and recalibrates on its train split.
+        batch_size: images per batch.
+        seed: of the images drawn and of the order of the batches.
+        soft: the original model's logits, where there is distillation.
+        steps: taken before.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        data: ImageDataset,
+        batch_size: int,
+        seed: int,
+        soft: SoftLabels | None = None,
+        steps: int = 0,
+    ) -> None:
+        self._network, self._data, self._soft = network, data, soft
+        self._batch_size, self._seed = batch_size, seed
+        self.steps = steps
+
+    @property
+    def loss(self) -> keras.losses.SparseCategoricalCrossentropy:
+        """The cross-entropy that fits the model's outputs."""
+        return self._network.loss.hard
+
+    def advance(self, steps: int, rate: Rate) -> list[float]:
+        """Train for so many steps more; returns the loss before each.
+
+        Raises:
+            ModelError: the model has no trainable weights.
+            DivergenceError: a loss is not finite; names the step and the learning rate.
+        """
+        if steps == 0:
+            return []
+        if not self._network.trains:
+            raise ModelError(
+                "fine-tuning: expected trainable weights, received a frozen model; set model.trainable = True"
+            )
+        train = self._data.train
+        batches = islice(batches_from(len(train), self._batch_size, self._seed, self.steps), steps)
+        rates = [rate(self.steps + step) for step in range(steps)]
+        # Losses stay tensors until the end: reading each one would make an accelerator wait at every step.
+        losses = [float(loss) for loss in [self._step(*pair) for pair in zip(batches, rates, strict=True)]]
+        _check_finite(losses, self.steps, rates)
+        self.steps += steps
+        return losses
+
+    def _step(self, indices: NDArray[np.int64], rate: float) -> Any:
+        images, labels = gather(self._data.train, indices, self._data.normalization)
+        soft = np.empty((len(labels), 0), np.float32) if self._soft is None else self._soft.of(indices)
+        return self._network.step(*map(tf.convert_to_tensor, (images, labels, soft, np.float32(rate))))
+
+    def recalibrate(self, images: int) -> int:
+        """Estimate the statistics of batch normalization anew from this many training images, in whole batches.
+
+        They become the plain mean over batches of each batch's mean and variance (Yu & Huang 2019, "Universally
+        Slimmable Networks and Improved Training Techniques", exact averages of post-statistics).
+
+        Returns:
+            The images used; 0 for a model without such layers.
+        """
+        if not self._network.normalizes:
+            return 0
+        train = self._data.train
+        size = min(self._batch_size, images, len(train))
+        batches = islice(whole_batches(len(train), size, np.random.default_rng(self._seed)), images // size)
+        used = 0
+        for number, indices in enumerate(batches):
+            normalized, _ = gather(train, indices, self._data.normalization)
+            self._network.observe(tf.convert_to_tensor(normalized), 1 / (number + 1))
+            used += len(indices)
+        return used
+
+    def outputs(self, split: Split) -> NDArray[np.float32]:
+        """The model's outputs (N, classes) for every image of a split.
+
+        All batches have one size, the last filled up with repeated images, so that nothing is traced twice.
+        """
+        count = len(split)
+        size = min(self._batch_size, count)
+        found = []
+        for start in range(0, count, size):
+            indices = np.arange(start, min(start + size, count))
+            images, _ = gather(split, np.resize(indices, size), self._data.normalization)
+            found.append(self._network.infer(tf.convert_to_tensor(images)).numpy()[: len(indices)])
+        return np.concatenate(found)
+
+    def write_to(self, model: keras.Model) -> None:
+        """Give the candidate's weights as they stand to its model, in place."""
+        self._network.unload(model)
+
+    def checkpoint(self) -> Checkpoint:
+        """A copy of the state, from which whoever started this repair goes on."""
+        return Checkpoint(self.steps, tuple(self._network.state()))
+
+
+def _check_finite(losses: list[float], before: int, rates: list[float]) -> None:
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if bad.size:
+        first = int(bad[0])
+        raise DivergenceError(
+            f"fine-tuning: expected finite losses, received {losses[first]} at step {before + first + 1} of "
+            f"{before + len(losses)} with learning rate {rates[first]:g}; lower the learning rate"
+        )

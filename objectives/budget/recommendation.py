@@ -1,0 +1,116 @@
+"""What is recommended for a model, stage by stage, with what is left whole and what the result costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from compress.cloning.walk import as_functional
+from compress.decomposition.tucker import decompose
+from compress.graph.analysis import analyse
+from compress.graph.channel_counts import ChannelCounts
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.group import Exclusion, Ranks, Ratios
+from compress.parameters import PRUNE, ChannelStep, CompressionParameters, Stage
+from compress.pruning.pruning import prune
+from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
+from objectives.budget.recommended import Recommender
+from objectives.cost.cost import Cost, CostModel
+
+
+@dataclass(frozen=True)
+class PrunedGroup:
+    """A group, its ratio, and how many of its channels stay."""
+
+    name: str
+    ratio: float
+    kept: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class DecomposedLayer:
+    """A convolution, its (In Rank, Out Rank), and its (input, output) channels before that stage."""
+
+    name: str
+    ranks: tuple[int, int]
+    channels: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """Recommended values of all stages of a recipe, without fine-tuning in between.
+
+    Attributes:
+        graph: analysis of the original model.
+        recipe: the stages in order; each one's values are for the model as the stages before leave it.
+        step: what the kept channels are rounded to.
+        before: cost of the original model.
+        after: cost of the compressed model.
+        groups: groups that lose channels.
+        layers: convolutions that are decomposed.
+        unpruned: groups that lose nothing, with the reason.
+        undecomposed: convolutions that stay whole, with the reason.
+    """
+
+    graph: ChannelGraph
+    recipe: tuple[Stage, ...]
+    step: ChannelStep
+    before: Cost
+    after: Cost
+    groups: tuple[PrunedGroup, ...] = ()
+    layers: tuple[DecomposedLayer, ...] = ()
+    unpruned: tuple[Exclusion, ...] = ()
+    undecomposed: tuple[Exclusion, ...] = ()
+
+    @property
+    def parameters(self) -> CompressionParameters:
+        """The values in the form that files hold and compression takes."""
+        return CompressionParameters(
+            {group.name: group.ratio for group in self.groups}, {layer.name: layer.ranks for layer in self.layers}
+        )
+
+
+def recommendation(
+    model: Any, source: Recommender, recipe: Sequence[Stage], pruning: PruningSettings = DEFAULT_PRUNING
+) -> Recommendation:
+    """Ask for the values of each stage on the model as it then is, and compress it with them.
+
+    Args:
+        model: a functional or Sequential Keras model; it is not modified.
+        source: what is recommended.
+        recipe: the stages, each at most once.
+        pruning: which channels go, and what the kept ones are rounded to.
+
+    Raises:
+        TuckpruneError: a model that cannot be analysed, or a budget that recommended values cannot meet.
+    """
+    current = as_functional(model)
+    graph = analyse(current)
+    before = _cost(graph)
+    found = Recommendation(graph, tuple(recipe), pruning.step, before, before)
+    for stage in recipe:
+        if stage == PRUNE:
+            ratios = source.ratios(current)
+            found = replace(found, groups=_groups(graph, ratios.ratios, pruning), unpruned=ratios.left_whole)
+            current = prune(current, ratios.ratios, pruning)
+        else:
+            ranks = source.ranks(current)
+            found = replace(found, layers=_layers(graph, ranks.ranks), undecomposed=ranks.left_whole)
+            current = decompose(current, ranks.ranks)
+        graph = analyse(current)
+    return replace(found, after=_cost(graph))
+
+
+def _cost(graph: ChannelGraph) -> Cost:
+    return CostModel(graph).cost(CompressionParameters.none())
+
+
+def _groups(graph: ChannelGraph, ratios: Ratios, pruning: PruningSettings) -> tuple[PrunedGroup, ...]:
+    kept = iter(ChannelCounts.of(graph).kept_blocks(ratios, pruning.step).tolist())
+    stays = {group.name: sum(next(kept) for _ in group.blocks) for group in graph.groups}
+    return tuple(PrunedGroup(name, ratio, stays[name], graph.group(name).channels) for name, ratio in ratios.items())
+
+
+def _layers(graph: ChannelGraph, ranks: Ranks) -> tuple[DecomposedLayer, ...]:
+    sizes = {layer.layer: (layer.in_channels, layer.out_channels) for layer in graph.decomposable}
+    return tuple(DecomposedLayer(name, pair, sizes[name]) for name, pair in ranks.items())

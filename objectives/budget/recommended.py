@@ -1,0 +1,201 @@
+"""NPTK's recommended values at a budget: what simple compression does without a search."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from compress.graph.analysis import analyse
+from compress.graph.group import Exclusion, Ranks, Ratios
+from compress.parameters import DECOMPOSE, PRUNE, CompressionParameters, Stage
+from compress.pruning.pruning import prune
+from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
+from compress.recipe import Values
+from compress.recommend.recommend import (
+    RankRecommender,
+    RatioRecommender,
+    RecommendedRanks,
+    RecommendedRatios,
+    recommend_ranks,
+    recommend_ratios,
+)
+from objectives.budget.budget import Budget
+from objectives.budget.feasible import leaner, tightest
+from objectives.budget.quantity import MEMORY
+from objectives.cost.cost import Cost, CostModel
+
+_LARGEST_RATIO = 1.0 - 1e-6
+_RATIO_STEPS = 12
+"""SLAMP's global ratio is found to a part in four thousand: one channel of most models."""
+
+_SHARES = (0.5, 0.625, 0.75, 0.875, 1.0)
+"""How far pruning may go when it comes first."""
+
+_MARGIN = 0.95
+"""Fine-tuning changes what VBMF finds: the ranks must reach the budget with so much to spare before it."""
+
+Note = Callable[[str], None]
+"""Receives a line for every reason why layers or groups are left whole."""
+
+
+class Recommender(Protocol):
+    """Recommended values for each stage, given the model as it is before the stage."""
+
+    def ratios(self, model: Any) -> RecommendedRatios:
+        """Pruning ratios, and the groups that lose nothing."""
+
+    def ranks(self, model: Any) -> RecommendedRanks:
+        """Rank pairs, and the convolutions that stay whole."""
+
+
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
+def stage_values(source: Recommender, note: Note = silent) -> Values:
+    """The values of each stage; ``note`` is told of all that is left whole."""
+
+    def ratios(model: Any) -> Ratios:
+        found = source.ratios(model)
+        _tell(found.left_whole, "pruned", note)
+        return found.ratios
+
+    def ranks(model: Any) -> Ranks:
+        found = source.ranks(model)
+        _tell(found.left_whole, "decomposed", note)
+        return found.ranks
+
+    return Values(ratios, ranks)
+
+
+def _tell(left_whole: Sequence[Exclusion], done: str, note: Note) -> None:
+    for reason in dict.fromkeys(exclusion.reason for exclusion in left_whole):
+        names = ", ".join(f"'{exclusion.name}'" for exclusion in left_whole if exclusion.reason == reason)
+        note(f"not {done}: {names}: {reason}")
+
+
+@dataclass(frozen=True)
+class GlobalValues:
+    """NPTK's two global knobs, used as they are.
+
+    Attributes:
+        ratio: fraction of all channels that SLAMP removes.
+        calibration: moves the ranks that VBMF finds.
+        pruning: how channels are scored, and what the kept ones are rounded to.
+    """
+
+    ratio: float
+    calibration: float = 0.0
+    pruning: PruningSettings = DEFAULT_PRUNING
+
+    def ratios(self, model: Any) -> RecommendedRatios:
+        """SLAMP at the global ratio."""
+        return recommend_ratios(model, self.ratio, self.pruning)
+
+    def ranks(self, model: Any) -> RecommendedRanks:
+        """VBMF at the calibration ratio."""
+        return recommend_ranks(model, self.calibration)
+
+
+@dataclass(frozen=True)
+class BudgetValues:
+    """The same knobs, set so that the result meets a budget.
+
+    The first of two stages takes what is limited to the geometric mean of the original and the budget, the second to
+    the budget; each is set on the model as it then is, fine-tuned after the first stage. Pruning that comes first goes
+    further where VBMF, which finds no small ranks in a small layer, could not make up the rest. Memory, which ranks
+    hardly change, is met by pruning. A last stage that cannot meet the budget raises BudgetError.
+
+    Attributes:
+        recipe: the stages in order.
+        budget: what the result may cost; all its limits are met.
+        original: cost of the original model.
+        pruning: how channels are scored, and what the kept ones are rounded to.
+    """
+
+    recipe: tuple[Stage, ...]
+    budget: Budget
+    original: Cost
+    pruning: PruningSettings = DEFAULT_PRUNING
+
+    def ratios(self, model: Any) -> RecommendedRatios:
+        """SLAMP's ratios on the way to the budget.
+
+        Raises:
+            BudgetError: no ratios meet the budget, and no ranks follow.
+        """
+        ranks_follow = self.recipe == (PRUNE, DECOMPOSE)
+        pruning = self.pruning.measured(model)
+        shares = _SHARES if ranks_follow else (1.0,)
+        for share in shares:
+            found = slamp_ratios_meeting(model, self._target(PRUNE, share) or self.budget, pruning)
+            if ranks_follow and self._ranks_reach_budget(prune(model, found.ratios, pruning)):
+                break
+        self._check(model, CompressionParameters(found.ratios, {}), PRUNE)
+        return found
+
+    def _ranks_reach_budget(self, model: Any) -> bool:
+        cost, others = CostModel(analyse(model), self.budget.table), self.budget.without(MEMORY)
+        least = cost.cost(leaner(cost, self.budget, CompressionParameters({}, recommend_ranks(model, -1.0).ranks)))
+        return self.budget.violation(least) <= 0 and (others is None or 1 + others.violation(least) <= _MARGIN)
+
+    def ranks(self, model: Any) -> RecommendedRanks:
+        """VBMF's ranks on the way to the budget.
+
+        Raises:
+            BudgetError: this is the last stage, and no ranks meet the budget.
+        """
+        found = vbmf_ranks_meeting(model, self._target(DECOMPOSE, self._share(DECOMPOSE)))
+        self._check(model, CompressionParameters({}, found.ranks), DECOMPOSE)
+        return found
+
+    def _check(self, model: Any, found: CompressionParameters, stage: Stage) -> None:
+        reached = CostModel(analyse(model), self.budget.table).cost(found, self.pruning.step)
+        limit = self.budget.tightest(reached)
+        if stage == self.recipe[-1] and limit.violation(reached) > 0:
+            raise limit.missed(reached, "the fewest that recommended values reach", "raise the budget")
+
+    def _share(self, stage: Stage) -> float:
+        return _SHARES[0] if len(self.recipe) == 2 and stage == self.recipe[0] else 1.0
+
+    def _target(self, stage: Stage, share: float) -> Budget | None:
+        """What a stage is to meet; nothing where ranks come first and memory alone is limited."""
+        # Exactly the budget at the end, without the rounding of powers.
+        target = self.budget if share == 1.0 else self.budget.partway(self.original, share)
+        return target if stage == self.recipe[-1] or stage == PRUNE else target.without(MEMORY)
+
+
+def slamp_ratios_meeting(model: Any, target: Budget, pruning: PruningSettings = DEFAULT_PRUNING) -> RecommendedRatios:
+    """SLAMP ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does."""
+    recommender = RatioRecommender.of(model, pruning)
+    cost = CostModel(recommender.graph, target.table)
+
+    def fits(ratio: float) -> bool:
+        pruned = CompressionParameters(recommender.at(ratio).ratios, {})
+        return target.violation(cost.cost(pruned, pruning.step)) <= 0
+
+    return recommender.at(tightest(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
+
+
+def vbmf_ranks_meeting(model: Any, target: Budget | None) -> RecommendedRanks:
+    """VBMF ranks at the largest calibration ratio in [-1, 1] that meets the target, or at -1 where none does.
+
+    Layers whose parts would break a limit that the whole layer keeps are left whole.
+    """
+    recommender = RankRecommender.of(model)
+    cost = CostModel(recommender.graph, None if target is None else target.table)
+
+    def at(calibration: float) -> RecommendedRanks:
+        found = recommender.at(calibration)
+        return found if target is None else _leaner(cost, target, found)
+
+    def fits(calibration: float) -> bool:
+        return target is None or target.violation(cost.cost(CompressionParameters({}, at(calibration).ranks))) <= 0
+
+    return at(tightest(fits, fitting=-1.0, failing=1.0))
+
+
+def _leaner(cost: CostModel, target: Budget, found: RecommendedRanks) -> RecommendedRanks:
+    ranks = leaner(cost, target, CompressionParameters({}, found.ranks)).ranks
+    reason = "its parts would break a limit of the budget that the whole layer keeps"
+    left = tuple(Exclusion(name, reason) for name in found.ranks if name not in ranks)
+    return RecommendedRanks(ranks, found.left_whole + left)

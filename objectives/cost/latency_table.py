@@ -1,0 +1,223 @@
+"""Latency of layers as a function of their channels, measured once, and kept as JSON."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import keras
+
+from compress.errors import ModelError, RunError
+from compress.graph.group import Site
+from objectives.cost.latency import LatencySettings
+
+Sizes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One call without its channels.
+
+    Attributes:
+        kind: class name of the layer.
+        window: of a kernel or a pooling.
+        inputs: spatial size of the first input.
+        outputs: spatial size of the first output.
+        groups: of a convolution; output channels per input channel of a depthwise one; inputs of a merge.
+    """
+
+    kind: str
+    window: Sizes
+    inputs: Sizes
+    outputs: Sizes
+    groups: int = 1
+
+    @classmethod
+    def of(cls, site: Site) -> "Geometry | None":
+        """The geometry of a call, None for a type that has no law of its own or whose size is not fixed."""
+        # What adds a number to its only input is elementwise: too quick for a law.
+        if site.kind not in LAYERS or not site.understood or (site.kind in MERGES and len(site.inputs) < 2):
+            return None
+        outputs = site.output_shape[1:-1]
+        # Inputs of a merge may be of one position each, as those of an attention are: the largest counts.
+        inputs = outputs if site.kind in MERGES else site.input_shapes[0][1:-1]
+        if None in inputs or None in outputs:
+            return None
+        kernel = site.weight("kernel") or site.weight("depthwise_kernel")
+        window = tuple(kernel.shape[: len(inputs)]) if kernel else tuple(site.pool_size)
+        return cls(site.kind, window, _known(inputs), _known(outputs), _groups(site))
+
+    @property
+    def parts(self) -> tuple["Geometry", "Geometry", "Geometry"]:
+        """Those of a convolution's three parts, once it is decomposed."""
+        point = (1,) * len(self.window)
+        first, last = (Geometry(self.kind, point, sizes, sizes) for sizes in (self.inputs, self.outputs))
+        return first, self, last
+
+    @property
+    def mixes(self) -> bool:
+        """Whether output channels are counted apart from input channels."""
+        return self.kind in MIXING
+
+    def model(self, channels: tuple[int, int]) -> Any:
+        """A model of one such call with (input, output) channels."""
+        count = self.groups if self.kind in MERGES else 1
+        inputs = [keras.Input((*self.inputs, channels[0])) for _ in range(count)]
+        return keras.Model(inputs, LAYERS[self.kind](self, channels[1])(inputs if count > 1 else inputs[0]))
+
+
+def _known(sizes: tuple[int | None, ...]) -> Sizes:
+    return tuple(size or 0 for size in sizes)
+
+
+def _groups(site: Site) -> int:
+    if site.kind in MERGES:
+        return len(site.inputs)
+    kernel = site.weight("kernel")
+    if site.kind == "DepthwiseConv2D":
+        return site.output.size // site.inputs[0].size
+    return site.inputs[0].size // kernel.shape[-2] if kernel is not None else 1
+
+
+def _strides(geometry: Geometry) -> tuple[list[int], str]:
+    """Strides and padding that lead from the input's to the output's size."""
+    sizes = list(zip(geometry.inputs, geometry.outputs, geometry.window, strict=True))
+    for padding in ("same", "valid"):
+        lost = [window - 1 if padding == "valid" else 0 for window in geometry.window]
+        found = [
+            next((s for s in range(1, size + 1) if math.ceil((size - less) / s) == out), None)
+            for (size, out, _), less in zip(sizes, lost, strict=True)
+        ]
+        if None not in found and len(set(found)) == 1:
+            return [stride or 1 for stride in found], padding
+    # Dilation and the like: as many outputs, give or take one.
+    return [max(1, round(sizes[0][0] / sizes[0][1]))] * len(sizes), "same"
+
+
+def _convolution(layer: Callable[..., Any]) -> Callable[[Geometry, int], Any]:
+    def make(geometry: Geometry, filters: int) -> Any:
+        strides, padding = _strides(geometry)
+        groups = {"groups": geometry.groups} if geometry.groups > 1 else {}
+        return layer(filters, geometry.window, strides=strides, padding=padding, activation="relu", **groups)
+
+    return make
+
+
+def _depthwise(geometry: Geometry, filters: int) -> Any:
+    strides, padding = _strides(geometry)
+    return keras.layers.DepthwiseConv2D(
+        geometry.window, strides=strides, padding=padding, activation="relu", depth_multiplier=geometry.groups
+    )
+
+
+def _pooling(layer: Callable[..., Any]) -> Callable[[Geometry, int], Any]:
+    def make(geometry: Geometry, filters: int) -> Any:
+        strides, padding = _strides(geometry)
+        return layer(geometry.window, strides=strides, padding=padding)
+
+    return make
+
+
+def _plain(layer: Callable[[], Any]) -> Callable[[Geometry, int], Any]:
+    return lambda geometry, filters: layer()
+
+
+MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
+MIXING = ("Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D", "Dense")
+FUSED = ("BatchNormalization", "ReLU", "LeakyReLU", "Activation")
+"""LiteRT works them into the convolution before; Keras calls them one by one."""
+
+LAYERS: Mapping[str, Callable[[Geometry, int], Any]] = MappingProxyType(
+    {
+        **{f"Conv{rank}D": _convolution(getattr(keras.layers, f"Conv{rank}D")) for rank in (1, 2, 3)},
+        **{f"SeparableConv{rank}D": _convolution(getattr(keras.layers, f"SeparableConv{rank}D")) for rank in (1, 2)},
+        "DepthwiseConv2D": _depthwise,
+        "Dense": lambda geometry, units: keras.layers.Dense(units),
+        **{name: _pooling(getattr(keras.layers, name)) for name in ("MaxPooling2D", "AveragePooling2D")},
+        "GlobalAveragePooling2D": _plain(keras.layers.GlobalAveragePooling2D),
+        "GlobalMaxPooling2D": _plain(keras.layers.GlobalMaxPooling2D),
+        **{name: _plain(getattr(keras.layers, name)) for name in MERGES},
+        "BatchNormalization": _plain(keras.layers.BatchNormalization),
+        **dict.fromkeys(("ReLU", "LeakyReLU", "Activation"), _plain(keras.layers.ReLU)),
+    }
+)
+"""Layers with the geometry and so many filters, by class name."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """Microseconds of a call: base + per_input x in + per_output x out + per_pair x in x out.
+
+    No coefficient is negative, so that fewer channels never take longer.
+    """
+
+    base: float
+    per_input: float
+    per_output: float
+    per_pair: float
+
+
+@dataclass(frozen=True)
+class LatencyTable:
+    """Laws by geometry; a model takes ``overhead`` + ``scale`` x the sum over its calls.
+
+    Attributes:
+        settings: how it was measured.
+        laws: geometry of a call and its law.
+        overhead: microseconds of what has no law.
+        scale: how much longer calls take in a model than alone, fitted to models that were built.
+        original: microseconds of the original model, as measured: what fractions of a budget are of.
+    """
+
+    settings: LatencySettings
+    laws: tuple[tuple[Geometry, Law], ...]
+    overhead: float = 0.0
+    scale: float = 1.0
+    original: float = 0.0
+
+    def law(self, geometry: Geometry) -> Law:
+        """The law of a call.
+
+        Raises:
+            ModelError: the table was measured for another model.
+        """
+        found = self._by_geometry.get(geometry)
+        if found is None:
+            raise ModelError(
+                f"expected a latency table of this model, received one without the law of a {geometry.kind} of"
+                f" {geometry.window} that maps {geometry.inputs} to {geometry.outputs}; measure it anew"
+            )
+        return found
+
+    @cached_property
+    def _by_geometry(self) -> Mapping[Geometry, Law]:
+        return dict(self.laws)
+
+    def write(self, path: Path) -> None:
+        """Write the table as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "LatencyTable":
+        """The table of a JSON file.
+
+        Raises:
+            RunError: it cannot be read as one.
+        """
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            laws = tuple((_geometry(geometry), Law(**law)) for geometry, law in found.pop("laws"))
+            return cls(LatencySettings(**found.pop("settings")), laws, **found)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RunError(
+                f"'{path}' cannot be read as a latency table: {error}; delete it, and the next search measures anew"
+            ) from error
+
+
+def _geometry(given: Mapping[str, object]) -> Geometry:
+    tuples = {item.name for item in fields(Geometry) if item.name in ("window", "inputs", "outputs")}
+    return Geometry(**{name: tuple(value) if name in tuples else value for name, value in given.items()})  # type: ignore[arg-type]

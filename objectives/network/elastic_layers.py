@@ -1,0 +1,198 @@
+"""One elastic layer per type of Keras layer: computes with any number of channels."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from compress.cloning.walk import calls
+from objectives.network.batch_normalization import apply_factors, normalize_batch
+from objectives.network.elastic_convolution import FreeConv2D
+from objectives.network.elastic_layer import Common, FreeLayer, kernel_and_bias
+
+
+class FreeDepthwiseConv2D(FreeLayer):
+    """A depthwise convolution."""
+
+    def __init__(self, source: Any, common: Common) -> None:
+        kernel = (*source.kernel_size, None, source.depth_multiplier)
+        super().__init__(source, common, kernel_and_bias(source, kernel))
+
+    def call(self, inputs: Any) -> Any:
+        """Inputs (N, H, W, C) to (N, H', W', C x depth multiplier)."""
+        source = self.source
+        outputs = tf.nn.depthwise_conv2d(
+            inputs,
+            self.value("kernel"),
+            (1, *source.strides, 1),
+            source.padding.upper(),
+            dilations=source.dilation_rate,
+        )
+        return self.finished(outputs)
+
+
+class FreeDense(FreeLayer):
+    """A dense layer."""
+
+    def __init__(self, source: Any, common: Common) -> None:
+        super().__init__(source, common, kernel_and_bias(source, (None, None)))
+
+    def call(self, inputs: Any) -> Any:
+        """Inputs (N, ..., in) to (N, ..., out)."""
+        return self.finished(tf.tensordot(inputs, self.value("kernel"), 1))
+
+
+class FreeBatchNormalization(FreeLayer):
+    """Batch normalization over the last axis.
+
+    Attributes:
+        folded: whether the convolution before does its work in inference.
+        rectifies: whether it does the work of the rectifier behind it.
+    """
+
+    def __init__(self, source: Any, common: Common) -> None:
+        names = ("gamma",) * source.scale + ("beta",) * source.center + ("moving_mean", "moving_variance")
+        super().__init__(source, common, {name: (None,) for name in names})
+        self._momentum = common.momentum
+        self.folded = self.rectifies = False
+
+    def fold_into(self, convolution: FreeConv2D) -> None:
+        """Let the convolution that is read by this layer alone do its work in inference."""
+        # A method, not the layer: Keras takes no layer into one that is built.
+        convolution.factors, self.folded = self.factors, True
+
+    def factors(self, training: bool) -> tuple[Any, Any] | None:
+        """What is multiplied by and added, (C,) each; None where the batch's own statistics count."""
+        if training and self.source.trainable:
+            return None
+        mean, variance = (self.weights_by_name[f"moving_{name}"].variable for name in ("mean", "variance"))
+        slope = self._parameter("gamma", 1.0) * tf.math.rsqrt(variance + self.source.epsilon)
+        return slope, self._parameter("beta", 0.0) - mean * slope
+
+    def call(self, inputs: Any, training: bool = False, mask: None = None) -> Any:
+        """Inputs (N, ..., C) to the same shape."""
+        factors = self.factors(training)
+        if factors is not None:
+            outputs = inputs if self.folded else self._applied(inputs, *factors)
+            return tf.nn.relu(outputs) if self.rectifies else outputs
+        scale, offset = self._parameter("gamma", 1.0), self._parameter("beta", 0.0)
+        outputs, mean, variance = normalize_batch(inputs, scale, offset, self.source.epsilon, self.rectifies)
+        for name, batch in (("mean", mean), ("variance", variance)):
+            moving = self.weights_by_name[f"moving_{name}"].variable
+            moving.assign(self._momentum * moving + (1 - self._momentum) * batch)
+        return outputs
+
+    def _applied(self, inputs: Any, slope: Any, shift: Any) -> Any:
+        return tf.cast(apply_factors(tf.cast(inputs, tf.float32), slope, shift), inputs.dtype)
+
+    def _parameter(self, name: str, absent: float) -> Any:
+        if name in self.weights_by_name:
+            return self.weights_by_name[name].variable.read_value()
+        return tf.fill(tf.shape(self.weights_by_name["moving_mean"].variable), absent)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The input's."""
+        return tuple(input_shape)
+
+
+class FreeRectifier(FreeLayer):
+    """Negative values to zero, unless the batch normalization before does that along."""
+
+    def __init__(self, source: Any, common: Common) -> None:
+        super().__init__(source, common, {})
+        self.supports_masking = True
+        self._folded = False
+
+    def fold_into(self, normalization: FreeBatchNormalization) -> None:
+        """Let the normalization that is read by this layer alone do its work."""
+        normalization.rectifies = self._folded = True
+
+    def call(self, inputs: Any) -> Any:
+        """Inputs to the same shape."""
+        return inputs if self._folded else tf.nn.relu(inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The input's."""
+        return tuple(input_shape)
+
+
+def takes_any_channels(layer: Any) -> bool:
+    """Whether there is a free stand-in for the layer: for its type, with all of its options."""
+    options = _OPTIONS.get(type(layer))
+    if options is None or isinstance(getattr(layer, "activation", None), keras.Layer):
+        return False
+    plain = getattr(layer, "data_format", None) in (None, "channels_last") and layer.activity_regularizer is None
+    quantized = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None) is not None
+    return plain and not quantized and options(layer)
+
+
+def free_layer(layer: Any, common: Common) -> FreeLayer:
+    """The stand-in of a layer that takes any channels."""
+    return _STAND_INS[type(layer)](layer, common)
+
+
+def is_linear(layer: Any) -> bool:
+    """Whether nothing follows the products and the bias."""
+    return bool(layer.activation is keras.activations.linear)
+
+
+def _rectifies(layer: Any) -> bool:
+    return layer.max_value is None and layer.negative_slope == 0 and layer.threshold == 0
+
+
+def _normalizes_last_axis(layer: Any) -> bool:
+    rank = layer.input_spec.ndim if layer.built else None
+    plain = not getattr(layer, "renorm", False)
+    return plain and (layer.axis == -1 or (rank is not None and layer.axis == rank - 1))
+
+
+_STAND_INS: Mapping[type, Callable[[Any, Common], FreeLayer]] = MappingProxyType(
+    {
+        keras.layers.Conv2D: FreeConv2D,
+        keras.layers.DepthwiseConv2D: FreeDepthwiseConv2D,
+        keras.layers.Dense: FreeDense,
+        keras.layers.BatchNormalization: FreeBatchNormalization,
+        keras.layers.ReLU: FreeRectifier,
+        keras.layers.Activation: FreeRectifier,
+    }
+)
+
+_OPTIONS: Mapping[type, Callable[[Any], bool]] = MappingProxyType(
+    {
+        keras.layers.Conv2D: lambda layer: layer.groups == 1,
+        keras.layers.DepthwiseConv2D: lambda layer: layer.strides[0] == layer.strides[1],
+        keras.layers.Dense: lambda layer: True,
+        keras.layers.BatchNormalization: _normalizes_last_axis,
+        keras.layers.ReLU: _rectifies,
+        keras.layers.Activation: lambda layer: layer.activation is keras.activations.relu,
+    }
+)
+"""Layer types that have a stand-in, and whether it does what a layer's options ask."""
+
+
+def fold(model: Any) -> None:
+    """Fold every batch normalization into the convolution before it, and every rectifier into the normalization.
+
+    Only where nothing else reads what is between them.
+    """
+    for before, after in _chained(model):
+        if isinstance(before, FreeConv2D) and isinstance(after, FreeBatchNormalization) and is_linear(before.source):
+            after.fold_into(before)
+        elif isinstance(before, FreeBatchNormalization) and isinstance(after, FreeRectifier):
+            after.fold_into(before)
+
+
+def _chained(model: Any) -> list[tuple[Any, Any]]:
+    """Pairs of layers, each called once, of which the second alone reads the first."""
+    made = list(calls(model))
+    names = [call.layer.name for call in made]
+    readers: dict[str, list[Any]] = {}
+    for call in made:
+        for tensor in call.inputs:
+            readers.setdefault(tensor._keras_history.operation.name, []).append(call.layer)
+    returned = {tensor._keras_history.operation.name for tensor in model.outputs}
+    once = (call.layer for call in made if names.count(call.layer.name) == 1 and call.layer.name not in returned)
+    pairs = ((layer, readers[layer.name][0]) for layer in once if len(readers.get(layer.name, ())) == 1)
+    return [(layer, reader) for layer, reader in pairs if names.count(reader.name) == 1]

@@ -1,0 +1,221 @@
+"""A model traced once for weights of any number of channels: candidates are loaded into it, not built and traced."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from compress.cloning.layer_copy import copy_layer, copy_weights
+from compress.cloning.rebuild import rebuild
+from compress.cloning.walk import as_functional, layers_by_name
+from objectives.network.distillation import TrainingLoss
+from objectives.network.elastic_layer import Common, FreeLayer, Values, Weight
+from objectives.network.elastic_layers import fold, free_layer, takes_any_channels
+from objectives.network.precision import Precision
+from objectives.network.signature import signature
+from zoo.training.training import random_states, seed_random_states
+
+_ATTRIBUTES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+
+
+class Network:
+    """The layers of a model with weights of free shapes, and what is done with them, each traced at most once.
+
+    Args:
+        model: a functional or Sequential model; it is not modified, and its weights are not taken over.
+        loss: what a step minimizes, without the regularizers of the model.
+        momentum: of SGD.
+        precision: what the layers but the last compute in.
+        jit_compile: whether XLA compiles what is traced, anew for every shape.
+        decomposable: names of the convolutions of the model that a candidate may have whole or as Tucker-2 makes them;
+            not with XLA, which compiles the branch that is not taken as well.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        loss: TrainingLoss,
+        momentum: float,
+        precision: Precision,
+        jit_compile: bool = False,
+        decomposable: frozenset[str] = frozenset(),
+    ) -> None:
+        # Moving statistics keep all of themselves in steps, and less while they are estimated.
+        self._kept = tf.Variable(1.0, trainable=False)
+        source = as_functional(model)
+        self.takes_any_channels = signature(source) is not None
+        common = Common(self._kept, decomposable=decomposable)
+        try:
+            self._build(source, precision, common, jit_compile)
+        except Exception:  # Whatever a layer's own code raises that has to know the number of its channels.
+            if not self.takes_any_channels:
+                raise
+            self.takes_any_channels = False
+            self._build(source, precision, common, jit_compile)
+        self._weights = _weights(self._model)
+        self._random_states = random_states(self._model)
+        trained = [weight for weight in self._weights if weight.trainable]
+        self._momenta = [_like(weight.variable) for weight in trained]
+        self._scale = precision.loss_scale()
+        self.loss = loss
+        self.step = self._traced(lambda *batch: self._step(trained, momentum, *batch), jit_compile)
+        self._observe = self._traced(lambda images: self._model(images, training=True), jit_compile)
+
+    def _build(self, source: Any, precision: Precision, common: Common, jit_compile: bool) -> None:
+        """Make the model of stand-ins and trace its inference: not before then does every layer's code run."""
+        self._model = _stand_ins(source, precision.policy, replace(common, any_channels=self.takes_any_channels))
+        fold(self._model)
+        self.infer = self._traced(lambda images: tf.cast(self._model(images, training=False), tf.float32), jit_compile)
+        self.infer.get_concrete_function(tf.TensorSpec((None, *source.inputs[0].shape[1:]), tf.float32))
+
+    def load(self, model: Any, seed: int) -> None:
+        """Take over the weights of a model of the same signature, forget the momenta, and seed random layers."""
+        old = layers_by_name(as_functional(model))
+        for name, layer in layers_by_name(self._model).items():
+            if not isinstance(layer, FreeLayer) and getattr(layer, "weights", None):
+                copy_weights(old[name], layer)
+        self.load_values(values_of(model), seed)
+
+    def load_values(self, values: Values, seed: int) -> None:
+        """The same with the weights of free layers alone, as arrays."""
+        for layer in self._model.layers:
+            if isinstance(layer, FreeLayer):
+                layer.assign(values)
+        self._begin(seed)
+
+    def _begin(self, seed: int) -> None:
+        trained = (weight.variable for weight in self._weights if weight.trainable)
+        for momentum, variable in zip(self._momenta, trained, strict=True):
+            momentum.assign(tf.zeros_like(variable))
+        seed_random_states(self._random_states, seed)
+        self._scale.reset()
+
+    def unload(self, model: Any) -> None:
+        """Give the weights to a model of the same signature, in place."""
+        theirs = layers_by_name(as_functional(model))
+        for name, layer in layers_by_name(self._model).items():
+            if isinstance(layer, FreeLayer):
+                for owner, found in layer.current().items():
+                    for attribute, value in found.items():
+                        getattr(theirs[owner], attribute).assign(value)
+            elif getattr(layer, "weights", ()):
+                copy_weights(layer, theirs[name])
+
+    @property
+    def trains(self) -> bool:
+        """Whether a step changes anything."""
+        return bool(self._momenta)
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether there are statistics to estimate."""
+        return any(_estimates(layer) for layer in self._model.layers)
+
+    def observe(self, images: Any, share: float) -> None:
+        """Let the statistics of a batch (N, H, W, C) have this share in the moving ones, and change nothing else."""
+        before = [state.numpy() for state in self._random_states]
+        self._kept.assign(1 - share)
+        self._observe(images)
+        self._kept.assign(1.0)
+        for state, value in zip(self._random_states, before, strict=True):
+            state.assign(value)
+
+    def state(self) -> list[Any]:
+        """Values of all weights, momenta and random states, as arrays that ``restore`` takes."""
+        return [variable.numpy() for variable in self._variables()]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Go back to what ``state`` has returned, of this candidate or of another one."""
+        for variable, value in zip(self._variables(), state, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[Any]:
+        random = (state.value for state in self._random_states)
+        return [*(weight.variable for weight in self._weights), *self._momenta, *random, *self._scale.variables]
+
+    def _traced(self, function: Callable[..., Any], jit_compile: bool) -> Any:
+        return tf.function(function, autograph=False, jit_compile=jit_compile, reduce_retracing=True)
+
+    def _step(self, trained: Sequence[Weight], momentum: float, images: Any, labels: Any, soft: Any, rate: Any) -> Any:
+        """One update by SGD with momentum; returns the loss before it."""
+        with tf.GradientTape() as tape:
+            variables = [weight.variable for weight in trained]
+            tape.watch(variables)
+            outputs = tf.cast(self._model(images, training=True), tf.float32)
+            losses = [self.loss(labels, outputs, soft), *self._model.losses, *_penalties(self._weights)]
+            total = tf.add_n([tf.cast(loss, tf.float32) for loss in losses])
+            scaled = self._scale.up(total)
+        found = tape.gradient(scaled, variables)
+        # A weight that nothing depends on has no gradient.
+        gradients = self._scale.down(
+            [tf.zeros_like(v.read_value()) if g is None else g for g, v in zip(found, variables, strict=True)]
+        )
+        self._scale.guard(gradients, lambda: self._update(trained, gradients, rate, momentum))
+        return total
+
+    def _update(self, trained: Sequence[Weight], gradients: Sequence[Any], rate: Any, momentum: float) -> None:
+        for weight, velocity, gradient in zip(trained, self._momenta, gradients, strict=True):
+            tf.raw_ops.ResourceApplyKerasMomentum(
+                var=weight.variable.handle, accum=velocity.handle, lr=rate, grad=gradient, momentum=momentum
+            )
+            if weight.constraint is not None:
+                weight.variable.assign(weight.constraint(weight.variable.read_value()))
+
+
+def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
+    """The model with free layers wherever there are any; its last layers keep their precision."""
+    last = {tensor._keras_history.operation.name for tensor in source.outputs}
+
+    def stand_in(layer: Any) -> Sequence[Any]:
+        own = None if layer.name in last else policy
+        if takes_any_channels(layer):
+            return [free_layer(layer, replace(common, policy=own))]
+        # A layer of the user's own computes as it says itself: it may not even take a policy.
+        takes_policy = isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras.")
+        copied = copy_layer(layer, **({"dtype": own} if own and takes_policy else {}))
+        if isinstance(copied, keras.layers.BatchNormalization):
+            copied.momentum = common.momentum
+        return [copied]
+
+    return rebuild(source, stand_in)
+
+
+def values_of(model: Any) -> dict[str, dict[str, Any]]:
+    """Weights of a model's layers that free layers stand for, by layer and attribute name."""
+    return {
+        name: {attribute: getattr(layer, attribute).value for attribute in _ATTRIBUTES if _has(layer, attribute)}
+        for name, layer in layers_by_name(as_functional(model)).items()
+        if takes_any_channels(layer)
+    }
+
+
+def _has(layer: Any, attribute: str) -> bool:
+    return getattr(layer, attribute, None) is not None
+
+
+def _weights(model: Any) -> list[Weight]:
+    """All weights of a model's layers, those of free layers as they are, the others with their own shapes."""
+    found: list[Weight] = []
+    for layer in model.layers:
+        if isinstance(layer, FreeLayer):
+            found.extend(layer.weights_by_name.values())
+        else:
+            variables = getattr(layer, "weights", ())
+            found.extend(Weight(v.value, v.trainable, None, getattr(v, "constraint", None)) for v in variables)
+    return found
+
+
+def _like(variable: Any) -> Any:
+    return tf.Variable(tf.zeros_like(variable), shape=variable.shape, trainable=False)
+
+
+def _penalties(weights: Sequence[Weight]) -> list[Any]:
+    """Of free layers: Keras keeps account of the others in ``losses``."""
+    return [weight.regularizer(weight.variable.read_value()) for weight in weights if weight.regularizer]
+
+
+def _estimates(layer: Any) -> bool:
+    is_norm = isinstance(getattr(layer, "source", layer), keras.layers.BatchNormalization)
+    return is_norm and bool(getattr(layer, "source", layer).trainable)

@@ -1,0 +1,93 @@
+"""Precisions of training: what layers compute in, and the scale that keeps small gradients above zero in float16."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from objectives.network.hardware import computes_bfloat16, has_gpu
+
+PrecisionName = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+_FIRST_SCALE = 2.0**15
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A Keras policy by its name; weights and statistics are float32 in all of them."""
+
+    name: PrecisionName = "float32"
+
+    @property
+    def policy(self) -> str | None:
+        """The policy that layers get; None leaves them their own."""
+        return None if self.name == "float32" else self.name
+
+    def loss_scale(self) -> "LossScale":
+        """A scale for one network."""
+        return DynamicScale() if self.name == "mixed_float16" else LossScale()
+
+
+def fast_precision(jit_compile: bool = False) -> Precision:
+    """What this machine trains fastest in: bfloat16 where its hardware multiplies that, else float32.
+
+    XLA on a CPU makes no use of such hardware.
+    """
+    on_hardware = computes_bfloat16() and (has_gpu() or not jit_compile)
+    return Precision("mixed_bfloat16" if on_hardware else "float32")
+
+
+class LossScale:
+    """No scale.
+
+    Attributes:
+        variables: what it remembers.
+    """
+
+    variables: Sequence[Any] = ()
+
+    def reset(self) -> None:
+        """Begin anew."""
+
+    def up(self, loss: Any) -> Any:
+        """The loss to differentiate."""
+        return loss
+
+    def down(self, gradients: Sequence[Any]) -> Sequence[Any]:
+        """Gradients of the loss itself."""
+        return gradients
+
+    def guard(self, gradients: Sequence[Any], update: Callable[[], None]) -> None:
+        """Update."""
+        update()
+
+
+class DynamicScale(LossScale):
+    """Starts at 2^15, and halves instead of an update whose gradients overflow (Micikevicius et al., ICLR 2018)."""
+
+    def __init__(self) -> None:
+        self._scale = tf.Variable(_FIRST_SCALE, trainable=False)
+        self.variables = (self._scale,)
+
+    def reset(self) -> None:
+        """Begin anew: what one candidate overflowed at says nothing of the next."""
+        self._scale.assign(_FIRST_SCALE)
+
+    def up(self, loss: Any) -> Any:
+        """The loss times the scale."""
+        return loss * self._scale
+
+    def down(self, gradients: Sequence[Any]) -> Sequence[Any]:
+        """Gradients divided by the scale."""
+        return [gradient / self._scale for gradient in gradients]
+
+    def guard(self, gradients: Sequence[Any], update: Callable[[], None]) -> None:
+        """Update where all gradients are finite."""
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+
+        def updated() -> Any:
+            update()
+            return tf.identity(self._scale)
+
+        self._scale.assign(tf.cond(finite, updated, lambda: self._scale / 2))

@@ -1,0 +1,49 @@
+"""What a model computes apart from its channel counts: candidates that agree in it can share one traced network."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from compress.cloning.walk import Call, calls
+from objectives.network.elastic_layers import takes_any_channels
+
+_COUNTS = {"filters", "units"}
+"""What a configuration says of channel counts, for layers that take any number of them."""
+
+
+def signature(model: Any) -> str | None:
+    """A text that is equal for models that differ in channel counts and weights alone.
+
+    None for a model with weights that a network does not hold for any number of channels: no other model can share
+    its network.
+
+    Args:
+        model: a functional model without models inside, built.
+    """
+    made: dict[int, int] = {}
+    lines = []
+    for call in calls(model):
+        if getattr(call.layer, "weights", ()) and not takes_any_channels(call.layer):
+            return None
+        lines.append(_line(call, made))
+        for tensor in call.outputs:
+            made[id(tensor)] = len(made)
+    return "\n".join([*lines, f"outputs {[made[id(tensor)] for tensor in model.outputs]}"])
+
+
+def _line(call: Call, made: dict[int, int]) -> str:
+    layer, kind = call.layer, type(call.layer)
+    config = {key: value for key, value in layer.get_config().items() if not _says_counts(layer, key)}
+    arguments = keras.tree.map_structure(lambda value: _text(value, made), call.arguments)
+    return f"{kind.__module__}.{kind.__qualname__} {sorted(config.items(), key=repr)} {arguments}"
+
+
+def _says_counts(layer: Any, key: str) -> bool:
+    return key.endswith("_initializer") or (key in _COUNTS and takes_any_channels(layer))
+
+
+def _text(value: Any, made: dict[int, int]) -> str:
+    if isinstance(value, keras.KerasTensor):
+        return f"tensor {made[id(value)]}"
+    return repr(value.tolist() if isinstance(value, np.ndarray) else value)

@@ -1,0 +1,305 @@
+"""Fidelity of the accuracy proxies: how each ranks random candidates, against a long fine-tune, for its cost.
+
+python -m scripts.bench.objectives.proxy configs/resnet20_cifar10.yaml --work /tmp/proxy
+
+Candidates are proposed as `search.sampler: random` does, and projected onto the budget. Every one is judged by all
+proxies on the validation split, and by its accuracy on the test split after a long fine-tune whose learning rate falls
+to zero by a cosine. Processes share the candidates; what is measured is kept in the work folder, so that an interrupted
+run goes on. Costs are processor seconds of one thread, which other programs on the machine disturb least.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import search  # noqa: F401  isort: skip  before TensorFlow, for the environment that it needs
+import keras
+import numpy as np
+import tensorflow as tf
+from plotly.subplots import make_subplots
+from scipy.stats import kendalltau, spearmanr
+
+from compress.graph.analysis import analyse
+from compress.parameters import CompressionParameters
+from configs.load import load_config
+from configs.schema.run import RunConfig
+from objectives.accuracy.candidates import Candidates
+from objectives.accuracy.proxy import AccuracyProxy
+from objectives.cost.cost import CostModel
+from objectives.network.distillation import Distillation
+from objectives.network.precision import Precision
+from search import settings
+from search.report.pictures import write_pictures
+from search.space.preferences import LOWEST_PREFERENCE
+from search.space.projection import Projection
+from search.space.space import SearchSpace
+from zoo.data.dataset import ImageDataset
+from zoo.data.split import drawn
+
+ROOT = Path(__file__).parents[3]
+BY_LOSS = ", by loss"
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Proxies that share their work: one way of repair, scored after several numbers of steps."""
+
+    name: str
+    rungs: tuple[int, ...]
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def label(self, steps: int) -> str:
+        """Name of the proxy at one rung."""
+        return f"{self.name}{steps} steps" if steps else f"{self.name}recalibration alone"
+
+
+SOFT = Distillation(weight=0.5, temperature=2.0)
+EXACT, SHORT = Precision(), Precision("mixed_bfloat16")
+LADDERS = (
+    Ladder("", (0, 10, 30, 60, 100), {"distillation": None, "precision": EXACT}),
+    Ladder("distillation, ", (30, 60), {"distillation": SOFT, "precision": EXACT}),
+    Ladder("reconstruction, ", (0, 30, 60), {"distillation": None, "reconstruction_images": 128, "precision": EXACT}),
+    Ladder("bfloat16, distillation, ", (30,), {"distillation": SOFT, "precision": SHORT}),
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all candidates are measured with."""
+
+    config: RunConfig
+    long_steps: int
+
+    @cached_property
+    def model(self) -> Any:
+        """The original."""
+        return keras.models.load_model(self.config.model.path)
+
+    @cached_property
+    def data(self) -> ImageDataset:
+        """Images and labels."""
+        return settings.dataset(self.config.data, self.config.seed)
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """What candidates are made of."""
+        return SearchSpace(CostModel(analyse(self.model)), settings.space(self.config), self.config.recipe)
+
+    def candidate(self, number: int) -> CompressionParameters:
+        """A random feasible candidate."""
+        budget = settings.budget(self.config.budget, self.space.cost.cost(CompressionParameters.none()))
+        rng = np.random.default_rng((self.config.seed, number))
+        wanted = rng.uniform(LOWEST_PREFERENCE, 1, len(self.space.dimensions))
+        return Projection(self.space, budget)(dict(zip(self.space.dimensions, wanted, strict=True)))
+
+    def proxy(self, **changes: Any) -> AccuracyProxy:
+        """The configuration's proxy with other settings."""
+        plain = settings.proxy(self.config.proxy, self.config.seed)
+        return AccuracyProxy(self.data, replace(plain, **changes), self.model)
+
+    def candidates(self, proxy: AccuracyProxy) -> Candidates:
+        """What starts repairs, as in a worker."""
+        images = proxy.settings.reconstruction_images
+        calibration = drawn(self.data, images, proxy.settings.seed) if images else None
+        return Candidates(self.model, proxy, self.config.recipe, calibration=calibration)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A proxy and what starts its repairs."""
+
+    proxy: AccuracyProxy
+    candidates: Candidates
+
+
+def climb(judge: Judge, parameters: CompressionParameters, ladder: Ladder) -> Iterator[Any]:
+    """Accuracy, loss and processor seconds of every rung; seconds are those that the rung alone would have taken."""
+    proxy = judge.proxy
+    started = time.process_time()
+    repair = judge.candidates.start(parameters)
+    spent = time.process_time() - started
+    for steps in ladder.rungs:
+        started = time.process_time()
+        repair.advance(steps - repair.steps, lambda step: proxy.settings.learning_rate)
+        spent += time.process_time() - started
+        started = time.process_time()
+        result = proxy.rung(repair, steps)
+        seconds = spent + time.process_time() - started
+        found = {"accuracy": result.accuracy, "loss": result.loss, "seconds": seconds}
+        yield ladder.label(steps), found
+
+
+def fine_tuned(bench: Bench, judge: Judge, parameters: CompressionParameters) -> dict[str, Any]:
+    """Test accuracy after the long fine-tune, and its processor seconds."""
+    proxy = judge.proxy
+    rate = proxy.settings.learning_rate
+    started = time.process_time()
+    repair = judge.candidates.start(parameters)
+    repair.advance(bench.long_steps, lambda step: rate * (1 + math.cos(math.pi * step / bench.long_steps)) / 2)
+    repair.recalibrate(proxy.settings.recalibration_images)
+    result = proxy.score(repair, bench.data.test)
+    seconds = time.process_time() - started
+    return {"steps": bench.long_steps, "test_accuracy": result.accuracy, "seconds": seconds}
+
+
+def measure(bench: Bench, work: Path, numbers: range) -> None:
+    """Judge candidates by all proxies and by the long fine-tune, skipping what the work folder holds."""
+    proxies = [bench.proxy(**ladder.changes) for ladder in LADDERS]
+    judges = [Judge(proxy, bench.candidates(proxy)) for proxy in proxies]
+    for number in numbers:
+        file = work / f"proxies-{number:03d}.json"
+        if not file.exists():
+            found: dict[str, Any] = {}
+            for ladder, judge in zip(LADDERS, judges, strict=True):
+                found.update(climb(judge, bench.candidate(number), ladder))
+            file.write_text(json.dumps(found), encoding="utf-8")
+        file = work / f"long-{number:03d}.json"
+        if not file.exists():
+            result = fine_tuned(bench, judges[0], bench.candidate(number))
+            file.write_text(json.dumps(result), encoding="utf-8")
+
+
+def summary(work: Path, count: int) -> dict[str, Any]:
+    """Correlations and costs of all proxies over the candidates measured."""
+    found = [json.loads((work / f"proxies-{number:03d}.json").read_text()) for number in range(count)]
+    long = [json.loads((work / f"long-{number:03d}.json").read_text()) for number in range(count)]
+    truth = np.array([result["test_accuracy"] for result in long])
+    # Which candidates matter most to a search: the better half.
+    better = truth >= np.median(truth)
+    proxies = []
+    for name in found[0]:
+        for by, sign in (("accuracy", 1), ("loss", -1)):
+            values = sign * np.array([result[name][by] for result in found])
+            proxies.append(
+                {
+                    "name": name if by == "accuracy" else name + BY_LOSS,
+                    # The first candidate of a process pays for tracing, which a search pays once per worker.
+                    "seconds": round(float(np.median([result[name]["seconds"] for result in found])), 2),
+                    "spearman": round(float(spearmanr(values, truth).statistic), 3),
+                    "kendall": round(float(kendalltau(values, truth).statistic), 3),
+                    "spearman_better_half": round(float(spearmanr(values[better], truth[better]).statistic), 3),
+                    "scores": [result[name][by] for result in found],
+                }
+            )
+    seconds = float(np.median([result["seconds"] for result in long if "seconds" in result]))
+    return {
+        "long": {"steps": long[0]["steps"], "seconds": round(seconds, 1), "test_accuracies": truth.tolist()},
+        "candidates": count,
+        "proxies": proxies,
+    }
+
+
+def figure(result: dict[str, Any], shown: str) -> Any:
+    """Fidelity against cost of all proxies that score by accuracy, and one of them against the long fine-tune."""
+    long, proxies = result["long"], {proxy["name"]: proxy for proxy in result["proxies"]}
+    titles = ("Rank correlation against cost, by number of steps", f"{shown}: every candidate")
+    made = make_subplots(1, 2, column_widths=[0.6, 0.4], subplot_titles=titles)
+    for ladder in LADDERS:
+        rungs = [steps for steps in ladder.rungs if ladder.label(steps) in proxies]
+        found = [proxies[ladder.label(steps)] for steps in rungs]
+        made.add_scatter(
+            x=[proxy["seconds"] / long["seconds"] for proxy in found],
+            y=[proxy["spearman"] for proxy in found],
+            name=ladder.name.removesuffix(", ") or "labels alone",
+            text=[str(steps) for steps in rungs],
+            textposition="top center",
+            mode="markers+lines+text",
+            marker_size=9,
+            row=1,
+            col=1,
+        )
+    made.add_vline(0.1, line_dash="dot", row=1, col=1)
+    made.add_hline(0.9, line_dash="dot", row=1, col=1)
+    made.add_scatter(
+        x=proxies[shown]["scores"],
+        y=long["test_accuracies"],
+        mode="markers",
+        marker_size=9,
+        showlegend=False,
+        row=1,
+        col=2,
+    )
+    made.update_xaxes(title="cost, as a share of the long fine-tune's", rangemode="tozero", row=1, col=1)
+    made.update_yaxes(title="Spearman", row=1, col=1)
+    made.update_xaxes(title="validation accuracy by the proxy", row=1, col=2)
+    made.update_yaxes(title=f"test accuracy after {long['steps']} steps", row=1, col=2)
+    legend = {"orientation": "h", "y": -0.18}
+    made.update_layout(template="plotly_white", legend=legend, margin={"l": 60, "r": 20, "t": 50, "b": 60})
+    return made
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The table of the proxies, by accuracy and by loss side by side."""
+    long, proxies = result["long"], {proxy["name"]: proxy for proxy in result["proxies"]}
+    lines = [
+        "| proxy | seconds | of the long one | Spearman (by loss) | Kendall | better half |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, proxy in proxies.items():
+        if name + BY_LOSS in proxies:
+            cells = (name, f"{proxy['seconds']:.1f}", f"{100 * proxy['seconds'] / long['seconds']:.1f} %")
+            spearman = f"{proxy['spearman']:.2f} ({proxies[name + BY_LOSS]['spearman']:.2f})"
+            last = (f"{proxy['kendall']:.2f}", f"{proxy['spearman_better_half']:.2f}")
+            lines.append(f"| {' | '.join((*cells, spearman, *last))} |")
+    return "\n".join([*lines, f"| {long['steps']} steps, test split | {long['seconds']:.1f} | | | | |"])
+
+
+def _shards(arguments: argparse.Namespace) -> None:
+    """Measure in processes of one thread each."""
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.bench.objectives.proxy",
+        str(arguments.config),
+        "--work",
+        str(arguments.work),
+    ]
+    command += ["--candidates", str(arguments.candidates), "--steps", str(arguments.steps)]
+    shards = [
+        subprocess.Popen([*command, "--shard", str(shard), "--workers", str(arguments.workers)])
+        for shard in range(arguments.workers)
+    ]
+    failed = [shard for shard, process in enumerate(shards) if process.wait()]
+    if failed:
+        raise SystemExit(f"processes {failed} failed; run the same command to go on")
+
+
+def main() -> None:
+    """Measure, and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path, help="a run's configuration, its model trained")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is measured")
+    parser.add_argument("--candidates", type=int, default=24)
+    parser.add_argument("--steps", type=int, default=1000, help="of the long fine-tune")
+    parser.add_argument("--workers", type=int, default=2, help="processes that share the candidates")
+    parser.add_argument("--shard", type=int, help="used by those processes")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "proxy.json")
+    parser.add_argument("--picture", type=Path, help="a PNG to draw, which takes an installed Chromium")
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    if arguments.shard is None:
+        _shards(arguments)
+        result = summary(arguments.work, arguments.candidates)
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        if arguments.picture is not None:
+            proxy = load_config(arguments.config).proxy
+            ladder = LADDERS[0] if proxy.distillation is None else LADDERS[1]
+            write_pictures({arguments.picture: figure(result, ladder.label(proxy.steps))})
+        print(markdown(result))
+        return
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    bench = Bench(load_config(arguments.config), arguments.steps)
+    measure(bench, arguments.work, range(arguments.shard, arguments.candidates, arguments.workers))
+
+
+if __name__ == "__main__":
+    main()

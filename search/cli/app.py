@@ -1,0 +1,60 @@
+"""The command line: one command for every stage of a run, ``tuckprune --help`` lists them."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from compress.errors import TuckpruneError
+from configs.schema.storage import hide_passwords
+from search.cli.commands.compress import compress
+from search.cli.commands.dashboard import dashboard
+from search.cli.commands.export import export
+from search.cli.commands.front import front
+from search.cli.commands.inspect import inspect
+from search.cli.commands.judge import judge
+from search.cli.commands.recommend import recommend
+from search.cli.commands.report import report
+from search.cli.commands.search import search
+from search.cli.commands.ship import ship
+from search.cli.commands.status import status
+from search.cli.commands.train import train
+
+FAILED = 1
+
+app = typer.Typer(
+    help="Search-based compression of Keras 3 CNNs: per-layer pruning ratios and Tucker ranks.\n\n"
+    "A run is one configuration file and one folder: [bold]train[/] (or bring a .keras file), [bold]search[/], "
+    "[bold]export[/] the winner's parameter files, [bold]compress[/] with them, [bold]ship[/], [bold]report[/].",
+    epilog="Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 stopped by Ctrl-C or SIGTERM, and the "
+    "same command goes on. With --json, standard output holds JSON and nothing else.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; every error that tuckprune foresees is one line and exit code 1."""
+    try:
+        app()
+    except TuckpruneError as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f"error: {hide_passwords(str(error))}", style="red", markup=False, highlight=False
+        )
+        sys.exit(FAILED)
+
+
+app.command()(train)
+app.command()(inspect)
+app.command()(recommend)
+app.command()(search)
+app.command()(status)
+app.command()(front)
+app.command()(export)
+app.command()(compress)
+app.command()(ship)
+app.command()(report)
+app.command()(dashboard)
+app.command()(judge)

@@ -1,0 +1,103 @@
+"""The command ``tuckprune compress``: simple compression."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from configs.load import load_config
+from configs.schema.run import RunConfig
+from search.cli.commands.ship import FormatChoice, chosen, ship_apart
+from search.cli.console import AsJson, ModelPath, Overrides, console, print_json, resumable
+from search.environment import import_tensorflow
+from search.runs.run_folder import RunFolder
+
+if TYPE_CHECKING:  # It loads TensorFlow.
+    from search.pipeline.compression import Compressed
+
+
+def compress(
+    model: ModelPath,
+    params: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Own values: a parameter file, text, JSON, or NetsPresso's. Repeatable: pruning.txt, ranks.txt."
+        ),
+    ] = None,
+    recommended: Annotated[
+        bool, typer.Option("--recommend", help="Recommended values instead: SLAMP ratios and VBMF ranks at the budget.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration with the data, the recipe and the fine-tuning.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Without a configuration, so without fine-tuning: the new .keras file.")
+    ] = None,
+    formats: Annotated[
+        list[FormatChoice] | None,
+        typer.Option("--format", help="Then ship the result in this format as well, as ship does. Repeatable."),
+    ] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
+    _check_options(bool(params), recommended, config, out)
+    if formats and config is None:
+        raise typer.BadParameter("--format needs --config, for the images that the formats are compared on")
+    loaded = load_config(config, overrides or ()) if config else None
+    import_tensorflow()
+    if formats:
+        from search.pipeline.shipment import check_installed
+
+        check_installed(chosen(formats))
+    shown = console(as_json)
+    with resumable(shown, "compress"):
+        made = _made(model, params or [], recommended, loaded, out, shown)
+    shown.print(_line(made), highlight=False)
+    code = ship_apart(made.path, config, formats, overrides or (), as_json) if formats and config else 0
+    if as_json:
+        print_json(_entry(made, loaded if formats and not code else None))
+    if code:
+        raise typer.Exit(code)
+
+
+def _made(
+    model: Path, params: Sequence[Path], recommended: bool, loaded: RunConfig | None, out: Path | None, shown: Console
+) -> "Compressed":
+    from search.pipeline import compression
+
+    say = partial(shown.print, highlight=False)
+    if loaded is not None and recommended:
+        return compression.compress_recommended(model, loaded, say)
+    own = compression.read_own(params)
+    if loaded is not None:
+        return compression.compress_own(model, own.parameters, loaded, say, made_for=own.made_for)
+    return compression.compress_without_data(model, own.parameters, out or Path(), own.made_for)
+
+
+def _line(made: "Compressed") -> str:
+    result = made.result
+    accuracy = "not fine-tuned" if result.accuracy is None else f"test accuracy {100 * result.accuracy:.2f} %"
+    return (
+        f"{made.path}: {accuracy}, {result.flops / 1e6:.2f} MFLOPs, {result.params / 1e6:.3f} M parameters, "
+        f"{result.size / 1e6:.2f} MB"
+    )
+
+
+def _entry(made: "Compressed", shipped: RunConfig | None) -> dict[str, Any]:
+    exports = [] if shipped is None else json.loads(RunFolder.of(shipped).exports_table.read_text(encoding="utf-8"))
+    return {"path": str(made.path), **asdict(made.result), "exports": exports}
+
+
+def _check_options(own: bool, recommended: bool, config: Path | None, out: Path | None) -> None:
+    if own == recommended:
+        raise typer.BadParameter("expected either --params FILE or --recommend")
+    if recommended and config is None:
+        raise typer.BadParameter("--recommend needs --config, for the budget, the data and the fine-tuning")
+    if (config is None) == (out is None):
+        raise typer.BadParameter("expected either --config CONFIG (fine-tunes, writes to its run folder) or --out FILE")

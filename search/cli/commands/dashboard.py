@@ -1,0 +1,21 @@
+"""The command ``tuckprune dashboard``."""
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from search.cli.console import RunPath
+
+
+def dashboard(
+    run: RunPath,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="To listen on, on this machine only; 0 for any.")] = 8080,
+) -> None:
+    """Open optuna-dashboard on a run, also while it is searched; Ctrl-C ends it. To read only, on 127.0.0.1."""
+    from search.runs import dashboard
+
+    with dashboard.dashboard(run, port) as server, suppress(KeyboardInterrupt):
+        Console(soft_wrap=True).print(f"{server.address} shows '{run}'; Ctrl-C ends it", highlight=False)
+        server.serve_forever()

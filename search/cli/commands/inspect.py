@@ -1,0 +1,65 @@
+"""The command ``tuckprune inspect``: what of a model can be compressed, and what its layers cost."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search.cli.console import AsJson, ModelPath, console, print_json
+from search.environment import import_tensorflow
+
+if TYPE_CHECKING:  # It loads TensorFlow.
+    from objectives.cost.cost import CostModel
+
+
+def inspect(
+    model: ModelPath,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Measure latency too, on one thread: of the model, and of its layers.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what can be compressed: groups, decomposable layers, what is excluded and why, cost per layer."""
+    import_tensorflow()
+    from compress.graph.analysis import analyse
+    from compress.model_files.files import load_model
+    from objectives.cost.cost import CostModel
+    from objectives.cost.latency import LatencySettings
+    from objectives.cost.latency_fit import measured_table
+    from search.cli import tables as table
+
+    shown = console(as_json, wrap=False)
+    loaded = load_model(model)
+    graph = analyse(loaded)
+    for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph)):
+        shown.print(part)
+    # This refuses images of no fixed size: all else is told by then.
+    cost = CostModel(graph, measured_table(loaded, LatencySettings()) if latency else None)
+    shown.print(table.layer_costs(cost))
+    table.warn_of_uncounted(shown, cost)
+    table.warn_of_unsized(shown, cost.memory)
+    if latency:
+        shown.print(table.latencies(loaded))
+        table.warn_of_untimed(shown, graph)
+    if as_json:
+        print_json(_entry(cost))
+
+
+def _entry(cost: "CostModel") -> dict[str, Any]:
+    from compress.parameters import CompressionParameters
+
+    graph, whole = cost.graph, CompressionParameters.none()
+    return {
+        "groups": [
+            {"name": group.name, "channels": group.channels, "layers": list(group.layers)} for group in graph.groups
+        ],
+        "decomposable": [
+            {"layer": layer.layer, "in_channels": layer.in_channels, "out_channels": layer.out_channels}
+            for layer in graph.decomposable
+        ],
+        "not_pruned": {exclusion.name: exclusion.reason for exclusion in graph.excluded},
+        "not_decomposed": {exclusion.name: exclusion.reason for exclusion in graph.undecomposable},
+        "uncounted": list(cost.uncounted),
+        "layers": {name: asdict(figures) for name, figures in cost.layer_costs(whole).items()},
+        "total": asdict(cost.cost(whole)),
+    }

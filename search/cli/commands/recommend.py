@@ -1,0 +1,141 @@
+"""The command ``tuckprune recommend``: recommended values to look at, to edit, and to feed to ``compress``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from configs.load import load_config
+from configs.schema.run import RunConfig, Stage
+from search.cli.console import ModelPath, Overrides
+from search.environment import import_tensorflow
+
+if TYPE_CHECKING:
+    from compress.pruning.settings import PruningSettings
+    from objectives.budget.recommendation import Recommendation
+    from objectives.budget.recommended import Recommender
+
+_RATIO, _CALIBRATION = 0.5, 0.0
+
+
+def recommend(
+    model: ModelPath,
+    ratio: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help=f"Fraction of all channels that SLAMP removes, default {_RATIO}. Alone: no ranks."
+        ),
+    ] = None,
+    calibration: Annotated[
+        float | None,
+        typer.Option(
+            min=-1,
+            max=1,
+            help="Moves VBMF's ranks, towards all channels above 0 and towards rank 1 below, "
+            f"default {_CALIBRATION}. Alone: no ratios.",
+        ),
+    ] = None,
+    flops: Annotated[
+        str | None, typer.Option(help="Set both so that the result meets this budget: 25%, 4x, 403.6M.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration with the recipe, the criterion and the channel step to use.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the parameter files, as export writes them.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print parameters.json to standard output, and all else to standard error.")
+    ] = False,
+    overrides: Overrides = None,
+) -> None:
+    """Recommend pruning ratios (SLAMP) and Tucker ranks (VBMF) without a search: look, edit, feed to compress.
+
+    Ranks are those of the pruned model, or ratios those of the decomposed one, in the order of the recipe
+    (default: prune, then decompose). Nothing is trained. What stays whole is listed with the reason.
+    """
+    knobs = _Knobs(ratio, calibration, flops)
+    knobs.check()
+    loaded = load_config(config, overrides or ()) if config else None
+    if overrides and loaded is None:
+        raise typer.BadParameter("--set changes a configuration; give one with --config")
+    recipe = knobs.stages(loaded.recipe if loaded else ("prune", "decompose"))
+    import_tensorflow()
+    from compress.graph.model_channels import ModelChannels
+    from compress.parameter_files import json_format
+    from compress.parameter_files.files import write_parameters
+
+    found = _found(model, knobs, loaded, recipe)
+    console = Console(stderr=as_json)
+    _show(console, found)
+    if out is not None:
+        for path in write_parameters(found.parameters, out, found.graph, found.recipe, found.step):
+            console.print(path, highlight=False, soft_wrap=True)
+    if as_json:
+        typer.echo(json_format.dumps(found.parameters, ModelChannels.of(found.graph)), nl=False)
+
+
+@dataclass(frozen=True)
+class _Knobs:
+    """What the user has set."""
+
+    ratio: float | None
+    calibration: float | None
+    flops: str | None
+
+    def check(self) -> None:
+        if self.flops is not None and not (self.ratio is None and self.calibration is None):
+            raise typer.BadParameter("expected either --flops, which sets both, or --ratio and --calibration")
+
+    def stages(self, recipe: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        """The stages of a recipe that these knobs speak of: all, unless only one of them was set."""
+        asked = {"prune": self.ratio is not None, "decompose": self.calibration is not None}
+        missing = [stage for stage in ("prune", "decompose") if asked[stage] and stage not in recipe]
+        if missing:
+            option = {"prune": "--ratio", "decompose": "--calibration"}[missing[0]]
+            raise typer.BadParameter(f"{option} needs '{missing[0]}' in the recipe, which is {list(recipe)}")
+        return tuple(stage for stage in recipe if asked[stage]) or recipe
+
+    def source(
+        self, model: Any, loaded: RunConfig | None, recipe: tuple[Stage, ...], pruning: "PruningSettings"
+    ) -> "Recommender":
+        from objectives.budget.budget import Budget
+        from objectives.budget.recommended import BudgetValues, GlobalValues
+        from search.pipeline.compression import configured, cost_of
+
+        if self.flops is not None:
+            cost = cost_of(model)
+            return BudgetValues(recipe, Budget.parse({"flops": self.flops}, cost), cost, pruning)
+        if loaded is not None and self.ratio is None and self.calibration is None:
+            return configured(model, loaded, pruning)
+        return GlobalValues(
+            _RATIO if self.ratio is None else self.ratio,
+            _CALIBRATION if self.calibration is None else self.calibration,
+            pruning,
+        )
+
+
+def _found(path: Path, knobs: _Knobs, loaded: RunConfig | None, recipe: tuple[Stage, ...]) -> "Recommendation":
+    from compress.model_files.files import load_model
+    from compress.pruning.settings import DEFAULT_PRUNING
+    from objectives.budget.recommendation import recommendation
+    from search import settings
+
+    model = load_model(path)
+    pruning = settings.pruning(loaded) if loaded else DEFAULT_PRUNING
+    return recommendation(model, knobs.source(model, loaded, recipe, pruning), recipe, pruning)
+
+
+def _show(console: Console, found: "Recommendation") -> None:
+    from objectives.cost.cost import CostModel
+    from search.cli import tables as table
+
+    for stage in found.recipe:
+        pruned = stage == "prune"
+        console.print(table.pruned_groups(found.groups) if pruned else table.decomposed_layers(found.layers))
+    console.print(table.left_whole(found.unpruned, found.undecomposed, "Left whole"))
+    if len(found.recipe) == 2:
+        first, second = ("ratios", "ranks") if found.recipe[0] == "prune" else ("ranks", "ratios")
+        console.print(f"the {second} are for the model with these {first}", soft_wrap=True)
+    console.print(table.change(found.before, found.after), highlight=False, soft_wrap=True)
+    table.warn_of_uncounted(console, CostModel(found.graph))

@@ -1,0 +1,26 @@
+"""The command ``tuckprune report``."""
+
+from dataclasses import asdict
+
+from search.cli.console import AsJson, RunPath, console, print_json
+from search.environment import import_tensorflow
+
+
+def report(run: RunPath, as_json: AsJson = False) -> None:
+    """Print the comparison table; write report.html, with all figures of the search, and these as PNG."""
+    import_tensorflow()
+    from search.cli import tables as table
+    from search.report.report import write_report
+    from search.runs.results import read_results
+    from search.runs.run_folder import RunFolder
+
+    shown, folder = console(as_json), RunFolder(run)
+    name, results = folder.config().name, read_results(folder.results)
+    shown.print(table.comparison(results, f"{name}: test accuracy and cost"), soft_wrap=False)
+    written = write_report(run)
+    for path in written.paths:
+        shown.print(path, highlight=False)
+    if written.without_pictures:
+        shown.print(f"no pictures of the figures: {written.without_pictures}", highlight=False, markup=False)
+    if as_json:
+        print_json({"files": [str(path) for path in written.paths], "results": [asdict(result) for result in results]})

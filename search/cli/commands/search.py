@@ -1,0 +1,104 @@
+"""The command ``tuckprune search``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from configs.load import load_config
+from configs.schema.run import RunConfig
+from search.cli.console import INTERRUPTED, AsJson, ConfigPath, Overrides, arguments, console, print_json
+from search.environment import import_tensorflow
+from search.workers.shutdown import Shutdown
+
+if TYPE_CHECKING:  # It loads TensorFlow.
+    from search.runs.outcome import SearchOutcome
+
+
+def search(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster: auto, or host:port. Short for --set search.address.")
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Write nothing: check model, data and budget, try two trials on one worker, and estimate how long it "
+            "takes.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search the configuration's budget; the same command again resumes an interrupted search."""
+    overrides = [*(overrides or ()), *([] if address is None else [f"search.address={address}"])]
+    loaded = load_config(config, overrides)
+    import_tensorflow()
+    shown = console(as_json)
+    if loaded.budget.latency is not None:
+        shown.print("latency of the layers: measured on this machine, or read where the run has it already")
+    if dry_run:
+        _rehearse(loaded, config, overrides, shown, as_json)
+        return
+    outcome = _run(loaded, config, overrides, shown)
+    if as_json:
+        print_json(_entry(outcome))
+
+
+def _run(loaded: RunConfig, config: Path, overrides: list[str], shown: Console) -> "SearchOutcome":
+    from objectives.budget.quantity import FLOPS, PARAMS
+    from search import settings
+    from search.cli.progress import ProgressDisplay
+    from search.pipeline.search import run_search
+
+    limited, shutdown = settings.limited_quantities(loaded.budget), Shutdown(loaded.search.grace)
+    try:
+        with shutdown.on_sigterm(), ProgressDisplay(shown, limited) as display:
+            outcome = run_search(loaded, display, shutdown)
+    except KeyboardInterrupt:
+        shown.print(f"interrupted; nothing is lost. Resume with: tuckprune search {arguments(config, overrides)}")
+        raise typer.Exit(INTERRUPTED) from None
+    winner = outcome.winner
+    figures = dict.fromkeys([FLOPS, PARAMS, *limited])
+    shown.print(
+        f"winner of {len(outcome.trials)} trials: {winner.source}, {winner.figures}, "
+        f"{', '.join(figure.text(winner.cost) for figure in figures)}\n"
+        f"next: tuckprune export {outcome.folder.path}"
+        + (f", or tuckprune front {outcome.folder.path} for its other budgets" if loaded.front else ""),
+        highlight=False,
+    )
+    return outcome
+
+
+def _entry(outcome: "SearchOutcome") -> dict[str, Any]:
+    winner, parameters = outcome.winner, outcome.winner.parameters
+    return {
+        "run": str(outcome.folder.path),
+        "trials": len(outcome.trials),
+        "winner": {
+            "source": winner.source,
+            "accuracy": winner.accuracy,
+            "metric": winner.metric.name,
+            "value": winner.value,
+            "cost": asdict(winner.cost),
+            "ratios": dict(parameters.ratios),
+            "ranks": {layer: list(pair) for layer, pair in parameters.ranks.items()},
+        },
+    }
+
+
+def _rehearse(loaded: RunConfig, config: Path, overrides: list[str], shown: Console, as_json: bool) -> None:
+    from search.cli.dry_run_text import entry, lines
+    from search.cli.progress import ProgressDisplay
+    from search.pipeline.dry_run import rehearse
+
+    found = rehearse(loaded, ProgressDisplay(shown))
+    for line in lines(found):
+        shown.print(line, highlight=False, markup=False)
+    found.check()
+    shown.print(f"nothing was written. Start with: tuckprune search {arguments(config, overrides)}", highlight=False)
+    if as_json:
+        print_json(entry(found))

@@ -1,0 +1,29 @@
+"""The command ``tuckprune train``: the model of a configuration that names one of the zoo."""
+
+from dataclasses import asdict
+from functools import partial
+
+from configs.load import load_config
+from search.cli.console import AsJson, ConfigPath, Overrides, arguments, console, print_json, resumable
+from search.environment import import_tensorflow
+
+
+def train(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Train the configuration's zoo model, ready to be searched; a model that is there already is kept."""
+    loaded = load_config(config, overrides or ())
+    import_tensorflow()
+    from search.pipeline.training import train_model
+    from search.runs.run_folder import RunFolder
+
+    shown = console(as_json)
+    path = RunFolder.of(loaded).trained_model
+    shown.print(f"{path} is there already" if path.exists() else f"training {loaded.model.zoo} on {loaded.data.source}")
+    with resumable(shown, "train"):
+        result = train_model(loaded, partial(shown.print, highlight=False))
+    shown.print(
+        f"{path}: test accuracy {100 * (result.accuracy or 0):.2f} %, {result.flops / 1e6:.2f} MFLOPs, "
+        f"{result.params / 1e6:.3f} M parameters\nnext: tuckprune search {arguments(config, overrides)}",
+        highlight=False,
+    )
+    if as_json:
+        print_json({"path": str(path), **asdict(result)})

@@ -1,0 +1,146 @@
+"""Progress of a search on the terminal: a line per trial, and a live bar where there is someone to see it."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from objectives.budget.quantity import FLOPS, Quantity
+from objectives.cost.cost import Cost
+from search.driver.listeners.listener import Listener
+from search.samplers.sensitivity import Probe
+from search.study.finalist import Finalist
+from search.study.rung import counts_text, rung_counts
+from search.study.trial_record import STOPPED, TrialRecord, best, figures_of
+
+
+class ProgressDisplay(Listener):
+    """A listener of the driver; in a pipe or a log file only the lines per trial remain."""
+
+    def __init__(self, console: Console, shown: Sequence[Quantity] = (FLOPS,)) -> None:
+        """Show these figures of every candidate."""
+        self._console = console
+        self._shown = shown
+        self._best: dict[int, TrialRecord] = {}
+        self._feasible = self._failed = self._done = self._planned = 0
+        self._rungs: Counter[int] = Counter()
+        self._seconds: list[float] = []
+        self._last = time.monotonic()
+        self._bar = Progress(
+            TextColumn("searching"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("search", total=None, state="starting the workers")
+
+    def __enter__(self) -> "ProgressDisplay":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def warned(self, line: str) -> None:
+        """Something is suspicious."""
+        self._print(f"warning: {line}")
+
+    def noted(self, line: str) -> None:
+        """What comes next."""
+        self._print(line)
+
+    def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
+        """The search, or its next stage, begins or resumes."""
+        self._planned, self._last = planned, time.monotonic()
+        self._best, self._feasible, self._failed, self._done = {}, 0, 0, 0
+        for record in found:
+            self._count(record)
+        resumed = f", {len(found)} of them already settled" if found else ""
+        self._print(f"searching: {planned} trials{resumed}")
+        self._bar.update(self._task, total=planned, completed=self._done)
+
+    def sweep_started(self, count: int) -> None:
+        """Parts of the model are about to be made smaller alone."""
+        self._print(f"sensitivity: {count} cheap evaluations, of the model and of each part made smaller alone")
+        self._bar.update(self._task, total=count, completed=0, state="sweeping the parts")
+
+    def probed(self, probe: Probe) -> None:
+        """One of them is judged."""
+        kept = "" if probe.kept == 1 else f" at {probe.kept:g}"
+        outcome = f"failed: {probe.error}" if probe.score is None else f"{probe.score:.4f}, {probe.seconds:.1f} s"
+        self._print(f"sensitivity: {probe.part}{kept}: {outcome}")
+        self._bar.advance(self._task)
+
+    def settled(self, record: TrialRecord) -> None:
+        """A trial is finished."""
+        now = time.monotonic()
+        self._seconds.append(now - self._last)
+        self._last = now
+        self._count(record)
+        self._print(self._line(record))
+        self._bar.update(self._task, completed=self._done, state=self._state())
+
+    def finals_started(self, count: int) -> None:
+        """The best trials are about to be fine-tuned."""
+        if text := counts_text(self._rungs):
+            self._print(f"rungs: {text}")
+        if count:
+            self._print(f"finals: {count} candidates go through the whole recipe with its fine-tuning")
+            self._bar.update(self._task, total=count, completed=0, state="fine-tuning the finalists")
+
+    def finalist_settled(self, finalist: Finalist) -> None:
+        """A finalist is judged."""
+        outcome = f"failed: {finalist.error}"
+        if finalist.accuracy is not None and finalist.cost is not None:
+            outcome = f"{figures_of(finalist)}, {self._figures(finalist.cost)}, {finalist.seconds:.1f} s"
+        self._print(f"finalist: {finalist.source}: {outcome}")
+        self._bar.advance(self._task)
+
+    def _count(self, record: TrialRecord) -> None:
+        self._done += 1
+        self._failed += record.state == "failed"
+        self._feasible += record.accuracy is not None
+        level = record.level or 0
+        ahead = best([self._best[level], record] if level in self._best else [record])
+        self._best |= {} if ahead is None else {level: ahead}
+        self._rungs.update(rung_counts([record]))
+
+    def _print(self, line: str) -> None:
+        # Errors hold brackets of their own, which are no markup.
+        self._console.print(line, highlight=False, markup=False)
+
+    def _line(self, record: TrialRecord) -> str:
+        head = f"[{self._done}/{self._planned}] {record.source}: "
+        share = self._figures(record.cost)
+        origin = f" ({record.start})" if record.start else ""
+        if record.accuracy is None:
+            return f"{head}{record.state}, {share}{origin}" + (f": {record.error}" if record.error else "")
+        at_level = "" if record.level is None else f" of level {record.level}"
+        note = f"  best so far{at_level}" if record is self._best.get(record.level or 0) else ""
+        head += f"stopped after {record.steps} steps, " if record.state == STOPPED else ""
+        return f"{head}{figures_of(record)}, {share}, {record.seconds:.1f} s{origin}{note}"
+
+    def _figures(self, cost: Cost) -> str:
+        return ", ".join(quantity.text(cost) for quantity in self._shown)
+
+    def _state(self) -> str:
+        parts = [
+            f"best {_headline(self._best[0])}" if 0 in self._best else "no result yet",
+            f"{self._feasible} feasible, {self._failed} failed",
+            counts_text(self._rungs),
+        ]
+        # The first trials wait for the workers to start: the latest ones tell the pace.
+        recent = self._seconds[-10:]
+        left = (self._planned - self._done) * sum(recent) / len(recent)
+        return " | ".join([*filter(None, parts), f"{left / 60:.0f} min {left % 60:.0f} s left"])
+
+
+def _headline(record: TrialRecord) -> str:
+    if record.metric.is_extra:
+        return f"{record.metric.name} {record.value:.4f}"
+    return f"{record.accuracy:.4f}"

@@ -1,0 +1,175 @@
+"""Tables on the terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.group import Exclusion
+from compress.parameters import CompressionParameters
+from objectives.budget.recommendation import DecomposedLayer, PrunedGroup
+from objectives.cost.cost import Cost, CostModel
+from objectives.cost.latency import RUNTIMES, LatencySettings, measure_latency
+from objectives.cost.latency_fit import untimed
+from objectives.cost.memory import PeakMemory
+from search.runs.exports import Export
+from search.runs.results import Result, columns, table_rows
+
+_COSTS = ("FLOPs", "MACs", "Parameters", "Memory", "Latency")
+_CAPTION = "Memory: bytes of the tensors alive at the call, of one image in float32; the total is the most"
+_EXPORTS_CAPTION = (
+    "same class as the Keras model, largest difference of any output; latency: median of one image on one thread"
+)
+_LATENCY_CAPTION = "\nLatency: microseconds by LiteRT on one thread; the total contains an overhead"
+
+
+def comparison(results: Sequence[Result], title: str) -> Table:
+    """NPTK's comparison: original, simple and searched model."""
+    caption = "in brackets: difference from the original, and how many times less"
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.title_justify = table.caption_justify = "left"
+    headers = columns(results)
+    # With memory or latency they are too many for 80 columns: the brackets go below the figures.
+    whole = len(headers) == len(columns([]))
+    for column in headers:
+        # The caption explains the brackets: short headers leave the figures whole on 80 columns.
+        header = column.partition(" (")[0]
+        table.add_column(header, justify="left" if column == headers[0] else "right", no_wrap=whole)
+    for row in table_rows(results):
+        table.add_row(*row)
+    return table
+
+
+def groups(graph: ChannelGraph) -> Table:
+    """Prunable groups: name, channels, and the layers that lose filters together."""
+    table = Table("Group", "Channels", "Layers", title="Prunable groups")
+    for group in graph.groups:
+        table.add_row(group.name, str(group.channels), ", ".join(group.layers))
+    return table
+
+
+def decomposable(graph: ChannelGraph) -> Table:
+    """Convolutions that Tucker-2 may replace, with the largest ranks."""
+    table = Table("Layer", "In channels", "Out channels", title="Decomposable layers")
+    for layer in graph.decomposable:
+        table.add_row(layer.layer, str(layer.in_channels), str(layer.out_channels))
+    return table
+
+
+def excluded(graph: ChannelGraph) -> Table:
+    """What cannot be compressed, and why."""
+    return left_whole(graph.excluded, graph.undecomposable, "Excluded")
+
+
+def left_whole(unpruned: Sequence[Exclusion], undecomposed: Sequence[Exclusion], title: str) -> Table:
+    """What stays as it is, and why."""
+    table = Table("Layer or group", "Not", "Because", title=title)
+    for exclusion in unpruned:
+        table.add_row(exclusion.name, "pruned", exclusion.reason)
+    for exclusion in undecomposed:
+        table.add_row(exclusion.name, "decomposed", exclusion.reason)
+    return table
+
+
+def pruned_groups(rows: Sequence[PrunedGroup]) -> Table:
+    """Groups that lose channels: ratio, and channels that stay."""
+    table = Table("Group", "Ratio", "Kept", "Channels", title="Recommended pruning ratios (SLAMP)")
+    for row in rows:
+        table.add_row(row.name, f"{row.ratio:.4g}", str(row.kept), str(row.channels))
+    return table
+
+
+def decomposed_layers(rows: Sequence[DecomposedLayer]) -> Table:
+    """Convolutions that are decomposed: both ranks, and the channels that they stand for."""
+    table = Table("Layer", "In rank", "of", "Out rank", "of", title="Recommended Tucker ranks (VBMF)")
+    for row in rows:
+        pairs = zip(row.ranks, row.channels, strict=True)
+        table.add_row(row.name, *(str(figure) for pair in pairs for figure in pair))
+    return table
+
+
+def change(before: Cost, after: Cost) -> str:
+    """One line: FLOPs and parameters, before and after."""
+    flops, params = before.flops / max(1, after.flops), before.params / max(1, after.params)
+    return (
+        f"{before.flops / 1e6:.2f} -> {after.flops / 1e6:.2f} MFLOPs ({flops:.2f}x fewer), "
+        f"{before.params / 1e6:.3f} -> {after.params / 1e6:.3f} M parameters ({params:.2f}x fewer)"
+    )
+
+
+def layer_costs(cost: CostModel) -> Table:
+    """Cost of every layer that has FLOPs or parameters or needs the most memory; the totals, and that most."""
+    parameters = CompressionParameters.none()
+    total = cost.cost(parameters)
+    caption = _CAPTION + (_LATENCY_CAPTION if cost.latency else "")
+    table = Table(title="Cost per layer", caption=caption, box=box.SIMPLE_HEAD, show_edge=False, show_footer=True)
+    table.pad_edge, table.collapse_padding = False, True
+    table.title_justify = table.caption_justify = "left"
+    kinds = {site.layer: site.kind for site in cost.graph.sites}
+    # On 80 columns only the type is cut.
+    table.add_column("Layer", "total", no_wrap=True)
+    table.add_column("Type")
+    # Without a latency table there are no times: the last column is not there.
+    for header, footer in zip(_COSTS, _figures(total, cost), strict=False):
+        table.add_column(header, footer, justify="right", no_wrap=True)
+    for name, figures in cost.layer_costs(parameters).items():
+        if figures.flops or figures.params or figures.latency or figures.memory == total.memory:
+            table.add_row(name, kinds[name], *_figures(figures, cost))
+    return table
+
+
+def warn_of_uncounted(console: Console, cost: CostModel) -> None:
+    """Name the layers whose FLOPs are not known, where there are any."""
+    if cost.uncounted:
+        names = ", ".join(cost.uncounted)
+        console.print(f"counted as 0 FLOPs, their type is not known: {names}", style="yellow", soft_wrap=True)
+
+
+def warn_of_unsized(console: Console, memory: PeakMemory) -> None:
+    """Name the layers whose outputs the memory leaves out, where there are any."""
+    if memory.unsized:
+        names = ", ".join(memory.unsized)
+        console.print(f"left out of the memory, their size is not fixed: {names}", style="yellow", soft_wrap=True)
+
+
+def latencies(model: Any) -> Table:
+    """Measured latency of one image on one thread, by every runtime."""
+    table = Table("Runtime", "Median", "Interquartile range", title="Latency, in milliseconds")
+    for runtime in RUNTIMES:
+        found = measure_latency(model, LatencySettings(runtime))
+        table.add_row(runtime, f"{found.median / 1e3:.3f}", f"{found.spread / 1e3:.3f}")
+    return table
+
+
+def exports(rows: Sequence[Export], title: str) -> Table:
+    """What each file of a shipped model is like, beside the Keras model's outputs."""
+    headers = ("Format", "File", "Size", "Same class", "Difference", "Latency")
+    table = Table(title=title, caption=_EXPORTS_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.title_justify = table.caption_justify = "left"
+    for header in headers:
+        table.add_column(header, justify="left" if header in headers[:2] else "right", no_wrap=header != "File")
+    for row in rows:
+        table.add_row(
+            row.format,
+            row.file,
+            f"{row.bytes / 1e6:.3f} MB",
+            f"{100 * row.agreement:.2f} %",
+            f"{row.max_difference:.1e}",
+            f"{row.latency_ms:.3f} ms",
+        )
+    return table
+
+
+def warn_of_untimed(console: Console, graph: ChannelGraph) -> None:
+    """Name the layer types whose latency is a part of the overhead, where there are any."""
+    kinds = ", ".join(untimed(graph))
+    if kinds:
+        console.print(f"without a latency of their own, taken as constant: {kinds}", style="yellow", soft_wrap=True)
+
+
+def _figures(figures: Cost, cost: CostModel) -> tuple[str, ...]:
+    counts = tuple(f"{figure:,}" for figure in (figures.flops, figures.macs, figures.params, figures.memory))
+    return counts if cost.latency is None else (*counts, f"{figures.latency:,.1f}")

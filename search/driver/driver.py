@@ -1,0 +1,198 @@
+"""The driver of a search: it alone talks to the study, asks for proposals, and hands them to the workers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import optuna
+
+from compress.parameters import CompressionParameters, Stage
+from compress.staged_parameters import completed
+from objectives.accuracy.metric import ACCURACY, Metric
+from objectives.budget.budget import Budget
+from search.driver.listeners.listener import Listener
+from search.driver.rungs import Climb, Climbing, Halving, Ladder
+from search.samplers.registry import SamplerContext, Samplers, samplers
+from search.samplers.sensitivity import sensitivity_of
+from search.space.levels import Levels
+from search.space.preferences import Packing, suggested
+from search.space.projection import Projection
+from search.space.space import SearchSpace
+from search.study.journal import together
+from search.study.storage import requeue_running
+from search.study.trial_record import TrialRecord, describe, records, reject
+from search.workers.pool import WorkerPool
+
+
+@dataclass(frozen=True)
+class DriverSettings:
+    """How proposals are made and ranked.
+
+    Attributes:
+        seed: of all proposals.
+        sampler: who makes them, as ``search.samplers`` names it.
+        trials: how many are planned.
+        projection: whether each is made to meet the budget.
+        metric: what they are ranked by.
+        ladder: the rungs that they climb.
+        stage: of the recipe, that is searched; None where all are at once.
+        sampler_options: arguments of the sampler's class.
+    """
+
+    seed: int
+    sampler: str
+    trials: int
+    projection: bool
+    metric: Metric = ACCURACY
+    ladder: Ladder = Ladder()
+    stage: Stage | None = None
+    sampler_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial that is to run, and what it was decoded to."""
+
+    trial: optuna.Trial
+    parameters: CompressionParameters
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Runs a study to its planned number of trials, all at one budget or, for a front, each at its level's.
+
+    Attributes:
+        study: holds the trials.
+        space: what is searched.
+        budget: what candidates may cost.
+        settings: how proposals are made and ranked.
+        levels: of a front, None without one.
+        before: values of the stage that the space's model has behind it; trials hold them with their own.
+    """
+
+    study: optuna.Study
+    space: SearchSpace
+    budget: Budget
+    settings: DriverSettings
+    levels: Levels | None = None
+    before: CompressionParameters = field(default_factory=CompressionParameters.none)
+
+    @property
+    def remaining(self) -> int:
+        """Planned trials that are not settled yet."""
+        return max(0, self.settings.trials - len(records(self.study)))
+
+    @cached_property
+    def _samplers(self) -> Samplers:
+        found = sensitivity_of(self.study)
+        context = SamplerContext(self.settings.seed, self.space, self.budget, self.levels, found)
+        return samplers(self.settings.sampler, self.settings.sampler_options, context)
+
+    @cached_property
+    def _pack(self) -> Packing:
+        return Packing(self.space.dimensions)
+
+    def pack_settled(self, record: TrialRecord) -> TrialRecord:
+        """Pack its trial; not before, for storages in databases keep only what is settled, and read the rest anew."""
+        self._pack([self.study.get_trials(deepcopy=False)[record.number]])
+        return record
+
+    def run(self, pool: WorkerPool, listener: Listener) -> None:
+        """Propose, judge and record until all planned trials are settled.
+
+        One proposal is always made while the workers are busy, so that whoever is free next need not wait for it.
+
+        An interruption puts the running trials back into the queue before it goes on to the caller.
+        """
+        found = records(self.study)
+        self._pack(self.study.get_trials(deepcopy=False))
+        listener.started(self.settings.trials, found)
+        ladder = self.settings.ladder
+        climbing = Climbing(self.study, self.settings.metric, ladder, Halving(ladder, found))
+        try:
+            _Flow(self, pool, listener, climbing, len(found)).run()
+        except KeyboardInterrupt:
+            requeue_running(self.study)
+            raise
+
+    def propose(self, started: int) -> Proposal | TrialRecord:
+        """Ask for the trial after so many; its record where it breaks the budget, and need not run."""
+        self.study.sampler = self._samplers(started)
+        trial = self.study.ask()
+        budget = self.budget if self.levels is None else self.levels.budgets[self.levels.of(trial)]
+        parameters = self._parameters(trial, budget)
+        cost = self.space.cost.cost(parameters, self.space.settings.step)
+        violation = budget.violation(cost)
+        constraint = None if self.settings.projection else violation
+        describe(trial, completed(self.before, parameters), cost, constraint, self.settings.stage)
+        return self.pack_settled(reject(self.study, trial)) if violation > 0 else Proposal(trial, parameters)
+
+    def _parameters(self, trial: optuna.Trial, budget: Budget) -> CompressionParameters:
+        wanted = suggested(trial, self.space.dimensions)
+        if self.settings.projection:
+            return Projection(self.space, budget)(wanted)
+        return self.space.decode(wanted)
+
+
+@dataclass
+class _Flow:
+    """A search under way: trials that run, the one that is made ahead, and how many are settled."""
+
+    driver: Driver
+    pool: WorkerPool
+    listener: Listener
+    climbing: Climbing
+    done: int
+    running: dict[Any, Climb] = field(default_factory=dict)
+    ahead: Proposal | None = None
+
+    def run(self) -> None:
+        """To the planned number of trials."""
+        while self.done < self.driver.settings.trials:
+            self._start()
+            self._ask()
+            # Without a running trial there is nothing to wait for but a worker.
+            if self.running or not self.pool.has_room:
+                self._settle()
+
+    @property
+    def _begun(self) -> int:
+        return self.done + len(self.running) + (self.ahead is not None)
+
+    def _start(self) -> None:
+        """Give every free worker a trial, while there are any."""
+        while self.pool.has_room:
+            self._ask()
+            if self.ahead is None:
+                return
+            self.running[self.pool.submit(self.ahead.parameters)] = Climb(self.ahead.trial)
+            self.ahead = None
+
+    def _ask(self) -> None:
+        """Have a proposal at hand, unless all are begun."""
+        while self.ahead is None and self._begun < self.driver.settings.trials:
+            with together(self.driver.study):
+                proposal = self.driver.propose(self._begun)
+            if isinstance(proposal, TrialRecord):
+                self._told(proposal)
+            else:
+                self.ahead = proposal
+
+    def _settle(self) -> None:
+        """Record what arrives within a second; trials that go on do so on the worker that still holds them."""
+        for key, judgement in self.pool.wait(1.0).items():
+            climb = self.running.pop(key)
+            with together(self.driver.study):
+                record = self.climbing.settle(climb, judgement)
+                if record is not None:
+                    self.driver.pack_settled(record)
+            if record is None:
+                climb = climb.further(judgement.seconds)
+                self.running[self.pool.go_on(key, self.driver.settings.ladder.steps[climb.rung])] = climb
+            else:
+                self._told(record)
+
+    def _told(self, record: TrialRecord) -> None:
+        self.done += 1
+        self.listener.settled(record)

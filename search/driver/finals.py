@@ -1,0 +1,86 @@
+"""The finals of a search: its best candidates and the recommended values, each through the whole recipe."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from compress.parameters import CompressionParameters
+from compress.staged_parameters import without_parts
+from objectives.accuracy.metric import Metric
+from objectives.budget.budget import Budget
+from objectives.cost.cost import Cost
+from search.driver.listeners.listener import Listener
+from search.space.space import SearchSpace
+from search.study.finalist import RECOMMENDED, Finalist, finalists, store
+from search.study.judgement import Judgement
+from search.study.ranking import contenders
+from search.study.trial_record import records
+from search.workers.pool import WorkerPool
+
+Entry = tuple[str, CompressionParameters | None]
+"""Source of a finalist and its parameters, None for recommended values, which are found stage by stage."""
+
+
+@dataclass(frozen=True)
+class Finals:
+    """Re-ranks the trials that a short repair ranked highest, by what counts: the recipe with its fine-tuning.
+
+    The recommended values take part, so that a search returns them rather than something that validates worse.
+
+    Attributes:
+        study: holds the trials, and keeps the finalists.
+        space: the search space of the trials.
+        budget: what recommended values must meet as well.
+        candidates: trials that take part, of a front at least one per level; 0 for no finals.
+        metric: what they are ranked by.
+    """
+
+    study: optuna.Study
+    space: SearchSpace
+    budget: Budget
+    candidates: int
+    metric: Metric
+
+    @property
+    def pending(self) -> list[Entry]:
+        """Who takes part and has not been judged yet."""
+        if self.candidates == 0:
+            return []
+        judged = {finalist.source for finalist in finalists(self.study)}
+        entries: list[Entry] = [(RECOMMENDED, None), *self._best_trials()]
+        return [entry for entry in entries if entry[0] not in judged]
+
+    def _best_trials(self) -> list[Entry]:
+        """Those that take part."""
+        return [(record.source, record.parameters) for record in contenders(records(self.study), self.candidates)]
+
+    def run(self, pool: WorkerPool, listener: Listener) -> None:
+        """Judge all pending finalists; after an interruption those that were running are pending again."""
+        waiting = self.pending
+        running: dict[Any, Entry] = {}
+        listener.finals_started(len(waiting))
+        while waiting or running:
+            while waiting and pool.has_room:
+                entry = waiting.pop(0)
+                running[pool.submit_finalist(entry[1])] = entry
+            for key, judgement in pool.wait(1.0).items():
+                finalist = self._judged(running.pop(key), judgement)
+                store(self.study, finalist)
+                listener.finalist_settled(finalist)
+
+    def _judged(self, entry: Entry, said: Judgement) -> Finalist:
+        (source, given), judgement = entry, said.checked(self.metric)
+        parameters = given or judgement.parameters
+        cost = None if parameters is None else self._cost(parameters)
+        # Trials meet the budget that they were projected to, of a front perhaps a wider one.
+        if given is None and cost is not None and judgement.error is None and self.budget.violation(cost) > 0:
+            limit = self.budget.tightest(cost)
+            reason = f"they need {limit.quantity.exact(cost)} {limit.quantity.unit}, the budget allows {limit.most:.0f}"
+            judgement = Judgement.failed(judgement.seconds, reason)
+        return Finalist.of(source, parameters, cost, judgement, self.metric)
+
+    def _cost(self, parameters: CompressionParameters) -> Cost:
+        # Where ranks come first, ratios may name the parts of decomposed layers, which the original does not have.
+        step = self.space.settings.step
+        return self.space.cost.cost(without_parts(parameters, step), step)

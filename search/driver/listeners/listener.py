@@ -1,0 +1,82 @@
+"""Listeners: objects that are told about the progress of a search."""
+
+from collections.abc import Sequence
+
+from search.samplers.sensitivity import Probe
+from search.study.finalist import Finalist
+from search.study.trial_record import TrialRecord
+
+
+class Listener:
+    """Base class of what is told about a search; every method does nothing until a subclass overrides it."""
+
+    def warned(self, line: str) -> None:
+        """Something is suspicious, but the search goes on."""
+
+    def noted(self, line: str) -> None:
+        """What comes next."""
+
+    def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
+        """The search begins, or resumes with those of the ``planned`` trials that are settled already."""
+
+    def sweep_started(self, count: int) -> None:
+        """So many parts of the model are about to be made smaller, each alone."""
+
+    def probed(self, probe: Probe) -> None:
+        """A part that was made smaller alone is judged."""
+
+    def settled(self, record: TrialRecord) -> None:
+        """A trial is finished."""
+
+    def finals_started(self, count: int) -> None:
+        """So many finalists are about to be fine-tuned."""
+
+    def finalist_settled(self, finalist: Finalist) -> None:
+        """A finalist is judged."""
+
+
+class Listeners(Listener):
+    """Several listeners as one: tells all of them, in their order."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def warned(self, line: str) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.warned(line)
+
+    def noted(self, line: str) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.noted(line)
+
+    def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.started(planned, settled)
+
+    def sweep_started(self, count: int) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.sweep_started(count)
+
+    def probed(self, probe: Probe) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.probed(probe)
+
+    def settled(self, record: TrialRecord) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.settled(record)
+
+    def finals_started(self, count: int) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.finals_started(count)
+
+    def finalist_settled(self, finalist: Finalist) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.finalist_settled(finalist)

@@ -1,0 +1,83 @@
+"""The log of a run: a file of JSON lines for every worker, a line for every trial that it judged."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from compress.errors import RunError
+from search.driver.listeners.listener import Listener
+from search.study.trial_record import TrialRecord
+
+DRIVER_FILE = "driver.jsonl"
+"""Of what no worker judged, and of what befell the run."""
+
+
+@dataclass(frozen=True)
+class RunLog(Listener):
+    """A listener that writes; the driver does so, because workers may have no disk in common with it.
+
+    Attributes:
+        folder: of the files, made where it is missing.
+    """
+
+    folder: Path
+
+    def warned(self, line: str) -> None:
+        """Keep what befell the run."""
+        self._write(DRIVER_FILE, {"warning": line})
+
+    def settled(self, record: TrialRecord) -> None:
+        """Keep the figures of a trial with its worker.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        name = DRIVER_FILE if record.worker is None else f"{record.worker.replace(':', '-')}.jsonl"
+        self._write(name, line_of(record))
+
+    def _write(self, name: str, fields: Mapping[str, Any]) -> None:
+        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), **fields})
+        path = self.folder / name
+        try:
+            self.folder.mkdir(exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise RunError(
+                f"the log '{path}' cannot be written ({error.strerror}); make room, and run the same command again"
+            ) from error
+
+
+def line_of(record: TrialRecord) -> dict[str, Any]:
+    """What a trial's line holds; what a trial does not have is left out."""
+    metric = {record.metric.name: record.value} if record.metric.is_extra else {}
+    found: dict[str, Any] = {
+        "trial": record.number,
+        "state": record.state,
+        "stage": record.stage,
+        "start": record.start,
+        "steps": record.steps,
+        "accuracy": record.accuracy,
+        "loss": record.loss,
+        **metric,
+        "flops": record.cost.flops,
+        "params": record.cost.params,
+        "seconds": record.seconds,
+        "error": record.error,
+        "lost_workers": list(record.lost) or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def run_warnings(folder: Path) -> list[tuple[str, str]]:
+    """Time and text of everything that befell a run, by its log; none where there is no log.
+
+    folder: of the log's files.
+    """
+    path = folder / DRIVER_FILE
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    entries = [json.loads(line) for line in lines if line.endswith("}")]  # A killed driver may leave half a line.
+    return [(entry["time"], entry["warning"]) for entry in entries if "warning" in entry]

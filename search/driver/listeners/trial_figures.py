@@ -1,0 +1,25 @@
+"""The settings and figures of a trial as flat dictionaries, for experiment trackers."""
+
+from search.study.trial_record import TrialRecord
+
+
+def settings_of(record: TrialRecord) -> dict[str, float]:
+    """What a trial was made of, flat: a ratio for each group, two ranks for each decomposed layer."""
+    ranks = record.parameters.ranks.items()
+    inner = {f"{layer}.in_rank": float(pair[0]) for layer, pair in ranks}
+    outer = {f"{layer}.out_rank": float(pair[1]) for layer, pair in ranks}
+    return {**{f"{group}.ratio": ratio for group, ratio in record.parameters.ratios.items()}, **inner, **outer}
+
+
+def metrics_of(record: TrialRecord) -> dict[str, float]:
+    """What a trial was found to be, without what it does not have."""
+    metric = {record.metric.name: record.value} if record.metric.is_extra else {}
+    found = {
+        "accuracy": record.accuracy,
+        "loss": record.loss,
+        **metric,
+        "flops": record.cost.flops,
+        "params": record.cost.params,
+        "seconds": record.seconds,
+    }
+    return {name: float(value) for name, value in found.items() if value is not None}

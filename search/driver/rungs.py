@@ -1,0 +1,118 @@
+"""Rungs: trials that are judged by ever more steps, and most of which stop early (asynchronous successive halving)."""
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import optuna
+
+from compress.errors import ConfigError
+from objectives.accuracy.metric import Metric
+from search.study.judgement import Judgement
+from search.study.rung import Rung, keep_rung, report_rung
+from search.study.trial_record import LEVEL, TrialRecord, finish
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Rungs from cheap to thorough.
+
+    Attributes:
+        steps: SGD steps in all at each rung, rising; every trial is judged at the first.
+        one_in: of the trials judged at a rung, one in so many goes on to the next.
+
+    Raises:
+        ConfigError: no rung, steps that do not rise, or a factor below 1.
+    """
+
+    steps: tuple[int, ...] = (30,)
+    one_in: int = 3
+
+    def __post_init__(self) -> None:
+        if not self.steps or any(after <= before for before, after in pairwise(self.steps)):
+            raise ConfigError(f"rungs: expected steps that rise from rung to rung, received {list(self.steps)}")
+        if self.one_in < 1:
+            raise ConfigError(f"rungs.one_in: expected an integer of at least 1, received {self.one_in}")
+
+    @property
+    def last(self) -> int:
+        """Index of the last rung."""
+        return len(self.steps) - 1
+
+
+class Halving:
+    """Decides at once, by the trials judged so far: those that go on are never waited for.
+
+    A trial goes on if it is among the best 1/``one_in`` of those that have been judged at its rung, itself included,
+    or the best of them; of equals the earlier one is ahead. Early trials go on more easily than they would in the
+    end: the price of deciding at once. Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", in the
+    variant that stops the others for good. Trials of a front are compared with those of their own level.
+
+    Args:
+        ladder: the rungs.
+        found: trials that were settled before.
+    """
+
+    def __init__(self, ladder: Ladder, found: Iterable[TrialRecord]) -> None:
+        self._ladder = ladder
+        self._ranks: defaultdict[tuple[int | None, int], list[tuple[float, float]]] = defaultdict(list)
+        for record in found:
+            for index, rung in enumerate(record.rungs):
+                insort(self._ranks[record.level, index], rung.rank)
+
+    def goes_on(self, index: int, rung: Rung, level: int | None = None) -> bool:
+        """Count a trial that was judged at the rung of this index; whether it goes on to the next one."""
+        if index == self._ladder.last:
+            return False
+        ranks = self._ranks[level, index]
+        insort(ranks, rung.rank)
+        place = len(ranks) - bisect_left(ranks, rung.rank)
+        return place <= max(1, len(ranks) // self._ladder.one_in)
+
+
+@dataclass(frozen=True)
+class Climb:
+    """A running trial: index of the rung that it is being judged at, and the worker's seconds at those before."""
+
+    trial: optuna.Trial
+    rung: int = 0
+    seconds: float = 0.0
+
+    def further(self, seconds: float) -> "Climb":
+        """The same at the next rung, after so many seconds at this one."""
+        return replace(self, rung=self.rung + 1, seconds=self.seconds + seconds)
+
+
+@dataclass(frozen=True)
+class Climbing:
+    """Stores what trials score at their rungs, and closes those that do not go on."""
+
+    study: optuna.Study
+    metric: Metric
+    ladder: Ladder
+    halving: Halving
+
+    def settle(self, climb: Climb, said: Judgement) -> TrialRecord | None:
+        """Take what a worker says of a trial at its rung; None if the trial goes on to the next."""
+        judgement = said.checked(self.metric)
+        total = climb.seconds + judgement.seconds
+        if judgement.accuracy is None or judgement.loss is None:
+            return finish(self.study, climb.trial, replace(judgement, seconds=total), self.metric)
+        known = self._kept(climb, judgement.accuracy, judgement.loss, judgement.value)
+        rung = known[climb.rung]
+        ahead = self.halving.goes_on(climb.rung, rung, climb.trial.user_attrs.get(LEVEL))
+        # An interrupted trial goes on to every rung that it was judged at before.
+        if ahead or len(known) > climb.rung + 1:
+            return None
+        last = replace(judgement, accuracy=rung.accuracy, loss=rung.loss, value=rung.value, seconds=total)
+        return finish(self.study, climb.trial, last, self.metric, stopped=climb.rung < self.ladder.last)
+
+    def _kept(self, climb: Climb, accuracy: float, loss: float, value: float | None) -> tuple[Rung, ...]:
+        score = self.metric.score(accuracy, loss, value)
+        rung = Rung(self.ladder.steps[climb.rung], accuracy, loss, score, value)
+        # Of a front, which has two objectives, Optuna takes no values in between.
+        if self.ladder.last > 0 and len(self.study.directions) == 1:
+            report_rung(self.study, climb.trial, rung)
+        return keep_rung(climb.trial, rung)

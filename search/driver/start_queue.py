@@ -1,0 +1,45 @@
+"""The starts of a run in its study's queue: at its budget, or at the levels of its front."""
+
+from collections.abc import Callable, Mapping
+
+import optuna
+
+from objectives.budget.budget import Budget
+from search.space.levels import Levels
+from search.space.preferences import LOWEST_PREFERENCE
+from search.space.space import Preferences
+from search.study.trial_record import LEVEL, START
+
+
+def enqueue_starts(study: optuna.Study, starts: dict[str, dict[str, float]]) -> None:
+    """Queue informed proposals to be tried first; those already in the study are left out."""
+    for name, wanted in starts.items():
+        study.enqueue_trial(clipped(wanted), user_attrs={START: name}, skip_if_exists=True)
+
+
+def clipped(wanted: Preferences) -> dict[str, float]:
+    """Preferences inside the bounds of what samplers propose."""
+    return {dimension: min(1.0, max(LOWEST_PREFERENCE, value)) for dimension, value in wanted.items()}
+
+
+Starts = Mapping[str, dict[str, float]]
+"""Preferences by the name of the start."""
+
+
+def queue_starts(
+    study: optuna.Study, starts_at: Callable[[Budget], Starts], budget: Budget, levels: Levels | None
+) -> None:
+    """Queue the starts that a budget suggests; those already in the study are left out.
+
+    Of a front every level gets half of its own, neighbours the other half, so that the starts of all levels together
+    leave most trials to the sampler.
+    """
+    if levels is None:
+        enqueue_starts(study, dict(starts_at(budget)))
+        return
+    known = {(trial.user_attrs.get(START), trial.user_attrs.get(LEVEL)) for trial in study.get_trials(deepcopy=False)}
+    for level, own in enumerate(levels.budgets):
+        for name, wanted in list(starts_at(own).items())[level % 2 :: 2]:
+            # Equal preferences at another level are another trial: Optuna's own check would take them for the same.
+            if (name, level) not in known:
+                study.enqueue_trial(clipped(wanted), user_attrs={START: name, **levels.attributes(level)})

@@ -1,0 +1,60 @@
+"""The sweep before a search: every part of the model made smaller alone, judged by recalibration alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from objectives.accuracy.metric import Metric
+from search.driver.driver import Driver
+from search.driver.listeners.listener import Listener
+from search.samplers.sensitivity import WHOLE, Part, Probe, Sensitivity, parts_of, probes, sensitivity_of, store_probe
+from search.space.space import SearchSpace
+from search.study.judgement import Judgement
+from search.workers.pool import WorkerPool
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Judges the model as it is, and with each part alone made smaller, without a step of training.
+
+    Attributes:
+        study: keeps the results; those it has are not found again.
+        space: whose parts they are.
+        metric: what trials are ranked by.
+    """
+
+    study: optuna.Study
+    space: SearchSpace
+    metric: Metric
+
+    @property
+    def pending(self) -> list[Part]:
+        """What has not been judged yet."""
+        known = probes(self.study)
+        return [part for part in (WHOLE, *parts_of(self.space)) if part.name not in known]
+
+    def run(self, pool: WorkerPool, listener: Listener) -> None:
+        """Judge all that is pending; a part that cannot be judged is told, and left out."""
+        waiting = self.pending
+        running: dict[Any, Part] = {}
+        if waiting:
+            listener.sweep_started(len(waiting))
+        while waiting or running:
+            while waiting and pool.has_room:
+                part = waiting.pop(0)
+                running[pool.submit_probe(part.parameters(self.space))] = part
+            for key, judgement in pool.wait(1.0).items():
+                probe = self._probe(running.pop(key), judgement.checked(self.metric))
+                store_probe(self.study, probe)
+                listener.probed(probe)
+
+    def _probe(self, part: Part, judged: Judgement) -> Probe:
+        score = None if judged.error else self.metric.score(judged.accuracy, judged.loss, judged.value)
+        return Probe(part.name, part.dimensions, part.kept, score, judged.seconds, judged.error)
+
+
+def swept(driver: Driver, pool: WorkerPool, listener: Listener) -> Sensitivity | None:
+    """What a sweep of a search's space finds; it goes on where an earlier one stopped."""
+    Sweep(driver.study, driver.space, driver.settings.metric).run(pool, listener)
+    return sensitivity_of(driver.study)

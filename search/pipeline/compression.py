@@ -1,0 +1,187 @@
+"""Simple compression of a model file: NPTK's own-values and recommended-values modes, with fine-tuning."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compress.errors import ParameterError, RunError
+from compress.graph.analysis import analyse
+from compress.graph.model_channels import ModelChannels, check_made_for
+from compress.model_files.files import load_model, save_model
+from compress.parameter_files.files import read_parameters, write_parameters
+from compress.parameter_files.json_format import ParameterFile
+from compress.parameters import DEFAULT_RECIPE, CompressionParameters, Stage
+from compress.pruning.settings import PruningSettings
+from compress.recipe import Values, check_parameters, compress_in_stages, own_values
+from configs.schema.run import RunConfig
+from objectives.budget.recommended import BudgetValues, GlobalValues, Recommender, silent, stage_values
+from objectives.cost.cost import Cost, CostModel
+from objectives.cost.latency_table import LatencyTable
+from search import settings
+from search.driver.listeners.trackers import check_trackers
+from search.pipeline.measuring import measure, measure_original
+from search.pipeline.watched_training import Say, WatchedTraining
+from search.runs.results import SEARCH, SIMPLE, Result, write_result
+from search.runs.run_folder import RunFolder
+from search.strategies.preparation import latency_table
+from zoo.data.dataset import check_model_fits
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """The compressed model's file, its figures, and the parameters that made it."""
+
+    path: Path
+    result: Result
+    parameters: CompressionParameters
+
+
+def read_own(paths: Sequence[Path]) -> ParameterFile:
+    """One's own values from parameter files.
+
+    Raises:
+        ParameterError: files that cannot be read, or that would leave every model as it is.
+    """
+    found = read_parameters(paths)
+    if not found.parameters.ranks and not any(found.parameters.ratios.values()):
+        names = ", ".join(f"'{path}'" for path in paths)
+        raise ParameterError(f"expected a ratio above 0 or a rank pair, received none in {names}; add one")
+    return found
+
+
+def compress_without_data(
+    model_path: Path, parameters: CompressionParameters, out: Path, made_for: ModelChannels | None = None
+) -> Compressed:
+    """Prune and decompose without fine-tuning, for a model whose data is elsewhere.
+
+    Args:
+        model_path: the original model.
+        parameters: what to prune and to decompose.
+        out: where to write the compressed model.
+        made_for: the model that the parameters were made for, where their file says it; another one is refused.
+
+    Raises:
+        ModelError, ParameterError: the model or the parameters cannot be used, or the model reads images of no fixed
+            size, whose cost cannot be told.
+        RunError: the output exists already, is no ``.keras`` file, or cannot be written.
+    """
+    if out.exists() or out.suffix != ".keras":
+        raise RunError(f"expected a new .keras file as --out, received '{out}'; choose another name")
+    original = load_model(model_path)
+    graph = analyse(original)
+    check_made_for(graph, made_for)
+    check_parameters(graph, parameters, DEFAULT_RECIPE)
+    CostModel(graph)  # Refuses before anything is written what could not be measured afterwards.
+    made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE)
+    try:
+        path = save_model(made.model, out)
+    except OSError as error:
+        raise RunError(f"'{out}' cannot be written ({error.strerror}); give another --out") from error
+    return Compressed(path, measure(made.model, SEARCH), made.parameters)
+
+
+def compress_own(
+    model_path: Path,
+    parameters: CompressionParameters,
+    config: RunConfig,
+    say: Say = silent,
+    label: str = SEARCH,
+    made_for: ModelChannels | None = None,
+) -> Compressed:
+    """Simple compression with one's own values, fine-tuned after each stage as the configuration says.
+
+    `made_for` is the model that the parameters were made for, where their file says it; another one is refused.
+
+    Raises:
+        TuckpruneError: bad model, parameters, data, or run folder.
+    """
+    original = load_model(model_path)
+    graph = analyse(original)
+    check_made_for(graph, made_for)
+    check_parameters(graph, parameters, config.recipe, settings.channel_step(config.pruning))
+    return _compress(original, model_path, lambda pruning: own_values(parameters), config, say, label)
+
+
+def compress_recommended(model_path: Path, config: RunConfig, say: Say = silent) -> Compressed:
+    """Simple compression with recommended values: SLAMP and VBMF, at ``simple.ratio`` or else at the budget.
+
+    Raises:
+        TuckpruneError: bad model, budget, data, or run folder.
+    """
+    original = load_model(model_path)
+
+    def values(pruning: PruningSettings) -> Values:
+        return stage_values(configured(original, config, pruning), say)
+
+    return _compress(original, model_path, values, config, say, SIMPLE)
+
+
+def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Recommender:
+    """What a configuration recommends for a model: at ``simple.ratio``, or else at the budget.
+
+    Raises:
+        BudgetError: a budget that is malformed or above the model.
+    """
+    if config.simple.ratio is not None:
+        return GlobalValues(config.simple.ratio, config.simple.calibration, pruning)
+    table = latency_table(config, original)
+    cost = cost_of(original, table)
+    return BudgetValues(config.recipe, settings.budget(config.budget, cost, table), cost, pruning)
+
+
+def cost_of(model: Any, table: LatencyTable | None = None) -> Cost:
+    """Cost of a model as it is."""
+    return CostModel(analyse(model), table).cost(CompressionParameters.none())
+
+
+def _compress(
+    original: Any,
+    model_path: Path,
+    values: Callable[[PruningSettings], Values],
+    config: RunConfig,
+    say: Say,
+    label: str,
+) -> Compressed:
+    check_trackers(config.log_to)
+    folder = RunFolder.of(config)
+    data = settings.dataset(config.data, config.seed)
+    check_model_fits(data, original)
+    settings.metric(config.search.metric, data.classes)  # one that cannot be measured is refused before any training
+    pruning = settings.pruning(config, data)
+    chosen = values(pruning)
+    with folder.opened(config):
+        # Anew each time: the table compares with the model that was compressed, which may not be the last one.
+        measure_original(model_path, data, folder, config)
+        training = WatchedTraining(config, folder, data, say)
+        made = compress_in_stages(
+            original,
+            chosen,
+            config.recipe,
+            fine_tune=_fine_tuner(training, original, label),
+            pruning=pruning,
+        )
+        path = save_model(made.model, folder.path / f"{label}.keras")
+        write_parameters(
+            made.parameters,
+            folder.path / f"{label}-parameters",
+            analyse(original),
+            config.recipe,
+            pruning.step,
+        )
+        result = measure(made.model, label, data, config)
+        write_result(result, folder.results)
+        training.forget(*(f"{label}-{stage}" for stage in config.recipe))
+        return Compressed(path, result, made.parameters)
+
+
+def _fine_tuner(training: WatchedTraining, original: Any, label: str) -> Callable[[Any, Stage], None]:
+    config = training.config
+
+    def fine_tune(model: Any, stage: Stage) -> None:
+        done, epochs = {"prune": "pruning", "decompose": "decomposition"}[stage], config.finetune.epochs
+        training.say(f"after {done}: {cost_of(model).flops / 1e6:.2f} MFLOPs; fine-tuning for {epochs} epochs")
+        if epochs:
+            training(f"{label}-{stage}", model, settings.fine_tuning(config.finetune, config.seed), original)
+
+    return fine_tune

@@ -1,0 +1,153 @@
+"""A rehearsal of a search: everything that it would begin with, one worker, two trials, and nothing written."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+
+from compress.errors import RunError
+from compress.model_files.files import load_model
+from compress.parameters import CompressionParameters
+from configs.schema.run import RunConfig
+from configs.schema.search import STAGED
+from search import settings
+from search.driver.listeners.listener import Listener
+from search.runs.outcome import model_path
+from search.runs.run_folder import RunFolder
+from search.samplers.sensitivity import WHOLE, parts_of
+from search.space.projection import Projection
+from search.strategies.choice import decided
+from search.strategies.job import Job
+from search.strategies.preparation import check_original, prepared
+from search.study.judgement import Judgement
+from search.workers.cluster import cluster, worker_count
+from search.workers.pool import WorkerPool
+from search.workers.pool_factory import answered, pool_settings, share_of
+from search.workers.shutdown import Shutdown
+from zoo.models.registry import build_model
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was found.
+
+    Attributes:
+        job: the search as it would begin.
+        trained: whether the model is; a model of the zoo that is not has random weights.
+        workers: that the search would have.
+        first: a trial on a new worker, which traces the network.
+        next: another on the same worker.
+        probe: a part of the sweep, None where there is no sweep.
+    """
+
+    job: Job
+    trained: bool
+    workers: int
+    first: Judgement
+    next: Judgement
+    probe: Judgement | None
+
+    def check(self) -> None:
+        """Refuse a search whose trials fail.
+
+        Raises:
+            RunError: the reason of the first that did.
+        """
+        for judged in (self.first, self.next, self.probe):
+            if judged is not None and judged.error is not None:
+                raise RunError(f"a trial of this search would fail: {judged.error}")
+
+    @property
+    def points(self) -> float:
+        """Decimal logarithm of the number of candidates on the grid."""
+        space = self.job.space
+        ratios, ranks = space.arrays.most_steps + 1, math.ceil(round(1 / space.settings.rank_step, 9))
+        return len(space.groups) * math.log10(ratios) + 2 * len(space.layers) * math.log10(ranks)
+
+    @property
+    def sweep_seconds(self) -> float:
+        """Estimated for the sweep."""
+        if self.probe is None:
+            return 0.0
+        wholes = 2 if self.job.config.search.strategy == STAGED else 1
+        return self.probe.seconds * math.ceil((wholes + len(parts_of(self.job.space))) / self.workers)
+
+    @property
+    def search_seconds(self) -> float:
+        """Estimated for the trials: a worker traces once, one in so many trials of a rung takes the next's steps."""
+        config = self.job.config
+        steps, share, rungs = [config.proxy.steps, *config.rungs.steps], 1.0, 1.0
+        for before, after in zip(steps, steps[1:], strict=False):
+            share /= config.rungs.one_in
+            rungs += share * (after - before) / max(1, config.proxy.steps)
+        trials = math.ceil(config.search.trials / self.workers)
+        return self.first.seconds + (trials - 1) * self.next.seconds * rungs
+
+    @property
+    def finals_seconds(self) -> float | None:
+        """Estimated at most for the finals, by the seconds of a step; None where trials have no steps to tell by."""
+        config = self.job.config
+        if not (config.finals.candidates and config.finetune.epochs):
+            return 0.0
+        rounds = math.ceil((1 + config.finals.candidates) / self.workers)
+        seconds = self._tuning_seconds
+        return None if seconds is None else seconds * len(config.recipe) * rounds
+
+    @property
+    def middle_seconds(self) -> float | None:
+        """The same for the model between two stages; 0 where the search has none."""
+        return self._tuning_seconds if self.job.config.search.strategy == STAGED else 0.0
+
+    @property
+    def _tuning_seconds(self) -> float | None:
+        """Of a finalist's training after one stage."""
+        config = self.job.config
+        if not config.proxy.steps:
+            return None
+        recipe = settings.final(config).recipe
+        steps = recipe.epochs * math.ceil(len(self.job.data.train) / recipe.batch_size)
+        return steps * self.next.seconds / config.proxy.steps * recipe.batch_size / config.proxy.batch_size
+
+
+def rehearse(config: RunConfig, listener: Listener) -> Rehearsal:
+    """Begin the search of a configuration, on one worker, and end it after two trials.
+
+    Raises:
+        TuckpruneError: whatever would stop the search before its first trial.
+    """
+    model, trained = _model(config)
+    job = prepared(RunFolder.of(config).kept(config), model, listener)
+    if trained:
+        check_original(model, job.data, config.seed, listener.warned)
+    job = decided(job)
+    section, shutdown = config.search, Shutdown(0.0)
+    with cluster(section.address, section.workers, section.cpus_per_worker), shutdown.working():
+        workers = worker_count(section.workers, share_of(section), section.trials)
+        pool = WorkerPool(job.task(), pool_settings(section, model, 1), listener.warned, shutdown)
+        try:
+            first, following = (
+                answered(pool, partial(pool.submit, parameters)).checked(job.metric) for parameters in _candidates(job)
+            )
+            whole = WHOLE.parameters(job.space)
+            probe = answered(pool, partial(pool.submit_probe, whole)) if section.sweeps else None
+        finally:
+            pool.close()
+    return Rehearsal(job, trained, workers, first, following, probe)
+
+
+def _model(config: RunConfig) -> tuple[Any, bool]:
+    """The original, and whether it is trained."""
+    if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
+        return load_model(model_path(config)), True
+    data = settings.dataset(config.data, config.seed)
+    keras.utils.set_random_seed(config.seed)
+    return build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes), False
+
+
+def _candidates(job: Job) -> tuple[CompressionParameters, CompressionParameters]:
+    """Two different ones that just meet the budget."""
+    projection, dimensions = Projection(job.space, job.budget), job.space.dimensions
+    uneven = {name: 0.5 if index % 2 else 1.0 for index, name in enumerate(dimensions)}
+    return projection(dict.fromkeys(dimensions, 1.0)), projection(uneven)

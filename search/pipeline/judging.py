@@ -1,0 +1,128 @@
+"""A recorded trial judged again: whether its parameters, its seed and its conditions give the same figures."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from compress.errors import RunError
+from compress.model_files.files import load_model
+from compress.parameters import CompressionParameters, Stage
+from compress.staged_parameters import separated
+from configs.schema.run import RunConfig
+from objectives.network.precision import Precision
+from search import settings
+from search.runs.outcome import model_path
+from search.runs.run_folder import RunFolder
+from search.strategies.job import trial_task
+from search.study.conditions import Conditions
+from search.study.identity import check_same_model, study_name
+from search.study.judgement import Judgement
+from search.study.storage import find_study
+from search.study.trial_record import TrialRecord, figures_of, records
+from search.workers.worker import Task, TrialWorker, model_bytes
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A trial as recorded, and as it was judged again.
+
+    Attributes:
+        record: the trial.
+        again: what it gets now.
+    """
+
+    record: TrialRecord
+    again: Judgement
+
+    @property
+    def lines(self) -> list[str]:
+        """Both, as text."""
+        return [f"recorded: {figures_of(self.record)}", f"again:    {figures_of(self._judged_now)}"]
+
+    @property
+    def entry(self) -> dict[str, dict[str, float | None]]:
+        """Both, for machines."""
+        both = {"recorded": self.record, "again": self._judged_now}
+        return {name: {"accuracy": one.accuracy, "loss": one.loss, "metric": one.value} for name, one in both.items()}
+
+    @property
+    def _judged_now(self) -> TrialRecord:
+        now = self.again
+        return replace(self.record, accuracy=now.accuracy, loss=now.loss, value=now.value)
+
+    def check(self) -> None:
+        """Refuse other figures than those recorded; on the same kind of CPU they are the same to the last digit.
+
+        Raises:
+            RunError: names the conditions that are not as they were.
+        """
+        if self._judged_now == self.record:
+            return
+        before, here = self.record.conditions, self.again.conditions
+        if before is None or here is None:
+            reason = "it was recorded without its conditions"
+        else:
+            changed = before.differences(here)
+            reason = ", ".join(changed) if changed else "the conditions are the same: check that the images are, too"
+        raise RunError(f"{self.record.source} gets other figures than those recorded: {reason}")
+
+
+def judged_again(path: Path, number: int, stage: Stage | None = None) -> Comparison:
+    """Judge a trial of a run in this process as a worker did.
+
+    TensorFlow must have been loaded as ``search.conditions.recorded_conditions`` of the trial says.
+
+    Args:
+        path: folder of the run.
+        number: of the trial.
+        stage: of a staged search; None for the second.
+
+    Raises:
+        RunError: no run, no such trial, one without figures, or one that cannot be judged.
+        TuckpruneError: the model or the data cannot be read.
+    """
+    folder = RunFolder(path)
+    config = folder.config()
+    study = find_study(path, study_name(config, stage), config.search.storage)
+    record = _judged(study, number, path)
+    model = load_model(model_path(config, folder))
+    check_same_model(study, model)
+    task, parameters = _task(config, model, record.conditions), record.parameters
+    if record.stage == config.recipe[0]:
+        task = replace(task, recipe=config.recipe[:1])
+    elif record.stage is not None:
+        middle = model_bytes(load_model(folder.middle_model))
+        task = replace(task, model=middle, recipe=config.recipe[1:], teacher=task.model)
+        parameters = separated(parameters, config.recipe[1])
+    again = _climbed(TrialWorker(task), record, parameters)
+    if again.error is not None:
+        raise RunError(f"trial {number} of '{path}' cannot be judged again: {again.error}")
+    return Comparison(record, again)
+
+
+def _judged(study: optuna.Study, number: int, path: Path) -> TrialRecord:
+    record = next((record for record in records(study) if record.number == number), None)
+    if record is None or record.accuracy is None:
+        said = "no such trial" if record is None else f"a trial that is {record.state}"
+        raise RunError(f"trial {number} of '{path}': expected one with figures, received {said}")
+    return record
+
+
+def _task(config: RunConfig, model: Any, before: Conditions | None) -> Task:
+    data = settings.dataset(config.data, config.seed)
+    metric = settings.metric(config.search.metric, data.classes)
+    task = trial_task(config, model, data, settings.pruning(config, data), metric)
+    if before is None:
+        return task
+    proxy = replace(task.proxy, precision=Precision(before.precision))
+    return replace(task, threads=before.threads, proxy=proxy)
+
+
+def _climbed(worker: TrialWorker, record: TrialRecord, parameters: CompressionParameters) -> Judgement:
+    """What the worker says at the last rung of the record."""
+    again = worker.judge(parameters)
+    for rung in record.rungs[1:]:
+        again = again if again.error is not None else worker.go_on(rung.steps)
+    return again

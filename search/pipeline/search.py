@@ -1,0 +1,62 @@
+"""Searching a run to its planned number of trials."""
+
+from dataclasses import replace
+from functools import partial
+
+from compress.model_files.files import load_model
+from configs.schema.run import RunConfig
+from configs.schema.search import AUTO, STAGED
+from search.driver.listeners.listener import Listener, Listeners
+from search.driver.listeners.ray_metrics import RayMetrics
+from search.driver.listeners.run_log import RunLog
+from search.driver.listeners.trackers import trackers
+from search.runs.outcome import SearchOutcome, model_path, outcome_of
+from search.runs.run_folder import RunFolder
+from search.runs.shared_study import tie_to_config
+from search.strategies.choice import decided
+from search.strategies.joint import run_joint
+from search.strategies.preparation import check_original, keep_latency_table, prepared
+from search.strategies.staged import run_staged
+from search.study.identity import tie_to_model
+from search.study.storage import has_study, opened_study
+from search.workers.pool_factory import ray_crew
+from search.workers.shutdown import Shutdown
+
+
+def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Shutdown | None = None) -> SearchOutcome:
+    """Search a run to its planned number of trials, from where it stands.
+
+    Args:
+        config: of the run.
+        listener: who is told of the progress.
+        shutdown: how the search is asked to end early.
+
+    Raises:
+        TuckpruneError: bad model, data, budget or run folder; or no trial that can be used.
+        KeyboardInterrupt: the run is left resumable.
+    """
+    folder, model = RunFolder.of(config), load_model(model_path(config))
+    told = listener or Listener()
+    job = prepared(folder.kept(config), model, told)
+    is_new = not has_study(folder.path, config.name, config.search.storage)
+    if is_new:
+        check_original(model, job.data, config.seed, told.warned)
+    if is_new or job.config.search.strategy == AUTO:
+        job = decided(job)
+    config = job.config
+    with (
+        folder.opened(config),
+        opened_study(folder.path, config.name, config.search.storage, front=job.levels is not None) as study,
+    ):
+        keep_latency_table(job.budget.table, folder)
+        tie_to_config(study, config)
+        tie_to_model(study, model)
+        tracked = trackers(config, folder.path, told.warned)
+        heard = Listeners(told, RunLog(folder.logs), RayMetrics(config.name), *tracked)
+        job = replace(job, listener=heard)
+        crew = partial(ray_crew, config.search, heard.warned, shutdown or Shutdown(config.search.grace))
+        if config.search.strategy == STAGED:
+            run_staged(job, folder, study, crew)
+        else:
+            run_joint(job, study, crew)
+        return outcome_of(folder, config, study)

@@ -1,0 +1,183 @@
+"""Ships a model: writes it in several file formats, loads each back, and compares it with the Keras model on images."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compress.errors import ConfigError, ModelError, TuckpruneError
+from compress.model_files.files import file_size, load_model
+from configs.schema.run import RunConfig
+from objectives.cost.latency import LatencySettings, time_passes
+from search import settings
+from search.pipeline.export_formats import FORMATS, Array, Format, Run, keras_run
+from search.runs.exports import Export, FormatName, write_exports
+from search.runs.run_folder import RunFolder
+from zoo.data.dataset import ImageDataset, check_model_fits
+from zoo.data.split import drawn, drawn_test
+
+COMPARED, CALIBRATION = 1000, 256
+"""Test images that formats are compared on, and training images that int8 takes the ranges of values from, at most."""
+_BATCH = 64
+_REASON = 300
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images as the model takes them, (N, H, W, C).
+
+    Attributes:
+        compared: test images.
+        calibration: training images.
+    """
+
+    compared: Array
+    calibration: Array
+
+    @classmethod
+    def of(cls, data: ImageDataset, seed: int, compared: int = COMPARED) -> "Sample":
+        """Drawn by the seed."""
+        return cls(drawn_test(data, compared, seed), drawn(data, CALIBRATION, seed))
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What was written.
+
+    Attributes:
+        exports: one file a format.
+        problems: what went wrong, one line a format.
+        images: that formats were compared on.
+    """
+
+    exports: tuple[Export, ...]
+    problems: tuple[str, ...]
+    images: int
+
+    def check(self) -> None:
+        """Raise ModelError if a format failed, or is not exact where it should be."""
+        if self.problems:
+            raise ModelError("; ".join(self.problems))
+
+
+def check_installed(formats: Sequence[FormatName]) -> None:
+    """Raise ConfigError if one of the formats needs a package that is not installed."""
+    missing = {name: FORMATS[name].missing() for name in formats}
+    for name, packages in missing.items():
+        if packages:
+            raise ConfigError(
+                f"format {name} needs {', '.join(packages)}, which is not installed: pip install 'tuckprune[ship]', or "
+                f"leave {name} out"
+            )
+
+
+def ship(
+    model_path: Path, config: RunConfig, formats: Sequence[FormatName], say: Callable[[str], None] = print
+) -> Shipment:
+    """Write a model in several formats into ``exports/`` of the run folder, and what they are like as ``exports.json``.
+
+    The formats that can be written are, whatever becomes of the others. Keras and a SavedModel are timed on as many
+    threads as this process gave TensorFlow, all else on one.
+
+    Raises:
+        ConfigError: a package of the extra ``ship`` is not installed.
+        TuckpruneError: bad model, data, or run folder; nothing is written.
+    """
+    check_installed(formats)
+    model = load_model(model_path)
+    check_single(model)
+    data = settings.dataset(config.data, config.seed)
+    check_model_fits(data, model)
+    folder = RunFolder.of(config)
+    with folder.opened(config):
+        shipment = write_formats(model, model_path.stem, formats, Sample.of(data, config.seed), folder.exports, say)
+        write_exports(shipment.exports, folder.exports_table)
+    return shipment
+
+
+def check_single(model: Any) -> None:
+    """Raise ModelError unless a model has one input and one output."""
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        names = [[tensor.name for tensor in tensors] for tensors in (model.inputs, model.outputs)]
+        raise ModelError(
+            f"model '{model.name}': expected one input, of images, and one output to compare formats by, received "
+            f"inputs {', '.join(names[0])} and outputs {', '.join(names[1])}; ship a model of one of each"
+        )
+
+
+def write_formats(
+    model: Any,
+    stem: str,
+    formats: Sequence[FormatName],
+    sample: Sample,
+    folder: Path,
+    say: Callable[[str], None] = print,
+    latency: LatencySettings | None = None,
+) -> Shipment:
+    """Write a model as ``<stem>.<ending>`` in each format into a folder, in place of what is there.
+
+    A file that cannot be loaded back, or whose outputs are not finite, is not kept.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    expected = _outputs(keras_run(model), sample.compared)
+    exports, problems = [], []
+    for name in dict.fromkeys(formats):
+        path = folder / f"{stem}{FORMATS[name].ending}"
+        say(f"writing {path}")
+        try:
+            made = _exported(model, name, path, sample, expected, latency or LatencySettings())
+        except Exception as error:  # Converters and runtimes raise what their C++ parts met, of many types.
+            problems.append(f"format {name} cannot be made of model '{model.name}': {_reason(error)}")
+            continue
+        exports.append(made)
+        problems += _inexact(made, FORMATS[name], len(expected))
+    return Shipment(tuple(exports), tuple(problems), len(expected))
+
+
+def _exported(
+    model: Any, name: FormatName, path: Path, sample: Sample, expected: Array, latency: LatencySettings
+) -> Export:
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        FORMATS[name].write(model, made, sample.calibration)
+        run = FORMATS[name].load(made)
+        outputs = _outputs(run, sample.compared)
+        if not np.isfinite(outputs).all():
+            raise ModelError("expected finite outputs, received NaN or infinity")
+        one = sample.compared[:1]
+        timed = time_passes(lambda: run(one), latency)
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(made, path)
+    return Export(
+        format=name,
+        file=f"{path.parent.name}/{path.name}",
+        bytes=file_size(path),
+        agreement=float(np.mean(outputs.argmax(axis=-1) == expected.argmax(axis=-1))),
+        max_difference=float(np.abs(outputs - expected).max()),
+        latency_ms=timed.median / 1e3,
+        latency_spread_ms=timed.spread / 1e3,
+    )
+
+
+def _outputs(run: Run, images: Array) -> Array:
+    return np.concatenate([run(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)])
+
+
+def _inexact(made: Export, format: Format, images: int) -> list[str]:
+    if not format.exact or made.agreement == 1.0:
+        return []
+    return [
+        f"format {made.format} disagrees: expected the Keras model's class of all {images} images, received "
+        f"{100 * made.agreement:.2f} % and outputs up to {made.max_difference:.2g} apart; do not use {made.file}"
+    ]
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())[:_REASON] or "no message"
+    return text if isinstance(error, TuckpruneError) else f"{text} ({type(error).__name__})"

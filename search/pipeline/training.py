@@ -1,0 +1,41 @@
+"""Training the zoo model of a run."""
+
+import keras
+
+from compress.errors import ModelError
+from compress.model_files.files import save_model
+from configs.schema.run import RunConfig
+from objectives.accuracy.fine_tuning import FineTuning
+from objectives.budget.recommended import silent
+from search import settings
+from search.driver.listeners.trackers import check_trackers
+from search.pipeline.measuring import measure_original
+from search.pipeline.watched_training import Say, WatchedTraining
+from search.runs.results import Result
+from search.runs.run_folder import RunFolder
+from zoo.models.registry import build_model
+
+
+def train_model(config: RunConfig, say: Say = silent) -> Result:
+    """Train the zoo model of a run and write it, with its test accuracy, into the run folder.
+
+    A folder that holds the model already is left as it is; a training that was stopped is taken up again.
+
+    Raises:
+        ModelError: the configuration names a model file, which needs no training.
+        RunError: the folder cannot be written, or belongs to another configuration.
+    """
+    if config.model.zoo is None:
+        raise ModelError(f"model.path '{config.model.path}' is already trained; train needs model.zoo")
+    check_trackers(config.log_to)
+    folder = RunFolder.of(config)
+    data = settings.dataset(config.data, config.seed)
+    keras.utils.set_random_seed(config.seed)
+    model = build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes)
+    with folder.opened(config):
+        if not folder.trained_model.exists():
+            training = WatchedTraining(config, folder, data, say)
+            training("train", model, FineTuning(settings.recipe(config.training, config.seed)), model)
+            save_model(model, folder.trained_model)
+            training.forget("train")
+        return measure_original(folder.trained_model, data, folder, config)

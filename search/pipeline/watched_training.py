@@ -1,0 +1,134 @@
+"""Training that a user waits for: told epoch by epoch, kept epoch by epoch, seen in TensorBoard."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from configs.schema.run import RunConfig
+from objectives.accuracy.fine_tuning import FineTuning
+from search.driver.listeners.trackers import TENSORBOARD
+from search.runs.run_folder import RunFolder
+from search.study.identity import model_digest
+from zoo.data.dataset import ImageDataset, Split
+from zoo.training.checkpoint import Checkpoint
+
+Say = Callable[[str], None]
+"""Receives one line of progress."""
+
+
+class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
+    """Says a line after every epoch."""
+
+    def __init__(self, epochs: int, say: Say) -> None:
+        super().__init__()
+        self._epochs, self._say = epochs, say
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Say the figures of this epoch."""
+        found = logs or {}
+        self._say(
+            f"  epoch {epoch + 1}/{self._epochs}: loss {found['loss']:.4f}, validation loss {found['val_loss']:.4f}, "
+            f"accuracy {found['val_accuracy']:.4f}, learning rate {found['learning_rate']:g}"
+        )
+
+
+class FlushedTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]
+    """Keras's callback, which would lose the last minutes of a process that is killed."""
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Write the figures of this epoch, to the disk."""
+        super().on_epoch_end(epoch, logs)
+        for writer in self._writers.values():
+            writer.flush()
+
+
+@dataclass(frozen=True)
+class WatchedTraining:
+    """The trainings of one run, which the same command takes up again after an interruption.
+
+    Attributes:
+        config: of the run.
+        folder: of the run, held by this process.
+        data: images and labels.
+        say: told of the progress.
+    """
+
+    config: RunConfig
+    folder: RunFolder
+    data: ImageDataset
+    say: Say
+
+    def __call__(self, name: str, model: Any, tuning: FineTuning, original: Any) -> None:
+        """Train a model in place, from where an earlier process was stopped.
+
+        Args:
+            name: of the training within the run, such as ``search-prune``.
+            model: as it is before the training.
+            tuning: how it is trained.
+            original: what the run compresses; the teacher, where there is distillation.
+
+        Raises:
+            TuckpruneError: a checkpoint that cannot be read or written, or a loss that is not finite.
+        """
+        checkpoint = Checkpoint(self._path(name), self._fingerprint(name, model, tuning, original))
+        epochs = tuning.recipe.epochs
+        self._tell_of(checkpoint, epochs)
+        lines = EpochLines(epochs, self.say)
+        result = tuning(model, self.data, original, [lines, *self._boards(name, checkpoint)], checkpoint)
+        if result.epochs < epochs:
+            waited = tuning.recipe.early_stopping
+            self.say(f"stopped early after epoch {result.epochs}: the last {waited} validated no better")
+
+    def forget(self, *names: str) -> None:
+        """Delete the checkpoints of trainings whose models are written."""
+        for name in names:
+            Checkpoint(self._path(name), "").remove()
+        if self.folder.checkpoints.is_dir() and not any(self.folder.checkpoints.iterdir()):
+            self.folder.checkpoints.rmdir()
+
+    def _path(self, name: str) -> Path:
+        return self.folder.checkpoints / f"{name}.npz"
+
+    def _tell_of(self, checkpoint: Checkpoint, epochs: int) -> None:
+        if checkpoint.is_foreign:
+            self.say(f"'{checkpoint.path}' is of another model, configuration or data: training begins anew")
+        progress = checkpoint.progress
+        if progress is not None:
+            self.say(f"resuming behind epoch {progress.epochs} of {epochs}, kept in '{checkpoint.path}'")
+
+    def _boards(self, name: str, checkpoint: Checkpoint) -> list[FlushedTensorBoard]:
+        if TENSORBOARD not in self.config.log_to:
+            return []
+        folder = self.folder.tensorboard
+        self.say(f"loss, accuracy and learning rate in TensorBoard: tensorboard --logdir {folder}")
+        if checkpoint.progress is None and (folder / name).is_dir():
+            # Curves of a training whose model this one replaces would be drawn into its own.
+            shutil.rmtree(folder / name)
+        # The graph alone would be larger than all figures together.
+        return [FlushedTensorBoard(str(folder / name), write_graph=False)]
+
+    def _fingerprint(self, name: str, model: Any, tuning: FineTuning, original: Any) -> str:
+        """Of everything that the training depends on, but not of the weights that compression has just computed.
+
+        Those follow from the rest; another processor may round them in another way.
+        """
+        sections = self.config.model_dump(mode="json", include={"seed", "data", "pruning", "recipe"})
+        shapes = [list(variable.shape) for variable in model.variables]
+        parts = [name, keras.__version__, sections, repr(tuning), shapes, model_digest(original)]
+        data = [repr(self.data.normalization), *(_digest(split) for split in (self.data.train, self.data.validation))]
+        text = json.dumps([*parts, *data])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest(split: Split) -> str:
+    digest = hashlib.sha256(split.labels.tobytes())
+    # Image by image: what the data function gave may be no contiguous block.
+    for image in split.images:
+        digest.update(image.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,99 @@
+"""Accuracy against cost, of every trial and of the models that were compared."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from objectives.accuracy.metric import ACCURACY
+from objectives.budget.quantity import SIZE, Quantity
+from search.report.figures import style as figure_style
+from search.report.figures.style import FINALISTS, MODELS, STATES
+from search.runs.points import Point, cost_of, front
+from search.runs.results import ORIGINAL, SEARCH, SIMPLE, Result
+from search.study.finalist import Finalist
+from search.study.trial_record import COMPLETE, STOPPED, TrialRecord
+
+# The two compressed models may be as near as an image.
+_BESIDE = {ORIGINAL: "middle left", SIMPLE: "bottom right", SEARCH: "top right"}
+
+
+def accuracy_against(
+    quantity: Quantity,
+    results: Sequence[Result],
+    trials: Sequence[TrialRecord] = (),
+    finalists: Sequence[Finalist] = (),
+    most: float | None = None,
+) -> go.Figure:
+    """Accuracy against cost: trials and finalists on validation images, the models of the comparison on test images.
+
+    Of sizes the models are not there: theirs are of files, those of trials of weights.
+
+    Args:
+        quantity: of the cost.
+        results: models of the comparison; those without accuracy or the quantity are left out.
+        trials: all of them; those without accuracy are on the lower edge.
+        finalists: those without accuracy are left out.
+        most: what the budget allows of the quantity, None where it does not limit it.
+    """
+    unit = quantity.shown.partition(" ")[2]
+    made = figure_style.figure(f"Accuracy against {unit}")
+    for state in (STOPPED, COMPLETE):
+        found = [trial for trial in trials if trial.state == state]
+        costs = [cost_of(trial, quantity) / quantity.scale for trial in found]
+        texts = [figure_style.label(trial) for trial in found]
+        figure_style.add_markers(made, state, costs, [trial.accuracy or 0.0 for trial in found], texts)
+    figure_style.add_unjudged(
+        made, trials, {trial.number: cost_of(trial, quantity) / quantity.scale for trial in trials}
+    )
+    _add_front(made, front(trials, quantity), quantity, "front of the trials", STATES[COMPLETE], "circle")
+    _add_front(made, front(finalists, quantity), quantity, "front of the finalists", FINALISTS, "diamond")
+    _add_models(made, results, quantity)
+    if most is not None:
+        made.add_vline(x=most / quantity.scale, line={"dash": "dot", "width": 1, "color": MODELS[ORIGINAL]})
+    made.update_xaxes(title=unit, rangemode="tozero")
+    made.update_yaxes(title="accuracy", tickformat=figure_style.PERCENT)
+    return made
+
+
+def _add_front(
+    made: go.Figure, points: Sequence[Point], quantity: Quantity, name: str, colour: str, symbol: str
+) -> None:
+    if not points:
+        return
+    metric = points[0].metric
+    # Accuracy need not rise along the front of another metric.
+    mode, suffix = ("lines+markers", "") if metric == ACCURACY else ("markers", f", by {metric.name}")
+    made.add_scatter(
+        x=[cost_of(point, quantity) / quantity.scale for point in points],
+        y=[point.accuracy for point in points],
+        text=[point.source for point in points],
+        name=f"{name}{suffix}",
+        mode=mode,
+        line={"shape": "hv", "color": colour, "width": 2},
+        marker={"symbol": symbol, "size": 9, "color": colour},
+        hovertemplate="%{text}<br>%{x}, %{y:.4f}<extra></extra>",
+    )
+
+
+def _add_models(made: go.Figure, results: Sequence[Result], quantity: Quantity) -> None:
+    for result in results:
+        cost = None if quantity == SIZE else getattr(result, quantity.name)
+        if result.accuracy is None or cost is None:
+            continue
+        name = result.label.capitalize()
+        made.add_scatter(
+            x=[cost / quantity.scale],
+            y=[result.accuracy],
+            text=[f"<b> {name} </b>"],
+            name=f"{name}, test",
+            mode="markers+text",
+            textposition=_BESIDE.get(result.label, "middle right"),
+            textfont={"color": MODELS.get(result.label, FINALISTS)},
+            marker={
+                "size": 16,
+                "symbol": "star",
+                "color": MODELS.get(result.label, FINALISTS),
+                "line": {"width": 1, "color": "white"},
+            },
+            hovertemplate="%{text}<br>%{x}, %{y:.4f} on test images<extra></extra>",
+        )

@@ -1,0 +1,98 @@
+"""Figures with a row for every layer: ratios, ranks and FLOPs of the winner beside the recommended values."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import plotly.graph_objects as go
+
+from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters, kept_channels
+from objectives.cost.cost import Cost
+from search.report.figures import style as figure_style
+from search.report.figures.style import MODELS
+from search.runs.results import ORIGINAL
+
+ByModel = Mapping[str, CompressionParameters]
+"""Parameters by the label of a result: search, simple."""
+
+_SIDES: Mapping[str, int] = {"In": 0, "Out": 1}
+
+
+def ratios(models: ByModel, channels: Mapping[str, int], step: ChannelStep = SINGLE_CHANNELS) -> go.Figure:
+    """Pruning ratio of every group.
+
+    Args:
+        models: whose ratios.
+        channels: of every group of the original model; empty where it is not known.
+        step: what kept channels are rounded to.
+    """
+    names = list(dict.fromkeys([*channels, *(name for given in models.values() for name in given.ratios)]))
+    made = figure_style.rows("Pruning ratios", names, len(models))
+    for label, given in models.items():
+        values = [given.ratios.get(name, 0.0) for name in names]
+        texts = [
+            f"{kept_channels(channels[name], value, step)} of {channels[name]} channels kept"
+            if name in channels
+            else "kept channels are not known"
+            for name, value in zip(names, values, strict=True)
+        ]
+        _add_bars(made, label, values, names, texts)
+    made.update_xaxes(title="fraction of channels removed", range=[0, 1])
+    return made
+
+
+def ranks(models: ByModel, channels: Mapping[str, tuple[int, int]], side: Literal["In", "Out"]) -> go.Figure:
+    """In or Out Rank of every layer that is decomposed, as a fraction of its channels in the original model.
+
+    A layer that stays whole has no bar.
+
+    Args:
+        models: whose ranks.
+        channels: input and output channels of the layers; of a layer that is not there, the rank itself is drawn.
+        side: which of both ranks.
+    """
+    index = _SIDES[side]
+    decomposed = {name for given in models.values() for name in given.ranks}
+    known = [name for name in channels if name in decomposed]
+    names = list(dict.fromkeys([*known, *(name for given in models.values() for name in given.ranks)]))
+    made = figure_style.rows(f"Tucker ranks: {side} Rank", names, len(models))
+    for label, given in models.items():
+        pairs = {name: given.ranks[name][index] for name in names if name in given.ranks}
+        whole = {name: channels[name][index] if name in channels else 1 for name in pairs}
+        texts = [f"{rank} of {whole[name]}" if name in channels else str(rank) for name, rank in pairs.items()]
+        _add_bars(made, label, [rank / whole[name] for name, rank in pairs.items()], list(pairs), texts)
+    fraction = bool(channels)
+    made.update_xaxes(title="fraction of the original channels" if fraction else f"{side} Rank")
+    if fraction:
+        made.update_xaxes(range=[0, 1])
+    return made
+
+
+def flops(models: Mapping[str, Mapping[str, Cost]]) -> go.Figure:
+    """FLOPs of every layer that has some in the original model, before and after.
+
+    models: cost by layer, by the label of a result; the original is one of them.
+    """
+    names = [name for name, cost in models[ORIGINAL].items() if cost.flops]
+    made = figure_style.rows("FLOPs of the layers", names, len(models))
+    for label, costs in models.items():
+        values = [costs[name].flops / 1e6 for name in names]
+        texts = [_less(costs[name].flops, models[ORIGINAL][name].flops) for name in names]
+        _add_bars(made, label, values, names, texts)
+    made.update_xaxes(title="MFLOPs")
+    return made
+
+
+def _less(own: int, whole: int) -> str:
+    return f"{own:,} FLOPs, {own / whole:.0%} of the original"
+
+
+def _add_bars(made: go.Figure, label: str, values: list[float], names: list[str], texts: list[str]) -> None:
+    made.add_bar(
+        orientation="h",
+        x=values,
+        y=names,
+        hovertext=texts,
+        name=label.capitalize(),
+        marker={"color": MODELS[label]},
+        hovertemplate=f"%{{y}}<br>{label}: %{{x:.4g}}<br>%{{hovertext}}<extra></extra>",
+    )

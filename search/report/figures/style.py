@@ -1,0 +1,123 @@
+"""Colours, fonts and margins that all figures share."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import plotly.graph_objects as go
+
+from search.runs.results import ORIGINAL, SEARCH, SIMPLE
+from search.study.trial_record import COMPLETE, FAILED, INFEASIBLE, STOPPED, TrialRecord
+
+MODELS: Mapping[str, str] = MappingProxyType({ORIGINAL: "#7d8794", SIMPLE: "#e08a00", SEARCH: "#1f83d6"})
+"""By the label of a result."""
+
+STATES: Mapping[str, str] = MappingProxyType(
+    {COMPLETE: "#0fa679", STOPPED: "#cc79a7", INFEASIBLE: "#7d8794", FAILED: "#d55e00"}
+)
+"""By the state of a trial."""
+
+SYMBOLS: Mapping[str, str] = MappingProxyType(
+    {COMPLETE: "circle", STOPPED: "circle-open", INFEASIBLE: "line-ns-open", FAILED: "x"}
+)
+"""Of markers, likewise: colour is never all that tells states apart."""
+
+STATE_NAMES: Mapping[str, str] = MappingProxyType(
+    {COMPLETE: "trial", STOPPED: "trial, stopped early", INFEASIBLE: "over the budget", FAILED: "failed"}
+)
+"""In legends."""
+
+FINALISTS = "#8c6bd1"
+"""What was fine-tuned in the finals."""
+
+_HEIGHT, _BAR, _GAP, _AROUND = 460, 9, 9, 120
+PERCENT = ".4~p"
+"""Format of accuracies on an axis."""
+_OPAQUE, _FAINT = 1.0, 0.85
+
+
+def figure(title: str, height: int = _HEIGHT) -> go.Figure:
+    """An empty figure; light, as pictures of it are. A page gives it the colours of its own."""
+    return go.Figure(
+        layout={
+            "title": title,
+            "template": "plotly_white",
+            "height": height,
+            "margin": {"t": 80, "r": 24, "b": 56, "l": 64},
+            "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0},
+            "hoverlabel": {"align": "left"},
+        }
+    )
+
+
+def rows(title: str, names: Sequence[str], bars: int) -> go.Figure:
+    """An empty figure of horizontal bars, as high as its rows need; the first row is on top.
+
+    Args:
+        title: of the figure.
+        names: of the rows.
+        bars: in every row.
+    """
+    made = figure(title, _AROUND + len(names) * (bars * _BAR + _GAP))
+    made.update_layout(barmode="group", bargap=0.3, bargroupgap=0.0)
+    made.update_yaxes(type="category", categoryorder="array", categoryarray=list(names), autorange="reversed")
+    made.update_yaxes(showgrid=False, ticks="outside", ticklen=4, tickcolor="rgba(0,0,0,0)")
+    made.update_yaxes(automargin=True, tickmode="array", tickvals=list(names), ticktext=list(names))
+    return made
+
+
+def add_markers(made: go.Figure, state: str, x: Sequence[float], y: Sequence[float], text: Sequence[str]) -> None:
+    """Trials of one state, if there are any."""
+    if x:
+        made.add_scatter(
+            x=list(x),
+            y=list(y),
+            text=list(text),
+            name=STATE_NAMES[state],
+            mode="markers",
+            marker=_marker(state),
+            hovertemplate="%{text}<br>%{x}, %{y:.4f}<extra></extra>",
+        )
+
+
+def add_unjudged(made: go.Figure, trials: Sequence[TrialRecord], x: Mapping[int, float]) -> None:
+    """Trials without a figure, on the lower edge: failed ones, and those over the budget.
+
+    Args:
+        made: the figure.
+        trials: all of them.
+        x: where each is, by its number.
+    """
+    for state in (INFEASIBLE, FAILED):
+        found = [trial for trial in trials if trial.state == state]
+        if found:
+            made.add_scatter(
+                x=[x[trial.number] for trial in found],
+                y=[0.0] * len(found),
+                text=[label(trial) for trial in found],
+                yaxis="y2",
+                name=STATE_NAMES[state],
+                mode="markers",
+                marker=_marker(state),
+                cliponaxis=False,
+                hovertemplate="%{text}<extra></extra>",
+            )
+            made.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
+
+
+def label(trial: TrialRecord) -> str:
+    """What a trial is, for whoever points at it."""
+    parts = [trial.source, trial.start or "sampler"]
+    parts += [f"stopped after {trial.steps} steps"] if trial.state == STOPPED else []
+    parts += ["over the budget"] if trial.state == INFEASIBLE else []
+    parts += [f"failed: {trial.error}"] if trial.state == FAILED else []
+    parts += [f"level {trial.level}"] if trial.level is not None else []
+    return ", ".join(parts)
+
+
+def _marker(state: str) -> dict[str, Any]:
+    open_marker = SYMBOLS[state].endswith("-open")
+    opacity = _OPAQUE if open_marker else _FAINT
+    return {"color": STATES[state], "symbol": SYMBOLS[state], "size": 8, "opacity": opacity, "line": {"width": 2}} | (
+        {} if open_marker else {"line": {"width": 0}}
+    )

@@ -1,0 +1,86 @@
+"""The report of a run: one self-contained HTML page, its figures as pictures, and the comparison as Markdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from compress.errors import RunError
+from search.report.elements import Chart, Section, charts
+from search.report.page import page
+from search.report.pictures import write_pictures
+from search.report.run_view import RunView
+from search.report.sections import results as report_results
+from search.report.sections import search as report_search
+from search.report.sections.layers import layers
+from search.report.sections.summary import facts, lead, tiles
+from search.runs.results import markdown_table
+
+PICTURES = "figures"
+"""Folder of the PNG files in the run folder."""
+_SCALE = 2
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written.
+
+    Attributes:
+        paths: of the page, the table and the pictures.
+        without_pictures: why there are no pictures, empty where there are.
+    """
+
+    paths: tuple[Path, ...]
+    without_pictures: str
+
+
+def write_report(run: Path) -> Report:
+    """Write ``report.html``, ``table.md`` and ``figures/*.png`` into the run folder.
+
+    Without a browser that draws the pictures all else is written.
+
+    Raises:
+        RunError: no run folder, no usable trial in it, or the folder cannot be written.
+    """
+    view = RunView.of(run)
+    sections = sections_of(view)
+    text = page(view.folder.path.name, lead(view), facts(view), tiles(view), sections)
+    html, table = run / "report.html", run / "table.md"
+    try:
+        html.write_text(text, encoding="utf-8")
+        table.write_text(markdown_table(view.results), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"the report in '{run}' cannot be written ({error.strerror}); make room for it") from error
+    try:
+        return Report((html, table, *_pictures(charts(sections), run / PICTURES)), "")
+    except RunError as error:
+        return Report((html, table), str(error))
+
+
+def _pictures(found: Sequence[Chart], folder: Path) -> list[Path]:
+    """Those of all figures; those of an earlier report go."""
+    figures = {folder / f"{chart.name}.png": chart.figure for chart in found}
+    try:
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("*.png"):
+            old.unlink()
+    except OSError as error:
+        raise RunError(f"folder '{folder}' cannot be written ({error.strerror}); make room for it") from error
+    write_pictures(figures, scale=_SCALE)
+    return list(figures)
+
+
+def sections_of(view: RunView) -> list[Section]:
+    """All sections of a run's page, in their order."""
+    found = [
+        report_results.result(view),
+        report_results.accuracy_and_cost(view),
+        report_results.ship(view),
+        report_results.finals(view),
+        report_search.history(view),
+        layers(view),
+        report_search.importance(view),
+        report_search.workers(view),
+        report_search.trials(view),
+        report_search.configuration(view),
+    ]
+    return [section for section in found if section is not None]

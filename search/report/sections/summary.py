@@ -1,0 +1,74 @@
+"""The first lines of a report: what came out, in a sentence and in figures."""
+
+from collections.abc import Sequence
+
+from configs.schema.search import STAGED
+from search.report.elements import Tile
+from search.report.run_view import RunView
+from search.runs.results import SEARCH, columns, table_rows
+from search.study.rung import counts_text, rung_counts
+from search.study.trial_record import COMPLETE, FAILED, INFEASIBLE, STOPPED, TrialRecord
+
+
+def lead(view: RunView) -> str:
+    """How many trials there were, and who won."""
+    winner = view.outcome.winner
+    counts = " ".join(_counts(trials) for trials in view.stages)
+    return f"{counts} Winner: {winner.source}, {winner.figures}, {winner.cost.flops / 1e6:.2f} MFLOPs."
+
+
+def tiles(view: RunView) -> list[Tile]:
+    """Figures of the searched model, or of the winner where that is not trained yet."""
+    rows = dict(zip((result.label for result in view.results), table_rows(view.results), strict=True))
+    if SEARCH in rows:
+        heads = [head.partition(" (")[0] for head in columns(view.results)]
+        return [_tile(head, cell) for head, cell in list(zip(heads, rows[SEARCH], strict=True))[1:]]
+    winner = view.outcome.winner
+    found = [Tile("Validation accuracy", f"{100 * winner.accuracy:.2f} %", "of the winner")]
+    whole = view.layers.original if view.layers else None
+    for label, name in (("FLOPs", "flops"), ("Params", "params")):
+        own = getattr(winner.cost, name)
+        change = "" if whole is None else f"{getattr(whole, name) / own:.2f}x less"
+        found.append(Tile(label, f"{own / 1e6:.2f} M", change))
+    return found
+
+
+def facts(view: RunView) -> list[tuple[str, str]]:
+    """What was searched, and how, by name."""
+    config = view.config
+    return [
+        ("Budget", _budget(view)),
+        ("Model", config.model.path or f"{config.model.zoo} (zoo)"),
+        ("Images", config.data.source),
+        ("Recipe", ", then ".join(config.recipe)),
+        ("Ranked by", config.search.metric.name),
+        ("Sampler", config.search.sampler.name + (", staged" if config.search.strategy == STAGED else "")),
+    ]
+
+
+def _budget(view: RunView) -> str:
+    """The limits of the budget as they were written, and what they are in figures."""
+    given = view.config.budget.model_dump(exclude_none=True)
+    if view.layers is None:
+        return ", ".join(f"{name} {amount}" for name, amount in given.items())
+    limits = view.layers.budget.limits
+    shown = (f"{limit.quantity.shown.format(limit.most / limit.quantity.scale)}" for limit in limits)
+    return ", ".join(f"{limit.quantity.name} {limit.text} = {text}" for limit, text in zip(limits, shown, strict=True))
+
+
+def _tile(head: str, cell: str) -> Tile:
+    value, _, change = cell.partition(" (")
+    change = change.removesuffix(")")
+    if change:
+        change += " less" if change.endswith("x") else " points" if value.endswith("%") else ""
+    return Tile(head, value, change)
+
+
+def _counts(trials: Sequence[TrialRecord]) -> str:
+    states, stage = [trial.state for trial in trials], trials[0].stage
+    feasible = states.count(COMPLETE) + states.count(STOPPED)
+    rungs = f" Rungs: {text}." if (text := counts_text(rung_counts(trials))) else ""
+    return (
+        f"{len(states)} trials{f' of stage {stage}' if stage else ''}: {feasible} feasible, "
+        f"{states.count(INFEASIBLE)} infeasible, {states.count(FAILED)} failed.{rungs}"
+    )

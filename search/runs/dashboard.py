@@ -1,0 +1,80 @@
+"""optuna-dashboard on the studies of a run: on this machine only, and only to look at."""
+
+import socketserver
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from optuna.storages import BaseStorage
+
+from compress.errors import ConfigError, RunError
+from search.runs.run_folder import RunFolder
+from search.study.storage import find_study, found_storage
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+HOST = "127.0.0.1"
+_READING = ("GET", "HEAD")
+
+
+class DashboardServer(socketserver.ThreadingMixIn, WSGIServer):
+    """Answers each request in a thread of its own, so that a long one keeps none waiting."""
+
+    daemon_threads = True
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser."""
+        return f"http://{HOST}:{self.server_port}/dashboard"
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a line per request tells nobody anything."""
+
+
+def dashboard(path: Path, port: int) -> DashboardServer:
+    """A server of the run in a folder, to be started with ``serve_forever``; a driver may be writing to the run.
+
+    Args:
+        path: the run folder.
+        port: to listen on; 0 for any that is free.
+
+    Raises:
+        ConfigError: optuna-dashboard is not installed.
+        TuckpruneError: no run, no study, a storage that cannot be read, or a port that cannot be used.
+    """
+    config = RunFolder(path).config()
+    find_study(path, config.name, config.search.storage)  # A database without it is refused.
+    application = read_only(_application(found_storage(path, config.search.storage)))
+    try:
+        return make_server(HOST, port, application, server_class=DashboardServer, handler_class=_Quiet)
+    except (OSError, OverflowError) as error:
+        raise RunError(
+            f"port {port} of {HOST} cannot be used ({error}); choose another --port, or 0 for any"
+        ) from error
+
+
+def _application(storage: BaseStorage) -> "WSGIApplication":
+    try:
+        from optuna_dashboard import wsgi
+    except ImportError as error:
+        raise ConfigError(
+            f"expected optuna-dashboard to be installed, received {error}; pip install 'tuckprune[dashboard]'"
+        ) from error
+    application: WSGIApplication = wsgi(storage)
+    return application
+
+
+def read_only(application: "WSGIApplication") -> "WSGIApplication":
+    """The application without what writes to the study, which is the driver's alone: it renames and deletes, too."""
+
+    def answer(environ: dict[str, Any], start: "StartResponse") -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] in _READING:
+            return application(environ, start)
+        start("405 Method Not Allowed", [("Allow", ", ".join(_READING)), ("Content-Type", "application/json")])
+        return [b'{"reason": "the study is shown to read only"}']
+
+    return answer

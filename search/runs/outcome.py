@@ -1,0 +1,101 @@
+"""The outcome of a run: its trials, its finalists and its winner, and the winner's parameter files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+
+from compress.errors import ModelError, RunError
+from compress.graph.analysis import analyse
+from compress.model_files.files import load_model
+from compress.parameter_files.files import write_parameters
+from configs.schema.run import RunConfig
+from configs.schema.search import STAGED
+from search import settings
+from search.runs.run_folder import RunFolder
+from search.study.finalist import Finalist, finalists
+from search.study.identity import check_same_model, first_study
+from search.study.ranking import Winner, winner_of
+from search.study.storage import find_study
+from search.study.trial_record import TrialRecord, records
+
+
+def first_trials(folder: RunFolder, config: RunConfig) -> list[TrialRecord]:
+    """Trials of the first stage of an existing run; none of a run that is not staged.
+
+    Raises:
+        RunError: no study, or it cannot be read.
+    """
+    if config.search.strategy != STAGED:
+        return []
+    return records(find_study(folder.path, first_study(config), config.search.storage))
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """All finished trials of a run, its finalists, and the winner: the best finalist, without any the best trial.
+
+    The trials of a staged search are those of its first stage, then those of its second.
+    """
+
+    folder: RunFolder
+    trials: list[TrialRecord]
+    finalists: list[Finalist]
+    winner: Winner
+
+
+def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
+    """Where the run's original model is; `folder` is the run's, where that is not the one of the configuration.
+
+    Raises:
+        ModelError: a zoo model that has not been trained yet.
+    """
+    if config.model.path is not None:
+        return Path(config.model.path)
+    path = (folder or RunFolder.of(config)).trained_model
+    if not path.exists():
+        raise ModelError(f"'{path}' does not exist: run 'tuckprune train' with this configuration first")
+    return path
+
+
+def outcome_of(folder: RunFolder, config: RunConfig, study: optuna.Study) -> SearchOutcome:
+    earlier, found, judged = first_trials(folder, config), records(study), finalists(study)
+    winner = winner_of(found, judged)
+    if winner is None and earlier and not found:
+        raise RunError(
+            f"'{folder.path}' has {len(earlier)} trials of its first stage, and none of the second yet: run 'tuckprune "
+            "search' again"
+        )
+    if winner is None:
+        failed = next((record for record in reversed(found) if record.error), None)
+        reason = f"the last error was: {failed.error}" if failed else "none met the budget; set search.projection: true"
+        raise RunError(f"none of the {len(found)} trials in '{folder.path}' can be used: {reason}")
+    return SearchOutcome(folder, earlier + found, judged, winner)
+
+
+def find_run(path: Path) -> SearchOutcome:
+    """The trials of an existing run.
+
+    Raises:
+        RunError: no run folder, no study, or no usable trial in it.
+    """
+    folder = RunFolder(path)
+    config = folder.config()
+    return outcome_of(folder, config, find_study(path, config.name, config.search.storage))
+
+
+def export_run(path: Path, out: Path | None = None) -> list[Path]:
+    """Write the winner's parameter files (listings, JSON, NetsPresso's), by default into the run folder.
+
+    Returns their paths.
+
+    Raises:
+        RunError: no run folder, no usable trial, or another model than the one that was searched.
+        ModelError: the original model cannot be read; the files say what it is.
+    """
+    outcome = find_run(path)
+    config = outcome.folder.config()
+    model = load_model(model_path(config, outcome.folder))
+    check_same_model(find_study(path, config.name, config.search.storage), model)
+    step = settings.channel_step(config.pruning)
+    return write_parameters(outcome.winner.parameters, out or path, analyse(model), config.recipe, step)

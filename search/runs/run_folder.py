@@ -1,0 +1,185 @@
+"""The folder of one run: ``runs/<name>/``, everything that a search needs to resume and leaves behind."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from compress.errors import RunError
+from configs.load import difference, dump_config, load_config
+from configs.schema.run import RunConfig
+from configs.schema.search import AUTO, STAGED
+
+CONFIG_FILE, LOCK_FILE = "config.yaml", ".lock"
+RESUMABLE = (
+    *("search.trials", "search.workers", "search.cpus_per_worker", "search.gpus_per_worker", "search.trial_timeout"),
+    *(
+        "search.memory_per_worker",
+        "search.retries",
+        "search.grace",
+        "search.address",
+        "search.trials_per_worker",
+        "search.reuse",
+    ),
+    *("runs", "finetune.", "simple.", "log_to"),
+)
+"""Keys, or sections, that may change between two starts of one run: they do not change what a trial measures."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, config: RunConfig) -> "RunFolder":
+        """The folder that a configuration names."""
+        return cls(Path(config.runs) / config.name)
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration."""
+        return self.path / CONFIG_FILE
+
+    @property
+    def trained_model(self) -> Path:
+        """The model that ``tuckprune train`` makes."""
+        return self.path / "model.keras"
+
+    @property
+    def middle_model(self) -> Path:
+        """The fine-tuned winner of the first stage, where a search is staged."""
+        return self.path / "middle.keras"
+
+    @property
+    def results(self) -> Path:
+        """One JSON file per model of the comparison table."""
+        return self.path / "results"
+
+    @property
+    def exports(self) -> Path:
+        """Models as they are shipped, in every format asked for."""
+        return self.path / "exports"
+
+    @property
+    def exports_table(self) -> Path:
+        """What the formats that were shipped last are like."""
+        return self.path / "exports.json"
+
+    @property
+    def latency_table(self) -> Path:
+        """Measured latencies of the model's layers, where the budget limits latency."""
+        return self.path / "latency.json"
+
+    @property
+    def logs(self) -> Path:
+        """One file of JSON lines per worker."""
+        return self.path / "logs"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One file per training under way."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """What TensorBoard is opened on, where ``log_to`` names it."""
+        return self.path / "tensorboard"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process writes to the folder."""
+        lock = FileLock(self.path / LOCK_FILE, timeout=0)
+        if not Path(lock.lock_file).exists():
+            return False
+        try:
+            with lock:
+                return False
+        except Timeout:
+            return True
+
+    @contextmanager
+    def opened(self, config: RunConfig) -> Iterator[None]:
+        """Keep all others out of the folder while it is written to; it is created with its configuration if need be.
+
+        Raises:
+            RunError: the folder holds a run of another configuration, cannot be written, or another process holds it.
+        """
+        config = self.kept(config)
+        self._check(config)
+        lock = self._acquired()
+        try:
+            self._write(config)
+            yield
+        finally:
+            lock.release()
+
+    def config(self) -> RunConfig:
+        """The configuration of an existing run.
+
+        Raises:
+            RunError: this is no run folder.
+        """
+        if not self.config_file.is_file():
+            raise RunError(
+                f"'{self.path}' is not a run folder: expected {CONFIG_FILE} in it; run 'tuckprune search' first"
+            )
+        return load_config(self.config_file)
+
+    def kept(self, config: RunConfig) -> RunConfig:
+        """A configuration with the strategy that the run was begun with, where it leaves that open.
+
+        Raises:
+            RunError: the run was begun stage by stage, and could not be gone on with.
+        """
+        if config.search.strategy != AUTO or not self.config_file.exists():
+            return config
+        before, obstacle = self.config().search.strategy, config.staged_obstacle
+        if before == STAGED and obstacle is not None:
+            raise RunError(
+                f"run folder '{self.path}' holds a staged search: {obstacle}; restore it to resume, or give this run "
+                "another name:"
+            )
+        return config.with_strategy(before)
+
+    def _acquired(self) -> BaseFileLock:
+        lock = FileLock(self.path / LOCK_FILE, timeout=0)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(
+                f"run folder '{self.path}' is in use by another tuckprune process; wait for it to end"
+            ) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return lock
+
+    def _write(self, config: RunConfig) -> None:
+        """Replace the configuration file whole: half a file would lock everyone out of the run."""
+        partial = self.config_file.with_name(f".{CONFIG_FILE}.partial")
+        try:
+            partial.write_text(dump_config(config), encoding="utf-8")
+            os.replace(partial, self.config_file)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> RunError:
+        return RunError(f"run folder '{self.path}' cannot be written ({error.strerror}); choose another with runs:")
+
+    def _check(self, config: RunConfig) -> None:
+        if not self.config_file.exists():
+            return
+        before = self.config()
+        if before.search.strategy == AUTO:  # Trained, and not searched yet.
+            before = before.with_strategy(config.search.strategy)
+        changes = [line for line in difference(before, config) if not line.startswith(RESUMABLE)]
+        if changes:
+            raise RunError(
+                f"run folder '{self.path}' belongs to another configuration ({'; '.join(changes[:5])}); "
+                "give this one another name:, or restore these values to resume"
+            )

@@ -1,0 +1,106 @@
+"""How a run stands, read from its study while the driver goes on, or after it ended."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from configs.schema.search import STAGED
+from search.runs.run_folder import RunFolder
+from search.study.finalist import finalists
+from search.study.identity import first_study
+from search.study.storage import find_study
+from search.study.trial_record import TrialRecord, best, record_of
+
+_RECENT = 20
+"""Settled trials that tell the pace."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run stands.
+
+    Attributes:
+        name: of the run.
+        driver: whether a process holds the run.
+        planned: trials.
+        states: settled trials by their state.
+        running: numbers of the trials that are being judged or are next, and when they were proposed.
+        waiting: trials in the queue.
+        best: the settled trial that ranks highest.
+        finalists: how many were judged.
+        workers: trials that each worker settled among the last.
+        lost: workers that were lost.
+        pace: seconds between two of the last trials, None before there are two.
+    """
+
+    name: str
+    driver: bool
+    planned: int
+    states: Mapping[str, int]
+    running: Mapping[int, datetime]
+    waiting: int
+    best: TrialRecord | None
+    finalists: int
+    workers: Mapping[str, int]
+    lost: int
+    pace: float | None
+
+    @property
+    def settled(self) -> int:
+        """Trials that are done."""
+        return sum(self.states.values())
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until all trials are settled at this pace; finals come after."""
+        return None if self.pace is None else self.pace * max(0, self.planned - self.settled)
+
+
+def status_of(path: Path) -> Status:
+    """The status of a run folder.
+
+    Raises:
+        RunError: no run folder, or no study in it.
+    """
+    folder = RunFolder(path)
+    config = folder.config()
+    study = find_study(path, config.name, config.search.storage)
+    first = [find_study(path, first_study(config), config.search.storage)] if config.search.strategy == STAGED else []
+    return _status(config.name, [*first, study], config.search.trials, folder.is_held)
+
+
+def _status(name: str, studies: Sequence[optuna.Study], planned: int, driver: bool) -> Status:
+    """Of one study, or of one for each stage; the last one has the finals."""
+    trials = [trial for study in studies for trial in study.get_trials(deepcopy=False)]
+    done = [trial for trial in trials if trial.state.is_finished()]
+    records = [record_of(trial) for trial in done]
+    recent = sorted(done, key=_ended)[-_RECENT:]
+    return Status(
+        name=name,
+        driver=driver,
+        planned=planned,
+        states=Counter(record.state for record in records),
+        running={t.number: t.datetime_start for t in trials if t.state == TrialState.RUNNING and t.datetime_start},
+        waiting=sum(trial.state == TrialState.WAITING for trial in trials),
+        best=best(records),
+        finalists=len(finalists(studies[-1])),
+        workers=Counter(worker for trial in recent if (worker := record_of(trial).worker) is not None),
+        lost=sum(len(record.lost) for record in records),
+        pace=_pace([_ended(trial) for trial in recent]),
+    )
+
+
+def _ended(trial: FrozenTrial) -> datetime:
+    return trial.datetime_complete or datetime.min
+
+
+def _pace(ends: Sequence[datetime]) -> float | None:
+    """The middle of the spans between one trial and the next: a pause between two starts of the driver counts once."""
+    spans = [(later - sooner).total_seconds() for sooner, later in zip(ends, ends[1:], strict=False)]
+    return median(spans) if spans else None

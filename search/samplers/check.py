@@ -1,0 +1,55 @@
+"""Whether a sampler proposes anything, found out on made-up trials before real ones run."""
+
+import optuna
+from optuna.study import StudyDirection
+
+from compress.errors import ConfigError
+from search.samplers.registry import Options, SamplerContext, samplers
+from search.space.preferences import PREFERENCE, suggested
+from search.space.projection import Projection
+from search.study.judgement import Judgement
+from search.study.trial_record import ALLOWED, describe, finish
+
+_TRIALS = 12
+"""Made-up trials: more than samplers want before they begin to learn."""
+
+
+def check_sampler(name: str, options: Options, context: SamplerContext, front: bool = False) -> None:
+    """Let a sampler propose once in the space of the run, after made-up trials.
+
+    front: whether trials have a second value, as those of a front have.
+
+    Raises:
+        ConfigError: an unknown name, a missing package, options that it refuses, or any error of it.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = _made_up(context, front)
+    try:
+        study.sampler = samplers(name, options, context)(_TRIALS)
+        trial = study.ask()
+        suggested(trial, context.space.dimensions)
+        study.tell(trial, [0.0] * len(study.directions))
+    except ConfigError:
+        raise
+    except Exception as error:  # Samplers refuse options, and spaces, by errors of many types.
+        text = " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"search.sampler: expected {name} with options {dict(options)} to propose values of "
+            f"{len(context.space.dimensions)} dimensions, received {type(error).__name__}: {text}; "
+            "change search.sampler"
+        ) from error
+
+
+def _made_up(context: SamplerContext, front: bool) -> optuna.Study:
+    """A study of random trials, better the more is kept."""
+    directions = [StudyDirection.MAXIMIZE, *([StudyDirection.MINIMIZE] if front else [])]
+    study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(context.seed))
+    space, project = context.space, Projection(context.space, context.budget)
+    for _ in range(_TRIALS):
+        trial = study.ask(dict.fromkeys(space.dimensions, PREFERENCE))
+        parameters = project(trial.params)
+        describe(trial, parameters, space.cost.cost(parameters, space.settings.step), None)
+        if front:
+            trial.set_user_attr(ALLOWED, 1.0)
+        finish(study, trial, Judgement(sum(trial.params.values()) / len(space.dimensions), 1.0, 0.0))
+    return study

@@ -1,0 +1,155 @@
+"""The sampler that knows the layers: it learns from what candidates keep, and proposes only what meets the budget."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import ThreadpoolController
+
+from search.samplers.acquisition import propose
+from search.samplers.surrogate import Surrogate
+
+Floats = NDArray[np.float64]
+
+RANDOM_TRIALS = 10
+"""Trials, starts included, before the surrogate is asked, unless another number is given."""
+
+_FEWEST = 2
+
+_REMEMBERED = 256
+"""Trials that the surrogate learns from: its cost grows with their square, and at first with their cube."""
+
+
+class Landscape(Protocol):
+    """What the sampler has to know of a search."""
+
+    @property
+    def dimensions(self) -> Sequence[str]:
+        """Names of the D preferences."""
+
+    @property
+    def beliefs(self) -> Floats:
+        """Guesses of how much each dimension matters, as ``Surrogate`` takes them, (k, D)."""
+
+    def project(self, wanted: Floats, trial: FrozenTrial, fill: bool) -> Floats:
+        """What proposals (N, D) keep of every dimension, (N, D), within the budget of this trial."""
+
+    def kept(self, trial: FrozenTrial) -> Floats | None:
+        """What a trial kept, (D,); None where it was never decoded."""
+
+    def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
+        """Whether a trial that was decoded meets the budget of another."""
+
+    def score(self, trial: FrozenTrial) -> float | None:
+        """What is maximized, comparable between all trials; None where it is not known yet."""
+
+
+class LayeredSampler(BaseSampler):
+    """Proposes the largest expected improvement of a Gaussian process over what candidates keep of each layer.
+
+    Preferences say little by themselves: what they decode to depends on all others and on the budget. So the surrogate
+    sees the fractions that are kept, and the acquisition is searched among candidates that just meet the budget. Trials
+    that failed count as the worst, running ones as what is expected of them. The first trials are random.
+
+    Args:
+        landscape: the dimensions, how they are projected, what trials kept and scored.
+        lowest: the smallest preference; the largest is 1.
+        seed: of all random choices, together with the number of the trial.
+        random_trials: trials, starts included, before the surrogate is asked.
+
+    Raises:
+        ValueError: fewer random trials than 2.
+    """
+
+    def __init__(self, landscape: Landscape, lowest: float, seed: int, random_trials: int = RANDOM_TRIALS) -> None:
+        if random_trials < _FEWEST:
+            raise ValueError(f"expected random_trials of at least {_FEWEST}, received {random_trials!r}")
+        self._landscape, self._lowest = landscape, lowest
+        self._seed, self._random_trials = seed, random_trials
+        self._independent = RandomSampler(seed=seed)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """All dimensions, whatever was tried before."""
+        return {name: FloatDistribution(self._lowest, 1.0) for name in self._landscape.dimensions}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Preferences of the next trial: at random before enough is known."""
+        rng, names = np.random.default_rng((self._seed, trial.number)), self._landscape.dimensions
+        done, failed, running = self._tried(study)
+        if len(done) + len(failed) + len(running) < self._random_trials or len(done) < _FEWEST:
+            wanted = rng.uniform(self._lowest, 1.0, len(names))
+        else:
+            # On one core: the others belong to the workers, and so sums do not depend on how many there are.
+            with _blas().limit(limits=1, user_api="blas"):
+                wanted = self._learned(trial, done, failed, running, rng)
+        return dict(zip(names, wanted.tolist(), strict=True))
+
+    def _learned(
+        self,
+        trial: FrozenTrial,
+        done: Sequence[FrozenTrial],
+        failed: Sequence[FrozenTrial],
+        running: Sequence[FrozenTrial],
+        rng: np.random.Generator,
+    ) -> Floats:
+        """What the surrogate of the trials proposes, (D,)."""
+        found = [self._landscape.score(one) or 0.0 for one in done]
+        kept, scores = self._kept([*done, *failed]), np.array(found + [min(found)] * len(failed))
+        known = remembered(scores)
+        surrogate = Surrogate(kept[known], scores[known], self._landscape.beliefs)
+        expected = surrogate.mean(kept[: len(done)])
+        allowed = np.array([self._landscape.allows(one, trial) for one in done])
+        return propose(
+            surrogate.believing(self._kept(running)),
+            lambda rows, fill: self._landscape.project(rows, trial, fill),
+            np.concatenate([kept, self._kept(running)]),
+            float(expected[allowed if allowed.any() else slice(None)].max()),
+            self._lowest,
+            rng,
+        )
+
+    def _tried(self, study: Study) -> tuple[list[FrozenTrial], list[FrozenTrial], list[FrozenTrial]]:
+        """Trials with a score, trials that failed, and those whose score is not known yet, each decoded."""
+        decoded = [one for one in study.get_trials(deepcopy=False) if self._landscape.kept(one) is not None]
+        done = [one for one in decoded if self._landscape.score(one) is not None]
+        failed = [one for one in decoded if one.state == TrialState.FAIL and self._landscape.score(one) is None]
+        running = [one for one in decoded if one.state == TrialState.RUNNING and self._landscape.score(one) is None]
+        return done, failed, running
+
+    def _kept(self, trials: Sequence[FrozenTrial]) -> Floats:
+        """What they keep, (n, D)."""
+        rows = [kept for one in trials if (kept := self._landscape.kept(one)) is not None]
+        return np.array(rows).reshape(len(rows), len(self._landscape.dimensions))
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A random value, of what is no preference of the search."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def reseed_rng(self) -> None:
+        """Random choices follow from the seed and the trial's number alone, also for several processes."""
+        self._independent.reseed_rng()
+
+
+def remembered(scores: Floats, most: int = _REMEMBERED) -> NDArray[np.intp]:
+    """Which trials to learn from, ascending: all, or the better half of as many as may be, and the rest evenly."""
+    if len(scores) <= most:
+        return np.arange(len(scores))
+    order, half = np.argsort(-scores, kind="stable"), most // 2
+    spread = np.linspace(half, len(scores) - 1, most - half).round().astype(int)
+    return np.sort(np.concatenate([order[:half], order[spread]]))
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries of this process that have threads of their own; looking for them takes milliseconds."""
+    return ThreadpoolController()

@@ -1,0 +1,93 @@
+"""What the layered sampler has to know of a search: its dimensions, its budgets, what trials kept and scored."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
+
+from objectives.budget.budget import Budget
+from objectives.cost.cost import Cost
+from search.space.levels import Levels
+from search.space.projection import Projection
+from search.space.space import SearchSpace
+from search.study.trial_record import COST, LEVEL, first_rung_score
+
+Floats = NDArray[np.float64]
+
+
+class SpaceLandscape:
+    """The landscape of a run's search space.
+
+    Args:
+        space: what is searched.
+        budget: what proposals are projected to.
+        levels: of a front, the budgets that trials have in its place.
+        measured: how much each dimension was found to matter, (D,), None where nobody knows.
+    """
+
+    def __init__(
+        self, space: SearchSpace, budget: Budget, levels: Levels | None = None, measured: Floats | None = None
+    ) -> None:
+        self._space, self._budget, self._levels, self._measured = space, budget, levels, measured
+        self._kept: dict[int, Floats] = {}
+        self._scores: dict[int, float | None] = {}
+
+    @cached_property
+    def beliefs(self) -> Floats:
+        """That all dimensions matter alike, that they matter as they cost, and what was measured, (k, D)."""
+        projection = Projection(self._space, self._budget)
+        costs = cost_shares(projection.violations, projection.scaled(np.ones((1, len(self.dimensions)))))
+        return np.array([row for row in (np.ones(len(costs)), costs, self._measured) if row is not None])
+
+    @property
+    def dimensions(self) -> Sequence[str]:
+        """Names of the preferences."""
+        return self._space.dimensions
+
+    def project(self, wanted: Floats, trial: FrozenTrial, fill: bool) -> Floats:
+        """What proposals (N, D) keep of every dimension, (N, D), within the budget of this trial."""
+        return Projection(self._space, self._budget_of(trial)).many(wanted, fill)
+
+    def kept(self, trial: FrozenTrial) -> Floats | None:
+        """What a trial kept, (D,), found from its preferences; None where it was not decoded yet."""
+        if COST not in trial.user_attrs or any(name not in trial.params for name in self.dimensions):
+            return None
+        if trial.number not in self._kept:
+            wanted = np.array([[trial.params[name] for name in self.dimensions]])
+            self._kept[trial.number] = self.project(wanted, trial, fill=True)[0]
+        return self._kept[trial.number]
+
+    def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
+        """Whether a trial that was decoded meets the budget of another."""
+        return self._budget_of(trial).violation(Cost(**done.user_attrs[COST])) <= 0
+
+    def score(self, trial: FrozenTrial) -> float | None:
+        """At the first rung, where all trials were judged alike; None where it is not known."""
+        if trial.number not in self._scores:
+            score = first_rung_score(trial)
+            if not trial.state.is_finished():
+                return score
+            self._scores[trial.number] = score
+        return self._scores[trial.number]
+
+    def _budget_of(self, trial: FrozenTrial) -> Budget:
+        if self._levels is None:
+            return self._budget
+        # Starts have levels of their own; what is only being asked for has none yet.
+        level: int = trial.user_attrs.get(LEVEL, self._levels.of_number(trial.number))
+        return self._levels.budgets[level]
+
+
+def cost_shares(violations: Callable[[Floats], Floats], kept: Floats, step: float = 0.1) -> Floats:
+    """How much one grid step more of each dimension costs, relative to the mean of all, (D,).
+
+    Args:
+        violations: of fractions (N, D).
+        kept: fractions that all dimensions have alike, (1, D).
+        step: what is added to one of them.
+    """
+    more = violations(np.minimum(1, kept + step * np.eye(kept.shape[1])))
+    costs = np.maximum(more - violations(kept), 0)
+    return np.asarray(costs / costs.mean() if costs.any() else np.ones(len(costs)))

@@ -1,0 +1,106 @@
+"""The search space: one preference per group and two per decomposable layer, and what they decode to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.group import Decomposable, Group, Ratios
+from compress.parameters import DECOMPOSE, PRUNE, CompressionParameters, Stage
+from objectives.cost.cost import Cost, CostModel
+from search.space.space_arrays import SpaceArrays, SpaceSettings
+
+Preferences = Mapping[str, float]
+"""Wanted fraction of channels kept, in [0, 1], by dimension name."""
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Dimensions named ``keep:<group>``, ``rank_in:<layer>`` and ``rank_out:<layer>``, each a number in [0, 1].
+
+    Attributes:
+        cost: cost model of the original model.
+        settings: grid and bounds.
+        recipe: order of the stages: ranks are fractions of what pruning leaves, where it comes first.
+    """
+
+    cost: CostModel
+    settings: SpaceSettings
+    recipe: tuple[Stage, ...]
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """The analysis that the dimensions come from."""
+        return self.cost.graph
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Groups that are searched; none for a recipe that does not prune."""
+        return self.graph.groups if PRUNE in self.recipe else ()
+
+    @property
+    def layers(self) -> tuple[Decomposable, ...]:
+        """Layers whose ranks are searched; none for a recipe that does not decompose."""
+        return self.graph.decomposable if DECOMPOSE in self.recipe else ()
+
+    @cached_property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of all dimensions."""
+        keep = [f"keep:{group.name}" for group in self.groups]
+        ranks = [f"{side}:{layer.layer}" for layer in self.layers for side in ("rank_in", "rank_out")]
+        return (*keep, *ranks)
+
+    def decode(self, wanted: Preferences) -> CompressionParameters:
+        """Parameters on the grid, at most the wanted fractions of it; fractions above 1 count as 1.
+
+        A rank pair that would not make its layer cheaper is left out, and the layer stays whole.
+        """
+        return self.arrays.parameters(self.arrays.decode(self.row(wanted)))
+
+    def row(self, wanted: Preferences) -> NDArray[np.float64]:
+        """Preferences as an array (1, D)."""
+        return np.array([[wanted[name] for name in self.dimensions]])
+
+    @cached_property
+    def arrays(self) -> SpaceArrays:
+        """Decodes many proposals at once."""
+        return SpaceArrays(self.cost, self.settings, self.groups, self.layers, self.recipe[0] == PRUNE)
+
+    def ratios(self, wanted: Preferences) -> dict[str, float]:
+        """Ratios on the grid, of all groups."""
+        keep = np.array([[wanted[f"keep:{group.name}"] for group in self.groups]])
+        steps = self.arrays.ratio_steps(keep)[0].tolist()
+        return {group.name: self.arrays.ratio(n) for group, n in zip(self.groups, steps, strict=True)}
+
+    def encode(self, parameters: CompressionParameters) -> dict[str, float]:
+        """Preferences that decode to these parameters, up to the grid; layers left whole want all channels."""
+        wanted = {f"keep:{group.name}": 1.0 - parameters.ratios.get(group.name, 0.0) for group in self.groups}
+        for layer, left in zip(self.layers, self._channels_left(parameters.ratios), strict=True):
+            base = left if self.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
+            pair = parameters.ranks.get(layer.layer, base)
+            wanted[f"rank_in:{layer.layer}"] = min(1.0, pair[0] / base[0])
+            wanted[f"rank_out:{layer.layer}"] = min(1.0, pair[1] / base[1])
+        return wanted
+
+    def _channels_left(self, ratios: Ratios) -> list[tuple[int, int]]:
+        """Input and output channels of every searched layer after pruning."""
+        kept = self.cost.counts.kept_blocks(ratios, self.settings.step)
+        pairs: list[list[int]] = self.arrays.channels_left(kept[None])[0].tolist()
+        return [(pair[0], pair[1]) for pair in pairs]
+
+    def smallest(self) -> Cost:
+        """The smallest figures that the space reaches: no model of it is below in any.
+
+        Ranks add tensors and calls, so that for memory and for latency each layer is decomposed or left whole,
+        whichever is less.
+        """
+        found = self.decode(dict.fromkeys(self.dimensions, 0.0))
+        parts = self.cost.layer_costs(found, self.settings.step)
+        whole = self.cost.layer_costs(CompressionParameters(found.ratios, {}), self.settings.step)
+        memory = max(min(parts[name].memory, whole[name].memory) for name in parts)
+        gained = sum(max(0.0, parts[name].latency - whole[name].latency) for name in parts)
+        smallest = self.cost.cost(found, self.settings.step)
+        return replace(smallest, memory=memory, latency=smallest.latency - gained)

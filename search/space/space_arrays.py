@@ -1,0 +1,195 @@
+"""A search space compiled to arrays: many proposals are decoded and costed at once."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.graph.group import Decomposable, Group, Site, positions
+from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters, kept_channels
+from objectives.cost.cost import CostModel
+
+
+@dataclass(frozen=True)
+class SpaceSettings:
+    """Grid and bounds.
+
+    Attributes:
+        ratio_max: largest pruning ratio.
+        ratio_step: grid of the ratios.
+        rank_step: grid of the ranks, as a fraction of the layer's channels.
+        step: what the kept channels are rounded to.
+    """
+
+    ratio_max: float = 0.9
+    ratio_step: float = 0.1
+    rank_step: float = 0.1
+    step: ChannelStep = SINGLE_CHANNELS
+
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Grid points are compared after division by the step: the guard absorbs the rounding of that division.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Candidates on the grid.
+
+    Attributes:
+        ratio_steps: pruning ratio of every searched group, in steps of the grid, shape (N, groups).
+        kept: channels that stay in every block of the graph, shape (N, blocks).
+        ranks: rank pair of every decomposable layer of the graph, 0 where it stays whole, shape (N, layers, 2).
+    """
+
+    ratio_steps: Ints
+    kept: Ints
+    ranks: Ints
+
+
+@dataclass(frozen=True)
+class SpaceArrays:
+    """What ``SearchSpace`` decodes, for arrays of preferences (N, D) in the order of its dimensions.
+
+    Attributes:
+        cost: cost model of the original model.
+        settings: grid and bounds.
+        groups: groups that are searched: all of the graph, or none.
+        layers: layers whose ranks are searched, likewise.
+        prunes_first: whether ranks are fractions of what pruning leaves.
+    """
+
+    cost: CostModel
+    settings: SpaceSettings
+    groups: tuple[Group, ...]
+    layers: tuple[Decomposable, ...]
+    prunes_first: bool
+
+    def decode(self, wanted: Floats) -> Candidates:
+        """Candidates on the grid, at most the wanted fractions (N, D) of it; fractions above 1 count as 1.
+
+        Rank pairs that would not make a layer cheaper are 0: the layer stays whole.
+        """
+        groups = len(self.groups)
+        steps = self.ratio_steps(wanted[:, :groups])
+        kept = self._kept(steps)
+        ranks = np.zeros((len(wanted), len(self.cost.graph.decomposable), 2), dtype=np.int64)
+        if self.layers:
+            fractions = wanted[:, groups:].reshape(len(wanted), len(self.layers), 2)
+            left = self.channels_left(kept)
+            found = self._ranks(fractions, self._bases(left))
+            ranks = np.where(self._saves(left, found)[..., None], found, 0)
+        return Candidates(steps, kept, ranks)
+
+    def ratio_steps(self, keep: Floats) -> Ints:
+        """Pruning ratios in steps of the grid, from the fractions (N, groups) that are wanted to stay."""
+        steps = np.ceil((1.0 - np.minimum(keep, 1.0)) / self.settings.ratio_step - _ROUNDING)
+        return np.minimum(steps, self.most_steps).astype(np.int64)
+
+    @cached_property
+    def most_steps(self) -> int:
+        """Steps of the largest ratio."""
+        return math.floor(self.settings.ratio_max / self.settings.ratio_step + _ROUNDING)
+
+    def ratio(self, steps: int) -> float:
+        """A ratio as a person would write it: 0.3, not 0.30000000000000004."""
+        return round(steps * self.settings.ratio_step, 10)
+
+    def parameters(self, candidates: Candidates, index: int = 0) -> CompressionParameters:
+        """One of the candidates as parameters."""
+        steps, ranks = candidates.ratio_steps[index].tolist(), candidates.ranks[index].tolist()
+        ratios = {group.name: self.ratio(n) for group, n in zip(self.groups, steps, strict=True) if n}
+        pairs = zip(self.layers, ranks, strict=False)
+        return CompressionParameters(ratios, {layer.layer: (a, b) for layer, (a, b) in pairs if a})
+
+    def fractions(self, kept: Ints, ranks: Ints) -> Floats:
+        """What candidates keep of every dimension, (N, D) in (0, 1]: of the channels, of the ranks; 1 of whole layers.
+
+        Args:
+            kept: channels that stay in every block of the graph, shape (N, blocks).
+            ranks: rank pairs, 0 where a layer stays whole, shape (N, layers, 2).
+        """
+        keep = kept @ self._group_sums[0] / self._group_sums[1]
+        if not self.layers:
+            return np.asarray(keep)
+        share = np.where(ranks > 0, ranks / self._bases(self.channels_left(kept)), 1.0)
+        return np.concatenate([keep, np.minimum(share, 1.0).reshape(len(kept), -1)], axis=1)
+
+    def channels_left(self, kept: Ints) -> Ints:
+        """Input and output channels of every searched layer after pruning, shape (N, layers, 2)."""
+        constants, columns = self._channel_forms
+        # Unlike int64, float64 is multiplied by BLAS; it is exact for integers below 2^53.
+        left = constants + kept.astype(np.float64) @ columns
+        return left.astype(np.int64).reshape(len(kept), len(self.layers), 2)
+
+    def _kept(self, steps: Ints) -> Ints:
+        if not self.groups:
+            return np.tile(self.cost.counts.sizes, (len(steps), 1))
+        return np.asarray(self._kept_table[np.arange(self.cost.counts.sizes.size), steps[:, self._group_of]])
+
+    @cached_property
+    def _group_of(self) -> Ints:
+        """Group of every block, shape (blocks,)."""
+        blocks = [len(group.blocks) for group in self.cost.graph.groups]
+        return np.repeat(np.arange(len(blocks)), blocks)
+
+    @cached_property
+    def _group_sums(self) -> tuple[Floats, Floats]:
+        """Sums blocks to searched groups, (blocks, groups), and the channels of those, (groups,)."""
+        member = self._group_of[:, None] == np.arange(len(self.groups))
+        return member.astype(np.float64), self.cost.counts.sizes @ member.astype(np.float64)
+
+    @cached_property
+    def _kept_table(self) -> Ints:
+        """Channels that stay of every block at every ratio of the grid, shape (blocks, steps)."""
+        ratios = [self.ratio(steps) for steps in range(self.most_steps + 1)]
+        sizes = self.cost.counts.sizes.tolist()
+        by_size = {size: [kept_channels(size, ratio, self.settings.step) for ratio in ratios] for size in set(sizes)}
+        return np.array([by_size[size] for size in sizes], dtype=np.int64)
+
+    @cached_property
+    def _channel_forms(self) -> tuple[Floats, Floats]:
+        """Constants (2 layers,) and columns (blocks, 2 layers) of the input and output channels of every layer."""
+        counts = self.cost.counts
+        forms = [counts.form(slots) for site in self._sites for slots in (site.inputs[0], site.output)]
+        constants = np.array([constant for constant, _ in forms], dtype=np.float64)
+        rows = np.array([row for _, row in forms], dtype=np.float64).reshape(len(forms), counts.sizes.size)
+        return constants, rows.T
+
+    @cached_property
+    def _sites(self) -> list[Site]:
+        return [self.cost.graph.site(layer.layer) for layer in self.layers]
+
+    def _bases(self, left: Ints) -> Ints:
+        """Channels that ranks are fractions of: what pruning leaves, where it comes first."""
+        if self.prunes_first:
+            return left
+        return np.array([[(layer.in_channels, layer.out_channels) for layer in self.layers]], dtype=np.int64)
+
+    def _ranks(self, fractions: Floats, bases: Ints) -> Ints:
+        step = self.settings.rank_step
+        points = np.maximum(1, np.floor(fractions / step + _ROUNDING)) * step
+        # All channels can be had whatever the step: only so can a layer stay whole.
+        wanted = np.where(fractions >= 1, 1.0, points)
+        return np.asarray(np.minimum(bases, np.ceil(bases * wanted - _ROUNDING).astype(np.int64)))
+
+    @cached_property
+    def _windows(self) -> tuple[Ints, Ints, Ints]:
+        """Kernel height x width of every layer, and its positions before and after, shape (layers,) each."""
+        kernels = [site.weight("kernel") for site in self._sites]
+        windows = [1 if kernel is None else math.prod(kernel.shape[:2]) for kernel in kernels]
+        before = [positions(site.input_shapes[0]) for site in self._sites]
+        after = [positions(site.output_shape) for site in self._sites]
+        return np.array(windows), np.array(before), np.array(after)
+
+    def _saves(self, left: Ints, ranks: Ints) -> NDArray[np.bool_]:
+        """Where ranks need fewer multiply-accumulates and fewer weights, as ``tucker_saves`` says, (N, layers)."""
+        window, before, after = self._windows
+        (ins, outs), (rank_in, rank_out) = np.moveaxis(left, -1, 0), np.moveaxis(ranks, -1, 0)
+        first, rest = ins * rank_in, window * rank_in * rank_out + rank_out * outs
+        whole = window * ins * outs
+        return np.asarray((first + rest < whole) & (first * before + rest * after < whole * after))

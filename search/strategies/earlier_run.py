@@ -1,0 +1,101 @@
+"""An earlier run of the same model as a start: its best trials, taken to another budget."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from compress.errors import RunError
+from compress.staged_parameters import without_parts
+from configs.schema.run import RunConfig
+from objectives.budget.budget import Budget
+from search.runs.run_folder import RunFolder
+from search.space.space import SearchSpace
+from search.study.identity import known_digest, model_digest
+from search.study.ranking import ranked
+from search.study.storage import find_study
+from search.study.trial_record import TrialRecord, records
+
+COUNT = 5
+"""Trials that are taken over, where there are as many."""
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """What another run has found, whatever its budget, recipe, space or metric.
+
+    Attributes:
+        name: of the run.
+        found: its judged trials; none where no run is reused.
+    """
+
+    name: str
+    found: tuple[TrialRecord, ...]
+
+    @classmethod
+    def of(cls, path: Path, model: Any) -> "EarlierRun":
+        """The run of a folder; it may still be under way.
+
+        Args:
+            path: the run folder.
+            model: what is to be searched now.
+
+        Raises:
+            RunError: no run folder, no study, no judged trial in it, or one of another model.
+        """
+        try:
+            config = RunFolder(path).config()
+            name, study = config.name, find_study(path, config.name, config.search.storage)
+        except RunError as error:
+            raise RunError(f"search.reuse: {error}") from error
+        known, digest = known_digest(study), model_digest(model)
+        if known is not None and known != digest:
+            raise RunError(
+                f"search.reuse: expected a run of the same model, received '{path}' of another (SHA-256 {known[:12]}, "
+                f"this run's is {digest[:12]}); choose another run, or null"
+            )
+        found = tuple(record for record in records(study) if record.accuracy is not None)
+        if not found:
+            raise RunError(f"search.reuse: no trial in '{path}' is judged yet; choose another run, or null")
+        return cls(name, found)
+
+    def starts(self, space: SearchSpace, budget: Budget) -> dict[str, dict[str, float]]:
+        """Preferences of the best trials near a budget, by a name that tells the trial; projection takes them there.
+
+        Trials are near by the level that they were searched at: of a run without a front all are equally near. What
+        that run did not search is wanted whole.
+        """
+        levels = {record.level for record in self.found}
+        by_level = [[record for record in self.found if record.level == level] for level in levels]
+        by_level.sort(key=lambda own: _distance(own, space, budget))
+        chosen = [record for own in by_level for record in ranked(own)][:COUNT]
+        step = space.settings.step
+        return {
+            f"reuse {record.source} of {self.name}": space.encode(without_parts(record.parameters, step))
+            for record in chosen
+        }
+
+
+def _distance(found: Sequence[TrialRecord], space: SearchSpace, budget: Budget) -> float:
+    """By what factor, as a logarithm, the trials' costs are above or below the budget: the median of them."""
+    step = space.settings.step
+    costs = [space.cost.cost(without_parts(record.parameters, step), step) for record in found]
+    return median(abs(math.log1p(budget.violation(cost))) for cost in costs)
+
+
+def earlier_run(config: RunConfig, model: Any) -> EarlierRun:
+    """The run that a configuration reuses; one without trials where it reuses none.
+
+    Raises:
+        RunError: as `EarlierRun.of`, and where it is the configuration's own.
+    """
+    if config.search.reuse is None:
+        return EarlierRun("", ())
+    path = Path(config.search.reuse)
+    if path.resolve() == RunFolder.of(config).path.resolve():
+        raise RunError(
+            f"search.reuse: expected the folder of another run, received this one's, '{path}'; choose another"
+        )
+    return EarlierRun.of(path, model)

@@ -1,0 +1,41 @@
+"""The joint search: ratios and ranks of a candidate in one trial."""
+
+import optuna
+
+from search.driver.driver import Driver
+from search.driver.start_queue import queue_starts
+from search.driver.sweep import swept
+from search.strategies.job import Job
+from search.workers.pool import WorkerPool
+from search.workers.pool_factory import Crew
+
+
+def run_joint(job: Job, study: optuna.Study, crew: Crew) -> None:
+    """Search to the planned number of trials, then hold the finals; from where the study stands.
+
+    Raises:
+        KeyboardInterrupt: the study is left resumable.
+    """
+    driver, finals = job.driver(study), job.finals(study)
+    if not (driver.remaining or finals.pending):
+        return
+    with crew(job.model, job.task(), driver.remaining or len(finals.pending)) as pool:
+        if driver.remaining:
+            _queue_starts(job, driver, pool)
+            driver.run(pool, job.listener)
+        finals.run(pool, job.listener)
+
+
+def _queue_starts(job: Job, driver: Driver, pool: WorkerPool) -> None:
+    section = job.config.search
+    found = swept(driver, pool, job.listener) if section.sweeps else None
+    if section.projection:
+        queue_starts(
+            driver.study,
+            lambda budget: {
+                **job.earlier.starts(job.space, budget),
+                **job.starts(job.model, job.space, budget, found),
+            },
+            job.budget,
+            job.levels,
+        )

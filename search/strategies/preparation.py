@@ -1,0 +1,134 @@
+"""What a search needs before its first trial: data, space, budget, levels, latency table, a check of the original."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from compress.errors import BudgetError, DataError
+from compress.graph.analysis import analyse
+from compress.parameters import CompressionParameters
+from configs.schema.run import RunConfig
+from objectives.accuracy.score import predict
+from objectives.budget.budget import Budget
+from objectives.budget.limit import Limit
+from objectives.budget.quantity import QUANTITIES
+from objectives.cost.cost import Cost, CostModel
+from objectives.cost.latency_fit import measured_table
+from objectives.cost.latency_table import LatencyTable
+from search import settings
+from search.driver.listeners.listener import Listener
+from search.driver.listeners.trackers import check_trackers
+from search.runs.run_folder import RunFolder
+from search.samplers.check import check_sampler
+from search.samplers.registry import SamplerContext
+from search.space.levels import Levels
+from search.space.projection import Projection
+from search.space.space import SearchSpace
+from search.strategies.earlier_run import earlier_run
+from search.strategies.job import Job
+from zoo.data.checks import USUAL, value_problem
+from zoo.data.dataset import ImageDataset, Split, check_model_fits
+
+
+def front_levels(config: RunConfig, limits: Budget, original: Cost) -> Levels | None:
+    """The levels of a front, None without one.
+
+    Args:
+        config: of the run.
+        limits: its budget.
+        original: cost of the original model.
+
+    Raises:
+        BudgetError: a widest limit that is malformed, above the original, or not above the budget's.
+    """
+    section = config.front
+    if section is None:
+        return None
+    quantity = QUANTITIES[section.quantity]
+    measured = original if limits.table is None else replace(original, latency=limits.table.original)
+    try:
+        widest = Limit.parse(quantity, section.widest, quantity.of(measured))
+    except BudgetError as error:
+        raise BudgetError(str(error).replace(f"budget.{quantity.name}:", "front.widest:")) from None
+    return Levels.between(limits, widest, section.levels, measured)
+
+
+def latency_table(config: RunConfig, model: Any) -> LatencyTable | None:
+    """The run's table, measured on this machine where the run has none yet; None where latency is not limited.
+
+    Raises:
+        ModelError: the model cannot be run to be measured.
+        RunError: the run's table cannot be read.
+    """
+    if config.budget.latency is None:
+        return None
+    path = RunFolder.of(config).latency_table
+    return LatencyTable.read(path) if path.exists() else measured_table(model, settings.latency(config.latency))
+
+
+def keep_latency_table(table: LatencyTable | None, folder: RunFolder) -> None:
+    """Write a table into the run folder, where a resumed search and compression find it."""
+    if table is not None and not folder.latency_table.exists():
+        table.write(folder.latency_table)
+
+
+_IMAGES, _BATCH = 1000, 128
+
+
+def check_original(model: Any, dataset: ImageDataset, seed: int, warn: Callable[[str], None]) -> None:
+    """Warn where the model is no better than chance on at most 1,000 validation images.
+
+    Chance is the share of the commonest class, and two standard errors more. Such a model is either untrained, or sees
+    other images, or other class numbers, than it was trained with.
+
+    Raises:
+        DataError: it is no better than chance, and pixels after normalization are far from what is usual.
+    """
+    labels, outputs = _sampled(model, dataset, seed)
+    accuracy, chance = float(np.mean(outputs.argmax(axis=-1) == labels)), float(np.bincount(labels).max() / len(labels))
+    if accuracy > chance + 2 * math.sqrt(chance * (1 - chance) / len(labels)):
+        return
+    found = (
+        f"the original model scores {100 * accuracy:.1f} % on {len(labels)} validation images of data set "
+        f"{dataset.name!r}, where the commonest class has {100 * chance:.1f} %"
+    )
+    problem = value_problem(dataset, USUAL)
+    if problem is not None:
+        raise DataError(f"{found}: {problem}")
+    warn(f"{found}: check that it is trained, the order of the classes, and data.scale, data.mean and data.std")
+
+
+def _sampled(model: Any, dataset: ImageDataset, seed: int) -> tuple[Any, Any]:
+    """Labels and outputs of some validation images, drawn by the seed."""
+    split = dataset.validation
+    count = min(_IMAGES, len(split))
+    drawn = np.sort(np.random.default_rng(seed).choice(len(split), size=count, replace=False))
+    sample = Split(split.images[drawn], split.labels[drawn])
+    return sample.labels, predict(model, sample, dataset.normalization, _BATCH)
+
+
+def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
+    """The job of searching a model as a configuration says.
+
+    Raises:
+        TuckpruneError: bad data, an impossible budget, a sampler that does not fit the space, or an earlier run that
+            cannot be reused.
+    """
+    check_trackers(config.log_to)
+    table = latency_table(config, model)
+    space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
+    original = space.cost.cost(CompressionParameters.none())
+    budget = settings.budget(config.budget, original, table)
+    levels = front_levels(config, budget, original)
+    Projection(space, budget).check_reachable()
+    data = settings.dataset(config.data, config.seed)
+    check_model_fits(data, model)
+    metric = settings.metric(config.search.metric, data.classes)
+    sampler = config.search.sampler
+    context = SamplerContext(config.seed, space, budget, levels)
+    check_sampler(sampler.name, sampler.options, context, front=levels is not None)
+    pruning = settings.pruning(config, data)
+    return Job(config, model, data, space, budget, pruning, metric, listener, earlier_run(config, model), levels)

@@ -1,0 +1,113 @@
+"""The two stages of a recipe as searches of their own: their spaces, and what the first one may cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from compress.errors import BudgetError
+from compress.graph.analysis import analyse
+from compress.parameters import DECOMPOSE, CompressionParameters, Stage
+from compress.pruning.settings import PruningSettings
+from compress.recipe import apply_parameters
+from objectives.budget.budget import Budget
+from objectives.budget.quantity import MEMORY
+from objectives.cost.cost import CostModel
+from search.space.projection import Projection
+from search.space.space import SearchSpace
+from search.study.ranking import ranked
+from search.study.trial_record import TrialRecord
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """How a search of a recipe of two stages is divided.
+
+    Attributes:
+        space: of the original model, under the whole recipe.
+        budget: what the second stage has to meet.
+        share: how far the first stage goes there, in factors: 0.5 is the geometric mean of the original and the budget.
+    """
+
+    space: SearchSpace
+    budget: Budget
+    share: float
+
+    @property
+    def stages(self) -> tuple[Stage, Stage]:
+        """The first and the second stage."""
+        first, second = self.space.recipe
+        return first, second
+
+    @property
+    def first_space(self) -> SearchSpace:
+        """The values of the first stage, for the original model."""
+        return replace(self.space, recipe=self.stages[:1])
+
+    def second_space(self, model: Any) -> SearchSpace:
+        """The values of the second stage, for a model that the first one has made."""
+        return SearchSpace(CostModel(analyse(model), self.budget.table), self.space.settings, self.stages[1:])
+
+    @property
+    def target(self) -> Budget:
+        """What the first stage has to meet. Memory, which ranks hardly change, is left to pruning.
+
+        Raises:
+            BudgetError: ranks come first, and memory alone is limited.
+        """
+        original = self.space.cost.cost(CompressionParameters.none())
+        target: Budget | None = self.budget.partway(original, self.share)
+        if target is not None and self.stages[0] == DECOMPOSE:
+            target = target.without(MEMORY)
+        if target is None:
+            raise BudgetError(
+                "search.strategy 'staged': expected a limit besides memory where ranks come first, received memory "
+                "alone; search joint, or prune first"
+            )
+        return target
+
+    def after_first(self, model: Any, parameters: CompressionParameters, pruning: PruningSettings) -> Any:
+        """The original model after the first stage, not fine-tuned."""
+        return apply_parameters(model, parameters, self.stages[:1], pruning=pruning)
+
+    def check(self, model: Any, pruning: PruningSettings) -> None:
+        """Refuse a division in which a stage cannot do its part, before anything is trained.
+
+        The second stage is tried behind a first one that takes equally much of all layers.
+
+        Raises:
+            BudgetError: names the stage, and how to divide otherwise.
+        """
+        first, target = self.first_space, self.target
+        try:
+            even = Projection(first, target)(dict.fromkeys(first.dimensions, 1.0))
+        except BudgetError as error:
+            raise self._refusal(0, error, "lower") from error
+        try:
+            self._check_second(self.after_first(model, even, pruning))
+        except BudgetError as error:
+            raise self._refusal(1, error, "raise") from error
+
+    def winner(self, model: Any, found: Sequence[TrialRecord], pruning: PruningSettings) -> TrialRecord:
+        """The best trial of the first stage that the second one can bring to the budget.
+
+        Raises:
+            BudgetError: there is none.
+        """
+        refused: BudgetError | None = None
+        for record in ranked(found):
+            try:
+                self._check_second(self.after_first(model, record.parameters, pruning))
+                return record
+            except BudgetError as error:
+                refused = error
+        if refused is None:
+            failed = next((record.error for record in reversed(found) if record.error), "none met the budget")
+            raise BudgetError(f"none of the {len(found)} trials of stage '{self.stages[0]}' can be used: {failed}")
+        raise self._refusal(1, refused, "raise") from refused
+
+    def _check_second(self, model: Any) -> None:
+        Projection(self.second_space(model), self.budget).check_reachable()
+
+    def _refusal(self, number: int, error: BudgetError, change: str) -> BudgetError:
+        what = f"stage '{self.stages[number]}', {number + 1} of 2"
+        return BudgetError(f"{what}: {error}; or {change} search.staged.budget, now {self.share:g}, or search joint")

@@ -1,0 +1,166 @@
+"""The staged search, NPTK's way: search one stage, fine-tune its winner, search the other stage on that."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import optuna
+
+from compress.errors import RunError
+from compress.model_files.files import load_model, save_model
+from compress.parameters import Stage
+from search import settings
+from search.driver.driver import Driver
+from search.driver.start_queue import enqueue_starts
+from search.driver.sweep import swept
+from search.runs.run_folder import RunFolder
+from search.space.space import SearchSpace
+from search.strategies.job import Job
+from search.strategies.stage_plan import StagePlan
+from search.study.identity import first_study, tie_to_model
+from search.study.storage import opened_study
+from search.study.trial_record import TrialRecord, records
+from search.workers.cluster import cluster
+from search.workers.pool import WorkerPool
+from search.workers.pool_factory import Crew, answered
+from search.workers.worker import Task, model_bytes, model_of
+
+_WINNER = "winner"
+"""In the first stage's study: number of the trial that the second stage goes on from. It closes the first stage."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A search in two stages, each a study of its own in the run's file; all is resumed from where it stands.
+
+    Trials of the second stage hold the parameters of both, so that they read as those of a joint search.
+
+    Attributes:
+        job: the model, the budget, and how candidates are judged.
+        study: of the second stage and the finals; the run's main study.
+        first: study of the first stage.
+        folder: of the run, held by this process.
+        crew: makes the workers.
+    """
+
+    job: Job
+    study: optuna.Study
+    first: optuna.Study
+    folder: RunFolder
+    crew: Crew
+
+    @classmethod
+    def of(cls, job: Job, folder: RunFolder, study: optuna.Study, first: optuna.Study, crew: Crew) -> "Staged":
+        """The search of a run whose folder is held, and whose two studies are open.
+
+        Raises:
+            RunError: the first stage's study was made for another model.
+        """
+        tie_to_model(first, job.model)
+        return cls(job, study, first, folder, crew)
+
+    @cached_property
+    def plan(self) -> StagePlan:
+        """How budget and recipe are divided."""
+        return StagePlan(self.job.space, self.job.budget, self.job.config.search.staged.budget)
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is anything left to do."""
+        return _WINNER not in self.first.user_attrs or self._left > 0 or bool(self.job.finals(self.study).pending)
+
+    def run(self) -> None:
+        """Search both stages to the planned number of trials, then hold the finals.
+
+        Raises:
+            BudgetError: no trial of the first stage can be used.
+            RunError: its winner cannot be fine-tuned.
+            KeyboardInterrupt: the run is left resumable.
+        """
+        if _WINNER not in self.first.user_attrs:
+            self._search_first()
+        if self._left > 0:
+            self._search_second(self._winner())
+        finals = self.job.finals(self.study)
+        if finals.pending:
+            with self.crew(self.job.model, self.job.task(), len(finals.pending)) as pool:
+                finals.run(pool, self.job.listener)
+
+    @property
+    def _left(self) -> int:
+        """Trials of the second stage that are not settled: it gets all that the first one has not had."""
+        return self.job.config.search.trials - len(records(self.first)) - len(records(self.study))
+
+    def _search_first(self) -> None:
+        job, plan = self.job, self.plan
+        total = job.config.search.trials
+        trials = min(total - 1, max(1, round(total * job.config.search.staged.trials)))
+        job.listener.noted(f"stage 1 of 2: {plan.stages[0]}")
+        driver = self._driver(self.first, plan.first_space, plan.stages[0], trials)
+        self._drive(replace(driver, budget=plan.target), job.model)
+        winner = plan.winner(job.model, records(self.first), job.pruning)
+        self.first.set_user_attr(_WINNER, winner.number)
+
+    def _winner(self) -> TrialRecord:
+        number = self.first.user_attrs[_WINNER]
+        return next(record for record in records(self.first) if record.number == number)
+
+    def _search_second(self, winner: TrialRecord) -> None:
+        model, stage = self._fine_tuned(winner), self.plan.stages[1]
+        self.job.listener.noted(f"stage 2 of 2: {stage}, on {winner.source}")
+        trials = self.job.config.search.trials - len(records(self.first))
+        driver = self._driver(self.study, self.plan.second_space(model), stage, trials)
+        self._drive(replace(driver, before=winner.parameters), model)
+
+    def _driver(self, study: optuna.Study, space: SearchSpace, stage: Stage, trials: int) -> Driver:
+        configured = settings.driver(self.job.config, self.job.metric)
+        return Driver(study, space, self.job.budget, replace(configured, trials=trials, stage=stage))
+
+    def _drive(self, driver: Driver, model: Any) -> None:
+        """Search one stage of a model; proposals that know something come first."""
+        if not driver.remaining:
+            return
+        with self.crew(model, self._task(model, driver.space), driver.remaining) as pool:
+            self._queue_starts(driver, model, pool)
+            driver.run(pool, self.job.listener)
+
+    def _queue_starts(self, driver: Driver, model: Any, pool: WorkerPool) -> None:
+        found = swept(driver, pool, self.job.listener) if self.job.config.search.sweeps else None
+        if driver.settings.projection:
+            # Another run's trials are of the original model.
+            others = self.job.earlier.starts(driver.space, driver.budget) if model is self.job.model else {}
+            enqueue_starts(driver.study, {**others, **self.job.starts(model, driver.space, driver.budget, found)})
+
+    def _task(self, model: Any, space: SearchSpace) -> Task:
+        """Candidates are made from this model; it is the original that they learn from."""
+        task = self.job.task()
+        teacher = None if model is self.job.model else task.model
+        return replace(task, model=model_bytes(model), recipe=space.recipe, final=None, teacher=teacher)
+
+    def _fine_tuned(self, winner: TrialRecord) -> Any:
+        """The first stage's winner, compressed and fine-tuned by a worker as a finalist is; made once."""
+        job, path = self.job, self.folder.middle_model
+        if not path.exists():
+            epochs = settings.final(job.config).recipe.epochs
+            job.listener.noted(f"fine-tuning {winner.source} for {epochs} epoch{'s' if epochs > 1 else ''}")
+            with self.crew(job.model, replace(job.task(), recipe=self.plan.stages[:1]), 1) as pool:
+                made = answered(pool, partial(pool.submit_making, winner.parameters))
+            if made.model is None:
+                raise RunError(f"{winner.source} cannot be fine-tuned for the second stage: {made.error}")
+            save_model(model_of(made.model), path)
+        return load_model(path)
+
+
+def run_staged(job: Job, folder: RunFolder, study: optuna.Study, crew: Crew) -> None:
+    """Search both stages and hold the finals, on one cluster; from where the run stands.
+
+    Raises:
+        TuckpruneError: the study cannot be read, no cluster, or no trial of the first stage that can be used.
+        KeyboardInterrupt: the run is left resumable.
+    """
+    section = job.config.search
+    with opened_study(folder.path, first_study(job.config), section.storage) as first:
+        search = Staged.of(job, folder, study, first, crew)
+        if search.pending:
+            with cluster(section.address, section.workers, section.cpus_per_worker):
+                search.run()

@@ -1,0 +1,73 @@
+"""Names of a run's studies, and the fingerprint of the model that they belong to."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import optuna
+
+from compress.errors import RunError
+from configs.schema.run import RunConfig
+from configs.schema.search import STAGED
+
+_MODEL = "model"
+
+
+def model_digest(model: Any) -> str:
+    """SHA-256 of a model's architecture and weights: equal for equal models, whatever file they came from."""
+    digest = hashlib.sha256(model.to_json().encode())
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def known_digest(study: optuna.Study) -> str | None:
+    """The digest of the model that a study was made for; None for a study that has none."""
+    digest = study.user_attrs.get(_MODEL)
+    return None if digest is None else str(digest)
+
+
+def tie_to_model(study: optuna.Study, model: Any) -> None:
+    """Remember the model in a new study; refuse another one in a study that has trials of its own.
+
+    Raises:
+        RunError: the model is not the one that the study was started with.
+    """
+    check_same_model(study, model)
+    if _MODEL not in study.user_attrs:
+        study.set_user_attr(_MODEL, model_digest(model))
+
+
+def check_same_model(study: optuna.Study, model: Any) -> None:
+    """Refuse another model than the one that a study was started with.
+
+    Raises:
+        RunError: names both.
+    """
+    known, digest = known_digest(study), model_digest(model)
+    if known is not None and known != digest:
+        raise RunError(
+            f"the study '{study.study_name}' was started with another model (SHA-256 {known[:12]}, received "
+            f"{digest[:12]}); restore that model, or give this run another name:"
+        )
+
+
+def first_study(config: RunConfig) -> str:
+    """Name of the study of a run's first stage."""
+    return f"{config.name}: {config.recipe[0]}"
+
+
+def study_name(config: RunConfig, stage: str | None) -> str:
+    """Name of the study of a stage, None for the second, or for a search that is not staged.
+
+    Raises:
+        RunError: a stage that was not searched alone.
+    """
+    if stage is None:
+        return config.name
+    known = config.recipe if config.search.strategy == STAGED else ()
+    if stage not in known:
+        raise RunError(
+            f"stage: expected {' or '.join(known) or 'none of a search that is not staged'}, received {stage}"
+        )
+    return first_study(config) if stage == known[0] else config.name

@@ -1,0 +1,160 @@
+"""A Ray cluster for the length of a search: the caller's, one at an address, or a local one that ends with it."""
+
+import logging
+import math
+import re
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import ray
+from ray.exceptions import RayError
+
+from compress.errors import RunError
+
+_PACKAGES = ("compress", "objectives", "search", "configs", "zoo")
+
+Workers = int | Literal["max"]
+
+# Resources are fractions such as 0.1, whose sums and quotients are rounded.
+_ROUNDING = 1e-9
+
+
+@contextmanager
+def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None]:
+    """Connect to Ray at ``address``, or start it on this machine with room for the workers.
+
+    A process that is connected to Ray already stays so, also afterwards.
+
+    Raises:
+        RunError: there is no cluster at that address, or none can be started here.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    # "local" is explicit: without it Ray joins whatever cluster RAY_ADDRESS names.
+    room = _local_cpus(workers, cpus) if address is None else None
+    try:
+        ray.init(
+            address=address or "local",
+            num_cpus=room,
+            include_dashboard=False if address is None else None,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            # Other machines may have no disk in common with this one; of libraries they need their own.
+            runtime_env=None if address is None else {"py_modules": _own_packages()},
+        )
+    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
+        text = " ".join(str(error).split())[:200]
+        if address is None:
+            raise RunError(f"Ray cannot be started on this machine: {text}") from error
+        raise RunError(
+            f"no Ray cluster at search.address '{address}': {text}; start one with 'ray start --head', and where it "
+            "asks for a token, set RAY_AUTH_MODE=token"
+        ) from error
+    try:
+        if threading.current_thread() is threading.main_thread():
+            # Ray takes SIGTERM for itself and would exit at once; whoever called decides how a search is stopped.
+            signal.signal(signal.SIGTERM, handler)
+        yield
+    finally:
+        ray.shutdown()
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one worker reserves of a node.
+
+    Attributes:
+        cpus: processor cores.
+        gpus: GPUs; a fraction shares one.
+        memory: bytes, None for no reservation.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory: int | None = None
+
+    def __str__(self) -> str:
+        memory = "" if self.memory is None else f" and {self.memory / 1e9:g} GB"
+        return f"{self.cpus:g} CPUs and {self.gpus:g} GPUs{memory}"
+
+    def fitting(self, resources: Mapping[str, float]) -> int:
+        """How many of it one node holds."""
+        shares = (("CPU", self.cpus), ("GPU", self.gpus), ("memory", self.memory))
+        return math.floor(min(resources.get(kind, 0.0) / share for kind, share in shares if share) + _ROUNDING)
+
+
+def room(share: Share) -> int:
+    """Workers that the nodes of the cluster hold by now; what two nodes have left over makes no worker."""
+    return sum(share.fitting(resources) for resources in _nodes())
+
+
+def worker_count(workers: Workers, share: Share, trials: int) -> int:
+    """Workers to start: as asked, or as many as the cluster's nodes hold; never more than trials.
+
+    Raises:
+        RunError: the cluster has no room for a single worker, or for as many as asked.
+    """
+    fitting = room(share)
+    wanted = max(1, min(trials, fitting)) if workers == "max" else min(trials, workers)
+    if wanted > fitting:
+        total = {kind: sum(resources.get(kind, 0.0) for resources in _nodes()) for kind in ("CPU", "GPU")}
+        raise RunError(
+            f"search.workers: expected at most the {fitting} workers of {share} that fit the "
+            f"cluster's {total['CPU']:g} CPUs and {total['GPU']:g} GPUs, received {workers}; lower search.workers, "
+            "search.cpus_per_worker, search.gpus_per_worker or search.memory_per_worker"
+        )
+    return wanted
+
+
+def _nodes() -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _own_packages() -> list[str]:
+    """Folders of the code that workers run."""
+    root = Path(__file__).parents[2]
+    return [str(root / name) for name in _PACKAGES]
+
+
+def _local_cpus(workers: Workers, cpus: float) -> int | None:
+    """Room for all workers, also where they are more than the machine's cores."""
+    return None if workers == "max" else max(1, math.ceil(workers * cpus - _ROUNDING))
+
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 300
+
+
+def reason_of(error: RayError) -> str:
+    """What Ray says in one line: its beginning tells what was lost, its end the error that was raised there, if any."""
+    text = " ".join(_COLOUR.sub("", str(error)).split())
+    shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 3]} ... {text[-2 * _LONGEST // 3 :]}"
+    return f"{shown} ({type(error).__name__})"
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """Resources of the workers.
+
+    Attributes:
+        workers: number of actors at first.
+        share: what is reserved for each.
+        trials_per_worker: trials after which an actor is replaced: TensorFlow keeps memory for every model it has seen.
+        retries: times that work is started again after its worker was lost.
+        environment: variables that workers get besides the driver's.
+        timeout: seconds after which a trial's rung is given up; None for never.
+    """
+
+    workers: int
+    share: Share = Share()
+    trials_per_worker: int = 50
+    retries: int = 1
+    timeout: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,295 @@
+"""A pool of Ray actors: work goes to whoever is ready, the dead and the old are replaced, newcomers are taken in."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from compress.errors import RunError
+from compress.parameters import CompressionParameters
+from search.study.judgement import Judgement
+from search.workers.cluster import PoolSettings, reason_of
+from search.workers.shutdown import Shutdown
+from search.workers.worker import Task, TrialWorker
+
+_ROOM_SECONDS = 5.0
+"""Between two looks at how many workers the cluster holds."""
+
+_PATIENCE_SECONDS = 60.0
+"""Without a ready worker before that is told."""
+
+_START_ATTEMPTS = 3
+"""Times that a worker may fail to start, one after the other, before the reason is taken to be the run's own."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A method of a worker and its arguments, and how many seconds it may take."""
+
+    method: str
+    arguments: tuple[Any, ...]
+    limit: float | None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Work that a caller waits for.
+
+    Attributes:
+        key: under which it is reported.
+        call: what a worker is asked for.
+        anew: the same for a worker that has not seen the candidate.
+        lost: why each worker that had it before is gone.
+    """
+
+    key: int
+    call: _Call
+    anew: _Call
+    lost: tuple[str, ...] = ()
+
+
+@dataclass
+class _Slot:
+    actor: Any
+    served: int = 0
+    judged: _Job | None = None
+    failed_starts: int = 0
+
+
+@dataclass(frozen=True)
+class _Running:
+    job: _Job
+    slot: int
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Since it was started."""
+        return time.monotonic() - self.started
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it ran longer than it may."""
+        return self.job.call.limit is not None and self.seconds > self.job.call.limit
+
+
+class WorkerPool:
+    """Runs candidates on Ray actors that each hold the task once, shared through the object store.
+
+    Args:
+        task: what workers need.
+        settings: their resources.
+        told: of every worker that is lost, and of those that join.
+        shutdown: once it is requested, nothing new is started.
+        room: how many workers the cluster holds by now, asked every few seconds; None where their number is fixed.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        settings: PoolSettings,
+        told: Callable[[str], None],
+        shutdown: Shutdown,
+        room: Callable[[], int] | None = None,
+    ) -> None:
+        self._settings, self._told, self._shutdown, self._room = settings, told, shutdown, room
+        self._task = ray.put(task)
+        self._keys = count(1)
+        self._slots: list[_Slot] = []
+        self._starting: dict[Any, int] = {}
+        self._free: list[int] = []
+        self._waiting: deque[_Job] = deque()
+        self._running: dict[Any, _Running] = {}
+        self._looked = self._busy = time.monotonic()
+        self._grow(settings.workers)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a worker is ready and free, and may begin something."""
+        return bool(self._free) and not self._shutdown.requested
+
+    def submit(self, parameters: CompressionParameters) -> int:
+        """Start a candidate on a free worker; returns the key under which ``wait`` reports it."""
+        return self._submit("judge", parameters, self._settings.timeout)
+
+    def submit_probe(self, parameters: CompressionParameters) -> int:
+        """The same for a part of the model made smaller alone, which takes no training."""
+        return self._submit("probe", parameters, self._settings.timeout)
+
+    def submit_finalist(self, parameters: CompressionParameters | None) -> int:
+        """The same for a finalist, None for the recommended values; it takes as long as it takes."""
+        return self._submit("fine_tune", parameters, None)
+
+    def submit_making(self, parameters: CompressionParameters) -> int:
+        """The same for a finalist of given parameters, whose model comes with the judgement."""
+        return self._submit("make", parameters, None)
+
+    def _submit(self, method: str, parameters: CompressionParameters | None, limit: float | None) -> int:
+        call = _Call(method, (parameters,), limit)
+        return self._start(_Job(next(self._keys), call, call))
+
+    def _start(self, job: _Job) -> int:
+        index = self._free.pop(0)
+        if self._slots[index].served >= self._settings.trials_per_worker:
+            self._end(index)
+            self._slots[index] = _Slot(self._new_actor())
+        self._slots[index].served += 1
+        return self._call(index, job)
+
+    def go_on(self, key: int, steps: int) -> int:
+        """Let a candidate that was just reported take so many steps in all, on the worker that still holds it.
+
+        Returns:
+            The key under which ``wait`` reports it again.
+
+        Raises:
+            RunError: no free worker holds it any more.
+        """
+        for index in self._free:
+            job = self._slots[index].judged
+            if job is not None and job.key == key:
+                self._free.remove(index)
+                limit = self._settings.timeout
+                call, anew = (
+                    _Call("go_on", (steps,), limit),
+                    replace(job.anew, arguments=(job.anew.arguments[0], steps)),
+                )
+                return self._call(index, _Job(next(self._keys), call, anew))
+        raise RunError("expected a candidate that a free worker still holds; go on before anything else is started")
+
+    def _call(self, index: int, job: _Job) -> int:
+        slot = self._slots[index]
+        slot.judged = None
+        reference = getattr(slot.actor, job.call.method).remote(*job.call.arguments)
+        self._running[reference] = _Running(job, index)
+        return job.key
+
+    def wait(self, seconds: float) -> dict[int, Judgement]:
+        """Judgements that arrived within that time, by key.
+
+        Work whose worker died is started again on another, and fails with the reason where that was tried before; late
+        work fails at once.
+
+        Raises:
+            RunError: workers die before they are ready.
+            KeyboardInterrupt: a shutdown is requested, and nothing runs any more, or its time is over.
+        """
+        if self._shutdown.overdue or (self._shutdown.requested and not self._running):
+            raise KeyboardInterrupt
+        done, _ = ray.wait([*self._running, *self._starting], num_returns=1, timeout=seconds)
+        found: dict[int, Judgement] = {}
+        for reference in done:
+            if reference in self._starting:
+                self._welcome(reference)
+            else:
+                found |= self._collect(reference)
+        found |= self._expired()
+        self._mind_idleness()
+        self._look_for_room()
+        while self._waiting and self.has_room:
+            self._start(self._waiting.popleft())
+        return found
+
+    def _welcome(self, reference: Any) -> None:
+        """Take in a worker that is ready, or start another in its place."""
+        index = self._starting.pop(reference)
+        try:
+            ray.get(reference)
+        except RayError as error:
+            failed = self._slots[index].failed_starts + 1
+            if failed >= _START_ATTEMPTS:
+                raise RunError(
+                    f"expected workers that start, received {failed} in a row that did not: {reason_of(error)}"
+                ) from error
+            self._told(f"a worker did not start: {reason_of(error)}; another is started")
+            self._replace(index, failed)
+        else:
+            self._slots[index].failed_starts = 0
+            self._free.append(index)
+
+    def _collect(self, reference: Any) -> dict[int, Judgement]:
+        running = self._running.pop(reference)
+        job = running.job
+        try:
+            judgement: Judgement = ray.get(reference)
+        except RayError as error:  # A dead process, a lost node, memory that ran out: the worker is gone either way.
+            self._replace(running.slot)
+            return self._lost(replace(job, lost=(*job.lost, reason_of(error))), running.seconds)
+        self._slots[running.slot].judged = job
+        self._free.append(running.slot)
+        return {job.key: replace(judgement, lost=job.lost)}
+
+    def _lost(self, job: _Job, seconds: float) -> dict[int, Judgement]:
+        """Nothing where the work goes back to the queue, its failure where that was tried before."""
+        if len(job.lost) <= self._settings.retries:
+            self._told(f"a worker was lost: {job.lost[-1]}; its work is started again")
+            self._waiting.append(replace(job, call=job.anew))
+            return {}
+        failed = Judgement.failed(seconds, f"its worker was lost: {job.lost[-1]}")
+        return {job.key: replace(failed, lost=job.lost[:-1])}
+
+    def _expired(self) -> dict[int, Judgement]:
+        late = {reference: running for reference, running in self._running.items() if running.is_late}
+        for reference, running in late.items():
+            del self._running[reference]
+            self._replace(running.slot)
+        return {running.job.key: _late(running) for running in late.values()}
+
+    def _mind_idleness(self) -> None:
+        """Tell, once, that no worker has been there for a while."""
+        if self._running or self._free:
+            self._busy = time.monotonic()
+        elif time.monotonic() - self._busy > _PATIENCE_SECONDS:
+            self._busy = math.inf
+            share = self._settings.share
+            self._told(
+                f"no worker is ready after {_PATIENCE_SECONDS:g} s; waiting for the cluster to have room for {share}"
+            )
+
+    def _look_for_room(self) -> None:
+        if self._room is not None and time.monotonic() - self._looked > _ROOM_SECONDS:
+            self._looked, before = time.monotonic(), len(self._slots)
+            self._grow(self._room())
+            if len(self._slots) > before:
+                self._told(f"the cluster has room for {len(self._slots)} workers now, {before} before")
+
+    def _grow(self, workers: int) -> None:
+        """Start workers until there are so many; those of lost nodes wait to be placed, and are never taken away."""
+        while len(self._slots) < workers:
+            self._slots.append(_Slot(self._new_actor()))
+            self._ask_ready(len(self._slots) - 1)
+
+    def _ask_ready(self, index: int) -> None:
+        self._starting[self._slots[index].actor.ready.remote()] = index
+
+    def _new_actor(self) -> Any:
+        share, environment = self._settings.share, self._settings.environment
+        options: dict[str, Any] = {"num_cpus": share.cpus, "num_gpus": share.gpus, "memory": share.memory}
+        if environment:
+            options["runtime_env"] = {"env_vars": dict(environment)}
+        return ray.remote(**options)(TrialWorker).remote(self._task)
+
+    def _replace(self, index: int, failed_starts: int = 0) -> None:
+        """Another worker in the place of one; it is free when it is ready."""
+        self._end(index)
+        self._slots[index] = _Slot(self._new_actor(), failed_starts=failed_starts)
+        self._ask_ready(index)
+
+    def _end(self, index: int) -> None:
+        ray.kill(self._slots[index].actor)
+
+    def close(self) -> None:
+        """End all workers."""
+        for index in range(len(self._slots)):
+            self._end(index)
+
+
+def _late(running: _Running) -> Judgement:
+    reason = f"it ran longer than search.trial_timeout = {running.job.call.limit:g} s"
+    return replace(Judgement.failed(running.seconds, reason), lost=running.job.lost)

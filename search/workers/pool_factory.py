@@ -1,0 +1,79 @@
+"""Opens a worker pool on a Ray cluster with the resources of a configuration."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from configs.schema.search import SearchConfig
+from search.study.judgement import Judgement
+from search.workers.cluster import PoolSettings, Share, cluster, room, worker_count
+from search.workers.onednn import worker_environment
+from search.workers.pool import WorkerPool
+from search.workers.shutdown import Shutdown
+from search.workers.worker import Task
+
+
+def answered(pool: WorkerPool, submit: Callable[[], int]) -> Judgement:
+    """What a worker says of the candidate that is submitted once there is room for it.
+
+    Raises:
+        RunError: workers die before they are ready.
+        KeyboardInterrupt: a shutdown is requested.
+    """
+    while not pool.has_room:
+        pool.wait(1.0)
+    key = submit()
+    found: dict[int, Judgement] = {}
+    while key not in found:
+        found |= pool.wait(1.0)
+    return found[key]
+
+
+Crew = Callable[[Any, Task, int], AbstractContextManager[WorkerPool]]
+"""Makes a pool, given the model of a task, the task, and how many candidates there are for it."""
+
+
+def share_of(section: SearchConfig) -> Share:
+    """What a configuration reserves for each worker."""
+    memory = section.memory_per_worker
+    return Share(section.cpus_per_worker, section.gpus_per_worker, None if memory is None else round(memory * 1e9))
+
+
+def pool_settings(section: SearchConfig, model: Any, workers: int) -> PoolSettings:
+    """The resources of so many workers that judge candidates of a model."""
+    return PoolSettings(
+        workers,
+        share_of(section),
+        trials_per_worker=section.trials_per_worker,
+        retries=section.retries,
+        timeout=section.trial_timeout,
+        environment=worker_environment(model),
+    )
+
+
+@contextmanager
+def ray_crew(
+    section: SearchConfig,
+    told: Callable[[str], None],
+    shutdown: Shutdown,
+    model: Any,
+    task: Task,
+    candidates: int,
+) -> Iterator[WorkerPool]:
+    """A pool with the resources of a configuration; its workers end with the context.
+
+    With ``workers: max`` it grows with the cluster.
+
+    Raises:
+        RunError: there is no cluster, or no room in it.
+    """
+    share = share_of(section)
+    with cluster(section.address, section.workers, section.cpus_per_worker):
+        settings = pool_settings(section, model, worker_count(section.workers, share, candidates))
+        grown = (lambda: min(candidates, room(share))) if section.workers == "max" else None
+        pool = WorkerPool(task, settings, told, shutdown, grown)
+        try:
+            with shutdown.working():
+                yield pool
+        finally:
+            pool.close()

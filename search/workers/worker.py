@@ -1,0 +1,178 @@
+"""The Ray actor that judges candidates: it holds the model and the data once and never sees the study."""
+
+import gc
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from compress.errors import RunError, TuckpruneError
+from compress.graph.analysis import analyse
+from compress.parameters import PRUNE, CompressionParameters, Stage
+from compress.pruning.settings import PruningSettings
+from compress.recipe import Values, compress_in_stages, own_values
+from objectives.accuracy.candidates import Candidates
+from objectives.accuracy.fine_tuning import FineTuning
+from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
+from objectives.accuracy.repair import Repair
+from objectives.accuracy.score import score
+from objectives.budget.budget import Budget
+from objectives.budget.recommended import BudgetValues, stage_values
+from objectives.cost.cost import CostModel
+from search.environment import use_threads
+from search.study.conditions import Conditions
+from search.study.judgement import Judgement
+from zoo.data.dataset import ImageDataset
+from zoo.data.split import drawn
+
+
+@dataclass(frozen=True)
+class FinalTask:
+    """How finalists are judged: the training after each stage, and the budget that recommended values meet."""
+
+    tuning: FineTuning
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every worker of a run needs once.
+
+    Attributes:
+        model: the original model as ``model_bytes`` packs it.
+        dataset: images and labels.
+        proxy: how accuracy is judged.
+        recipe: order of the stages.
+        pruning: which channels go, and what the kept ones are rounded to.
+        threads: TensorFlow threads per worker.
+        final: how finalists are judged; None where there are none.
+        teacher: the model that candidates learn from by distillation, packed likewise; None for ``model``.
+    """
+
+    model: bytes
+    dataset: ImageDataset
+    proxy: ProxySettings
+    recipe: tuple[Stage, ...]
+    pruning: PruningSettings
+    threads: int
+    final: FinalTask | None = None
+    teacher: bytes | None = None
+
+
+class TrialWorker:
+    """Judges one candidate at a time in a process of its own."""
+
+    def __init__(self, task: Task) -> None:
+        # More threads than cores slow every worker down.
+        use_threads(task.threads)
+        self._task = task
+        self._original = model_of(task.model)
+        # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
+        pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
+        teacher = self._original if task.teacher is None else model_of(task.teacher)
+        self._proxy = AccuracyProxy(task.dataset, task.proxy, teacher)
+        self._conditions = Conditions.here(task.proxy.seed, self._proxy.precision.name, task.threads)
+        images = task.proxy.reconstruction_images
+        calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
+        self._candidates = Candidates(self._original, self._proxy, task.recipe, pruning, calibration)
+        self._repair: Repair | None = None
+
+    def ready(self) -> None:
+        """Answers when everything is loaded."""
+
+    def judge(self, parameters: CompressionParameters, steps: int | None = None) -> Judgement:
+        """Compress, repair and score one candidate; an error is part of the answer, not raised.
+
+        steps: of SGD; None for those of the first rung.
+        """
+        wanted = self._task.proxy.steps if steps is None else steps
+        return self._recorded(lambda: self._short(parameters, wanted))
+
+    def go_on(self, steps: int) -> Judgement:
+        """Repair the candidate that was judged last until it has taken so many steps in all, and score it again."""
+        return self._recorded(lambda: self._further(steps))
+
+    def probe(self, parameters: CompressionParameters) -> Judgement:
+        """The same as ``judge`` without a step of training: recalibration alone."""
+        return _answer(lambda: self._short(parameters, 0))
+
+    def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
+        """The same with the training of a final model after each stage; None stands for the recommended values."""
+        return _answer(lambda: self._whole(parameters))
+
+    def make(self, parameters: CompressionParameters) -> Judgement:
+        """The same of given parameters, and the model that becomes of them."""
+        return _answer(lambda: self._whole(parameters, with_model=True))
+
+    def _recorded(self, work: Callable[[], Judgement]) -> Judgement:
+        return replace(_answer(work), conditions=self._conditions, worker=f"{socket.gethostname()}:{os.getpid()}")
+
+    def _short(self, parameters: CompressionParameters, steps: int) -> Judgement:
+        self._repair = None  # The last candidate's network may go before this one's is made.
+        self._repair = self._candidates.start(parameters)
+        return self._further(steps)
+
+    def _further(self, steps: int) -> Judgement:
+        if self._repair is None:
+            raise RunError("expected a candidate to go on with, received none; judge one first")
+        result = self._proxy.rung(self._repair, steps)
+        return Judgement(result.accuracy, result.loss, result.seconds, value=result.value)
+
+    def _whole(self, parameters: CompressionParameters | None, with_model: bool = False) -> Judgement:
+        self._repair = None
+        task, final = self._task, self._task.final
+        if final is None:
+            raise RunError("expected a task with settings for finalists, received one without; give it them")
+        values = self._recommended(final) if parameters is None else own_values(parameters)
+
+        def train_stage(model: Any, stage: Stage) -> None:
+            final.tuning(model, task.dataset, self._original)
+
+        made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
+        data, proxy = task.dataset, task.proxy
+        result = score(made.model, data.validation, data.normalization, proxy.batch_size, proxy.metric)
+        packed = model_bytes(made.model) if with_model else None
+        return Judgement(
+            result.accuracy, result.loss, 0.0, parameters=made.parameters, value=result.value, model=packed
+        )
+
+    def _recommended(self, final: FinalTask) -> Values:
+        original = CostModel(analyse(self._original), final.budget.table).cost(CompressionParameters.none())
+        return stage_values(BudgetValues(self._task.recipe, final.budget, original, self._task.pruning))
+
+
+def _answer(work: Callable[[], Judgement]) -> Judgement:
+    """What the work says, with the seconds that it took; an error in its place."""
+    started = time.perf_counter()
+    try:
+        judgement = work()
+    except TuckpruneError as error:
+        return Judgement.failed(time.perf_counter() - started, str(error))
+    except Exception as error:  # Whatever one candidate breaks must not end the run; the study keeps the reason.
+        text = " ".join(str(error).split())
+        return Judgement.failed(time.perf_counter() - started, f"{type(error).__name__}: {text[:500]}")
+    finally:
+        gc.collect()
+    return replace(judgement, seconds=time.perf_counter() - started)
+
+
+def model_bytes(model: Any) -> bytes:
+    """The model as a ``.keras`` file, whatever file it came from; without the state of its optimizer."""
+    from compress.model_files.files import save_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        return save_model(model, Path(folder) / "model.keras").read_bytes()
+
+
+def model_of(content: bytes) -> Any:
+    """The model that ``model_bytes`` packed."""
+    from compress.model_files.files import load_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        path.write_bytes(content)
+        return load_model(path)

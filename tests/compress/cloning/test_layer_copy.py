@@ -1,0 +1,71 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from compress.cloning.layer_copy import copy_layer, copy_weights
+from compress.cloning.rebuild import copy_model
+from compress.decomposition.tucker import decompose
+from compress.errors import ModelError
+from tests.compress.fixtures.models import conv, head, outputs
+from tests.compress.fixtures.oracles import checked_prune
+
+
+def test_learned_statistics_are_copied():
+    adapted = layers.Normalization(name="adapted")
+    adapted.adapt(np.random.default_rng(0).normal(3.0, 2.0, (50, 4)))
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, adapted(inputs))
+    x = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    np.testing.assert_allclose(outputs(copy_model(model), x)[0], outputs(model, x)[0], rtol=1e-6)
+
+
+def test_some_weights_are_replaced():
+    old, new = layers.Dense(2), layers.Dense(2)
+    old.build((None, 3))
+    new.build((None, 3))
+    copy_weights(old, new, {"bias": np.array([1.0, 2.0])})
+    np.testing.assert_array_equal(new.kernel, old.kernel)
+    np.testing.assert_array_equal(new.bias, [1, 2])
+
+
+def test_a_lambda_in_memory_is_copied():
+    copy = copy_layer(layers.Lambda(lambda x: 3 * x, name="triple"))
+    assert copy.name == "triple" and float(copy(np.float32(2.0))) == 6.0
+
+
+def test_arrays_as_initializers_do_not_fit_what_is_left():
+    rng = np.random.default_rng(0)
+    kernel, bias = (keras.initializers.Constant(rng.normal(size=shape)) for shape in ((3, 3, 3, 8), (8,)))
+    inputs = keras.Input((6, 6, 3))
+    x = conv(inputs, "before", 8, kernel_initializer=kernel, bias_initializer=bias)
+    _, small = checked_prune(keras.Model(inputs, head(layers.BatchNormalization(beta_initializer=bias)(x))))
+    assert small.get_layer("before").filters < 8
+
+
+def mine(x):
+    return keras.ops.tanh(x) * keras.ops.mean(x, axis=-1, keepdims=True)
+
+
+def test_layers_with_functions_of_the_user_are_left_whole():
+    inputs = keras.Input((6, 6, 4))
+    x = conv(conv(inputs, "free", 8, activation=keras.ops.silu), "mine", 8, activation=mine)
+    graph, small = checked_prune(keras.Model(inputs, head(layers.Activation(mine)(x))))
+    assert [group.name for group in graph.groups] == ["free"]
+    assert "the activation mine of 'mine' is not one of Keras's" in graph.excluded[0].reason
+    assert small.get_layer("mine").activation is mine
+    assert decompose(small, {"mine": (2, 3)}).get_layer("mine_tucker_2").activation is mine
+
+
+class NoConfig(keras.layers.Layer):
+    def __init__(self, factor):
+        super().__init__(name="mine")
+        self.factor = factor
+
+    def get_config(self):
+        return {}
+
+
+def test_a_layer_without_configuration_is_refused():
+    with pytest.raises(ModelError, match=r"^layer 'mine' \(NoConfig\) cannot be copied: .* give it a get_config\(\)"):
+        copy_layer(NoConfig(2.0))

@@ -1,0 +1,74 @@
+"""Channels through reshapes: which are coupled, and what the rebuilt model reshapes to."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from compress.graph.analysis import analyse
+from tests.compress.fixtures.models import conv, head
+from tests.compress.fixtures.oracles import checked_prune
+
+
+def on_images(build, shape=(4, 6, 3)):
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, build(inputs))
+
+
+def test_channel_shuffle_couples_the_channels_of_all_groups():
+    def build(x):
+        x = layers.Conv2D(12, 1, groups=2, name="a")(conv(x, "stem", 6))
+        x = layers.Reshape((4, 6, 2, 6), name="apart")(x)
+        x = layers.Reshape((4, 6, 12), name="together")(layers.Permute((1, 2, 4, 3))(x))
+        return head(layers.Conv2D(8, 3, groups=2, name="b")(x))
+
+    graph, small = checked_prune(on_images(build), {"a": 0.5, "b": 0.5})
+    # Channels 0 to 5 of a's groups are coupled by position, and after the shuffle 0 to 2 with 3 to 5 by b's groups.
+    slots = graph.site("a").output[:3]
+    np.testing.assert_array_equal(graph.site("a").output, np.tile(slots, 4))
+    np.testing.assert_array_equal(graph.site("together").output, np.tile(np.repeat(slots, 2), 2))
+    assert [block.size for block in graph.group("a").blocks] == [3]
+    assert small.get_layer("apart").target_shape == (4, 6, 2, 4)
+    assert small.get_layer("together").target_shape == (4, 6, 8)
+
+
+def test_units_become_the_channels_of_an_image():
+    def build(x):
+        x = layers.Dense(4 * 5 * 6, name="units")(layers.Flatten()(x))
+        return head(conv(layers.Reshape((4, 5, 6), name="image")(x), "b", 3))
+
+    graph, small = checked_prune(on_images(build), {"units": 0.5})
+    assert [block.size for block in graph.group("units").blocks] == [6]
+    assert small.get_layer("units").units == 4 * 5 * 3
+    assert small.get_layer("image").target_shape == (4, 5, 3)
+
+
+def test_shared_reshapes_keep_the_same_channels():
+    inputs = keras.Input((4, 6, 3))
+    reshape = layers.Reshape((24, 8), name="reshape")
+    x = layers.Concatenate()([reshape(conv(inputs, "a", 8)), reshape(conv(inputs, "b", 8))])
+    graph, small = checked_prune(keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x))), {"a": 0.5})
+    assert [sorted(group.layers) for group in graph.groups] == [["a", "b"]]
+    assert small.get_layer("reshape").target_shape == (24, 4)
+
+
+@pytest.mark.parametrize("target", [(24, 8), (6, 4, 8), (2, 12, 8), (192,), (4, 48), (-1, 8)])
+def test_elements_stay_in_order(target):
+    graph, _ = checked_prune(
+        on_images(lambda x: layers.Dense(3)(layers.Flatten()(layers.Reshape(target)(conv(x, "a", 8)))))
+    )
+    assert [block.size for block in graph.group("a").blocks] == [8]
+
+
+def test_no_fixed_size():
+    model = on_images(lambda x: head(ops.reshape(conv(x, "a", 8), (-1, 3, 5, 8))), (None, None, 3))
+    reasons = {item.name: item.reason for item in analyse(model).excluded}
+    assert "reshapes a tensor of no fixed size (None, None, None, 8)" in reasons["a"]
+
+
+def test_permutations_move_the_axis_of_the_channels():
+    graph = analyse(
+        on_images(lambda x: head(layers.Permute((2, 3, 1))(layers.Permute((3, 1, 2), name="p")(conv(x, "a", 8)))))
+    )
+    assert graph.site("p").axes == (1,)
+    assert [group.name for group in graph.groups] == ["a"]

@@ -1,0 +1,69 @@
+"""Randomly built graphs: pruned models compute what they must, and cost what was foretold."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from compress.cloning.walk import as_functional
+from compress.graph.analysis import analyse
+from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters, Rounding
+from compress.pruning.pruning import remove
+from compress.pruning.settings import PruningSettings
+from compress.recipe import apply_parameters
+from objectives.cost.cost import CostModel
+from tests.compress.fixtures.oracles import assert_equals_masked, kept_slots
+from tests.compress.graph.random_graph import RandomGraph
+
+GRAPHS, BATCHES = 300, 10
+RATIOS = (0.0, 0.2, 0.5, 0.75, 0.9)
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_any_graph(batch):
+    pruned = 0
+    for seed in range(batch, GRAPHS, BATCHES):
+        rng = np.random.default_rng(seed)
+        model = RandomGraph(seed).model(int(rng.integers(3, 8)))
+        source = as_functional(model)
+        graph = analyse(source)
+        ratios = {group.name: float(rng.choice(RATIOS)) for group in graph.groups}
+        kept = kept_slots(source, graph, ratios)
+        small = remove(source, graph, kept)
+        assert_equals_masked(small, source, graph, kept)
+        check_cost(small, graph, CompressionParameters(ratios, {}))
+        if rng.random() < 0.1:
+            check_decomposed(model, graph, ratios, rng)
+        pruned += small.count_params() < source.count_params()
+    print(f"{GRAPHS // BATCHES} graphs, of which {pruned} lost channels")
+    assert pruned > 0.8 * GRAPHS / BATCHES
+
+
+def check_decomposed(model, graph, ratios, rng):
+    """With ranks, channels in steps, and in either order of the stages."""
+    step = ChannelStep(int(rng.integers(1, 4)), str(rng.choice(get_args(Rounding))))
+    parameters = CompressionParameters(ratios, drawn_ranks(graph, ratios, rng, step))
+    pruning = PruningSettings(step=step)
+    for recipe in (("prune", "decompose"), ("decompose", "prune")):
+        check_cost(apply_parameters(model, parameters, recipe, pruning=pruning), graph, parameters, step)
+
+
+def drawn_ranks(graph, ratios, rng, step):
+    """Ranks of some convolutions, within what pruning leaves."""
+    counts = CostModel(graph).counts
+    kept = counts.kept_blocks(ratios, step)
+    ranks = {}
+    for layer in graph.decomposable:
+        site = graph.site(layer.layer)
+        left = [counts.count(slots, kept) for slots in (site.inputs[0], site.output)]
+        if rng.random() < 0.5:
+            ranks[layer.layer] = tuple(int(rng.integers(1, channels + 1)) for channels in left)
+    return ranks
+
+
+def check_cost(built, graph, parameters, step=SINGLE_CHANNELS):
+    """The cost that is told from the parameters is the built model's own."""
+    expected = CostModel(graph).cost(parameters, step)
+    assert CostModel(analyse(built)).cost(CompressionParameters.none()) == expected
+    assert sum(int(np.prod(weight.shape)) for weight in built.trainable_weights) == expected.params
+    assert 4 * sum(int(np.prod(weight.shape)) for weight in built.weights) == expected.bytes

@@ -1,0 +1,151 @@
+"""Candidates as weights alone against candidates that are built."""
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from compress.cloning.walk import as_functional, layers_by_name
+from compress.graph.analysis import analyse
+from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters, compressed_values, prune_and_decompose
+from objectives.accuracy.candidates import Candidates
+from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
+from objectives.cost.cost import CostModel
+from tests.objectives.candidates import random_candidate
+from tests.objectives.images import CLASSES, SHAPE, dataset
+from zoo.models.registry import MODEL_NAMES, build_model
+
+SETTINGS = ProxySettings(recalibration_images=32, steps=3, batch_size=16, learning_rate=0.05)
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_values_are_the_weights_of_the_model_that_is_built(name: str) -> None:
+    original = as_functional(build_model(name))
+    graph = analyse(original)
+    for seed in range(2):
+        parameters = random_candidate(CostModel(graph), seed)
+        model = prune_and_decompose(original, parameters.ratios, parameters.ranks)
+        values = compressed_values(original, graph, parameters.ratios, parameters.ranks)
+        layers = layers_by_name(model)
+        assert sum(len(found) for found in values.values()) == len(model.weights)
+        for layer, found in values.items():
+            for attribute, value in found.items():
+                np.testing.assert_array_equal(value, np.asarray(getattr(layers[layer], attribute)))
+
+
+def net() -> Any:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(SHAPE)
+    x = keras.layers.Conv2D(12, 3, padding="same", name="a", use_bias=False)(inputs)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Conv2D(12, 3, padding="same", name="b")(x)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(x))
+
+
+CANDIDATES = [
+    CompressionParameters({"a": 0.5}, {}),
+    CompressionParameters({"a": 0.2, "b": 0.6}, {}),
+    CompressionParameters({"a": 0.5}, {"b": (2, 3)}),
+    CompressionParameters({"b": 0.3}, {"b": (4, 2)}),
+    CompressionParameters({"a": 0.7}, {}),
+]
+
+
+@pytest.mark.parametrize("recipe", [("prune", "decompose"), ("decompose", "prune")])
+def test_every_candidate_is_judged_as_its_model_is(recipe: tuple[Any, ...]) -> None:
+    data, original = dataset(), net()
+    proxy = AccuracyProxy(data, SETTINGS)
+    candidates = Candidates(original, proxy, recipe)
+    for parameters in CANDIDATES:
+        found = proxy.rung(candidates.start(parameters), 3)
+        alone = AccuracyProxy(data, SETTINGS)(apply_parameters(original, parameters, recipe))
+        assert replace(found, seconds=0.0) == replace(alone, seconds=0.0), parameters
+
+
+def test_no_model_is_built_where_pruning_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        built.append(args[1])
+        return apply_parameters(*args, **kwargs)
+
+    monkeypatch.setattr("objectives.accuracy.candidates.apply_parameters", counted)
+    candidates = Candidates(net(), AccuracyProxy(dataset(), SETTINGS))
+    for parameters in CANDIDATES:
+        candidates.start(parameters)
+    assert built == []
+
+
+@pytest.mark.parametrize("stage", ["prune", "decompose"])
+def test_a_recipe_of_one_stage_takes_the_values_of_that_stage(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters of a staged search hold those of the other stage too, which the model has behind it."""
+    data, original, parameters = dataset(), net(), CANDIDATES[2]
+    own = CompressionParameters(
+        parameters.ratios if stage == "prune" else {}, parameters.ranks if stage == "decompose" else {}
+    )
+    alone = AccuracyProxy(data, SETTINGS)(apply_parameters(original, own))
+    proxy = AccuracyProxy(data, SETTINGS)
+    candidates = Candidates(original, proxy, (stage,))
+    monkeypatch.setattr("objectives.accuracy.candidates.apply_parameters", None)  # None is built for either stage.
+    assert replace(proxy.rung(candidates.start(parameters), 3), seconds=0.0) == replace(alone, seconds=0.0)
+
+
+def test_a_model_whose_configuration_follows_the_channels_is_built_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = keras.Input(SHAPE)
+    x = keras.layers.Reshape((1, 1, 12))(
+        keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(12, 3, name="a")(inputs))
+    )
+    model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(keras.layers.Flatten()(x)))
+    data = dataset()
+    proxy = AccuracyProxy(data, SETTINGS)
+    candidates = Candidates(model, proxy)
+    for ratio in (0.5, 0.25):
+        parameters = CompressionParameters({"a": ratio}, {})
+        found = proxy.rung(candidates.start(parameters), 3)
+        alone = AccuracyProxy(data, SETTINGS)(apply_parameters(model, parameters))
+        assert replace(found, seconds=0.0) == replace(alone, seconds=0.0)
+
+
+def test_calibration_images_change_the_weights_that_a_candidate_starts_with() -> None:
+    data, original = dataset(), net()
+    images = data.normalization(data.train.images)
+    outputs = []
+    for calibration in (None, images):
+        proxy = AccuracyProxy(data, SETTINGS)
+        repair = Candidates(original, proxy, calibration=calibration).start(CANDIDATES[1])
+        outputs.append(repair.outputs(data.train))
+    original_outputs = original.predict(images, verbose=0)
+    errors = [np.square(found - original_outputs).mean() for found in outputs]
+    assert errors[1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize("parameters", CANDIDATES[1:3])
+def test_a_candidate_goes_on_from_its_checkpoint(parameters: CompressionParameters) -> None:
+    data, original = dataset(), net()
+    proxy = AccuracyProxy(data, SETTINGS)
+    candidates = Candidates(original, proxy)
+    whole = proxy.rung(candidates.start(parameters), 7)
+    repair = candidates.start(parameters)
+    proxy.rung(repair, 3)
+    checkpoint = repair.checkpoint()
+    proxy.rung(candidates.start(CANDIDATES[3]), 2)
+    assert replace(proxy.rung(candidates.start(parameters, checkpoint), 7), seconds=0.0) == replace(whole, seconds=0.0)
+
+
+def test_a_model_with_operations_is_shared_and_one_whose_layers_know_their_channels_is_not() -> None:
+    for block, shares in ((lambda x: x * 2.0, True), (lambda x: keras.layers.Reshape((2, 2, 12))(x), False)):
+        inputs = keras.Input(SHAPE)
+        x = block(keras.layers.Conv2D(12, 3, name="a")(inputs))
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(x))
+        data, parameters = dataset(), CompressionParameters({"a": 0.5}, {})
+        proxy = AccuracyProxy(data, SETTINGS)
+        candidates = Candidates(model, proxy)
+        assert candidates._shares == shares
+        alone = AccuracyProxy(data, SETTINGS)(apply_parameters(model, parameters))
+        assert replace(proxy.rung(candidates.start(parameters), 3), seconds=0.0) == replace(alone, seconds=0.0)

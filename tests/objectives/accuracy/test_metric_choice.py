@@ -1,0 +1,106 @@
+"""Every metric of Keras is either usable, its direction found, or refused in one line before anything is trained."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compress.errors import ConfigError
+from objectives.accuracy.metric import ACCURACY, LOSS, Metric, metric_classes
+from objectives.accuracy.metric_choice import choose_metric, made_up
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "PrecisionAtRecall": {"recall": 0.5},
+    "RecallAtPrecision": {"precision": 0.5},
+    "SensitivityAtSpecificity": {"specificity": 0.5},
+    "SpecificityAtSensitivity": {"sensitivity": 0.5},
+    "F1Score": {"average": "macro"},
+    "FBetaScore": {"average": "weighted", "beta": 2.0},
+    "IoU": {"num_classes": 10, "target_class_ids": [0, 1], "sparse_y_pred": False},
+    "MeanIoU": {"num_classes": 10, "sparse_y_pred": False},
+    "OneHotIoU": {"num_classes": 10, "target_class_ids": [0]},
+    "OneHotMeanIoU": {"num_classes": 10},
+    "BinaryIoU": {"target_class_ids": [1]},
+}
+LOWER_IS_BETTER = {
+    *("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "KLDivergence", "Poisson"),
+    *("CategoricalHinge", "Hinge", "SquaredHinge", "FalseNegatives", "FalsePositives", "LogCoshError"),
+    *("MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError", "MeanSquaredLogarithmicError"),
+    "RootMeanSquaredError",
+}
+
+
+@pytest.mark.parametrize("name", sorted(metric_classes().keys() - {"Accuracy"}))
+def test_the_direction_of_every_metric_is_found(name: str) -> None:
+    metric = choose_metric(name, 10, options=OPTIONS.get(name))
+    assert metric.direction == ("minimize" if name in LOWER_IS_BETTER else "maximize")
+    assert metric.options == OPTIONS.get(name, {})
+    assert metric.labels == ("index" if name.startswith("Sparse") or name in ("IoU", "MeanIoU") else "one_hot")
+
+
+@given(st.integers(2, 60))
+def test_made_up_outputs_are_right_or_wrong(classes: int) -> None:
+    for right, place in ((True, classes - 1), (False, 0)):
+        labels, probabilities = made_up(classes, right=right)
+        order = probabilities.argsort(axis=1)
+        np.testing.assert_array_equal(order[:, place], labels)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        assert all(len(set(row)) == classes for row in probabilities.tolist())
+        assert (probabilities > 0).all() and labels.tolist() == list(range(classes))
+
+
+def test_many_classes_need_little_memory() -> None:
+    labels, probabilities = made_up(5000, right=True)
+    assert (labels.shape, probabilities.shape) == ((1000,), (1000, 5000))
+
+
+def test_accuracy_and_loss_need_no_class() -> None:
+    assert choose_metric("accuracy", 10) is ACCURACY
+    assert choose_metric("loss", 10) is LOSS
+    # The class of this name compares labels with outputs for equality: 0 for right and for wrong outputs.
+    assert choose_metric("Accuracy", 10) is ACCURACY
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy"),
+        ("auc", "AUC"),
+        ("kl_divergence", "KLDivergence"),
+    ],
+)
+def test_names_may_be_written_with_underscores(name: str, found: str) -> None:
+    assert choose_metric(name, 10).name == found
+
+
+def test_what_is_given_is_kept() -> None:
+    given = choose_metric("TopKCategoricalAccuracy", 3, options={"k": 5}, labels="one_hot", direction="maximize")
+    assert given == Metric("TopKCategoricalAccuracy", "maximize", "one_hot", {"k": 5})
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("acuracy", {}, "expected accuracy, loss, or a metric of keras.metrics, received 'acuracy'; did you mean accu"),
+        ("top speed", {}, "received 'top speed', such as F1Score"),
+        ("Mean", {}, "received 'Mean'"),
+        ("F1Score", {}, r"a single finite number .* array of shape \(10,\); give .*, such as average: macro"),
+        ("F1Score", {"options": {"avrage": "macro"}}, "received TypeError: .*avrage.*; change search.metric.options"),
+        ("F1Score", {"options": {"average": "mean"}}, "received ValueError: .*average"),
+        ("MeanIoU", {}, "received TypeError: .*num_classes"),
+        ("F1Score", {"options": {"average": "macro"}, "labels": "index"}, "to take index labels and outputs of shape"),
+        (
+            "TopKCategoricalAccuracy",
+            {"options": {"k": 10}},
+            "expected maximize or minimize for TopK.*, which is 1 for outputs that are right and for",
+        ),
+        ("AUC", {"direction": "minimize"}, "expected maximize for AUC, which is 1 .* 0 for wrong ones, received minim"),
+        ("CategoricalCrossentropy", {"options": {"from_logits": True}}, "from_logits: expected false, received true"),
+    ],
+)
+def test_what_cannot_rank_is_refused_in_one_line(name: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        choose_metric(name, 10, **arguments)
+    assert str(error.value).startswith("search.metric") and "\n" not in str(error.value)

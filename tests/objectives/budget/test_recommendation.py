@@ -1,0 +1,66 @@
+"""Recommended values of all stages at once, and what they say of what stays whole."""
+
+import keras
+import pytest
+
+from compress.graph.analysis import analyse
+from compress.parameters import ChannelStep, CompressionParameters
+from compress.pruning.criterion import GeometricMedian
+from compress.pruning.settings import PruningSettings
+from compress.recipe import apply_parameters
+from objectives.budget.recommendation import recommendation
+from objectives.budget.recommended import GlobalValues
+from objectives.cost.cost import CostModel
+from tests.search.fixtures.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, trained_like
+
+NONE = CompressionParameters.none()
+
+
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY, DECOMPOSE_ONLY])
+@pytest.mark.parametrize("pruning", [PruningSettings(), PruningSettings(GeometricMedian(), step=ChannelStep(4))])
+def test_the_values_make_the_model_whose_cost_is_told(recipe, pruning):
+    found = recommendation(trained_like(), GlobalValues(0.4, 0.1, pruning), recipe, pruning)
+    made = apply_parameters(trained_like(), found.parameters, recipe, pruning=pruning)
+    assert CostModel(analyse(made)).cost(NONE) == found.after
+    assert CostModel(analyse(trained_like())).cost(NONE) == found.before
+    assert found.after.flops < found.before.flops
+    assert bool(found.groups) == ("prune" in recipe)
+    assert bool(found.layers) == ("decompose" in recipe)
+
+
+@pytest.mark.parametrize("rounding", ["up", "down", "nearest"])
+def test_ratios_need_no_step_to_keep_the_same_channels(rounding):
+    pruning = PruningSettings(step=ChannelStep(8, rounding))
+    found = recommendation(trained_like(), GlobalValues(0.4, 0.0, pruning), PRUNE_ONLY, pruning)
+    for settings in (pruning, PruningSettings()):
+        made = apply_parameters(trained_like(), found.parameters, PRUNE_ONLY, pruning=settings)
+        assert CostModel(analyse(made)).cost(NONE) == found.after
+    assert {group.kept % 8 for group in found.groups} == {0}
+
+
+def test_every_group_and_convolution_is_recommended_or_named():
+    for recipe in (PRUNE_FIRST, PRUNE_ONLY):
+        found = recommendation(trained_like(), GlobalValues(0.02, -0.3), recipe)
+        graph = analyse(trained_like())
+        every = [group.name for group in graph.groups] + [exclusion.name for exclusion in graph.excluded]
+        assert sorted([row.name for row in found.groups] + [row.name for row in found.unpruned]) == sorted(every)
+        assert found.unpruned and found.groups
+        if recipe == PRUNE_FIRST:
+            convolutions = [x.name for x in trained_like().layers if isinstance(x, keras.layers.Conv2D)]
+            named = [row.name for row in found.layers] + [row.name for row in found.undecomposed]
+            assert sorted(named) == sorted(convolutions)
+            assert "conv1" in {row.name for row in found.undecomposed}  # It reads the image.
+
+
+def test_rows_hold_the_channels_before_and_after():
+    found = recommendation(trained_like(), GlobalValues(0.5), PRUNE_FIRST)
+    pruned = apply_parameters(trained_like(), CompressionParameters(found.parameters.ratios, {}))
+    for row in found.groups:
+        (layer,) = analyse(trained_like()).group(row.name).layers[-1:]
+        assert (row.kept, row.channels) == (
+            pruned.get_layer(layer).filters,
+            trained_like().get_layer(layer).filters,
+        )
+    for row in found.layers:
+        assert row.channels == pruned.get_layer(row.name).kernel.shape[2:]
+        assert row.ranks == found.parameters.ranks[row.name]

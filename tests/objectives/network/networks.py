@@ -1,0 +1,38 @@
+"""Networks of models, ready for repair."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from objectives.accuracy.repair import Repair
+from objectives.network.distillation import TrainingLoss
+from objectives.network.network import Network
+from objectives.network.precision import Precision
+from zoo.data.dataset import ImageDataset
+from zoo.training.loss import loss_for
+
+
+def network_of(model: keras.Model, momentum: float = 0.9, precision: str = "float32", **changes: Any) -> Network:
+    """A network that holds the model's weights."""
+    network = Network(model, TrainingLoss(loss_for(model)), momentum, Precision(precision), **changes)
+    network.load(model, seed=0)
+    return network
+
+
+def repair_of(model: keras.Model, data: ImageDataset, batch_size: int = 16, seed: int = 3, **changes: Any) -> Repair:
+    """The repair of a model at its beginning."""
+    return Repair(network_of(model, **changes), data, batch_size, seed)
+
+
+def randomized(model: keras.Model, seed: int = 1) -> keras.Model:
+    """Statistics, scales and offsets as after training: not ones and zeros."""
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            for weight in layer.weights:
+                positive = weight is layer.moving_variance or weight is layer.gamma
+                weight.assign(rng.uniform(0.5, 1.5, weight.shape) if positive else rng.normal(0, 0.2, weight.shape))
+        elif getattr(layer, "bias", None) is not None:
+            layer.bias.assign(rng.normal(0, 0.2, layer.bias.shape))
+    return model

@@ -1,0 +1,25 @@
+import json
+
+import pytest
+
+from scripts.bench.compress.families import FAMILIES, JSON_FILE, TABLE_FILE, TOLERANCE, Row, measure, table
+
+
+@pytest.mark.parametrize(
+    ("family", "groups", "left_whole"),
+    [("MobileNet", 14, 1), ("MobileNetV3Small", 27, 1), ("EfficientNetB0", 40, 1)],
+)
+def test_small_families(family, groups, left_whole):
+    # Within measure: the pruned model computes what the masked original does, and costs what was foretold.
+    row = measure(family, FAMILIES[family])
+    assert (row.groups, len(row.frozen)) == (groups, left_whole)
+    assert row.flops_after < 0.75 * row.flops_before and row.decomposed == 3
+
+
+def test_the_committed_figures():
+    rows = [Row(**row) for row in json.loads(JSON_FILE.read_text(encoding="utf-8"))]
+    assert [row.family for row in rows] == list(FAMILIES)
+    for row in rows:
+        assert row.groups > 0 and all(set(group) == {"name", "reason"} for group in row.frozen)
+        assert 0 < row.flops_after < row.flops_before and 0 <= row.max_rel_error <= TOLERANCE and row.seconds > 0
+    assert TABLE_FILE.read_text(encoding="utf-8") == table(rows)

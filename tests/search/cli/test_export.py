@@ -1,0 +1,46 @@
+"""Exported files hold the winner, and make the model that was promised."""
+
+import pytest
+
+from compress.errors import RunError
+from compress.graph.analysis import analyse
+from compress.graph.model_channels import check_made_for
+from compress.parameter_files.files import read_parameters
+from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters
+from objectives.cost.cost import CostModel
+from search.pipeline import search as pipeline
+from search.runs.outcome import export_run, find_run
+from tests.search.fixtures.nets import cost, model
+from tests.search.fixtures.runs import config
+
+NONE = CompressionParameters.none()
+
+
+def test_exported_files_make_the_winner(run):
+    paths = export_run(run.folder)
+    winner = find_run(run.folder).winner
+    assert [path.name for path in paths] == [
+        "pruning.txt",
+        "ranks.txt",
+        "parameters.json",
+        "netspresso-PR_L2.json",
+        "netspresso-FD_TK.json",
+    ]
+    assert all(path.parent == run.folder for path in paths)
+    for some in (paths[:2], paths[2:3], paths):
+        assert read_parameters(some).parameters == winner.parameters
+    pruned = {name: ratio for name, ratio in winner.parameters.ratios.items() if ratio}
+    assert read_parameters(paths[3:]).parameters == CompressionParameters(pruned, winner.parameters.ranks)
+    check_made_for(analyse(model("tiny")), read_parameters(paths).made_for)
+    assert not winner.parameters.is_empty
+
+    built = apply_parameters(model("tiny"), read_parameters(paths).parameters, config(run.home).recipe)
+    assert CostModel(analyse(built)).cost(NONE) == winner.cost
+    assert winner.cost.flops <= 0.5 * cost("tiny").cost(NONE).flops
+
+
+def test_another_model_than_the_searched_one_is_refused(run, monkeypatch):
+    monkeypatch.setattr(pipeline, "load_model", lambda path: model("chain"))
+    with pytest.raises(RunError, match="was started with another model"):
+        export_run(run.folder)

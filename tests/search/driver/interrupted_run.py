@@ -1,0 +1,93 @@
+"""A real run of the command line on a local Ray cluster: interrupted, killed, and resumed each time."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from optuna.trial import FrozenTrial
+
+from search.study.storage import find_study
+from tests.search.fixtures.runs import environment, tuckprune, written
+
+TRIALS = 6
+MARK = "TUCKPRUNE_TEST_RUN"
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How a driver ended, how many processes it then had, what it had said, and the trials that it left."""
+
+    code: int
+    processes: int
+    output: str
+    errors: str
+    trials: list[FrozenTrial]
+
+
+@dataclass(frozen=True)
+class InterruptedRun:
+    """The run's home, with `config.yaml` and the model, and every start of its driver."""
+
+    home: Path
+    config: Path
+    starts: dict[str, Stopped]
+
+    @property
+    def folder(self) -> Path:
+        return self.home / "runs" / "run"
+
+
+def interrupted_run(home: Path) -> InterruptedRun:
+    """Stop after the first trial, after another one, and not at all."""
+    # Trials of seconds, so that the signals arrive while some are running.
+    slow = {"recalibration_images": 64, "steps": 600, "batch_size": 32}
+    config = written(home, search={"trials": TRIALS, "workers": 2}, proxy=slow, finetune={"epochs": 1})
+    # Ctrl-C reaches every process of the terminal's foreground group, SIGKILL the driver alone.
+    starts = {
+        "SIGINT": stopped(home, config, "trial ", lambda driver: os.killpg(driver.pid, signal.SIGINT)),
+        "SIGKILL": stopped(home, config, "trial ", lambda driver: driver.kill()),
+        "finished": stopped(home, config, None, lambda driver: None),
+    }
+    return InterruptedRun(home, config, starts)
+
+
+def processes(home: Path) -> list[str]:
+    """Command lines of the processes that a driver of this run started, itself included."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and f"{MARK}={home}".encode() in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_text(errors="replace"))
+        except OSError:  # It has ended meanwhile, or is another user's.
+            continue
+    return found
+
+
+def stopped(home: Path, config: Path, at: str | None, stop: Callable[["subprocess.Popen[str]"], None]) -> Stopped:
+    """Search, and stop the driver when it says a line with ``at`` in it."""
+    errors = home / "errors.txt"
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(
+            tuckprune("search", config),
+            cwd=home,
+            env={**environment(), MARK: str(home)},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        ) as driver,
+    ):
+        assert driver.stdout is not None
+        said, running = [], 0
+        for line in driver.stdout:
+            said.append(line)
+            if at is not None and at in line:
+                running = len(processes(home))
+                stop(driver)
+                at = None
+        code = driver.wait(timeout=120)
+    return Stopped(code, running, "".join(said), errors.read_text(), find_study(home / "runs" / "run", "run").trials)

@@ -1,0 +1,240 @@
+"""The driver, with a pool that needs no Ray."""
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from compress.parameters import CompressionParameters
+from search.driver.driver import Driver, DriverSettings
+from search.driver.listeners.listener import Listener
+from search.driver.start_queue import enqueue_starts
+from search.samplers.layered import RANDOM_TRIALS
+from search.samplers.sensitivity import ORIGINAL, Probe, store_probe
+from search.samplers.starts import starts
+from search.space.preferences import LOWEST_PREFERENCE, Packed
+from search.space.projection import Projection
+from search.study.judgement import Judgement
+from search.study.storage import open_study
+from search.study.trial_record import BUDGET, records
+from tests.search.fixtures.fake_pool import FakePool, judged
+from tests.search.fixtures.nets import DECOMPOSE_ONLY, PRUNE_ONLY, cost, flops_budget, model, space
+from tests.search.samplers.sampler_names import ALL, FAST
+
+FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
+HALF = flops_budget(0.5 * FLOPS, "0.5")
+SPACE = space("tiny")
+
+
+class Recorder(Listener):
+    def __init__(self):
+        self.found, self.told = None, []
+
+    def started(self, planned, found):
+        self.found = list(found)
+
+    def settled(self, record):
+        self.told.append(record)
+
+
+def driver(study, trials=12, *, sampler="tpe", projection=True, budget=HALF, seed=3, found=SPACE):
+    return Driver(study, found, budget, DriverSettings(seed, sampler, trials, projection))
+
+
+def memory():
+    return optuna.create_study(direction="maximize")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("sampler", ALL)
+def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
+    study, pool, listener = memory(), FakePool(workers), Recorder()
+    work = driver(study, sampler=sampler)
+    assert work.remaining == 12
+    work.run(pool, listener)
+    found = records(study)
+    assert (len(found), len(study.trials), len(pool.submitted), work.remaining) == (12, 12, 12, 0)
+    assert pool.most_running == workers
+    assert listener.found == []
+    assert sorted(record.number for record in listener.told) == list(range(12))
+    for record in found:
+        assert record.state == "complete"
+        assert record.cost == cost("tiny").cost(record.parameters)
+        assert record.cost.flops <= HALF.limits[0].most
+        assert (record.accuracy, record.loss, record.seconds) == (
+            judged(record.parameters).accuracy,
+            judged(record.parameters).loss,
+            0.1,
+        )
+    # What was recorded is what was judged: the projected proposal of each trial's own numbers.
+    project = Projection(SPACE, HALF)
+    assert [project(trial.params) for trial in study.trials] == [record.parameters for record in found]
+    # They meet the budget: a constraint would only have samplers fit a model to it.
+    assert not any(trial.constraints for trial in study.trials)
+    assert [record.parameters for record in found] == pool.submitted
+
+
+def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
+    study, pool, listener = memory(), FakePool(2), Recorder()
+    budget = flops_budget(0.25 * FLOPS, "0.25")
+    driver(study, trials=30, projection=False, budget=budget).run(pool, listener)
+    found = records(study)
+    infeasible = [record for record in found if record.state == "infeasible"]
+    assert len(found) == len(listener.told) == 30
+    assert 0 < len(infeasible) < 30
+    assert len(pool.submitted) == 30 - len(infeasible)
+    assert all(isinstance(trial.params, Packed) for trial in study.get_trials(deepcopy=False))
+    for trial, record in zip(study.trials, found, strict=True):
+        violation = record.cost.flops / budget.limits[0].most - 1
+        assert trial.constraints == {BUDGET: pytest.approx(violation)}
+        assert (record.state == "infeasible") == (violation > 0)
+        assert record.parameters == SPACE.decode(trial.params)
+        if record.state == "infeasible":
+            assert record.accuracy is record.seconds is None
+            assert record.parameters not in pool.submitted
+
+
+def test_failed_trials_are_recorded_with_their_error_and_the_search_goes_on():
+    def judge(parameters):
+        failing = len(pool.submitted) % 2 == 0
+        return Judgement.failed(2.5, f"loss of trial {len(pool.submitted)} is nan") if failing else judged(parameters)
+
+    study, pool = memory(), FakePool(1, judge)
+    driver(study, trials=6).run(pool, Recorder())
+    found = records(study)
+    assert [record.state for record in found] == ["complete", "failed"] * 3
+    assert [record.error for record in found] == [None, "loss of trial 2 is nan", None, "loss of trial 4 is nan"] + [
+        None,
+        "loss of trial 6 is nan",
+    ]
+    assert [record.seconds for record in found] == [0.1, 2.5] * 3
+    assert all(record.parameters.ratios for record in found)
+
+
+@pytest.mark.parametrize(("kind", "stop_after"), [("journal", 0), ("journal", 2), ("journal", 9), ("sqlite", 2)])
+def test_an_interrupted_search_goes_on_as_if_it_never_was(tmp_path, kind, stop_after):
+    def study(name):
+        (tmp_path / name).mkdir(exist_ok=True)
+        opened = open_study(tmp_path / name, "run", kind)
+        enqueue_starts(opened, starts(model("tiny"), SPACE, HALF))
+        return opened
+
+    whole = study("whole")
+    driver(whole).run(FakePool(), Recorder())
+
+    pool = FakePool(stop_after=stop_after)
+    with pytest.raises(KeyboardInterrupt):
+        driver(study("cut")).run(pool, Recorder())
+    listener, resumed = Recorder(), study("cut")
+    assert [trial.state for trial in resumed.trials].count(TrialState.RUNNING) == 0
+    assert len(listener.told) == 0
+    rest = FakePool()
+    driver(resumed).run(rest, listener)
+    assert [record.number for record in listener.found] == list(range(stop_after))
+    assert [record.number for record in listener.told] == list(range(stop_after, 12))
+    # Nothing was judged twice but the trial that was under way.
+    assert pool.submitted[:-1] + rest.submitted == [record.parameters for record in records(whole)]
+    assert records(resumed) == records(whole)
+    assert [trial.params for trial in resumed.trials] == [trial.params for trial in whole.trials]
+
+
+def test_an_interruption_queues_all_running_trials(tmp_path):
+    study, pool = open_study(tmp_path, "run", "journal"), FakePool(3, stop_after=2)
+    with pytest.raises(KeyboardInterrupt):
+        driver(study).run(pool, Recorder())
+    states = [trial.state for trial in study.trials]
+    # The three that ran, and the one that was made ahead.
+    assert states == [TrialState.COMPLETE] * 2 + [TrialState.WAITING] * 4
+    rest = FakePool(3)
+    driver(study).run(rest, Recorder())
+    assert rest.submitted[:3] == list(pool.running.values())
+    assert [record.state for record in records(study)] == ["complete"] * 12
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+@pytest.mark.parametrize("resumed", [False, True])
+def test_trials_share_what_they_have_in_common(tmp_path, resumed, kind):
+    """Ten thousand trials of many preferences would not fit in memory otherwise."""
+    study = open_study(tmp_path, "run", kind)
+    driver(study, trials=3).run(FakePool(), Recorder())
+    if resumed:
+        study = open_study(tmp_path, "run", kind)
+        driver(study, trials=3).run(FakePool(), Recorder())
+    first, *others = study.get_trials(deepcopy=False)
+    assert isinstance(first.params, Packed) and len(others) == 2
+    for other in others:
+        assert other.distributions is first.distributions
+        assert all(mine is name for mine, name in zip(other.params, first.params, strict=True))
+
+
+def test_more_trials_continue_and_fewer_do_nothing():
+    study = memory()
+    driver(study, trials=4).run(FakePool(), Recorder())
+    first = records(study)
+    driver(study, trials=7).run(FakePool(), Recorder())
+    assert records(study)[:4] == first
+    assert len(records(study)) == 7
+    idle = FakePool()
+    assert driver(study, trials=5).remaining == 0
+    driver(study, trials=5).run(idle, Recorder())
+    assert idle.submitted == []
+
+
+@pytest.mark.parametrize("sampler", FAST)
+def test_seeds_decide(sampler):
+    def proposals(seed):
+        study = memory()
+        driver(study, trials=10, sampler=sampler, seed=seed).run(FakePool(), Recorder())
+        return [trial.params for trial in study.trials]
+
+    assert proposals(1) == proposals(1)
+    assert proposals(1) != proposals(2)
+
+
+def test_what_a_sweep_found_is_a_belief_of_the_sampler():
+    """The same scores, and another proposal for each finding: random trials come first, and know nothing of it."""
+
+    def proposed(minded):
+        study = memory()
+        store_probe(study, Probe(ORIGINAL, (), 1.0, 0.9, 1.0))
+        for name in SPACE.dimensions if minded else ():
+            store_probe(study, Probe(name, (name,), 0.5, 0.1 if name == minded else 0.9, 1.0))
+        driver(study, trials=RANDOM_TRIALS + 1, sampler="layered").run(FakePool(), Recorder())
+        return [tuple(trial.params.values()) for trial in study.trials]
+
+    runs = [proposed(minded) for minded in (None, *SPACE.dimensions[:2])]
+    assert len({tuple(run[:-1]) for run in runs}) == 1
+    assert len({run[-1] for run in runs}) == 3
+
+
+def test_starts_are_tried_first_by_name_and_only_once():
+    study = memory()
+    wanted = {
+        "even": dict.fromkeys(SPACE.dimensions, 0.5),
+        "little": dict.fromkeys(SPACE.dimensions, 0.01),
+        "even again": dict.fromkeys(SPACE.dimensions, 0.5),
+    }
+    for _ in range(2):
+        enqueue_starts(study, wanted)
+    driver(study, trials=4).run(FakePool(), Recorder())
+    found = records(study)
+    assert [record.start for record in found] == ["even", "little", None, None]
+    assert study.trials[1].params == dict.fromkeys(SPACE.dimensions, LOWEST_PREFERENCE)
+    assert found[0].parameters == Projection(SPACE, HALF)(wanted["even"])
+
+
+def test_trials_of_a_second_stage_hold_the_values_of_both():
+    study, pool = memory(), FakePool(2)
+    before = CompressionParameters({"add": 0.5}, {})
+    settings = DriverSettings(3, "tpe", 3, True, stage="decompose")
+    Driver(study, space("tiny", DECOMPOSE_ONLY), HALF, settings, before=before).run(pool, Recorder())
+    found = records(study)
+    assert all(given.ranks and not given.ratios for given in pool.submitted)
+    assert [record.parameters for record in found] == [before.merged(given) for given in pool.submitted]
+    assert [record.source for record in found] == [f"decompose trial {number}" for number in range(3)]
+    assert [record.cost for record in found] == [cost("tiny").cost(given) for given in pool.submitted]
+
+
+def test_a_space_without_ranks():
+    study = memory()
+    driver(study, trials=3, found=space("tiny", PRUNE_ONLY)).run(FakePool(), Recorder())
+    assert all(record.parameters.ratios and not record.parameters.ranks for record in records(study))

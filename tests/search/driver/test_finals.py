@@ -1,0 +1,220 @@
+"""The finals: who takes part, what is kept of them, and who wins."""
+
+import json
+from dataclasses import replace
+
+import optuna
+import pytest
+
+from compress.graph.analysis import analyse
+from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters
+from objectives.accuracy.metric import ACCURACY, LOSS, Metric
+from objectives.budget.budget import Budget
+from objectives.budget.limit import Limit
+from objectives.budget.quantity import FLOPS as FLOPS_QUANTITY
+from objectives.cost.cost import Cost, CostModel
+from search.driver.driver import Driver, DriverSettings
+from search.driver.finals import Finals
+from search.driver.listeners.listener import Listener
+from search.space.levels import Levels
+from search.study.finalist import RECOMMENDED, Finalist, finalists, store
+from search.study.judgement import Judgement
+from search.study.ranking import Winner, winner_of
+from search.study.storage import open_study
+from search.study.trial_record import best, records
+from tests.search.fixtures.fake_pool import FakePool, judged
+from tests.search.fixtures.nets import DECOMPOSE_FIRST, cost, flops_budget, model, space
+
+NONE = CompressionParameters.none()
+FLOPS = cost("tiny").cost(NONE).flops
+HALF = flops_budget(0.5 * FLOPS, "0.5")
+ROOMY = CompressionParameters({"add": 0.0625}, {})
+SMALL = CompressionParameters({"add": 0.5, "block.conv1": 0.5, "conv2": 0.5}, {})
+
+
+class Recorder(Listener):
+    def __init__(self):
+        self.planned, self.told = None, []
+
+    def finals_started(self, count):
+        self.planned = count
+
+    def finalist_settled(self, finalist):
+        self.told.append(finalist)
+
+
+def searched(study, trials=6):
+    Driver(study, space("tiny"), HALF, DriverSettings(3, "tpe", trials, True)).run(FakePool(2), Recorder())
+    return study
+
+
+def memory():
+    return searched(optuna.create_study(direction="maximize"))
+
+
+def finals(study, candidates=2, metric=ACCURACY):
+    return Finals(study, space("tiny"), HALF, candidates, metric)
+
+
+def reversed_order(recommended=SMALL):
+    """Fine-tuning turns the trials' order round."""
+
+    def judge(parameters):
+        if parameters is None:
+            return Judgement(0.0, 2.0, 1.0, parameters=recommended)
+        return Judgement(1 - judged(parameters).accuracy, 1.0, 1.0)
+
+    return judge
+
+
+def test_the_best_trials_and_the_recommended_values_take_part():
+    study = memory()
+    by_score = sorted(records(study), key=lambda record: (-record.accuracy, record.loss))
+    entries = finals(study, 3).pending
+    assert entries[0] == (RECOMMENDED, None)
+    assert [source for source, _ in entries[1:]] == [f"trial {record.number}" for record in by_score[:3]]
+    assert [parameters for _, parameters in entries[1:]] == [record.parameters for record in by_score[:3]]
+
+
+def test_equal_parameters_take_part_once():
+    study = memory()
+    first = records(study)[0]
+    for accuracy in (0.999, 0.998):
+        trial = study.ask()
+        for name, value in (("parameters", study.trials[0].user_attrs["parameters"]), ("accuracy", accuracy)):
+            trial.set_user_attr(name, value)
+        trial.set_user_attr("cost", study.trials[0].user_attrs["cost"])
+        trial.set_user_attr("loss", 0.1)
+        study.tell(trial, accuracy)
+    sources = [source for source, parameters in finals(study, 3).pending if parameters == first.parameters]
+    assert sources == ["trial 6"]
+
+
+def test_the_finals_decide():
+    study, listener = memory(), Recorder()
+    work = finals(study, 3)
+    work.run(FakePool(2, judge=reversed_order()), listener)
+    assert listener.planned == 4
+    assert work.pending == []
+    kept = {finalist.source: finalist for finalist in finalists(study)}
+    assert kept == {finalist.source: finalist for finalist in listener.told}
+    assert kept[RECOMMENDED].parameters == SMALL
+    assert kept[RECOMMENDED].cost == cost("tiny").cost(SMALL)
+    worst = min((record for record in records(study) if record.source in kept), key=lambda record: record.accuracy)
+    won = winner_of(records(study), finalists(study))
+    assert won == Winner(worst.source, worst.parameters, worst.cost, 1 - worst.accuracy)
+    assert won.source != best(records(study)).source
+
+
+def test_recommended_values_over_the_budget_cannot_win():
+    study = memory()
+    finals(study, 1).run(
+        FakePool(1, judge=lambda given: Judgement(1.0, 0.0, 1.0, parameters=given or ROOMY)), Recorder()
+    )
+    found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
+    flops = cost("tiny").cost(ROOMY).flops
+    assert found.error == f"they need {flops} FLOPs, the budget allows {0.5 * FLOPS:.0f}"
+    assert found.accuracy is None
+    assert winner_of(records(study), finalists(study)).source != RECOMMENDED
+
+
+def test_a_trial_at_a_wider_level_of_a_front_may_cost_more_than_the_budget():
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    levels = Levels.between(HALF, Limit(FLOPS_QUANTITY, 0.8 * FLOPS, "0.8"), 2, cost("tiny").cost(NONE))
+    Driver(study, space("tiny"), HALF, DriverSettings(3, "tpe", 6, True), levels).run(FakePool(2), Recorder())
+    work = finals(study, 1)
+    work.run(FakePool(1, judge=lambda given: Judgement(0.5, 0.2, 1.0, parameters=given or SMALL)), Recorder())
+    found = finalists(study)
+    assert [finalist.error for finalist in found] == [None] * 3
+    assert sorted(finalist.cost.flops > 0.5 * FLOPS for finalist in found) == [False, False, True]
+    assert work.pending == []
+    assert winner_of(records(study), found).cost.flops <= 0.5 * FLOPS
+
+
+def test_recommended_values_may_prune_the_parts_of_layers_that_were_decomposed_first():
+    study = memory()
+    given = CompressionParameters(
+        {"conv2_tucker_0": 0.5, "conv2_tucker_2": 0.5, "block.conv1": 0.5, "add": 0.25}, {"conv2": (8, 8)}
+    )
+    work = Finals(study, space("tiny", DECOMPOSE_FIRST), HALF, 1, ACCURACY)
+    work.run(FakePool(1, judge=lambda other: Judgement(1.0, 0.0, 1.0, parameters=other or given)), Recorder())
+    found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
+    built = apply_parameters(model("tiny"), given, DECOMPOSE_FIRST)
+    assert found.cost == CostModel(analyse(built)).cost(CompressionParameters.none())
+
+
+def test_the_limit_that_recommended_values_break_is_named():
+    study, original = memory(), cost("tiny").cost(CompressionParameters.none())
+    budget = Budget.parse({"flops": 1.0, "params": "2x"}, original)
+    work = Finals(study, space("tiny"), budget, 1, ACCURACY)
+    work.run(FakePool(1, judge=lambda given: Judgement(1.0, 0.0, 1.0, parameters=given or ROOMY)), Recorder())
+    found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
+    params = cost("tiny").cost(ROOMY).params
+    assert found.error == f"they need {params} parameters, the budget allows {original.params / 2:.0f}"
+
+
+def test_failed_finals_leave_the_best_trial_the_winner():
+    study = memory()
+    finals(study).run(FakePool(2, judge=lambda given: Judgement.failed(1.0, "loss is nan")), Recorder())
+    assert [finalist.error for finalist in finalists(study)] == ["loss is nan"] * 3
+    assert winner_of(records(study), finalists(study)).source == best(records(study)).source
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_interrupted_finals_go_on_where_they_stopped(tmp_path, kind):
+    study = searched(open_study(tmp_path, "run", kind))
+    with pytest.raises(KeyboardInterrupt):
+        finals(study, 3).run(FakePool(1, judge=reversed_order(), stop_after=2), Recorder())
+    resumed = open_study(tmp_path, "run", kind)
+    assert len(finalists(resumed)) == 2
+    work, pool = finals(resumed, 3), FakePool(1, judge=reversed_order())
+    assert len(work.pending) == 2
+    work.run(pool, Recorder())
+    assert len(pool.submitted) == 2
+    assert len(finalists(open_study(tmp_path, "run", kind))) == 4
+
+
+def test_no_candidates_no_finals():
+    assert finals(memory(), 0).pending == []
+
+
+def finalist(source, accuracy, loss, metric=ACCURACY):
+    return Finalist(source, SMALL, Cost(1, 1, 4), accuracy, loss, 1.0, None, metric)
+
+
+@pytest.mark.parametrize(("metric", "expected"), [(ACCURACY, "b"), (LOSS, "c")])
+def test_the_best_finalist_is_that_of_the_metric(metric, expected):
+    found = [finalist("a", 0.9, 0.5, metric), finalist("b", 0.9, 0.4, metric), finalist("c", 0.8, 0.3, metric)]
+    assert best(found).source == expected
+
+
+def test_a_metric_of_keras_decides_the_finals():
+    metric = Metric("CategoricalHinge", "minimize", "one_hot")
+    study = optuna.create_study(direction="maximize")
+
+    def judge(parameters):
+        if parameters is None:
+            return Judgement(0.9, 0.1, 1.0, parameters=SMALL, value=float("nan"))
+        return replace(judged(parameters), value=judged(parameters).accuracy)
+
+    settings = DriverSettings(3, "tpe", 6, True, metric)
+    Driver(study, space("tiny"), HALF, settings).run(FakePool(2, judge), Recorder())
+    finals(study, 6, metric).run(FakePool(2, judge), Recorder())
+    kept = {finalist.source: finalist for finalist in finalists(study)}
+    assert kept[RECOMMENDED].error == "expected finite figures on the validation images, received CategoricalHinge nan"
+    lowest = min(records(study), key=lambda record: record.value)
+    won = winner_of(records(study), finalists(study))
+    assert (won.source, won.metric, won.value) == (lowest.source, metric, lowest.value)
+    assert won.figures == f"validation accuracy {won.accuracy:.4f}, CategoricalHinge {won.value:.4f}"
+
+
+def test_finalists_of_older_studies_are_read():
+    """They kept the metric by name, and no value of it."""
+    study, made = memory(), finalist("trial 1", 0.9, 0.5, LOSS)
+    store(study, made)
+    key, text = next((key, text) for key, text in study.user_attrs.items() if key.startswith("finalist: "))
+    fields = json.loads(text)
+    assert (fields["metric"], fields.pop("value")) == ("loss", None)
+    study.set_user_attr(key, json.dumps(fields))
+    assert finalists(study) == [made]

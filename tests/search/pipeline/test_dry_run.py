@@ -1,0 +1,118 @@
+"""A rehearsal tells what a search would begin with and how long it takes, and writes nothing."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from compress.errors import RunError
+from search.cli.dry_run_text import entry, lines
+from search.driver.listeners.listener import Listener
+from search.pipeline.dry_run import Rehearsal
+from search.strategies.preparation import prepared
+from search.study.judgement import Judgement
+from tests.search.fixtures.nets import cost, model, space
+from tests.search.fixtures.runs import config, tree, written
+
+
+def judged(seconds: float) -> Judgement:
+    return Judgement(0.5, 1.0, seconds)
+
+
+@pytest.fixture
+def found(home) -> Rehearsal:
+    """Of three workers; a first trial of 20 s, others of 8 s, a part of the sweep in 2 s."""
+    loaded = config(
+        home,
+        proxy={"steps": 4, "batch_size": 32, "recalibration_images": 64},
+        rungs={"steps": [12, 28], "one_in": 2},
+        search={"trials": 10, "workers": 3},
+        finetune={"epochs": 5, "batch_size": 64},
+        finals={"candidates": 3, "epochs": 2},
+    )
+    job = prepared(loaded, model("tiny"), Listener())
+    return Rehearsal(job, True, 3, judged(20.0), judged(8.0), judged(2.0))
+
+
+def test_the_grid_is_counted(found):
+    groups, layers = len(space("tiny").groups), len(space("tiny").layers)
+    # Ratios 0 to 0.9 and ranks 0.1 to 1 of both sides: ten each.
+    assert found.points == pytest.approx(groups + 2 * layers)
+
+
+def test_durations_are_those_of_the_slowest_worker(found):
+    parts = 1 + len(space("tiny").groups) + len(space("tiny").layers)
+    assert found.sweep_seconds == 2.0 * math.ceil(parts / 3)
+    # Half the trials take 8 more steps than the first 4, a quarter 16 more: 1 + 2 / 2 + 4 / 4 = 3 first rungs each.
+    # Of 10 trials the busiest of three workers has 4.
+    assert found.search_seconds == 20.0 + 3 * 8.0 * 3.0
+    # Four finalists on three workers: two rounds of 2 stages of 2 epochs; a step of 64 images takes twice 8 s / 4.
+    steps = math.ceil(len(found.job.data.train) / 64)
+    assert found.finals_seconds == 2 * 2 * 2 * steps * 4.0
+
+
+def test_finals_cannot_be_told_from_trials_without_steps(home):
+    loaded = config(home, proxy={"steps": 0, "recalibration_images": 64}, finetune={"epochs": 5})
+    job = prepared(loaded, model("tiny"), Listener())
+    found = Rehearsal(job, True, 2, judged(3.0), judged(1.0), None)
+    assert found.finals_seconds is None
+    assert (found.sweep_seconds, found.search_seconds) == (0.0, 4.0)
+    assert lines(found)[-1] == "estimated: 4 trials 4 s, finals of unknown length"
+
+
+def test_a_staged_search_has_one_more_training_and_one_more_part(found):
+    """A stage of a finalist, and the model as it is for the second sweep."""
+    found = replace(found, workers=1)
+    job = found.job
+    joint = replace(found, job=replace(job, config=job.config.with_strategy("joint")))
+    staged = replace(found, job=replace(job, config=job.config.with_strategy("staged")))
+    parts = len(space("tiny").groups) + len(space("tiny").layers)
+    assert (joint.sweep_seconds, staged.sweep_seconds) == (
+        2.0 * (1 + parts),
+        2.0 * (2 + parts),
+    )
+    assert (joint.middle_seconds, staged.middle_seconds) == (0.0, joint.finals_seconds / 8)
+    assert "search: prune and decompose together" in lines(joint)
+    assert "search: first prune, then decompose on the fine-tuned winner of that" in lines(staged)
+    assert ", fine-tuning between the stages at most " in lines(staged)[-1]
+    assert "between" not in lines(joint)[-1]
+
+
+def test_a_trial_that_fails_is_told(found):
+    broken = replace(found, next=Judgement.failed(1.5, "loss is nan"))
+    with pytest.raises(RunError, match="a trial of this search would fail: loss is nan"):
+        broken.check()
+    assert "20.0 s (accuracy 0.5000) on a new worker, failed after 1.5 s afterwards" in "\n".join(lines(broken))
+
+
+def test_entry_and_lines_have_the_budget(found):
+    original = cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0))).flops
+    smallest = space("tiny").smallest().flops
+    assert entry(found)["budget"] == {"flops": {"most": original // 2, "original": original, "smallest": smallest}}
+    line = next(line for line in lines(found) if line.startswith("budget"))
+    assert line == (
+        f"budget: 0.5, at most {original // 2 / 1e6:.2f} MFLOPs of {original / 1e6:.2f} MFLOPs; "
+        f"the smallest candidate has {smallest / 1e6:.2f} MFLOPs"
+    )
+
+
+def test_the_command_writes_nothing_and_speaks_to_machines(tuckprune, home):
+    path = written(home)
+    before = tree(home)
+    code, out, err = tuckprune("search", path, "--dry-run", "--json")
+    assert code == 0, err
+    assert tree(home) == before
+    said = json.loads(out)
+    assert (said["run"], said["trained"], said["trials"], said["workers"]) == ("run", True, 4, 2)
+    assert said["dimensions"] == len(space("tiny").dimensions)
+    assert len(said["trial_seconds"]) == 2 and all(seconds > 0 for seconds in said["trial_seconds"])
+    assert f"nothing was written. Start with: tuckprune search {path}" in err
+
+
+def test_a_zoo_model_need_not_be_trained(tuckprune, tmp_path):
+    path = written(tmp_path, model={"zoo": "digits_resnet"}, search={"trials": 2, "workers": 1, "sensitivity": False})
+    code, out, err = tuckprune("search", path, "--dry-run")
+    assert code == 0, err
+    assert "model: digits_resnet, not trained yet" in out
+    assert sorted(tree(tmp_path)) == ["config.yaml"]

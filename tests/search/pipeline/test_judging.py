@@ -1,0 +1,86 @@
+"""A trial is judged again to the same figures, and what differs is named."""
+
+from dataclasses import replace
+
+import pytest
+
+from compress.errors import RunError
+from compress.parameters import CompressionParameters
+from objectives.cost.cost import Cost
+from objectives.network.precision import fast_precision
+from search.pipeline.judging import Comparison
+from search.runs.outcome import find_run
+from search.study.conditions import ONEDNN, Conditions, recorded_conditions
+from search.study.judgement import Judgement
+from search.study.storage import find_study
+from search.study.trial_record import TrialRecord, figures_of
+from tests.search.driver.interrupted_run import TRIALS
+from tests.search.fixtures.runs import called, written
+
+THERE = Conditions(3, "float32", 1, "1", "Old CPU", "2.20", "3.14", "2.0", "0.1.0")
+RECORD = TrialRecord(
+    7, "complete", CompressionParameters({"add": 0.5}, {}), Cost(1, 1, 4), 0.75, 0.9, 12.5, None, None, conditions=THERE
+)
+PRUNING_ALONE = {"space": {"ranks": False}, "recipe": ["prune"]}
+AGAIN = Judgement(0.75, 0.9, 3.0, conditions=THERE)
+
+
+def test_equal_figures_pass_wherever_they_come_from():
+    Comparison(RECORD, AGAIN).check()
+    Comparison(RECORD, replace(AGAIN, conditions=replace(THERE, device="New CPU"))).check()
+    assert Comparison(RECORD, AGAIN).lines == [
+        "recorded: accuracy 0.7500, loss 0.9000",
+        "again:    accuracy 0.7500, loss 0.9000",
+    ]
+
+
+@pytest.mark.parametrize("figure", [{"accuracy": 0.7500000001}, {"loss": 0.9000000001}, {"value": 0.5}])
+def test_other_figures_are_refused_with_what_is_different(figure):
+    here = replace(AGAIN, **figure)
+    with pytest.raises(RunError, match=r"trial 7 gets other figures .*the conditions are the same"):
+        Comparison(RECORD, here).check()
+    changed = replace(here, conditions=replace(THERE, device="New CPU", threads=2))
+    with pytest.raises(RunError, match=r"recorded: threads: 1 -> 2, device: Old CPU -> New CPU$"):
+        Comparison(RECORD, changed).check()
+    with pytest.raises(RunError, match="recorded without its conditions"):
+        Comparison(replace(RECORD, conditions=None), here).check()
+
+
+def test_every_trial_of_a_run_tells_its_conditions(run, monkeypatch):
+    """Of two workers, stopped and started again: they are of one machine, and of one run."""
+    found = {record.conditions for record in find_run(run.folder).trials}
+    assert len(found) == 1
+    (here,) = found
+    monkeypatch.setenv(ONEDNN, here.onednn)
+    assert (here.seed, here.precision, here.threads) == (0, fast_precision().name, 1)
+    assert here.device
+    assert recorded_conditions(find_study(run.folder, "run"), 2) == here
+    assert recorded_conditions(find_study(run.folder, "run"), TRIALS) is None
+
+
+@pytest.mark.parametrize("number", [0, TRIALS - 1])
+def test_a_trial_of_two_workers_is_judged_again_to_the_last_digit(run, number):
+    ended = called("judge", run.folder, "--trial", number, cwd=run.home)
+    figures = figures_of(find_run(run.folder).trials[number])
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [f"recorded: {figures}", f"again:    {figures}"]
+
+
+def test_a_trial_that_is_not_there(run):
+    ended = called("judge", run.folder, "--trial", TRIALS, cwd=run.home)
+    assert ended.returncode == 1
+    assert f"trial {TRIALS} of '{run.folder}': expected one with figures, received no such trial" in ended.stderr
+
+
+def test_one_worker_and_one_seed_give_the_same_trials(home):
+    """On a real cluster, in two processes, to the last digit; and one that climbed a rung is judged again."""
+    found = []
+    for name in ("one", "two"):
+        sections = {"search": {"trials": 3, "workers": 1}, "rungs": {"steps": [5], "one_in": 2}, **PRUNING_ALONE}
+        ended = called("search", written(home, name=name, **sections), cwd=home)
+        assert ended.returncode == 0, ended.stderr
+        found.append([replace(record, seconds=None, worker=None) for record in find_run(home / "runs" / name).trials])
+    assert found[0] == found[1]
+    assert len({record.loss for record in found[0]}) == 3
+    number = next(record.number for record in found[0] if record.steps == 5)
+    assert called("judge", home / "runs" / "one", "--trial", number, cwd=home).returncode == 0

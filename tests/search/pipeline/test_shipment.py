@@ -1,0 +1,219 @@
+"""Every format of compressed models is read back and compared with Keras, number by number; and what goes wrong."""
+
+from dataclasses import replace
+from functools import cache, partial
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from compress.errors import ModelError
+from compress.model_files.files import file_size
+from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters
+from objectives.cost.latency import LatencySettings
+from objectives.cost.litert import litert_interpreter
+from search.pipeline import shipment
+from search.pipeline.export_formats import FORMATS
+from search.pipeline.shipment import Sample, write_formats
+from search.runs.exports import FORMAT_NAMES
+from tests.compress.fixtures import models
+from tests.compress.fixtures.models import randomized
+from tests.snippets import snippets
+from zoo.data.load import load_dataset
+
+SPARED = [name for name in FORMAT_NAMES if FORMATS[name].missing()]
+"""Formats whose packages are not installed; the extra ``dev`` has them."""
+INSTALLED = [name for name in FORMAT_NAMES if name not in SPARED]
+EACH = [
+    pytest.param(name, marks=pytest.mark.skipif(name in SPARED, reason="needs the extra ship")) for name in FORMAT_NAMES
+]
+QUICK = LatencySettings(warm_up=1, runs=3)
+IMAGES = 40
+
+
+@cache
+def pruned_and_decomposed():
+    """Residual additions, batch normalization, and Tucker's three convolutions."""
+    parameters = CompressionParameters(
+        {"conv1": 0.5, "b0.conv1": 0.4, "add_1": 0.25}, {"b0.conv2": (2, 4), "b1.conv1": (5, 3)}
+    )
+    return apply_parameters(randomized(models.residual()), parameters)
+
+
+@cache
+def pruned_depthwise():
+    """A depthwise convolution of two maps a channel, and logits."""
+    return apply_parameters(randomized(models.depthwise(2)), CompressionParameters({"conv1": 0.5}, {}))
+
+
+@cache
+def pruned_dense():
+    """A reshape, which has to leave the number of images open, and a softmax."""
+    return apply_parameters(randomized(models.flatten()), CompressionParameters({"conv1": 0.5}, {}))
+
+
+NETS = {"residual, Tucker": pruned_and_decomposed, "depthwise": pruned_depthwise, "flatten": pruned_dense}
+
+
+def sample(model):
+    images = partial(models.images, model)
+    return Sample(images(seed=1, count=IMAGES), images(seed=2, count=30))
+
+
+@pytest.fixture(scope="module", params=NETS.values(), ids=NETS)
+def shipped(request, tmp_path_factory):
+    """A model, the folder of its files, what was told, and the shipment."""
+    model, folder, told = request.param(), tmp_path_factory.mktemp("shipped") / "exports", []
+    return model, folder, told, write_formats(model, "net", INSTALLED, sample(model), folder, told.append, QUICK)
+
+
+def test_every_format_is_written_and_no_other_file(shipped):
+    _, folder, told, made = shipped
+    files = [f"net{FORMATS[name].ending}" for name in INSTALLED]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(files)
+    assert told == [f"writing {folder / file}" for file in files]
+    assert [(row.format, row.file) for row in made.exports] == [
+        (name, f"exports/{file}") for name, file in zip(INSTALLED, files, strict=True)
+    ]
+    assert [row.bytes for row in made.exports] == [file_size(folder / file) for file in files]
+    assert made.problems == () and made.images == IMAGES
+    made.check()
+
+
+def test_formats_in_float_agree_and_int8_nearly(shipped):
+    made = shipped[-1]
+    for row in made.exports:
+        exact = row.format != "tflite-int8"
+        assert row.agreement == 1.0 if exact else row.agreement >= 0.9
+        assert row.max_difference < 1e-5 if exact else 1e-4 < row.max_difference < 0.25
+        assert row.latency_ms > 0 and row.latency_spread_ms >= 0
+    assert {row.format: row.max_difference for row in made.exports}["keras"] == 0.0
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_the_file_takes_any_number_of_images(shipped, name):
+    model, folder, _, _ = shipped
+    run, x = FORMATS[name].load(folder / f"net{FORMATS[name].ending}"), models.images(model, seed=5, count=7)
+    expected = models.outputs(model, x)[0]
+    for count in (1, 7):
+        found = run(x[:count])
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected[:count], atol=0.25 if name == "tflite-int8" else 1e-5)
+
+
+def test_tflite_is_resizable_and_int8_takes_floats(shipped):
+    model, folder, _, _ = shipped
+    x = models.images(model, seed=5, count=7)
+    for ending, kinds, tolerance in ((".tflite", {np.float32}, 1e-5), ("-int8.tflite", {np.int8, np.int32}, 0.25)):
+        interpreter = litert_interpreter((folder / f"net{ending}").read_bytes(), 1)
+        (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+        assert source["dtype"] == target["dtype"] == np.float32
+        assert kinds <= {detail["dtype"] for detail in interpreter.get_tensor_details()}
+        interpreter.resize_tensor_input(source["index"], x.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(source["index"], x)
+        interpreter.invoke()
+        np.testing.assert_allclose(
+            interpreter.get_tensor(target["index"]),
+            models.outputs(model, x)[0],
+            atol=tolerance,
+        )
+
+
+def test_the_signature_of_tflite_is_as_documented(shipped):
+    model, folder, _, _ = shipped
+    x = models.images(model, seed=5, count=7)
+    runner = litert_interpreter((folder / "net.tflite").read_bytes(), 1).get_signature_runner()
+    np.testing.assert_allclose(runner(images=x)["output_0"], models.outputs(model, x)[0], atol=1e-5)
+
+
+def unconvertible():
+    """An operation of keras.ops, which .h5 files cannot hold, and that only TensorFlow has."""
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Activation("tanh")(models.conv(inputs, "conv1", 4))
+    return keras.Model(inputs, models.head(keras.ops.erfinv(0.5 * x)), name="odd")
+
+
+def test_what_a_format_cannot_hold_is_named_and_the_others_are_written(tmp_path):
+    model = unconvertible()
+    made = write_formats(model, "odd", INSTALLED, sample(model), tmp_path, lambda line: None, QUICK)
+    assert [row.format for row in made.exports] == ["keras", "savedmodel"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["odd.keras", "odd.savedmodel"]
+    problems = {problem.split()[1]: problem for problem in made.problems}
+    assert list(problems) == [name for name in INSTALLED if name not in ("keras", "savedmodel")]
+    for name, problem in problems.items():
+        assert problem.startswith(f"format {name} cannot be made of model 'odd': ")
+    assert "Unknown layer: 'Multiply'" in problems["h5"] or "Unknown layer: 'Erfinv'" in problems["h5"]
+    for name in ("tflite", "tflite-int8"):
+        assert "LiteRT has no Erfinv, which the model computes in odd" in problems[name]
+    if "onnx" in INSTALLED:
+        assert "Erfinv" in problems["onnx"]
+    with pytest.raises(ModelError, match="^format h5 cannot.*; format tflite cannot"):
+        made.check()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda outputs: outputs[:, ::-1], "^format h5 disagrees: expected the Keras model's class of all 40 images"),
+        (lambda outputs: outputs * np.nan, "^format h5 cannot be made .*: expected finite outputs, received NaN"),
+    ],
+)
+def test_outputs_that_differ_are_told(tmp_path, monkeypatch, spoil, problem):
+    model = pruned_depthwise()
+    spoilt = replace(FORMATS["h5"], load=lambda path: lambda x: spoil(models.outputs(model, x)[0]))
+    monkeypatch.setattr(shipment, "FORMATS", {**FORMATS, "h5": spoilt})
+    made = write_formats(model, "net", ["keras", "h5"], sample(model), tmp_path, lambda line: None, QUICK)
+    with pytest.raises(ModelError, match=problem):
+        made.check()
+    assert made.exports[0].agreement == 1.0
+
+
+def test_figures_by_hand(tmp_path, monkeypatch):
+    model = pruned_depthwise()
+    x = sample(model)
+    expected = models.outputs(model, x.compared)[0]
+    changed = expected.copy()
+    changed[:10] = changed[:10, ::-1]
+    classes = float(np.mean(changed.argmax(-1) == expected.argmax(-1)))
+    # In batches of 64 the images come at once; the first alone is timed.
+    told = replace(FORMATS["tflite-int8"], load=lambda path: lambda images: changed[: len(images)])
+    monkeypatch.setattr(shipment, "FORMATS", {**FORMATS, "tflite-int8": told})
+    (row,) = write_formats(model, "net", ["tflite-int8"], x, tmp_path, lambda line: None, QUICK).exports
+    assert row.agreement == classes < 1.0
+    assert row.max_difference == float(np.abs(changed - expected).max())
+
+
+def test_a_format_takes_the_place_of_what_was_there(tmp_path):
+    model = pruned_depthwise()
+    (tmp_path / "net.savedmodel").mkdir()
+    (tmp_path / "net.savedmodel" / "old").write_text("old")
+    write_formats(model, "net", ["savedmodel"], sample(model), tmp_path, lambda line: None, QUICK)
+    assert (tmp_path / "net.savedmodel" / "saved_model.pb").is_file()
+    assert not (tmp_path / "net.savedmodel" / "old").exists()
+
+
+def test_formats_are_compared_on_test_images_and_calibrated_on_training_images():
+    data = load_dataset("digits")
+    found = Sample.of(data, seed=3, compared=50)
+    for images, split, count in ((found.compared, data.test, 50), (found.calibration, data.train, 256)):
+        known = {image.tobytes() for image in data.normalization(split.images)}
+        assert len(images) == count and {image.tobytes() for image in images} <= known
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # TensorFlow's interpreter announces its successor.
+def test_the_page_loads_every_file(tmp_path, monkeypatch):
+    model = pruned_and_decomposed()
+    write_formats(model, "search", INSTALLED, sample(model), tmp_path, [].append, QUICK)
+    monkeypatch.chdir(tmp_path)
+    images = models.images(model, seed=5, count=7)
+    expected = models.outputs(model, images)[0]
+    names = {"keras": keras, "tf": tf, "onnxruntime": pytest.importorskip("onnxruntime"), "images": images}
+    loads = snippets("python", "docs/shipping.md")
+    assert len(loads) == 4
+    for found in loads:
+        exec(compile(found.text, found.page, "exec"), names)
+        outputs = np.asarray(names.pop("outputs"))
+        np.testing.assert_allclose(outputs, expected[: len(outputs)], atol=1e-5)

@@ -1,0 +1,78 @@
+"""Accuracy against cost holds the study's trials and the measured models."""
+
+from dataclasses import replace
+
+from objectives.accuracy.metric import ACCURACY, LOSS
+from objectives.budget.quantity import FLOPS, LATENCY, SIZE
+from search.report.figures.accuracy import accuracy_against
+from search.runs.results import Result
+from search.study.finalist import Finalist
+from tests.search.report.report_parts import COST, PARAMETERS, by_name, record
+
+RESULTS = [Result("original", 0.9, 4_000_000, 100, 1000), Result("search", 0.88, 1_000_000, 10, 100)]
+
+
+def test_it_holds_every_measured_model():
+    points = accuracy_against(FLOPS, [*RESULTS, Result("other", None, 1, 1, 1)]).data
+    assert [(list(point.x), list(point.y), point.name) for point in points] == [
+        ([4.0], [0.9], "Original, test"),
+        ([1.0], [0.88], "Search, test"),
+    ]
+
+
+def test_it_holds_every_trial_by_its_state():
+    dearer = replace(COST, flops=2_000_000)
+    found = [
+        record(0, 0.5),
+        replace(record(1, 0.4), state="stopped", cost=dearer),
+        record(2, None),
+        replace(record(3, None), state="infeasible", error=None, cost=dearer),
+    ]
+    traces = by_name(accuracy_against(FLOPS, (), found))
+    drawn = {name: (list(trace.x), list(trace.y), trace.yaxis) for name, trace in traces.items()}
+    assert drawn == {
+        "trial": ([1.0], [0.5], None),
+        "trial, stopped early": ([2.0], [0.4], None),
+        "failed": ([1.0], [0.0], "y2"),
+        "over the budget": ([2.0], [0.0], "y2"),
+        "front of the trials": ([1.0], [0.5], None),
+    }
+    symbols = {trace.marker.symbol for trace in traces.values()}
+    assert len(symbols) == 4  # The front's points are trials.
+
+
+def test_the_fronts_are_drawn_with_the_models():
+    dearer = replace(COST, flops=2_000_000)
+    found = [record(0, 0.5), record(1, 0.4), replace(record(2, 0.7), cost=dearer), record(3, None)]
+    tuned = [Finalist("trial 2", PARAMETERS, dearer, 0.8, 0.1, 1.0, None, ACCURACY)]
+    traces = by_name(accuracy_against(FLOPS, RESULTS, found, tuned))
+    drawn = [traces["front of the trials"], traces["front of the finalists"]]
+    assert [(list(trace.x), list(trace.y), list(trace.text)) for trace in drawn] == [
+        ([1.0, 2.0], [0.5, 0.7], ["trial 0", "trial 2"]),
+        ([2.0], [0.8], ["trial 2"]),
+    ]
+
+
+def test_the_front_of_another_metric_is_no_line():
+    """Trial 1 is less accurate, costs more, and has the lower loss."""
+    dearer = replace(COST, flops=2_000_000)
+    found = [
+        replace(record(0, 0.5), loss=0.4, metric=LOSS),
+        replace(record(1, 0.4), loss=0.3, metric=LOSS, cost=dearer),
+    ]
+    (trace,) = [trace for trace in accuracy_against(FLOPS, (), found).data if "front" in trace.name]
+    assert (trace.name, trace.mode) == ("front of the trials, by loss", "markers")
+    assert (list(trace.x), list(trace.y)) == ([1.0, 2.0], [0.5, 0.4])
+
+
+def test_of_latencies_the_models_are_where_they_were_measured():
+    found = [replace(record(0, 0.5), cost=replace(COST, latency=250.0))]
+    figure = accuracy_against(LATENCY, [replace(RESULTS[0], latency=1500.0), RESULTS[1]], found, most=500.0)
+    traces = by_name(figure)
+    assert (list(traces["Original, test"].x), list(traces["trial"].x)) == ([1.5], [0.25])
+    assert "Search, test" not in traces
+    assert (figure.layout.xaxis.title.text, figure.layout.shapes[0].x0) == ("ms", 0.5)
+
+
+def test_of_sizes_files_are_not_compared_with_weights():
+    assert len(accuracy_against(SIZE, RESULTS).data) == 0

@@ -1,0 +1,96 @@
+"""A run folder for tests of the report: made-up trials of every kind on the tiny model, nothing trained."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from compress.graph.analysis import analyse
+from compress.model_files.files import load_model
+from objectives.accuracy.metric import ACCURACY, Metric
+from objectives.cost.cost import CostModel
+from search import settings
+from search.runs.results import Result, write_result
+from search.runs.run_folder import RunFolder
+from search.space.preferences import suggested
+from search.space.space import SearchSpace
+from search.study.finalist import RECOMMENDED, Finalist, store
+from search.study.identity import tie_to_model
+from search.study.journal import together
+from search.study.judgement import Judgement
+from search.study.rung import Rung, keep_rung
+from search.study.storage import open_study
+from search.study.trial_record import best, describe, finish, records, reject
+from tests.search.fixtures.runs import config
+
+HOSTILE = "ValueError: <script>alert(1)</script> " + "of_a_very_long_word" * 20
+LOST = "its node died"
+RESULTS = [
+    Result("original", 0.9, 4_000_000, 100_000, 1000),
+    Result("simple", 0.85, 1_000_000, 20_000, 200),
+    Result("search", 0.88, 1_000_000, 10_000, 100),
+]
+
+
+def made_up(home: Path, trials: int = 50, metric: Metric = ACCURACY, **changes: Any) -> Path:
+    """A run of so many trials; of every ten one fails, one is stopped, and one is over the budget."""
+    changes = {"search": {"trials": trials, "workers": 2}, **changes}
+    run = config(home, **changes)
+    folder = RunFolder.of(run)
+    model = load_model(home / "tiny.keras")
+    space = SearchSpace(CostModel(analyse(model)), settings.space(run), run.recipe)
+    with folder.opened(run):
+        study = open_study(folder.path, run.name, "journal", front=run.front is not None)
+        tie_to_model(study, model)
+        study.sampler = optuna.samplers.RandomSampler(seed=0)
+        for number in range(trials):
+            with together(study):
+                settle(study, space, number, metric)
+        hold_finals(study, metric)
+    return folder.path
+
+
+def settle(study: optuna.Study, space: SearchSpace, number: int, metric: Metric = ACCURACY) -> None:
+    """One trial, whose number tells its kind."""
+    trial = study.ask()
+    parameters = space.decode(suggested(trial, space.dimensions))
+    describe(trial, parameters, space.cost.cost(parameters), None)
+    if len(study.directions) > 1:
+        trial.set_user_attr("level", number % 2)
+        trial.set_user_attr("allowed", 0.5)
+    worker = f"host:{100 + number % 2}"
+    accuracy = 0.5 + 0.4 * trial.params[space.dimensions[0]]
+    value = 1 - accuracy if metric.is_extra else None
+    said = Judgement(accuracy, 1 - accuracy, 3.0, value=value, worker=worker)
+    kind = number % 10
+    if kind == 7:
+        finish(study, trial, replace(Judgement.failed(1.0, HOSTILE), worker=worker), metric)
+    elif kind == 9:
+        reject(study, trial)
+    elif kind == 3:
+        keep_rung(trial, Rung(30, accuracy, 1 - accuracy, metric.score(accuracy, 1 - accuracy, value), value))
+        finish(study, trial, said, metric, stopped=True)
+    else:
+        lost = (LOST,) if kind == 5 else ()
+        finish(study, trial, replace(said, lost=lost), metric)
+
+
+def hold_finals(study: optuna.Study, metric: Metric = ACCURACY) -> None:
+    """The best trial, the last one judged, another one, and recommended values, which failed."""
+    judged = [record for record in records(study) if record.state == "complete"]
+    first = best(judged)
+    assert first is not None
+    for place, record in enumerate([first, judged[-1], judged[0]]):
+        accuracy = 0.91 - 0.01 * place
+        value = 1 - accuracy if metric.is_extra else None
+        said = Judgement(accuracy, 1 - accuracy, 10.0, value=value)
+        store(study, Finalist.of(record.source, record.parameters, record.cost, said, metric))
+    said = Judgement.failed(5.0, "they are over the budget")
+    store(study, Finalist.of(RECOMMENDED, judged[1].parameters, judged[1].cost, said, metric))
+
+
+def compared(run: Path) -> None:
+    """Add the results of the three models."""
+    for result in RESULTS:
+        write_result(result, run / "results")

@@ -1,0 +1,101 @@
+"""How a run stands, at every moment of its life."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+import optuna
+import pytest
+from filelock import FileLock
+
+from compress.parameter_files.json_format import dumps
+from compress.parameters import CompressionParameters
+from search.driver.driver import Driver, DriverSettings
+from search.driver.listeners.listener import Listener
+from search.runs.run_folder import LOCK_FILE, RunFolder
+from search.runs.status import _status, status_of
+from search.study.judgement import Judgement
+from search.study.storage import open_study
+from tests.search.fixtures.fake_pool import FakePool
+from tests.search.fixtures.nets import cost, flops_budget, space
+from tests.search.fixtures.runs import config
+
+WHOLE = CompressionParameters.none()
+ORIGINAL = cost("tiny").cost(WHOLE)
+BUDGET = flops_budget(0.5 * ORIGINAL.flops, "0.5")
+
+
+def judge(parameters):
+    """The third candidate fails, the second had a worker that was lost."""
+    judge.count += 1
+    if judge.count == 3:
+        return Judgement.failed(1.0, "broken")
+    return Judgement(
+        judge.count / 10, 1.0, 2.0, worker=f"node:{judge.count % 2}", lost=("died",) if judge.count == 2 else ()
+    )
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Interrupted after five of eight trials, with one running and one made ahead; the folder is that of a real run."""
+    judge.count = 0
+    loaded = config(tmp_path, search={"trials": 8})
+    folder = RunFolder.of(loaded)
+    with folder.opened(loaded):
+        study = open_study(folder.path, "run", "journal")
+        with pytest.raises(KeyboardInterrupt):
+            Driver(study, space("tiny"), BUDGET, DriverSettings(0, "random", 8, True)).run(
+                FakePool(1, judge, stop_after=5), Listener()
+            )
+    return folder
+
+
+def test_a_run_that_was_interrupted(run):
+    found = status_of(run.path)
+    assert (found.name, found.driver, found.planned, found.settled) == ("run", False, 8, 5)
+    assert dict(found.states) == {"complete": 4, "failed": 1}
+    assert (found.running, found.waiting, found.finalists, found.lost) == ({}, 2, 0, 1)
+    assert found.best.number == 4
+    assert dict(found.workers) == {"node:1": 2, "node:0": 2}
+
+
+def test_a_driver_at_work_is_seen_and_not_disturbed(run):
+    with FileLock(run.path / LOCK_FILE):
+        assert status_of(run.path).driver
+    assert not status_of(run.path).driver
+
+
+def test_the_pace_is_the_middle_span():
+    """Trials that ended after 0, 2, 4, 100 and 103 seconds: the middle of 2, 2, 96 and 3 is 2.5."""
+    study, began = optuna.create_study(), datetime(2026, 1, 1)
+    study.add_trials(
+        [
+            optuna.create_trial(
+                value=1.0,
+                user_attrs={"parameters": dumps(WHOLE), "cost": asdict(ORIGINAL), "accuracy": 0.5, "loss": 1.0},
+            )
+            for _ in range(5)
+        ]
+    )
+    for trial, seconds in zip(study.get_trials(deepcopy=False), (0, 2, 4, 100, 103), strict=True):
+        trial.datetime_complete = began + timedelta(seconds=seconds)
+    found = _status("run", [study], 9, False)
+    assert found.pace == 2.5 and found.seconds_left == 10.0
+
+
+def test_the_command_tells_it(run, tuckprune):
+    code, out, err = tuckprune("status", run.path)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "run: 5 of 8 trials settled (4 complete, 1 failed)"
+    assert lines[1].startswith("best: trial 4, accuracy 0.5000, loss 1.0000, ")
+    assert lines[-1] == "no driver is at work: the same 'tuckprune search' goes on with it"
+    assert "workers of the last trials: node:0 (2), node:1 (2); 1 lost so far" in lines
+    code, out, _ = tuckprune("status", run.path, "--json")
+    told = json.loads(out)
+    assert (told["settled"], told["waiting"], told["best"]["trial"], told["driver"]) == (5, 2, 4, False)
+
+
+def test_a_folder_that_is_no_run(tmp_path, tuckprune):
+    code, _, err = tuckprune("status", tmp_path)
+    assert code == 1 and "is not a run folder" in err

@@ -1,0 +1,148 @@
+"""The layered sampler on a problem whose best candidate is known."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search.samplers.layered import RANDOM_TRIALS, LayeredSampler, remembered
+from search.space.scaling import filled, scaled_to_fit
+
+WEIGHTS = np.array([1.0, 8.0, 2.0, 0.5, 4.0])
+NAMES = [f"x{index}" for index in range(5)]
+
+
+def snapped(rows):
+    return np.clip(np.floor(rows / 0.2 + 1e-9), 1, 5) * 0.2
+
+
+def fits(rows):
+    return snapped(rows).sum(axis=1) <= 2.2 + 1e-9
+
+
+def accuracy(kept):
+    return 90 - 5 * (1 - kept) ** 2 @ WEIGHTS
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Five dimensions on a grid of five points; what is kept adds up to 2.2 at most, to less for trials ``tight``."""
+
+    tight: frozenset[int] = frozenset()
+    dimensions: tuple[str, ...] = tuple(NAMES)
+
+    @property
+    def beliefs(self):
+        return np.ones((1, 5))
+
+    def project(self, wanted, trial, fill):
+        scaled = scaled_to_fit(fits, wanted)
+        return snapped(filled(fits, scaled, np.full(5, 0.2)) if fill else scaled)
+
+    def kept(self, trial):
+        return np.array(trial.user_attrs["kept"]) if "kept" in trial.user_attrs else None
+
+    def allows(self, done, trial):
+        return trial.number not in self.tight or done.user_attrs["kept"][1] < 0.5
+
+    def score(self, trial):
+        return trial.value if trial.state == TrialState.COMPLETE else None
+
+
+def study_of(landscape=None, seed=0):
+    return optuna.create_study(direction="maximize", sampler=LayeredSampler(landscape or Sums(), 0.1, seed))
+
+
+def ask(study):
+    trial = study.ask()
+    wanted = np.array([[trial.suggest_float(name, 0.1, 1.0) for name in NAMES]])
+    kept = Sums().project(wanted, None, True)[0]
+    trial.set_user_attr("kept", kept.tolist())
+    return trial, kept
+
+
+def run(study, trials):
+    found = []
+    for _ in range(trials):
+        trial, kept = ask(study)
+        study.tell(trial, float(accuracy(kept)))
+        found.append(kept)
+    return np.array(found)
+
+
+def test_the_best_of_the_whole_grid_is_found_soon():
+    grid = np.array(list(itertools.product((0.2, 0.4, 0.6, 0.8, 1.0), repeat=5)))
+    best = accuracy(grid[grid.sum(axis=1) <= 2.2 + 1e-9]).max()
+    found = run(study_of(), 25)
+    assert accuracy(found).max() == pytest.approx(best)
+    assert accuracy(found[:RANDOM_TRIALS]).max() < best
+
+
+def test_the_first_trials_are_random_and_the_same_for_the_same_seed():
+    one, same, other = (run(study_of(seed=seed), RANDOM_TRIALS) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+    assert len(np.unique(one, axis=0)) > RANDOM_TRIALS / 2
+
+
+def test_a_sampler_made_anew_proposes_what_the_old_one_does():
+    """What it knows is in the study."""
+    study = study_of()
+    run(study, 14)
+    again = optuna.create_study(direction="maximize", sampler=LayeredSampler(Sums(), 0.1, 0))
+    again.add_trials(study.trials)
+    assert ask(study)[0].params == ask(again)[0].params
+
+
+def test_nothing_is_tried_twice_nor_while_it_is_running():
+    study = study_of()
+    found = run(study, 14)
+    running = [ask(study)[1] for _ in range(4)]
+    assert len(np.unique(np.concatenate([found[RANDOM_TRIALS:], running]), axis=0)) == 8
+
+
+def test_where_trials_fail_no_more_are_made():
+    """All that keep most of dimension 1, the most worthwhile one, fail: the others are tried."""
+    study = study_of()
+    run(study, RANDOM_TRIALS)
+    tried = []
+    for _ in range(12):
+        trial, kept = ask(study)
+        tried.append(kept[1])
+        fails = kept[1] > 0.5
+        study.tell(trial, None if fails else float(accuracy(kept)), TrialState.FAIL if fails else TrialState.COMPLETE)
+    assert np.mean(np.array(tried[-4:]) > 0.5) < np.mean(np.array(tried[:4]) > 0.5)
+
+
+def test_the_target_is_the_best_within_the_budget_of_the_trial(monkeypatch):
+    targets = []
+
+    def spy(surrogate, project, seen, target, lowest, rng):
+        targets.append((target, surrogate.mean(seen), seen))
+        return np.full(5, 0.5)
+
+    monkeypatch.setattr("search.samplers.layered.propose", spy)
+    study = study_of(Sums(tight=frozenset({12})))
+    run(study, 12)
+    ask(study)
+    (target, expected, _), (tight, expected_then, seen) = targets[-2:]
+    assert target == expected.max()
+    assert tight == expected_then[seen[:, 1] < 0.5].max() < expected_then.max()
+
+
+def test_optuna_may_ask_for_other_parameters():
+    study = study_of()
+    run(study, RANDOM_TRIALS + 1)
+    assert 0 <= study.ask().suggest_float("other", 0, 1) <= 1
+
+
+def test_few_trials_are_all_remembered():
+    np.testing.assert_array_equal(remembered(np.array([3.0, 1.0, 2.0]), 3), [0, 1, 2])
+
+
+def test_of_many_the_best_half_and_the_rest_evenly():
+    """Of ten, best last: the better three of six, 9, 8 and 7, and of 6 to 0 the first, the middle and the last."""
+    np.testing.assert_array_equal(remembered(np.arange(10.0), 6), [0, 3, 6, 7, 8, 9])

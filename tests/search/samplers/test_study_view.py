@@ -1,0 +1,88 @@
+"""What the layered sampler is told of a run."""
+
+from dataclasses import replace
+
+import numpy as np
+import optuna
+import pytest
+
+from compress.parameter_files.json_format import loads
+from compress.parameters import CompressionParameters
+from objectives.budget.limit import Limit
+from objectives.budget.quantity import FLOPS
+from search.driver.driver import Driver, DriverSettings
+from search.driver.listeners.listener import Listener
+from search.samplers.study_view import SpaceLandscape, cost_shares
+from search.space.levels import Levels
+from search.space.projection import Projection
+from search.study.trial_record import COST, PARAMETERS
+from tests.search.fixtures.fake_pool import FakePool, judged
+from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, space
+
+SPACE = space("tiny", PRUNE_FIRST)
+ORIGINAL = cost("tiny").cost(CompressionParameters.none())
+BUDGET = flops_budget(0.4 * ORIGINAL.flops, "0.4")
+LEVELS = Levels.between(BUDGET, Limit(FLOPS, 0.8 * ORIGINAL.flops, "0.8"), 3, ORIGINAL)
+
+
+def searched(levels=None, trials=14):
+    study = optuna.create_study(directions=["maximize", "minimize"] if levels else ["maximize"])
+    driver = Driver(study, SPACE, BUDGET, DriverSettings(0, "layered", trials, True), levels)
+    driver.run(FakePool(2, judged), Listener())
+    return study
+
+
+def test_cost_shares_by_hand():
+    """The cost is 3a + b: a step more of a costs three times as much, on average of both 1."""
+    shares = cost_shares(lambda rows: rows @ np.array([3.0, 1.0]) - 2, np.array([[0.4, 0.4]]))
+    np.testing.assert_allclose(shares, [1.5, 0.5])
+
+
+def test_where_nothing_costs_anything_all_cost_alike():
+    np.testing.assert_array_equal(cost_shares(lambda rows: np.zeros(len(rows)), np.full((1, 3), 0.5)), np.ones(3))
+
+
+def test_beliefs_are_guesses_of_mean_one():
+    beliefs = SpaceLandscape(SPACE, BUDGET).beliefs
+    assert beliefs.shape == (2, len(SPACE.dimensions))
+    np.testing.assert_allclose(beliefs.mean(axis=1), 1)
+    assert (beliefs >= 0).all() and beliefs[1].std() > 0.1
+    measured = np.linspace(0, 2, len(SPACE.dimensions))
+    np.testing.assert_array_equal(SpaceLandscape(SPACE, BUDGET, measured=measured).beliefs[2], measured)
+
+
+@pytest.mark.parametrize("levels", [None, LEVELS], ids=["one budget", "front"])
+def test_what_trials_kept_is_what_they_were_judged_with(levels):
+    study, landscape = searched(levels), SpaceLandscape(SPACE, BUDGET, levels)
+    for trial in study.trials:
+        parameters = loads(trial.user_attrs[PARAMETERS]).parameters
+        expected = SPACE.arrays.fractions(*SPACE.cost.candidate(parameters))[0]
+        np.testing.assert_array_equal(landscape.kept(trial), expected)
+        assert landscape.score(trial) == trial.values[0]
+
+
+def test_a_trial_that_was_only_asked_for_kept_nothing():
+    study = optuna.create_study(direction="maximize")
+    trial = study.ask()
+    assert SpaceLandscape(SPACE, BUDGET).kept(study.trials[trial.number]) is None
+
+
+def test_trials_of_a_front_have_budgets_of_their_own():
+    """Trial 0 is of the tightest level, trial 1 of the middle one: what it keeps, the tightest does not allow."""
+    study, landscape = searched(LEVELS), SpaceLandscape(SPACE, BUDGET, LEVELS)
+    tight, middle = study.trials[0], study.trials[1]
+    assert [LEVELS.of_number(number) for number in (0, 1)] == [0, 1]
+    assert landscape.allows(tight, middle) and not landscape.allows(middle, tight)
+    wanted = np.full((1, len(SPACE.dimensions)), 0.5)
+    for trial, budget in ((tight, LEVELS.budgets[0]), (middle, LEVELS.budgets[1])):
+        expected = Projection(SPACE, budget).many(wanted)
+        np.testing.assert_array_equal(landscape.project(wanted, trial, True), expected)
+
+
+def test_costs_decide_what_is_allowed():
+    study, landscape = searched(), SpaceLandscape(SPACE, BUDGET)
+    trial = study.trials[0]
+    assert landscape.allows(trial, trial)
+    dearer = replace(SPACE.cost.cost(loads(trial.user_attrs[PARAMETERS]).parameters), flops=ORIGINAL.flops)
+    trial.user_attrs[COST]["flops"] = dearer.flops
+    assert not landscape.allows(trial, trial)

@@ -1,0 +1,151 @@
+"""Latency as a limit: of proposals, of recommended values, and alone or with all the others."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compress.errors import BudgetError
+from compress.graph.analysis import analyse
+from compress.parameters import CompressionParameters
+from compress.recipe import compress_in_stages
+from configs.load import load_config
+from objectives.budget.budget import Budget
+from objectives.budget.limit import Limit
+from objectives.budget.quantity import LATENCY, QUANTITIES
+from objectives.budget.recommended import BudgetValues, stage_values
+from objectives.cost.cost import CostModel
+from objectives.cost.latency import LatencySettings
+from objectives.cost.latency_fit import measured_table
+from search.runs.run_folder import RunFolder
+from search.space.projection import Projection
+from search.space.space import SearchSpace, SpaceSettings
+from search.strategies import preparation as run_latency
+from tests.objectives.cost import synthetic_latency as synthetic
+from tests.search.fixtures import nets
+from tests.search.fixtures.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, RECIPES
+
+NONE = CompressionParameters.none()
+NETS = ("chain", "tiny", "digits_resnet")
+for _name in NETS:
+    synthetic.table(_name)  # Measured once here: a strategy must not build models.
+
+
+def space(name, recipe=PRUNE_FIRST, grid=None):
+    return SearchSpace(CostModel(analyse(nets.model(name)), synthetic.table(name)), grid or SpaceSettings(), recipe)
+
+
+def slow_parts(table):
+    """The same with parts so slow that most layers are faster whole."""
+    laws = tuple(
+        (geometry, replace(law, base=law.base + 20.0) if set(geometry.window) == {1} else law)
+        for geometry, law in table.laws
+    )
+    return replace(table, laws=laws)
+
+
+@st.composite
+def problems(draw):
+    """A space, some limits that are each reachable, and preferences."""
+    name = draw(st.sampled_from(NETS))
+    table = synthetic.table(name) if draw(st.booleans()) else slow_parts(synthetic.table(name))
+    found = SearchSpace(CostModel(analyse(nets.model(name)), table), SpaceSettings(), draw(st.sampled_from(RECIPES)))
+    smallest, original = found.smallest(), found.cost.cost(NONE)
+    limited = draw(st.sets(st.sampled_from([*QUANTITIES.values()]), max_size=4)) | {LATENCY}
+    limits = []
+    for quantity in [quantity for quantity in QUANTITIES.values() if quantity in limited]:
+        low, high = quantity.of(smallest), quantity.of(original)
+        limits.append(Limit(quantity, low + (high - low) * draw(st.floats(0.001, 1)), "drawn"))
+    size = len(found.dimensions)
+    values = draw(st.lists(st.floats(0, 1), min_size=size, max_size=size))
+    return found, Budget(tuple(limits), table), dict(zip(found.dimensions, values, strict=True))
+
+
+@given(problems())
+@settings(max_examples=50, deadline=None)
+def test_proposals_meet_all_limits_or_these_cannot_be_met_together(problem):
+    found, budget, wanted = problem
+    try:
+        parameters = Projection(found, budget)(wanted)
+    except BudgetError as error:
+        assert len(budget.limits) > 1 and "within the other limits" in str(error)
+    else:
+        assert budget.violation(found.cost.cost(parameters, found.settings.step)) <= 0
+
+
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY])
+def test_latency_is_used_where_it_binds(recipe):
+    found = space("digits_resnet", recipe)
+    original = found.cost.cost(NONE)
+    wanted = {name: 1.0 if index % 3 == 0 else 0.3 for index, name in enumerate(found.dimensions)}
+    for amounts in ({"latency": "50%"}, {"latency": "40%", "flops": "90%", "params": "1x", "size": 1.0, "memory": 1.0}):
+        budget = Budget.parse(amounts, original, synthetic.table("digits_resnet"))
+        assert -0.03 < budget.violation(found.cost.cost(Projection(found, budget)(wanted))) <= 0
+
+
+@pytest.mark.parametrize("name", ["chain", "tiny"])
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, DECOMPOSE_ONLY])
+def test_the_smallest_latency_is_that_of_all_candidates(name, recipe):
+    grid = SpaceSettings(ratio_max=0.5, ratio_step=0.5, rank_step=0.5)
+    for table in (synthetic.table(name), slow_parts(synthetic.table(name))):
+        found = SearchSpace(CostModel(analyse(nets.model(name)), table), grid, recipe)
+        corners = product(*[(0.0, 1.0)] * len(found.dimensions))
+        candidates = [found.decode(dict(zip(found.dimensions, corner, strict=True))) for corner in corners]
+        smallest = min(found.cost.cost(candidate).latency for candidate in candidates)
+        assert found.smallest().latency == pytest.approx(smallest)
+
+
+def test_layers_that_are_faster_whole_are_left_so_where_latency_asks_for_it():
+    table = slow_parts(synthetic.table("digits_resnet"))
+    found = SearchSpace(CostModel(analyse(nets.model("digits_resnet")), table), SpaceSettings(), PRUNE_FIRST)
+    original = found.cost.cost(NONE)
+    low = dict.fromkeys(found.dimensions, 0.3)
+    loose = Budget.parse({"flops": "20%"}, original, table)
+    tight = Budget.parse({"latency": "50%"}, original, table)
+    assert Projection(found, loose)(low).ranks
+    for name, pair in Projection(found, tight)(low).ranks.items():
+        parameters = Projection(found, tight)(low)
+        without = {other: ranks for other, ranks in parameters.ranks.items() if other != name}
+        whole = found.cost.cost(CompressionParameters(parameters.ratios, without)).latency
+        assert pair and whole >= found.cost.cost(parameters).latency
+
+
+def test_unreachable_latency_names_the_smallest():
+    found = space("tiny")
+    smallest = found.smallest().latency
+    budget = Budget.parse({"latency": f"{smallest / 2000:.6f}ms"}, found.cost.cost(NONE), synthetic.table("tiny"))
+    with pytest.raises(BudgetError, match=f"budget.latency: expected at least {smallest:.1f} microseconds, the smalle"):
+        Projection(found, budget).check_reachable()
+
+
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY, DECOMPOSE_ONLY])
+def test_recommended_values_meet_latency_and_use_it(recipe):
+    model = nets.trained_like()
+    table = measured_table(model, LatencySettings(), synthetic.microseconds)
+    original = CostModel(analyse(model), table).cost(NONE)
+    share = "60%" if recipe == DECOMPOSE_ONLY else "40%"
+    budget = Budget.parse({"latency": share}, original, table)
+    made = compress_in_stages(model, stage_values(BudgetValues(recipe, budget, original)), recipe)
+    assert -0.12 < budget.violation(CostModel(analyse(made.model), table).cost(NONE)) <= 0
+    assert synthetic.microseconds(made.model) <= budget.limits[0].most * 1.001
+
+
+def test_a_run_measures_its_table_once(tmp_path, monkeypatch):
+    config = load_config("configs/digits.yaml", [f"runs={tmp_path}", "budget.latency=50%", "latency.threads=2"])
+    asked = []
+
+    def measure(model, settings):
+        asked.append(settings)
+        return synthetic.table("tiny")
+
+    monkeypatch.setattr(run_latency, "measured_table", measure)
+    table = run_latency.latency_table(config, nets.model("tiny"))
+    folder = RunFolder.of(config)
+    folder.path.mkdir()
+    run_latency.keep_latency_table(table, folder)
+    assert run_latency.latency_table(config, nets.model("tiny")) == table == synthetic.table("tiny")
+    assert asked == [LatencySettings(threads=2)]
+    unlimited = load_config("configs/digits.yaml", [f"runs={tmp_path}"])
+    assert run_latency.latency_table(unlimited, nets.model("tiny")) is None

@@ -1,0 +1,67 @@
+"""What is said of an original model that does not know its images."""
+
+import keras
+import numpy as np
+import pytest
+
+from compress.errors import DataError
+from search.strategies.preparation import check_original
+from zoo.data.dataset import ImageDataset, Normalization, Split
+
+CLASSES = 4
+UNIT = Normalization(1.0, (0.0,), (1.0,))
+
+
+def split(count, factor=1.0):
+    """Images whose class is where they are bright."""
+    labels = np.arange(count) % CLASSES
+    images = np.random.default_rng(count).normal(0, 0.1, (count, 2, 2, 1)).astype(np.float32)
+    images.reshape(count, CLASSES)[np.arange(count), labels] += 1
+    return Split(images * np.float32(factor), labels)
+
+
+def dataset(normalization=UNIT, factor=1.0):
+    return ImageDataset("spots", split(40, factor), split(1200, factor), split(8, factor), CLASSES, normalization)
+
+
+def model(shift=0):
+    """The brightest pixel is the class; with a shift of the classes it never is."""
+    inputs = keras.Input((2, 2, 1))
+    x = keras.layers.Rescaling(10.0)(keras.layers.Flatten()(inputs))
+    x = keras.layers.Dense(CLASSES, activation="softmax", use_bias=False)(keras.ops.clip(x, 0.0, 10.0))
+    made = keras.Model(inputs, x)
+    made.layers[-1].set_weights([np.roll(np.eye(CLASSES, dtype=np.float32), shift, axis=1)])
+    return made
+
+
+def warnings(given, data):
+    said = []
+    check_original(given, data, 0, said.append)
+    return said
+
+
+def test_a_model_that_knows_the_images_is_silent():
+    assert warnings(model(), dataset()) == []
+
+
+def test_another_order_of_the_classes_is_a_warning():
+    (said,) = warnings(model(shift=1), dataset())
+    assert said.startswith("the original model scores 0.")
+    assert " % on 1000 validation images of data set 'spots', where the commonest class has 2" in said
+    assert said.endswith("check that it is trained, the order of the classes, and data.scale, data.mean and data.std")
+
+
+def test_at_chance_with_unusual_pixels_is_an_error():
+    """Each is possible by itself: raw pixels where the model rescales, and an untrained model."""
+    raw = dataset(factor=100.0)
+    with pytest.raises(DataError) as error:
+        warnings(model(shift=1), raw)
+    assert "commonest class has 2" in str(error.value) and "correct these keys" in str(error.value)
+    assert "data.scale 1, data.mean [0], data.std [1]" in str(error.value)
+    assert warnings(model(), raw) == []
+
+
+def test_outputs_that_are_not_finite_are_no_better_than_chance():
+    broken = model()
+    broken.layers[-1].set_weights([np.full((CLASSES, CLASSES), np.nan, np.float32)])
+    assert len(warnings(broken, dataset())) == 1

@@ -1,0 +1,67 @@
+"""What the tests of the pool share: its task, and how they talk to its workers."""
+
+import os
+from pathlib import Path
+
+import ray
+
+from compress.parameters import CompressionParameters
+from compress.pruning.criterion import GeometricMedian
+from compress.pruning.settings import PruningSettings
+from objectives.accuracy.fine_tuning import FineTuning
+from objectives.accuracy.proxy import ProxySettings
+from search import settings
+from search.workers.cluster import Share
+from search.workers.worker import FinalTask, Task, model_bytes
+from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, model
+from tests.search.fixtures.runs import config
+from zoo.training.training import Recipe
+
+PROXY = ProxySettings(recalibration_images=64, steps=2, batch_size=32)
+PRUNING = PruningSettings(GeometricMedian(), "standard_score")
+WHOLE = CompressionParameters.none()
+RECIPE = Recipe(epochs=1, learning_rate=0.01, batch_size=64)
+FLOPS = cost("tiny").cost(WHOLE).flops
+TOLD: list[str] = []
+SMALL = Share(cpus=0.001)
+HALF = flops_budget(0.5 * FLOPS, "0.5")
+
+
+def terminate(signum, frame):
+    """A handler of SIGTERM that nobody may take away."""
+    raise AssertionError
+
+
+def pool_task() -> Task:
+    data = settings.dataset(config(Path()).data, seed=0)
+    final = FinalTask(FineTuning(RECIPE), HALF)
+    return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1, final=final)
+
+
+def all_free(pool):
+    """Wait until all workers are ready and idle."""
+    while len(pool._free) < len(pool._slots):
+        assert pool.wait(1.0) == {}
+
+
+def renew(pool, worker):
+    """Another process in the place of a worker that a test has spoiled."""
+    pool._free.remove(worker)
+    pool._replace(worker)
+    all_free(pool)
+
+
+def outcome(pool, key):
+    while True:
+        found = pool.wait(1.0)
+        if found:
+            assert list(found) == [key]
+            return found[key]
+
+
+def ask(pool, worker, question):
+    return ray.get(pool._slots[worker].actor.__ray_call__.remote(question))
+
+
+def process(pool, worker):
+    return ask(pool, worker, lambda actor: os.getpid())

@@ -1,0 +1,230 @@
+"""Workers on a real local Ray cluster."""
+
+import os
+import signal
+import time
+import urllib.request
+from dataclasses import replace
+
+import optuna
+import pytest
+import ray
+
+from compress.errors import RunError
+from compress.graph.analysis import analyse
+from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters, compress_in_stages, own_values
+from objectives.accuracy.metric import Metric
+from objectives.accuracy.proxy import AccuracyProxy
+from objectives.accuracy.score import score
+from objectives.cost.cost import CostModel
+from search.driver.driver import Driver, DriverSettings
+from search.driver.listeners.listener import Listener
+from search.driver.listeners.ray_metrics import BEST, TRIALS, RayMetrics
+from search.driver.rungs import Ladder
+from search.study.trial_record import records
+from search.workers.cluster import cluster
+from search.workers.worker import model_of
+from tests.search.fixtures.nets import cost, flops_budget, model, space
+from tests.search.workers.pools import HALF, PROXY, PRUNING, RECIPE, WHOLE, ask, outcome, process, renew, terminate
+from zoo.training.training import train
+
+
+def test_the_data_lie_in_the_object_store_once(pool):
+    assert isinstance(pool._task, ray.ObjectRef)
+
+    def flags(actor):
+        images = actor._task.dataset.train.images
+        return images.flags.owndata, images.flags.writeable, images.nbytes
+
+    # A view of read-only shared memory in each of two processes, not a copy of one's own.
+    assert [ask(pool, worker, flags) for worker in (0, 1)] == [(False, False, 256 * 64)] * 2
+    assert len({process(pool, worker) for worker in (0, 1)} | {os.getpid()}) == 3
+
+
+def test_a_study_of_real_trials(pool, task):
+    """What the workers say is what the same candidate gets in this process."""
+    study = optuna.create_study(direction="maximize")
+    budget = flops_budget(0.5 * cost("tiny").cost(WHOLE).flops, "0.5")
+    Driver(study, space("tiny"), budget, DriverSettings(0, "tpe", 4, True)).run(pool, Listener())
+    found = records(study)
+    assert [record.state for record in found] == ["complete"] * 4
+    assert {record.conditions.precision for record in found} == {"float32"}
+    assert all(record.cost.flops <= budget.limits[0].most and record.seconds > 0 for record in found)
+    made = apply_parameters(model("tiny"), found[0].parameters, pruning=PRUNING)
+    here = AccuracyProxy(task.dataset, PROXY)(made)
+    assert found[0].accuracy == pytest.approx(here.accuracy, abs=0.05)
+    assert found[0].loss == pytest.approx(here.loss, rel=1e-2)
+
+
+def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
+    parameters = CompressionParameters({"conv2": 0.5, "add": 0.25}, {"block.conv1": (4, 6)})
+    worker, before = pool._free[0], pool._slots[pool._free[0]].served
+    first = pool.submit(parameters)
+    short = outcome(pool, first)
+    key = pool.go_on(first, 5)
+    assert [running.slot for running in pool._running.values()] == [worker]
+    with pytest.raises(RunError, match="a candidate that a free worker still holds"):
+        pool.go_on(first, 5)
+    middle = outcome(pool, key)
+    long = outcome(pool, pool.go_on(key, 9))
+    assert pool._slots[worker].served == before + 1
+    assert short.error is middle.error is long.error is None
+    assert len({short.loss, middle.loss, long.loss}) == 3
+
+    def of_steps(steps):
+        def change(actor):
+            actor._task = replace(actor._task, proxy=replace(actor._task.proxy, steps=steps))
+
+        ask(pool, worker, change)
+        pool._free.sort(key=lambda free: free != worker)
+        return outcome(pool, pool.submit(parameters))
+
+    for steps, climbed in ((5, middle), (9, long), (PROXY.steps, short)):
+        whole = of_steps(steps)
+        assert (whole.accuracy, whole.loss) == (climbed.accuracy, climbed.loss)
+
+
+def test_a_worker_that_was_given_something_else_cannot_go_on(pool):
+    first = pool.submit(WHOLE)
+    outcome(pool, first)
+    others = {pool.submit(WHOLE) for _ in pool._slots}
+    with pytest.raises(RunError, match="go on before anything else is started"):
+        pool.go_on(first, 5)
+    while others:
+        others -= set(pool.wait(1.0))
+    worker = pool._free[0]
+    ask(pool, worker, lambda actor: actor.fine_tune(WHOLE))
+    said = ask(pool, worker, lambda actor: actor.go_on(5))
+    assert said.error == "expected a candidate to go on with, received none; judge one first"
+
+
+def test_a_study_of_real_rungs(pool):
+    study = optuna.create_study(direction="maximize")
+    ladder = Ladder((PROXY.steps, 4), 2)
+    Driver(study, space("tiny"), HALF, DriverSettings(0, "random", 12, True, ladder=ladder)).run(pool, Listener())
+    found = records(study)
+    assert {record.state for record in found} == {"complete", "stopped"}
+    assert {record.state: record.steps for record in found} == {"complete": 4, "stopped": 2}
+    assert all(record.error is None for record in found)
+
+
+def test_a_late_rung_is_given_up(pool, monkeypatch):
+    first = pool.submit(WHOLE)
+    outcome(pool, first)
+    worker = pool._free[-1]
+    ask(pool, worker, lambda actor: setattr(actor, "_further", lambda _: __import__("time").sleep(60)))
+    monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
+    failed = outcome(pool, pool.go_on(first, 5))
+    assert failed.error == "it ran longer than search.trial_timeout = 1 s"
+
+
+def test_finalists_go_through_the_recipe_with_its_training(pool, task):
+    recommended = outcome(pool, pool.submit_finalist(None))
+    assert recommended.error is None
+    chosen = recommended.parameters
+    assert cost("tiny").cost(chosen).flops <= HALF.limits[0].most
+    again = outcome(pool, pool.submit_finalist(chosen))
+    assert again.parameters == chosen
+
+    def train_stage(compressed, stage):
+        train(compressed, task.dataset, RECIPE)
+
+    here = compress_in_stages(model("tiny"), own_values(chosen), fine_tune=train_stage, pruning=PRUNING)
+    expected = score(here.model, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
+    for found in (recommended, again):
+        assert found.accuracy == pytest.approx(expected.accuracy, abs=0.05)
+        assert found.loss == pytest.approx(expected.loss, rel=1e-2)
+        assert found.model is None
+
+
+def test_a_finalist_can_be_had_with_its_model(pool, task):
+    chosen = CompressionParameters({"add": 0.5}, {})
+    made = outcome(pool, pool.submit_making(chosen))
+    built = model_of(made.model)
+    assert CostModel(analyse(built)).cost(CompressionParameters.none()) == cost("tiny").cost(chosen)
+    here = score(built, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
+    assert (made.accuracy, made.loss) == pytest.approx((here.accuracy, here.loss), rel=1e-4)
+
+
+def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):
+    before = process(pool, pool._free[0])
+    failed = outcome(pool, pool.submit(CompressionParameters({"conv9": 0.5}, {})))
+    assert failed.accuracy is failed.loss is None
+    assert "unknown layer or group 'conv9'; nearest: 'conv2'" in failed.error
+    assert "\n" not in failed.error
+    worker = pool._free[0]
+    ask(pool, worker, lambda actor: setattr(actor, "_short", None))
+    failed = outcome(pool, pool.submit(WHOLE))
+    assert failed.error == "TypeError: 'NoneType' object is not callable"
+    assert before in {process(pool, either) for either in (0, 1)}
+    renew(pool, worker)
+
+
+def test_training_that_diverges_is_recorded_and_the_worker_goes_on(pool):
+    worker = pool._free[0]
+    before = process(pool, worker)
+
+    def diverging(actor):
+        actor._proxy.settings = replace(actor._proxy.settings, learning_rate=1e30)
+        final = actor._task.final
+        tuning = replace(final.tuning, recipe=replace(final.tuning.recipe, learning_rate=1e30))
+        actor._task = replace(actor._task, final=replace(final, tuning=tuning))
+
+    ask(pool, worker, diverging)
+    failed = outcome(pool, pool.submit(WHOLE))
+    assert failed.accuracy is failed.loss is None
+    assert "expected finite" in failed.error and failed.error.endswith("1e+30; lower the learning rate")
+    pool._free.sort(key=lambda free: free != worker)
+    failed = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
+    assert "expected a finite" in failed.error and "\n" not in failed.error
+    assert process(pool, worker) == before
+    renew(pool, worker)
+
+
+def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
+    metric = Metric("F1Score", "maximize", "one_hot", {"average": "macro"})
+    worker = pool._free[0]
+
+    def by_f1(actor):
+        actor._task = replace(actor._task, proxy=replace(actor._task.proxy, metric=metric))
+        actor._proxy.settings = actor._task.proxy
+
+    ask(pool, worker, by_f1)
+    judged = outcome(pool, pool.submit(WHOLE))
+    here = AccuracyProxy(task.dataset, replace(PROXY, metric=metric))(apply_parameters(model("tiny"), WHOLE))
+    assert judged.error is None and judged.value == pytest.approx(here.value, abs=0.05)
+    pool._free.sort(key=lambda free: free != worker)
+    final = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
+    assert final.error is None and 0 <= final.value <= 1
+    renew(pool, worker)
+
+
+def test_ray_exports_what_a_search_counts(pool, task):
+    study, metrics = optuna.create_study(direction="maximize"), RayMetrics("mine")
+    driver = Driver(study, space("tiny"), HALF, DriverSettings(1, "random", 3, True))
+    driver.run(pool, metrics)
+    best = max(trial.value for trial in study.trials)
+    (node,) = ray.nodes()
+    address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    expected = {f"ray_{BEST}": pytest.approx(best), f"ray_{TRIALS}_total": 3}
+    deadline, values = time.monotonic() + 60, {}
+    # What changes is exported every few seconds, a part of it perhaps before the rest.
+    while values != expected and time.monotonic() < deadline:
+        time.sleep(1)
+        with urllib.request.urlopen(address) as page:
+            lines = [line for line in page.read().decode().splitlines() if "mine" in line]
+        found = {line.rpartition("{")[0] or line.split()[0]: float(line.split()[-1]) for line in lines}
+        values = {name: value for name, value in found.items() if name in expected}
+    assert values == expected
+
+
+def test_ray_leaves_sigterm_to_the_caller(pool):
+    """It would exit at once, without the message that tells how to resume."""
+    assert signal.getsignal(signal.SIGTERM) is terminate
+
+
+def test_a_connected_process_stays_connected(pool):
+    with cluster("nowhere:1", "max", 1.0):
+        assert ray.is_initialized()
+    assert ray.is_initialized()

@@ -1,0 +1,197 @@
+"""Workers that are lost, late, old or too few, on a real local Ray cluster."""
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+
+import optuna
+import pytest
+
+from compress.errors import RunError
+from compress.parameters import CompressionParameters
+from search.driver.driver import Driver, DriverSettings
+from search.driver.listeners.listener import Listener
+from search.study.trial_record import records
+from search.workers.cluster import PoolSettings, Share
+from search.workers.pool import WorkerPool
+from search.workers.shutdown import Shutdown
+from tests.search.fixtures.nets import space
+from tests.search.workers.pools import HALF, SMALL, TOLD, WHOLE, all_free, ask, outcome, process
+
+
+class Killer:
+    """Kills the worker of the second trial while it is judging, and of as many trials after it as it is told."""
+
+    def __init__(self, pool, kills):
+        self.pool, self.kills, self.submitted = pool, kills, 0
+
+    @property
+    def has_room(self):
+        # One at a time, for the killed to be the one that was meant.
+        return self.pool.has_room and not self.pool._running and not self.pool._waiting
+
+    def submit(self, parameters):
+        self.submitted += 1
+        key = self.pool.submit(parameters)
+        self._kill()
+        return key
+
+    def wait(self, seconds):
+        found = self.pool.wait(seconds)
+        self._kill()
+        return found
+
+    def _kill(self):
+        if self.submitted == 2 and self.kills and self.pool._running:
+            # At once: a worker that is warm judges in less than a moment of waiting.
+            self.kills -= 1
+            (running,) = self.pool._running.values()
+            os.kill(self.pool._slots[running.slot].pid, signal.SIGKILL)
+
+
+def searched(pool, kills):
+    all_free(pool)
+    for slot, _ in enumerate(pool._slots):
+        pool._slots[slot].pid = process(pool, slot)
+    study = optuna.create_study(direction="maximize")
+    Driver(study, space("tiny"), HALF, DriverSettings(1, "random", 4, True)).run(Killer(pool, kills), Listener())
+    all_free(pool)
+    return records(study)
+
+
+def test_the_trial_of_a_killed_worker_is_started_again(pool):
+    undisturbed = searched(pool, kills=0)
+    TOLD.clear()
+    found = searched(pool, kills=1)
+    assert [(one.number, one.parameters, one.accuracy, one.loss) for one in found] == [
+        (one.number, one.parameters, one.accuracy, one.loss) for one in undisturbed
+    ]
+    assert [len(one.lost) for one in found] == [0, 1, 0, 0]
+    assert found[1].lost[0].endswith("(ActorDiedError)") and "\n" not in found[1].lost[0]
+    assert TOLD == [f"a worker was lost: {found[1].lost[0]}; its work is started again"]
+    assert found[1].worker.partition(":")[2] in {str(process(pool, worker)) for worker in (0, 1)}
+
+
+def test_a_trial_whose_workers_die_again_and_again_fails(pool):
+    found = searched(pool, kills=2)
+    assert [record.state for record in found] == ["complete", "failed", "complete", "complete"]
+    assert found[1].error.startswith("its worker was lost: ") and found[1].error.endswith("(ActorDiedError)")
+    assert len(found[1].lost) == 1
+    assert "\n" not in found[1].error
+    assert found[1].parameters.ratios
+
+
+def test_a_lost_rung_is_climbed_again_from_the_start(pool):
+    """The steps before are taken anew: the figures are those of the candidate that was not disturbed."""
+    parameters = CompressionParameters({"conv2": 0.5, "add": 0.25}, {"block.conv1": (4, 6)})
+    all_free(pool)
+    first = pool.submit(parameters)
+    outcome(pool, first)
+    undisturbed = outcome(pool, pool.go_on(first, 9))
+    second = pool.submit(parameters)
+    outcome(pool, second)
+    victim = process(pool, next(index for index in pool._free if pool._slots[index].judged.key == second))
+    key = pool.go_on(second, 9)
+    os.kill(victim, signal.SIGKILL)
+    again = outcome(pool, key)
+    assert (again.accuracy, again.loss) == (undisturbed.accuracy, undisturbed.loss)
+    assert len(again.lost) == 1 and not again.worker.endswith(f":{victim}")
+    all_free(pool)
+
+
+def test_workers_that_never_start_end_the_search(pool, task):
+    """What breaks every worker while it loads is the run's fault, not that of a machine."""
+    told, broken = [], replace(task, model=b"no model")
+    small = WorkerPool(broken, PoolSettings(1, SMALL), told.append, Shutdown(0.0))
+    with pytest.raises(RunError, match="expected workers that start, received 3 in a row that did not: "):
+        while True:
+            assert small.wait(1.0) == {}
+    # On a slow machine it is also told that no worker is ready.
+    assert sum(line.startswith("a worker did not start: ") for line in told) == 2
+    small.close()
+
+
+def test_a_cluster_without_room_is_told(pool, task, monkeypatch):
+    monkeypatch.setattr("search.workers.pool._PATIENCE_SECONDS", 0.5)
+    told = []
+    large = WorkerPool(task, PoolSettings(1, Share(cpus=3.0)), told.append, Shutdown(0.0))
+    for _ in range(3):
+        assert large.wait(0.4) == {}
+    assert told == ["no worker is ready after 0.5 s; waiting for the cluster to have room for 3 CPUs and 0 GPUs"]
+    large.close()
+
+
+def test_the_pool_grows_with_the_cluster(pool, task):
+    all_free(pool)
+    told, rooms = [], [1]
+    small = WorkerPool(task, PoolSettings(1, SMALL), told.append, Shutdown(0.0), lambda: rooms[-1])
+    all_free(small)
+    for expected in (1, 2, 2):
+        rooms.append(expected)
+        small._looked = -1e9
+        small.wait(0.0)
+        assert len(small._slots) == expected
+    assert [line for line in told if "room for 2 workers" in line] == [
+        "the cluster has room for 2 workers now, 1 before"
+    ]
+    all_free(small)
+    keys = {small.submit(WHOLE), small.submit(WHOLE)}
+    assert {running.slot for running in small._running.values()} == {0, 1} and not small.has_room
+    while keys:
+        keys -= set(small.wait(1.0))
+    small.close()
+
+
+@contextmanager
+def stopping(task, grace):
+    """A pool of one worker and the shutdown that it minds."""
+    shutdown = Shutdown(grace)
+    with shutdown.working():
+        small = WorkerPool(task, PoolSettings(1, SMALL), TOLD.append, shutdown)
+        all_free(small)
+        yield small, shutdown
+        small.close()
+
+
+def test_a_shutdown_lets_running_trials_finish(pool, task):
+    with stopping(task, 600.0) as (small, shutdown):
+        key = small.submit(WHOLE)
+        shutdown.request()
+        assert outcome(small, key).error is None
+        assert not small.has_room
+        with pytest.raises(KeyboardInterrupt):
+            small.wait(1.0)
+
+
+def test_a_shutdown_waits_no_longer_than_its_grace(pool, task):
+    with stopping(task, 0.0) as (small, shutdown):
+        ask(small, 0, lambda actor: setattr(actor, "_short", lambda *_: __import__("time").sleep(60)))
+        small.submit(WHOLE)
+        shutdown.request()
+        time.sleep(0.01)
+        with pytest.raises(KeyboardInterrupt):
+            small.wait(1.0)
+
+
+def test_a_late_trial_is_given_up(pool, monkeypatch):
+    worker = pool._free[0]
+    before = process(pool, worker)
+    ask(pool, worker, lambda actor: setattr(actor, "_short", lambda *_: __import__("time").sleep(60)))
+    monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
+    failed = outcome(pool, pool.submit(WHOLE))
+    assert failed.error == "it ran longer than search.trial_timeout = 1 s"
+    assert 1 < failed.seconds < 10
+    monkeypatch.undo()
+    assert process(pool, worker) != before
+    assert outcome(pool, pool.submit(WHOLE)).error is None
+
+
+def test_an_old_worker_is_replaced(pool, monkeypatch):
+    worker = pool._free[0]
+    before = process(pool, worker)
+    monkeypatch.setattr(pool, "_settings", replace(pool._settings, trials_per_worker=pool._slots[worker].served))
+    assert outcome(pool, pool.submit(WHOLE)).error is None
+    assert process(pool, worker) != before
+    assert pool._slots[worker].served == 1

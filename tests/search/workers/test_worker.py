@@ -1,0 +1,49 @@
+"""The worker, in this process."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from compress.parameters import CompressionParameters
+from compress.pruning.settings import DEFAULT_PRUNING
+from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
+from search.workers.worker import Task, TrialWorker, model_bytes
+from tests.search.fixtures.nets import model, trained_like
+from zoo.data.load import load_dataset
+
+PROXY = ProxySettings(recalibration_images=32, steps=1, batch_size=32)
+
+
+@pytest.fixture
+def task(monkeypatch):
+    monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", lambda count: None)
+    monkeypatch.setattr(tf.config.threading, "set_inter_op_parallelism_threads", lambda count: None)
+    data = load_dataset("digits", validation=0.1, seed=0)
+    return Task(model_bytes(model("tiny")), data, PROXY, ("prune",), DEFAULT_PRUNING, 1)
+
+
+@pytest.mark.parametrize("has_teacher", [False, True])
+def test_candidates_learn_from_the_teacher_or_else_from_their_own_model(monkeypatch, task, has_teacher):
+    taught = []
+
+    class Proxy(AccuracyProxy):
+        def __init__(self, dataset, settings, original):
+            taught.append(original)
+            super().__init__(dataset, settings, original)
+
+    monkeypatch.setattr("search.workers.worker.AccuracyProxy", Proxy)
+    TrialWorker(replace(task, teacher=model_bytes(trained_like())) if has_teacher else task)
+    (found,) = taught
+    for weight, expected in zip(found.weights, (trained_like() if has_teacher else model("tiny")).weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_probes_are_recalibrated_and_nothing_else(task):
+    worker, parameters = TrialWorker(task), CompressionParameters({"add": 0.5}, {})
+    found = worker.probe(parameters)
+    without_steps = TrialWorker(replace(task, proxy=replace(PROXY, steps=0))).judge(parameters)
+    assert found.error is None
+    assert (found.accuracy, found.loss) == (without_steps.accuracy, without_steps.loss)
+    assert found.loss != worker.judge(parameters).loss

@@ -1,0 +1,168 @@
+"""Real training on real digits, and the promises of train and evaluate."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from compress.errors import ConfigError, DataError, DivergenceError
+from zoo.data.batches import Augmentation
+from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.data.load import load_dataset
+from zoo.models.registry import build_model
+from zoo.training.training import Recipe, evaluate, train
+
+
+@pytest.fixture(scope="module")
+def digits() -> ImageDataset:
+    return load_dataset("digits", validation=0.3)
+
+
+def _small(seed: int = 0, classes: int = 10) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(8, 3, strides=2, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(classes, activation="softmax"),
+        ]
+    )
+
+
+class _Recorder(keras.callbacks.Callback):
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs: list[dict[str, float]] = []
+        self.weights: list[list[np.ndarray]] = []
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.logs.append(dict(logs or {}))
+        self.weights.append(self.model.get_weights())
+
+
+class _SpoilLast(keras.callbacks.Callback):
+    """Starts the last epoch from zero weights."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if epoch == self.epochs - 1:
+            self.model.set_weights([0 * weight for weight in self.model.get_weights()])
+
+
+def test_the_digits_network_learns(digits: ImageDataset) -> None:
+    keras.utils.set_random_seed(0)
+    model = build_model("digits_resnet")
+    result = train(
+        model, digits, Recipe(epochs=10, learning_rate=0.05, batch_size=64, augmentation=Augmentation(1, False))
+    )
+    assert result.epochs == 10 and result.seconds > 0
+    assert evaluate(model, digits.test, digits.normalization) > 0.93
+    assert result.validation_accuracy > 0.93
+
+
+def test_the_best_validation_weights_are_kept(digits: ImageDataset) -> None:
+    model, recorder = _small(), _Recorder()
+    result = train(model, digits, Recipe(epochs=4, learning_rate=0.1, batch_size=64), [recorder, _SpoilLast(4)])
+    ranks = [(logs["val_accuracy"], -logs["val_loss"]) for logs in recorder.logs]
+    best = ranks.index(max(ranks))
+    assert best != len(ranks) - 1
+    for kept, expected in zip(model.get_weights(), recorder.weights[best], strict=True):
+        np.testing.assert_array_equal(kept, expected)
+    assert result.validation_accuracy == ranks[best][0]
+    assert evaluate(model, digits.validation, digits.normalization) == pytest.approx(ranks[best][0], abs=1e-6)
+
+
+def test_training_is_decided_by_the_seed(digits: ImageDataset) -> None:
+    weights = []
+    for seed in (5, 5, 6):
+        model = _small()
+        train(model, digits, Recipe(epochs=1, batch_size=64, seed=seed, augmentation=Augmentation(1, True)))
+        weights.append(model.get_weights()[0])
+    np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)
+    assert np.abs(weights[0] - weights[2]).max() > 1e-3
+
+
+def test_one_step_is_the_recipe_s_by_hand() -> None:
+    """Zero weights and one image: softmax 1/2 each, so every weight moves by half the learning rate."""
+    split = Split(np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.int64))
+    dataset = ImageDataset("one", split, split, split, 2, Normalization(1.0, (0.0,), (1.0,)))
+    model = keras.Sequential(
+        [keras.Input((1, 1, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax", kernel_initializer="zeros")]
+    )
+    train(model, dataset, Recipe(epochs=1, learning_rate=0.1))
+    kernel, bias = model.get_weights()
+    np.testing.assert_allclose(kernel, [[0.05, -0.05]], rtol=1e-5)
+    np.testing.assert_allclose(bias, [0.05, -0.05], rtol=1e-5)
+    before = kernel.copy()
+    train(model, dataset, Recipe(epochs=1, learning_rate=0.1, weight_decay=0.5))
+    # Logits +-0.1: softmax(0.2) = 0.549834; decay 0.1 x 0.5 of the weight.
+    np.testing.assert_allclose(model.get_weights()[0], before * 0.95 + 0.1 * 0.450166 * np.array([[1, -1]]), rtol=1e-4)
+
+
+def test_the_learning_rate_falls_on_a_plateau(digits: ImageDataset) -> None:
+    model, recorder = _small(), _Recorder()
+    # So small a rate improves the loss by less than ReduceLROnPlateau's threshold of 1e-4.
+    train(model, digits, Recipe(epochs=4, learning_rate=1e-9, patience=1, factor=0.5), [recorder])
+    rates = [logs["learning_rate"] for logs in recorder.logs]
+    np.testing.assert_allclose(rates, [1e-9, 1e-9, 5e-10, 2.5e-10], rtol=1e-5)
+
+
+def test_an_absurd_learning_rate_diverges_with_advice(digits: ImageDataset) -> None:
+    with pytest.raises(DivergenceError, match=r"received (nan|inf) in epoch \d at learning rate 1e\+30; lower"):
+        train(_small(), digits, Recipe(epochs=3, learning_rate=1e30))
+
+
+def test_a_model_of_other_classes_is_refused_before_training(digits: ImageDataset) -> None:
+    model = _small(classes=3)
+    before = model.get_weights()[0]
+    with pytest.raises(DataError, match=r"output \(3,\), received 10"):
+        train(model, digits, Recipe(epochs=1))
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
+def test_evaluate_counts_the_largest_output(digits: ImageDataset) -> None:
+    """A model that is not compiled, over batches that do not divide the split."""
+    model = _small()
+    images = (digits.test.images.astype(np.float64) / 16 - digits.normalization.mean[0]) / digits.normalization.std[0]
+    outputs = np.concatenate([np.asarray(model(images[i : i + 100].astype(np.float32))) for i in range(0, 540, 100)])
+    expected = (outputs.argmax(axis=1) == digits.test.labels).mean()
+    assert evaluate(model, digits.test, digits.normalization, batch_size=64) == pytest.approx(expected, abs=1e-9)
+
+
+def test_evaluate_does_not_score_nan(digits: ImageDataset) -> None:
+    model = _small()
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    with pytest.raises(DivergenceError, match="NaN or infinity for 540 of 540 images"):
+        evaluate(model, digits.test, digits.normalization)
+
+
+def test_fine_tuning_is_at_a_tenth() -> None:
+    recipe = Recipe(epochs=7, augmentation=Augmentation(4, True))
+    assert recipe.learning_rate == 0.1 and recipe.for_fine_tuning() == replace(recipe, learning_rate=0.01)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"patience": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"momentum": 1.0},
+        {"weight_decay": -1.0},
+        {"factor": 1.0},
+        {"seed": -1},
+        {"early_stopping": 0},
+    ],
+)
+def test_an_impossible_recipe_is_refused(changes: dict[str, float]) -> None:
+    value = next(iter(changes.values()))
+    with pytest.raises(ConfigError, match=f"received .*{value}"):
+        Recipe(**changes)

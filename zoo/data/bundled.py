@@ -1,0 +1,38 @@
+"""Data sets that come with a package or that Keras downloads: digits, CIFAR-10 and CIFAR-100."""
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from compress.errors import DataError
+from zoo.data.source import SourceData, as_split, numbered_classes, one_line
+from zoo.data.split import stratified_split
+
+
+def cifar(name: str) -> SourceData:
+    """name: `cifar10` or `cifar100` (fine labels). Raises DataError when the download fails."""
+    # Imported here: every other source works without loading TensorFlow.
+    import keras
+
+    module = {"cifar10": keras.datasets.cifar10, "cifar100": keras.datasets.cifar100}[name]
+    try:
+        (train_images, train_labels), (test_images, test_labels) = module.load_data()
+    except Exception as error:  # Keras reports a failed download as a plain Exception.
+        raise DataError(
+            f"expected to download {name} through keras.datasets, received {one_line(error)}; "
+            "connect to the network, or give an image folder or an .npz file"
+        ) from error
+    train = as_split(train_images, train_labels, f"{name} train")
+    test = as_split(test_images, test_labels, f"{name} test")
+    return SourceData(name, train, test, numbered_classes(train, test))
+
+
+# Large enough (540 images) that two compressed models' accuracies can be told apart.
+TEST_FRACTION = 0.3
+
+
+def digits(seed: int) -> SourceData:
+    """Pixels 0 to 16 as uint8 (N, 8, 8, 1); the test split is a stratified 30 % drawn by `seed`."""
+    bundle = load_digits()
+    everything = as_split(bundle.images.astype(np.uint8), bundle.target, "digits")
+    train, test = stratified_split(everything, TEST_FRACTION, seed, held_out="test")
+    return SourceData("digits", train, test, tuple("0123456789"), scale=16.0)

@@ -1,0 +1,227 @@
+"""A training run between two epochs, as a file: what resumes in another process and ends in the same weights."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from zipfile import BadZipFile
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from compress.errors import RunError
+from zoo.training.callbacks import BestWeights
+
+Arrays = list[npt.NDArray[Any]]
+
+_T = TypeVar("_T")
+_META = "meta"
+_GROUPS = ("variables", "optimizer", "best")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        epochs: whole epochs behind it.
+        accuracy, loss: of the best epoch, on the validation split.
+        waited: epochs in a row that were not better.
+        plateau_best, plateau_waited, plateau_cooldown: of ReduceLROnPlateau, the best None before the first epoch.
+    """
+
+    epochs: int
+    accuracy: float
+    loss: float
+    waited: int
+    plateau_best: float | None
+    plateau_waited: int
+    plateau_cooldown: int
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingState:
+    """Everything that the next epoch depends on but the data, which are a function of the seed and the epoch.
+
+    Attributes:
+        progress: how far the run is, and what its schedule counts.
+        variables: of the model: weights, statistics, and the states of random layers.
+        optimizer: its variables: steps, learning rate, momenta.
+        best: weights of the best epoch.
+    """
+
+    progress: Progress
+    variables: Arrays
+    optimizer: Arrays
+    best: Arrays
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file of one training run.
+
+    Attributes:
+        path: of the file, an ``.npz``; its folder is made where it is missing.
+        fingerprint: of all that the run depends on. A state of another fingerprint is left alone, and replaced by the
+            first epoch.
+    """
+
+    path: Path
+    fingerprint: str
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the file holds a state of something else.
+
+        Raises:
+            RunError: it cannot be read.
+        """
+        return self.path.exists() and self.progress is None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the run is, without reading its arrays; None where it has not begun.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        return self._read(lambda progress, arrays: progress)
+
+    def state(self) -> TrainingState | None:
+        """The state to go on from; None where the run has not begun.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        return self._read(lambda progress, arrays: TrainingState(progress, *(_group(arrays, name) for name in _GROUPS)))
+
+    def write(self, state: TrainingState) -> None:
+        """Replace the file whole, so that a killed process leaves the last epoch or this one.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        meta = json.dumps({"fingerprint": self.fingerprint, "progress": asdict(state.progress)})
+        arrays: dict[str, Any] = {_META: np.array(meta)}
+        for name in _GROUPS:
+            arrays |= {f"{name}-{i}": array for i, array in enumerate(getattr(state, name))}
+        partial = self.path.with_name(f".partial-{self.path.name}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                np.savez(file, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, self.path)
+        except OSError as error:
+            if partial.is_file():
+                partial.unlink()
+            raise RunError(
+                f"checkpoint '{self.path}' cannot be written ({error.strerror}); make room, and run the same command "
+                "again: it goes on from the last epoch that was kept"
+            ) from error
+
+    def remove(self) -> None:
+        """Delete the file, where there is one."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self, part: Callable[[Progress, Any], _T]) -> _T | None:
+        if not self.path.exists():
+            return None
+        try:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                meta = json.loads(str(arrays[_META]))
+                if meta["fingerprint"] != self.fingerprint:
+                    return None
+                return part(Progress(**meta["progress"]), arrays)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
+            raise RunError(
+                f"checkpoint '{self.path}' cannot be read ({' '.join(str(error).split())}); delete it to train anew"
+            ) from error
+
+
+def _group(arrays: Any, name: str) -> Arrays:
+    count = sum(key.startswith(f"{name}-") for key in arrays.files)
+    return [arrays[f"{name}-{i}"] for i in range(count)]
+
+
+def values(variables: Sequence[Any]) -> Arrays:
+    """Copies of what variables hold."""
+    return [np.array(variable.numpy()) for variable in variables]
+
+
+def assign(variables: Sequence[Any], arrays: Arrays) -> None:
+    """Put values back into variables of the same shapes, in the same order."""
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes the state of a run after every epoch. It stands behind the callbacks whose state it keeps.
+
+    Keras's own BackupAndRestore keeps weights and optimizer, but neither what ReduceLROnPlateau has counted, nor the
+    best weights, nor the states of random layers, nor the place in the data.
+
+    Args:
+        checkpoint: the file.
+        network: the model whose weights are trained, compiled.
+        best: keeps the best weights.
+        plateau: lowers the learning rate.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        network: keras.Model,
+        best: BestWeights,
+        plateau: keras.callbacks.ReduceLROnPlateau,
+    ) -> None:
+        super().__init__()
+        self._checkpoint, self._network, self._best, self._plateau = checkpoint, network, best, plateau
+        self._found: Progress | None = None
+
+    def resume(self) -> int:
+        """Put back what the file holds, and say how many whole epochs that is; 0 without a file.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        state = self._checkpoint.state()
+        if state is None:
+            return 0
+        network, found = self._network, state.progress
+        network.optimizer.build(network.trainable_variables)
+        assign(network.variables, state.variables)
+        assign(network.optimizer.variables, state.optimizer)
+        self._best.put_back(state.best, found.accuracy, found.loss, found.waited)
+        self._found = found
+        return found.epochs
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Give ReduceLROnPlateau, which has just forgotten all, its counts back."""
+        if self._found is not None:
+            self._plateau.best = self._found.plateau_best
+            self._plateau.wait = self._found.plateau_waited
+            self._plateau.cooldown_counter = self._found.plateau_cooldown
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Write the state.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        best, plateau, network = self._best, self._plateau, self._network
+        progress = Progress(
+            epoch + 1,
+            best.accuracy,
+            best.loss,
+            best.waited,
+            None if plateau.best is None else float(plateau.best),
+            plateau.wait,
+            plateau.cooldown_counter,
+        )
+        state = TrainingState(progress, values(network.variables), values(network.optimizer.variables), best.weights)
+        self._checkpoint.write(state)
