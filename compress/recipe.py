@@ -14,7 +14,7 @@ from compress.decomposition.tucker import check_rank_pair, check_ranks, decompos
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import KeptSlots, Ranks, Ratios
+from compress.graph.group import KeptChannels, Ranks, Ratios
 from compress.graph.model_channels import ModelChannels
 from compress.graph.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX
 from compress.parameters import (
@@ -26,7 +26,7 @@ from compress.parameters import (
     CompressionParameters,
     Stage,
 )
-from compress.pruning.pruning import kept_slots, kept_values, prune, remove
+from compress.pruning.pruning import kept_labels, kept_values, prune, remove
 from compress.pruning.reconstruction import prune_and_reconstruct
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 
@@ -54,7 +54,7 @@ def prune_and_decompose(
     """
     source = as_functional(model)
     graph = analyse(source)
-    kept = kept_slots(source, graph, ratios, pruning)
+    kept = kept_labels(source, graph, ratios, pruning)
     _check_ranks_left(graph, ranks, kept)
     chains: dict[str, Chain] = {}
 
@@ -67,7 +67,7 @@ def prune_and_decompose(
     smaller = remove(source, graph, kept, chain_for)
     layers = layers_by_name(source)
     for name, chain in chains.items():
-        left = kept_values(layers[name], graph.site(name), kept)
+        left = kept_values(layers[name], graph.node(name), kept)
         kernels = tucker_kernels(as_kernel(left["kernel"], name), ranks[name], cache)
         set_factors(chain, kernels, left.get("bias"))
     return smaller
@@ -95,13 +95,13 @@ def compressed_values(
         ModelError: a kernel is not finite.
         ParameterError: an unknown or excluded group or layer, or a rank above the layer's channels.
     """
-    kept = kept_slots(model, graph, ratios, pruning)
+    kept = kept_labels(model, graph, ratios, pruning)
     _check_ranks_left(graph, ranks, kept)
     found: dict[str, dict[str, Array]] = {}
     for name, layer in layers_by_name(model).items():
-        site = graph.site(name)
-        values = {weight.name: np.asarray(getattr(layer, weight.name)) for weight in site.weights}
-        values.update(kept_values(layer, site, kept))
+        node = graph.node(name)
+        values = {weight.name: np.asarray(getattr(layer, weight.name)) for weight in node.weights}
+        values.update(kept_values(layer, node, kept))
         if name in ranks:
             kernels = tucker_kernels(as_kernel(values["kernel"], name), ranks[name], cache)
             chain = [{"kernel": kernel} for kernel in kernels]
@@ -114,10 +114,10 @@ def compressed_values(
     return found
 
 
-def _check_ranks_left(graph: ChannelGraph, ranks: Ranks, kept: KeptSlots) -> None:
+def _check_ranks_left(graph: ChannelGraph, ranks: Ranks, kept: KeptChannels) -> None:
     for name, pair in ranks.items():
-        site = graph.site(graph.convolution(name).layer)
-        check_rank_pair(name, pair, (int(kept[site.slots("in")].sum()), int(kept[site.slots("out")].sum())))
+        node = graph.node(graph.convolution(name).layer)
+        check_rank_pair(name, pair, (int(kept[node.labels("in")].sum()), int(kept[node.labels("out")].sum())))
 
 
 @dataclass(frozen=True)

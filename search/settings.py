@@ -104,7 +104,7 @@ def budget(config: BudgetConfig, original: Cost, table: LatencyTable | None = No
     Args:
         config: the amounts.
         original: cost of the original model.
-        table: what foretells latency, where it is limited.
+        table: what predicts latency, where it is limited.
 
     Raises:
         BudgetError: an amount that is malformed or above the original.

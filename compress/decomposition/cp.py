@@ -22,7 +22,7 @@ from compress.decomposition.kernel_bases import Array
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import Site, positions
+from compress.graph.group import Node, positions
 from compress.graph.naming import CP_SUFFIXES
 
 SWEEPS = 200
@@ -81,13 +81,13 @@ def cp_kernels(kernel: Array, rank: int) -> tuple[Array, Array, Array]:
     return inner[None, None], window.reshape(height, width, rank, 1), third[None, None]
 
 
-def cp_saves(site: Site, rank: int) -> bool:
+def cp_saves(node: Node, rank: int) -> bool:
     """Whether CP at this rank needs both fewer multiply-accumulates and fewer weights than the convolution."""
-    kernel = site.weight("kernel")
+    kernel = node.weight("kernel")
     if kernel is None:
         return False
     *window, channels_in, channels_out = kernel.shape
-    before, after = positions(site.input_shapes[0]), positions(site.output_shape)
+    before, after = positions(node.input_shapes[0]), positions(node.output_shape)
     rest = rank * (math.prod(window) + channels_out)
     whole = math.prod(kernel.shape)
     return channels_in * rank + rest < whole and channels_in * rank * before + rest * after < whole * after

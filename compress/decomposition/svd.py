@@ -17,7 +17,7 @@ from compress.decomposition.kernel_bases import Array
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import Site
+from compress.graph.group import Node
 from compress.graph.naming import SVD_SUFFIXES
 
 
@@ -61,8 +61,8 @@ def svd_kernels(kernel: Array, rank: int) -> tuple[Array, Array]:
 
 def svd_layers(graph: ChannelGraph) -> dict[str, tuple[int, int]]:
     """(input, output) channels of every layer that ``decompose_svd`` may replace, by name, in topological order."""
-    sites = [site for site in graph.sites if not site.repeated and _reason(graph, site) is None]
-    return {site.layer: _matrix_shape(graph, site.layer) for site in sites}
+    nodes = [node for node in graph.nodes if not node.repeated and _reason(graph, node) is None]
+    return {node.layer: _matrix_shape(graph, node.layer) for node in nodes}
 
 
 def svd_saves(channels_in: int, channels_out: int, rank: int) -> bool:
@@ -71,28 +71,28 @@ def svd_saves(channels_in: int, channels_out: int, rank: int) -> bool:
 
 
 def _matrix_shape(graph: ChannelGraph, name: str) -> tuple[int, int]:
-    site = graph.site(name)
-    reason = _reason(graph, site)
-    kernel = site.weight("kernel")
+    node = graph.node(name)
+    reason = _reason(graph, node)
+    kernel = node.weight("kernel")
     if reason is not None or kernel is None:
         raise ParameterError(f"layer '{name}' cannot be decomposed by SVD: {reason}")
     return kernel.shape[-2], kernel.shape[-1]
 
 
-def _reason(graph: ChannelGraph, site: Site) -> str | None:
+def _reason(graph: ChannelGraph, node: Node) -> str | None:
     """Why a layer holds no matrix to decompose, or None where it does."""
-    kernel = site.weight("kernel")
-    if site.kind not in ("Dense", "Conv2D"):
-        return f"it is a {site.kind}; SVD applies to dense layers and pointwise convolutions"
-    if not site.understood or kernel is None:
+    kernel = node.weight("kernel")
+    if node.kind not in ("Dense", "Conv2D"):
+        return f"it is a {node.kind}; SVD applies to dense layers and pointwise convolutions"
+    if not node.understood or kernel is None:
         return "it holds weights that its type does not have"
-    if site.layer.endswith(SVD_SUFFIXES):
+    if node.layer.endswith(SVD_SUFFIXES):
         return "it is already a part of a decomposed layer"
-    if site.kind == "Dense":
+    if node.kind == "Dense":
         return None
     if kernel.shape[:2] != (1, 1):
         return f"its window is {kernel.shape[0]}x{kernel.shape[1]}, not 1x1; use Tucker-2 or CP"
-    return next((exclusion.reason for exclusion in graph.undecomposable if exclusion.name == site.layer), None)
+    return next((exclusion.reason for exclusion in graph.undecomposable if exclusion.name == node.layer), None)
 
 
 def _chain(layer: Any, rank: int) -> Chain:

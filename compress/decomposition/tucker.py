@@ -16,7 +16,7 @@ from compress.decomposition.kernel_bases import Array, BasesCache, KernelBases, 
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import Ranks, Site, positions
+from compress.graph.group import Node, Ranks, positions
 from compress.graph.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX
 
 MAX_SWEEPS = 100
@@ -166,18 +166,18 @@ def _balanced(core: Array, last: Array) -> tuple[Array, Array]:
     return core / norms, last * norms[:, None]
 
 
-def tucker_saves(site: Site, in_channels: int, out_channels: int, ranks: tuple[int, int]) -> bool:
+def tucker_saves(node: Node, in_channels: int, out_channels: int, ranks: tuple[int, int]) -> bool:
     """Whether Tucker-2 at these ranks needs both fewer multiply-accumulates and fewer weights than the convolution.
 
     Args:
-        site: the convolution in its model.
+        node: the convolution in its model.
         in_channels: its input channels, after pruning where it is pruned first.
         out_channels: its output channels, likewise.
         ranks: (In Rank, Out Rank).
     """
-    kernel = site.weight("kernel")
+    kernel = node.weight("kernel")
     window = math.prod(kernel.shape[:2]) if kernel is not None else 1
-    before, after = positions(site.input_shapes[0]), positions(site.output_shape)
+    before, after = positions(node.input_shapes[0]), positions(node.output_shape)
     rank_in, rank_out = ranks
     weights = (in_channels * rank_in, window * rank_in * rank_out, rank_out * out_channels)
     macs = weights[0] * before + (weights[1] + weights[2]) * after

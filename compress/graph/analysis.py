@@ -9,8 +9,8 @@ import numpy as np
 
 from compress.cloning.walk import Call, as_functional, calls
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.channel_labels import Channels, Labels, SlotSpace
-from compress.graph.group import Decomposable, Exclusion, Site, Slots, WeightSpec
+from compress.graph.coupling import Channels, Coupling, Labels
+from compress.graph.group import CoupledLabels, Decomposable, Exclusion, Node, WeightSpec
 from compress.graph.grouping import form_groups
 from compress.graph.naming import SUFFIXES
 from compress.graph.rules.layer_rule import LayerCall, LayerRule, along_last_axis
@@ -43,10 +43,10 @@ class _Visit:
 
 
 class _Analysis:
-    """One pass over the model: first labels flow from layer to layer, then equal labels become slots."""
+    """One pass over the model: first labels flow from layer to layer, then equal labels become labels."""
 
     def __init__(self, model: Any) -> None:
-        self._space = SlotSpace()
+        self._space = Coupling()
         self._channels: dict[int, Channels] = {}
         self._numbers: dict[int, int] = {}
         self._visits: list[_Visit] = []
@@ -124,18 +124,18 @@ class _Analysis:
 
     def graph(self) -> ChannelGraph:
         """What the pass has found."""
-        slots = self._space.slots()
-        sites = tuple(_site(visit, slots, visit is not self._first[visit.at.layer.name]) for visit in self._visits)
+        labels = self._space.labels()
+        nodes = tuple(_node(visit, labels, visit is not self._first[visit.at.layer.name]) for visit in self._visits)
         frozen: dict[int, str] = {}
         for label, reason in self._space.frozen().items():
-            frozen.setdefault(int(slots[label]), reason)
+            frozen.setdefault(int(labels[label]), reason)
         merges = [i for i, visit in enumerate(self._visits) if visit.rule and visit.rule.merges and visit.inputs[1:]]
         producers = [name for name, visit in self._first.items() if visit.rule and visit.rule.produces]
-        groups, excluded = form_groups(sites, producers, merges, frozen)
+        groups, excluded = form_groups(nodes, producers, merges, frozen)
         layers = {visit.at.layer.name: visit.at.layer for visit in self._visits}
-        decomposable, undecomposable = _convolutions(layers, sites)
-        count = int(slots.max()) + 1 if slots.size else 0
-        return ChannelGraph(groups, excluded, decomposable, undecomposable, sites, count, self._returned)
+        decomposable, undecomposable = _convolutions(layers, nodes)
+        count = int(labels.max()) + 1 if labels.size else 0
+        return ChannelGraph(groups, excluded, decomposable, undecomposable, nodes, count, self._returned)
 
 
 def _shapes(tensors: tuple[Any, ...]) -> tuple[tuple[int | None, ...], ...]:
@@ -164,20 +164,20 @@ def _layout(at: LayerCall, inputs: tuple[Channels, ...]) -> list[tuple[int, int]
     return [(item.size, item.axis - len(shape)) for item, shape in zip(inputs, at.input_shapes, strict=True)]
 
 
-def _site(visit: _Visit, slots: Slots, repeated: bool) -> Site:
+def _node(visit: _Visit, labels: CoupledLabels, repeated: bool) -> Node:
     layer = visit.at.layer
-    return Site(
+    return Node(
         layer=layer.name,
         kind=type(layer).__name__,
-        inputs=tuple(slots[channels.labels] for channels in visit.inputs),
-        outputs=tuple(slots[channels.labels] for channels in visit.outputs),
+        inputs=tuple(labels[channels.labels] for channels in visit.inputs),
+        outputs=tuple(labels[channels.labels] for channels in visit.outputs),
         input_axes=tuple(channels.axis for channels in visit.inputs),
         axes=tuple(channels.axis for channels in visit.outputs),
         input_shapes=visit.at.input_shapes,
         output_shapes=visit.at.output_shapes,
         reads=visit.reads,
         writes=visit.writes,
-        weights=tuple(_weight_specs(visit, slots)),
+        weights=tuple(_weight_specs(visit, labels)),
         pool_size=_window(layer, len(visit.at.output_shape) - 2),
         repeated=repeated,
         understood=visit.reason is None,
@@ -190,7 +190,7 @@ def _window(layer: Any, rank: int) -> tuple[int, ...]:
     return (size,) * rank if isinstance(size, int) else tuple(size)
 
 
-def _weight_specs(visit: _Visit, slots: Slots) -> Iterator[WeightSpec]:
+def _weight_specs(visit: _Visit, labels: CoupledLabels) -> Iterator[WeightSpec]:
     layer, rule = visit.at.layer, visit.rule
     if rule is None or visit.reason is not None:
         for weight in getattr(layer, "weights", ()):
@@ -201,7 +201,7 @@ def _weight_specs(visit: _Visit, slots: Slots) -> Iterator[WeightSpec]:
         weight = getattr(layer, name)
         shape = tuple(weight.shape)
         along = tuple(
-            None if role is None else slots[_labels_along(role, size, visit.inputs, visit.outputs)]
+            None if role is None else labels[_labels_along(role, size, visit.inputs, visit.outputs)]
             for role, size in zip(roles, shape, strict=True)
         )
         yield WeightSpec(name, shape, along, weight.trainable)
@@ -217,44 +217,44 @@ def _labels_along(role: str, size: int, inputs: tuple[Channels, ...], outputs: t
 
 
 def _convolutions(
-    layers: dict[str, Any], sites: tuple[Site, ...]
+    layers: dict[str, Any], nodes: tuple[Node, ...]
 ) -> tuple[tuple[Decomposable, ...], tuple[Exclusion, ...]]:
     decomposable, excluded = [], []
     received: set[int] = set()
-    for site in sites:
-        layer = layers[site.layer]
-        if _passes_images(site, received):
-            received.update(*(slots.tolist() for slots in site.outputs))
-        if site.repeated or type(layer) not in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D):
+    for node in nodes:
+        layer = layers[node.layer]
+        if _passes_images(node, received):
+            received.update(*(labels.tolist() for labels in node.outputs))
+        if node.repeated or type(layer) not in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D):
             continue
-        taken = next((site.layer + suffix for suffix in SUFFIXES if site.layer + suffix in layers), None)
-        reason = _undecomposable_reason(layer, site, received)
+        taken = next((node.layer + suffix for suffix in SUFFIXES if node.layer + suffix in layers), None)
+        reason = _undecomposable_reason(layer, node, received)
         if reason is None and taken is not None:
             reason = f"the model has another layer '{taken}', as a part of it would be called"
         if reason is None:
-            decomposable.append(Decomposable(site.layer, site.inputs[0].size, site.output.size))
+            decomposable.append(Decomposable(node.layer, node.inputs[0].size, node.output.size))
         else:
-            excluded.append(Exclusion(site.layer, reason))
+            excluded.append(Exclusion(node.layer, reason))
     return tuple(decomposable), tuple(excluded)
 
 
-def _passes_images(site: Site, received: set[int]) -> bool:
+def _passes_images(node: Node, received: set[int]) -> bool:
     """Whether a layer's output is the model's input, or what augmentation without weights makes of it."""
-    return not site.understood and not site.weights and all(map(received.issuperset, site.inputs))
+    return not node.understood and not node.weights and all(map(received.issuperset, node.inputs))
 
 
-def _undecomposable_reason(layer: Any, site: Site, received: set[int]) -> str | None:
-    if site.kind == "DepthwiseConv2D":
+def _undecomposable_reason(layer: Any, node: Node, received: set[int]) -> str | None:
+    if node.kind == "DepthwiseConv2D":
         return "a depthwise convolution does not mix channels"
-    if site.layer.endswith(SUFFIXES):
+    if node.layer.endswith(SUFFIXES):
         return "it is already a part of a decomposed convolution"
     if layer.groups != 1:
         return f"it is a grouped convolution (groups={layer.groups})"
     if layer.data_format != "channels_last":
         return f"it uses data_format='{layer.data_format}'; only 'channels_last' is supported"
-    if not site.understood:
+    if not node.understood:
         return "it holds weights that its type does not have"
     # Only images: a layer that pruning has left with as few channels may still have been given ranks.
-    if site.inputs[0].size <= WIDEST_IMAGE and received.issuperset(site.inputs[0].tolist()):
-        return f"it reads the model's input, of only {site.inputs[0].size} channels"
+    if node.inputs[0].size <= WIDEST_IMAGE and received.issuperset(node.inputs[0].tolist()):
+        return f"it reads the model's input, of only {node.inputs[0].size} channels"
     return None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import ParameterError
-from compress.graph.group import Decomposable, Exclusion, Group, KeptSlots, Ratios, Site
+from compress.graph.group import Decomposable, Exclusion, Group, KeptChannels, Node, Ratios
 from compress.graph.naming import LAST_SUFFIXES, unknown_name
 from compress.parameters import SINGLE_CHANNELS, ChannelStep, kept_channels
 
@@ -23,8 +23,8 @@ class ChannelGraph:
         excluded: groups that are left whole, with the reason.
         decomposable: convolutions that Tucker-2 may replace, in topological order.
         undecomposable: convolutions that it may not, with the reason.
-        sites: every layer call, in topological order.
-        slots: number of slots of the whole model.
+        nodes: every layer call, in topological order.
+        labels: number of labels of the whole model.
         outputs: numbers of the tensors that the model returns, in their order.
     """
 
@@ -32,8 +32,8 @@ class ChannelGraph:
     excluded: tuple[Exclusion, ...]
     decomposable: tuple[Decomposable, ...]
     undecomposable: tuple[Exclusion, ...]
-    sites: tuple[Site, ...]
-    slots: int
+    nodes: tuple[Node, ...]
+    labels: int
     outputs: tuple[int, ...]
 
     @cached_property
@@ -41,8 +41,8 @@ class ChannelGraph:
         return {group.name: group for group in self.groups}
 
     @cached_property
-    def _sites_by_layer(self) -> dict[str, Site]:
-        return {site.layer: site for site in self.sites if not site.repeated}
+    def _sites_by_layer(self) -> dict[str, Node]:
+        return {node.layer: node for node in self.nodes if not node.repeated}
 
     def group(self, name: str) -> Group:
         """The prunable group called ``name``.
@@ -82,7 +82,7 @@ class ChannelGraph:
             if exclusion.name == name:
                 return f"layer '{name}' cannot be pruned: {exclusion.reason}"
         if name in self._sites_by_layer:
-            return f"layer '{name}' ({self.site(name).kind}) has no filters of its own to prune"
+            return f"layer '{name}' ({self.node(name).kind}) has no filters of its own to prune"
         names = [name for group in self.groups for name in (group.name, *group.layers)]
         return unknown_name("layer or group", name, list(dict.fromkeys(names)))
 
@@ -99,10 +99,10 @@ class ChannelGraph:
             if exclusion.name == name:
                 raise ParameterError(f"layer '{name}' cannot be decomposed: {exclusion.reason}")
         if name in self._sites_by_layer:
-            raise ParameterError(f"layer '{name}' ({self.site(name).kind}) is not a convolution; ranks apply to Conv2D")
+            raise ParameterError(f"layer '{name}' ({self.node(name).kind}) is not a convolution; ranks apply to Conv2D")
         raise ParameterError(unknown_name("convolution", name, [layer.layer for layer in self.decomposable]))
 
-    def site(self, layer: str) -> Site:
+    def node(self, layer: str) -> Node:
         """The record of one layer.
 
         Raises:
@@ -115,19 +115,19 @@ class ChannelGraph:
 
     def keep(
         self, ratios: Ratios, scores: Mapping[str, NDArray[Any]], step: ChannelStep = SINGLE_CHANNELS
-    ) -> KeptSlots:
-        """Slots that stay when every named group loses its lowest-scored channels.
+    ) -> KeptChannels:
+        """CoupledLabels that stay when every named group loses its lowest-scored channels.
 
         Args:
             ratios: fraction of channels to remove, by group name.
-            scores: importance of every slot of each of those groups, shape (slots,), by the group's own name.
+            scores: importance of every label of each of those groups, shape (labels,), by the group's own name.
             step: what the kept channels are rounded to.
         """
-        kept = np.ones(self.slots, dtype=np.bool_)
+        kept = np.ones(self.labels, dtype=np.bool_)
         for name, ratio in self.ratio_by_group(ratios).items():
-            for block in self.group(name).blocks:
-                count = kept_channels(block.size, ratio, step)
+            for subgroup in self.group(name).subgroups:
+                count = kept_channels(subgroup.size, ratio, step)
                 # A stable sort, so that equal scores always fall in channel order.
-                order = np.argsort(-scores[name][block], kind="stable")
-                kept[block[order[count:]]] = False
+                order = np.argsort(-scores[name][subgroup], kind="stable")
+                kept[subgroup[order[count:]]] = False
         return kept

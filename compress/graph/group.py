@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from compress.errors import ModelError
 
-Slots = NDArray[np.int64]
-"""Slot of every channel of a tensor, in channel order. Channels of one slot are kept or removed together."""
+CoupledLabels = NDArray[np.int64]
+"""Label of every channel of a tensor, in channel order. Channels of one label are kept or removed together."""
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,19 @@ class Group:
     Attributes:
         name: the only producing layer, or the last elementwise merge of the chain that joins several.
         layers: the producing layers, in topological order.
-        blocks: slots of the group, partitioned so that every tensor holds a block's slots equally often. One block
-            unless a merge joins only a part of a producer's channels; every block is pruned at the group's ratio, so
-            that the cost follows from the ratio alone.
+        subgroups: labels of the group, partitioned so that every tensor holds a subgroup's labels equally often. One
+            subgroup unless a merge joins only a part of a producer's channels; every subgroup is pruned at the group's
+            ratio, so that the cost follows from the ratio alone.
     """
 
     name: str
     layers: tuple[str, ...]
-    blocks: tuple[Slots, ...]
+    subgroups: tuple[CoupledLabels, ...]
 
     @property
     def channels(self) -> int:
-        """Number of slots: the filters of each member, for a group without partial merges."""
-        return sum(block.size for block in self.blocks)
+        """Number of labels: the filters of each member, for a group without partial merges."""
+        return sum(subgroup.size for subgroup in self.subgroups)
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,25 @@ class WeightSpec:
     Attributes:
         name: the layer's attribute (``kernel``, ``gamma``, ...).
         shape: full shape before pruning.
-        slots: for each axis the slots along it, or None where it follows no channels.
+        labels: for each axis the labels along it, or None where it follows no channels.
         trainable: whether an optimizer updates it.
     """
 
     name: str
     shape: tuple[int, ...]
-    slots: tuple[Slots | None, ...]
+    labels: tuple[CoupledLabels | None, ...]
     trainable: bool
 
 
 @dataclass(frozen=True)
-class Site:
+class Node:
     """One call of a layer as the graph sees it.
 
     Attributes:
         layer: its name.
         kind: its class name.
-        inputs: slots of the channels of each input tensor.
-        outputs: slots of the channels of each output tensor.
+        inputs: labels of the channels of each input tensor.
+        outputs: labels of the channels of each output tensor.
         input_axes: axis of each input tensor along which its channels lie.
         axes: axis of each output tensor along which its channels lie.
         input_shapes: shape of each input tensor, batch axis first (``None``).
@@ -77,14 +77,14 @@ class Site:
         writes: number of each output tensor.
         weights: every weight, or an empty tuple for a layer without any.
         pool_size: window of a pooling layer, else ``()``.
-        repeated: True for the second and later calls of a shared layer, whose weights an earlier site counts.
+        repeated: True for the second and later calls of a shared layer, whose weights an earlier node counts.
         understood: False where the layer's effect on channels is not known; its weights then follow no channels.
     """
 
     layer: str
     kind: str
-    inputs: tuple[Slots, ...]
-    outputs: tuple[Slots, ...]
+    inputs: tuple[CoupledLabels, ...]
+    outputs: tuple[CoupledLabels, ...]
     input_axes: tuple[int, ...]
     axes: tuple[int, ...]
     input_shapes: tuple[tuple[int | None, ...], ...]
@@ -97,8 +97,8 @@ class Site:
     understood: bool = True
 
     @property
-    def output(self) -> Slots:
-        """Slots of the channels of the first output tensor."""
+    def output(self) -> CoupledLabels:
+        """CoupledLabels of the channels of the first output tensor."""
         return self.outputs[0]
 
     @property
@@ -110,8 +110,8 @@ class Site:
         """The weight called ``name``, or None where the layer has none."""
         return next((weight for weight in self.weights if weight.name == name), None)
 
-    def slots(self, role: str) -> Slots:
-        """Slots of the first input (``"in"``) or of the first output (``"out"``)."""
+    def labels(self, role: str) -> CoupledLabels:
+        """CoupledLabels of the first input (``"in"``) or of the first output (``"out"``)."""
         return self.inputs[0] if role == "in" else self.output
 
 
@@ -144,8 +144,8 @@ class Decomposable:
     out_channels: int
 
 
-KeptSlots = NDArray[np.bool_]
-"""For every slot of a graph: True where its channels stay."""
+KeptChannels = NDArray[np.bool_]
+"""For every label of a graph: True where its channels stay."""
 
 Ratios = Mapping[str, float]
 Ranks = Mapping[str, tuple[int, int]]

@@ -1,37 +1,38 @@
-"""Joins producing layers that share channels into groups, names them, and splits their channels into blocks."""
+"""Joins producing layers that share channels into groups, names them, and splits their channels into subgroups."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from compress.graph.channel_labels import SlotSpace
-from compress.graph.group import Exclusion, Group, Site, Slots
+from compress.graph.coupling import Coupling
+from compress.graph.group import CoupledLabels, Exclusion, Group, Node
 
 
 def form_groups(
-    sites: tuple[Site, ...], producers: Sequence[str], merges: Sequence[int], frozen: Mapping[int, str]
+    nodes: tuple[Node, ...], producers: Sequence[str], merges: Sequence[int], frozen: Mapping[int, str]
 ) -> tuple[tuple[Group, ...], tuple[Exclusion, ...]]:
     """Prunable groups, and the excluded ones with their reasons.
 
     Args:
-        sites: every layer call, with slots, in topological order.
+        nodes: every layer call, with labels, in topological order.
         producers: layers that make new channels, in topological order.
-        merges: indices of the sites that join tensors channel by channel.
-        frozen: reason by slot for the slots that may not be removed.
+        merges: indices of the nodes that join tensors channel by channel.
+        frozen: reason by label for the labels that may not be removed.
     """
-    outputs = {site.layer: site.output for site in sites if not site.repeated}
+    outputs = {node.layer: node.output for node in nodes if not node.repeated}
     components = _components([outputs[name] for name in producers])
-    owner = {slot: index for name, index in zip(producers, components, strict=True) for slot in outputs[name].tolist()}
-    names = _merge_names([sites[index] for index in merges], owner)
-    blocks = _block_of_slots(sites)
+    founders = zip(producers, components, strict=True)
+    owner = {label: index for name, index in founders for label in outputs[name].tolist()}
+    names = _merge_names([nodes[index] for index in merges], owner)
+    subgroups = _subgroup_of_labels(nodes)
     groups, excluded = [], []
     for component in sorted(set(components), key=lambda index: _last(components, index)):
         layers = tuple(name for name, index in zip(producers, components, strict=True) if index == component)
-        slots = np.unique(np.concatenate([outputs[name] for name in layers]))
+        labels = np.unique(np.concatenate([outputs[name] for name in layers]))
         name = names.get(component, layers[-1]) if len(layers) > 1 else layers[-1]
-        reason = _reason(slots, max(outputs[name].size for name in layers), frozen)
+        reason = _reason(labels, max(outputs[name].size for name in layers), frozen)
         if reason is None:
-            groups.append(Group(name, layers, _split(slots, blocks)))
+            groups.append(Group(name, layers, _split(labels, subgroups)))
         else:
             excluded.append(Exclusion(name, reason))
     return tuple(groups), tuple(excluded)
@@ -42,52 +43,53 @@ def _last(components: Sequence[int], component: int) -> int:
     return max(position for position, index in enumerate(components) if index == component)
 
 
-def _components(outputs: Sequence[Slots]) -> list[int]:
-    """For every producer the number of its group: equal where they share a slot, directly or through others."""
-    space = SlotSpace()
-    nodes = space.fresh(len(outputs))
-    owner = np.full(max((int(slots.max()) + 1 for slots in outputs if slots.size), default=0), -1)
-    for index, slots in enumerate(outputs):
-        known = np.unique(owner[slots])
-        space.unify(nodes[[index]], nodes[known[known >= 0]])
-        owner[slots] = index
-    components: list[int] = space.slots().tolist()
+def _components(outputs: Sequence[CoupledLabels]) -> list[int]:
+    """For every producer the number of its group: equal where they share a label, directly or through others."""
+    coupling = Coupling()
+    merges = coupling.fresh(len(outputs))
+    owner = np.full(max((int(labels.max()) + 1 for labels in outputs if labels.size), default=0), -1)
+    for index, labels in enumerate(outputs):
+        known = np.unique(owner[labels])
+        coupling.unify(merges[[index]], merges[known[known >= 0]])
+        owner[labels] = index
+    components: list[int] = coupling.labels().tolist()
     return components
 
 
-def _merge_names(merges: Sequence[Site], owner: Mapping[int, int]) -> dict[int, str]:
+def _merge_names(merges: Sequence[Node], owner: Mapping[int, int]) -> dict[int, str]:
     """The last merge of every group, by the group's number; a merge of several groups names none of them."""
     names = {}
-    for site in merges:
-        touched = {owner[slot] for slot in site.output.tolist() if slot in owner}
+    for node in merges:
+        touched = {owner[label] for label in node.output.tolist() if label in owner}
         if len(touched) == 1:
-            names[touched.pop()] = site.layer
+            names[touched.pop()] = node.layer
     return names
 
 
-def _block_of_slots(sites: tuple[Site, ...]) -> Slots:
-    """Block of every slot, shape (slots,): equal where every tensor holds the two slots equally often."""
-    tensors = [slots for site in sites for slots in (*site.inputs, *site.outputs)]
-    block = np.zeros(max((int(slots.max()) + 1 for slots in tensors if slots.size), default=0), dtype=np.int64)
+def _subgroup_of_labels(nodes: tuple[Node, ...]) -> CoupledLabels:
+    """Block of every label, shape (labels,): equal where every tensor holds the two labels equally often."""
+    tensors = [labels for node in nodes for labels in (*node.inputs, *node.outputs)]
+    subgroup = np.zeros(max((int(labels.max()) + 1 for labels in tensors if labels.size), default=0), dtype=np.int64)
     fresh = 1
     for tensor in tensors:
-        # Refine the partition by one tensor: slots in it leave their blocks, by old block and number of occurrences.
-        slots, times = np.unique(tensor, return_counts=True)
-        _, new = np.unique(np.stack([block[slots], times]), axis=1, return_inverse=True)
-        block[slots] = fresh + new.ravel()
-        fresh += slots.size
-    return block
+        # Refine the partition by one tensor: labels in it leave their subgroups, by old subgroup and number of
+        # occurrences.
+        labels, times = np.unique(tensor, return_counts=True)
+        _, new = np.unique(np.stack([subgroup[labels], times]), axis=1, return_inverse=True)
+        subgroup[labels] = fresh + new.ravel()
+        fresh += labels.size
+    return subgroup
 
 
-def _split(slots: Slots, blocks: Slots) -> tuple[Slots, ...]:
-    found = [slots[blocks[slots] == block] for block in np.unique(blocks[slots])]
+def _split(labels: CoupledLabels, subgroups: CoupledLabels) -> tuple[CoupledLabels, ...]:
+    found = [labels[subgroups[labels] == subgroup] for subgroup in np.unique(subgroups[labels])]
     return tuple(sorted(found, key=lambda members: int(members[0])))
 
 
-def _reason(slots: Slots, widest: int, frozen: Mapping[int, str]) -> str | None:
-    for slot in slots.tolist():
-        if slot in frozen:
-            return frozen[slot]
-    if slots.size == 1:
+def _reason(labels: CoupledLabels, widest: int, frozen: Mapping[int, str]) -> str | None:
+    for label in labels.tolist():
+        if label in frozen:
+            return frozen[label]
+    if labels.size == 1:
         return "it has a single channel" if widest == 1 else "all its channels are coupled"
     return None

@@ -46,12 +46,12 @@ class ModelChannels:
         """
         original = cls.of(graph)
         counts = ChannelCounts.of(graph)
-        kept = counts.kept_blocks(_ratios_of_original(parameters, recipe), step)
+        kept = counts.kept_subgroups(_ratios_of_original(parameters, recipe), step)
         if recipe[0] == DECOMPOSE:
             return cls({**_renamed(original.groups, parameters.ratios), **_parts(parameters.ranks)}, original.layers)
-        sites = {name: graph.site(name) for name in original.layers}
+        nodes = {name: graph.node(name) for name in original.layers}
         layers = {
-            name: (counts.count(site.inputs[0], kept), counts.count(site.output, kept)) for name, site in sites.items()
+            name: (counts.count(node.inputs[0], kept), counts.count(node.output, kept)) for name, node in nodes.items()
         }
         return cls(original.groups, layers)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from compress.cloning.walk import layers_by_name
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import KeptSlots, Site, Slots
+from compress.graph.group import CoupledLabels, KeptChannels, Node
 from compress.graph.rules.layer_rule import LayerRule
 from compress.graph.rules.layers import rule_for
 
@@ -22,25 +22,25 @@ class LayerScores:
 
     Attributes:
         layer: its name.
-        slots: slot of every channel, shape (channels,).
+        labels: label of every channel, shape (channels,).
         values: importance, at least 0, shape (channels,).
     """
 
     layer: str
-    slots: Slots
+    labels: CoupledLabels
     values: Floats
 
 
 class Criterion(Protocol):
     """Scores the layers that lose a filter with a channel: convolutions, dense layers, depthwise convolutions."""
 
-    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptSlots) -> Iterable[LayerScores]:
-        """Scores of every such layer that holds at least one wanted slot.
+    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterable[LayerScores]:
+        """Scores of every such layer that holds at least one wanted label.
 
         Args:
             model: the functional model that ``graph`` was made from.
             graph: its analysis.
-            wanted: True for the slots whose importance is asked for, shape (graph.slots,).
+            wanted: True for the labels whose importance is asked for, shape (graph.labels,).
         """
 
 
@@ -48,11 +48,11 @@ class Criterion(Protocol):
 class L2Norm:
     """L2 norm of the filter: weak filters go (Li et al., "Pruning filters for efficient ConvNets", ICLR 2017)."""
 
-    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptSlots) -> Iterator[LayerScores]:
+    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[LayerScores]:
         """The norm of every filter; the bias does not count."""
-        for layer, slots, kernel, axis in _filters(model, graph, wanted):
+        for layer, labels, kernel, axis in _filters(model, graph, wanted):
             others = tuple(i for i in range(kernel.ndim) if i != axis)
-            yield LayerScores(layer, slots, np.sqrt(np.sum(np.square(kernel), axis=others)))
+            yield LayerScores(layer, labels, np.sqrt(np.sum(np.square(kernel), axis=others)))
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class GeometricMedian:
     He et al., "Filter pruning via geometric median", CVPR 2019, equation 6: the sum over j of ||F_i - F_j||.
     """
 
-    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptSlots) -> Iterator[LayerScores]:
+    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[LayerScores]:
         """The sum of Euclidean distances from every filter to the others; the bias does not count."""
-        for layer, slots, kernel, axis in _filters(model, graph, wanted):
+        for layer, labels, kernel, axis in _filters(model, graph, wanted):
             filters = np.moveaxis(kernel, axis, 0).reshape(kernel.shape[axis], -1)
-            yield LayerScores(layer, slots, _distances(filters).sum(axis=1))
+            yield LayerScores(layer, labels, _distances(filters).sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -78,31 +78,31 @@ class MeasuredScores:
     @classmethod
     def of(cls, criterion: Criterion, model: Any, graph: ChannelGraph) -> Self:
         """The scores of all layers of a model under a criterion."""
-        return cls(tuple(criterion.scores(model, graph, np.ones(graph.slots, dtype=np.bool_))))
+        return cls(tuple(criterion.scores(model, graph, np.ones(graph.labels, dtype=np.bool_))))
 
-    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptSlots) -> Iterator[LayerScores]:
+    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[LayerScores]:
         """The known scores."""
-        return (layer for layer in self.layers if wanted[layer.slots].any())
+        return (layer for layer in self.layers if wanted[layer.labels].any())
 
 
-def scored_sites(model: Any, graph: ChannelGraph, wanted: KeptSlots) -> Iterator[tuple[Site, Any, LayerRule]]:
-    """The layers that lose a filter with one of the wanted slots: record, layer, rule."""
+def scored_nodes(model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[tuple[Node, Any, LayerRule]]:
+    """The layers that lose a filter with one of the wanted labels: record, layer, rule."""
     layers = layers_by_name(model)
-    for site in graph.sites:
-        rule = rule_for(layers.get(site.layer))
-        if rule is None or rule.scored is None or site.repeated or not site.understood:
+    for node in graph.nodes:
+        rule = rule_for(layers.get(node.layer))
+        if rule is None or rule.scored is None or node.repeated or not node.understood:
             continue
-        if wanted[site.slots(rule.scored[1])].any():
-            yield site, layers[site.layer], rule
+        if wanted[node.labels(rule.scored[1])].any():
+            yield node, layers[node.layer], rule
 
 
-def _filters(model: Any, graph: ChannelGraph, wanted: KeptSlots) -> Iterator[tuple[str, Slots, Floats, int]]:
-    """Layer, slot of every filter, kernel, and the kernel's axis of filters."""
-    for site, layer, rule in scored_sites(model, graph, wanted):
+def _filters(model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[tuple[str, CoupledLabels, Floats, int]]:
+    """Layer, label of every filter, kernel, and the kernel's axis of filters."""
+    for node, layer, rule in scored_nodes(model, graph, wanted):
         if rule.scored is not None:
             name, role = rule.scored
             kernel = np.asarray(getattr(layer, name)).astype(np.float64)
-            yield site.layer, site.slots(role), kernel, rule.weights[name].index(role)
+            yield node.layer, node.labels(role), kernel, rule.weights[name].index(role)
 
 
 def _distances(filters: Floats) -> Floats:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from compress.cloning.walk import Call, calls
 from compress.errors import DataError, ModelError
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import KeptSlots
-from compress.pruning.criterion import Floats, LayerScores, scored_sites
+from compress.graph.group import KeptChannels
+from compress.pruning.criterion import Floats, LayerScores, scored_nodes
 
 _CHUNK = 16
 """Images per forward pass: the feature maps of all layers are held at once."""
@@ -42,27 +42,27 @@ class NuclearNorm:
 
     images: tuple[NDArray[Any], ...]
 
-    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptSlots) -> Iterator[LayerScores]:
-        """The average nuclear norm of every channel of the layers that hold a wanted slot.
+    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[LayerScores]:
+        """The average nuclear norm of every channel of the layers that hold a wanted label.
 
         Raises:
             DataError: no images, or images that do not have the shape of the model's inputs.
             ModelError: a feature map that is not finite.
         """
-        sites = [site for site, _, _ in scored_sites(model, graph, wanted)]
+        nodes = [node for node, _, _ in scored_nodes(model, graph, wanted)]
         self._check(model)
-        if not sites:
+        if not nodes:
             return
         maps = _feature_maps(model)
-        reader = keras.Model(model.inputs, [maps[site.layer] for site in sites])
+        reader = keras.Model(model.inputs, [maps[node.layer] for node in nodes])
         count = len(self.images[0])
-        totals = [np.zeros(site.output.size) for site in sites]
+        totals = [np.zeros(node.output.size) for node in nodes]
         for start in range(0, count, _CHUNK):
             outputs = reader([images[start : start + _CHUNK] for images in self.images], training=False)
-            for site, total, output in zip(sites, totals, outputs, strict=True):
-                total += nuclear_norms(_finite(site.layer, np.asarray(output))).sum(axis=0)
-        for site, total in zip(sites, totals, strict=True):
-            yield LayerScores(site.layer, site.output, total / count)
+            for node, total, output in zip(nodes, totals, outputs, strict=True):
+                total += nuclear_norms(_finite(node.layer, np.asarray(output))).sum(axis=0)
+        for node, total in zip(nodes, totals, strict=True):
+            yield LayerScores(node.layer, node.output, total / count)
 
     def _check(self, model: Any) -> None:
         expected = [tuple(tensor.shape[1:]) for tensor in model.inputs]

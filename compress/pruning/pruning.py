@@ -12,15 +12,15 @@ from compress.cloning.walk import Arguments, as_functional, layers_by_name
 from compress.errors import ParameterError, excerpt
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import KeptSlots, Ratios, Site, Slots
+from compress.graph.group import CoupledLabels, KeptChannels, Node, Ratios
 from compress.graph.rules.layer_rule import LayerRule
 from compress.graph.rules.layers import rule_for
 from compress.pruning.importance import group_scores
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 
 
-def slots_without(graph: ChannelGraph, channels: Mapping[str, Sequence[int]]) -> KeptSlots:
-    """What stays without the named channels: True for every slot that does, shape (graph.slots,).
+def labels_without(graph: ChannelGraph, channels: Mapping[str, Sequence[int]]) -> KeptChannels:
+    """What stays without the named channels: True for every label that does, shape (graph.labels,).
 
     Args:
         graph: an analysed model.
@@ -31,17 +31,17 @@ def slots_without(graph: ChannelGraph, channels: Mapping[str, Sequence[int]]) ->
         ParameterError: an unknown or excluded group, a channel that it does not have or that is named twice, or a
             layer that would lose all its channels.
     """
-    kept = np.ones(graph.slots, dtype=np.bool_)
+    kept = np.ones(graph.labels, dtype=np.bool_)
     for name, indices in channels.items():
-        output = graph.site(graph.group(name).name).output
+        output = graph.node(graph.group(name).name).output
         kept[output[_checked(name, indices, output)]] = False
-    for site in graph.sites:
-        if any(slots.size and not kept[slots].any() for slots in site.outputs):
-            raise ParameterError(f"layer '{site.layer}': expected at least one channel to stay; name fewer channels")
+    for node in graph.nodes:
+        if any(labels.size and not kept[labels].any() for labels in node.outputs):
+            raise ParameterError(f"layer '{node.layer}': expected at least one channel to stay; name fewer channels")
     return kept
 
 
-def _checked(name: str, indices: Sequence[int], output: Slots) -> Slots:
+def _checked(name: str, indices: Sequence[int], output: CoupledLabels) -> CoupledLabels:
     found = np.asarray(indices)
     if found.ndim != 1 or (found.size and not np.issubdtype(found.dtype, np.integer)):
         raise ParameterError(f"group '{name}': expected a list of channel indices, received {excerpt(indices)}")
@@ -74,13 +74,13 @@ def prune(model: Any, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNIN
     """
     source = as_functional(model)
     graph = analyse(source)
-    return remove(source, graph, kept_slots(source, graph, ratios, settings))
+    return remove(source, graph, kept_labels(source, graph, ratios, settings))
 
 
-def kept_slots(
+def kept_labels(
     model: Any, graph: ChannelGraph, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNING
-) -> KeptSlots:
-    """What stays at these ratios: True for every slot that does, shape (graph.slots,).
+) -> KeptChannels:
+    """What stays at these ratios: True for every label that does, shape (graph.labels,).
 
     Args:
         model: the functional model that ``graph`` was made from.
@@ -114,55 +114,55 @@ def prune_channels(model: Any, channels: Mapping[str, Sequence[int]]) -> Any:
     """
     source = as_functional(model)
     graph = analyse(source)
-    return remove(source, graph, slots_without(graph, channels))
+    return remove(source, graph, labels_without(graph, channels))
 
 
 def _alone(layer: Any) -> Chain:
     return [layer]
 
 
-def remove(model: Any, graph: ChannelGraph, kept: KeptSlots, chain_for: Callable[[Any], Chain] = _alone) -> Any:
-    """A new model without the channels of the slots that are not kept.
+def remove(model: Any, graph: ChannelGraph, kept: KeptChannels, chain_for: Callable[[Any], Chain] = _alone) -> Any:
+    """A new model without the channels of the labels that are not kept.
 
     Args:
         model: the functional model that ``graph`` was made from; it is not modified.
         graph: its analysis.
-        kept: True for every slot that stays, shape (graph.slots,).
+        kept: True for every label that stays, shape (graph.labels,).
         chain_for: chain of layers for an unbuilt layer that has lost its channels; where that layer is not a part of
             it, the chain's weights are left to the caller.
     """
-    sites = {site.layer: site for site in graph.sites if not site.repeated}
+    nodes = {node.layer: node for node in graph.nodes if not node.repeated}
 
     def shrunk(layer: Any) -> Chain:
-        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
-        changes = rule.resize(layer, sites[layer.name], kept) if rule is not None and rule.resize else {}
+        rule = _rule_that_shrinks(layer, nodes[layer.name], kept)
+        changes = rule.resize(layer, nodes[layer.name], kept) if rule is not None and rule.resize else {}
         return chain_for(copy_layer(layer, **changes))
 
     def rewritten(layer: Any, arguments: Arguments) -> Arguments:
-        rule = _rule_that_shrinks(layer, sites[layer.name], kept)
-        return rule.rewrite(arguments, sites[layer.name], kept) if rule is not None and rule.rewrite else arguments
+        rule = _rule_that_shrinks(layer, nodes[layer.name], kept)
+        return rule.rewrite(arguments, nodes[layer.name], kept) if rule is not None and rule.rewrite else arguments
 
     smaller = rebuild(model, shrunk, rewritten)
     old, new = layers_by_name(model), layers_by_name(smaller)
     for name in old:
         if name in new:
-            copy_weights(old[name], new[name], kept_values(old[name], sites[name], kept))
+            copy_weights(old[name], new[name], kept_values(old[name], nodes[name], kept))
     return smaller
 
 
-def _rule_that_shrinks(layer: Any, site: Site, kept: KeptSlots) -> LayerRule | None:
+def _rule_that_shrinks(layer: Any, node: Node, kept: KeptChannels) -> LayerRule | None:
     """The rule by which a layer gets smaller, or None where it stays as it is."""
-    whole = all(np.all(kept[slots]) for slots in (*site.inputs, *site.outputs))
-    return None if whole or not site.understood else rule_for(layer)
+    whole = all(np.all(kept[labels]) for labels in (*node.inputs, *node.outputs))
+    return None if whole or not node.understood else rule_for(layer)
 
 
-def kept_values(layer: Any, site: Site, kept: KeptSlots) -> dict[str, NDArray[Any]]:
+def kept_values(layer: Any, node: Node, kept: KeptChannels) -> dict[str, NDArray[Any]]:
     """The part that stays of every weight that follows channels, by attribute name."""
     values = {}
-    for weight in site.weights:
-        if any(slots is not None for slots in weight.slots):
+    for weight in node.weights:
+        if any(labels is not None for labels in weight.labels):
             values[weight.name] = np.asarray(getattr(layer, weight.name))
-            for axis, slots in enumerate(weight.slots):
-                if slots is not None:
-                    values[weight.name] = np.compress(kept[slots], values[weight.name], axis=axis)
+            for axis, labels in enumerate(weight.labels):
+                if labels is not None:
+                    values[weight.name] = np.compress(kept[labels], values[weight.name], axis=axis)
     return values

@@ -19,9 +19,9 @@ from compress.cloning.walk import as_functional, calls, layers_by_name
 from compress.errors import DataError, ModelError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import Exclusion, KeptSlots, Ratios, Site
+from compress.graph.group import Exclusion, KeptChannels, Node, Ratios
 from compress.pruning.im2col import Array, Reader
-from compress.pruning.pruning import kept_slots, remove
+from compress.pruning.pruning import kept_labels, remove
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 
 Places = NDArray[np.int64]
@@ -87,22 +87,22 @@ def prune_and_reconstruct(
     """
     source = as_functional(model)
     graph = analyse(source)
-    return reconstruct(source, graph, kept_slots(source, graph, ratios, pruning), images, settings)
+    return reconstruct(source, graph, kept_labels(source, graph, ratios, pruning), images, settings)
 
 
 def reconstruct(
     model: Any,
     graph: ChannelGraph,
-    kept: KeptSlots,
+    kept: KeptChannels,
     images: Any,
     settings: ReconstructionSettings = DEFAULT_SETTINGS,
 ) -> Reconstruction:
-    """A new model without the channels of the slots that are not kept, its weights fitted to the original's outputs.
+    """A new model without the channels of the labels that are not kept, its weights fitted to the original's outputs.
 
     Args:
         model: the functional model that ``graph`` was made from; it is not modified.
         graph: its analysis.
-        kept: True for every slot that stays, shape (graph.slots,).
+        kept: True for every label that stays, shape (graph.labels,).
         images: as in ``prune_and_reconstruct``.
         settings: how much is sampled.
 
@@ -114,7 +114,7 @@ def reconstruct(
     smaller = remove(model, graph, kept)
     fitted, left = _consumers(model, graph)
     old, new = layers_by_name(model), layers_by_name(smaller)
-    originals = [_Original(old[site.layer], kept[site.slots("out")], settings) for site in fitted]
+    originals = [_Original(old[node.layer], kept[node.labels("out")], settings) for node in fitted]
     _record_outputs(model, originals, batches)
     read = _inputs(smaller)
     for original in originals:
@@ -128,35 +128,35 @@ def _inputs(model: Any) -> dict[str, Any]:
     return {call.layer.name: call.inputs[0] for call in calls(model) if call.inputs}
 
 
-def _consumers(model: Any, graph: ChannelGraph) -> tuple[list[Site], list[Exclusion]]:
+def _consumers(model: Any, graph: ChannelGraph) -> tuple[list[Node], list[Exclusion]]:
     """Sites of the layers to fit, in topological order, and the convolutions and dense layers that are left."""
     layers, read = layers_by_name(model), _inputs(model)
     model_inputs = {id(tensor) for tensor in model.inputs}
-    repeated = {site.layer for site in graph.sites if site.repeated}
+    repeated = {node.layer for node in graph.nodes if node.repeated}
     fitted, left = [], []
-    for site in graph.sites:
-        layer = layers.get(site.layer)  # None for an operation of keras.ops
-        if site.repeated or type(layer) not in (keras.layers.Conv2D, keras.layers.Dense):
+    for node in graph.nodes:
+        layer = layers.get(node.layer)  # None for an operation of keras.ops
+        if node.repeated or type(layer) not in (keras.layers.Conv2D, keras.layers.Dense):
             continue
-        reason = _reason(layer, site)
-        if site.layer in repeated:
+        reason = _reason(layer, node)
+        if node.layer in repeated:
             reason = "it is called several times"
-        elif id(read[site.layer]) in model_inputs:
+        elif id(read[node.layer]) in model_inputs:
             reason = "it reads the model's input, which pruning does not change"
         if reason is None:
-            fitted.append(site)
+            fitted.append(node)
         else:
-            left.append(Exclusion(site.layer, reason))
+            left.append(Exclusion(node.layer, reason))
     return fitted, left
 
 
-def _reason(layer: Any, site: Site) -> str | None:
-    if not site.understood:
+def _reason(layer: Any, node: Node) -> str | None:
+    if not node.understood:
         return "the effect of the layer on channels is not known"
     if getattr(layer, "groups", 1) != 1:
         return f"it is a grouped convolution (groups={layer.groups})"
-    if None in site.input_shapes[0][1:]:
-        return f"its input has no fixed size {site.input_shapes[0]}"
+    if None in node.input_shapes[0][1:]:
+        return f"its input has no fixed size {node.input_shapes[0]}"
     return None
 
 

@@ -78,7 +78,7 @@ class PruningSettings:
         group_policy: how channels of one layer that stand or fall together are combined, for instance those at the
             same place in every group of a grouped convolution. NetsPresso's ``count`` and ``none`` choose other
             channels in each group; tuckprune couples them by their place.
-        policy: how the layers of a group are combined. The channels that are compared, those of a block, are held by
+        policy: how the layers of a group are combined. The channels that are compared, those of a subgroup, are held by
             equally many layers, so average and sum remove the same ones.
         step: what the kept channels are rounded to.
     """

@@ -85,9 +85,9 @@ class RatioRecommender:
 
     def _rounded(self, group: Group, ratio: float) -> float:
         """The ratio that keeps the same channels without a step, so that a parameter file needs no settings."""
-        kept = [kept_channels(block.size, ratio, self.step) for block in group.blocks]
+        kept = [kept_channels(subgroup.size, ratio, self.step) for subgroup in group.subgroups]
         if len(kept) > 1 and sum(kept) < group.channels:
-            return ratio  # Each block is rounded for itself, which no one ratio can say.
+            return ratio  # Each subgroup is rounded for itself, which no one ratio can say.
         return 1 - sum(kept) / group.channels
 
 
@@ -144,7 +144,7 @@ class RankRecommender:
             return f"it has only {layer.in_channels} input channels"
         if min(self.found[layer.layer]) == 0:
             return "VBMF finds no signal in it (rank 0)"
-        if not tucker_saves(self.graph.site(layer.layer), layer.in_channels, layer.out_channels, pair):
+        if not tucker_saves(self.graph.node(layer.layer), layer.in_channels, layer.out_channels, pair):
             return f"ranks {list(pair)} would not make it cheaper"
         return None
 

@@ -72,7 +72,7 @@ def recommend_cp_ranks(model: Any, calibration: float = 0.0) -> RecommendedRank:
         found = vbmf_conv_ranks(np.asarray(layers[name].kernel))
         widest = max(convolution.in_channels, convolution.out_channels)
         wanted = calibrated_rank(max(found), widest, calibration)
-        reason = _reason(min(found), wanted, cp_saves(graph.site(name), wanted))
+        reason = _reason(min(found), wanted, cp_saves(graph.node(name), wanted))
         if reason is None:
             ranks[name] = wanted
         else:

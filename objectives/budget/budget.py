@@ -19,7 +19,7 @@ class Budget:
 
     Attributes:
         limits: at least one, each of another quantity.
-        table: what foretells latency; None where it is not limited.
+        table: what predicts latency; None where it is not limited.
 
     Raises:
         BudgetError: no limit, or two of the same quantity.

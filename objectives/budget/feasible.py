@@ -22,7 +22,7 @@ def tightest(fits: Callable[[float], bool], *, fitting: float, failing: float, s
     return fitting
 
 
-def leaner(
+def drop_costly_ranks(
     cost: CostModel, budget: Budget, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS
 ) -> CompressionParameters:
     """The candidate with layers left whole, only where their three parts break the budget's memory or latency.

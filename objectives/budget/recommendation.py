@@ -106,8 +106,8 @@ def _cost(graph: ChannelGraph) -> Cost:
 
 
 def _groups(graph: ChannelGraph, ratios: Ratios, pruning: PruningSettings) -> tuple[PrunedGroup, ...]:
-    kept = iter(ChannelCounts.of(graph).kept_blocks(ratios, pruning.step).tolist())
-    stays = {group.name: sum(next(kept) for _ in group.blocks) for group in graph.groups}
+    kept = iter(ChannelCounts.of(graph).kept_subgroups(ratios, pruning.step).tolist())
+    stays = {group.name: sum(next(kept) for _ in group.subgroups) for group in graph.groups}
     return tuple(PrunedGroup(name, ratio, stays[name], graph.group(name).channels) for name, ratio in ratios.items())
 
 

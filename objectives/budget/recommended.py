@@ -19,7 +19,7 @@ from compress.recommend.recommend import (
     recommend_ratios,
 )
 from objectives.budget.budget import Budget
-from objectives.budget.feasible import leaner, tightest
+from objectives.budget.feasible import drop_costly_ranks, tightest
 from objectives.budget.quantity import MEMORY
 from objectives.cost.cost import Cost, CostModel
 
@@ -135,7 +135,8 @@ class BudgetValues:
 
     def _ranks_reach_budget(self, model: Any) -> bool:
         cost, others = CostModel(analyse(model), self.budget.table), self.budget.without(MEMORY)
-        least = cost.cost(leaner(cost, self.budget, CompressionParameters({}, recommend_ranks(model, -1.0).ranks)))
+        lowest = CompressionParameters({}, recommend_ranks(model, -1.0).ranks)
+        least = cost.cost(drop_costly_ranks(cost, self.budget, lowest))
         return self.budget.violation(least) <= 0 and (others is None or 1 + others.violation(least) <= _MARGIN)
 
     def ranks(self, model: Any) -> RecommendedRanks:
@@ -195,7 +196,7 @@ def vbmf_ranks_meeting(model: Any, target: Budget | None) -> RecommendedRanks:
 
 
 def _leaner(cost: CostModel, target: Budget, found: RecommendedRanks) -> RecommendedRanks:
-    ranks = leaner(cost, target, CompressionParameters({}, found.ranks)).ranks
+    ranks = drop_costly_ranks(cost, target, CompressionParameters({}, found.ranks)).ranks
     reason = "its parts would break a limit of the budget that the whole layer keeps"
     left = tuple(Exclusion(name, reason) for name in found.ranks if name not in ranks)
     return RecommendedRanks(ranks, found.left_whole + left)

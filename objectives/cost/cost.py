@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from compress.errors import ModelError
 from compress.graph.channel_counts import ChannelCounts
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import Site, positions
+from compress.graph.group import Node, positions
 from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters
 from objectives.cost.flops import Term, flops_terms, weight_term
 from objectives.cost.latency_model import LatencyModel
@@ -35,7 +35,7 @@ class Cost:
         bytes: of all weights, statistics included.
         macs: multiply-accumulates, each two of the FLOPs; 0 in trials of runs from before they were counted.
         memory: bytes of the tensors alive where they are most, of one image; likewise.
-        latency: microseconds of one forward pass, as a latency table foretells it; 0 without a table.
+        latency: microseconds of one forward pass, as a latency table predicts it; 0 without a table.
     """
 
     flops: int
@@ -63,7 +63,7 @@ class _Row:
 class CostModel:
     """Cost as a function of kept channels and ranks, compiled once from a graph.
 
-    Candidates are arrays: ``kept`` of shape (N, blocks), in the order of ``counts``, and ``ranks`` of shape
+    Candidates are arrays: ``kept`` of shape (N, subgroups), in the order of ``counts``, and ``ranks`` of shape
     (N, decomposable layers, 2), with 0 for layers left whole. The cost is the same in either recipe order.
 
     Attributes:
@@ -80,9 +80,9 @@ class CostModel:
         self.graph = graph
         self.latency = None if latency is None else LatencyModel(graph, latency)
         self.counts = ChannelCounts.of(graph)
-        self.uncounted = tuple(dict.fromkeys(site.layer for site in graph.sites if flops_terms(site) is None))
-        self._rows = [row for site in graph.sites for row in _rows(site)]
-        self._layers = tuple(dict.fromkeys(site.layer for site in graph.sites))
+        self.uncounted = tuple(dict.fromkeys(node.layer for node in graph.nodes if flops_terms(node) is None))
+        self._rows = [row for node in graph.nodes for row in _rows(node)]
+        self._layers = tuple(dict.fromkeys(node.layer for node in graph.nodes))
         forms = ChannelForms(self.counts)
         self._factors = np.array([forms.factors(row.term.channels) for row in self._rows]).reshape(-1, 2)
         # float64 is exact for integers below 2^53 and, unlike int64, multiplied by BLAS.
@@ -109,12 +109,12 @@ class CostModel:
         return PeakMemory(self.graph)
 
     def candidate(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> tuple[Ints, Ints]:
-        """One candidate as arrays: kept channels (1, blocks) and ranks (1, layers, 2).
+        """One candidate as arrays: kept channels (1, subgroups) and ranks (1, layers, 2).
 
         Raises:
             ParameterError: an unknown or excluded group or layer.
         """
-        kept = self.counts.kept_blocks(parameters.ratios, step)
+        kept = self.counts.kept_subgroups(parameters.ratios, step)
         index = {layer.layer: i for i, layer in enumerate(self.graph.decomposable)}
         ranks = np.zeros((len(index), 2), dtype=np.int64)
         for name, pair in parameters.ranks.items():
@@ -125,7 +125,7 @@ class CostModel:
         """Cost of many candidates, shape (N, 4): FLOPs, trainable parameters, bytes of weights, MACs.
 
         Args:
-            kept: channels that stay in every block, shape (N, blocks).
+            kept: channels that stay in every subgroup, shape (N, subgroups).
             ranks: (In Rank, Out Rank) of every decomposable layer, 0 where it stays whole, shape (N, layers, 2).
         """
         found = np.empty((len(kept), FIGURES), dtype=np.int64)
@@ -166,15 +166,15 @@ def _tucker_terms(graph: ChannelGraph, rows: Sequence[_Row], forms: ChannelForms
     for row in rows:
         if len(row.term.channels) == 2:
             whole[row.layer] = whole.get(row.layer, np.zeros(FIGURES)) + np.array(row.figures)
-    calls: dict[str, list[Site]] = {}
-    for site in graph.sites:
-        calls.setdefault(site.layer, []).append(site)
+    calls: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        calls.setdefault(node.layer, []).append(node)
     return TuckerTerms.of(
         [_tucker_layer(calls[layer.layer], whole[layer.layer], forms) for layer in graph.decomposable]
     )
 
 
-def _tucker_layer(calls: Sequence[Site], whole: NDArray[np.float64], forms: ChannelForms) -> TuckerLayer:
+def _tucker_layer(calls: Sequence[Node], whole: NDArray[np.float64], forms: ChannelForms) -> TuckerLayer:
     kernel = calls[0].weight("kernel")
     if kernel is None:
         raise ModelError(f"layer '{calls[0].layer}': expected a convolution with a kernel, received none; report it")
@@ -190,11 +190,11 @@ def _tucker_layer(calls: Sequence[Site], whole: NDArray[np.float64], forms: Chan
     )
 
 
-def _rows(site: Site) -> list[_Row]:
-    rows = [_Row(site.layer, term, (term.coefficient, 0, 0, term.macs)) for term in flops_terms(site) or ()]
-    if not site.repeated:
-        for weight in site.weights:
+def _rows(node: Node) -> list[_Row]:
+    rows = [_Row(node.layer, term, (term.coefficient, 0, 0, term.macs)) for term in flops_terms(node) or ()]
+    if not node.repeated:
+        for weight in node.weights:
             term = weight_term(weight)
             params = term.coefficient if weight.trainable else 0
-            rows.append(_Row(site.layer, term, (0, params, term.coefficient * BYTES_PER_WEIGHT, 0)))
+            rows.append(_Row(node.layer, term, (0, params, term.coefficient * BYTES_PER_WEIGHT, 0)))
     return rows

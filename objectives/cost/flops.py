@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from compress.graph.group import Site, Slots, WeightSpec, positions
+from compress.graph.group import CoupledLabels, Node, WeightSpec, positions
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,14 @@ class Term:
     """coefficient x product of the channels of up to two tensors; of FLOPs, ``macs`` of them multiply-accumulates."""
 
     coefficient: int
-    channels: tuple[Slots, ...]
+    channels: tuple[CoupledLabels, ...]
     macs: int = 0
 
 
 def weight_term(weight: WeightSpec) -> Term:
     """Number of elements of a weight."""
-    fixed = math.prod(size for size, slots in zip(weight.shape, weight.slots, strict=True) if slots is None)
-    return Term(fixed, tuple(slots for slots in weight.slots if slots is not None))
+    fixed = math.prod(size for size, labels in zip(weight.shape, weight.labels, strict=True) if labels is None)
+    return Term(fixed, tuple(labels for labels in weight.labels if labels is not None))
 
 
 def _added(term: Term, times: int) -> Term:
@@ -38,29 +38,29 @@ def _multiplied(term: Term, times: int) -> Term:
     return Term(2 * macs, term.channels, macs)
 
 
-def _affine(site: Site) -> Iterator[Term]:
-    outputs = positions(site.output_shape)
-    for weight in site.weights:
+def _affine(node: Node) -> Iterator[Term]:
+    outputs = positions(node.output_shape)
+    for weight in node.weights:
         yield (_added if weight.name == "bias" else _multiplied)(weight_term(weight), outputs)
 
 
-def _transposed(site: Site) -> Iterator[Term]:
+def _transposed(node: Node) -> Iterator[Term]:
     """Every input position spreads over a window."""
-    inputs, outputs = positions(site.input_shapes[0]), positions(site.output_shape)
-    for weight in site.weights:
+    inputs, outputs = positions(node.input_shapes[0]), positions(node.output_shape)
+    for weight in node.weights:
         term = weight_term(weight)
         yield _multiplied(term, inputs) if weight.name == "kernel" else _added(term, outputs)
 
 
-def _pooling(site: Site) -> Iterator[Term]:
-    yield Term(math.prod(site.pool_size) * positions(site.output_shape), (site.output,))
+def _pooling(node: Node) -> Iterator[Term]:
+    yield Term(math.prod(node.pool_size) * positions(node.output_shape), (node.output,))
 
 
-def _global_pooling(site: Site) -> Iterator[Term]:
-    yield Term(positions(site.input_shapes[0]), (site.inputs[0],))
+def _global_pooling(node: Node) -> Iterator[Term]:
+    yield Term(positions(node.input_shapes[0]), (node.inputs[0],))
 
 
-def _nothing(site: Site) -> Iterator[Term]:
+def _nothing(node: Node) -> Iterator[Term]:
     return iter(())
 
 
@@ -78,17 +78,17 @@ _UNCOUNTED_OPERATIONS = (
 """Operations of keras.ops that are elementwise or only move elements."""
 
 
-def _reduction(site: Site) -> Iterator[Term]:
+def _reduction(node: Node) -> Iterator[Term]:
     """As global pooling: the inputs, whichever axes they are reduced over."""
-    fixed = [size for axis, size in enumerate(site.input_shapes[0]) if axis not in (0, site.input_axes[0])]
-    yield Term(positions((None, *fixed, None)), (site.inputs[0],))
+    fixed = [size for axis, size in enumerate(node.input_shapes[0]) if axis not in (0, node.input_axes[0])]
+    yield Term(positions((None, *fixed, None)), (node.inputs[0],))
 
 
 def _of_ranks(name: str, ranks: Iterable[int] = (1, 2, 3)) -> tuple[str, ...]:
     return tuple(name.format(rank) for rank in ranks)
 
 
-FLOPS: Mapping[str, Callable[[Site], Iterable[Term]]] = MappingProxyType(
+FLOPS: Mapping[str, Callable[[Node], Iterable[Term]]] = MappingProxyType(
     {
         **dict.fromkeys((*_of_ranks("Conv{}D"), *_of_ranks("DepthwiseConv{}D", (1, 2)), "Dense"), _affine),
         **dict.fromkeys(_of_ranks("SeparableConv{}D", (1, 2)), _affine),
@@ -121,9 +121,9 @@ FLOPS: Mapping[str, Callable[[Site], Iterable[Term]]] = MappingProxyType(
 """FLOPs terms by layer class name."""
 
 
-def flops_terms(site: Site) -> tuple[Term, ...] | None:
+def flops_terms(node: Node) -> tuple[Term, ...] | None:
     """FLOPs of one call of a layer as a sum of terms, or None where it is not known how to count them."""
-    counted = FLOPS.get(site.kind)
-    if counted is None or not (site.understood or counted in (_nothing, _reduction)):
+    counted = FLOPS.get(node.kind)
+    if counted is None or not (node.understood or counted in (_nothing, _reduction)):
         return None
-    return tuple(counted(site))
+    return tuple(counted(node))

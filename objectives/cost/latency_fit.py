@@ -72,7 +72,7 @@ def measured_table(model: Any, settings: LatencySettings, measure: Measure | Non
 
 def untimed(graph: ChannelGraph) -> tuple[str, ...]:
     """Class names of the layers with weights that have no law; what they take is a part of the overhead."""
-    return tuple(dict.fromkeys(site.kind for site in graph.sites if site.weights and Geometry.of(site) is None))
+    return tuple(dict.fromkeys(node.kind for node in graph.nodes if node.weights and Geometry.of(node) is None))
 
 
 def _empty() -> Any:
@@ -91,12 +91,12 @@ def _wanted(graph: ChannelGraph, settings: LatencySettings) -> Iterator[tuple[Ge
     """Every call that has a law, and the parts of those that may be decomposed, with its channels."""
     counts = ChannelCounts.of(graph)
     decomposable = {layer.layer for layer in graph.decomposable}
-    for site, geometry in timed_calls(graph, settings):
-        into, out = site.inputs[0].size, site.output.size
+    for node, geometry in timed_calls(graph, settings):
+        into, out = node.inputs[0].size, node.output.size
         step = geometry.groups if geometry.kind.startswith("Conv") else 1
-        inputs = _levels(into, bool(counts.form(site.inputs[0])[1].any()), step)
-        yield geometry, _Grid(inputs, _levels(out, bool(counts.form(site.output)[1].any()), step))
-        if site.layer in decomposable:
+        inputs = _levels(into, bool(counts.form(node.inputs[0])[1].any()), step)
+        yield geometry, _Grid(inputs, _levels(out, bool(counts.form(node.output)[1].any()), step))
+        if node.layer in decomposable:
             yield geometry, _Grid(_levels(into), _levels(out))
             yield geometry.parts[0], _Grid(_levels(into), _levels(into))
             yield geometry.parts[2], _Grid(_levels(out), _levels(out))
@@ -161,11 +161,11 @@ def _probes(cost: CostModel) -> list[CompressionParameters]:
     found: list[CompressionParameters] = []
     for ratio, share in _PROBES:
         ratios = {group.name: ratio for group in cost.graph.groups if ratio}
-        kept = cost.counts.kept_blocks(ratios)
+        kept = cost.counts.kept_subgroups(ratios)
         ranks = {}
         for layer in cost.graph.decomposable if share else ():
-            site = cost.graph.site(layer.layer)
-            left = [cost.counts.count(slots, kept) for slots in (site.inputs[0], site.output)]
+            node = cost.graph.node(layer.layer)
+            left = [cost.counts.count(labels, kept) for labels in (node.inputs[0], node.output)]
             ranks[layer.layer] = (max(1, round(left[0] * share)), max(1, round(left[1] * share)))
         probe = CompressionParameters(ratios, ranks)
         found += [] if probe in found else [probe]

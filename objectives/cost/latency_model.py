@@ -1,4 +1,4 @@
-"""Latency of candidates as a latency table foretells it: many at once, and no model is built."""
+"""Latency of candidates as a latency table predicts it: many at once, and no model is built."""
 
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -8,7 +8,7 @@ import numpy as np
 
 from compress.graph.channel_counts import ChannelCounts
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import Site
+from compress.graph.group import Node
 from objectives.cost.latency import LatencySettings
 from objectives.cost.latency_table import FUSED, Geometry, LatencyTable
 from objectives.cost.terms import ChannelForms, Floats, Ints, Products
@@ -27,12 +27,12 @@ class LatencyModel:
         self._table = table
         forms = ChannelForms(ChannelCounts.of(graph))
         calls = list(timed_calls(graph, table.settings))
-        self._layers = [site.layer for site, _ in calls]
-        self._factors = np.array([_factors(site, forms) for site, _ in calls], dtype=np.int64).reshape(-1, 2)
+        self._layers = [node.layer for node, _ in calls]
+        self._factors = np.array([_factors(node, forms) for node, _ in calls], dtype=np.int64).reshape(-1, 2)
         self._laws = np.array([astuple(table.law(geometry)) for _, geometry in calls]).reshape(-1, 4)
         self._products = _products(self._factors, self._laws)
         number = {layer.layer: index for index, layer in enumerate(graph.decomposable)}
-        self._split = [index for index, (site, _) in enumerate(calls) if site.layer in number]
+        self._split = [index for index, (node, _) in enumerate(calls) if node.layer in number]
         self._rank = np.array([number[self._layers[index]] for index in self._split], dtype=np.int64)
         parts = [[astuple(table.law(part)) for part in calls[index][1].parts] for index in self._split]
         self._parts = np.array(parts).reshape(-1, 3, 4)
@@ -42,7 +42,7 @@ class LatencyModel:
         """Microseconds of many candidates, shape (N,).
 
         Args:
-            kept: channels that stay in every block, shape (N, blocks).
+            kept: channels that stay in every subgroup, shape (N, subgroups).
             ranks: (In Rank, Out Rank) of every decomposable layer, 0 where it stays whole, shape (N, layers, 2).
         """
         counts = self._constants + kept.astype(np.float64) @ self._matrix
@@ -75,16 +75,16 @@ def _at(laws: Floats, inputs: Floats, outputs: Floats) -> Any:
     return base + per_input * inputs + (per_output + per_pair * inputs) * outputs
 
 
-def timed_calls(graph: ChannelGraph, settings: LatencySettings) -> Iterator[tuple[Site, Geometry]]:
+def timed_calls(graph: ChannelGraph, settings: LatencySettings) -> Iterator[tuple[Node, Geometry]]:
     """Every call that has a law of its own."""
-    for site in graph.sites:
-        geometry = Geometry.of(site)
+    for node in graph.nodes:
+        geometry = Geometry.of(node)
         if geometry is not None and not (settings.runtime == "litert" and geometry.kind in FUSED):
-            yield site, geometry
+            yield node, geometry
 
 
-def _factors(site: Site, forms: ChannelForms) -> tuple[int, int]:
-    return forms.number(site.inputs[0]), forms.number(site.output)
+def _factors(node: Node, forms: ChannelForms) -> tuple[int, int]:
+    return forms.number(node.inputs[0]), forms.number(node.output)
 
 
 def _products(factors: Ints, laws: Floats) -> Products:

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from compress.errors import ModelError, RunError
-from compress.graph.group import Site
+from compress.graph.group import Node
 from objectives.cost.latency import LatencySettings
 
 Sizes = tuple[int, ...]
@@ -37,19 +37,19 @@ class Geometry:
     groups: int = 1
 
     @classmethod
-    def of(cls, site: Site) -> "Geometry | None":
+    def of(cls, node: Node) -> "Geometry | None":
         """The geometry of a call, None for a type that has no law of its own or whose size is not fixed."""
         # What adds a number to its only input is elementwise: too quick for a law.
-        if site.kind not in LAYERS or not site.understood or (site.kind in MERGES and len(site.inputs) < 2):
+        if node.kind not in LAYERS or not node.understood or (node.kind in MERGES and len(node.inputs) < 2):
             return None
-        outputs = site.output_shape[1:-1]
+        outputs = node.output_shape[1:-1]
         # Inputs of a merge may be of one position each, as those of an attention are: the largest counts.
-        inputs = outputs if site.kind in MERGES else site.input_shapes[0][1:-1]
+        inputs = outputs if node.kind in MERGES else node.input_shapes[0][1:-1]
         if None in inputs or None in outputs:
             return None
-        kernel = site.weight("kernel") or site.weight("depthwise_kernel")
-        window = tuple(kernel.shape[: len(inputs)]) if kernel else tuple(site.pool_size)
-        return cls(site.kind, window, _known(inputs), _known(outputs), _groups(site))
+        kernel = node.weight("kernel") or node.weight("depthwise_kernel")
+        window = tuple(kernel.shape[: len(inputs)]) if kernel else tuple(node.pool_size)
+        return cls(node.kind, window, _known(inputs), _known(outputs), _groups(node))
 
     @property
     def parts(self) -> tuple["Geometry", "Geometry", "Geometry"]:
@@ -74,13 +74,13 @@ def _known(sizes: tuple[int | None, ...]) -> Sizes:
     return tuple(size or 0 for size in sizes)
 
 
-def _groups(site: Site) -> int:
-    if site.kind in MERGES:
-        return len(site.inputs)
-    kernel = site.weight("kernel")
-    if site.kind == "DepthwiseConv2D":
-        return site.output.size // site.inputs[0].size
-    return site.inputs[0].size // kernel.shape[-2] if kernel is not None else 1
+def _groups(node: Node) -> int:
+    if node.kind in MERGES:
+        return len(node.inputs)
+    kernel = node.weight("kernel")
+    if node.kind == "DepthwiseConv2D":
+        return node.output.size // node.inputs[0].size
+    return node.inputs[0].size // kernel.shape[-2] if kernel is not None else 1
 
 
 def _strides(geometry: Geometry) -> tuple[list[int], str]:

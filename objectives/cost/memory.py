@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 
 from compress.graph.channel_counts import ChannelCounts
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import Site
+from compress.graph.group import Node
 from objectives.cost.terms import Floats, Ints
 
 
 def call_order(graph: ChannelGraph) -> list[int]:
-    """Numbers of the sites in the order of their calls: depth first, as the outputs and then each call's inputs ask.
+    """Numbers of the nodes in the order of their calls: depth first, as the outputs and then each call's inputs ask.
 
     Every branch is called whole before the next one. Unlike Keras's order by depth, it stays when one call becomes
     a chain of several: they take its place.
     """
-    makers = {tensor: index for index, site in enumerate(graph.sites) for tensor in site.writes}
+    makers = {tensor: index for index, node in enumerate(graph.nodes) for tensor in node.writes}
     order: list[int] = []
     called: set[int] = set()
     waiting = [makers[tensor] for tensor in reversed(graph.outputs)]
     while waiting:
         index = waiting[-1]
-        missing = [maker for tensor in graph.sites[index].reads if (maker := makers[tensor]) not in called]
+        missing = [maker for tensor in graph.nodes[index].reads if (maker := makers[tensor]) not in called]
         if missing:
             waiting.extend(reversed(missing))
             continue
@@ -46,7 +46,7 @@ class _Lives:
     Attributes:
         first: position of the call that makes it; 0 for inputs of the model, shape (tensors,).
         last: position of the last call that reads it; the end for outputs of the model, likewise.
-        forms: bytes as form @ (1, kept channels of every block), shape (tensors, 1 + blocks).
+        forms: bytes as form @ (1, kept channels of every subgroup), shape (tensors, 1 + subgroups).
     """
 
     first: Ints
@@ -54,7 +54,7 @@ class _Lives:
     forms: Floats
 
     def alive(self, position: int) -> Floats:
-        """Bytes of all tensors alive at a call, shape (1 + blocks,)."""
+        """Bytes of all tensors alive at a call, shape (1 + subgroups,)."""
         total: Floats = self.forms[(self.first <= position) & (position <= self.last)].sum(axis=0)
         return total
 
@@ -72,13 +72,13 @@ class PeakMemory:
 
     def __init__(self, graph: ChannelGraph) -> None:
         self._counts = ChannelCounts.of(graph)
-        self.unsized = tuple(dict.fromkeys(site.layer for site in graph.sites if _unsized(site)))
-        order = [graph.sites[index] for index in call_order(graph)]
-        self.layers = tuple(site.layer for site in order)
+        self.unsized = tuple(dict.fromkeys(node.layer for node in graph.nodes if _unsized(node)))
+        order = [graph.nodes[index] for index in call_order(graph)]
+        self.layers = tuple(node.layer for node in order)
         lives = _lives(order, graph, self._counts)
         number = {layer.layer: index for index, layer in enumerate(graph.decomposable)}
         whole = np.array([lives.alive(position) for position in range(len(order))])
-        split = [position for position, site in enumerate(order) if site.layer in number]
+        split = [position for position, node in enumerate(order) if node.layer in number]
         self._split = _SplitCalls.of([(order[i], i, number[order[i].layer]) for i in split], lives)
         self._whole, self._positions = whole, np.array(split, dtype=np.int64)
         self._largest = _undominated(np.delete(whole, split, axis=0))
@@ -87,7 +87,7 @@ class PeakMemory:
         """Peak of many candidates in bytes, shape (N,).
 
         Args:
-            kept: channels that stay in every block, shape (N, blocks), as `CostModel.candidate` gives them.
+            kept: channels that stay in every subgroup, shape (N, subgroups), as `CostModel.candidate` gives them.
             ranks: (In Rank, Out Rank) of every decomposable layer, 0 where it stays whole, shape (N, layers, 2).
         """
         channels = np.insert(kept.astype(np.float64), 0, 1.0, axis=1)
@@ -107,14 +107,14 @@ class PeakMemory:
         return most
 
     def alive_above(self, kept: Ints, most: float) -> NDArray[np.bool_]:
-        """Blocks whose channels are alive at a call that needs more than ``most`` bytes, where no layer has ranks.
+        """Subgroups whose channels are alive at a call that needs more than ``most`` bytes, where no layer has ranks.
 
         Args:
-            kept: channels that stay in every block, shape (blocks,).
+            kept: channels that stay in every subgroup, shape (subgroups,).
             most: bytes.
 
         Returns:
-            Shape (blocks,).
+            Shape (subgroups,).
         """
         forms = self._whole[np.rint(self._whole @ np.insert(kept.astype(np.float64), 0, 1.0)) > most]
         above: NDArray[np.bool_] = np.any(forms[:, 1:] > 0, axis=0)
@@ -127,7 +127,7 @@ class _SplitCalls:
 
     Attributes:
         forms: bytes alive at the whole call, and at each of the three without the tensors between them, by kept
-            channels, shape (4, calls, 1 + blocks).
+            channels, shape (4, calls, 1 + subgroups).
         layer: number of its layer among the decomposable ones, shape (calls,).
         inputs: bytes of one channel of the first tensor between them, which has the input's positions.
         outputs: bytes of one channel of the second, which has the output's positions.
@@ -139,19 +139,19 @@ class _SplitCalls:
     outputs: Floats
 
     @classmethod
-    def of(cls, calls: Sequence[tuple[Site, int, int]], lives: _Lives) -> "_SplitCalls":
+    def of(cls, calls: Sequence[tuple[Node, int, int]], lives: _Lives) -> "_SplitCalls":
         """Of calls with their position and the number of their layer."""
-        forms = [_stages(site, position, lives) for site, position, _ in calls]
+        forms = [_stages(node, position, lives) for node, position, _ in calls]
         width = lives.forms.shape[1]
         return cls(
             np.array(forms, dtype=np.float64).reshape(len(calls), 4, width).transpose(1, 0, 2),
             np.array([number for _, _, number in calls], dtype=np.int64),
-            np.array([_channel_bytes(site.input_shapes[0], site.input_axes[0]) for site, _, _ in calls], dtype=float),
-            np.array([_channel_bytes(site.output_shape, site.axes[0]) for site, _, _ in calls], dtype=float),
+            np.array([_channel_bytes(node.input_shapes[0], node.input_axes[0]) for node, _, _ in calls], dtype=float),
+            np.array([_channel_bytes(node.output_shape, node.axes[0]) for node, _, _ in calls], dtype=float),
         )
 
     def bytes(self, channels: Floats, ranks: Ints) -> Floats:
-        """Most bytes alive at each call or its three, shape (N, calls), for channels (N, 1 + blocks)."""
+        """Most bytes alive at each call or its three, shape (N, calls), for channels (N, 1 + subgroups)."""
         whole, before, between, after = np.einsum("nb,scb->snc", channels, self.forms, optimize=True)
         first = ranks[:, self.layer, 0] * self.inputs
         second = ranks[:, self.layer, 1] * self.outputs
@@ -160,35 +160,35 @@ class _SplitCalls:
         return found
 
 
-def _stages(site: Site, position: int, lives: _Lives) -> NDArray[np.float64]:
-    """Bytes alive at the whole call and at the three that replace it, shape (4, 1 + blocks)."""
+def _stages(node: Node, position: int, lives: _Lives) -> NDArray[np.float64]:
+    """Bytes alive at the whole call and at the three that replace it, shape (4, 1 + subgroups)."""
     whole = lives.alive(position)
-    made, read = site.writes[0], site.reads[0]
+    made, read = node.writes[0], node.reads[0]
     dying = lives.forms[read] if lives.last[read] == position else np.zeros_like(whole)
     before = whole - lives.forms[made]
     return np.stack([whole, before, before - dying, whole - dying])
 
 
-def _lives(order: Sequence[Site], graph: ChannelGraph, counts: ChannelCounts) -> _Lives:
-    tensors = sum(len(site.writes) for site in order)
+def _lives(order: Sequence[Node], graph: ChannelGraph, counts: ChannelCounts) -> _Lives:
+    tensors = sum(len(node.writes) for node in order)
     first, last = np.zeros(tensors, dtype=np.int64), np.zeros(tensors, dtype=np.int64)
     forms = np.zeros((tensors, 1 + counts.sizes.size))
-    for position, site in enumerate(order):
-        for index, tensor in enumerate(site.writes):
-            first[tensor] = 0 if site.kind == "InputLayer" else position
+    for position, node in enumerate(order):
+        for index, tensor in enumerate(node.writes):
+            first[tensor] = 0 if node.kind == "InputLayer" else position
             last[tensor] = position
-            forms[tensor] = _form(site, index, counts)
-        last[list(site.reads)] = position
+            forms[tensor] = _form(node, index, counts)
+        last[list(node.reads)] = position
     last[list(graph.outputs)] = len(order)
     return _Lives(first, last, forms)
 
 
-def _form(site: Site, index: int, counts: ChannelCounts) -> Floats:
-    """Bytes of one output tensor by kept channels, shape (1 + blocks,); nothing where its size is not fixed."""
-    shape, axis = site.output_shapes[index], site.axes[index]
+def _form(node: Node, index: int, counts: ChannelCounts) -> Floats:
+    """Bytes of one output tensor by kept channels, shape (1 + subgroups,); nothing where its size is not fixed."""
+    shape, axis = node.output_shapes[index], node.axes[index]
     if None in shape[1:]:
         return np.zeros(1 + counts.sizes.size)
-    constant, row = counts.form(site.outputs[index]) if len(shape) > 1 else (1, np.zeros_like(counts.sizes))
+    constant, row = counts.form(node.outputs[index]) if len(shape) > 1 else (1, np.zeros_like(counts.sizes))
     return _channel_bytes(shape, axis) * np.array([constant, *row], dtype=np.float64)
 
 
@@ -197,8 +197,8 @@ def _channel_bytes(shape: tuple[int | None, ...], axis: int) -> int:
     return BYTES_PER_VALUE * math.prod(size or 0 for i, size in enumerate(shape) if i not in (0, axis))
 
 
-def _unsized(site: Site) -> bool:
-    return any(None in shape[1:] for shape in site.output_shapes)
+def _unsized(node: Node) -> bool:
+    return any(None in shape[1:] for shape in node.output_shapes)
 
 
 def _undominated(forms: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.graph.channel_counts import ChannelCounts
-from compress.graph.group import Slots
+from compress.graph.group import CoupledLabels
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -26,9 +26,9 @@ class ChannelForms:
         self._rows: list[Ints] = [np.zeros(counts.sizes.size, dtype=np.int64)]
         self._index: dict[tuple[int, bytes], int] = {(1, self._rows[0].tobytes()): 0}
 
-    def number(self, slots: Slots) -> int:
+    def number(self, labels: CoupledLabels) -> int:
         """The number of a tensor's channel count."""
-        constant, row = self._counts.form(slots)
+        constant, row = self._counts.form(labels)
         key = (constant, row.tobytes())
         if key not in self._index:
             self._index[key] = len(self._rows)
@@ -36,14 +36,14 @@ class ChannelForms:
             self._rows.append(row)
         return self._index[key]
 
-    def factors(self, channels: Sequence[Slots]) -> tuple[int, int]:
+    def factors(self, channels: Sequence[CoupledLabels]) -> tuple[int, int]:
         """Numbers of the counts of up to two tensors, whose product a term is."""
-        numbers = [self.number(slots) for slots in channels]
+        numbers = [self.number(labels) for labels in channels]
         first, second = (*numbers, 0, 0)[:2]
         return first, second
 
     def compiled(self) -> tuple[Floats, Floats]:
-        """Constants (forms,) and rows (blocks, forms): counts = constants + kept @ rows."""
+        """Constants (forms,) and rows (subgroups, forms): counts = constants + kept @ rows."""
         return np.array(self._constants, dtype=np.float64), np.stack(self._rows, axis=1).astype(np.float64)
 
 

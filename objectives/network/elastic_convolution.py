@@ -6,12 +6,12 @@ from typing import Any
 import tensorflow as tf
 
 from compress.graph.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX
-from objectives.network.elastic_layer import FACTORS, Common, FreeLayer, Values, kernel_and_bias
+from objectives.network.elastic_layer import FACTORS, Common, ElasticLayer, Values, kernel_and_bias
 
 _SUFFIXES = (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX)
 
 
-class FreeConv2D(FreeLayer):
+class ElasticConv2D(ElasticLayer):
     """A convolution without groups, or where that is free, the three that Tucker-2 makes of it.
 
     Attributes:

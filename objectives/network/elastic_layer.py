@@ -51,7 +51,7 @@ class Common:
     decomposable: frozenset[str] = frozenset()
 
 
-class FreeLayer(keras.layers.Layer):  # type: ignore[misc]
+class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
     """A layer in the place of another, with weights of free shapes.
 
     Args:

@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from compress.cloning.walk import calls
 from objectives.network.batch_normalization import apply_factors, normalize_batch
-from objectives.network.elastic_convolution import FreeConv2D
-from objectives.network.elastic_layer import Common, FreeLayer, kernel_and_bias
+from objectives.network.elastic_convolution import ElasticConv2D
+from objectives.network.elastic_layer import Common, ElasticLayer, kernel_and_bias
 
 
-class FreeDepthwiseConv2D(FreeLayer):
+class ElasticDepthwiseConv2D(ElasticLayer):
     """A depthwise convolution."""
 
     def __init__(self, source: Any, common: Common) -> None:
@@ -33,7 +33,7 @@ class FreeDepthwiseConv2D(FreeLayer):
         return self.finished(outputs)
 
 
-class FreeDense(FreeLayer):
+class ElasticDense(ElasticLayer):
     """A dense layer."""
 
     def __init__(self, source: Any, common: Common) -> None:
@@ -44,7 +44,7 @@ class FreeDense(FreeLayer):
         return self.finished(tf.tensordot(inputs, self.value("kernel"), 1))
 
 
-class FreeBatchNormalization(FreeLayer):
+class ElasticBatchNormalization(ElasticLayer):
     """Batch normalization over the last axis.
 
     Attributes:
@@ -58,7 +58,7 @@ class FreeBatchNormalization(FreeLayer):
         self._momentum = common.momentum
         self.folded = self.rectifies = False
 
-    def fold_into(self, convolution: FreeConv2D) -> None:
+    def fold_into(self, convolution: ElasticConv2D) -> None:
         """Let the convolution that is read by this layer alone do its work in inference."""
         # A method, not the layer: Keras takes no layer into one that is built.
         convolution.factors, self.folded = self.factors, True
@@ -97,7 +97,7 @@ class FreeBatchNormalization(FreeLayer):
         return tuple(input_shape)
 
 
-class FreeRectifier(FreeLayer):
+class ElasticRectifier(ElasticLayer):
     """Negative values to zero, unless the batch normalization before does that along."""
 
     def __init__(self, source: Any, common: Common) -> None:
@@ -105,7 +105,7 @@ class FreeRectifier(FreeLayer):
         self.supports_masking = True
         self._folded = False
 
-    def fold_into(self, normalization: FreeBatchNormalization) -> None:
+    def fold_into(self, normalization: ElasticBatchNormalization) -> None:
         """Let the normalization that is read by this layer alone do its work."""
         normalization.rectifies = self._folded = True
 
@@ -128,7 +128,7 @@ def takes_any_channels(layer: Any) -> bool:
     return plain and not quantized and options(layer)
 
 
-def free_layer(layer: Any, common: Common) -> FreeLayer:
+def free_layer(layer: Any, common: Common) -> ElasticLayer:
     """The stand-in of a layer that takes any channels."""
     return _STAND_INS[type(layer)](layer, common)
 
@@ -148,14 +148,14 @@ def _normalizes_last_axis(layer: Any) -> bool:
     return plain and (layer.axis == -1 or (rank is not None and layer.axis == rank - 1))
 
 
-_STAND_INS: Mapping[type, Callable[[Any, Common], FreeLayer]] = MappingProxyType(
+_STAND_INS: Mapping[type, Callable[[Any, Common], ElasticLayer]] = MappingProxyType(
     {
-        keras.layers.Conv2D: FreeConv2D,
-        keras.layers.DepthwiseConv2D: FreeDepthwiseConv2D,
-        keras.layers.Dense: FreeDense,
-        keras.layers.BatchNormalization: FreeBatchNormalization,
-        keras.layers.ReLU: FreeRectifier,
-        keras.layers.Activation: FreeRectifier,
+        keras.layers.Conv2D: ElasticConv2D,
+        keras.layers.DepthwiseConv2D: ElasticDepthwiseConv2D,
+        keras.layers.Dense: ElasticDense,
+        keras.layers.BatchNormalization: ElasticBatchNormalization,
+        keras.layers.ReLU: ElasticRectifier,
+        keras.layers.Activation: ElasticRectifier,
     }
 )
 
@@ -178,9 +178,10 @@ def fold(model: Any) -> None:
     Only where nothing else reads what is between them.
     """
     for before, after in _chained(model):
-        if isinstance(before, FreeConv2D) and isinstance(after, FreeBatchNormalization) and is_linear(before.source):
+        normalized = isinstance(after, ElasticBatchNormalization)
+        if isinstance(before, ElasticConv2D) and normalized and is_linear(before.source):
             after.fold_into(before)
-        elif isinstance(before, FreeBatchNormalization) and isinstance(after, FreeRectifier):
+        elif isinstance(before, ElasticBatchNormalization) and isinstance(after, ElasticRectifier):
             after.fold_into(before)
 
 

@@ -11,7 +11,7 @@ from compress.cloning.layer_copy import copy_layer, copy_weights
 from compress.cloning.rebuild import rebuild
 from compress.cloning.walk import as_functional, layers_by_name
 from objectives.network.distillation import TrainingLoss
-from objectives.network.elastic_layer import Common, FreeLayer, Values, Weight
+from objectives.network.elastic_layer import Common, ElasticLayer, Values, Weight
 from objectives.network.elastic_layers import fold, free_layer, takes_any_channels
 from objectives.network.precision import Precision
 from objectives.network.signature import signature
@@ -74,14 +74,14 @@ class Network:
         """Take over the weights of a model of the same signature, forget the momenta, and seed random layers."""
         old = layers_by_name(as_functional(model))
         for name, layer in layers_by_name(self._model).items():
-            if not isinstance(layer, FreeLayer) and getattr(layer, "weights", None):
+            if not isinstance(layer, ElasticLayer) and getattr(layer, "weights", None):
                 copy_weights(old[name], layer)
         self.load_values(values_of(model), seed)
 
     def load_values(self, values: Values, seed: int) -> None:
         """The same with the weights of free layers alone, as arrays."""
         for layer in self._model.layers:
-            if isinstance(layer, FreeLayer):
+            if isinstance(layer, ElasticLayer):
                 layer.assign(values)
         self._begin(seed)
 
@@ -96,7 +96,7 @@ class Network:
         """Give the weights to a model of the same signature, in place."""
         theirs = layers_by_name(as_functional(model))
         for name, layer in layers_by_name(self._model).items():
-            if isinstance(layer, FreeLayer):
+            if isinstance(layer, ElasticLayer):
                 for owner, found in layer.current().items():
                     for attribute, value in found.items():
                         getattr(theirs[owner], attribute).assign(value)
@@ -199,7 +199,7 @@ def _weights(model: Any) -> list[Weight]:
     """All weights of a model's layers, those of free layers as they are, the others with their own shapes."""
     found: list[Weight] = []
     for layer in model.layers:
-        if isinstance(layer, FreeLayer):
+        if isinstance(layer, ElasticLayer):
             found.extend(layer.weights_by_name.values())
         else:
             variables = getattr(layer, "weights", ())

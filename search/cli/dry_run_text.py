@@ -6,11 +6,11 @@ from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from objectives.cost.cost import Cost
-from search.pipeline.dry_run import Rehearsal
+from search.pipeline.dry_run import DryRun
 from search.study.judgement import Judgement
 
 
-def lines(found: Rehearsal) -> list[str]:
+def lines(found: DryRun) -> list[str]:
     """What was found, from the model to how long it takes."""
     job = found.job
     config, data, space = job.config, job.data, job.space
@@ -31,7 +31,7 @@ def lines(found: Rehearsal) -> list[str]:
     ]
 
 
-def entry(found: Rehearsal) -> dict[str, Any]:
+def entry(found: DryRun) -> dict[str, Any]:
     """The same for machines; FLOPs, parameters, bytes, microseconds; durations in seconds."""
     job, (original, smallest) = found.job, _ends(found)
     return {
@@ -69,19 +69,19 @@ def _strategy(config: RunConfig) -> list[str]:
     return [f"search: {first} and {second} together"]
 
 
-def _model(found: Rehearsal) -> str:
+def _model(found: DryRun) -> str:
     model = found.job.config.model
     if found.trained:
         return f"model: {model.path or model.zoo}"
     return f"model: {model.zoo}, not trained yet: its weights here are random, and so are its accuracies"
 
 
-def _ends(found: Rehearsal) -> tuple[Cost, Cost]:
+def _ends(found: DryRun) -> tuple[Cost, Cost]:
     space = found.job.space
     return space.cost.cost(CompressionParameters.none()), space.smallest()
 
 
-def _budget(found: Rehearsal) -> list[str]:
+def _budget(found: DryRun) -> list[str]:
     original, smallest = _ends(found)
     return [
         f"budget: {limit.text}, at most {limit.quantity.shown.format(limit.most / limit.quantity.scale)} of "
@@ -96,7 +96,7 @@ def _trial(judged: Judgement) -> str:
     return f"{judged.seconds:.1f} s (accuracy {judged.accuracy:.4f})"
 
 
-def _durations(found: Rehearsal) -> str:
+def _durations(found: DryRun) -> str:
     count = found.job.config.search.trials
     trials = f"{count} trial{'s' if count > 1 else ''} {_minutes(found.search_seconds)}"
     sweep = [f"sweep {_minutes(found.sweep_seconds)}"] if found.sweep_seconds else []

@@ -108,7 +108,7 @@ def layer_costs(cost: CostModel) -> Table:
     table = Table(title="Cost per layer", caption=caption, box=box.SIMPLE_HEAD, show_edge=False, show_footer=True)
     table.pad_edge, table.collapse_padding = False, True
     table.title_justify = table.caption_justify = "left"
-    kinds = {site.layer: site.kind for site in cost.graph.sites}
+    kinds = {node.layer: node.kind for node in cost.graph.nodes}
     # On 80 columns only the type is cut.
     table.add_column("Layer", "total", no_wrap=True)
     table.add_column("Type")

@@ -14,7 +14,7 @@ from search.driver.listeners.listener import Listener
 from search.space.space import SearchSpace
 from search.study.finalist import RECOMMENDED, Finalist, finalists, store
 from search.study.judgement import Judgement
-from search.study.ranking import contenders
+from search.study.ranking import select_finalists
 from search.study.trial_record import records
 from search.workers.pool import WorkerPool
 
@@ -53,7 +53,7 @@ class Finals:
 
     def _best_trials(self) -> list[Entry]:
         """Those that take part."""
-        return [(record.source, record.parameters) for record in contenders(records(self.study), self.candidates)]
+        return [(record.source, record.parameters) for record in select_finalists(records(self.study), self.candidates)]
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Judge all pending finalists; after an interruption those that were running are pending again."""

@@ -24,13 +24,13 @@ from search.strategies.preparation import check_original, prepared
 from search.study.judgement import Judgement
 from search.workers.cluster import cluster, worker_count
 from search.workers.pool import WorkerPool
-from search.workers.pool_factory import answered, pool_settings, share_of
+from search.workers.pool_factory import pool_settings, share_of, submit_and_wait
 from search.workers.shutdown import Shutdown
 from zoo.models.registry import build_model
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """What was found.
 
     Attributes:
@@ -111,7 +111,7 @@ class Rehearsal:
         return steps * self.next.seconds / config.proxy.steps * recipe.batch_size / config.proxy.batch_size
 
 
-def rehearse(config: RunConfig, listener: Listener) -> Rehearsal:
+def dry_run(config: RunConfig, listener: Listener) -> DryRun:
     """Begin the search of a configuration, on one worker, and end it after two trials.
 
     Raises:
@@ -128,13 +128,13 @@ def rehearse(config: RunConfig, listener: Listener) -> Rehearsal:
         pool = WorkerPool(job.task(), pool_settings(section, model, 1), listener.warned, shutdown)
         try:
             first, following = (
-                answered(pool, partial(pool.submit, parameters)).checked(job.metric) for parameters in _candidates(job)
+                submit_and_wait(pool, partial(pool.submit, given)).checked(job.metric) for given in _candidates(job)
             )
             whole = WHOLE.parameters(job.space)
-            probe = answered(pool, partial(pool.submit_probe, whole)) if section.sweeps else None
+            probe = submit_and_wait(pool, partial(pool.submit_probe, whole)) if section.sweeps else None
         finally:
             pool.close()
-    return Rehearsal(job, trained, workers, first, following, probe)
+    return DryRun(job, trained, workers, first, following, probe)
 
 
 def _model(config: RunConfig) -> tuple[Any, bool]:

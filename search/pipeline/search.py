@@ -19,7 +19,7 @@ from search.strategies.preparation import check_original, keep_latency_table, pr
 from search.strategies.staged import run_staged
 from search.study.identity import tie_to_model
 from search.study.storage import has_study, opened_study
-from search.workers.pool_factory import ray_crew
+from search.workers.pool_factory import ray_pool
 from search.workers.shutdown import Shutdown
 
 
@@ -54,9 +54,9 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         tracked = trackers(config, folder.path, told.warned)
         heard = Listeners(told, RunLog(folder.logs), RayMetrics(config.name), *tracked)
         job = replace(job, listener=heard)
-        crew = partial(ray_crew, config.search, heard.warned, shutdown or Shutdown(config.search.grace))
+        open_pool = partial(ray_pool, config.search, heard.warned, shutdown or Shutdown(config.search.grace))
         if config.search.strategy == STAGED:
-            run_staged(job, folder, study, crew)
+            run_staged(job, folder, study, open_pool)
         else:
-            run_joint(job, study, crew)
+            run_joint(job, study, open_pool)
         return outcome_of(folder, config, study)

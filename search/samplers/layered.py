@@ -34,7 +34,7 @@ class Landscape(Protocol):
         """Names of the D preferences."""
 
     @property
-    def beliefs(self) -> Floats:
+    def prior_weights(self) -> Floats:
         """Guesses of how much each dimension matters, as ``Surrogate`` takes them, (k, D)."""
 
     def project(self, wanted: Floats, trial: FrozenTrial, fill: bool) -> Floats:
@@ -104,11 +104,11 @@ class LayeredSampler(BaseSampler):
         found = [self._landscape.score(one) or 0.0 for one in done]
         kept, scores = self._kept([*done, *failed]), np.array(found + [min(found)] * len(failed))
         known = remembered(scores)
-        surrogate = Surrogate(kept[known], scores[known], self._landscape.beliefs)
+        surrogate = Surrogate(kept[known], scores[known], self._landscape.prior_weights)
         expected = surrogate.mean(kept[: len(done)])
         allowed = np.array([self._landscape.allows(one, trial) for one in done])
         return propose(
-            surrogate.believing(self._kept(running)),
+            surrogate.fantasize(self._kept(running)),
             lambda rows, fill: self._landscape.project(rows, trial, fill),
             np.concatenate([kept, self._kept(running)]),
             float(expected[allowed if allowed.any() else slice(None)].max()),

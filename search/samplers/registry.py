@@ -27,7 +27,7 @@ from search.samplers.hub import HUB, hub_sampler
 from search.samplers.layered import LayeredSampler
 from search.samplers.quasi_random import QuasiRandomSampler
 from search.samplers.sensitivity import Sensitivity
-from search.samplers.study_view import SpaceLandscape
+from search.samplers.study_view import StudyView
 from search.space.levels import Levels
 from search.space.preferences import PREFERENCE
 from search.space.space import SearchSpace
@@ -103,7 +103,7 @@ def _quasi_random(context: SamplerContext, options: Options) -> Samplers:
 def _layered(context: SamplerContext, options: Options) -> Samplers:
     """All that it learns is in the study; the landscape remembers what it has read of that."""
     measured = None if context.found is None else context.found.weights(context.space.dimensions)
-    landscape = SpaceLandscape(context.space, context.budget, context.levels, measured)
+    landscape = StudyView(context.space, context.budget, context.levels, measured)
     return lambda trial: LayeredSampler(landscape, PREFERENCE.low, context.seed, **options)
 
 

@@ -17,7 +17,7 @@ from search.study.trial_record import COST, LEVEL, first_rung_score
 Floats = NDArray[np.float64]
 
 
-class SpaceLandscape:
+class StudyView:
     """The landscape of a run's search space.
 
     Args:
@@ -35,7 +35,7 @@ class SpaceLandscape:
         self._scores: dict[int, float | None] = {}
 
     @cached_property
-    def beliefs(self) -> Floats:
+    def prior_weights(self) -> Floats:
         """That all dimensions matter alike, that they matter as they cost, and what was measured, (k, D)."""
         projection = Projection(self._space, self._budget)
         costs = cost_shares(projection.violations, projection.scaled(np.ones((1, len(self.dimensions)))))

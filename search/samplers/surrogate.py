@@ -68,12 +68,12 @@ class _Grams:
     distance: Floats
 
     @classmethod
-    def of(cls, first: Floats, second: Floats, beliefs: Floats) -> Self:
-        """Of fractions kept, (n, D) and (m, D); beliefs (k, D) as ``Surrogate`` takes them."""
+    def of(cls, first: Floats, second: Floats, prior_weights: Floats) -> Self:
+        """Of fractions kept, (n, D) and (m, D); prior_weights (k, D) as ``Surrogate`` takes them."""
         lost, others, mean = 1 - first, 1 - second, 1 / first.shape[1]
         distance = (lost**2).sum(1)[:, None] + (others**2).sum(1) - 2 * lost @ others.T
         return cls(
-            _trend(first, beliefs) @ _trend(second, beliefs).T,
+            _trend(first, prior_weights) @ _trend(second, prior_weights).T,
             4 * mean * lost @ others.T,
             4 * mean * lost**2 @ (others**2).T,
             12 * mean * np.maximum(distance, 0),
@@ -89,7 +89,7 @@ class _Grams:
 class Surrogate:
     """Gaussian process of scores over candidates, with what is known of compression as its prior.
 
-    The mean falls with the squares of what dimensions lose, weighed by one or several beliefs, of which data tell how
+    The mean falls with the squares of what dimensions lose, weighed by one or several guesses, of which data tell how
     much is true; every dimension has a slope and a curvature of its own besides; a Matern 5/2 process adds what
     dimensions do together (Rasmussen & Williams 2006, chapters 2 and 5). Variances maximize the posterior density. So
     it knows after a few scores what a general process must learn in every dimension.
@@ -97,17 +97,17 @@ class Surrogate:
     Args:
         kept: fractions that candidates keep, (n, D).
         scores: what they scored, higher is better, (n,).
-        beliefs: how much each dimension might matter, a row for every guess, of mean 1 each, (k, D).
+        prior_weights: how much each dimension might matter, a row for every guess, of mean 1 each, (k, D).
     """
 
-    def __init__(self, kept: Floats, scores: Floats, beliefs: Floats) -> None:
-        self._kept, self._beliefs = kept, beliefs
+    def __init__(self, kept: Floats, scores: Floats, prior_weights: Floats) -> None:
+        self._kept, self._prior_weights = kept, prior_weights
         fence = np.quantile(scores, 0.25) - _OUTLIERS * np.subtract(*np.quantile(scores, [0.75, 0.25]))
         clipped = np.maximum(scores, fence)
         self._level, self._unit = float(clipped.mean()), float(clipped.std()) or 1.0
         self._targets = (clipped - self._level) / self._unit
         spread = np.argsort(clipped, kind="stable")[np.linspace(0, len(kept) - 1, min(len(kept), _FITTED)).astype(int)]
-        grams, targets = _Grams.of(kept[spread], kept[spread], beliefs), self._targets[spread]
+        grams, targets = _Grams.of(kept[spread], kept[spread], prior_weights), self._targets[spread]
         found = minimize(
             lambda logs: _negative_log_posterior(logs, grams, targets),
             _PRIOR.logs,
@@ -120,7 +120,8 @@ class Surrogate:
 
     @cached_property
     def _solved(self) -> tuple[tuple[Floats, bool], Floats]:
-        factor = _factor(_Grams.of(self._kept, self._kept, self._beliefs).covariance(self._parts), self._parts.noise)
+        grams = _Grams.of(self._kept, self._kept, self._prior_weights)
+        factor = _factor(grams.covariance(self._parts), self._parts.noise)
         return factor, cho_solve(factor, self._targets)
 
     def mean(self, kept: Floats) -> Floats:
@@ -130,7 +131,7 @@ class Surrogate:
     def predict(self, kept: Floats) -> tuple[Floats, Floats]:
         """Expected scores of candidates (m, D), and their standard deviations without noise, (m,) each."""
         (factor, _), weights = self._solved
-        covariance = _Grams.of(kept, self._kept, self._beliefs).covariance(self._parts)
+        covariance = _Grams.of(kept, self._kept, self._prior_weights).covariance(self._parts)
         explained = solve_triangular(factor, covariance.T, lower=True, check_finite=False)
         variance = np.maximum(self._prior_variance(kept) - (explained**2).sum(0), 1e-12)
         return covariance @ weights * self._unit + self._level, np.sqrt(variance) * self._unit
@@ -138,24 +139,25 @@ class Surrogate:
     def _prior_variance(self, kept: Floats) -> Floats:
         squares = (1 - kept) ** 2
         own = self._parts.linear * squares + self._parts.quadratic * squares**2
-        trend = (_trend(kept, self._beliefs) ** 2).sum(1)
+        trend = (_trend(kept, self._prior_weights) ** 2).sum(1)
         return np.asarray(trend + 4 * own.mean(1) + self._parts.joint)
 
-    def believing(self, kept: Floats) -> "Surrogate":
+    def fantasize(self, kept: Floats) -> "Surrogate":
         """The same model if candidates (m, D) scored what it expects of them: it is then less curious about those."""
         if not len(kept):
             return self
         other = object.__new__(Surrogate)
-        other._kept, other._beliefs, other._parts = np.concatenate([self._kept, kept]), self._beliefs, self._parts
+        other._kept = np.concatenate([self._kept, kept])
+        other._prior_weights, other._parts = self._prior_weights, self._parts
         other._level, other._unit = self._level, self._unit
         other._targets = np.concatenate([self._targets, (self.mean(kept) - self._level) / self._unit])
         return other
 
 
-def _trend(kept: Floats, beliefs: Floats) -> Floats:
+def _trend(kept: Floats, prior_weights: Floats) -> Floats:
     """The level and the mean square loss by every belief, in standard deviations of their prior, (n, 1 + k)."""
     level = np.full((len(kept), 1), np.sqrt(_LEVEL))
-    losses = (1 - kept) ** 2 @ beliefs.T / kept.shape[1]
+    losses = (1 - kept) ** 2 @ prior_weights.T / kept.shape[1]
     return np.concatenate([level, 3 * np.sqrt(_SLOPE) * losses], axis=1)
 
 

@@ -50,13 +50,13 @@ class MemoryCaps:
     def _over(self, keep: Preferences, rising: Preferences) -> list[str]:
         """Rising dimensions whose channels are alive at a call above the limit."""
         counts, memory = self.space.cost.counts, self.space.cost.memory
-        kept = counts.kept_blocks(self.space.ratios(keep), self.space.settings.step)
+        kept = counts.kept_subgroups(self.space.ratios(keep), self.space.settings.step)
         held = self._by_group(memory.alive_above(kept, self.most))
         return [name for name in rising if held[name]]
 
-    def _by_group(self, blocks: NDArray[np.bool_]) -> dict[str, bool]:
-        flags = iter(blocks.tolist())
-        return {f"keep:{group.name}": any([next(flags) for _ in group.blocks]) for group in self.space.groups}
+    def _by_group(self, subgroups: NDArray[np.bool_]) -> dict[str, bool]:
+        flags = iter(subgroups.tolist())
+        return {f"keep:{group.name}": any([next(flags) for _ in group.subgroups]) for group in self.space.groups}
 
 
 def _times(wanted: Preferences, log: float) -> dict[str, float]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from compress.parameters import CompressionParameters
 from objectives.budget.budget import Budget
-from objectives.budget.feasible import leaner
+from objectives.budget.feasible import drop_costly_ranks
 from objectives.budget.quantity import LATENCY, MEMORY
 from objectives.cost.cost import Cost
 from search.space.memory_caps import MemoryCaps
@@ -111,7 +111,7 @@ class Projection:
         self.budget.check_reachable(self._cost(leanest), " within the other limits")
 
     def _decoded(self, wanted: Preferences) -> CompressionParameters:
-        return leaner(self.space.cost, self.budget, self.space.decode(wanted), self.space.settings.step)
+        return drop_costly_ranks(self.space.cost, self.budget, self.space.decode(wanted), self.space.settings.step)
 
     def _cost(self, parameters: CompressionParameters) -> Cost:
         return self.space.cost.cost(parameters, self.space.settings.step)

@@ -87,7 +87,7 @@ class SearchSpace:
 
     def _channels_left(self, ratios: Ratios) -> list[tuple[int, int]]:
         """Input and output channels of every searched layer after pruning."""
-        kept = self.cost.counts.kept_blocks(ratios, self.settings.step)
+        kept = self.cost.counts.kept_subgroups(ratios, self.settings.step)
         pairs: list[list[int]] = self.arrays.channels_left(kept[None])[0].tolist()
         return [(pair[0], pair[1]) for pair in pairs]
 

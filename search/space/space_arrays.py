@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.graph.group import Decomposable, Group, Site, positions
+from compress.graph.group import Decomposable, Group, Node, positions
 from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters, kept_channels
 from objectives.cost.cost import CostModel
 
@@ -42,7 +42,7 @@ class Candidates:
 
     Attributes:
         ratio_steps: pruning ratio of every searched group, in steps of the grid, shape (N, groups).
-        kept: channels that stay in every block of the graph, shape (N, blocks).
+        kept: channels that stay in every subgroup of the graph, shape (N, subgroups).
         ranks: rank pair of every decomposable layer of the graph, 0 where it stays whole, shape (N, layers, 2).
     """
 
@@ -110,7 +110,7 @@ class SpaceArrays:
         """What candidates keep of every dimension, (N, D) in (0, 1]: of the channels, of the ranks; 1 of whole layers.
 
         Args:
-            kept: channels that stay in every block of the graph, shape (N, blocks).
+            kept: channels that stay in every subgroup of the graph, shape (N, subgroups).
             ranks: rank pairs, 0 where a layer stays whole, shape (N, layers, 2).
         """
         keep = kept @ self._group_sums[0] / self._group_sums[1]
@@ -133,19 +133,19 @@ class SpaceArrays:
 
     @cached_property
     def _group_of(self) -> Ints:
-        """Group of every block, shape (blocks,)."""
-        blocks = [len(group.blocks) for group in self.cost.graph.groups]
-        return np.repeat(np.arange(len(blocks)), blocks)
+        """Group of every subgroup, shape (subgroups,)."""
+        subgroups = [len(group.subgroups) for group in self.cost.graph.groups]
+        return np.repeat(np.arange(len(subgroups)), subgroups)
 
     @cached_property
     def _group_sums(self) -> tuple[Floats, Floats]:
-        """Sums blocks to searched groups, (blocks, groups), and the channels of those, (groups,)."""
+        """Sums subgroups to searched groups, (subgroups, groups), and the channels of those, (groups,)."""
         member = self._group_of[:, None] == np.arange(len(self.groups))
         return member.astype(np.float64), self.cost.counts.sizes @ member.astype(np.float64)
 
     @cached_property
     def _kept_table(self) -> Ints:
-        """Channels that stay of every block at every ratio of the grid, shape (blocks, steps)."""
+        """Channels that stay of every subgroup at every ratio of the grid, shape (subgroups, steps)."""
         ratios = [self.ratio(steps) for steps in range(self.most_steps + 1)]
         sizes = self.cost.counts.sizes.tolist()
         by_size = {size: [kept_channels(size, ratio, self.settings.step) for ratio in ratios] for size in set(sizes)}
@@ -153,16 +153,16 @@ class SpaceArrays:
 
     @cached_property
     def _channel_forms(self) -> tuple[Floats, Floats]:
-        """Constants (2 layers,) and columns (blocks, 2 layers) of the input and output channels of every layer."""
+        """Constants (2 layers,) and columns (subgroups, 2 layers) of the input and output channels of every layer."""
         counts = self.cost.counts
-        forms = [counts.form(slots) for site in self._sites for slots in (site.inputs[0], site.output)]
+        forms = [counts.form(labels) for node in self._nodes for labels in (node.inputs[0], node.output)]
         constants = np.array([constant for constant, _ in forms], dtype=np.float64)
         rows = np.array([row for _, row in forms], dtype=np.float64).reshape(len(forms), counts.sizes.size)
         return constants, rows.T
 
     @cached_property
-    def _sites(self) -> list[Site]:
-        return [self.cost.graph.site(layer.layer) for layer in self.layers]
+    def _nodes(self) -> list[Node]:
+        return [self.cost.graph.node(layer.layer) for layer in self.layers]
 
     def _bases(self, left: Ints) -> Ints:
         """Channels that ranks are fractions of: what pruning leaves, where it comes first."""
@@ -180,10 +180,10 @@ class SpaceArrays:
     @cached_property
     def _windows(self) -> tuple[Ints, Ints, Ints]:
         """Kernel height x width of every layer, and its positions before and after, shape (layers,) each."""
-        kernels = [site.weight("kernel") for site in self._sites]
+        kernels = [node.weight("kernel") for node in self._nodes]
         windows = [1 if kernel is None else math.prod(kernel.shape[:2]) for kernel in kernels]
-        before = [positions(site.input_shapes[0]) for site in self._sites]
-        after = [positions(site.output_shape) for site in self._sites]
+        before = [positions(node.input_shapes[0]) for node in self._nodes]
+        after = [positions(node.output_shape) for node in self._nodes]
         return np.array(windows), np.array(before), np.array(after)
 
     def _saves(self, left: Ints, ranks: Ints) -> NDArray[np.bool_]:

@@ -7,10 +7,10 @@ from search.driver.start_queue import queue_starts
 from search.driver.sweep import swept
 from search.strategies.job import Job
 from search.workers.pool import WorkerPool
-from search.workers.pool_factory import Crew
+from search.workers.pool_factory import PoolFactory
 
 
-def run_joint(job: Job, study: optuna.Study, crew: Crew) -> None:
+def run_joint(job: Job, study: optuna.Study, open_pool: PoolFactory) -> None:
     """Search to the planned number of trials, then hold the finals; from where the study stands.
 
     Raises:
@@ -19,7 +19,7 @@ def run_joint(job: Job, study: optuna.Study, crew: Crew) -> None:
     driver, finals = job.driver(study), job.finals(study)
     if not (driver.remaining or finals.pending):
         return
-    with crew(job.model, job.task(), driver.remaining or len(finals.pending)) as pool:
+    with open_pool(job.model, job.task(), driver.remaining or len(finals.pending)) as pool:
         if driver.remaining:
             _queue_starts(job, driver, pool)
             driver.run(pool, job.listener)

@@ -22,7 +22,7 @@ from search.study.storage import opened_study
 from search.study.trial_record import TrialRecord, records
 from search.workers.cluster import cluster
 from search.workers.pool import WorkerPool
-from search.workers.pool_factory import Crew, answered
+from search.workers.pool_factory import PoolFactory, submit_and_wait
 from search.workers.worker import Task, model_bytes, model_of
 
 _WINNER = "winner"
@@ -40,24 +40,26 @@ class Staged:
         study: of the second stage and the finals; the run's main study.
         first: study of the first stage.
         folder: of the run, held by this process.
-        crew: makes the workers.
+        open_pool: opens a pool of workers.
     """
 
     job: Job
     study: optuna.Study
     first: optuna.Study
     folder: RunFolder
-    crew: Crew
+    open_pool: PoolFactory
 
     @classmethod
-    def of(cls, job: Job, folder: RunFolder, study: optuna.Study, first: optuna.Study, crew: Crew) -> "Staged":
+    def of(
+        cls, job: Job, folder: RunFolder, study: optuna.Study, first: optuna.Study, open_pool: PoolFactory
+    ) -> "Staged":
         """The search of a run whose folder is held, and whose two studies are open.
 
         Raises:
             RunError: the first stage's study was made for another model.
         """
         tie_to_model(first, job.model)
-        return cls(job, study, first, folder, crew)
+        return cls(job, study, first, folder, open_pool)
 
     @cached_property
     def plan(self) -> StagePlan:
@@ -83,7 +85,7 @@ class Staged:
             self._search_second(self._winner())
         finals = self.job.finals(self.study)
         if finals.pending:
-            with self.crew(self.job.model, self.job.task(), len(finals.pending)) as pool:
+            with self.open_pool(self.job.model, self.job.task(), len(finals.pending)) as pool:
                 finals.run(pool, self.job.listener)
 
     @property
@@ -120,7 +122,7 @@ class Staged:
         """Search one stage of a model; proposals that know something come first."""
         if not driver.remaining:
             return
-        with self.crew(model, self._task(model, driver.space), driver.remaining) as pool:
+        with self.open_pool(model, self._task(model, driver.space), driver.remaining) as pool:
             self._queue_starts(driver, model, pool)
             driver.run(pool, self.job.listener)
 
@@ -143,15 +145,15 @@ class Staged:
         if not path.exists():
             epochs = settings.final(job.config).recipe.epochs
             job.listener.noted(f"fine-tuning {winner.source} for {epochs} epoch{'s' if epochs > 1 else ''}")
-            with self.crew(job.model, replace(job.task(), recipe=self.plan.stages[:1]), 1) as pool:
-                made = answered(pool, partial(pool.submit_making, winner.parameters))
+            with self.open_pool(job.model, replace(job.task(), recipe=self.plan.stages[:1]), 1) as pool:
+                made = submit_and_wait(pool, partial(pool.submit_making, winner.parameters))
             if made.model is None:
                 raise RunError(f"{winner.source} cannot be fine-tuned for the second stage: {made.error}")
             save_model(model_of(made.model), path)
         return load_model(path)
 
 
-def run_staged(job: Job, folder: RunFolder, study: optuna.Study, crew: Crew) -> None:
+def run_staged(job: Job, folder: RunFolder, study: optuna.Study, open_pool: PoolFactory) -> None:
     """Search both stages and hold the finals, on one cluster; from where the run stands.
 
     Raises:
@@ -160,7 +162,7 @@ def run_staged(job: Job, folder: RunFolder, study: optuna.Study, crew: Crew) -> 
     """
     section = job.config.search
     with opened_study(folder.path, first_study(job.config), section.storage) as first:
-        search = Staged.of(job, folder, study, first, crew)
+        search = Staged.of(job, folder, study, first, open_pool)
         if search.pending:
             with cluster(section.address, section.workers, section.cpus_per_worker):
                 search.run()

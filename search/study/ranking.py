@@ -11,7 +11,7 @@ from search.study.finalist import Finalist
 from search.study.trial_record import TrialRecord, best
 
 
-def contenders(found: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
+def select_finalists(found: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
     """The best trials, each parameters once: at least one of every level of a front, the tightest level first.
 
     Args:

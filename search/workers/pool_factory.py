@@ -13,7 +13,7 @@ from search.workers.shutdown import Shutdown
 from search.workers.worker import Task
 
 
-def answered(pool: WorkerPool, submit: Callable[[], int]) -> Judgement:
+def submit_and_wait(pool: WorkerPool, submit: Callable[[], int]) -> Judgement:
     """What a worker says of the candidate that is submitted once there is room for it.
 
     Raises:
@@ -29,7 +29,7 @@ def answered(pool: WorkerPool, submit: Callable[[], int]) -> Judgement:
     return found[key]
 
 
-Crew = Callable[[Any, Task, int], AbstractContextManager[WorkerPool]]
+PoolFactory = Callable[[Any, Task, int], AbstractContextManager[WorkerPool]]
 """Makes a pool, given the model of a task, the task, and how many candidates there are for it."""
 
 
@@ -52,7 +52,7 @@ def pool_settings(section: SearchConfig, model: Any, workers: int) -> PoolSettin
 
 
 @contextmanager
-def ray_crew(
+def ray_pool(
     section: SearchConfig,
     told: Callable[[str], None],
     shutdown: Shutdown,

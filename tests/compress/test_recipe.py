@@ -54,8 +54,8 @@ def test_pruning_a_decomposed_model_by_the_original_names():
     assert by_old.get_layer("conv2_tucker_2").filters == 3
     for old, new in zip(by_old.get_weights(), by_new.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    blocks = {group.name: group.blocks for group in graph.groups}
-    assert ChannelCounts.of(graph).kept_blocks({"conv2": 0.5}).tolist()[list(blocks).index("conv2_tucker_2")] == 3
+    blocks = {group.name: group.subgroups for group in graph.groups}
+    assert ChannelCounts.of(graph).kept_subgroups({"conv2": 0.5}).tolist()[list(blocks).index("conv2_tucker_2")] == 3
 
 
 def test_stages_take_their_values_from_the_model_as_it_is_and_are_fine_tuned():

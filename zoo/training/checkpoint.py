@@ -159,7 +159,7 @@ def assign(variables: Sequence[Any], arrays: Arrays) -> None:
         variable.assign(array)
 
 
-class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
     """Writes the state of a run after every epoch. It stands behind the callbacks whose state it keeps.
 
     Keras's own BackupAndRestore keeps weights and optimizer, but neither what ReduceLROnPlateau has counted, nor the

@@ -12,7 +12,7 @@ from compress.errors import ConfigError, DivergenceError
 from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches
 from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fits
 from zoo.training.callbacks import BestWeights, DivergenceGuard
-from zoo.training.checkpoint import Checkpoint, Keeper
+from zoo.training.checkpoint import Checkpoint, TrainingBackup
 from zoo.training.loss import loss_for
 from zoo.training.subsampling import subsampled
 
@@ -112,7 +112,7 @@ def train(
     fitted = _compiled(model, learner, recipe)
     best = BestWeights(recipe.early_stopping)
     plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=recipe.factor, patience=recipe.patience)
-    keeper = None if checkpoint is None else Keeper(checkpoint, model, best, plateau)
+    keeper = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau)
     done = 0 if keeper is None else keeper.resume()
     started = time.perf_counter()
     if done >= recipe.epochs or best.is_exhausted:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compress.cloning.walk import Arguments
-from compress.graph.channel_labels import Channels, SlotSpace
-from compress.graph.group import KeptSlots, Site
+from compress.graph.coupling import Channels, Coupling
+from compress.graph.group import KeptChannels, Node
 
 Roles = tuple[str | None, ...]
 """Which channels the axes of a weight follow; leading axes that follow none may be left out.
@@ -40,10 +40,10 @@ class LayerCall:
         return self.output_shapes[0]
 
 
-Propagate = Callable[[LayerCall, Sequence[Channels], SlotSpace], tuple[Channels, ...]]
+Propagate = Callable[[LayerCall, Sequence[Channels], Coupling], tuple[Channels, ...]]
 Obstacle = Callable[[LayerCall, Sequence[Channels]], str | None]
-Resize = Callable[[Any, Site, KeptSlots], dict[str, Any]]
-Rewrite = Callable[[Arguments, Site, KeptSlots], Arguments]
+Resize = Callable[[Any, Node, KeptChannels], dict[str, Any]]
+Rewrite = Callable[[Arguments, Node, KeptChannels], Arguments]
 
 
 def _none(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
@@ -79,12 +79,12 @@ class LayerRule:
     any_axis: bool = False
 
 
-def pass_on(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def pass_on(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """The output has the channels of the first input."""
     return (inputs[0],)
 
 
-def pass_on_last(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def pass_on_last(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """The same, where the output may have other axes than the input but its channels are the last."""
     return along_last_axis(call, inputs[0].labels)
 
@@ -96,11 +96,11 @@ def along_last_axis(call: LayerCall, labels: Any) -> tuple[Channels, ...]:
 
 def config_with(key: str) -> Resize:
     """Resizing by one configuration key that holds the number of output channels."""
-    return lambda layer, site, kept: {key: int(kept[site.output].sum())}
+    return lambda layer, node, kept: {key: int(kept[node.output].sum())}
 
 
-def kept_shape(site: Site, kept: KeptSlots) -> tuple[int | None, ...]:
-    """Shape of a site's first output when only some channels are kept, batch axis included."""
-    shape = list(site.output_shape)
-    shape[site.axes[0]] = int(kept[site.output].sum())
+def kept_shape(node: Node, kept: KeptChannels) -> tuple[int | None, ...]:
+    """Shape of a node's first output when only some channels are kept, batch axis included."""
+    shape = list(node.output_shape)
+    shape[node.axes[0]] = int(kept[node.output].sum())
     return tuple(shape)

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from compress.graph.channel_labels import Channels, Labels, SlotSpace
-from compress.graph.group import KeptSlots, Site
+from compress.graph.coupling import Channels, Coupling, Labels
+from compress.graph.group import KeptChannels, Node
 from compress.graph.rules.layer_rule import (
     LayerCall,
     LayerRule,
@@ -59,32 +59,32 @@ def _softmax_mixes(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     return f"the softmax of '{call.layer.name}' mixes channels" if inputs[0].axis in mixed else None
 
 
-def _activated(call: LayerCall, output: Labels, space: SlotSpace) -> tuple[Channels, ...]:
+def _activated(call: LayerCall, output: Labels, coupling: Coupling) -> tuple[Channels, ...]:
     reason = _mixes_channels(call)
     if reason is not None:
-        space.freeze(output, reason)
+        coupling.freeze(output, reason)
     return along_last_axis(call, output)
 
 
-def _produce(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
-    return _activated(call, space.fresh(int(call.output_shape[-1] or 0)), space)
+def _produce(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
+    return _activated(call, coupling.fresh(int(call.output_shape[-1] or 0)), coupling)
 
 
-def _convolve_groups(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def _convolve_groups(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Channel i of every group is coupled with channel i of all others, so that every group keeps as many."""
-    (output,) = _produce(call, inputs, space)
+    (output,) = _produce(call, inputs, coupling)
     for labels in (inputs[0].labels, output.labels):
-        space.couple(labels.reshape(call.layer.groups, -1))
+        coupling.couple(labels.reshape(call.layer.groups, -1))
     return (output,)
 
 
-def _convolve_depthwise(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def _convolve_depthwise(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     times = int(call.output_shape[-1] or 0) // max(inputs[0].size, 1)
-    return _activated(call, np.repeat(inputs[0].labels, times), space)
+    return _activated(call, np.repeat(inputs[0].labels, times), coupling)
 
 
-def _kept_single_channel_groups(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Any]:
-    return {"groups": int(kept[site.inputs[0]].sum()), "filters": int(kept[site.output].sum())}
+def _kept_single_channel_groups(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
+    return {"groups": int(kept[node.inputs[0]].sum()), "filters": int(kept[node.output].sum())}
 
 
 def _shared_alpha(call: LayerCall, inputs: Sequence[Channels]) -> str | None:

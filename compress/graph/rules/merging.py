@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.cloning.walk import Arguments
-from compress.graph.channel_labels import Channels, SlotSpace
-from compress.graph.group import KeptSlots, Site
+from compress.graph.coupling import Channels, Coupling
+from compress.graph.group import KeptChannels, Node
 from compress.graph.rules.layer_rule import LayerCall
 
 
-def merge(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def merge(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Elementwise merge: channels that meet are coupled; what is broadcast over channels is frozen."""
     rank = len(call.output_shape)
     place = max(range(len(inputs)), key=lambda index: inputs[index].size)
@@ -24,27 +24,27 @@ def merge(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tupl
         if channels is widest:
             continue
         if channels.axis - len(shape) != axis:
-            _freeze_crossed(call, channels, shape, widest, axis, space)
+            _freeze_crossed(call, channels, shape, widest, axis, coupling)
         elif channels.size == widest.size:
-            space.unify(widest.labels, channels.labels)
+            coupling.unify(widest.labels, channels.labels)
         else:
-            space.freeze(channels.labels, f"'{call.layer.name}' broadcasts it over {widest.size} channels")
+            coupling.freeze(channels.labels, f"'{call.layer.name}' broadcasts it over {widest.size} channels")
     width = call.output_shape[axis] if widest.size else 0
     if width == widest.size:
         return (Channels(widest.labels, axis + rank),)
     reason = f"'{call.layer.name}' broadcasts it over {width} channels"
-    space.freeze(widest.labels, reason)
-    return (Channels(space.fixed(int(width or 0), reason), axis + rank),)
+    coupling.freeze(widest.labels, reason)
+    return (Channels(coupling.fixed(int(width or 0), reason), axis + rank),)
 
 
 def _freeze_crossed(
-    call: LayerCall, channels: Channels, shape: tuple[int | None, ...], widest: Channels, axis: int, space: SlotSpace
+    call: LayerCall, channels: Channels, shape: tuple[int | None, ...], widest: Channels, axis: int, coupling: Coupling
 ) -> None:
     """Freeze what meets along different axes; the widest stays free where the other is broadcast over its channels."""
     reason = f"'{call.layer.name}' joins it with a tensor whose channels lie along another axis"
-    space.freeze(channels.labels, reason)
+    coupling.freeze(channels.labels, reason)
     if len(shape) >= -axis and shape[axis] != 1:
-        space.freeze(widest.labels, reason)
+        coupling.freeze(widest.labels, reason)
 
 
 def unusable_constant(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
@@ -71,13 +71,13 @@ def _is_ambiguous(value: Any) -> bool:
     return len(long) == 1 and long[0] != np.ndim(value) - 1
 
 
-def without_removed(arguments: Arguments, site: Site, kept: KeptSlots) -> Arguments:
+def without_removed(arguments: Arguments, node: Node, kept: KeptChannels) -> Arguments:
     """The arguments of an elementwise operation with the channels that stay, in every constant that varies by them."""
-    axis = site.axes[0] - len(site.output_shape)
+    axis = node.axes[0] - len(node.output_shape)
     positional, keywords = arguments
     return (
-        tuple(_sliced(value, axis, kept[site.output]) for value in positional),
-        {name: _sliced(value, axis, kept[site.output]) for name, value in keywords.items()},
+        tuple(_sliced(value, axis, kept[node.output]) for value in positional),
+        {name: _sliced(value, axis, kept[node.output]) for name, value in keywords.items()},
     )
 
 
@@ -89,7 +89,7 @@ def _sliced(value: Any, axis: int, stay: NDArray[np.bool_]) -> Any:
     return np.compress(stay, array, axis=axis) if varies else value
 
 
-def concatenate(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def concatenate(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Along the channels: one after the other. Along another axis: coupled channel by channel."""
     rank = len(call.output_shape)
     axis = call.layer.axis % rank
@@ -97,26 +97,26 @@ def concatenate(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -
         return (Channels(np.concatenate([channels.labels for channels in inputs]), axis),)
     first = inputs[0]
     if any(channels.axis != first.axis or channels.axis == axis for channels in inputs):
-        return _refused(call, inputs, axis, space)
+        return _refused(call, inputs, axis, coupling)
     for channels in inputs[1:]:
-        space.unify(first.labels, channels.labels)
+        coupling.unify(first.labels, channels.labels)
     return (first,)
 
 
-def _refused(call: LayerCall, inputs: Sequence[Channels], axis: int, space: SlotSpace) -> tuple[Channels, ...]:
+def _refused(call: LayerCall, inputs: Sequence[Channels], axis: int, coupling: Coupling) -> tuple[Channels, ...]:
     reason = f"'{call.layer.name}' joins tensors whose channels lie along different axes"
     for channels in inputs:
-        space.freeze(channels.labels, reason)
-    return (Channels(space.fixed(int(call.output_shape[axis] or 0), reason), axis),)
+        coupling.freeze(channels.labels, reason)
+    return (Channels(coupling.fixed(int(call.output_shape[axis] or 0), reason), axis),)
 
 
-def stack(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def stack(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Tensors of equal shape along a new axis: coupled channel by channel."""
     rank = len(call.output_shape)
     axis = call.layer.axis % rank
     first = inputs[0]
     if any(channels.axis != first.axis for channels in inputs):
-        return _refused(call, inputs, axis, space)
+        return _refused(call, inputs, axis, coupling)
     for channels in inputs[1:]:
-        space.unify(first.labels, channels.labels)
+        coupling.unify(first.labels, channels.labels)
     return (Channels(first.labels, first.axis + (axis <= first.axis)),)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from compress.graph.channel_labels import Channels, SlotSpace
-from compress.graph.group import KeptSlots, Site
+from compress.graph.coupling import Channels, Coupling
+from compress.graph.group import KeptChannels, Node
 from compress.graph.rules.layer_rule import LayerCall
 from compress.graph.rules.reshaping import axes_of
 
@@ -33,33 +33,33 @@ def normalizes_in_one_group(call: LayerCall, inputs: Sequence[Channels]) -> str 
     return normalizes_another_axis(call, inputs)
 
 
-def normalize_groups(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def normalize_groups(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Only whole groups may go: the channels of one group are coupled."""
-    space.couple(inputs[0].labels.reshape(call.layer.groups, -1).T)
+    coupling.couple(inputs[0].labels.reshape(call.layer.groups, -1).T)
     return (inputs[0],)
 
 
-def kept_groups(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Any]:
+def kept_groups(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
     """The ``groups`` of a group normalization."""
-    return {"groups": int(kept[site.output].sum()) * layer.groups // site.output.size}
+    return {"groups": int(kept[node.output].sum()) * layer.groups // node.output.size}
 
 
-def kept_statistics(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Any]:
+def kept_statistics(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
     """``mean`` and ``variance`` of a Normalization layer, where they are given and not learned."""
     if layer.input_mean is None:
         return {}
     given = {"mean": layer.input_mean, "variance": layer.input_variance}
-    return {name: _kept_values(value, site, kept) for name, value in given.items()}
+    return {name: _kept_values(value, node, kept) for name, value in given.items()}
 
 
-def kept_scale(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Any]:
+def kept_scale(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
     """``scale`` and ``offset`` of a Rescaling layer."""
-    return {name: _kept_values(getattr(layer, name), site, kept) for name in ("scale", "offset")}
+    return {name: _kept_values(getattr(layer, name), node, kept) for name in ("scale", "offset")}
 
 
-def _kept_values(value: Any, site: Site, kept: KeptSlots) -> Any:
+def _kept_values(value: Any, node: Node, kept: KeptChannels) -> Any:
     """A number as it is; of one number per channel those of the channels that stay."""
     array = np.asarray(value)
     if array.ndim == 0 or array.shape[-1] == 1:
         return value
-    return np.compress(kept[site.output], array, axis=-1).tolist()
+    return np.compress(kept[node.output], array, axis=-1).tolist()

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from compress.graph.channel_labels import Channels, SlotSpace
+from compress.graph.coupling import Channels, Coupling
 from compress.graph.rules.layer_rule import LayerCall, LayerRule, pass_on, pass_on_last
 from compress.graph.rules.merging import concatenate, merge, stack, unusable_constant, without_removed
 from compress.graph.rules.reshaping import (
@@ -43,12 +43,12 @@ def reduce_axes(call: LayerCall) -> tuple[int, ...]:
     return axes_of(call.layer.axis, len(call.input_shapes[0]))
 
 
-def reduce(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def reduce(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """A reduction over positions keeps the channels; a sum over channels takes them all in, and leaves none."""
     axes = reduce_axes(call)
     if inputs[0].axis in axes:
         width = int(call.output_shape[-1] or 0) if len(call.output_shape) > 1 else 0
-        labels = space.fixed(width, f"'{call.layer.name}' sums over channels")
+        labels = coupling.fixed(width, f"'{call.layer.name}' sums over channels")
         return (Channels(labels, len(call.output_shape) - 1),)
     return (inputs[0] if call.layer.keepdims else without_axes(inputs[0], axes),)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from compress.graph.channel_labels import Channels, SlotSpace
-from compress.graph.group import KeptSlots, Site
+from compress.graph.coupling import Channels, Coupling
+from compress.graph.group import KeptChannels, Node
 from compress.graph.rules.layer_rule import LayerCall, Shape, kept_shape
 
 
-def reshape(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def reshape(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Follow every element; where the channels end up along several axes, all but the last of them are coupled."""
     before, after = _sizes(call.input_shapes[0]), _sizes(call.output_shape)
     across = [1] * len(before)
@@ -19,7 +19,7 @@ def reshape(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tu
     grid = np.broadcast_to(inputs[0].labels.reshape(across), before).reshape(after)
     axis = max((axis for axis in range(grid.ndim) if _varies(grid, axis)), default=grid.ndim - 1)
     rows = np.moveaxis(grid, axis, -1).reshape(-1, grid.shape[axis])
-    return (Channels(space.couple(rows), axis + 1),)
+    return (Channels(coupling.couple(rows), axis + 1),)
 
 
 def _sizes(shape: Shape) -> tuple[int, ...]:
@@ -43,14 +43,14 @@ def unknown_sizes(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     return None
 
 
-def target_shape(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Any]:
+def target_shape(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
     """The ``target_shape`` of a Reshape layer, without the batch axis."""
-    return {"target_shape": kept_shape(site, kept)[1:]}
+    return {"target_shape": kept_shape(node, kept)[1:]}
 
 
-def new_shape(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Any]:
+def new_shape(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
     """The ``newshape`` of a reshape operation."""
-    return {"newshape": (-1, *kept_shape(site, kept)[1:])}
+    return {"newshape": (-1, *kept_shape(node, kept)[1:])}
 
 
 def permuted(call: LayerCall, inputs: Sequence[Channels], order: Sequence[int]) -> tuple[Channels, ...]:
@@ -58,7 +58,7 @@ def permuted(call: LayerCall, inputs: Sequence[Channels], order: Sequence[int]) 
     return (Channels(inputs[0].labels, list(order).index(inputs[0].axis)),)
 
 
-def permute(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def permute(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """The Permute layer."""
     return permuted(call, inputs, (0, *call.layer.dims))
 
@@ -77,7 +77,7 @@ def transpose_order(call: LayerCall) -> tuple[int, ...]:
     return tuple(size - 1 for size in moved.shape)
 
 
-def transpose(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def transpose(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """transpose, swapaxes and moveaxis."""
     return permuted(call, inputs, transpose_order(call))
 
@@ -101,7 +101,7 @@ def _squeezed(call: LayerCall) -> tuple[int, ...]:
     return axes_of(call.layer.axis, len(shape))
 
 
-def squeeze(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def squeeze(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Axes of size one go."""
     return (without_axes(inputs[0], _squeezed(call)),)
 
@@ -116,14 +116,14 @@ def squeezes_channels(call: LayerCall, inputs: Sequence[Channels]) -> str | None
     return f"'{call.layer.name}' removes the channel axis" if inputs[0].axis in _squeezed(call) else None
 
 
-def expand_dims(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def expand_dims(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Axes of size one come."""
     new = set(axes_of(call.layer.axis, len(call.output_shape)))
     old = [axis for axis in range(len(call.output_shape)) if axis not in new]
     return (Channels(inputs[0].labels, old[inputs[0].axis]),)
 
 
-def repeat(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def repeat(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Every element some times in a row."""
     if call.layer.axis % len(call.input_shapes[0]) != inputs[0].axis:
         return (inputs[0],)
@@ -137,7 +137,7 @@ def odd_repeat(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     return None
 
 
-def flip(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def flip(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Reversal of an axis."""
     if inputs[0].axis in axes_of(call.layer.axis, len(call.output_shape)):
         return (Channels(inputs[0].labels[::-1], inputs[0].axis),)
@@ -153,12 +153,12 @@ def pads_channels(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     return None
 
 
-def depth_to_space(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def depth_to_space(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Blocks of channels become positions (pixel shuffle): channel i of every block is coupled with those of all."""
     blocks = inputs[0].labels.reshape(call.layer.block_size**2, -1)
-    return (Channels(space.couple(blocks), inputs[0].axis),)
+    return (Channels(coupling.couple(blocks), inputs[0].axis),)
 
 
-def space_to_depth(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def space_to_depth(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Positions become blocks of channels."""
     return (Channels(np.tile(inputs[0].labels, call.layer.block_size**2), inputs[0].axis),)

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from compress.cloning.walk import Arguments
-from compress.graph.channel_labels import Channels, SlotSpace
-from compress.graph.group import KeptSlots, Site
+from compress.graph.coupling import Channels, Coupling
+from compress.graph.group import KeptChannels, Node
 from compress.graph.rules.layer_rule import LayerCall
 
 
-def split(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def split(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Parts of the channels, or of the positions of all channels."""
     labels, axis = inputs[0].labels, inputs[0].axis
     if call.layer.axis % len(call.input_shapes[0]) != axis:
@@ -20,11 +20,11 @@ def split(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tupl
     return tuple(Channels(part, axis) for part in np.split(labels, np.cumsum(widths)[:-1]))
 
 
-def split_points(layer: Any, site: Site, kept: KeptSlots) -> dict[str, Any]:
+def split_points(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
     """Where a split along the channels cuts those that stay; any other split cuts where it did."""
-    if layer.axis % len(site.output_shape) != site.axes[0]:
+    if layer.axis % len(node.output_shape) != node.axes[0]:
         return {}
-    widths = [int(kept[slots].sum()) for slots in site.outputs]
+    widths = [int(kept[labels].sum()) for labels in node.outputs]
     return {"indices_or_sections": tuple(int(point) for point in np.cumsum(widths)[:-1])}
 
 
@@ -46,7 +46,7 @@ def _key(arguments: Arguments) -> Any:
     return keywords["key"] if "key" in keywords else positional[1]
 
 
-def get_item(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def get_item(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """Slicing: a part of the channels, or all channels of some positions."""
     keys = _expanded_key(_key(call.arguments), len(call.input_shapes[0]))
     place = _place(keys, inputs[0].axis)
@@ -65,20 +65,20 @@ def odd_slice(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
     return None
 
 
-def kept_slice(arguments: Arguments, site: Site, kept: KeptSlots) -> Arguments:
+def kept_slice(arguments: Arguments, node: Node, kept: KeptChannels) -> Arguments:
     """The slicing key for the channels that stay."""
     positional, keywords = arguments
-    keys = _expanded_key(_key(arguments), len(site.input_shapes[0]))
-    place = _place(keys, site.input_axes[0])
-    start, stop, _ = keys[place].indices(site.inputs[0].size)
-    count = np.concatenate([[0], np.cumsum(kept[site.inputs[0]])])
+    keys = _expanded_key(_key(arguments), len(node.input_shapes[0]))
+    place = _place(keys, node.input_axes[0])
+    start, stop, _ = keys[place].indices(node.inputs[0].size)
+    count = np.concatenate([[0], np.cumsum(kept[node.inputs[0]])])
     keys[place] = slice(int(count[start]), int(count[max(start, stop)]))
     if "key" in keywords:
         return positional, {**keywords, "key": tuple(keys)}
     return (positional[0], tuple(keys), *positional[2:]), keywords
 
 
-def unstack(call: LayerCall, inputs: Sequence[Channels], space: SlotSpace) -> tuple[Channels, ...]:
+def unstack(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
     """One output for each position of an axis that is not the channels'."""
     axis = call.layer.axis % len(call.input_shapes[0])
     channels = Channels(inputs[0].labels, inputs[0].axis - (axis < inputs[0].axis))

@@ -120,7 +120,7 @@ def some_ranks(graph: ChannelGraph, count: int = 3) -> dict[str, tuple[int, int]
     ranks: dict[str, tuple[int, int]] = {}
     for layer in graph.decomposable:
         pair = (max(layer.in_channels // 4, 1), max(layer.out_channels // 4, 1))
-        if len(ranks) < count and tucker_saves(graph.site(layer.layer), layer.in_channels, layer.out_channels, pair):
+        if len(ranks) < count and tucker_saves(graph.node(layer.layer), layer.in_channels, layer.out_channels, pair):
             ranks[layer.layer] = pair
     return ranks
 
@@ -129,7 +129,7 @@ def measure(family: str, side: int) -> Row:
     """Build, prune, decompose and check one family.
 
     Raises:
-        ValueError: the result computes or costs something else than foretold.
+        ValueError: the result computes or costs something else than predicted.
     """
     model = as_functional(build(family, side))
     start = time.perf_counter()
@@ -165,16 +165,16 @@ def _checked_error(model: Any, graph: ChannelGraph, kept: Any, pruned: Any) -> f
 
 def _checked_cost(original: Any, graph: ChannelGraph, parameters: CompressionParameters, built: Any) -> Cost:
     model = CostModel(graph)
-    foretold, found = model.cost(parameters), CostModel(analyse(built)).cost(NONE)
+    predicted, found = model.cost(parameters), CostModel(analyse(built)).cost(NONE)
     trainable = sum(int(np.prod(weight.shape)) for weight in built.trainable_weights)
-    if (foretold, foretold.params, foretold.bytes) != (found, trainable, 4 * built.count_params()):
-        raise ValueError(f"{built.name}: expected {foretold}, received {found} and {trainable} trainable parameters")
-    for net, flops in ((original, model.cost(NONE).flops), (built, foretold.flops)):
+    if (predicted, predicted.params, predicted.bytes) != (found, trainable, 4 * built.count_params()):
+        raise ValueError(f"{built.name}: expected {predicted}, received {found} and {trainable} trainable parameters")
+    for net, flops in ((original, model.cost(NONE).flops), (built, predicted.flops)):
         if (counted := profiled_flops(net)) != flops:
             raise ValueError(f"{net.name}: expected {flops} FLOPs, TensorFlow counts {counted}")
     if model.uncounted:
         raise ValueError(f"{built.name}: expected FLOPs of every layer, received none of {model.uncounted}")
-    return foretold
+    return predicted
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -186,7 +186,7 @@ def table(rows: Sequence[Row]) -> str:
         "Groups are pruned at ratios 0.1 to 0.6 in turn; of the convolutions that become cheaper by it, up to three",
         "are decomposed at a quarter of their full ranks. The error is max |a - b| / max |b| between the logits of the",
         "pruned model and those of the original with the removed channels set to zero after every call. The built",
-        "models have the parameters foretold, and they and the originals the FLOPs that TensorFlow's statistics count.",
+        "models have the predicted parameters; they and the originals have the FLOPs that TensorFlow counts.",
         "",
         "| family | groups | left whole | decomposed | MFLOPs before | after | error | seconds |",
         "|---|---|---|---|---|---|---|---|",

@@ -45,7 +45,7 @@ def candidates_per_second(candidates: int, runs: int) -> float:
 
 
 def disagreement(original: Any, model: CostModel, parameters: CompressionParameters) -> int:
-    """Largest difference between what is foretold and what the built model has, in any figure, memory included."""
+    """Largest difference between what is predicted and what the built model has, in any figure, memory included."""
     told, built = model.cost(parameters), apply_parameters(original, parameters)
     trainable = sum(int(np.prod(weight.shape)) for weight in built.trainable_weights)
     found = CostModel(analyse(built)).cost(NONE)

@@ -1,4 +1,4 @@
-"""Latency that a table foretells against that of models that are built.
+"""Latency that a table predicts against that of models that are built.
 
 Run from the repository's root: ``python -m scripts.bench.objectives.latency``. Writes docs/results/latency.json.
 Candidates are random, every second one without ranks; all built models are timed in turn, round after round, so that
@@ -36,7 +36,7 @@ CASES: tuple[tuple[str, Runtime], ...] = (
 
 
 def compared(name: str, runtime: Runtime, candidates: int, rounds: int) -> dict[str, Any]:
-    """How well the table of a model of the zoo foretells its candidates."""
+    """How well the table of a model of the zoo predicts its candidates."""
     original, settings = build_model(name), LatencySettings(runtime)
     start = time.perf_counter()
     table = measured_table(original, settings)

@@ -49,7 +49,7 @@ class SyntheticLandscape:
     problem: SyntheticProblem
 
     @cached_property
-    def beliefs(self) -> Floats:
+    def prior_weights(self) -> Floats:
         """That all dimensions matter alike, and that they matter as they cost."""
         ones = np.ones(self.problem.dimensions)
         kept = self.problem.scaled(ones[None])

@@ -41,7 +41,7 @@ def search(
     if loaded.budget.latency is not None:
         shown.print("latency of the layers: measured on this machine, or read where the run has it already")
     if dry_run:
-        _rehearse(loaded, config, overrides, shown, as_json)
+        _dry_run(loaded, config, overrides, shown, as_json)
         return
     outcome = _run(loaded, config, overrides, shown)
     if as_json:
@@ -90,12 +90,12 @@ def _entry(outcome: "SearchOutcome") -> dict[str, Any]:
     }
 
 
-def _rehearse(loaded: RunConfig, config: Path, overrides: list[str], shown: Console, as_json: bool) -> None:
+def _dry_run(loaded: RunConfig, config: Path, overrides: list[str], shown: Console, as_json: bool) -> None:
     from search.cli.dry_run_text import entry, lines
     from search.cli.progress import ProgressDisplay
-    from search.pipeline.dry_run import rehearse
+    from search.pipeline.dry_run import dry_run
 
-    found = rehearse(loaded, ProgressDisplay(shown))
+    found = dry_run(loaded, ProgressDisplay(shown))
     for line in lines(found):
         shown.print(line, highlight=False, markup=False)
     found.check()

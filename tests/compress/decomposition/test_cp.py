@@ -95,11 +95,11 @@ def test_pruning_after_it_by_the_original_name():
 
 def test_saving():
     # 3x3, 16 to 16 channels: 2304 weights, and (16 + 9 + 16) R = 41 R.
-    site = analyse(single(3, (16, 16), padding="same")).site("conv")
-    assert cp_saves(site, 56) and not cp_saves(site, 57)
+    node = analyse(single(3, (16, 16), padding="same")).node("conv")
+    assert cp_saves(node, 56) and not cp_saves(node, 57)
     # At stride 2, 20 of 72 positions: 46080 multiply-accumulates, and 16 R x 72 + 25 R x 20 = 1652 R.
-    site = analyse(single(3, (16, 16), padding="same", strides=2)).site("conv")
-    assert cp_saves(site, 27) and not cp_saves(site, 28)
+    node = analyse(single(3, (16, 16), padding="same", strides=2)).node("conv")
+    assert cp_saves(node, 27) and not cp_saves(node, 28)
 
 
 @pytest.mark.parametrize(

@@ -193,14 +193,14 @@ def test_ranks_that_do_not_fit(ranks, message):
     ],
 )
 def test_saves_only_with_fewer_weights_and_operations(size, stride, ranks, saves):
-    site = analyse(single(size, (16, 16), strides=stride, padding="same")).site("conv")
-    assert tucker_saves(site, 16, 16, ranks) is saves
+    node = analyse(single(size, (16, 16), strides=stride, padding="same")).node("conv")
+    assert tucker_saves(node, 16, 16, ranks) is saves
 
 
 def test_saving_is_judged_at_the_channels_that_pruning_leaves():
-    site = analyse(single(3, (16, 16), padding="same")).site("conv")
-    assert not tucker_saves(site, 4, 16, (4, 16))  # 16 + 576 + 256 >= 576
-    assert tucker_saves(site, 4, 16, (4, 8))  # 16 + 288 + 128 < 576
+    node = analyse(single(3, (16, 16), padding="same")).node("conv")
+    assert not tucker_saves(node, 4, 16, (4, 16))  # 16 + 576 + 256 >= 576
+    assert tucker_saves(node, 4, 16, (4, 8))  # 16 + 288 + 128 < 576
 
 
 def test_convolutions_that_read_an_augmented_image_stay_whole():

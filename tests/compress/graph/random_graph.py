@@ -153,7 +153,7 @@ def concatenated(graph, x):
 
 
 def stacked(graph, x):
-    """Two halves beside each other in space."""
+    """Two halves beside each other in coupling."""
     return layers.Concatenate(axis=1)([x, graph.alike(x, channels=True)])
 
 

@@ -11,9 +11,9 @@ from zoo.models.registry import build_model
 
 
 def groups(model):
-    """Of every group: name, and sorted, because Keras orders parallel branches as it likes, layers and block sizes."""
+    """Name, layers and subgroup sizes of every group; sorted, because Keras orders parallel branches as it likes."""
     return [
-        (group.name, tuple(sorted(group.layers)), sorted(block.size for block in group.blocks))
+        (group.name, tuple(sorted(group.layers)), sorted(subgroup.size for subgroup in group.subgroups))
         for group in analyse(model).groups
     ]
 
@@ -43,8 +43,8 @@ def test_residual_groups_are_named_after_their_last_merge():
 def test_depthwise_channels_follow_their_producer(multiplier):
     model = models.depthwise(multiplier)
     assert groups(model) == [("conv1", ("conv1",), [6]), ("pointwise", ("pointwise",), [5])]
-    site = analyse(model).site("depthwise")
-    np.testing.assert_array_equal(site.output, np.repeat(site.inputs[0], multiplier))
+    node = analyse(model).node("depthwise")
+    np.testing.assert_array_equal(node.output, np.repeat(node.inputs[0], multiplier))
 
 
 def test_concatenation_keeps_producers_apart():
@@ -68,7 +68,7 @@ def test_blocks_of_a_partial_merge_that_nothing_else_reads():
 
 
 def test_blocks_hold_channels_that_occur_equally_often():
-    # Add(Concat(c, d), Concat(e, e, e)) couples c0, c2 and d1 with e0, and c1, d0 and d2 with e1: to keep one slot of
+    # Add(Concat(c, d), Concat(e, e, e)) couples c0, c2 and d1 with e0, and c1, d0 and d2 with e1: to keep one label of
     # the two keeps two channels of c and one of d, or the reverse.
     inputs = keras.Input((6, 6, 3))
     c, d, e = (models.conv(inputs, name, width) for name, width in (("c", 3), ("d", 3), ("e", 2)))
@@ -86,7 +86,7 @@ def test_flatten_repeats_channels_by_position():
     model = models.flatten()
     assert groups(model) == [("conv1", ("conv1",), [6]), ("hidden", ("hidden",), [8]), ("hidden2", ("hidden2",), [7])]
     graph = analyse(model)
-    np.testing.assert_array_equal(graph.site("hidden").inputs[0], list(graph.site("conv1").output) * (3 * 2))
+    np.testing.assert_array_equal(graph.node("hidden").inputs[0], list(graph.node("conv1").output) * (3 * 2))
 
 
 def test_gates():
@@ -243,7 +243,7 @@ def test_undecomposable_convolutions():
 )
 def test_no_such_group(name, message):
     graph = analyse(models.residual())
-    for ask in (graph.group, lambda n: ChannelCounts.of(graph).kept_blocks({n: 0.5})):
+    for ask in (graph.group, lambda n: ChannelCounts.of(graph).kept_subgroups({n: 0.5})):
         with pytest.raises(ParameterError) as caught:
             ask(name)
         assert str(caught.value).startswith(message) and "\n" not in str(caught.value)

@@ -9,29 +9,29 @@ from tests.compress.fixtures import models
 def test_counts_of_every_tensor_at_ratios():
     graph = analyse(models.partial_merge())
     counts = ChannelCounts.of(graph)
-    # add: ceil(4 * 0.5) = 2 and ceil(6 * 0.5) = 3 of its blocks; last: ceil(5 * 0.7) = 4.
-    kept = counts.kept_blocks({"add": 0.5, "last": 0.3})
-    a, b = (int(counts.block_of[graph.site(name).output[0]]) for name in ("a", "b"))
+    # add: ceil(4 * 0.5) = 2 and ceil(6 * 0.5) = 3 of its subgroups; last: ceil(5 * 0.7) = 4.
+    kept = counts.kept_subgroups({"add": 0.5, "last": 0.3})
+    a, b = (int(counts.subgroup_of[graph.node(name).output[0]]) for name in ("a", "b"))
     assert (kept[a], kept[b], kept[2]) == (2, 3, 4)
-    found = {name: counts.count(graph.site(name).output, kept) for name in ("a", "b", "c", "add", "last", "linear")}
+    found = {name: counts.count(graph.node(name).output, kept) for name in ("a", "b", "c", "add", "last", "linear")}
     assert found == {"a": 2, "b": 3, "c": 5, "add": 5, "last": 4, "linear": 3}
-    # Concat(add, b) holds the first block once and the second twice, and none that stay in any case.
-    constant, row = counts.form(graph.site("last").inputs[0])
+    # Concat(add, b) holds the first subgroup once and the second twice, and none that stay in any case.
+    constant, row = counts.form(graph.node("last").inputs[0])
     assert (constant, row[a], row[b], row[2]) == (0, 1, 2, 0)
 
 
 def test_flattened_channels_count_once_per_position():
     graph = analyse(models.flatten())
     counts = ChannelCounts.of(graph)
-    assert counts.count(graph.site("hidden").inputs[0], counts.kept_blocks({"conv1": 0.5})) == 3 * 2 * 3
+    assert counts.count(graph.node("hidden").inputs[0], counts.kept_subgroups({"conv1": 0.5})) == 3 * 2 * 3
 
 
 def test_input_channels_are_constant():
     graph = analyse(models.chain())
-    constant, row = ChannelCounts.of(graph).form(graph.site("conv1").inputs[0])
+    constant, row = ChannelCounts.of(graph).form(graph.node("conv1").inputs[0])
     assert (constant, row.tolist()) == (3, [0, 0])
 
 
 def test_step():
     counts = ChannelCounts.of(analyse(models.chain()))
-    np.testing.assert_array_equal(counts.kept_blocks({"conv1": 0.9}, ChannelStep(4)), [4, 6])
+    np.testing.assert_array_equal(counts.kept_subgroups({"conv1": 0.9}, ChannelStep(4)), [4, 6])

@@ -1,4 +1,4 @@
-"""Randomly built graphs: pruned models compute what they must, and cost what was foretold."""
+"""Randomly built graphs: pruned models compute what they must, and cost what was predicted."""
 
 from typing import get_args
 
@@ -12,7 +12,7 @@ from compress.pruning.pruning import remove
 from compress.pruning.settings import PruningSettings
 from compress.recipe import apply_parameters
 from objectives.cost.cost import CostModel
-from tests.compress.fixtures.oracles import assert_equals_masked, kept_slots
+from tests.compress.fixtures.oracles import assert_equals_masked, kept_labels
 from tests.compress.graph.random_graph import RandomGraph
 
 GRAPHS, BATCHES = 300, 10
@@ -28,7 +28,7 @@ def test_any_graph(batch):
         source = as_functional(model)
         graph = analyse(source)
         ratios = {group.name: float(rng.choice(RATIOS)) for group in graph.groups}
-        kept = kept_slots(source, graph, ratios)
+        kept = kept_labels(source, graph, ratios)
         small = remove(source, graph, kept)
         assert_equals_masked(small, source, graph, kept)
         check_cost(small, graph, CompressionParameters(ratios, {}))
@@ -51,11 +51,11 @@ def check_decomposed(model, graph, ratios, rng):
 def drawn_ranks(graph, ratios, rng, step):
     """Ranks of some convolutions, within what pruning leaves."""
     counts = CostModel(graph).counts
-    kept = counts.kept_blocks(ratios, step)
+    kept = counts.kept_subgroups(ratios, step)
     ranks = {}
     for layer in graph.decomposable:
-        site = graph.site(layer.layer)
-        left = [counts.count(slots, kept) for slots in (site.inputs[0], site.output)]
+        node = graph.node(layer.layer)
+        left = [counts.count(labels, kept) for labels in (node.inputs[0], node.output)]
         if rng.random() < 0.5:
             ranks[layer.layer] = tuple(int(rng.integers(1, channels + 1)) for channels in left)
     return ranks

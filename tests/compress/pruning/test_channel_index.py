@@ -6,7 +6,7 @@ from compress.cloning.walk import as_functional
 from compress.decomposition.tucker import decompose
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
-from compress.pruning.pruning import prune_channels, slots_without
+from compress.pruning.pruning import labels_without, prune_channels
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import randomized
 from tests.compress.fixtures.oracles import assert_same_outputs, unread, zeroed_in_place
@@ -26,10 +26,10 @@ from tests.compress.fixtures.oracles import assert_same_outputs, unread, zeroed_
 def test_exactly_the_named_channels_go(build, channels):
     model = randomized(build())
     graph = analyse(model)
-    kept = np.ones(graph.slots, dtype=bool)
+    kept = np.ones(graph.labels, dtype=bool)
     for name, indices in channels.items():
-        kept[graph.site(name).output[indices]] = False
-    np.testing.assert_array_equal(slots_without(graph, channels), kept)
+        kept[graph.node(name).output[indices]] = False
+    np.testing.assert_array_equal(labels_without(graph, channels), kept)
     small = prune_channels(model, channels)
     assert small.count_params() < model.count_params()
     source = as_functional(model)

@@ -14,7 +14,7 @@ from tests.compress.fixtures.models import randomized
 def measured(criterion, model):
     """Scores of every layer, by name."""
     graph = analyse(model)
-    return {found.layer: found for found in criterion.scores(model, graph, np.ones(graph.slots, dtype=bool))}
+    return {found.layer: found for found in criterion.scores(model, graph, np.ones(graph.labels, dtype=bool))}
 
 
 def wide(filters):
@@ -63,12 +63,12 @@ def test_redundant_filters_go_by_geometric_median_and_weak_ones_by_norm():
 def test_only_wanted_layers_are_scored():
     model = randomized(models.chain())
     graph = analyse(model)
-    wanted = np.zeros(graph.slots, dtype=bool)
-    wanted[graph.site("conv2").output[:1]] = True
+    wanted = np.zeros(graph.labels, dtype=bool)
+    wanted[graph.node("conv2").output[:1]] = True
     for criterion in (L2Norm(), GeometricMedian(), MeasuredScores.of(L2Norm(), model, graph)):
         (found,) = criterion.scores(model, graph, wanted)
         assert found.layer == "conv2"
-        assert found.values.shape == found.slots.shape == (6,)
+        assert found.values.shape == found.labels.shape == (6,)
 
 
 @pytest.mark.parametrize("criterion", [L2Norm(), GeometricMedian()])

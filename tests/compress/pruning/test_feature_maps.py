@@ -14,7 +14,7 @@ from tests.compress.fixtures.models import images, outputs, randomized
 
 def measured(model, *arrays):
     graph = analyse(model)
-    found = NuclearNorm(arrays).scores(model, graph, np.ones(graph.slots, dtype=bool))
+    found = NuclearNorm(arrays).scores(model, graph, np.ones(graph.labels, dtype=bool))
     return {layer.layer: layer.values for layer in found}
 
 
@@ -70,8 +70,8 @@ def test_a_feature_map_that_is_an_output_of_the_model():
 def test_channels_of_every_kind_of_layer_are_scored(build):
     model = randomized(build())
     graph = analyse(model)
-    for layer in NuclearNorm((images(model),)).scores(model, graph, np.ones(graph.slots, dtype=bool)):
-        assert layer.values.shape == layer.slots.shape == graph.site(layer.layer).output.shape
+    for layer in NuclearNorm((images(model),)).scores(model, graph, np.ones(graph.labels, dtype=bool)):
+        assert layer.values.shape == layer.labels.shape == graph.node(layer.layer).output.shape
         assert np.all(layer.values >= 0)
 
 

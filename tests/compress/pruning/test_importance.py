@@ -13,24 +13,24 @@ from tests.compress.fixtures.models import randomized
 
 
 class Known:
-    """A criterion of given scores; a layer may hold a slot several times, as every group of a grouped convolution."""
+    """A criterion of given scores; a layer may hold a label several times, as every group of a grouped convolution."""
 
     def __init__(self, **layers):
         self._layers = layers
 
     def scores(self, model, graph, wanted):
-        for layer, (slots, values) in self._layers.items():
-            yield LayerScores(layer, np.array(slots), np.array(values, dtype=float))
+        for layer, (labels, values) in self._layers.items():
+            yield LayerScores(layer, np.array(labels), np.array(values, dtype=float))
 
 
 def scores(settings, **layers):
     model = models.residual()
     graph = analyse(model)
     group = graph.group("add_1")
-    first = int(group.blocks[0][0])
-    known = {name: (np.add(slots, first), values) for name, (slots, values) in layers.items()}
+    first = int(group.subgroups[0][0])
+    known = {name: (np.add(labels, first), values) for name, (labels, values) in layers.items()}
     found = group_scores(model, graph, group, settings=PruningSettings(Known(**known), **settings))
-    return found[group.blocks[0]][:3]
+    return found[group.subgroups[0]][:3]
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("average", [5.5, 2.5, 3.5]), ("sum", [11, 5, 7])])
@@ -41,7 +41,7 @@ def test_policies(policy, expected):
 
 @pytest.mark.parametrize(("policy", "expected"), [("average", [(3 + 2) / 2, (4 + 6) / 2]), ("sum", [4, 7])])
 def test_group_policies(policy, expected):
-    # Layer a holds slots 0 and 1 twice: 1 and 5, 2 and 6 under "average" are 3 and 4, under "sum" 6 and 8.
+    # Layer a holds labels 0 and 1 twice: 1 and 5, 2 and 6 under "average" are 3 and 4, under "sum" 6 and 8.
     found = scores({"group_policy": policy}, a=([0, 1, 0, 1], [1, 2, 5, 6]), b=([0, 1], [2, 6]))
     np.testing.assert_allclose(found[:2], expected)
 
@@ -81,13 +81,13 @@ def test_several_groups_at_once():
     together = group_scores(model, graph, *graph.groups)
     alone = [group_scores(model, graph, group) for group in graph.groups]
     np.testing.assert_array_equal(together, np.sum(alone, axis=0))
-    np.testing.assert_array_equal(group_scores(model, graph), np.zeros(graph.slots))
+    np.testing.assert_array_equal(group_scores(model, graph), np.zeros(graph.labels))
 
 
 def test_energy_is_the_sum_of_squared_scores():
     model = models.residual()
     graph = analyse(model)
     group = graph.group("add_1")
-    slots = group.blocks[0]
-    criterion = Known(a=(slots, range(8)), b=(slots, [2] * 8))
+    labels = group.subgroups[0]
+    criterion = Known(a=(labels, range(8)), b=(labels, [2] * 8))
     np.testing.assert_array_equal(group_energy(model, graph, group, criterion), [4 + n * n for n in range(8)])

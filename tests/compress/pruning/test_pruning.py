@@ -19,7 +19,7 @@ from tests.compress.fixtures.models import images, outputs, randomized
 from tests.compress.fixtures.oracles import (
     assert_equals_masked,
     assert_same_outputs,
-    kept_slots,
+    kept_labels,
     mixed_ratios,
     unread,
     zeroed_in_place,
@@ -54,7 +54,7 @@ def pruned_pair(model, ratios=None):
     source = as_functional(model)
     graph = analyse(source)
     ratios = mixed_ratios(graph) if ratios is None else ratios
-    return source, graph, kept_slots(source, graph, ratios), prune(model, ratios)
+    return source, graph, kept_labels(source, graph, ratios), prune(model, ratios)
 
 
 @pytest.mark.parametrize("build", ZERO_PRESERVING.values(), ids=ZERO_PRESERVING)
@@ -86,7 +86,7 @@ def test_kept_weights_are_slices_of_the_original():
     graph = analyse(model)
     small = prune(model, {"conv1": 0.5, "conv2": 0.5})
     first, second = (
-        np.flatnonzero(kept_slots(model, graph, {n: 0.5})[graph.site(n).output]) for n in ("conv1", "conv2")
+        np.flatnonzero(kept_labels(model, graph, {n: 0.5})[graph.node(n).output]) for n in ("conv1", "conv2")
     )
     assert (first.size, second.size) == (4, 3)
     old, new = model.get_layer, small.get_layer
@@ -123,7 +123,7 @@ def test_a_group_is_scored_by_all_its_members():
     graph = analyse(model)
     (group,) = graph.groups
     assert (group.name, group.layers) == ("add", ("c", "a"))
-    np.testing.assert_allclose(group_scores(model, graph, group)[graph.site("c").output], [3, 2, 4, 1])
+    np.testing.assert_allclose(group_scores(model, graph, group)[graph.node("c").output], [3, 2, 4, 1])
     np.testing.assert_allclose(group_energy(model, graph, group), [16 + 16 + 1, 1 + 1 + 16, 9 + 9 + 36, 3])
     small = prune(model, {"add": 0.5})
     np.testing.assert_array_equal(small.get_layer("c").bias, [0, 2])

@@ -17,7 +17,7 @@ def branches():
 
 def names(model):
     graph = analyse(model)
-    return [graph.sites[index].layer for index in call_order(graph)]
+    return [graph.nodes[index].layer for index in call_order(graph)]
 
 
 def test_every_branch_is_called_whole():

@@ -32,16 +32,16 @@ CASES = [
 def terms_of(layer, shape=(8, 8, 3)):
     inputs = keras.Input(shape)
     layer.name = "it"
-    site = analyse(keras.Model(inputs, layer(inputs))).site("it")
-    return flops_terms(site)
+    node = analyse(keras.Model(inputs, layer(inputs))).node("it")
+    return flops_terms(node)
 
 
 def total(terms):
     count = 0
     for term in terms:
         product = term.coefficient
-        for slots in term.channels:
-            product *= slots.size
+        for labels in term.channels:
+            product *= labels.size
         count += product
     return count
 
@@ -88,7 +88,7 @@ def test_flops_on_other_ranks(layer, flops, shape):
 )
 def test_flops_of_operations(operation, flops):
     inputs = keras.Input((8, 8, 3))
-    assert total(flops_terms(analyse(keras.Model(inputs, operation(inputs))).sites[-1])) == flops
+    assert total(flops_terms(analyse(keras.Model(inputs, operation(inputs))).nodes[-1])) == flops
 
 
 def test_not_counted():

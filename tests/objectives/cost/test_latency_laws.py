@@ -1,4 +1,4 @@
-"""A table measured by a synthetic law foretells that law."""
+"""A table measured by a synthetic law predicts that law."""
 
 import numpy as np
 import pytest

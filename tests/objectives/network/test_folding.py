@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.network.elastic_layers import FreeBatchNormalization, FreeRectifier
+from objectives.network.elastic_layers import ElasticBatchNormalization, ElasticRectifier
 from tests.objectives.images import CLASSES, SHAPE
 from tests.objectives.network.networks import network_of
 from tests.objectives.network.test_network import images, keras_step, randomized, step
@@ -84,11 +84,11 @@ def test_a_network_computes_as_its_model(block: Any) -> None:
 @pytest.mark.parametrize("block", [*ALONE, *NOT])
 def test_rectifiers_are_folded_where_they_alone_read_a_normalization(block: Any) -> None:
     made = network_of(model_of(block))._model.layers
-    rectifies = [layer.rectifies for layer in made if isinstance(layer, FreeBatchNormalization)]
+    rectifies = [layer.rectifies for layer in made if isinstance(layer, ElasticBatchNormalization)]
     assert rectifies == [block in ALONE] * len(rectifies)
 
 
 def test_a_folded_rectifier_passes_on_what_it_gets() -> None:
-    made = [layer for layer in network_of(model_of(plain))._model.layers if isinstance(layer, FreeRectifier)]
+    made = [layer for layer in network_of(model_of(plain))._model.layers if isinstance(layer, ElasticRectifier)]
     values = tf.constant([[-1.0, 2.0]])
     assert [layer(values).numpy().tolist() for layer in made] == [[[-1.0, 2.0]]]

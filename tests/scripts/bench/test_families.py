@@ -10,7 +10,7 @@ from scripts.bench.compress.families import FAMILIES, JSON_FILE, TABLE_FILE, TOL
     [("MobileNet", 14, 1), ("MobileNetV3Small", 27, 1), ("EfficientNetB0", 40, 1)],
 )
 def test_small_families(family, groups, left_whole):
-    # Within measure: the pruned model computes what the masked original does, and costs what was foretold.
+    # Within measure: the pruned model computes what the masked original does, and costs what was predicted.
     row = measure(family, FAMILIES[family])
     assert (row.groups, len(row.frozen)) == (groups, left_whole)
     assert row.flops_after < 0.75 * row.flops_before and row.decomposed == 3

@@ -45,10 +45,10 @@ def test_every_part_is_made_smaller_alone(recipe):
 
 def test_ranks_are_three_tenths():
     layer = next(part for part in parts_of(space("tiny", DECOMPOSE_ONLY)) if "conv2" in part.dimensions[0])
-    sites = {layer.layer: layer for layer in SPACE.layers}
+    nodes = {layer.layer: layer for layer in SPACE.layers}
     (name, pair), *_ = layer.parameters(space("tiny", DECOMPOSE_ONLY)).ranks.items()
     # ceil(16 x 0.3) = 5 and, of conv2 with 24 filters, ceil(24 x 0.3) = 8.
-    assert pair == (5, {16: 5, 24: 8}[sites[name].out_channels])
+    assert pair == (5, {16: 5, 24: 8}[nodes[name].out_channels])
 
 
 def test_layers_of_uneven_channels_are_made_smaller_as_well():

@@ -9,7 +9,7 @@ import pytest
 from compress.errors import RunError
 from search.cli.dry_run_text import entry, lines
 from search.driver.listeners.listener import Listener
-from search.pipeline.dry_run import Rehearsal
+from search.pipeline.dry_run import DryRun
 from search.strategies.preparation import prepared
 from search.study.judgement import Judgement
 from tests.search.fixtures.nets import cost, model, space
@@ -21,7 +21,7 @@ def judged(seconds: float) -> Judgement:
 
 
 @pytest.fixture
-def found(home) -> Rehearsal:
+def found(home) -> DryRun:
     """Of three workers; a first trial of 20 s, others of 8 s, a part of the sweep in 2 s."""
     loaded = config(
         home,
@@ -32,7 +32,7 @@ def found(home) -> Rehearsal:
         finals={"candidates": 3, "epochs": 2},
     )
     job = prepared(loaded, model("tiny"), Listener())
-    return Rehearsal(job, True, 3, judged(20.0), judged(8.0), judged(2.0))
+    return DryRun(job, True, 3, judged(20.0), judged(8.0), judged(2.0))
 
 
 def test_the_grid_is_counted(found):
@@ -55,7 +55,7 @@ def test_durations_are_those_of_the_slowest_worker(found):
 def test_finals_cannot_be_told_from_trials_without_steps(home):
     loaded = config(home, proxy={"steps": 0, "recalibration_images": 64}, finetune={"epochs": 5})
     job = prepared(loaded, model("tiny"), Listener())
-    found = Rehearsal(job, True, 2, judged(3.0), judged(1.0), None)
+    found = DryRun(job, True, 2, judged(3.0), judged(1.0), None)
     assert found.finals_seconds is None
     assert (found.sweep_seconds, found.search_seconds) == (0.0, 4.0)
     assert lines(found)[-1] == "estimated: 4 trials 4 s, finals of unknown length"

@@ -12,7 +12,7 @@ from objectives.budget.quantity import FLOPS, MEMORY, PARAMS
 from objectives.cost.cost import Cost
 from search.runs.points import best_within, front, points
 from search.study.finalist import RECOMMENDED, Finalist
-from search.study.ranking import contenders, winner_of
+from search.study.ranking import select_finalists, winner_of
 from search.study.rung import Rung
 from search.study.trial_record import TrialRecord
 
@@ -61,7 +61,7 @@ def test_a_higher_rung_is_ahead_of_a_higher_score():
         replace(record(3, 400, 0.7), rungs=(low, high)),
     ]
     assert [point.number for point in front(found, FLOPS)] == [0, 1, 3]
-    assert [chosen.number for chosen in contenders(found, 4)] == [3, 1, 2, 0]
+    assert [chosen.number for chosen in select_finalists(found, 4)] == [3, 1, 2, 0]
 
 
 def test_points_by_hand():
@@ -122,12 +122,12 @@ LEVELS = [
 
 
 def test_the_best_of_every_level_take_part_in_the_finals():
-    assert [one.number for one in contenders(LEVELS, 1)] == [3, 4, 5]
-    assert [one.number for one in contenders(LEVELS, 4)] == [3, 4, 5, 7]
-    assert [one.number for one in contenders(LEVELS, 99)] == [3, 4, 5, 7, 2, 0]
-    assert contenders([], 3) == []
+    assert [one.number for one in select_finalists(LEVELS, 1)] == [3, 4, 5]
+    assert [one.number for one in select_finalists(LEVELS, 4)] == [3, 4, 5, 7]
+    assert [one.number for one in select_finalists(LEVELS, 99)] == [3, 4, 5, 7, 2, 0]
+    assert select_finalists([], 3) == []
     plain = [record(number, 100, accuracy) for number, accuracy in enumerate([0.5, 0.9, 0.7, 0.8])]
-    assert [one.number for one in contenders(plain, 3)] == [1, 3, 2]
+    assert [one.number for one in select_finalists(plain, 3)] == [1, 3, 2]
 
 
 def test_only_the_budgets_own_level_can_win():

@@ -35,7 +35,7 @@ class Sums:
     dimensions: tuple[str, ...] = tuple(NAMES)
 
     @property
-    def beliefs(self):
+    def prior_weights(self):
         return np.ones((1, 5))
 
     def project(self, wanted, trial, fill):

@@ -12,7 +12,7 @@ from objectives.budget.limit import Limit
 from objectives.budget.quantity import FLOPS
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
-from search.samplers.study_view import SpaceLandscape, cost_shares
+from search.samplers.study_view import StudyView, cost_shares
 from search.space.levels import Levels
 from search.space.projection import Projection
 from search.study.trial_record import COST, PARAMETERS
@@ -43,17 +43,17 @@ def test_where_nothing_costs_anything_all_cost_alike():
 
 
 def test_beliefs_are_guesses_of_mean_one():
-    beliefs = SpaceLandscape(SPACE, BUDGET).beliefs
-    assert beliefs.shape == (2, len(SPACE.dimensions))
-    np.testing.assert_allclose(beliefs.mean(axis=1), 1)
-    assert (beliefs >= 0).all() and beliefs[1].std() > 0.1
+    prior_weights = StudyView(SPACE, BUDGET).prior_weights
+    assert prior_weights.shape == (2, len(SPACE.dimensions))
+    np.testing.assert_allclose(prior_weights.mean(axis=1), 1)
+    assert (prior_weights >= 0).all() and prior_weights[1].std() > 0.1
     measured = np.linspace(0, 2, len(SPACE.dimensions))
-    np.testing.assert_array_equal(SpaceLandscape(SPACE, BUDGET, measured=measured).beliefs[2], measured)
+    np.testing.assert_array_equal(StudyView(SPACE, BUDGET, measured=measured).prior_weights[2], measured)
 
 
 @pytest.mark.parametrize("levels", [None, LEVELS], ids=["one budget", "front"])
 def test_what_trials_kept_is_what_they_were_judged_with(levels):
-    study, landscape = searched(levels), SpaceLandscape(SPACE, BUDGET, levels)
+    study, landscape = searched(levels), StudyView(SPACE, BUDGET, levels)
     for trial in study.trials:
         parameters = loads(trial.user_attrs[PARAMETERS]).parameters
         expected = SPACE.arrays.fractions(*SPACE.cost.candidate(parameters))[0]
@@ -64,12 +64,12 @@ def test_what_trials_kept_is_what_they_were_judged_with(levels):
 def test_a_trial_that_was_only_asked_for_kept_nothing():
     study = optuna.create_study(direction="maximize")
     trial = study.ask()
-    assert SpaceLandscape(SPACE, BUDGET).kept(study.trials[trial.number]) is None
+    assert StudyView(SPACE, BUDGET).kept(study.trials[trial.number]) is None
 
 
 def test_trials_of_a_front_have_budgets_of_their_own():
     """Trial 0 is of the tightest level, trial 1 of the middle one: what it keeps, the tightest does not allow."""
-    study, landscape = searched(LEVELS), SpaceLandscape(SPACE, BUDGET, LEVELS)
+    study, landscape = searched(LEVELS), StudyView(SPACE, BUDGET, LEVELS)
     tight, middle = study.trials[0], study.trials[1]
     assert [LEVELS.of_number(number) for number in (0, 1)] == [0, 1]
     assert landscape.allows(tight, middle) and not landscape.allows(middle, tight)
@@ -80,7 +80,7 @@ def test_trials_of_a_front_have_budgets_of_their_own():
 
 
 def test_costs_decide_what_is_allowed():
-    study, landscape = searched(), SpaceLandscape(SPACE, BUDGET)
+    study, landscape = searched(), StudyView(SPACE, BUDGET)
     trial = study.trials[0]
     assert landscape.allows(trial, trial)
     dearer = replace(SPACE.cost.cost(loads(trial.user_attrs[PARAMETERS]).parameters), flops=ORIGINAL.flops)

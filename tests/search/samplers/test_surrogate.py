@@ -42,14 +42,14 @@ def test_beliefs_weigh_the_trend():
 
 
 def test_data_tell_which_belief_is_true():
-    """Forty dimensions, of which the odd ones matter: with that among the beliefs, few scores suffice."""
+    """Forty dimensions, of which the odd ones matter: with that among the prior_weights, few scores suffice."""
     rng = np.random.default_rng(0)
     kept, odd = rng.uniform(0.1, 1, (60, 40)), np.arange(40) % 2 * 2.0
     scores = 80 - (1 - kept) ** 2 @ odd
     alike = np.ones((1, 40))
     found = [
-        np.corrcoef(Surrogate(kept[:12], scores[:12], beliefs).mean(kept[12:]), scores[12:])[0, 1]
-        for beliefs in (alike, np.concatenate([alike, odd[None]]))
+        np.corrcoef(Surrogate(kept[:12], scores[:12], prior_weights).mean(kept[12:]), scores[12:])[0, 1]
+        for prior_weights in (alike, np.concatenate([alike, odd[None]]))
     ]
     assert found[0] < 0.7 < 0.85 < found[1]
 
@@ -117,8 +117,8 @@ def test_equal_scores_are_no_error():
 def test_belief_changes_no_expectation_and_lowers_curiosity():
     kept, scores = data(noise=0.5)
     surrogate, new = Surrogate(kept, scores, ALIKE), np.random.default_rng(1).uniform(0.1, 1, (3, 6))
-    believing = surrogate.believing(new[:1])
-    (mean, deviation), (after, certain) = surrogate.predict(new), believing.predict(new)
+    fantasize = surrogate.fantasize(new[:1])
+    (mean, deviation), (after, certain) = surrogate.predict(new), fantasize.predict(new)
     np.testing.assert_allclose(after, mean, rtol=1e-6)
     assert certain[0] < 0.7 * deviation[0] and np.all(certain <= deviation + 1e-9)
-    assert surrogate.believing(np.empty((0, 6))) is surrogate
+    assert surrogate.fantasize(np.empty((0, 6))) is surrogate

@@ -11,7 +11,7 @@ from compress.errors import BudgetError
 from compress.graph.analysis import analyse
 from compress.parameters import ChannelStep, CompressionParameters
 from objectives.budget.budget import Budget
-from objectives.budget.feasible import leaner
+from objectives.budget.feasible import drop_costly_ranks
 from objectives.budget.limit import Limit
 from objectives.budget.quantity import FLOPS, MEMORY
 from objectives.cost.cost import CostModel
@@ -180,10 +180,12 @@ def test_memory_costs_only_the_groups_that_need_it():
     )
     most = max(found.cost.memory.by_layer(*found.cost.candidate(NONE)).items(), key=lambda item: item[1])[0]
     assert not projected.ranks and 1 <= len(projected.ratios) <= 2
-    site = found.graph.site(most)
+    node = found.graph.node(most)
     touched = {group.name for group in found.groups if set(group.layers) & set(projected.ratios)}
-    held = {int(slot) for slots in (*site.inputs, *site.outputs) for slot in slots}
-    assert all(held & {int(slot) for block in found.graph.group(name).blocks for slot in block} for name in touched)
+    held = {int(label) for labels in (*node.inputs, *node.outputs) for label in labels}
+    assert all(
+        held & {int(label) for block in found.graph.group(name).subgroups for label in block} for name in touched
+    )
 
 
 @pytest.mark.parametrize("name", ["chain", "tiny"])
@@ -206,9 +208,9 @@ def test_a_layer_whose_parts_need_more_memory_is_left_whole():
     # a: 6 + 2, 2 + 2, 2 + 12; b: 12 + 8, 8 + 16, 16 + 20, the most; whole 12 + 20.
     assert model.cost(parameters).memory == 64 * 36
     budget = Budget((Limit(MEMORY, 64.0 * 33, "33"),))
-    assert leaner(model, budget, parameters).ranks == {"a": (2, 2)}
-    assert leaner(model, Budget((Limit(MEMORY, 64.0 * 36, "36"),)), parameters) == parameters
-    assert leaner(model, flops_budget(1.0, "1"), parameters) == parameters
+    assert drop_costly_ranks(model, budget, parameters).ranks == {"a": (2, 2)}
+    assert drop_costly_ranks(model, Budget((Limit(MEMORY, 64.0 * 36, "36"),)), parameters) == parameters
+    assert drop_costly_ranks(model, flops_budget(1.0, "1"), parameters) == parameters
 
 
 def test_unreachable_memory_names_the_smallest():

@@ -46,11 +46,11 @@ def proposals(draw):
 
 
 def channels_left(found, parameters, layer):
-    """(in, out) channels of a layer after pruning, counted on the graph's slots."""
+    """(in, out) channels of a layer after pruning, counted on the graph's labels."""
     counts = found.cost.counts
-    kept = counts.kept_blocks(parameters.ratios, found.settings.step)
-    site = found.graph.site(layer.layer)
-    return counts.count(site.inputs[0], kept), counts.count(site.output, kept)
+    kept = counts.kept_subgroups(parameters.ratios, found.settings.step)
+    node = found.graph.node(layer.layer)
+    return counts.count(node.inputs[0], kept), counts.count(node.output, kept)
 
 
 def test_dimensions_are_groups_and_rank_pairs():
@@ -90,7 +90,7 @@ def test_decoded_values_are_on_the_grid_and_fit_the_layers(proposal):
         pair = parameters.ranks.get(layer.layer)
         if pair is not None:
             assert all(1 <= rank <= most for rank, most in zip(pair, base, strict=True))
-            assert tucker_saves(found.graph.site(layer.layer), *left, pair)
+            assert tucker_saves(found.graph.node(layer.layer), *left, pair)
     if PRUNE not in found.recipe:
         assert not parameters.ratios
     if DECOMPOSE not in found.recipe:

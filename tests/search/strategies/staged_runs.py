@@ -1,4 +1,4 @@
-"""Staged searches without Ray: a crew of fake pools that can be stopped anywhere."""
+"""Staged searches without Ray: fake pools, one after another, that can be stopped anywhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ class Recorder(Listener):
         self.lines.append(line)
 
 
-class FakeCrew:
+class FakePoolFactory:
     """Makes fake pools of one worker; the judgement of this number, counted over all pools, is interrupted.
 
     What it makes of the first stage's winner has been "fine-tuned": its biases are larger by one.
@@ -80,7 +80,7 @@ class FakeCrew:
 
 
 def staged(
-    home: Path, model: Any, recipe: tuple[Stage, ...], crew: FakeCrew, *, budget: float = 0.4, **search: Any
+    home: Path, model: Any, recipe: tuple[Stage, ...], open_pool: FakePoolFactory, *, budget: float = 0.4, **search: Any
 ) -> Staged:
     """A staged search of a model, in a run folder below ``home``; 6 trials, 2 finalists and no sweep by default."""
     given = {"trials": 6, "strategy": "staged", "sensitivity": False, **search}
@@ -92,4 +92,4 @@ def staged(
     folder = RunFolder.of(run)
     folder.path.mkdir(parents=True, exist_ok=True)
     study, first = (open_study(folder.path, name, "journal") for name in (run.name, first_study(run)))
-    return Staged.of(job, folder, study, first, crew)
+    return Staged.of(job, folder, study, first, open_pool)

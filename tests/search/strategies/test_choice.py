@@ -8,12 +8,12 @@ from compress.errors import BudgetError
 from search.strategies.choice import decided
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, PRUNE_FIRST, trained_like
 from tests.search.fixtures.runs import config
-from tests.search.strategies.staged_runs import FakeCrew, staged
+from tests.search.strategies.staged_runs import FakePoolFactory, staged
 
 
 def job(home, recipe=PRUNE_FIRST, budget=0.4, **search):
     return staged(
-        home, trained_like(), recipe, FakeCrew(), budget=budget, **{"strategy": "auto", "trials": 40, **search}
+        home, trained_like(), recipe, FakePoolFactory(), budget=budget, **{"strategy": "auto", "trials": 40, **search}
     ).job
 
 

@@ -18,7 +18,7 @@ from search.study.judgement import Judgement
 from search.study.ranking import winner_of
 from search.study.trial_record import best, records
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, PRUNE_FIRST, model, trained_like
-from tests.search.strategies.staged_runs import MAKING, FakeCrew, staged
+from tests.search.strategies.staged_runs import MAKING, FakePoolFactory, staged
 
 ORDERS = [PRUNE_FIRST, DECOMPOSE_FIRST]
 FIRST, MIDDLE, SECOND, FINALS = range(4)
@@ -30,8 +30,8 @@ def original_flops(net):
 
 @pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
 def test_each_stage_is_searched_alone_on_its_own_model(tmp_path, recipe):
-    net, crew = trained_like(), FakeCrew()
-    search = staged(tmp_path, net, recipe, crew, trials=7)
+    net, open_pool = trained_like(), FakePoolFactory()
+    search = staged(tmp_path, net, recipe, open_pool, trials=7)
     assert search.pending
     search.run()
     assert not search.pending
@@ -41,20 +41,20 @@ def test_each_stage_is_searched_alone_on_its_own_model(tmp_path, recipe):
         [recipe[0]] * 4,
         [recipe[1]] * 3,
     )
-    assert [len(pool.submitted) for pool in crew.pools] == [4, 1, 3, 3]
+    assert [len(pool.submitted) for pool in open_pool.pools] == [4, 1, 3, 3]
     pruned, decomposed = (FIRST, SECOND) if recipe == PRUNE_FIRST else (SECOND, FIRST)
-    assert all(given.ratios and not given.ranks for given in crew.pools[pruned].submitted)
-    assert all(given.ranks and not given.ratios for given in crew.pools[decomposed].submitted)
-    assert [task.recipe for task in crew.tasks] == [recipe[:1], recipe[:1], recipe[1:], recipe]
-    assert [task.final is None for task in crew.tasks] == [True, False, True, False]
+    assert all(given.ratios and not given.ranks for given in open_pool.pools[pruned].submitted)
+    assert all(given.ranks and not given.ratios for given in open_pool.pools[decomposed].submitted)
+    assert [task.recipe for task in open_pool.tasks] == [recipe[:1], recipe[:1], recipe[1:], recipe]
+    assert [task.final is None for task in open_pool.tasks] == [True, False, True, False]
     # The second stage's candidates learn from the original, not from what the first one has left of it.
-    assert [task.teacher is None for task in crew.tasks] == [True, True, False, True]
+    assert [task.teacher is None for task in open_pool.tasks] == [True, True, False, True]
 
 
 @pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
 def test_the_first_stage_goes_halfway_and_the_second_to_the_budget(tmp_path, recipe):
     net = trained_like()
-    search = staged(tmp_path, net, recipe, FakeCrew(), budget=0.36)
+    search = staged(tmp_path, net, recipe, FakePoolFactory(), budget=0.36)
     search.run()
     flops = original_flops(net)
     # The geometric mean of 1 and 0.36 is 0.6.
@@ -64,7 +64,7 @@ def test_the_first_stage_goes_halfway_and_the_second_to_the_budget(tmp_path, rec
 
 def test_each_stage_is_swept_first(tmp_path):
     """On its own model, and the start that follows from it is the first trial."""
-    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakeCrew(), sensitivity=True)
+    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakePoolFactory(), sensitivity=True)
     search.run()
     for study, kinds in ((search.first, {"keep"}), (search.study, {"rank_in", "rank_out"})):
         assert {name.split(":")[0] for name in sensitivity_of(study).drops} == kinds
@@ -73,7 +73,7 @@ def test_each_stage_is_swept_first(tmp_path):
 
 def test_shares_of_budget_and_trials_are_configured(tmp_path):
     net = trained_like()
-    search = staged(tmp_path, net, PRUNE_FIRST, FakeCrew(), budget=0.36, staged={"budget": 0.25, "trials": 0.8})
+    search = staged(tmp_path, net, PRUNE_FIRST, FakePoolFactory(), budget=0.36, staged={"budget": 0.25, "trials": 0.8})
     search.run()
     assert [len(records(study)) for study in (search.first, search.study)] == [5, 1]
     assert max(record.cost.flops for record in records(search.first)) > 0.6 * original_flops(net)
@@ -81,7 +81,7 @@ def test_shares_of_budget_and_trials_are_configured(tmp_path):
 
 @pytest.mark.parametrize(("trials", "share"), [(2, 0.01), (2, 0.99)])
 def test_each_stage_has_at_least_one_trial(tmp_path, trials, share):
-    search = staged(tmp_path, model("tiny"), PRUNE_FIRST, FakeCrew(), trials=trials, staged={"trials": share})
+    search = staged(tmp_path, model("tiny"), PRUNE_FIRST, FakePoolFactory(), trials=trials, staged={"trials": share})
     search.run()
     assert [len(records(study)) for study in (search.first, search.study)] == [1, 1]
 
@@ -93,12 +93,12 @@ def layers_of(built):
 @pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
 def test_parameters_make_of_the_original_what_the_second_stage_judged(tmp_path, recipe):
     """Architecture and cost, through the file that is exported."""
-    net, crew = trained_like(), FakeCrew()
-    search = staged(tmp_path, net, recipe, crew, trials=12)
+    net, open_pool = trained_like(), FakePoolFactory()
+    search = staged(tmp_path, net, recipe, open_pool, trials=12)
     search.run()
     middle = search.plan.after_first(net, best(records(search.first)).parameters, search.job.pruning)
     graph, judged_parts = analyse(net), set()
-    for record, given in zip(records(search.study), crew.pools[SECOND].submitted, strict=True):
+    for record, given in zip(records(search.study), open_pool.pools[SECOND].submitted, strict=True):
         parameters = loads(dumps(record.parameters, ModelChannels.of(graph))).parameters
         check_parameters(graph, parameters, recipe)
         built = apply_parameters(net, parameters, recipe)
@@ -111,7 +111,7 @@ def test_parameters_make_of_the_original_what_the_second_stage_judged(tmp_path, 
 
 
 def test_the_winner_of_the_finals_has_both_stages(tmp_path):
-    search = staged(tmp_path, trained_like(), DECOMPOSE_FIRST, FakeCrew())
+    search = staged(tmp_path, trained_like(), DECOMPOSE_FIRST, FakePoolFactory())
     search.run()
     won = winner_of(records(search.study), finalists(search.study))
     assert won.source.startswith("prune trial ")
@@ -126,23 +126,23 @@ STOPS = [*range(9), MAKING]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A search of 3 and 3 trials and 3 finalists that was never stopped."""
-    search = staged(tmp_path_factory.mktemp("whole"), trained_like(), PRUNE_FIRST, FakeCrew())
+    search = staged(tmp_path_factory.mktemp("whole"), trained_like(), PRUNE_FIRST, FakePoolFactory())
     search.run()
     return [records(search.first), records(search.study), finalists(search.study)]
 
 
 @pytest.mark.parametrize("stop", STOPS)
 def test_a_search_that_was_stopped_anywhere_goes_on_as_if_it_never_was(tmp_path, whole, stop):
-    cut = FakeCrew(stop)
+    cut = FakePoolFactory(stop)
     with pytest.raises(KeyboardInterrupt):
         staged(tmp_path, trained_like(), PRUNE_FIRST, cut).run()
-    rest = FakeCrew()
+    rest = FakePoolFactory()
     search = staged(tmp_path, trained_like(), PRUNE_FIRST, rest)
     search.run()
     assert [records(search.first), records(search.study), finalists(search.study)] == whole
     # Nothing is judged twice but what was under way.
     assert cut.judged + rest.judged == 9
-    again = FakeCrew()
+    again = FakePoolFactory()
     done = staged(tmp_path, trained_like(), PRUNE_FIRST, again)
     assert not done.pending
     done.run()
@@ -151,13 +151,13 @@ def test_a_search_that_was_stopped_anywhere_goes_on_as_if_it_never_was(tmp_path,
 
 def test_the_middle_model_is_made_once_and_kept(tmp_path):
     net = trained_like()
-    cut = FakeCrew(stop_at=4)
+    cut = FakePoolFactory(stop_at=4)
     with pytest.raises(KeyboardInterrupt):
         staged(tmp_path, net, PRUNE_FIRST, cut).run()
-    crew = FakeCrew()
-    search = staged(tmp_path, net, PRUNE_FIRST, crew)
+    open_pool = FakePoolFactory()
+    search = staged(tmp_path, net, PRUNE_FIRST, open_pool)
     search.run()
-    assert [sum(len(pool.made) for pool in either.pools) for either in (cut, crew)] == [1, 0]
+    assert [sum(len(pool.made) for pool in either.pools) for either in (cut, open_pool)] == [1, 0]
     middle, plain = (
         load_model(search.folder.middle_model),
         search.plan.after_first(net, best(records(search.first)).parameters, search.job.pruning),
@@ -168,15 +168,15 @@ def test_the_middle_model_is_made_once_and_kept(tmp_path):
 
 def test_the_middle_model_is_trained_as_a_finalist_is(tmp_path):
     """On workers, which have the GPUs, and for as many epochs."""
-    crew = FakeCrew()
-    staged(tmp_path, trained_like(), PRUNE_FIRST, crew).run()
-    assert crew.tasks[MIDDLE].final == crew.tasks[FINALS].final
+    open_pool = FakePoolFactory()
+    staged(tmp_path, trained_like(), PRUNE_FIRST, open_pool).run()
+    assert open_pool.tasks[MIDDLE].final == open_pool.tasks[FINALS].final
 
 
 def test_a_winner_that_cannot_be_fine_tuned_says_why(tmp_path):
-    crew = FakeCrew()
-    crew._make = lambda task, parameters: Judgement.failed(1.0, "loss is nan")
-    search = staged(tmp_path, trained_like(), PRUNE_FIRST, crew)
+    open_pool = FakePoolFactory()
+    open_pool._make = lambda task, parameters: Judgement.failed(1.0, "loss is nan")
+    search = staged(tmp_path, trained_like(), PRUNE_FIRST, open_pool)
     with pytest.raises(RunError) as raised:
         search.run()
     source = best(records(search.first)).source
@@ -185,15 +185,15 @@ def test_a_winner_that_cannot_be_fine_tuned_says_why(tmp_path):
 
 
 def test_more_trials_than_before_go_to_the_second_stage(tmp_path):
-    staged(tmp_path, trained_like(), PRUNE_FIRST, FakeCrew()).run()
-    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakeCrew(), trials=9)
+    staged(tmp_path, trained_like(), PRUNE_FIRST, FakePoolFactory()).run()
+    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakePoolFactory(), trials=9)
     assert search.pending
     search.run()
     assert [len(records(study)) for study in (search.first, search.study)] == [3, 6]
 
 
 def test_stages_are_told(tmp_path):
-    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakeCrew())
+    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakePoolFactory())
     search.run()
     source = best(records(search.first)).source
     assert search.job.listener.lines == [
@@ -204,8 +204,8 @@ def test_stages_are_told(tmp_path):
 
 
 def test_a_first_stage_without_a_usable_trial_says_why(tmp_path):
-    crew = FakeCrew()
-    crew._judge = lambda parameters: Judgement.failed(1.0, "loss is nan")
+    open_pool = FakePoolFactory()
+    open_pool._judge = lambda parameters: Judgement.failed(1.0, "loss is nan")
     with pytest.raises(BudgetError) as raised:
-        staged(tmp_path, trained_like(), PRUNE_FIRST, crew).run()
+        staged(tmp_path, trained_like(), PRUNE_FIRST, open_pool).run()
     assert str(raised.value) == "none of the 3 trials of stage 'prune' can be used: loss is nan"

@@ -30,7 +30,7 @@ from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, model, space
 from tests.search.fixtures.runs import ROOT, config
 from tests.search.fixtures.studies import run, trials
-from tests.search.strategies.staged_runs import FakeCrew, staged
+from tests.search.strategies.staged_runs import FakePoolFactory, staged
 from tests.search.study.servers import ENCODED, PASSWORD
 
 HERE = Path()
@@ -182,12 +182,12 @@ def test_a_staged_search_has_both_studies_on_the_server(database, tmp_path, monk
     def found(search):
         return [records(search.first), records(search.study), finalists(search.study)]
 
-    whole = staged(tmp_path / "whole", model("tiny"), PRUNE_FIRST, FakeCrew())
+    whole = staged(tmp_path / "whole", model("tiny"), PRUNE_FIRST, FakePoolFactory())
     whole.run()
-    for crew in (FakeCrew(stop_at=1), FakeCrew(stop_at=3), FakeCrew(stop_at=2), FakeCrew()):
+    for open_pool in (*(FakePoolFactory(stop_at=place) for place in (1, 3, 2)), FakePoolFactory()):
         with opened_study(HERE, "run", database) as study, opened_study(HERE, "run: prune", database) as first:
-            search = replace(staged(tmp_path / "cut", model("tiny"), PRUNE_FIRST, crew), study=study, first=first)
-            with nullcontext() if crew.stop_at is None else pytest.raises(KeyboardInterrupt):
+            search = replace(staged(tmp_path / "cut", model("tiny"), PRUNE_FIRST, open_pool), study=study, first=first)
+            with nullcontext() if open_pool.stop_at is None else pytest.raises(KeyboardInterrupt):
                 search.run()
             kept = found(search)
     assert kept == found(whole)

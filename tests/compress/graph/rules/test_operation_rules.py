@@ -132,7 +132,7 @@ def test_slices_of_channels():
 
     graph, small = pruned(build, ratios={"before": 0.5})
     # Each slice keeps at least one of its own channels: 2 of 3 and 3 of 5.
-    assert [block.size for block in graph.group("before").blocks] == [3, 5]
+    assert [block.size for block in graph.group("before").subgroups] == [3, 5]
     assert small.get_layer("before").filters == 5
 
 
@@ -148,14 +148,14 @@ def test_a_gated_linear_unit():
         return value * ops.sigmoid(gate)
 
     graph, small = pruned(build, ratios={"before": 0.5})
-    assert [block.size for block in graph.group("before").blocks] == [4]
+    assert [block.size for block in graph.group("before").subgroups] == [4]
     assert small.get_layer("before").filters == 4
 
 
 @pytest.mark.skipif(not hasattr(ops, "depth_to_space"), reason="this Keras has no such operation")
 def test_channels_become_positions_and_return():
     graph, small = pruned(lambda x: ops.depth_to_space(ops.space_to_depth(ops.depth_to_space(x, 2), 2), 2))
-    assert [block.size for block in graph.group("before").blocks] == [2]
+    assert [block.size for block in graph.group("before").subgroups] == [2]
     assert small.get_layer("before").filters == 4
 
 

@@ -24,10 +24,10 @@ def test_channel_shuffle_couples_the_channels_of_all_groups():
 
     graph, small = checked_prune(on_images(build), {"a": 0.5, "b": 0.5})
     # Channels 0 to 5 of a's groups are coupled by position, and after the shuffle 0 to 2 with 3 to 5 by b's groups.
-    slots = graph.site("a").output[:3]
-    np.testing.assert_array_equal(graph.site("a").output, np.tile(slots, 4))
-    np.testing.assert_array_equal(graph.site("together").output, np.tile(np.repeat(slots, 2), 2))
-    assert [block.size for block in graph.group("a").blocks] == [3]
+    labels = graph.node("a").output[:3]
+    np.testing.assert_array_equal(graph.node("a").output, np.tile(labels, 4))
+    np.testing.assert_array_equal(graph.node("together").output, np.tile(np.repeat(labels, 2), 2))
+    assert [block.size for block in graph.group("a").subgroups] == [3]
     assert small.get_layer("apart").target_shape == (4, 6, 2, 4)
     assert small.get_layer("together").target_shape == (4, 6, 8)
 
@@ -38,7 +38,7 @@ def test_units_become_the_channels_of_an_image():
         return head(conv(layers.Reshape((4, 5, 6), name="image")(x), "b", 3))
 
     graph, small = checked_prune(on_images(build), {"units": 0.5})
-    assert [block.size for block in graph.group("units").blocks] == [6]
+    assert [block.size for block in graph.group("units").subgroups] == [6]
     assert small.get_layer("units").units == 4 * 5 * 3
     assert small.get_layer("image").target_shape == (4, 5, 3)
 
@@ -57,7 +57,7 @@ def test_elements_stay_in_order(target):
     graph, _ = checked_prune(
         on_images(lambda x: layers.Dense(3)(layers.Flatten()(layers.Reshape(target)(conv(x, "a", 8)))))
     )
-    assert [block.size for block in graph.group("a").blocks] == [8]
+    assert [block.size for block in graph.group("a").subgroups] == [8]
 
 
 def test_no_fixed_size():
@@ -70,5 +70,5 @@ def test_permutations_move_the_axis_of_the_channels():
     graph = analyse(
         on_images(lambda x: head(layers.Permute((2, 3, 1))(layers.Permute((3, 1, 2), name="p")(conv(x, "a", 8)))))
     )
-    assert graph.site("p").axes == (1,)
+    assert graph.node("p").axes == (1,)
     assert [group.name for group in graph.groups] == ["a"]

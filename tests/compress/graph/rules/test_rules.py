@@ -84,7 +84,7 @@ def test_layers_that_keep_channels(layer):
 def test_grouped_convolutions_keep_as_many_channels_in_every_group():
     # 8 input channels and 12 filters in 4 groups: 2 and 3 channels may go, in every group the same.
     graph, small = checked_prune(on_images(layers.Conv2D(12, 3, groups=4, name="it")), {"before": 0.5, "it": 0.5})
-    assert [block.size for group in graph.groups for block in group.blocks] == [2, 3]
+    assert [block.size for group in graph.groups for block in group.subgroups] == [2, 3]
     assert small.get_layer("it").groups == 4
     assert small.get_layer("it").kernel.shape == (3, 3, 1, 8)
 
@@ -98,7 +98,7 @@ def test_a_grouped_convolution_of_single_channels_is_a_depthwise_one():
 
 def test_group_normalization_loses_whole_groups():
     graph, small = checked_prune(on_images(layers.GroupNormalization(4, name="it")), {"before": 0.5})
-    assert [block.size for group in graph.groups for block in group.blocks] == [4]
+    assert [block.size for group in graph.groups for block in group.subgroups] == [4]
     assert (small.get_layer("it").groups, small.get_layer("before").filters) == (2, 4)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.graph.group import Slots
+from compress.graph.group import CoupledLabels
 
 Labels = NDArray[np.int64]
 """Provisional number of every channel of a tensor, before coupled channels are joined."""
@@ -24,7 +24,7 @@ class Channels:
         return int(self.labels.size)
 
 
-class SlotSpace:
+class Coupling:
     """Channels of a model under analysis."""
 
     def __init__(self) -> None:
@@ -71,8 +71,8 @@ class SlotSpace:
             label = parents[label]
         return label
 
-    def slots(self) -> Slots:
-        """Final slot, numbered from 0, of every label; shape (labels,)."""
+    def labels(self) -> CoupledLabels:
+        """Final label, numbered from 0, of every label; shape (labels,)."""
         roots = np.array([self._root(label) for label in range(len(self._parents))], dtype=np.int64)
         return np.unique(roots, return_inverse=True)[1].astype(np.int64)
 
