@@ -1,6 +1,7 @@
-"""The packages import one way, and stay in small pieces."""
+"""Packages and their rooms import one way, every room has a door, and pieces stay small."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,37 @@ ALLOWED = {
     "objectives": ("compress", "zoo", "configs"),
     "search": ("compress", "objectives", "configs", "zoo"),
 }
+ROOMS = {
+    "compress": (
+        ("errors",),
+        ("parameters",),
+        ("cloning",),
+        ("graph",),
+        ("pruning", "decomposition", "staged_parameters", "parameter_files", "model_files"),
+        ("recommend", "recipe"),
+    ),
+    "zoo": (("data", "models"), ("training",)),
+    "configs": (("schema",), ("load",)),
+    "objectives": (("cost", "network"), ("budget", "accuracy")),
+    "search": (
+        ("environment",),
+        ("study",),
+        ("space", "workers"),
+        ("samplers",),
+        ("driver",),
+        ("settings",),
+        ("runs",),
+        ("strategies", "report"),
+        ("pipeline",),
+        ("cli",),
+    ),
+}
+"""Rooms of each package from the lowest row up; a room imports rooms of lower rows only, and none of its own row."""
+
 FILES = sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
-MAX_FILE, MAX_FUNCTION = 300, 60
+DOORS = [path for path in FILES if path.name == "__init__.py"]
+FOLDERS = sorted({path.parent for path in FILES} | {path.parent for path in (ROOT / "tests").rglob("*.py")})
+MAX_FILE, MAX_FUNCTION, MAX_FOLDER = 300, 60, 14
 
 
 def imported_names(tree, module):
@@ -30,11 +60,28 @@ def imported_names(tree, module):
             yield from (".".join([*base, alias.name]) for alias in node.names)
 
 
+def floor(package, room):
+    """Row of a room in its package's list; None for what is no room of it."""
+    return next((row for row, rooms in enumerate(ROOMS[package]) if room in rooms), None)
+
+
 def forbidden_imports(source, module):
-    package = module.split(".")[0]
-    allowed = (package, *ALLOWED[package])
-    ours = (name for name in imported_names(ast.parse(source), module) if name.split(".")[0] in ALLOWED)
-    return [name for name in ours if not any(f"{name}.".startswith(f"{prefix}.") for prefix in allowed)]
+    """Names that a module must not import: of another package that it may not know, of its own package's rooms above.
+
+    Doors may look into their own room and everything below it.
+    """
+    package, *rest = module.split(".")
+    forbidden = []
+    for name in imported_names(ast.parse(source), module):
+        other, *places = name.split(".")
+        if other == package and places:
+            mine, theirs = floor(package, rest[0]) if rest else len(ROOMS[package]), floor(package, places[0])
+            if theirs is None or (places[0] != (rest[0] if rest else None) and theirs >= mine):
+                forbidden.append(name)
+        elif other in ALLOWED and other != package:
+            if not any(f"{name}.".startswith(f"{prefix}.") for prefix in ALLOWED[package]):
+                forbidden.append(name)
+    return forbidden
 
 
 def oversized(source):
@@ -47,27 +94,51 @@ def oversized(source):
     return long + ([f"file of {lines} lines"] if lines > MAX_FILE else [])
 
 
+def entries(folder):
+    """Files and folders that a reader sees; a door and its stub count as one."""
+    return [path for path in folder.iterdir() if path.name != "__pycache__" and path.suffix != ".pyi"]
+
+
 def module_of(path):
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def test_every_package_is_seen():
-    assert {path.relative_to(ROOT).parts[0] for path in FILES} == set(ALLOWED)
+def test_every_package_and_every_room_is_seen():
+    assert {path.relative_to(ROOT).parts[0] for path in FILES} == set(ALLOWED) == set(ROOMS)
+    for package, rows in ROOMS.items():
+        rooms = {path.stem for path in entries(ROOT / package) if path.is_dir() or path.suffix == ".py"} - {"__init__"}
+        assert rooms - {"__main__"} == {room for row in rows for room in row}
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_imports_go_one_way(path):
-    assert forbidden_imports(path.read_text(encoding="utf-8"), module_of(path)) == []
+def test_imports_go_one_way():
+    wrong = {module_of(path): forbidden_imports(path.read_text(encoding="utf-8"), module_of(path)) for path in FILES}
+    assert {module: names for module, names in wrong.items() if names} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_pieces_are_small(path):
-    assert oversized(path.read_text(encoding="utf-8")) == []
+def test_pieces_are_small():
+    wrong = {module_of(path): oversized(path.read_text(encoding="utf-8")) for path in FILES}
+    assert {module: pieces for module, pieces in wrong.items() if pieces} == {}
+
+
+def test_folders_are_small():
+    sizes = {str(folder.relative_to(ROOT)): len(entries(folder)) for folder in FOLDERS}
+    assert {folder: size for folder, size in sizes.items() if size > MAX_FOLDER} == {}
+
+
+@pytest.mark.parametrize("path", DOORS, ids=module_of)
+def test_every_door_says_what_its_room_is_for_and_opens(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    paragraph = ast.get_docstring(tree) or ""
+    assert 20 < len(paragraph) < 500 and "\n\n" not in paragraph
+    door = importlib.import_module(module_of(path))
+    assert door.__all__ and all(hasattr(door, name) for name in door.__all__)
 
 
 def test_importing_the_packages_loads_no_heavy_library():
-    names = ", ".join(module_of(path).removesuffix(".__init__") for path in FILES if path.name == "__init__.py")
-    code = f"import sys, {names}; print({{'tensorflow', 'keras', 'ray', 'optuna'}} & set(sys.modules))"
+    names = ", ".join(module_of(path) for path in DOORS)
+    code = (
+        f"import sys, {names}; print({{'tensorflow', 'keras', 'ray', 'optuna', 'plotly', 'typer'}} & set(sys.modules))"
+    )
     made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert made.stdout == "set()\n"
 
@@ -75,16 +146,24 @@ def test_importing_the_packages_loads_no_heavy_library():
 @pytest.mark.parametrize(
     ("source", "module", "forbidden"),
     [
-        ("import search.study", "compress.graph", ["search.study"]),
-        ("def f():\n    from objectives import cost", "compress.graph", ["objectives.cost"]),
-        ("from compress import errors, graph", "zoo.data.digits", ["compress.graph"]),
-        ("from compress.errors import DataError", "zoo.data.digits", []),
-        ("from . import nets\nfrom ..models.resnet import build", "zoo.data.digits", []),
-        ("import zoo.models", "configs.schema", ["zoo.models"]),
-        ("import compress.graph, zoo.training, configs.schema", "objectives.cost", []),
-        ("from search.study import Study", "objectives.cost", ["search.study.Study"]),
-        ("import objectives.cost, compress.graph, numpy", "search.study", []),
-        ("import compression, searching", "compress.graph", []),
+        ("import search.study", "compress.graph.analysis", ["search.study"]),
+        ("def f():\n    from objectives import cost", "compress.graph.analysis", ["objectives.cost"]),
+        ("from compress import errors, graph", "zoo.data.bundled", ["compress.graph"]),
+        ("from compress.errors import DataError", "zoo.data.bundled", []),
+        ("from . import nets\nfrom ..models.resnet import build", "zoo.training.fit", []),
+        ("import zoo.models", "configs.schema.run", ["zoo.models"]),
+        ("import compress.graph, zoo.training, configs.schema", "objectives.cost.cost", []),
+        ("from search.study import Study", "objectives.cost.cost", ["search.study.Study"]),
+        ("import objectives.cost, compress.graph, numpy", "search.study.journal", []),
+        ("import compression, searching", "compress.graph.analysis", []),
+        ("from search.driver.driver import Driver", "search.study.journal", ["search.driver.driver.Driver"]),
+        ("from search.study.journal import together", "search.driver.driver", []),
+        ("from search.space.space import SearchSpace", "search.workers.pool", ["search.space.space.SearchSpace"]),
+        ("from search.driver.finals import Finals", "search.driver.driver", []),
+        ("from search import settings", "search.runs.points", []),
+        ("from search import settings", "search.driver.driver", ["search.settings"]),
+        ("from search.nowhere import thing", "search.cli.app", ["search.nowhere.thing"]),
+        ("from search.environment import prepare_environment", "search", []),
     ],
 )
 def test_the_import_rule(source, module, forbidden):

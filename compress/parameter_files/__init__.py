@@ -1,0 +1,5 @@
+"""Parameter files: NPTK's listings, JSON that belongs to one model, NetsPresso's lists."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""What a result may cost: quantities, limits, budgets; and recommended values that meet one."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

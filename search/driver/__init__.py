@@ -1,0 +1,5 @@
+"""The loop of a search: propose, judge at ever more steps, record; then the finals. Listeners are told."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

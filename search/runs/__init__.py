@@ -1,0 +1,5 @@
+"""A run folder and what is read back from it: configuration, outcome, Pareto front, status, results."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

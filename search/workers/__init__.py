@@ -1,0 +1,5 @@
+"""Who judges: Ray actors in a pool that replaces lost workers, on this machine or on a cluster."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,9 @@
+from .analysis import analyse as analyse
+from .channel_counts import ChannelCounts as ChannelCounts
+from .channel_graph import ChannelGraph as ChannelGraph
+from .group import Decomposable as Decomposable
+from .group import Exclusion as Exclusion
+from .group import Group as Group
+from .group import Node as Node
+from .group import WeightSpec as WeightSpec
+from .model_channels import ModelChannels as ModelChannels

@@ -1,0 +1,11 @@
+from .criterion import Criterion as Criterion
+from .criterion import GeometricMedian as GeometricMedian
+from .criterion import L2Norm as L2Norm
+from .criterion import LayerScores as LayerScores
+from .feature_maps import NuclearNorm as NuclearNorm
+from .pruning import prune as prune
+from .pruning import prune_channels as prune_channels
+from .reconstruction import Reconstruction as Reconstruction
+from .reconstruction import ReconstructionSettings as ReconstructionSettings
+from .reconstruction import prune_and_reconstruct as prune_and_reconstruct
+from .settings import PruningSettings as PruningSettings

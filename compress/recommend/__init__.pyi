@@ -1,0 +1,12 @@
+from .recommend import RecommendedRanks as RecommendedRanks
+from .recommend import RecommendedRatios as RecommendedRatios
+from .recommend import recommend_ranks as recommend_ranks
+from .recommend import recommend_ratios as recommend_ratios
+from .single_rank import RecommendedRank as RecommendedRank
+from .single_rank import recommend_cp_ranks as recommend_cp_ranks
+from .single_rank import recommend_svd_ranks as recommend_svd_ranks
+from .slamp import slamp_ratios as slamp_ratios
+from .slamp import slamp_scores as slamp_scores
+from .vbmf import calibrated_rank as calibrated_rank
+from .vbmf import vbmf_conv_ranks as vbmf_conv_ranks
+from .vbmf import vbmf_rank as vbmf_rank

@@ -1,0 +1,12 @@
+from .compress import compress as compress
+from .dashboard import dashboard as dashboard
+from .export import export as export
+from .front import front as front
+from .inspect import inspect as inspect
+from .judge import judge as judge
+from .recommend import recommend as recommend
+from .report import report as report
+from .search import search as search
+from .ship import ship as ship
+from .status import status as status
+from .train import train as train

@@ -1,0 +1,13 @@
+from .compression import Compressed as Compressed
+from .compression import compress_own as compress_own
+from .compression import compress_recommended as compress_recommended
+from .compression import compress_without_data as compress_without_data
+from .compression import read_own as read_own
+from .dry_run import DryRun as DryRun
+from .dry_run import dry_run as dry_run
+from .judging import judged_again as judged_again
+from .measuring import measure as measure
+from .measuring import measure_original as measure_original
+from .search import run_search as run_search
+from .shipment import ship as ship
+from .training import train_model as train_model

@@ -1,0 +1,11 @@
+from .layers import layers as layers
+from .results import accuracy_and_cost as accuracy_and_cost
+from .results import finals as finals
+from .results import result as result
+from .search import history as history
+from .search import importance as importance
+from .search import trials as trials
+from .search import workers as workers
+from .summary import facts as facts
+from .summary import lead as lead
+from .summary import tiles as tiles
