@@ -18,7 +18,7 @@ COUNT = 1000
 """Training images: ten of each class, so that every class is in the validation split."""
 
 CHANGES = (
-    "data.source=scripts.check_configs:synthetic_cifar100",
+    "data.source=scripts.dev.check_configs:synthetic_cifar100",
     "training.epochs=1",
     "finetune.epochs=0",
     "proxy.batch_size=16",

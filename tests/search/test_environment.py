@@ -11,13 +11,13 @@ from tests.search.fixtures.runs import ROOT
 SHOW = "import search, os, sys; print(os.environ['TF_ENABLE_ONEDNN_OPTS'], 'tensorflow' in sys.modules)"
 
 TRAIN = """
-import search.worker
+import search.workers.worker
 import contextlib
 import keras, numpy as np
 from compress.recipe import apply_parameters
 from compress.parameters import CompressionParameters
 from zoo.models.registry import build_model
-from zoo.subsampling import subsampled
+from zoo.training.subsampling import subsampled
 ratios = {"layer1.0.conv1": 0.7, "layer1.1.conv1": 0.8, "layer1.2.conv1": 0.4, "add_2": 0.3, "layer2.0.conv1": 0.3,
           "layer2.1.conv1": 0.8, "layer2.2.conv1": 0.8, "add_5": 0.2, "layer3.0.conv1": 0.3, "layer3.1.conv1": 0.1}
 model = apply_parameters(build_model("resnet20"), CompressionParameters(ratios, {}))

@@ -40,7 +40,7 @@ HALF = flops_budget(0.5 * cost("tiny").cost(CompressionParameters.none()).flops,
 WRITER = """
 import os
 from pathlib import Path
-from search.storage import opened_study
+from search.study.storage import opened_study
 with opened_study(Path(), "run", os.environ["TEST_STORAGE"]) as study:
     while True:
         trial = study.ask()

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 WRITER = """
 import sys
 from pathlib import Path
-from search.storage import open_study
+from search.study.storage import open_study
 study = open_study(Path(sys.argv[1]), "run", sys.argv[2])
 while True:
     trial = study.ask()
