@@ -39,7 +39,11 @@ def excerpt(value: object, width: int = 80) -> str:
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
-def one_line(error: Exception, width: int = 200) -> str:
-    """The first line of another library's error message, cut to `width` characters, and the error's type."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
-    return f"{first[:width]} ({type(error).__name__})"
+def one_line(error: object, width: int | None = 300) -> str:
+    """The text of an error on one line, cut to `width` characters unless that is None."""
+    return " ".join(str(error).split())[:width] or "no message"
+
+
+def typed_line(error: BaseException, width: int = 300) -> str:
+    """Type and text of another library's error on one line, the text cut to `width` characters."""
+    return f"{type(error).__name__}: {one_line(error, width)}"

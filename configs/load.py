@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from compress.errors import ConfigError
+from compress.errors import ConfigError, one_line
 from configs.schema.problems import describe
 from configs.schema.run import RunConfig
 from configs.schema.storage import hide_passwords
@@ -105,7 +105,7 @@ def _parsed(text: str) -> Any:
 
 
 def _one_line(error: object) -> str:
-    return hide_passwords(" ".join(str(error).split()))[:300]
+    return one_line(hide_passwords(str(error)))
 
 
 class _Loader(yaml.SafeLoader):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from compress.errors import ModelError, one_line
+from compress.errors import ModelError, typed_line
 
 
 def copy_layer(layer: Any, **changes: Any) -> Any:
@@ -24,7 +24,7 @@ def copy_layer(layer: Any, **changes: Any) -> Any:
         return type(layer).from_config({**config, **kept, **changes}, **options)
     except Exception as error:  # Whatever the layer's own code raises.
         raise ModelError(
-            f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {one_line(error)}; "
+            f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {typed_line(error)}; "
             "give it a get_config() from which it can be made"
         ) from error
 

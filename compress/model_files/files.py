@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from compress.cloning.walk import as_functional
-from compress.errors import ModelError, one_line
+from compress.errors import ModelError, one_line, typed_line
 from compress.model_files.keras2_h5 import is_legacy_h5, load_legacy_h5
 from compress.model_files.saved_model import GRAPH_FILE, load_saved_model
 
@@ -31,9 +31,9 @@ def load_model(path: Path) -> Any:
     try:
         return as_functional(_read(path))
     except ModelError as error:
-        raise ModelError(f"model file '{path}' cannot be read: {' '.join(str(error).split())}") from error
+        raise ModelError(f"model file '{path}' cannot be read: {one_line(error, None)}") from error
     except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
-        raise ModelError(f"model file '{path}' cannot be read: {one_line(error)}{_hint(path, error)}") from error
+        raise ModelError(f"model file '{path}' cannot be read: {typed_line(error)}{_hint(path, error)}") from error
 
 
 def _hint(path: Path, error: Exception) -> str:
@@ -81,7 +81,7 @@ def save_model(model: Any, path: Path) -> Path:
     except (OSError, ValueError) as error:  # ValueError: Keras knows no such file format.
         if partial.is_file():
             partial.unlink()
-        raise ModelError(f"model file '{path}' cannot be written: {one_line(error)}") from error
+        raise ModelError(f"model file '{path}' cannot be written: {typed_line(error)}") from error
     return path
 
 

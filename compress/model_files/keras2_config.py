@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from compress.errors import ModelError, excerpt, one_line
+from compress.errors import ModelError, excerpt, typed_line
 
 Config = Mapping[str, Any]
 
@@ -76,7 +76,7 @@ def make_layer(class_name: str, config: Config, name: str) -> Any:
         layer.trainable = trainable
     except Exception as error:  # Whatever the layer's own code raises.
         raise ModelError(
-            f"{what} cannot be made by Keras 3: {one_line(error)}; rebuild the model without it"
+            f"{what} cannot be made by Keras 3: {typed_line(error)}; rebuild the model without it"
         ) from error
     return layer
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from compress.errors import ModelError, excerpt, one_line
+from compress.errors import ModelError, excerpt, typed_line
 from compress.model_files.keras2_config import Config, input_layer, make_layer
 from compress.model_files.keras2_ops import OP_CLASSES, op_layer
 
@@ -53,7 +53,7 @@ def build_legacy(class_name: str, config: Any, name: str | None = None) -> Legac
         return _Graph(config).built(name or config.get("name"))
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ModelError(
-            f"expected a configuration of Keras 2, received a damaged one: {one_line(error)}; save the model again"
+            f"expected a configuration of Keras 2, received a damaged one: {typed_line(error)}; save the model again"
         ) from error
 
 
@@ -110,7 +110,7 @@ class _Graph:
             found = self._output(name, entry, inputs, options)
         except (TypeError, ValueError) as error:  # Keras raises these for shapes that do not fit.
             raise ModelError(
-                f"layer '{name}' ({entry['class_name']}) cannot be called by Keras 3: {one_line(error)}; "
+                f"layer '{name}' ({entry['class_name']}) cannot be called by Keras 3: {typed_line(error)}; "
                 "rebuild the model without it"
             ) from error
         return list(found) if isinstance(found, list | tuple) else [found]

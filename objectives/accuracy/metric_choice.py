@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compress.errors import ConfigError
+from compress.errors import ConfigError, typed_line
 from objectives.accuracy.metric import ACCURACY, LOSS, Direction, LabelForm, Metric, metric_classes
 
 _IMAGES = 1000
@@ -84,10 +84,9 @@ def _tried(metric: Metric, labels: npt.NDArray[np.int64], probabilities: npt.NDA
     try:
         value = metric.result(labels, probabilities)
     except Exception as error:  # Keras and TensorFlow raise errors of many types for options and shapes.
-        text = " ".join(str(error).split())[:300]
         raise ConfigError(
             f"search.metric: expected {metric.name} with options {metric.options} to take {metric.labels} labels and "
-            f"outputs of shape {('N', probabilities.shape[1])}, received {type(error).__name__}: {text}; "
+            f"outputs of shape {('N', probabilities.shape[1])}, received {typed_line(error)}; "
             "change search.metric.options or search.metric.labels"
         ) from error
     if value.shape != () or not np.isfinite(value):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from compress.errors import ModelError
+from compress.errors import ModelError, one_line
 from objectives.cost.litert import litert_content, litert_converter, litert_interpreter
 
 Runtime = Literal["litert", "keras"]
@@ -104,8 +104,9 @@ def _litert(model: Any, settings: LatencySettings) -> Callable[[], None]:
         content = litert_content(litert_converter(model, _traced(model, settings)))
         interpreter = litert_interpreter(content, settings.threads)
     except Exception as error:  # The converter raises what its C++ part met, of several types.
-        text = " ".join(str(error).split())[:300]
-        raise ModelError(f"model '{model.name}' cannot be run by LiteRT: {text}; set latency.runtime: keras") from error
+        raise ModelError(
+            f"model '{model.name}' cannot be run by LiteRT: {one_line(error)}; set latency.runtime: keras"
+        ) from error
     for detail in interpreter.get_input_details():
         interpreter.set_tensor(detail["index"], np.ones(detail["shape"], dtype=detail["dtype"]))
     invoke: Callable[[], None] = interpreter.invoke

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from compress.errors import ConfigError, ModelError, TuckpruneError
+from compress.errors import ConfigError, ModelError, TuckpruneError, one_line, typed_line
 from compress.model_files.files import file_size, load_model
 from configs.schema.run import RunConfig
 from objectives.cost.latency import LatencySettings, time_passes
@@ -24,7 +24,6 @@ from zoo.data.split import drawn, drawn_test
 COMPARED, CALIBRATION = 1000, 256
 """Test images that formats are compared on, and training images that int8 takes the ranges of values from, at most."""
 _BATCH = 64
-_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -179,5 +178,4 @@ def _inexact(made: Export, format: Format, images: int) -> list[str]:
 
 
 def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())[:_REASON] or "no message"
-    return text if isinstance(error, TuckpruneError) else f"{text} ({type(error).__name__})"
+    return one_line(error) if isinstance(error, TuckpruneError) else typed_line(error)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from compress.errors import RunError
+from compress.errors import RunError, typed_line
 
 _HEIGHT = 460
 _NEEDED = "pip install 'tuckprune[report]', and Chromium or Chrome (Debian: apt install chromium)"
@@ -33,5 +33,5 @@ def write_pictures(figures: Mapping[Path, go.Figure], width: int = 1000, scale: 
         # Without MathJax, which it would fetch from the network, and wait for where that does not answer.
         kaleido.write_fig_from_object_sync(drawn, kopts={"mathjax": False})
     except (ImportError, OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__
+        reason = typed_line(error).partition(". ")[0]
         raise RunError(f"expected kaleido and a browser, received: {reason}; {_NEEDED}") from error

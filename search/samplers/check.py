@@ -3,7 +3,7 @@
 import optuna
 from optuna.study import StudyDirection
 
-from compress.errors import ConfigError
+from compress.errors import ConfigError, typed_line
 from search.samplers.registry import Options, SamplerContext, samplers
 from search.space.preferences import PREFERENCE, suggested
 from search.space.projection import Projection
@@ -32,10 +32,9 @@ def check_sampler(name: str, options: Options, context: SamplerContext, front: b
     except ConfigError:
         raise
     except Exception as error:  # Samplers refuse options, and spaces, by errors of many types.
-        text = " ".join(str(error).split())[:300]
         raise ConfigError(
             f"search.sampler: expected {name} with options {dict(options)} to propose values of "
-            f"{len(context.space.dimensions)} dimensions, received {type(error).__name__}: {text}; "
+            f"{len(context.space.dimensions)} dimensions, received {typed_line(error)}; "
             "change search.sampler"
         ) from error
 

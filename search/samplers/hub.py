@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from compress.errors import ConfigError
+from compress.errors import ConfigError, typed_line
 
 HUB = "optunahub:"
 """What names of such samplers begin with: ``optunahub:samplers/auto_sampler``, with ``:ClassName`` if need be."""
@@ -44,9 +44,8 @@ def _loaded(package: str) -> ModuleType:
     try:
         module: ModuleType = optunahub.load_module(package=package)
     except Exception as error:  # Git, GitHub, the network and the package's own imports each raise their own.
-        text = " ".join(str(error).split())[:300]
         raise ConfigError(
-            f"search.sampler: expected the package {package!r} of OptunaHub, received {type(error).__name__}: {text}; "
+            f"search.sampler: expected the package {package!r} of OptunaHub, received {typed_line(error)}; "
             "check its name, what it needs to be installed, and that github.com can be reached (a package that was "
             "loaded once stays in OptunaHub's cache)"
         ) from error

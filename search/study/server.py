@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, PoolProxiedConnection, StaticPool
 
-from compress.errors import ConfigError, RunError
+from compress.errors import ConfigError, RunError, one_line
 from configs.schema.storage import DRIVERS, without_password
 
 _SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -201,5 +201,5 @@ class Server:
     def _words(self, error: Exception) -> str:
         """The server's own, without the statement that it answered to."""
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
-        text = " ".join(str(getattr(cause, "orig", None) or cause).split())
-        return (text.replace(self.url.password, "***") if self.url.password else text)[:300]
+        text = str(getattr(cause, "orig", None) or cause)
+        return one_line(text.replace(self.url.password, "***") if self.url.password else text)

@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from compress.errors import RunError
+from compress.errors import RunError, typed_line
 from configs.schema.storage import is_server
 from search.study.journal import BatchedJournal
 from search.study.server import Server
@@ -142,9 +142,8 @@ def _readable(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # SQLAlchemy, JSON and the operating system each raise their own for a bad file.
-        text = " ".join(str(error).split())[:200]
         raise RunError(
-            f"the study in '{folder}' cannot be opened: {text} ({type(error).__name__}); "
+            f"the study in '{folder}' cannot be opened: {typed_line(error, 200)}; "
             "restore the file, or start a run of another name:"
         ) from error
 

@@ -14,7 +14,7 @@ from typing import Literal
 import ray
 from ray.exceptions import RayError
 
-from compress.errors import RunError
+from compress.errors import RunError, one_line
 
 _PACKAGES = ("compress", "objectives", "search", "configs", "zoo")
 
@@ -50,7 +50,7 @@ def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None
             runtime_env=None if address is None else {"py_modules": _own_packages()},
         )
     except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-        text = " ".join(str(error).split())[:200]
+        text = one_line(error, 200)
         if address is None:
             raise RunError(f"Ray cannot be started on this machine: {text}") from error
         raise RunError(
@@ -134,7 +134,7 @@ _LONGEST = 300
 
 def reason_of(error: RayError) -> str:
     """What Ray says in one line: its beginning tells what was lost, its end the error that was raised there, if any."""
-    text = " ".join(_COLOUR.sub("", str(error)).split())
+    text = one_line(_COLOUR.sub("", str(error)), None)
     shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 3]} ... {text[-2 * _LONGEST // 3 :]}"
     return f"{shown} ({type(error).__name__})"
 

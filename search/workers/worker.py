@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from compress.errors import RunError, TuckpruneError
+from compress.errors import RunError, TuckpruneError, typed_line
 from compress.graph.analysis import analyse
 from compress.parameters import PRUNE, CompressionParameters, Stage
 from compress.pruning.settings import PruningSettings
@@ -153,8 +153,7 @@ def _answer(work: Callable[[], Judgement]) -> Judgement:
     except TuckpruneError as error:
         return Judgement.failed(time.perf_counter() - started, str(error))
     except Exception as error:  # Whatever one candidate breaks must not end the run; the study keeps the reason.
-        text = " ".join(str(error).split())
-        return Judgement.failed(time.perf_counter() - started, f"{type(error).__name__}: {text[:500]}")
+        return Judgement.failed(time.perf_counter() - started, typed_line(error, 500))
     finally:
         gc.collect()
     return replace(judgement, seconds=time.perf_counter() - started)

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from compress.errors import DataError
-from zoo.data.source import SourceData, as_split, numbered_classes, one_line
+from compress.errors import DataError, typed_line
+from zoo.data.source import SourceData, as_split, numbered_classes
 from zoo.data.split import stratified_split
 
 
@@ -18,7 +18,7 @@ def cifar(name: str) -> SourceData:
         (train_images, train_labels), (test_images, test_labels) = module.load_data()
     except Exception as error:  # Keras reports a failed download as a plain Exception.
         raise DataError(
-            f"expected to download {name} through keras.datasets, received {one_line(error)}; "
+            f"expected to download {name} through keras.datasets, received {typed_line(error)}; "
             "connect to the network, or give an image folder or an .npz file"
         ) from error
     train = as_split(train_images, train_labels, f"{name} train")

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from compress.errors import DataError
+from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
-from zoo.data.source import SourceData, one_line
+from zoo.data.source import SourceData
 
 # Files per task of the thread pool: a task per 32x32 file would cost more than its decoding.
 _FILES_PER_TASK = 128
@@ -166,7 +166,7 @@ def _open(path: Path) -> Image.Image:
             mode = picture.mode
     except _DECODE_ERRORS as error:
         raise DataError(
-            f"expected a readable image at {path}, received {one_line(error)}; replace or remove it"
+            f"expected a readable image at {path}, received {typed_line(error)}; replace or remove it"
         ) from error
     if mode.startswith(_DEEP_MODES):
         raise DataError(f"expected an image of 8 bits a channel at {path}, received mode {mode}; convert it")

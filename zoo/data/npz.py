@@ -6,8 +6,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from compress.errors import DataError
-from zoo.data.source import SourceData, as_split, numbered_classes, one_line
+from compress.errors import DataError, typed_line
+from zoo.data.source import SourceData, as_split, numbered_classes
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -21,7 +21,7 @@ def npz(path: Path) -> SourceData:
             arrays = [archive[key] for key in _KEYS if key in received]
     except (OSError, ValueError, EOFError, BadZipFile, zlib.error, TypeError) as error:
         # TypeError: numpy returns a bare array, which no `with` takes, for an .npy file under an .npz name.
-        raise DataError(f"expected a readable .npz file of arrays at {path}, received {one_line(error)}") from error
+        raise DataError(f"expected a readable .npz file of arrays at {path}, received {typed_line(error)}") from error
     if len(arrays) != len(_KEYS):
         raise DataError(f"expected the arrays {', '.join(_KEYS)} in {path}, received {', '.join(received) or 'none'}")
     train = as_split(arrays[0], arrays[1], f"{path} x_train, y_train")

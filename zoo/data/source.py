@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from compress.errors import DataError
+from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
 
 
@@ -49,7 +49,7 @@ def _as_array(values: Any, what: str) -> Any:
     try:
         return np.asarray(values)
     except Exception as error:  # Lists of unequal lengths, and whatever a user's own type raises.
-        raise DataError(f"expected an array as {what}, received {one_line(error)}") from error
+        raise DataError(f"expected an array as {what}, received {typed_line(error)}") from error
 
 
 def _as_pixels(images: Any) -> Any:
@@ -66,8 +66,3 @@ def _as_pixels(images: Any) -> Any:
 def numbered_classes(*splits: Split) -> tuple[str, ...]:
     """Class names "0", "1", ... up to the largest label of the splits."""
     return tuple(str(label) for label in range(max(int(split.labels.max()) for split in splits) + 1))
-
-
-def one_line(error: Exception) -> str:
-    """The error's type and text without line breaks, for the cause in a one-line message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from compress.errors import DataError, TuckpruneError
+from compress.errors import DataError, TuckpruneError, typed_line
 from zoo.data.dataset import ImageDataset
-from zoo.data.source import SourceData, as_split, numbered_classes, one_line
+from zoo.data.source import SourceData, as_split, numbered_classes
 
 
 def user(reference: str) -> SourceData | ImageDataset:
@@ -39,7 +39,7 @@ def _resolve(module_name: str, function_name: str, reference: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # An import runs the user's code, which may raise anything.
-        raise DataError(f"expected an importable module in {reference!r}, received {one_line(error)}") from error
+        raise DataError(f"expected an importable module in {reference!r}, received {typed_line(error)}") from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise DataError(f"expected a function {function_name!r} in module {module_name!r}, received {function!r}")
@@ -52,7 +52,7 @@ def _call(function: Any, reference: str) -> Any:
     except TuckpruneError:
         raise
     except Exception as error:  # The user's code may raise anything.
-        raise DataError(f"expected data from {reference!r}, received {one_line(error)}") from error
+        raise DataError(f"expected data from {reference!r}, received {typed_line(error)}") from error
 
 
 def _as_source(result: Any, reference: str) -> SourceData:

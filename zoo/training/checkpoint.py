@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from compress.errors import RunError
+from compress.errors import RunError, one_line
 from zoo.training.callbacks import BestWeights
 
 Arrays = list[npt.NDArray[Any]]
@@ -139,7 +139,7 @@ class Checkpoint:
                 return part(Progress(**meta["progress"]), arrays)
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise RunError(
-                f"checkpoint '{self.path}' cannot be read ({' '.join(str(error).split())}); delete it to train anew"
+                f"checkpoint '{self.path}' cannot be read ({one_line(error)}); delete it to train anew"
             ) from error
 
 

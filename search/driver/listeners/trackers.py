@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from compress.errors import ConfigError
+from compress.errors import ConfigError, one_line
 from configs.schema.run import RunConfig
 from configs.schema.storage import hide_passwords
 from search.driver.listeners.listener import Listener
@@ -65,7 +65,7 @@ class Tracking(Listener):
             work()
         except Exception as error:  # A library's own, a server's, a full disk: none of them may cost the search.
             self.broken = True
-            reason = hide_passwords(" ".join(str(error).split())[:300])
+            reason = one_line(hide_passwords(str(error)))
             self.warn(
                 f"{self.tracker.place} has failed ({type(error).__name__}: {reason}); the search goes on without it, "
                 "and the same command hands over what it missed"
