@@ -68,14 +68,17 @@ def floor(package, room):
 def forbidden_imports(source, module):
     """Names that a module must not import: of another package that it may not know, of its own package's rooms above.
 
-    Doors may look into their own room and everything below it.
+    Doors may look into their own room and everything below it; ``__main__`` may look anywhere.
     """
     package, *rest = module.split(".")
     forbidden = []
     for name in imported_names(ast.parse(source), module):
         other, *places = name.split(".")
         if other == package and places:
-            mine, theirs = floor(package, rest[0]) if rest else len(ROOMS[package]), floor(package, places[0])
+            mine, theirs = (
+                floor(package, rest[0]) if rest and rest != ["__main__"] else len(ROOMS[package]),
+                floor(package, places[0]),
+            )
             if theirs is None or (places[0] != (rest[0] if rest else None) and theirs >= mine):
                 forbidden.append(name)
         elif other in ALLOWED and other != package:

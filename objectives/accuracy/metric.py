@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -66,6 +65,8 @@ class Metric:
 
     def result(self, labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> Any:
         """What the class makes of them: an array, of a single number for a metric that can be ranked by."""
+        import keras  # Reading the figures of a study does without it.
+
         metric = metric_classes()[self.name](**self.options)
         one_hot = np.eye(probabilities.shape[1], dtype=np.float32)
         metric.update_state(labels if self.labels == "index" else one_hot[labels], probabilities)
@@ -77,12 +78,16 @@ ACCURACY, LOSS = Metric("accuracy"), Metric("loss", "minimize")
 
 def metric_classes() -> dict[str, Any]:
     """The classes of `keras.metrics` that compare labels with outputs, by name."""
+    import keras
+
     classes = {name: kind for name, kind in vars(keras.metrics).items() if inspect.isclass(kind)}
     return {name: kind for name, kind in classes.items() if _compares(kind)}
 
 
 def _compares(kind: Any) -> bool:
     """Mean and Sum take values, and MeanMetricWrapper a function, which no file can hold."""
+    import keras
+
     if not issubclass(kind, keras.metrics.Metric) or kind is keras.metrics.MeanMetricWrapper:
         return False
     return list(inspect.signature(kind.update_state).parameters)[1:3] == ["y_true", "y_pred"]

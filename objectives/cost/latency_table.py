@@ -9,8 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import keras
-
 from compress.errors import ModelError, RunError
 from compress.graph.group import Node
 from objectives.cost.latency import LatencySettings
@@ -65,6 +63,8 @@ class Geometry:
 
     def model(self, channels: tuple[int, int]) -> Any:
         """A model of one such call with (input, output) channels."""
+        import keras  # Reading a table does without it.
+
         count = self.groups if self.kind in MERGES else 1
         inputs = [keras.Input((*self.inputs, channels[0])) for _ in range(count)]
         return keras.Model(inputs, LAYERS[self.kind](self, channels[1])(inputs if count > 1 else inputs[0]))
@@ -98,32 +98,41 @@ def _strides(geometry: Geometry) -> tuple[list[int], str]:
     return [max(1, round(sizes[0][0] / sizes[0][1]))] * len(sizes), "same"
 
 
-def _convolution(layer: Callable[..., Any]) -> Callable[[Geometry, int], Any]:
-    def make(geometry: Geometry, filters: int) -> Any:
-        strides, padding = _strides(geometry)
-        groups = {"groups": geometry.groups} if geometry.groups > 1 else {}
-        return layer(filters, geometry.window, strides=strides, padding=padding, activation="relu", **groups)
-
-    return make
+def _convolution(geometry: Geometry, filters: int) -> Any:
+    strides, padding = _strides(geometry)
+    groups = {"groups": geometry.groups} if geometry.groups > 1 else {}
+    layer = _class(geometry.kind)
+    return layer(filters, geometry.window, strides=strides, padding=padding, activation="relu", **groups)
 
 
 def _depthwise(geometry: Geometry, filters: int) -> Any:
     strides, padding = _strides(geometry)
-    return keras.layers.DepthwiseConv2D(
+    return _class(geometry.kind)(
         geometry.window, strides=strides, padding=padding, activation="relu", depth_multiplier=geometry.groups
     )
 
 
-def _pooling(layer: Callable[..., Any]) -> Callable[[Geometry, int], Any]:
-    def make(geometry: Geometry, filters: int) -> Any:
-        strides, padding = _strides(geometry)
-        return layer(geometry.window, strides=strides, padding=padding)
-
-    return make
+def _pooling(geometry: Geometry, filters: int) -> Any:
+    strides, padding = _strides(geometry)
+    return _class(geometry.kind)(geometry.window, strides=strides, padding=padding)
 
 
-def _plain(layer: Callable[[], Any]) -> Callable[[Geometry, int], Any]:
-    return lambda geometry, filters: layer()
+def _dense(geometry: Geometry, units: int) -> Any:
+    return _class(geometry.kind)(units)
+
+
+def _plain(geometry: Geometry, filters: int) -> Any:
+    return _class(geometry.kind)()
+
+
+def _relu(geometry: Geometry, filters: int) -> Any:
+    return _class("ReLU")()
+
+
+def _class(kind: str) -> Any:
+    import keras
+
+    return getattr(keras.layers, kind)
 
 
 MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
@@ -133,16 +142,12 @@ FUSED = ("BatchNormalization", "ReLU", "LeakyReLU", "Activation")
 
 LAYERS: Mapping[str, Callable[[Geometry, int], Any]] = MappingProxyType(
     {
-        **{f"Conv{rank}D": _convolution(getattr(keras.layers, f"Conv{rank}D")) for rank in (1, 2, 3)},
-        **{f"SeparableConv{rank}D": _convolution(getattr(keras.layers, f"SeparableConv{rank}D")) for rank in (1, 2)},
+        **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D"), _convolution),
         "DepthwiseConv2D": _depthwise,
-        "Dense": lambda geometry, units: keras.layers.Dense(units),
-        **{name: _pooling(getattr(keras.layers, name)) for name in ("MaxPooling2D", "AveragePooling2D")},
-        "GlobalAveragePooling2D": _plain(keras.layers.GlobalAveragePooling2D),
-        "GlobalMaxPooling2D": _plain(keras.layers.GlobalMaxPooling2D),
-        **{name: _plain(getattr(keras.layers, name)) for name in MERGES},
-        "BatchNormalization": _plain(keras.layers.BatchNormalization),
-        **dict.fromkeys(("ReLU", "LeakyReLU", "Activation"), _plain(keras.layers.ReLU)),
+        "Dense": _dense,
+        **dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), _pooling),
+        **dict.fromkeys(("GlobalAveragePooling2D", "GlobalMaxPooling2D", *MERGES, "BatchNormalization"), _plain),
+        **dict.fromkeys(("ReLU", "LeakyReLU", "Activation"), _relu),
     }
 )
 """Layers with the geometry and so many filters, by class name."""

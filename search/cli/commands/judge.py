@@ -1,33 +1,24 @@
 """The command ``tuckprune judge``."""
 
 import os
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from configs.schema.run import Stage
 from search.cli.console import AsJson, RunPath, console, print_json
 from search.environment import import_tensorflow
-from search.runs.run_folder import RunFolder
-from search.study.conditions import ONEDNN, recorded_conditions
-from search.study.identity import study_name
-from search.study.storage import find_study
 
 
 def judge(
     run: RunPath,
     trial: Annotated[int, typer.Option(help="Number of the trial.")],
-    stage: Annotated[
-        Literal["prune", "decompose"] | None, typer.Option(help="Of a staged search; by default the second.")
-    ] = None,
+    stage: Annotated[Stage | None, typer.Option(help="Of a staged search; by default the second.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a recorded trial again, in this process; figures other than those recorded are an error."""
-    config = RunFolder(run).config()
-    before = recorded_conditions(find_study(run, study_name(config, stage), config.search.storage), trial)
-    if before is not None:
-        # TensorFlow reads it when it is loaded.
-        os.environ[ONEDNN] = before.onednn
-    import_tensorflow(config.search.threads_per_worker if before is None else before.threads)
+    import_tensorflow(_restored_threads(run, trial, stage))
     from search.pipeline.judging import judged_again
 
     comparison = judged_again(run, trial, stage)
@@ -36,3 +27,18 @@ def judge(
     if as_json:
         print_json(comparison.entry)
     comparison.check()
+
+
+def _restored_threads(run: Path, trial: int, stage: Stage | None) -> int:
+    """The number of threads that the trial was judged with; sets what TensorFlow reads of oneDNN when it is loaded."""
+    from search.runs.run_folder import RunFolder
+    from search.study.conditions import ONEDNN, recorded_conditions
+    from search.study.identity import study_name
+    from search.study.storage import find_study
+
+    config = RunFolder(run).config()
+    before = recorded_conditions(find_study(run, study_name(config, stage), config.search.storage), trial)
+    if before is None:
+        return config.search.threads_per_worker
+    os.environ[ONEDNN] = before.onednn
+    return before.threads

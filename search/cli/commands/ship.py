@@ -15,8 +15,6 @@ from search.cli.console import AsJson, ModelPath, Overrides, console, print_json
 from search.environment import import_tensorflow
 from search.runs.exports import FORMAT_NAMES, FormatName
 
-_CODE = "from search.cli import main; main()"
-
 
 class FormatChoice(StrEnum):
     """What --format takes."""
@@ -74,6 +72,6 @@ def ship_apart(
     """
     options = [word for name in formats for word in ("--format", name)]
     options += [word for override in overrides for word in ("--set", override)]
-    command = [sys.executable, "-P", "-c", _CODE, "ship", str(model), "--config", str(config), *options]
+    command = [sys.executable, "-P", "-m", "search", "ship", str(model), "--config", str(config), *options]
     sys.stdout.flush()
     return subprocess.run(command, stdout=sys.stderr if quietly else None, check=False).returncode

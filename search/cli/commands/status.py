@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from search.cli.console import AsJson, RunPath, print_json
-from search.environment import import_tensorflow
 
-if TYPE_CHECKING:  # It loads TensorFlow.
+if TYPE_CHECKING:  # It loads Optuna, which `tuckprune --help` does without.
     from search.runs.status import Status
 
 
 def status(run: RunPath, as_json: AsJson = False) -> None:
     """Tell how a run stands, from any shell, while it runs or afterwards."""
-    import_tensorflow()
     from search.runs.status import status_of
 
     found = status_of(run)

@@ -1,6 +1,8 @@
 """How a run stands, at every moment of its life."""
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -18,7 +20,7 @@ from search.study.judgement import Judgement
 from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import cost, flops_budget, space
-from tests.search.fixtures.runs import config
+from tests.search.fixtures.runs import config, environment
 
 WHOLE = CompressionParameters.none()
 ORIGINAL = cost("tiny").cost(WHOLE)
@@ -94,6 +96,24 @@ def test_the_command_tells_it(run, tuckprune):
     code, out, _ = tuckprune("status", run.path, "--json")
     told = json.loads(out)
     assert (told["settled"], told["waiting"], told["best"]["trial"], told["driver"]) == (5, 2, 4, False)
+
+
+def test_the_command_loads_no_heavy_library(run):
+    """Nor does any module of the commands: they load what they need when they are called."""
+    heavy = {"tensorflow", "keras", "ray", "plotly", "scipy"}
+    code = f"""
+import sys
+from search.cli.app import main
+assert not {heavy | {"optuna", "numpy"}} & set(sys.modules), sys.modules.keys()
+sys.argv = ["tuckprune", "status", {str(run.path)!r}]
+try:
+    main()
+finally:
+    assert not {heavy} & set(sys.modules), sys.modules.keys()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("run: 5 of 8 trials settled")
 
 
 def test_a_folder_that_is_no_run(tmp_path, tuckprune):
