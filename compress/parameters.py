@@ -155,6 +155,10 @@ def _merged(noun: str, mine: Mapping[str, Value], other: Mapping[str, Value]) ->
 
 
 Stage = Literal["prune", "decompose"]
+"""One stage of a recipe."""
 PRUNE: Stage = "prune"
+"""The stage that removes channels."""
 DECOMPOSE: Stage = "decompose"
+"""The stage that replaces convolutions by Tucker-2."""
 DEFAULT_RECIPE: tuple[Stage, ...] = (PRUNE, DECOMPOSE)
+"""The order of the stages unless another is given: pruning first, as in NPTK's ResNet50."""

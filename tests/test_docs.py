@@ -1,5 +1,6 @@
 """What the pages show is true: Python runs, configurations are accepted, commands, options and keys exist."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import yaml
 from configs.load import check_config
 from scripts.docs.config_reference import page as config_page
 from scripts.docs.config_reference import sections
+from scripts.docs.python_reference import PACKAGES
+from scripts.docs.python_reference import page as python_page
 from search.cli import app as cli
 from tests.snippets import ROOT, Snippet, command_lines, inline_codes, merged, snippets, write_tiny
 
@@ -102,3 +105,18 @@ def test_an_option_without_description_is_refused() -> None:
     schema = {"description": "all", "properties": {"a": {"type": "integer", "default": 1}}}
     with pytest.raises(ValueError, match="none of a;"):
         sections(schema)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_python_reference_has_every_name_of_the_door(package: str) -> None:
+    shown = re.findall(rf"^::: {package}\.(\w+)$", python_page(), re.MULTILINE)
+    assert sorted(shown) == sorted(importlib.import_module(package).__all__)
+
+
+def test_python_on_the_pages_imports_from_the_doors() -> None:
+    imported = {
+        name
+        for snippet in snippets("python")
+        for name in re.findall(r"^from ([\w.]+) import", snippet.text, re.MULTILINE)
+    }
+    assert {name for name in imported if name.split(".")[0] in PACKAGES} <= set(PACKAGES)

@@ -9,7 +9,7 @@ from typing import Any
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
-from scripts.docs import config_reference
+from scripts.docs import config_reference, python_reference
 
 _COMMANDS = """# Command line
 
@@ -25,7 +25,11 @@ _DRAWING = re.compile(r'<img alt="([^"]*)" src="([^"]*drawings/[\w-]+\.svg)"[^>]
 def on_files(files: Files, config: Any) -> Files:
     """Add the README as the first page, what it links to, and the references made from the code."""
     try:
-        pages = {"reference/config.md": config_reference.page(), "reference/cli.md": _COMMANDS + _commands()}
+        pages = {
+            "reference/config.md": config_reference.page(),
+            "reference/cli.md": _COMMANDS + _commands(),
+            "reference/python.md": python_reference.page(),
+        }
     except (ValueError, subprocess.SubprocessError) as error:
         raise PluginError(f"the references: {error}") from error
     pages |= {target: _of_root(source) for source, target in _HOME.items()}
