@@ -27,7 +27,7 @@ from zoo.data.batches import Augmentation
 from zoo.data.dataset import ImageDataset, Normalization
 from zoo.data.load import load_dataset
 from zoo.data.split import drawn, limited
-from zoo.training.training import Recipe
+from zoo.training.training import TrainingSettings
 
 
 def dataset(config: DataConfig, seed: int) -> ImageDataset:
@@ -49,10 +49,10 @@ def dataset(config: DataConfig, seed: int) -> ImageDataset:
     return limited(loaded, train=config.train_limit, test=config.test_limit, seed=seed)
 
 
-def recipe(config: TrainingConfig, seed: int) -> Recipe:
+def training(config: TrainingConfig, seed: int) -> TrainingSettings:
     """How to train or fine-tune."""
     augmentation = Augmentation(config.augment.padding, config.augment.flip) if config.augment else None
-    return Recipe(
+    return TrainingSettings(
         epochs=config.epochs,
         learning_rate=config.learning_rate,
         momentum=config.momentum,
@@ -85,7 +85,7 @@ def proxy(config: ProxyConfig, seed: int, ranked_by: Metric = ACCURACY) -> Proxy
 
 def fine_tuning(config: FinetuneConfig, seed: int) -> FineTuning:
     """How final models are trained after each stage."""
-    return FineTuning(recipe(config, seed), _distillation(config.distillation))
+    return FineTuning(training(config, seed), _distillation(config.distillation))
 
 
 def final(config: RunConfig) -> FineTuning:

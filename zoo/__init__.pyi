@@ -3,7 +3,7 @@ from .data.dataset import Normalization as Normalization
 from .data.dataset import Split as Split
 from .data.load import load_dataset as load_dataset
 from .models.registry import build_model as build_model
-from .training.training import Recipe as Recipe
 from .training.training import TrainingResult as TrainingResult
+from .training.training import TrainingSettings as TrainingSettings
 from .training.training import evaluate as evaluate
 from .training.training import train as train

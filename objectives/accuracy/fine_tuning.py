@@ -1,4 +1,4 @@
-"""The training of compressed models: a recipe, and what the original model teaches."""
+"""The training of compressed models: its settings, and what the original model teaches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from objectives.network.distillation import Distillation, Distilling, TrainingLo
 from zoo.data.dataset import ImageDataset
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.loss import loss_for
-from zoo.training.training import Recipe, TrainingResult, train
+from zoo.training.training import TrainingResult, TrainingSettings, train
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class FineTuning:
     """How a compressed model is trained.
 
     Attributes:
-        recipe: epochs, learning rate and the like.
+        training: epochs, learning rate and the like.
         distillation: how much the original model's outputs count, or None for the labels alone.
     """
 
-    recipe: Recipe
+    training: TrainingSettings
     distillation: Distillation | None = None
 
     def __call__(
@@ -38,7 +38,7 @@ class FineTuning:
             TuckpruneError: what `train` raises.
         """
         learner = None if self.distillation is None else _learner(model, original, self.distillation)
-        return train(model, dataset, self.recipe, callbacks, learner=learner, checkpoint=checkpoint)
+        return train(model, dataset, self.training, callbacks, learner=learner, checkpoint=checkpoint)
 
 
 def _learner(model: keras.Model, original: keras.Model, distillation: Distillation) -> Distilling:

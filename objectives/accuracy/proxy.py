@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from compress.errors import ConfigError, DivergenceError
 from objectives.accuracy.metric import ACCURACY, Metric
-from objectives.accuracy.repair import Checkpoint, Repair
+from objectives.accuracy.repair import Repair, RepairState
 from objectives.accuracy.score import Score, score_outputs
 from objectives.network.distillation import Distillation, SoftLabels, TrainingLoss
 from objectives.network.elastic_layer import Values
@@ -142,14 +142,14 @@ class AccuracyProxy:
         result = self.rung(self.start(model), self.settings.steps)
         return replace(result, seconds=time.perf_counter() - started)
 
-    def start(self, model: keras.Model, checkpoint: Checkpoint | None = None) -> Repair:
-        """The repair of a candidate, at its beginning or where a checkpoint of it was made.
+    def start(self, model: keras.Model, state: RepairState | None = None) -> Repair:
+        """The repair of a candidate, at its beginning or where its state was taken.
 
         It holds until the next candidate is started.
         """
         network = self._network(model)
         network.load(model, self.settings.seed)
-        return self._repair(network, checkpoint)
+        return self._repair(network, state)
 
     def share(self, name: str, model: keras.Model, decomposable: frozenset[str] = frozenset()) -> bool:
         """Keep one network for all candidates of a model, to be started by its name without models of their own.
@@ -167,17 +167,17 @@ class AccuracyProxy:
             self._shared[name] = network
         return network.takes_any_channels
 
-    def start_values(self, name: str, values: Values, checkpoint: Checkpoint | None = None) -> Repair:
+    def start_values(self, name: str, values: Values, state: RepairState | None = None) -> Repair:
         """The same as ``start`` for a candidate of a model that is shared under this name, from its weights alone."""
         network = self._shared[name]
         network.load_values(values, self.settings.seed)
-        return self._repair(network, checkpoint)
+        return self._repair(network, state)
 
-    def _repair(self, network: Network, checkpoint: Checkpoint | None) -> Repair:
+    def _repair(self, network: Network, state: RepairState | None) -> Repair:
         settings, steps = self.settings, 0
-        if checkpoint is not None:
-            network.restore(checkpoint.state)
-            steps = checkpoint.steps
+        if state is not None:
+            network.restore(state.values)
+            steps = state.steps
         return Repair(network, self._data, settings.batch_size, settings.seed, self._soft, steps)
 
     def rung(self, repair: Repair, steps: int) -> ProxyResult:

@@ -49,11 +49,11 @@ Rate = Callable[[int], float]
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class RepairState:
     """Where a repair stands: steps taken, and all weights, momenta and random states of its network."""
 
     steps: int
-    state: tuple[NDArray[Any], ...]
+    values: tuple[NDArray[Any], ...]
 
 
 class Repair:
@@ -152,9 +152,9 @@ class Repair:
         """Give the candidate's weights as they stand to its model, in place."""
         self._network.unload(model)
 
-    def checkpoint(self) -> Checkpoint:
+    def state(self) -> RepairState:
         """A copy of the state, from which whoever started this repair goes on."""
-        return Checkpoint(self.steps, tuple(self._network.state()))
+        return RepairState(self.steps, tuple(self._network.state()))
 
 
 def _check_finite(losses: list[float], before: int, rates: list[float]) -> None:

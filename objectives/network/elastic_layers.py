@@ -128,7 +128,7 @@ def takes_any_channels(layer: Any) -> bool:
     return plain and not quantized and options(layer)
 
 
-def free_layer(layer: Any, common: Common) -> ElasticLayer:
+def elastic_layer(layer: Any, common: Common) -> ElasticLayer:
     """The stand-in of a layer that takes any channels."""
     return _STAND_INS[type(layer)](layer, common)
 

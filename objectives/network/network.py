@@ -12,7 +12,7 @@ from compress.cloning.rebuild import rebuild
 from compress.cloning.walk import as_functional, layers_by_name
 from objectives.network.distillation import TrainingLoss
 from objectives.network.elastic_layer import Common, ElasticLayer, Values, Weight
-from objectives.network.elastic_layers import fold, free_layer, takes_any_channels
+from objectives.network.elastic_layers import elastic_layer, fold, takes_any_channels
 from objectives.network.precision import Precision
 from objectives.network.signature import signature
 from zoo.training.training import random_states, seed_random_states
@@ -79,7 +79,7 @@ class Network:
         self.load_values(values_of(model), seed)
 
     def load_values(self, values: Values, seed: int) -> None:
-        """The same with the weights of free layers alone, as arrays."""
+        """The same with the weights of elastic layers alone, as arrays."""
         for layer in self._model.layers:
             if isinstance(layer, ElasticLayer):
                 layer.assign(values)
@@ -165,13 +165,13 @@ class Network:
 
 
 def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
-    """The model with free layers wherever there are any; its last layers keep their precision."""
+    """The model with elastic layers wherever there are any; its last layers keep their precision."""
     last = {tensor._keras_history.operation.name for tensor in source.outputs}
 
     def stand_in(layer: Any) -> Sequence[Any]:
         own = None if layer.name in last else policy
         if takes_any_channels(layer):
-            return [free_layer(layer, replace(common, policy=own))]
+            return [elastic_layer(layer, replace(common, policy=own))]
         # A layer of the user's own computes as it says itself: it may not even take a policy.
         takes_policy = isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras.")
         copied = copy_layer(layer, **({"dtype": own} if own and takes_policy else {}))
@@ -183,7 +183,7 @@ def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
 
 
 def values_of(model: Any) -> dict[str, dict[str, Any]]:
-    """Weights of a model's layers that free layers stand for, by layer and attribute name."""
+    """Weights of a model's layers that elastic layers stand for, by layer and attribute name."""
     return {
         name: {attribute: getattr(layer, attribute).value for attribute in _ATTRIBUTES if _has(layer, attribute)}
         for name, layer in layers_by_name(as_functional(model)).items()
@@ -196,7 +196,7 @@ def _has(layer: Any, attribute: str) -> bool:
 
 
 def _weights(model: Any) -> list[Weight]:
-    """All weights of a model's layers, those of free layers as they are, the others with their own shapes."""
+    """All weights of a model's layers, those of elastic layers as they are, the others with their own shapes."""
     found: list[Weight] = []
     for layer in model.layers:
         if isinstance(layer, ElasticLayer):
@@ -212,7 +212,7 @@ def _like(variable: Any) -> Any:
 
 
 def _penalties(weights: Sequence[Weight]) -> list[Any]:
-    """Of free layers: Keras keeps account of the others in ``losses``."""
+    """Of elastic layers: Keras keeps account of the others in ``losses``."""
     return [weight.regularizer(weight.variable.read_value()) for weight in weights if weight.regularizer]
 
 

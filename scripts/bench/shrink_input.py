@@ -37,7 +37,7 @@ def main() -> None:
     keras.utils.set_random_seed(config.seed)
     data = settings.dataset(config.data, config.seed)
     model = shrunk(load_model(model_path(config)), arguments.size)
-    result = train(model, data, settings.recipe(config.finetune, config.seed))
+    result = train(model, data, settings.training(config.finetune, config.seed))
     save_model(model, arguments.out)
     accuracy = evaluate(model, data.test, data.normalization)
     print(f"validation {result.validation_accuracy:.4f}, test {accuracy:.4f}: {arguments.out}")

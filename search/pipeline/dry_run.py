@@ -106,9 +106,9 @@ class DryRun:
         config = self.job.config
         if not config.proxy.steps:
             return None
-        recipe = settings.final(config).recipe
-        steps = recipe.epochs * math.ceil(len(self.job.data.train) / recipe.batch_size)
-        return steps * self.next.seconds / config.proxy.steps * recipe.batch_size / config.proxy.batch_size
+        training = settings.final(config).training
+        steps = training.epochs * math.ceil(len(self.job.data.train) / training.batch_size)
+        return steps * self.next.seconds / config.proxy.steps * training.batch_size / config.proxy.batch_size
 
 
 def dry_run(config: RunConfig, listener: Listener) -> DryRun:

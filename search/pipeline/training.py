@@ -35,7 +35,7 @@ def train_model(config: RunConfig, say: Say = silent) -> Result:
     with folder.opened(config):
         if not folder.trained_model.exists():
             training = WatchedTraining(config, folder, data, say)
-            training("train", model, FineTuning(settings.recipe(config.training, config.seed)), model)
+            training("train", model, FineTuning(settings.training(config.training, config.seed)), model)
             save_model(model, folder.trained_model)
             training.forget("train")
         return measure_original(folder.trained_model, data, folder, config)

@@ -77,12 +77,12 @@ class WatchedTraining:
             TuckpruneError: a checkpoint that cannot be read or written, or a loss that is not finite.
         """
         checkpoint = Checkpoint(self._path(name), self._fingerprint(name, model, tuning, original))
-        epochs = tuning.recipe.epochs
+        epochs = tuning.training.epochs
         self._tell_of(checkpoint, epochs)
         lines = EpochLines(epochs, self.say)
         result = tuning(model, self.data, original, [lines, *self._boards(name, checkpoint)], checkpoint)
         if result.epochs < epochs:
-            waited = tuning.recipe.early_stopping
+            waited = tuning.training.early_stopping
             self.say(f"stopped early after epoch {result.epochs}: the last {waited} validated no better")
 
     def forget(self, *names: str) -> None:

@@ -143,7 +143,7 @@ class Staged:
         """The first stage's winner, compressed and fine-tuned by a worker as a finalist is; made once."""
         job, path = self.job, self.folder.middle_model
         if not path.exists():
-            epochs = settings.final(job.config).recipe.epochs
+            epochs = settings.final(job.config).training.epochs
             job.listener.noted(f"fine-tuning {winner.source} for {epochs} epoch{'s' if epochs > 1 else ''}")
             with self.open_pool(job.model, replace(job.task(), recipe=self.plan.stages[:1]), 1) as pool:
                 made = submit_and_wait(pool, partial(pool.submit_making, winner.parameters))

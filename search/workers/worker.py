@@ -15,7 +15,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import PRUNE, CompressionParameters, Stage
 from compress.pruning.settings import PruningSettings
 from compress.recipe import Values, compress_in_stages, own_values
-from objectives.accuracy.candidates import Candidates
+from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.accuracy.repair import Repair
@@ -78,7 +78,7 @@ class TrialWorker:
         self._conditions = Conditions.here(task.proxy.seed, self._proxy.precision.name, task.threads)
         images = task.proxy.reconstruction_images
         calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
-        self._candidates = Candidates(self._original, self._proxy, task.recipe, pruning, calibration)
+        self._candidates = CandidateRepairs(self._original, self._proxy, task.recipe, pruning, calibration)
         self._repair: Repair | None = None
 
     def ready(self) -> None:

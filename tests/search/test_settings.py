@@ -18,7 +18,7 @@ from search import settings
 from search.driver.rungs import Ladder
 from tests.search.fixtures.runs import ROOT, config
 from zoo.data.batches import Augmentation
-from zoo.training.training import Recipe
+from zoo.training.training import TrainingSettings
 
 
 def pruning(folder, **section):
@@ -87,8 +87,8 @@ def test_the_first_rung_is_that_of_the_proxy(tmp_path):
 def test_the_cifar_100_configurations_train_by_the_recipe_of_the_model_zoo(name):
     """SGD at 0.1 with momentum 0.9, a tenth of it to fine-tune, 100 epochs of 128 images, padded by 4 and mirrored."""
     given = load_config(ROOT / "configs" / f"{name}_cifar100.yaml")
-    published = Recipe(100, 0.1, 0.9, 128, 0.0, Augmentation(4, True), 0.1, 10, 0, None)
-    assert settings.recipe(given.training, given.seed) == published
+    published = TrainingSettings(100, 0.1, 0.9, 128, 0.0, Augmentation(4, True), 0.1, 10, 0, None)
+    assert settings.training(given.training, given.seed) == published
     assert settings.fine_tuning(given.finetune, given.seed) == FineTuning(published.for_fine_tuning())
 
 
@@ -97,5 +97,5 @@ def test_fine_tuning_takes_every_key(tmp_path):
     given = config(tmp_path, finetune=finetune, finals={"epochs": 5})
     whole = settings.fine_tuning(given.finetune, given.seed)
     assert whole.distillation == Distillation(0.7, 3.0)
-    assert (whole.recipe.epochs, whole.recipe.early_stopping) == (20, 4)
-    assert settings.final(given) == replace(whole, recipe=replace(whole.recipe, epochs=5))
+    assert (whole.training.epochs, whole.training.early_stopping) == (20, 4)
+    assert settings.final(given) == replace(whole, recipe=replace(whole.training, epochs=5))

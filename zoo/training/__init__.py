@@ -1,4 +1,4 @@
-"""Training a model: a recipe, fit and evaluate, a checkpoint after every epoch, the best weights at the end."""
+"""Training a model: its settings, fit and evaluate, a checkpoint after every epoch, the best weights at the end."""
 
 import lazy_loader
 

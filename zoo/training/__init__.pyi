@@ -1,7 +1,7 @@
 from .callbacks import BestWeights as BestWeights
 from .callbacks import DivergenceGuard as DivergenceGuard
 from .checkpoint import Checkpoint as Checkpoint
-from .training import Recipe as Recipe
 from .training import TrainingResult as TrainingResult
+from .training import TrainingSettings as TrainingSettings
 from .training import evaluate as evaluate
 from .training import train as train

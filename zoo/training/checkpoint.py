@@ -23,7 +23,7 @@ _GROUPS = ("variables", "optimizer", "best")
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """How far a run is.
 
     Attributes:
@@ -53,7 +53,7 @@ class TrainingState:
         best: weights of the best epoch.
     """
 
-    progress: Progress
+    progress: TrainingProgress
     variables: Arrays
     optimizer: Arrays
     best: Arrays
@@ -82,7 +82,7 @@ class Checkpoint:
         return self.path.exists() and self.progress is None
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> TrainingProgress | None:
         """How far the run is, without reading its arrays; None where it has not begun.
 
         Raises:
@@ -128,7 +128,7 @@ class Checkpoint:
         """Delete the file, where there is one."""
         self.path.unlink(missing_ok=True)
 
-    def _read(self, part: Callable[[Progress, Any], _T]) -> _T | None:
+    def _read(self, part: Callable[[TrainingProgress, Any], _T]) -> _T | None:
         if not self.path.exists():
             return None
         try:
@@ -136,7 +136,7 @@ class Checkpoint:
                 meta = json.loads(str(arrays[_META]))
                 if meta["fingerprint"] != self.fingerprint:
                     return None
-                return part(Progress(**meta["progress"]), arrays)
+                return part(TrainingProgress(**meta["progress"]), arrays)
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise RunError(
                 f"checkpoint '{self.path}' cannot be read ({one_line(error)}); delete it to train anew"
@@ -181,7 +181,7 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._checkpoint, self._network, self._best, self._plateau = checkpoint, network, best, plateau
-        self._found: Progress | None = None
+        self._found: TrainingProgress | None = None
 
     def resume(self) -> int:
         """Put back what the file holds, and say how many whole epochs that is; 0 without a file.
@@ -214,7 +214,7 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
             RunError: the file cannot be written.
         """
         best, plateau, network = self._best, self._plateau, self._network
-        progress = Progress(
+        progress = TrainingProgress(
             epoch + 1,
             best.accuracy,
             best.loss,

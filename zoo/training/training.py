@@ -32,7 +32,7 @@ _EVALUATION_BATCH = 512
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingSettings:
     """How to train; the defaults are NPTK's ModelZoo's. Raises ConfigError for values out of range.
 
     weight_decay: decoupled (weight -= learning rate x decay x weight each step, the kind of Keras); 0 is none.
@@ -72,8 +72,8 @@ class Recipe:
                 f"expected factor in (0, 1) and seed of at least 0, received {self.factor} and {self.seed}"
             )
 
-    def for_fine_tuning(self) -> "Recipe":
-        """The same recipe at a tenth of the learning rate, for a model that is already trained."""
+    def for_fine_tuning(self) -> "TrainingSettings":
+        """The same settings at a tenth of the learning rate, for a model that is already trained."""
         return replace(self, learning_rate=self.learning_rate / 10)
 
 
@@ -89,7 +89,7 @@ class TrainingResult:
 def train(
     model: keras.Model,
     dataset: ImageDataset,
-    recipe: Recipe,
+    settings: TrainingSettings,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     *,
     learner: keras.Model | None = None,
@@ -107,24 +107,24 @@ def train(
     stops being finite.
     """
     check_model_fits(dataset, model)
-    keras.utils.set_random_seed(recipe.seed)
-    seed_random_states(random_states(model), recipe.seed)
-    fitted = _compiled(model, learner, recipe)
-    best = BestWeights(recipe.early_stopping)
-    plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=recipe.factor, patience=recipe.patience)
+    keras.utils.set_random_seed(settings.seed)
+    seed_random_states(random_states(model), settings.seed)
+    fitted = _compiled(model, learner, settings)
+    best = BestWeights(settings.early_stopping)
+    plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=settings.factor, patience=settings.patience)
     keeper = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau)
     done = 0 if keeper is None else keeper.resume()
     started = time.perf_counter()
-    if done >= recipe.epochs or best.is_exhausted:
+    if done >= settings.epochs or best.is_exhausted:
         model.set_weights(best.weights)
         return TrainingResult(done, 0.0, best.accuracy)
     # The guard first: no other callback may act on a loss that is not finite.
     watching = [DivergenceGuard(), best, plateau, *callbacks, *([] if keeper is None else [keeper])]
     with subsampled(model):
         history = fitted.fit(
-            _batches(dataset, recipe, done),
+            _batches(dataset, settings, done),
             initial_epoch=done,
-            epochs=recipe.epochs,
+            epochs=settings.epochs,
             shuffle=False,
             verbose=0,
             validation_data=OrderedBatches(dataset.validation, dataset.normalization, _EVALUATION_BATCH),
@@ -133,29 +133,29 @@ def train(
     return TrainingResult(done + len(history.epoch), time.perf_counter() - started, best.accuracy)
 
 
-def _compiled(model: keras.Model, learner: keras.Model | None, recipe: Recipe) -> keras.Model:
+def _compiled(model: keras.Model, learner: keras.Model | None, settings: TrainingSettings) -> keras.Model:
     """What is fitted. The model is compiled in any case, so that its file is the same whoever learns."""
     for trained in [model] if learner is None else [model, learner]:
         # One optimizer for both: it holds the momenta of the weights that they share.
-        optimizer = _optimizer(recipe) if trained is model else model.optimizer
+        optimizer = _optimizer(settings) if trained is model else model.optimizer
         trained.compile(optimizer, loss_for(model), metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")])
     return model if learner is None else learner
 
 
-def _batches(dataset: ImageDataset, recipe: Recipe, epoch: int) -> ImageBatches:
+def _batches(dataset: ImageDataset, settings: TrainingSettings, epoch: int) -> ImageBatches:
     return ImageBatches(
         dataset.train,
         dataset.normalization,
-        recipe.batch_size,
-        seed=recipe.seed,
-        augmentation=recipe.augmentation,
+        settings.batch_size,
+        seed=settings.seed,
+        augmentation=settings.augmentation,
         epoch=epoch,
     )
 
 
-def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+def _optimizer(settings: TrainingSettings) -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(
-        recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay or None
+        settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay or None
     )
 
 

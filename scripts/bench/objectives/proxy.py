@@ -31,7 +31,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from configs.load import load_config
 from configs.schema.run import RunConfig
-from objectives.accuracy.candidates import Candidates
+from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.proxy import AccuracyProxy
 from objectives.cost.cost import CostModel
 from objectives.network.distillation import Distillation
@@ -105,11 +105,11 @@ class Bench:
         plain = settings.proxy(self.config.proxy, self.config.seed)
         return AccuracyProxy(self.data, replace(plain, **changes), self.model)
 
-    def candidates(self, proxy: AccuracyProxy) -> Candidates:
+    def candidates(self, proxy: AccuracyProxy) -> CandidateRepairs:
         """What starts repairs, as in a worker."""
         images = proxy.settings.reconstruction_images
         calibration = drawn(self.data, images, proxy.settings.seed) if images else None
-        return Candidates(self.model, proxy, self.config.recipe, calibration=calibration)
+        return CandidateRepairs(self.model, proxy, self.config.recipe, calibration=calibration)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Judge:
     """A proxy and what starts its repairs."""
 
     proxy: AccuracyProxy
-    candidates: Candidates
+    candidates: CandidateRepairs
 
 
 def climb(judge: Judge, parameters: CompressionParameters, ladder: Ladder) -> Iterator[Any]:

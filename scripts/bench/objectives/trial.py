@@ -28,7 +28,7 @@ import tensorflow as tf
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from configs.load import load_config
-from objectives.accuracy.candidates import Candidates
+from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.proxy import AccuracyProxy
 from objectives.network.precision import Precision, fast_precision
 from scripts.bench.memory import resident_mb
@@ -116,7 +116,7 @@ class Ours:
         self._bench, self._precision = bench, precision
         # The plain way has no distillation.
         self._proxy = bench.proxy(distillation=None, precision=precision)
-        self._candidates = Candidates(bench.model, self._proxy, bench.config.recipe)
+        self._candidates = CandidateRepairs(bench.model, self._proxy, bench.config.recipe)
 
     def judge(self, number: int, steps: int, clock: Clock) -> None:
         """Judge one candidate after so many steps."""
@@ -134,7 +134,7 @@ def growth(bench: Bench) -> float:
     proxy = AccuracyProxy(
         replace(bench.data, validation=few), replace(bench.proxy().settings, recalibration_images=128), bench.model
     )
-    candidates = Candidates(bench.model, proxy, bench.config.recipe)
+    candidates = CandidateRepairs(bench.model, proxy, bench.config.recipe)
     before = 0.0
     for number in range(MANY + 5):
         if number == 5:

@@ -126,7 +126,7 @@ def test_a_candidate_climbs_from_rung_to_rung_as_in_one_go() -> None:
     proxy = AccuracyProxy(data, SETTINGS)
     repair = proxy.start(model)
     low = proxy.rung(repair, 4)
-    kept = pickle.loads(pickle.dumps(repair.checkpoint()))
+    kept = pickle.loads(pickle.dumps(repair.state()))
     proxy(other)
     high = proxy.rung(proxy.start(model, kept), 11)
     assert low.loss != high.loss

@@ -10,7 +10,7 @@ from scipy.special import log_softmax, softmax
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.network.distillation import Distillation
 from zoo.data.dataset import ImageDataset, Normalization, Split
-from zoo.training.training import Recipe
+from zoo.training.training import TrainingSettings
 
 RNG = np.random.default_rng(2)
 IMAGES, KERNEL, TAUGHT = (RNG.normal(size=size).astype(np.float32) for size in ((6, 1, 1, 4), (4, 3), (4, 3)))
@@ -42,7 +42,7 @@ def test_a_step_of_distillation_by_hand(student: str | None, teacher: str | None
     """A teacher that dropped anything out, or a student without its regularization, would end elsewhere."""
     model, original = _linear(KERNEL, student, decay=DECAY), _linear(TAUGHT, teacher, dropout=0.9)
     logs = _Logs()
-    tuning = FineTuning(Recipe(epochs=1, learning_rate=RATE, batch_size=6), Distillation(WEIGHT, TEMPERATURE))
+    tuning = FineTuning(TrainingSettings(epochs=1, learning_rate=RATE, batch_size=6), Distillation(WEIGHT, TEMPERATURE))
     tuning(model, _data(), original, [logs])
     ours, theirs = PIXELS @ KERNEL, PIXELS @ TAUGHT
     hard = -log_softmax(ours, axis=1)[np.arange(6), LABELS].mean()
@@ -64,6 +64,6 @@ def test_a_step_of_distillation_by_hand(student: str | None, teacher: str | None
 
 def test_without_distillation_labels_alone_count() -> None:
     model, logs = _linear(KERNEL, None), _Logs()
-    FineTuning(Recipe(epochs=1, learning_rate=RATE, batch_size=6))(model, _data(), model, [logs])
+    FineTuning(TrainingSettings(epochs=1, learning_rate=RATE, batch_size=6))(model, _data(), model, [logs])
     slope = softmax(PIXELS @ KERNEL, axis=1) - np.eye(3)[LABELS]
     np.testing.assert_allclose(model.get_weights()[0], KERNEL - RATE * PIXELS.T @ slope / 6, rtol=1e-4, atol=1e-5)

@@ -22,7 +22,7 @@ from search.pipeline.watched_training import WatchedTraining
 from search.runs.run_folder import RunFolder
 from tests.search.fixtures.runs import config, environment, tuckprune, written
 from zoo.data.dataset import Normalization
-from zoo.training.training import Recipe, TrainingResult
+from zoo.training.training import TrainingResult, TrainingSettings
 
 FINETUNE = {
     **{"epochs": 3, "batch_size": 64, "learning_rate": 0.05, "patience": 1, "factor": 0.5},
@@ -115,11 +115,11 @@ def test_a_killed_compression_ends_in_the_same_tensors(prepared: Path) -> None:
 class _Tuning:
     """Keeps the checkpoint that it is given."""
 
-    def __init__(self, recipe: Recipe, epochs: int = 1, distillation: Distillation | None = None) -> None:
-        self.recipe, self.epochs, self.distillation = recipe, epochs, distillation
+    def __init__(self, training: TrainingSettings, epochs: int = 1, distillation: Distillation | None = None) -> None:
+        self.training, self.epochs, self.distillation = training, epochs, distillation
 
     def __repr__(self) -> str:
-        return repr(FineTuning(self.recipe, self.distillation))
+        return repr(FineTuning(self.training, self.distillation))
 
     def __call__(self, model, data, original, callbacks, checkpoint):
         self.checkpoint = checkpoint
@@ -132,7 +132,7 @@ def _data():
 
 
 def _fingerprint(tuning=None, *, name="search-prune", model=None, original=None, data=None, **sections) -> str:
-    tuning = tuning or _Tuning(Recipe(epochs=1))
+    tuning = tuning or _Tuning(TrainingSettings(epochs=1))
     run = config(Path("nowhere"), **sections)
     training = WatchedTraining(run, RunFolder.of(run), data or _data(), lambda line: None)
     training(name, model or _shared(), tuning, original or _shared())
@@ -158,9 +158,9 @@ def test_a_checkpoint_is_taken_up_by_the_same_training_alone() -> None:
     narrow = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
     others = [
         _fingerprint(name="simple-prune"),
-        _fingerprint(_Tuning(Recipe(epochs=2))),
-        _fingerprint(_Tuning(Recipe(epochs=1, early_stopping=3))),
-        _fingerprint(_Tuning(Recipe(epochs=1), distillation=Distillation())),
+        _fingerprint(_Tuning(TrainingSettings(epochs=2))),
+        _fingerprint(_Tuning(TrainingSettings(epochs=1, early_stopping=3))),
+        _fingerprint(_Tuning(TrainingSettings(epochs=1), distillation=Distillation())),
         _fingerprint(model=narrow),
         _fingerprint(original=_other_weights()),
         _fingerprint(data=images),
@@ -179,7 +179,7 @@ def test_what_is_said_of_a_foreign_checkpoint_and_of_an_early_end(tmp_path: Path
     stale.touch()
     said: list[str] = []
     training = WatchedTraining(run, RunFolder.of(run), _data(), said.append)
-    tuning = _Tuning(Recipe(epochs=9, early_stopping=2), epochs=5)
+    tuning = _Tuning(TrainingSettings(epochs=9, early_stopping=2), epochs=5)
     training("search-prune", _shared(), tuning, _shared())
     board = f"loss, accuracy and learning rate in TensorBoard: tensorboard --logdir {stale.parents[2]}"
     assert said == [board, "stopped early after epoch 5: the last 2 validated no better"]

@@ -15,12 +15,12 @@ from search.workers.cluster import Share
 from search.workers.worker import FinalTask, Task, model_bytes
 from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, model
 from tests.search.fixtures.runs import config
-from zoo.training.training import Recipe
+from zoo.training.training import TrainingSettings
 
 PROXY = ProxySettings(recalibration_images=64, steps=2, batch_size=32)
 PRUNING = PruningSettings(GeometricMedian(), "standard_score")
 WHOLE = CompressionParameters.none()
-RECIPE = Recipe(epochs=1, learning_rate=0.01, batch_size=64)
+TRAINING = TrainingSettings(epochs=1, learning_rate=0.01, batch_size=64)
 FLOPS = cost("tiny").cost(WHOLE).flops
 TOLD: list[str] = []
 SMALL = Share(cpus=0.001)
@@ -34,7 +34,7 @@ def terminate(signum, frame):
 
 def pool_task() -> Task:
     data = settings.dataset(config(Path()).data, seed=0)
-    final = FinalTask(FineTuning(RECIPE), HALF)
+    final = FinalTask(FineTuning(TRAINING), HALF)
     return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1, final=final)
 
 

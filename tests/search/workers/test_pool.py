@@ -26,7 +26,7 @@ from search.study.trial_record import records
 from search.workers.cluster import cluster
 from search.workers.worker import model_of
 from tests.search.fixtures.nets import cost, flops_budget, model, space
-from tests.search.workers.pools import HALF, PROXY, PRUNING, RECIPE, WHOLE, ask, outcome, process, renew, terminate
+from tests.search.workers.pools import HALF, PROXY, PRUNING, TRAINING, WHOLE, ask, outcome, process, renew, terminate
 from zoo.training.training import train
 
 
@@ -128,7 +128,7 @@ def test_finalists_go_through_the_recipe_with_its_training(pool, task):
     assert again.parameters == chosen
 
     def train_stage(compressed, stage):
-        train(compressed, task.dataset, RECIPE)
+        train(compressed, task.dataset, TRAINING)
 
     here = compress_in_stages(model("tiny"), own_values(chosen), fine_tune=train_stage, pruning=PRUNING)
     expected = score(here.model, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
@@ -168,7 +168,7 @@ def test_training_that_diverges_is_recorded_and_the_worker_goes_on(pool):
     def diverging(actor):
         actor._proxy.settings = replace(actor._proxy.settings, learning_rate=1e30)
         final = actor._task.final
-        tuning = replace(final.tuning, recipe=replace(final.tuning.recipe, learning_rate=1e30))
+        tuning = replace(final.tuning, training=replace(final.tuning.training, learning_rate=1e30))
         actor._task = replace(actor._task, final=replace(final, tuning=tuning))
 
     ask(pool, worker, diverging)

@@ -12,16 +12,16 @@ from compress.errors import RunError
 from zoo.data.batches import Augmentation
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import load_dataset
-from zoo.training.checkpoint import Checkpoint, Progress, TrainingState
-from zoo.training.training import Recipe, random_states, seed_random_states, train
+from zoo.training.checkpoint import Checkpoint, TrainingProgress, TrainingState
+from zoo.training.training import TrainingSettings, random_states, seed_random_states, train
 
 # Too high a rate: the validation loss rises, and the schedule has something to count.
-RECIPE = Recipe(
+SETTINGS = TrainingSettings(
     epochs=5, learning_rate=1.0, batch_size=64, patience=2, factor=0.5, augmentation=Augmentation(1, True), seed=3
 )
 
 
-STATE = TrainingState(Progress(1, 0.5, 1.0, 0, None, 0, 0), [np.ones(2)], [], [np.ones(2)])
+STATE = TrainingState(TrainingProgress(1, 0.5, 1.0, 0, None, 0, 0), [np.ones(2)], [], [np.ones(2)])
 
 
 @pytest.fixture(scope="module")
@@ -68,27 +68,27 @@ def _same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def _stopped(path: Path, few: ImageDataset, recipe: Recipe, epoch: int) -> None:
+def _stopped(path: Path, few: ImageDataset, settings: TrainingSettings, epoch: int) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(_random(), few, recipe, [_Stop(epoch)], checkpoint=Checkpoint(path, "x"))
+        train(_random(), few, settings, [_Stop(epoch)], checkpoint=Checkpoint(path, "x"))
 
 
 def test_every_tensor_is_that_of_the_undisturbed_run(few: ImageDataset, tmp_path: Path) -> None:
     whole, watch = _random(), _Stop(None)
-    expected = train(whole, few, RECIPE, [watch])
+    expected = train(whole, few, SETTINGS, [watch])
     # The schedule is in the middle of its count when the run is stopped, for the first time and for the second.
     assert watch.rates == [1, 1, 1, 0.5, 0.5]
     path = tmp_path / "folder" / "one.npz"
-    _stopped(path, few, RECIPE, 2)
-    _stopped(path, few, RECIPE, 4)
+    _stopped(path, few, SETTINGS, 2)
+    _stopped(path, few, SETTINGS, 4)
     model, rest = _random(), _Stop(None)
-    found = train(model, few, RECIPE, [rest], checkpoint=Checkpoint(path, "x"))
+    found = train(model, few, SETTINGS, [rest], checkpoint=Checkpoint(path, "x"))
     assert (found.epochs, found.validation_accuracy) == (5, expected.validation_accuracy)
     assert rest.rates == watch.rates[4:]
     _same(_all(model), _all(whole))
     # What is whole is only put back.
     again = _random()
-    assert train(again, few, RECIPE, [_Stop(0)], checkpoint=Checkpoint(path, "x")) == replace(found, seconds=0.0)
+    assert train(again, few, SETTINGS, [_Stop(0)], checkpoint=Checkpoint(path, "x")) == replace(found, seconds=0.0)
     _same(_all(again), _all(whole))
     assert sorted(file.name for file in path.parent.iterdir()) == ["one.npz"]
 
@@ -102,12 +102,12 @@ def test_every_random_layer_has_a_stream_of_its_own() -> None:
 
 def test_a_state_of_something_else_is_not_taken_up(few: ImageDataset, tmp_path: Path) -> None:
     path = tmp_path / "one.npz"
-    _stopped(path, few, RECIPE, 1)
+    _stopped(path, few, SETTINGS, 1)
     assert (Checkpoint(path, "x").is_foreign, Checkpoint(path, "y").is_foreign) == (False, True)
     progress = Checkpoint(path, "x").progress
     assert progress is not None and (progress.epochs, progress.waited) == (1, 0)
     begun = _Stop(None)
-    train(_random(), few, replace(RECIPE, epochs=2), [begun], checkpoint=Checkpoint(path, "y"))
+    train(_random(), few, replace(SETTINGS, epochs=2), [begun], checkpoint=Checkpoint(path, "y"))
     assert (len(begun.rates), Checkpoint(path, "x").is_foreign) == (2, True)
 
 
@@ -146,15 +146,15 @@ KERNELS = [-1.0, -2.0, 1.0, 3.0, 3.0, 2.0, 5.0, 6.0]
 def test_training_stops_where_nothing_is_better(tmp_path: Path) -> None:
     split = Split(np.array([-1.0, 1.0], np.float32).reshape(2, 1, 1, 1), np.array([0, 1]))
     dataset = ImageDataset("two", split, split, split, 2, Normalization(1.0, (0.0,), (1.0,)))
-    recipe = Recipe(epochs=8, learning_rate=1e-30, early_stopping=2)
+    settings = TrainingSettings(epochs=8, learning_rate=1e-30, early_stopping=2)
     layers = keras.layers
     model = keras.Sequential([keras.Input((1, 1, 1)), layers.Flatten(), layers.Dense(2, "softmax", use_bias=False)])
     checkpoint = Checkpoint(tmp_path / "one.npz", "x")
     with pytest.raises(KeyboardInterrupt):
-        train(model, dataset, recipe, [_Scripted(KERNELS, 5)], checkpoint=checkpoint)
+        train(model, dataset, settings, [_Scripted(KERNELS, 5)], checkpoint=checkpoint)
     for begun in (1, 0):  # The rest, and once it is over nothing.
         model.set_weights([np.zeros((1, 2))])
         script = _Scripted(KERNELS)
-        result = train(model, dataset, recipe, [script], checkpoint=checkpoint)
+        result = train(model, dataset, settings, [script], checkpoint=checkpoint)
         assert (result.epochs, result.validation_accuracy, script.begun) == (6, 1.0, begun)
         np.testing.assert_array_equal(model.get_weights()[0], [[-3.0, 3.0]])

@@ -12,7 +12,7 @@ from zoo.data.batches import Augmentation
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import load_dataset
 from zoo.models.registry import build_model
-from zoo.training.training import Recipe, evaluate, train
+from zoo.training.training import TrainingSettings, evaluate, train
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,9 @@ def test_the_digits_network_learns(digits: ImageDataset) -> None:
     keras.utils.set_random_seed(0)
     model = build_model("digits_resnet")
     result = train(
-        model, digits, Recipe(epochs=10, learning_rate=0.05, batch_size=64, augmentation=Augmentation(1, False))
+        model,
+        digits,
+        TrainingSettings(epochs=10, learning_rate=0.05, batch_size=64, augmentation=Augmentation(1, False)),
     )
     assert result.epochs == 10 and result.seconds > 0
     assert evaluate(model, digits.test, digits.normalization) > 0.93
@@ -68,7 +70,9 @@ def test_the_digits_network_learns(digits: ImageDataset) -> None:
 
 def test_the_best_validation_weights_are_kept(digits: ImageDataset) -> None:
     model, recorder = _small(), _Recorder()
-    result = train(model, digits, Recipe(epochs=4, learning_rate=0.1, batch_size=64), [recorder, _SpoilLast(4)])
+    result = train(
+        model, digits, TrainingSettings(epochs=4, learning_rate=0.1, batch_size=64), [recorder, _SpoilLast(4)]
+    )
     ranks = [(logs["val_accuracy"], -logs["val_loss"]) for logs in recorder.logs]
     best = ranks.index(max(ranks))
     assert best != len(ranks) - 1
@@ -82,7 +86,7 @@ def test_training_is_decided_by_the_seed(digits: ImageDataset) -> None:
     weights = []
     for seed in (5, 5, 6):
         model = _small()
-        train(model, digits, Recipe(epochs=1, batch_size=64, seed=seed, augmentation=Augmentation(1, True)))
+        train(model, digits, TrainingSettings(epochs=1, batch_size=64, seed=seed, augmentation=Augmentation(1, True)))
         weights.append(model.get_weights()[0])
     np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)
     assert np.abs(weights[0] - weights[2]).max() > 1e-3
@@ -95,12 +99,12 @@ def test_one_step_is_the_recipe_s_by_hand() -> None:
     model = keras.Sequential(
         [keras.Input((1, 1, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax", kernel_initializer="zeros")]
     )
-    train(model, dataset, Recipe(epochs=1, learning_rate=0.1))
+    train(model, dataset, TrainingSettings(epochs=1, learning_rate=0.1))
     kernel, bias = model.get_weights()
     np.testing.assert_allclose(kernel, [[0.05, -0.05]], rtol=1e-5)
     np.testing.assert_allclose(bias, [0.05, -0.05], rtol=1e-5)
     before = kernel.copy()
-    train(model, dataset, Recipe(epochs=1, learning_rate=0.1, weight_decay=0.5))
+    train(model, dataset, TrainingSettings(epochs=1, learning_rate=0.1, weight_decay=0.5))
     # Logits +-0.1: softmax(0.2) = 0.549834; decay 0.1 x 0.5 of the weight.
     np.testing.assert_allclose(model.get_weights()[0], before * 0.95 + 0.1 * 0.450166 * np.array([[1, -1]]), rtol=1e-4)
 
@@ -108,21 +112,21 @@ def test_one_step_is_the_recipe_s_by_hand() -> None:
 def test_the_learning_rate_falls_on_a_plateau(digits: ImageDataset) -> None:
     model, recorder = _small(), _Recorder()
     # So small a rate improves the loss by less than ReduceLROnPlateau's threshold of 1e-4.
-    train(model, digits, Recipe(epochs=4, learning_rate=1e-9, patience=1, factor=0.5), [recorder])
+    train(model, digits, TrainingSettings(epochs=4, learning_rate=1e-9, patience=1, factor=0.5), [recorder])
     rates = [logs["learning_rate"] for logs in recorder.logs]
     np.testing.assert_allclose(rates, [1e-9, 1e-9, 5e-10, 2.5e-10], rtol=1e-5)
 
 
 def test_an_absurd_learning_rate_diverges_with_advice(digits: ImageDataset) -> None:
     with pytest.raises(DivergenceError, match=r"received (nan|inf) in epoch \d at learning rate 1e\+30; lower"):
-        train(_small(), digits, Recipe(epochs=3, learning_rate=1e30))
+        train(_small(), digits, TrainingSettings(epochs=3, learning_rate=1e30))
 
 
 def test_a_model_of_other_classes_is_refused_before_training(digits: ImageDataset) -> None:
     model = _small(classes=3)
     before = model.get_weights()[0]
     with pytest.raises(DataError, match=r"output \(3,\), received 10"):
-        train(model, digits, Recipe(epochs=1))
+        train(model, digits, TrainingSettings(epochs=1))
     np.testing.assert_array_equal(model.get_weights()[0], before)
 
 
@@ -143,8 +147,8 @@ def test_evaluate_does_not_score_nan(digits: ImageDataset) -> None:
 
 
 def test_fine_tuning_is_at_a_tenth() -> None:
-    recipe = Recipe(epochs=7, augmentation=Augmentation(4, True))
-    assert recipe.learning_rate == 0.1 and recipe.for_fine_tuning() == replace(recipe, learning_rate=0.01)
+    settings = TrainingSettings(epochs=7, augmentation=Augmentation(4, True))
+    assert settings.learning_rate == 0.1 and settings.for_fine_tuning() == replace(settings, learning_rate=0.01)
 
 
 @pytest.mark.parametrize(
@@ -165,4 +169,4 @@ def test_fine_tuning_is_at_a_tenth() -> None:
 def test_an_impossible_recipe_is_refused(changes: dict[str, float]) -> None:
     value = next(iter(changes.values()))
     with pytest.raises(ConfigError, match=f"received .*{value}"):
-        Recipe(**changes)
+        TrainingSettings(**changes)

@@ -11,7 +11,7 @@ from compress.cloning.walk import as_functional, layers_by_name
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters, compressed_values, prune_and_decompose
-from objectives.accuracy.candidates import Candidates
+from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.cost.cost import CostModel
 from tests.objectives.candidates import random_candidate
@@ -60,7 +60,7 @@ CANDIDATES = [
 def test_every_candidate_is_judged_as_its_model_is(recipe: tuple[Any, ...]) -> None:
     data, original = dataset(), net()
     proxy = AccuracyProxy(data, SETTINGS)
-    candidates = Candidates(original, proxy, recipe)
+    candidates = CandidateRepairs(original, proxy, recipe)
     for parameters in CANDIDATES:
         found = proxy.rung(candidates.start(parameters), 3)
         alone = AccuracyProxy(data, SETTINGS)(apply_parameters(original, parameters, recipe))
@@ -74,8 +74,8 @@ def test_no_model_is_built_where_pruning_comes_first(monkeypatch: pytest.MonkeyP
         built.append(args[1])
         return apply_parameters(*args, **kwargs)
 
-    monkeypatch.setattr("objectives.accuracy.candidates.apply_parameters", counted)
-    candidates = Candidates(net(), AccuracyProxy(dataset(), SETTINGS))
+    monkeypatch.setattr("objectives.accuracy.candidate_repairs.apply_parameters", counted)
+    candidates = CandidateRepairs(net(), AccuracyProxy(dataset(), SETTINGS))
     for parameters in CANDIDATES:
         candidates.start(parameters)
     assert built == []
@@ -90,8 +90,8 @@ def test_a_recipe_of_one_stage_takes_the_values_of_that_stage(stage: Any, monkey
     )
     alone = AccuracyProxy(data, SETTINGS)(apply_parameters(original, own))
     proxy = AccuracyProxy(data, SETTINGS)
-    candidates = Candidates(original, proxy, (stage,))
-    monkeypatch.setattr("objectives.accuracy.candidates.apply_parameters", None)  # None is built for either stage.
+    candidates = CandidateRepairs(original, proxy, (stage,))
+    monkeypatch.setattr("objectives.accuracy.candidate_repairs.apply_parameters", None)  # None is built
     assert replace(proxy.rung(candidates.start(parameters), 3), seconds=0.0) == replace(alone, seconds=0.0)
 
 
@@ -103,7 +103,7 @@ def test_a_model_whose_configuration_follows_the_channels_is_built_every_time(mo
     model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(keras.layers.Flatten()(x)))
     data = dataset()
     proxy = AccuracyProxy(data, SETTINGS)
-    candidates = Candidates(model, proxy)
+    candidates = CandidateRepairs(model, proxy)
     for ratio in (0.5, 0.25):
         parameters = CompressionParameters({"a": ratio}, {})
         found = proxy.rung(candidates.start(parameters), 3)
@@ -117,7 +117,7 @@ def test_calibration_images_change_the_weights_that_a_candidate_starts_with() ->
     outputs = []
     for calibration in (None, images):
         proxy = AccuracyProxy(data, SETTINGS)
-        repair = Candidates(original, proxy, calibration=calibration).start(CANDIDATES[1])
+        repair = CandidateRepairs(original, proxy, calibration=calibration).start(CANDIDATES[1])
         outputs.append(repair.outputs(data.train))
     original_outputs = original.predict(images, verbose=0)
     errors = [np.square(found - original_outputs).mean() for found in outputs]
@@ -125,16 +125,16 @@ def test_calibration_images_change_the_weights_that_a_candidate_starts_with() ->
 
 
 @pytest.mark.parametrize("parameters", CANDIDATES[1:3])
-def test_a_candidate_goes_on_from_its_checkpoint(parameters: CompressionParameters) -> None:
+def test_a_candidate_goes_on_from_its_state(parameters: CompressionParameters) -> None:
     data, original = dataset(), net()
     proxy = AccuracyProxy(data, SETTINGS)
-    candidates = Candidates(original, proxy)
+    candidates = CandidateRepairs(original, proxy)
     whole = proxy.rung(candidates.start(parameters), 7)
     repair = candidates.start(parameters)
     proxy.rung(repair, 3)
-    checkpoint = repair.checkpoint()
+    state = repair.state()
     proxy.rung(candidates.start(CANDIDATES[3]), 2)
-    assert replace(proxy.rung(candidates.start(parameters, checkpoint), 7), seconds=0.0) == replace(whole, seconds=0.0)
+    assert replace(proxy.rung(candidates.start(parameters, state), 7), seconds=0.0) == replace(whole, seconds=0.0)
 
 
 def test_a_model_with_operations_is_shared_and_one_whose_layers_know_their_channels_is_not() -> None:
@@ -145,7 +145,7 @@ def test_a_model_with_operations_is_shared_and_one_whose_layers_know_their_chann
         model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(x))
         data, parameters = dataset(), CompressionParameters({"a": 0.5}, {})
         proxy = AccuracyProxy(data, SETTINGS)
-        candidates = Candidates(model, proxy)
+        candidates = CandidateRepairs(model, proxy)
         assert candidates._shares == shares
         alone = AccuracyProxy(data, SETTINGS)(apply_parameters(model, parameters))
         assert replace(proxy.rung(candidates.start(parameters), 3), seconds=0.0) == replace(alone, seconds=0.0)

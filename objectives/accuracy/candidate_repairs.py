@@ -11,7 +11,7 @@ from compress.pruning.pruning import prune
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recipe import apply_parameters, compressed_values, used_values
 from objectives.accuracy.proxy import AccuracyProxy
-from objectives.accuracy.repair import Checkpoint, Repair
+from objectives.accuracy.repair import Repair, RepairState
 from objectives.network.elastic_layer import Values
 from objectives.network.network import values_of
 from objectives.network.signature import signature
@@ -22,7 +22,7 @@ _SOME = 0.5
 """A ratio that takes channels of every group of two or more."""
 
 
-class Candidates:
+class CandidateRepairs:
     """Starts the repair of candidates of one model.
 
     Args:
@@ -59,8 +59,8 @@ class Candidates:
             return False
         return signature(prune(self._original, {group.name: _SOME for group in self._graph.groups})) == name
 
-    def start(self, parameters: CompressionParameters, checkpoint: Checkpoint | None = None) -> Repair:
-        """The repair of a candidate, at its beginning or where a checkpoint of it was made.
+    def start(self, parameters: CompressionParameters, state: RepairState | None = None) -> Repair:
+        """The repair of a candidate, at its beginning or where its state was taken.
 
         It holds until the next one is started.
 
@@ -70,12 +70,12 @@ class Candidates:
         """
         parameters = used_values(parameters, self._recipe)
         if not self._shares:
-            return self._proxy.start(self._model(parameters), checkpoint)
+            return self._proxy.start(self._model(parameters), state)
         # Ranks of an unpruned model are found before its channels go, from other kernels.
         prunes_first = self._recipe == DEFAULT_RECIPE or not parameters.ranks or not parameters.ratios
         direct = prunes_first and self._calibration is None
         values = self._values(parameters) if direct else values_of(self._model(parameters))
-        return self._proxy.start_values(_SHARED, values, checkpoint)
+        return self._proxy.start_values(_SHARED, values, state)
 
     def _values(self, parameters: CompressionParameters) -> Values:
         return compressed_values(
