@@ -18,7 +18,7 @@ ALLOWED = {
 }
 ROOMS = {
     "compress": (
-        ("errors",),
+        ("errors", "registration"),
         ("parameters",),
         ("cloning",),
         ("graph",),

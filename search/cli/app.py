@@ -7,18 +7,7 @@ from rich.console import Console
 
 from compress.errors import TuckpruneError
 from configs.schema.storage import hide_passwords
-from search.cli.commands.compress import compress
-from search.cli.commands.dashboard import dashboard
-from search.cli.commands.export import export
-from search.cli.commands.front import front
-from search.cli.commands.inspect import inspect
-from search.cli.commands.judge import judge
-from search.cli.commands.recommend import recommend
-from search.cli.commands.report import report
-from search.cli.commands.search import search
-from search.cli.commands.ship import ship
-from search.cli.commands.status import status
-from search.cli.commands.train import train
+from search.cli.command import commands
 
 FAILED = 1
 
@@ -46,15 +35,5 @@ def main() -> None:
         sys.exit(FAILED)
 
 
-app.command()(train)
-app.command()(inspect)
-app.command()(recommend)
-app.command()(search)
-app.command()(status)
-app.command()(front)
-app.command()(export)
-app.command()(compress)
-app.command()(ship)
-app.command()(report)
-app.command()(dashboard)
-app.command()(judge)
+for command in commands():
+    app.command()(command.run)

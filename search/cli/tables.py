@@ -144,11 +144,11 @@ def latencies(model: Any) -> Table:
     return table
 
 
-def exports(rows: Sequence[Export], title: str) -> Table:
+def exports(rows: Sequence[Export]) -> Table:
     """What each file of a shipped model is like, beside the Keras model's outputs."""
     headers = ("Format", "File", "Size", "Same class", "Difference", "Latency")
-    table = Table(title=title, caption=_EXPORTS_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.title_justify = table.caption_justify = "left"
+    table = Table(caption=_EXPORTS_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.caption_justify = "left"
     for header in headers:
         table.add_column(header, justify="left" if header in headers[:2] else "right", no_wrap=header != "File")
     for row in rows:

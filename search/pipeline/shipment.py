@@ -15,8 +15,9 @@ from compress.model_files.files import file_size, load_model
 from configs.schema.run import RunConfig
 from objectives.cost.latency import LatencySettings, time_passes
 from search import settings
-from search.pipeline.export_formats import FORMATS, Array, Format, Run, keras_run
-from search.runs.exports import Export, FormatName, write_exports
+from search.pipeline.formats.calls import keras_run
+from search.pipeline.formats.format import Array, Format, Run, formats
+from search.runs.exports import Export, write_exports
 from search.runs.run_folder import RunFolder
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.data.split import drawn, drawn_test
@@ -64,10 +65,11 @@ class Shipment:
             raise ModelError("; ".join(self.problems))
 
 
-def check_installed(formats: Sequence[FormatName]) -> None:
+def check_installed(names: Sequence[str]) -> None:
     """Raise ConfigError if one of the formats needs a package that is not installed."""
-    missing = {name: FORMATS[name].missing() for name in formats}
-    for name, packages in missing.items():
+    known = formats()
+    for name in names:
+        packages = known[name].missing()
         if packages:
             raise ConfigError(
                 f"format {name} needs {', '.join(packages)}, which is not installed: pip install 'tuckprune[ship]', or "
@@ -75,9 +77,7 @@ def check_installed(formats: Sequence[FormatName]) -> None:
             )
 
 
-def ship(
-    model_path: Path, config: RunConfig, formats: Sequence[FormatName], say: Callable[[str], None] = print
-) -> Shipment:
+def ship(model_path: Path, config: RunConfig, names: Sequence[str], log: Callable[[str], None] = print) -> Shipment:
     """Write a model in several formats into ``exports/`` of the run folder, and what they are like as ``exports.json``.
 
     The formats that can be written are, whatever becomes of the others. Keras and a SavedModel are timed on as many
@@ -87,14 +87,14 @@ def ship(
         ConfigError: a package of the extra ``ship`` is not installed.
         TuckpruneError: bad model, data, or run folder; nothing is written.
     """
-    check_installed(formats)
+    check_installed(names)
     model = load_model(model_path)
     check_single(model)
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)
     folder = RunFolder.of(config)
     with folder.opened(config):
-        shipment = write_formats(model, model_path.stem, formats, Sample.of(data, config.seed), folder.exports, say)
+        shipment = write_formats(model, model_path.stem, names, Sample.of(data, config.seed), folder.exports, log)
         write_exports(shipment.exports, folder.exports_table)
     return shipment
 
@@ -112,10 +112,10 @@ def check_single(model: Any) -> None:
 def write_formats(
     model: Any,
     stem: str,
-    formats: Sequence[FormatName],
+    names: Sequence[str],
     sample: Sample,
     folder: Path,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
     latency: LatencySettings | None = None,
 ) -> Shipment:
     """Write a model as ``<stem>.<ending>`` in each format into a folder, in place of what is there.
@@ -124,27 +124,27 @@ def write_formats(
     """
     folder.mkdir(parents=True, exist_ok=True)
     expected = _outputs(keras_run(model), sample.compared)
-    exports, problems = [], []
-    for name in dict.fromkeys(formats):
-        path = folder / f"{stem}{FORMATS[name].ending}"
-        say(f"writing {path}")
+    known, exports, problems = formats(), [], []
+    for format in (known[name] for name in dict.fromkeys(names)):
+        path = folder / f"{stem}{format.ending}"
+        log(f"writing {path}")
         try:
-            made = _exported(model, name, path, sample, expected, latency or LatencySettings())
+            made = _exported(model, format, path, sample, expected, latency or LatencySettings())
         except Exception as error:  # Converters and runtimes raise what their C++ parts met, of many types.
-            problems.append(f"format {name} cannot be made of model '{model.name}': {_reason(error)}")
+            problems.append(f"format {format.name} cannot be made of model '{model.name}': {_reason(error)}")
             continue
         exports.append(made)
-        problems += _inexact(made, FORMATS[name], len(expected))
+        problems += _inexact(made, format, len(expected))
     return Shipment(tuple(exports), tuple(problems), len(expected))
 
 
 def _exported(
-    model: Any, name: FormatName, path: Path, sample: Sample, expected: Array, latency: LatencySettings
+    model: Any, format: Format, path: Path, sample: Sample, expected: Array, latency: LatencySettings
 ) -> Export:
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as folder:
         made = Path(folder) / path.name
-        FORMATS[name].write(model, made, sample.calibration)
-        run = FORMATS[name].load(made)
+        format.write(model, made, sample.calibration)
+        run = format.load(made)
         outputs = _outputs(run, sample.compared)
         if not np.isfinite(outputs).all():
             raise ModelError("expected finite outputs, received NaN or infinity")
@@ -154,7 +154,7 @@ def _exported(
             shutil.rmtree(path)
         os.replace(made, path)
     return Export(
-        format=name,
+        format=format.name,
         file=f"{path.parent.name}/{path.name}",
         bytes=file_size(path),
         agreement=float(np.mean(outputs.argmax(axis=-1) == expected.argmax(axis=-1))),

@@ -4,10 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
-
-FormatName = Literal["keras", "h5", "savedmodel", "tflite", "tflite-int8", "onnx"]
-FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,7 @@ class Export:
         latency_spread_ms: interquartile range of that.
     """
 
-    format: FormatName
+    format: str
     file: str
     bytes: int
     agreement: float

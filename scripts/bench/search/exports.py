@@ -32,17 +32,16 @@ def measured(model_path: Path, config_path: Path, overrides: list[str], rounds: 
     from configs.load import load_config
     from scripts.bench.timing import timed_in_turn
     from search import settings
-    from search.pipeline.export_formats import FORMATS
+    from search.pipeline.formats.format import formats
     from search.pipeline.shipment import Sample, write_formats
-    from search.runs.exports import FORMAT_NAMES
 
-    config = load_config(config_path, overrides)
+    config, known = load_config(config_path, overrides), formats()
     sample = Sample.of(settings.dataset(config.data, config.seed), config.seed)
     with tempfile.TemporaryDirectory() as folder:
-        made = write_formats(load_model(model_path), model_path.stem, FORMAT_NAMES, sample, Path(folder) / "exports")
+        made = write_formats(load_model(model_path), model_path.stem, list(known), sample, Path(folder) / "exports")
         made.check()
         print(f"{made.images} test images", flush=True)
-        runs = [FORMATS[row.format].load(Path(folder) / row.file) for row in made.exports]
+        runs = [known[row.format].load(Path(folder) / row.file) for row in made.exports]
         timed = timed_in_turn([partial(run, sample.compared[:1]) for run in runs], rounds)
     return [
         {

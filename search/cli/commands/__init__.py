@@ -1,5 +1,7 @@
-"""One file for each command of ``tuckprune``."""
+"""The commands of ``tuckprune``, one file each. A new file with a function that is decorated with ``@command`` is a
+new command.
+"""
 
-import lazy_loader
+from search.cli.command import Command, command, commands
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = ["Command", "command", "commands"]

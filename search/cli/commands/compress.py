@@ -12,7 +12,8 @@ from rich.console import Console
 
 from configs.load import load_config
 from configs.schema.run import RunConfig
-from search.cli.commands.ship import FormatChoice, chosen, ship_apart
+from search.cli.command import command
+from search.cli.commands.ship import ALL, CHOICES, FORMATS, chosen_formats, ship_apart
 from search.cli.console import AsJson, ModelPath, Overrides, console, print_json, resumable
 from search.environment import import_tensorflow
 from search.runs.run_folder import RunFolder
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # It loads TensorFlow.
     from search.pipeline.compression import Compressed
 
 
+@command(order=80)
 def compress(
     model: ModelPath,
     params: Annotated[
@@ -39,8 +41,14 @@ def compress(
         Path | None, typer.Option(help="Without a configuration, so without fine-tuning: the new .keras file.")
     ] = None,
     formats: Annotated[
-        list[FormatChoice] | None,
-        typer.Option("--format", help="Then ship the result in this format as well, as ship does. Repeatable."),
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar=CHOICES,
+            callback=chosen_formats,
+            autocompletion=lambda: [*FORMATS, ALL],
+            help="Then ship the result in this format as well, as ship does. Repeatable.",
+        ),
     ] = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -54,7 +62,7 @@ def compress(
     if formats:
         from search.pipeline.shipment import check_installed
 
-        check_installed(chosen(formats))
+        check_installed(formats)
     shown = console(as_json)
     with resumable(shown, "compress"):
         made = _made(model, params or [], recommended, loaded, out, shown)

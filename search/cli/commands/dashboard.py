@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from search.cli.command import command
 from search.cli.console import RunPath
 
 
+@command(order=110)
 def dashboard(
     run: RunPath,
     port: Annotated[int, typer.Option(min=0, max=65535, help="To listen on, on this machine only; 0 for any.")] = 8080,

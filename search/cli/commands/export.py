@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from search.cli.command import command
 from search.cli.console import AsJson, QuantityName, RunPath, print_json
 from search.environment import import_tensorflow
 
 
+@command(order=70)
 def export(
     run: RunPath,
     trial: Annotated[

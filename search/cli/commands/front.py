@@ -2,10 +2,12 @@
 
 from rich.console import Console
 
+from search.cli.command import command
 from search.cli.console import AsJson, QuantityName, RunPath, print_json
 from search.environment import import_tensorflow
 
 
+@command(order=60)
 def front(
     run: RunPath,
     quantity: QuantityName = None,

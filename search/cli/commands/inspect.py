@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from search.cli.command import command
 from search.cli.console import AsJson, ModelPath, console, print_json
 from search.environment import import_tensorflow
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:  # It loads TensorFlow.
     from objectives.cost.cost import CostModel
 
 
+@command(order=20)
 def inspect(
     model: ModelPath,
     latency: Annotated[
@@ -26,21 +28,21 @@ def inspect(
     from objectives.cost.cost import CostModel
     from objectives.cost.latency import LatencySettings
     from objectives.cost.latency_fit import measured_table
-    from search.cli import tables as table
+    from search.cli import tables
 
     shown = console(as_json, wrap=False)
     loaded = load_model(model)
     graph = analyse(loaded)
-    for part in (table.groups(graph), table.decomposable(graph), table.excluded(graph)):
+    for part in (tables.groups(graph), tables.decomposable(graph), tables.excluded(graph)):
         shown.print(part)
     # This refuses images of no fixed size: all else is told by then.
     cost = CostModel(graph, measured_table(loaded, LatencySettings()) if latency else None)
-    shown.print(table.layer_costs(cost))
-    table.warn_of_uncounted(shown, cost)
-    table.warn_of_unsized(shown, cost.memory)
+    shown.print(tables.layer_costs(cost))
+    tables.warn_of_uncounted(shown, cost)
+    tables.warn_of_unsized(shown, cost.memory)
     if latency:
-        shown.print(table.latencies(loaded))
-        table.warn_of_untimed(shown, graph)
+        shown.print(tables.latencies(loaded))
+        tables.warn_of_untimed(shown, graph)
     if as_json:
         print_json(_entry(cost))
 

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from configs.schema.run import Stage
+from search.cli.command import command
 from search.cli.console import AsJson, RunPath, console, print_json
 from search.environment import import_tensorflow
 
 
+@command(order=120)
 def judge(
     run: RunPath,
     trial: Annotated[int, typer.Option(help="Number of the trial.")],

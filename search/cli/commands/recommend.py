@@ -9,6 +9,7 @@ from rich.console import Console
 
 from configs.load import load_config
 from configs.schema.run import RunConfig, Stage
+from search.cli.command import command
 from search.cli.console import ModelPath, Overrides
 from search.environment import import_tensorflow
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _RATIO, _CALIBRATION = 0.5, 0.0
 
 
+@command(order=30)
 def recommend(
     model: ModelPath,
     ratio: Annotated[
@@ -128,14 +130,14 @@ def _found(path: Path, knobs: _Knobs, loaded: RunConfig | None, recipe: tuple[St
 
 def _show(console: Console, found: "Recommendation") -> None:
     from objectives.cost.cost import CostModel
-    from search.cli import tables as table
+    from search.cli import tables
 
     for stage in found.recipe:
         pruned = stage == "prune"
-        console.print(table.pruned_groups(found.groups) if pruned else table.decomposed_layers(found.layers))
-    console.print(table.left_whole(found.unpruned, found.undecomposed, "Left whole"))
+        console.print(tables.pruned_groups(found.groups) if pruned else tables.decomposed_layers(found.layers))
+    console.print(tables.left_whole(found.unpruned, found.undecomposed, "Left whole"))
     if len(found.recipe) == 2:
         first, second = ("ratios", "ranks") if found.recipe[0] == "prune" else ("ranks", "ratios")
         console.print(f"the {second} are for the model with these {first}", soft_wrap=True)
-    console.print(table.change(found.before, found.after), highlight=False, soft_wrap=True)
-    table.warn_of_uncounted(console, CostModel(found.graph))
+    console.print(tables.change(found.before, found.after), highlight=False, soft_wrap=True)
+    tables.warn_of_uncounted(console, CostModel(found.graph))

@@ -2,21 +2,23 @@
 
 from dataclasses import asdict
 
+from search.cli.command import command
 from search.cli.console import AsJson, RunPath, console, print_json
 from search.environment import import_tensorflow
 
 
+@command(order=100)
 def report(run: RunPath, as_json: AsJson = False) -> None:
     """Print the comparison table; write report.html, with all figures of the search, and these as PNG."""
     import_tensorflow()
-    from search.cli import tables as table
+    from search.cli import tables
     from search.report.report import write_report
     from search.runs.results import read_results
     from search.runs.run_folder import RunFolder
 
     shown, folder = console(as_json), RunFolder(run)
     name, results = folder.config().name, read_results(folder.results)
-    shown.print(table.comparison(results, f"{name}: test accuracy and cost"), soft_wrap=False)
+    shown.print(tables.comparison(results, f"{name}: test accuracy and cost"), soft_wrap=False)
     written = write_report(run)
     for path in written.paths:
         shown.print(path, highlight=False)

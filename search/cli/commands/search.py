@@ -9,6 +9,7 @@ from rich.console import Console
 
 from configs.load import load_config
 from configs.schema.run import RunConfig
+from search.cli.command import command
 from search.cli.console import INTERRUPTED, AsJson, ConfigPath, Overrides, arguments, console, print_json
 from search.environment import import_tensorflow
 from search.workers.shutdown import Shutdown
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # It loads TensorFlow.
     from search.runs.outcome import SearchOutcome
 
 
+@command(order=40)
 def search(
     config: ConfigPath,
     overrides: Overrides = None,

@@ -4,35 +4,48 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from configs.load import load_config
+from search.cli.command import command
 from search.cli.console import AsJson, ModelPath, Overrides, console, print_json
 from search.environment import import_tensorflow
-from search.runs.exports import FORMAT_NAMES, FormatName
+from search.pipeline.formats.format import formats
+
+ALL = "all"
+FORMATS = tuple(formats())
+CHOICES = f"[{'|'.join((*FORMATS, ALL))}]"
+"""What ``--format`` takes, as help texts show it."""
 
 
-class FormatChoice(StrEnum):
-    """What --format takes."""
+def chosen_formats(given: Sequence[str] | None) -> list[str]:
+    """Names of formats, each once and in the order of the table; ``all`` stands for every one.
 
-    KERAS = "keras"
-    H5 = "h5"
-    SAVEDMODEL = "savedmodel"
-    TFLITE = "tflite"
-    TFLITE_INT8 = "tflite-int8"
-    ONNX = "onnx"
-    ALL = "all"
+    Raises:
+        typer.BadParameter: a name that is no format.
+    """
+    unknown = [name for name in given or () if name not in (*FORMATS, ALL)]
+    if unknown:
+        raise typer.BadParameter(f"expected formats out of {', '.join((*FORMATS, ALL))}, received {unknown[0]!r}")
+    return [name for name in FORMATS if given and (name in given or ALL in given)]
 
 
+@command(order=90)
 def ship(
     model: ModelPath,
     config: Annotated[Path, typer.Option(help="Configuration with the images to compare on, and the run folder.")],
-    formats: Annotated[
-        list[FormatChoice], typer.Option("--format", help="What to write into exports/ of the run folder. Repeatable.")
+    names: Annotated[
+        list[str],
+        typer.Option(
+            "--format",
+            metavar=CHOICES,
+            callback=chosen_formats,
+            autocompletion=lambda: [*FORMATS, ALL],
+            help="What to write into exports/ of the run folder. Repeatable.",
+        ),
     ],
     as_json: AsJson = False,
     overrides: Overrides = None,
@@ -43,34 +56,28 @@ def ship(
     """
     loaded = load_config(config, overrides or ())
     import_tensorflow(threads=1)
-    from search.cli import tables as table
+    from search.cli import tables
     from search.pipeline import shipment
 
     shown = console(as_json)
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         shown.print(line, highlight=False)
 
-    shipped = shipment.ship(model, loaded, chosen(formats), say)
-    shown.print(table.exports(shipped.exports, f"{model}: {shipped.images} test images"), soft_wrap=False)
+    shipped = shipment.ship(model, loaded, names, log)
+    log(f"{model}: compared on {shipped.images} test images")
+    shown.print(tables.exports(shipped.exports), soft_wrap=False)
     if as_json:
         print_json([asdict(export) for export in shipped.exports])
     shipped.check()
 
 
-def chosen(formats: Sequence[FormatChoice]) -> tuple[FormatName, ...]:
-    """The formats that are meant, each once, in the order of the table."""
-    return tuple(name for name in FORMAT_NAMES if name in formats or FormatChoice.ALL in formats)
-
-
-def ship_apart(
-    model: Path, config: Path, formats: Sequence[FormatChoice], overrides: Sequence[str], quietly: bool
-) -> int:
+def ship_apart(model: Path, config: Path, names: Sequence[str], overrides: Sequence[str], quietly: bool) -> int:
     """Ship in a process of its own, as this one's TensorFlow has the threads that training takes; its exit code.
 
     quietly: whether standard output belongs to something else.
     """
-    options = [word for name in formats for word in ("--format", name)]
+    options = [word for name in names for word in ("--format", name)]
     options += [word for override in overrides for word in ("--set", override)]
     command = [sys.executable, "-P", "-m", "search", "ship", str(model), "--config", str(config), *options]
     sys.stdout.flush()

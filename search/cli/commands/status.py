@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from search.cli.command import command
 from search.cli.console import AsJson, RunPath, print_json
 
 if TYPE_CHECKING:  # It loads Optuna, which `tuckprune --help` does without.
     from search.runs.status import Status
 
 
+@command(order=50)
 def status(run: RunPath, as_json: AsJson = False) -> None:
     """Tell how a run stands, from any shell, while it runs or afterwards."""
     from search.runs.status import status_of

@@ -4,10 +4,12 @@ from dataclasses import asdict
 from functools import partial
 
 from configs.load import load_config
+from search.cli.command import command
 from search.cli.console import AsJson, ConfigPath, Overrides, arguments, console, print_json, resumable
 from search.environment import import_tensorflow
 
 
+@command(order=10)
 def train(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Train the configuration's zoo model, ready to be searched; a model that is there already is kept."""
     loaded = load_config(config, overrides or ())

@@ -5,22 +5,21 @@ import sys
 
 import pytest
 
-from scripts.bench.search import exports as bench_exports
-from search.pipeline.export_formats import FORMATS
-from search.runs.exports import FORMAT_NAMES
+from scripts.bench.search import exports
+from search.pipeline.formats.format import formats
 from tests.search.fixtures.nets import tiny
 from tests.search.fixtures.runs import written
 
 
-@pytest.mark.skipif(any(FORMATS[name].missing() for name in FORMAT_NAMES), reason="needs the extra ship")
+@pytest.mark.skipif(any(format.missing() for format in formats().values()), reason="needs the extra ship")
 def test_every_format_has_an_entry(tmp_path, monkeypatch):
     tiny().save(tmp_path / "tiny.keras")
     arguments = [tmp_path / "tiny.keras", written(tmp_path), "--rounds", 1, "--out", tmp_path / "exports.json"]
     monkeypatch.setattr(sys, "argv", ["bench_exports", *map(str, [*arguments, "--set", "data.test_limit=60"])])
-    monkeypatch.setattr(bench_exports, "import_tensorflow", lambda threads: None)
-    bench_exports.main()
+    monkeypatch.setattr(exports, "import_tensorflow", lambda threads: None)
+    exports.main()
     entries = json.loads((tmp_path / "exports.json").read_text())
-    assert [entry["format"] for entry in entries] == list(FORMAT_NAMES)
+    assert [entry["format"] for entry in entries] == list(formats())
     for entry in entries:
         assert list(entry) == ["format", "bytes", "agreement", "max_difference", "latency_ms"]
         assert entry["agreement"] == 1.0 or entry["format"] == "tflite-int8"

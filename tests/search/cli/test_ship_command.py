@@ -5,27 +5,30 @@ import subprocess
 
 import keras
 import pytest
+import typer
 
 from compress.errors import ConfigError, DataError, ModelError
-from search.cli.commands.ship import FormatChoice, chosen
-from search.pipeline.export_formats import FORMATS
+from search.cli.commands.ship import ALL, FORMATS, chosen_formats
+from search.pipeline.formats.format import formats
 from search.pipeline.shipment import check_installed, ship
-from search.runs.exports import FORMAT_NAMES
 from tests.compress.fixtures import models
 from tests.search.fixtures.nets import tiny
 from tests.search.fixtures.runs import called, config, refused, written
 
-SPARED = [name for name in FORMAT_NAMES if FORMATS[name].missing()]
+NAMES = ("keras", "h5", "savedmodel", "tflite", "tflite-int8", "onnx")
 
 
 def test_all_means_every_format_once():
-    assert chosen([FormatChoice.ALL]) == FORMAT_NAMES
-    assert chosen([FormatChoice.ONNX, FormatChoice.KERAS, FormatChoice.ONNX]) == ("keras", "onnx")
-    assert {choice.value for choice in FormatChoice} == {*FORMAT_NAMES, "all"}
+    assert FORMATS == tuple(formats()) == NAMES
+    assert chosen_formats([ALL]) == list(NAMES)
+    assert chosen_formats(["onnx", "keras", "onnx"]) == ["keras", "onnx"]
+    assert chosen_formats(None) == []
+    with pytest.raises(typer.BadParameter, match=r"^expected formats out of keras, h5, .*, all, received 'h6'$"):
+        chosen_formats(["h6"])
 
 
 def test_a_package_that_is_missing_is_named_before_anything_is_done(monkeypatch, home):
-    monkeypatch.setattr("search.pipeline.export_formats.find_spec", lambda name: None if name == "tf2onnx" else name)
+    monkeypatch.setattr("search.pipeline.formats.format.find_spec", lambda name: None if name == "tf2onnx" else name)
     check_installed(["keras", "tflite"])
     with pytest.raises(ConfigError, match=r"^format onnx needs tf2onnx, .*pip install 'tuckprune\[ship\]', or leave"):
         ship(home / "tiny.keras", config(home), ["keras", "onnx"])
@@ -65,7 +68,7 @@ def test_the_command_prints_and_writes_the_table(home):
     assert json.loads((folder / "exports.json").read_text()) == rows
     assert [row["bytes"] for row in rows] == [(folder / row["file"]).stat().st_size for row in rows]
     told = [" ".join(line.split()) for line in ended.stderr.splitlines()]
-    assert "200 test images" in ended.stderr
+    assert f"{home / 'tiny.keras'}: compared on 200 test images" in told
     for row in rows:
         cells = (
             f"{row['file']} {row['bytes'] / 1e6:.3f} MB 100.00 % {row['max_difference']:.1e} {row['latency_ms']:.3f} ms"

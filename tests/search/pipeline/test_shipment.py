@@ -15,20 +15,18 @@ from compress.recipe import apply_parameters
 from objectives.cost.latency import LatencySettings
 from objectives.cost.litert import litert_interpreter
 from search.pipeline import shipment
-from search.pipeline.export_formats import FORMATS
+from search.pipeline.formats.format import formats
 from search.pipeline.shipment import Sample, write_formats
-from search.runs.exports import FORMAT_NAMES
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import randomized
 from tests.snippets import snippets
 from zoo.data.load import load_dataset
 
-SPARED = [name for name in FORMAT_NAMES if FORMATS[name].missing()]
+FORMATS = formats()
+SPARED = [name for name in FORMATS if FORMATS[name].missing()]
 """Formats whose packages are not installed; the extra ``dev`` has them."""
-INSTALLED = [name for name in FORMAT_NAMES if name not in SPARED]
-EACH = [
-    pytest.param(name, marks=pytest.mark.skipif(name in SPARED, reason="needs the extra ship")) for name in FORMAT_NAMES
-]
+INSTALLED = [name for name in FORMATS if name not in SPARED]
+EACH = [pytest.param(name, marks=pytest.mark.skipif(name in SPARED, reason="needs the extra ship")) for name in FORMATS]
 QUICK = LatencySettings(warm_up=1, runs=3)
 IMAGES = 40
 
@@ -164,7 +162,7 @@ def test_what_a_format_cannot_hold_is_named_and_the_others_are_written(tmp_path)
 def test_outputs_that_differ_are_told(tmp_path, monkeypatch, spoil, problem):
     model = pruned_depthwise()
     spoilt = replace(FORMATS["h5"], load=lambda path: lambda x: spoil(models.outputs(model, x)[0]))
-    monkeypatch.setattr(shipment, "FORMATS", {**FORMATS, "h5": spoilt})
+    monkeypatch.setattr(shipment, "formats", lambda: {**FORMATS, "h5": spoilt})
     made = write_formats(model, "net", ["keras", "h5"], sample(model), tmp_path, lambda line: None, QUICK)
     with pytest.raises(ModelError, match=problem):
         made.check()
@@ -180,7 +178,7 @@ def test_figures_by_hand(tmp_path, monkeypatch):
     classes = float(np.mean(changed.argmax(-1) == expected.argmax(-1)))
     # In batches of 64 the images come at once; the first alone is timed.
     told = replace(FORMATS["tflite-int8"], load=lambda path: lambda images: changed[: len(images)])
-    monkeypatch.setattr(shipment, "FORMATS", {**FORMATS, "tflite-int8": told})
+    monkeypatch.setattr(shipment, "formats", lambda: {**FORMATS, "tflite-int8": told})
     (row,) = write_formats(model, "net", ["tflite-int8"], x, tmp_path, lambda line: None, QUICK).exports
     assert row.agreement == classes < 1.0
     assert row.max_difference == float(np.abs(changed - expected).max())

@@ -1,0 +1,33 @@
+"""How a file of ``search/cli/commands`` adds a command: by a function that is decorated with ``@command``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from compress.registration import registered
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of ``tuckprune``.
+
+    Attributes:
+        order: place in the help text, the lowest first.
+        run: function that Typer makes the command of: its name, options and docstring are the command's.
+    """
+
+    order: int
+    run: Callable[..., None]
+
+
+def command(order: int) -> Callable[[Callable[..., None]], Command]:
+    """Make a function a command of ``tuckprune``; `order` is its place in the help text."""
+
+    def decorate(run: Callable[..., None]) -> Command:
+        return Command(order, run)
+
+    return decorate
+
+
+def commands() -> list[Command]:
+    """All commands, in the order of the help text."""
+    return sorted(registered("search.cli.commands", Command), key=lambda command: command.order)

@@ -1,0 +1,54 @@
+"""One new file adds a command or an export format: it is found by lying in the folder."""
+
+import sys
+from importlib import import_module
+
+import pytest
+
+from compress.registration import registered
+from search.cli.commands import commands
+from search.pipeline.formats.format import formats
+
+
+@pytest.fixture
+def add_module(monkeypatch, tmp_path):
+    """Lays a module named ``added`` into a package for the time of a test."""
+    added = []
+
+    def add(package, source):
+        (tmp_path / "added.py").write_text(source)
+        monkeypatch.setattr(import_module(package), "__path__", [*import_module(package).__path__, str(tmp_path)])
+        added.append(package)
+
+    yield add
+    for package in added:
+        sys.modules.pop(f"{package}.added", None)
+        vars(import_module(package)).pop("added", None)
+
+
+def test_an_object_of_two_modules_is_registered_once(monkeypatch, tmp_path):
+    folder = tmp_path / "rooms"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "a.py").write_text("first, second, other = 7, 8, 'x'")
+    (folder / "b.py").write_text("from rooms.a import first\nthird = 9")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert registered("rooms", int) == [7, 8, 9]
+    finally:
+        for name in ("rooms", "rooms.a", "rooms.b"):
+            del sys.modules[name]
+
+
+def test_a_new_file_is_a_new_command(add_module):
+    before = [command.run.__name__ for command in commands()]
+    source = "from search.cli.commands import command\n\n@command(order=15)\ndef hello() -> None:\n    'Greet.'\n"
+    add_module("search.cli.commands", source)
+    assert [command.run.__name__ for command in commands()] == [before[0], "hello", *before[1:]]
+
+
+def test_a_new_file_is_a_new_format(add_module):
+    before = list(formats())
+    source = "from search.pipeline.formats import Format\nNEW = Format('new', '.new', print, print, order=1)\n"
+    add_module("search.pipeline.formats", source)
+    assert list(formats()) == ["new", *before]
