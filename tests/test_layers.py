@@ -118,6 +118,12 @@ def test_imports_go_one_way():
     assert {module: names for module, names in wrong.items() if names} == {}
 
 
+def test_no_script_imports_from_the_tests():
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "scripts").rglob("*.py")}
+    names = {path.name: list(imported_names(ast.parse(source), module_of(path))) for path, source in sources.items()}
+    assert sources and [name for name, imported in names.items() if any(n.startswith("tests") for n in imported)] == []
+
+
 def test_pieces_are_small():
     wrong = {module_of(path): oversized(path.read_text(encoding="utf-8")) for path in FILES}
     assert {module: pieces for module, pieces in wrong.items() if pieces} == {}

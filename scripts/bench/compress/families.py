@@ -24,8 +24,8 @@ from compress.parameters import CompressionParameters
 from compress.pruning.importance import group_scores
 from compress.pruning.pruning import remove
 from objectives.cost.cost import Cost, CostModel
-from tests.compress.fixtures.oracles import masked_outputs, relative_error
-from tests.objectives.cost.profiler import profiled_flops
+from scripts.bench.compress.masked_model import masked_outputs, relative_error
+from scripts.bench.objectives.profiled_flops import profiled_flops
 
 ROOT = Path(__file__).parents[3]
 JSON_FILE = ROOT / "docs" / "results" / "families.json"

@@ -22,7 +22,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost.cost import CostModel
-from tests.objectives.candidates import random_candidate
+from scripts.bench.objectives.random_candidate import random_candidate
 from zoo.models.registry import MODEL_NAMES, build_model
 
 JSON_FILE = Path(__file__).parents[3] / "docs" / "results" / "cost.json"

@@ -22,8 +22,8 @@ from compress.recipe import apply_parameters
 from objectives.cost.cost import CostModel
 from objectives.cost.latency import RUNTIMES, LatencySettings, Runtime
 from objectives.cost.latency_fit import measured_table
+from scripts.bench.objectives.random_candidate import random_candidate
 from scripts.bench.timing import timed_in_turn
-from tests.objectives.candidates import random_candidate
 from zoo.models.registry import build_model
 
 JSON_FILE = Path(__file__).parents[3] / "docs" / "results" / "latency.json"

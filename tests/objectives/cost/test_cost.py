@@ -10,8 +10,8 @@ from compress.graph.analysis import analyse
 from compress.parameters import ChannelStep, CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost.cost import Cost, CostModel
+from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures import models, published
-from tests.objectives.candidates import random_candidate
 from zoo.models.registry import build_model
 
 NONE = CompressionParameters.none()

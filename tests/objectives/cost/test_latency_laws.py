@@ -10,7 +10,7 @@ from compress.recipe import apply_parameters
 from objectives.cost.cost import CostModel
 from objectives.cost.latency import LatencySettings
 from objectives.cost.latency_fit import measured_table, untimed
-from tests.objectives.candidates import random_candidate
+from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.cost import synthetic_latency as synthetic
 from tests.search.fixtures import nets
 

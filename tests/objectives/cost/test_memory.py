@@ -13,9 +13,9 @@ from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost.cost import CostModel
 from objectives.cost.memory import PeakMemory
+from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures import models
 from tests.compress.graph.random_graph import RandomGraph
-from tests.objectives.candidates import random_candidate
 from tests.objectives.cost.test_cost import tiny
 from zoo.models.registry import build_model
 

@@ -7,9 +7,9 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost.cost import CostModel
+from scripts.bench.objectives.profiled_flops import profiled_flops
+from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures import published
-from tests.objectives.candidates import random_candidate
-from tests.objectives.cost.profiler import profiled_flops
 from tests.objectives.cost.test_cost import NONE
 from zoo.models.registry import MODEL_NAMES, build_model
 

@@ -13,7 +13,7 @@ from compress.recipe import apply_parameters
 from objectives.cost.cost import CostModel
 from objectives.network.distillation import TrainingLoss
 from objectives.network.signature import signature
-from tests.objectives.candidates import random_candidate
+from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy
 from tests.objectives.network.networks import network_of, randomized
 from zoo.models.registry import MODEL_NAMES, build_model

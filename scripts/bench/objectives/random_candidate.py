@@ -1,11 +1,13 @@
-"""Random candidates that fit a model."""
+"""Random candidates that fit a model, for benchmarks and tests."""
 
 import numpy as np
 
 from compress.parameters import CompressionParameters
+from objectives.cost.cost import CostModel
 
 
-def random_candidate(model, seed):
+def random_candidate(model: CostModel, seed: int) -> CompressionParameters:
+    """A ratio for every group, and ranks of up to four layers that fit the channels which the ratios leave."""
     rng = np.random.default_rng(seed)
     ratios = {group.name: float(rng.choice([0.0, 0.3, 0.6, 0.9])) for group in model.graph.groups}
     kept = model.counts.kept_subgroups(ratios)
