@@ -1,10 +1,12 @@
 """From a configuration's sections to the settings of the packages below, which do not know configurations."""
 
 from dataclasses import replace
+from typing import Any
 
 from compress.parameters import ChannelStep
-from compress.pruning.criterion import Criterion, GeometricMedian, L2Norm
-from compress.pruning.feature_maps import NuclearNorm
+from compress.pruning.criteria.nuclear_norm import NuclearNorm
+from compress.pruning.criterion import Criterion
+from compress.pruning.registry import make_criterion
 from compress.pruning.settings import PruningSettings
 from configs.schema.run import BudgetConfig, DataConfig, LatencyConfig, PruningConfig, RunConfig
 from configs.schema.search import MetricConfig
@@ -155,15 +157,18 @@ def pruning(config: RunConfig, data: ImageDataset | None = None) -> PruningSetti
 
 def feature_maps(config: RunConfig, data: ImageDataset) -> Criterion:
     """The criterion that scores channels by what they make of images."""
-    return NuclearNorm((drawn(data, config.pruning.images, config.seed),))
+    return NuclearNorm(_images(config, data))
 
 
 def _criterion(config: RunConfig, data: ImageDataset | None) -> Criterion:
-    if config.pruning.criterion == "l2_norm":
-        return L2Norm()
-    if config.pruning.criterion == "geometric_median":
-        return GeometricMedian()
-    return feature_maps(config, dataset(config.data, config.seed) if data is None else data)
+    return make_criterion(
+        config.pruning.criterion,
+        lambda: _images(config, dataset(config.data, config.seed) if data is None else data),
+    )
+
+
+def _images(config: RunConfig, data: ImageDataset) -> tuple[Any, ...]:
+    return (drawn(data, config.pruning.images, config.seed),)
 
 
 def driver(config: RunConfig, ranked_by: Metric) -> DriverSettings:

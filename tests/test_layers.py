@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "compress": (),
     "zoo": ("compress.errors",),
-    "configs": ("compress.errors",),
+    "configs": ("compress.errors", "compress.pruning.registry"),
     "objectives": ("compress", "zoo", "configs"),
     "search": ("compress", "objectives", "configs", "zoo"),
 }

@@ -1,11 +1,13 @@
+from .criteria.geometric_median import GeometricMedian as GeometricMedian
+from .criteria.l2_norm import L2Norm as L2Norm
+from .criteria.nuclear_norm import NuclearNorm as NuclearNorm
 from .criterion import Criterion as Criterion
-from .criterion import GeometricMedian as GeometricMedian
-from .criterion import L2Norm as L2Norm
 from .criterion import LayerScores as LayerScores
-from .feature_maps import NuclearNorm as NuclearNorm
 from .pruning import prune as prune
 from .pruning import prune_channels as prune_channels
 from .reconstruction import Reconstruction as Reconstruction
 from .reconstruction import ReconstructionSettings as ReconstructionSettings
 from .reconstruction import prune_and_reconstruct as prune_and_reconstruct
+from .registry import criterion_names as criterion_names
+from .registry import make_criterion as make_criterion
 from .settings import PruningSettings as PruningSettings

@@ -1,6 +1,6 @@
-"""Criteria: what makes a channel important, measured layer by layer."""
+"""The interface of pruning criteria, which score the channels of a model layer by layer; ``criteria`` holds them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -14,6 +14,10 @@ from compress.graph.rules.layer_rule import LayerRule
 from compress.graph.rules.layers import rule_for
 
 Floats = NDArray[np.float64]
+
+
+Images = Callable[[], tuple[NDArray[Any], ...]]
+"""Makes normalized images for the inputs of a model, shape (images, ...) each, for criteria that look at images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,31 +49,6 @@ class Criterion(Protocol):
 
 
 @dataclass(frozen=True)
-class L2Norm:
-    """L2 norm of the filter: weak filters go (Li et al., "Pruning filters for efficient ConvNets", ICLR 2017)."""
-
-    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[LayerScores]:
-        """The norm of every filter; the bias does not count."""
-        for layer, labels, kernel, axis in _filters(model, graph, wanted):
-            others = tuple(i for i in range(kernel.ndim) if i != axis)
-            yield LayerScores(layer, labels, np.sqrt(np.sum(np.square(kernel), axis=others)))
-
-
-@dataclass(frozen=True)
-class GeometricMedian:
-    """Distance to all other filters of the layer: those near their geometric median go, others can stand for them.
-
-    He et al., "Filter pruning via geometric median", CVPR 2019, equation 6: the sum over j of ||F_i - F_j||.
-    """
-
-    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[LayerScores]:
-        """The sum of Euclidean distances from every filter to the others; the bias does not count."""
-        for layer, labels, kernel, axis in _filters(model, graph, wanted):
-            filters = np.moveaxis(kernel, axis, 0).reshape(kernel.shape[axis], -1)
-            yield LayerScores(layer, labels, _distances(filters).sum(axis=1))
-
-
-@dataclass(frozen=True)
 class MeasuredScores:
     """Scores that were measured before, on the very same model: a search prunes one model many times."""
 
@@ -86,7 +65,7 @@ class MeasuredScores:
 
 
 def scored_nodes(model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[tuple[Node, Any, LayerRule]]:
-    """The layers that lose a filter with one of the wanted labels: record, layer, rule."""
+    """The layers that lose a filter with one of the wanted labels: node, Keras layer, rule."""
     layers = layers_by_name(model)
     for node in graph.nodes:
         rule = rule_for(layers.get(node.layer))
@@ -96,19 +75,12 @@ def scored_nodes(model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Itera
             yield node, layers[node.layer], rule
 
 
-def _filters(model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[tuple[str, CoupledLabels, Floats, int]]:
-    """Layer, label of every filter, kernel, and the kernel's axis of filters."""
+def filters_of(
+    model: Any, graph: ChannelGraph, wanted: KeptChannels
+) -> Iterator[tuple[str, CoupledLabels, Floats, int]]:
+    """Layers that hold a wanted label: name, label of every filter, kernel, and the kernel's axis of filters."""
     for node, layer, rule in scored_nodes(model, graph, wanted):
         if rule.scored is not None:
             name, role = rule.scored
             kernel = np.asarray(getattr(layer, name)).astype(np.float64)
             yield node.layer, node.labels(role), kernel, rule.weights[name].index(role)
-
-
-def _distances(filters: Floats) -> Floats:
-    """Euclidean distances between rows, shape (rows, rows); by the Gram matrix, a hundred times the speed of pairs."""
-    energy = np.einsum("ij,ij->i", filters, filters)
-    squares = energy[:, None] + energy[None, :] - 2 * filters @ filters.T
-    np.fill_diagonal(squares, 0.0)
-    distances: Floats = np.sqrt(np.maximum(squares, 0.0))
-    return distances

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from compress.cloning.walk import as_functional
 from compress.graph.analysis import analyse
 from compress.parameters import SINGLE_CHANNELS, ChannelStep
-from compress.pruning.criterion import Criterion, L2Norm, MeasuredScores
+from compress.pruning.criteria.l2_norm import L2Norm
+from compress.pruning.criterion import Criterion, MeasuredScores
 
 Floats = NDArray[np.float64]
 LayerNorm = Literal["none", "standard_score", "tss_norm", "linear_scaling", "softmax_norm"]

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from compress.pruning.registry import criterion_names
 from configs.schema.search import STAGED, FinalsConfig, FrontConfig, RungsConfig, SearchConfig, Strategy, obstacle
-from configs.schema.section import Amount, Count, Positive, Text
+from configs.schema.section import Amount, Count, OneOf, Positive, Text
 from configs.schema.section import Section as _Section
 from configs.schema.training import FinetuneConfig, ProxyConfig, TrainingConfig
 
@@ -142,12 +143,14 @@ class SpaceConfig(_Section):
 class PruningConfig(_Section):
     """Which channels go, once a ratio says how many; for a search and for simple compression alike."""
 
-    criterion: Literal["l2_norm", "geometric_median", "nuclear_norm"] = Field(
+    criterion: Annotated[str, OneOf(criterion_names)] = Field(
         default="l2_norm",
         description="what makes a channel important: its filter's norm, its filter's distance to the"
         " others, or its feature maps",
     )
-    images: Count = Field(default=64, description="training images that nuclear_norm makes feature maps of")
+    images: Count = Field(
+        default=64, description="training images for a criterion that looks at feature maps, as nuclear_norm does"
+    )
     layer_norm: Literal["none", "standard_score", "tss_norm", "linear_scaling", "softmax_norm"] = Field(
         default="none", description="scaling of each layer's scores before the layers of a group are combined"
     )

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from compress.parameters import ChannelStep
-from compress.pruning.criterion import GeometricMedian, L2Norm
-from compress.pruning.feature_maps import NuclearNorm
+from compress.pruning.criteria.geometric_median import GeometricMedian
+from compress.pruning.criteria.l2_norm import L2Norm
+from compress.pruning.criteria.nuclear_norm import NuclearNorm
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from configs.load import load_config
 from objectives.accuracy.fine_tuning import FineTuning

@@ -3,9 +3,14 @@ import numpy as np
 import pytest
 from keras import layers
 
+from compress.errors import ConfigError
 from compress.graph.analysis import analyse
-from compress.pruning.criterion import GeometricMedian, L2Norm, MeasuredScores
+from compress.pruning import criteria
+from compress.pruning.criteria.geometric_median import GeometricMedian
+from compress.pruning.criteria.l2_norm import L2Norm
+from compress.pruning.criterion import MeasuredScores
 from compress.pruning.pruning import prune
+from compress.pruning.registry import criterion_names, make_criterion
 from compress.pruning.settings import PruningSettings
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import randomized
@@ -78,3 +83,21 @@ def test_measured_scores_prune_alike(criterion):
     small, again = prune(model, ratios, settings), prune(model, ratios, settings.measured(model))
     for one, other in zip(small.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_criterion_is_one_file(tmp_path, monkeypatch):
+    (tmp_path / "constant.py").write_text("def criterion(images):\n    return ('constant', images())\n")
+    monkeypatch.setattr(criteria, "__path__", [*criteria.__path__, str(tmp_path)])
+    assert criterion_names() == ("constant", "geometric_median", "l2_norm", "nuclear_norm")
+    assert make_criterion("constant", lambda: (1, 2)) == ("constant", (1, 2))
+
+
+def test_criteria_by_name():
+    def no_images():
+        raise AssertionError("images are not needed")
+
+    assert make_criterion("l2_norm", no_images) == L2Norm()
+    assert make_criterion("geometric_median", no_images) == GeometricMedian()
+    assert make_criterion("nuclear_norm", lambda: (np.ones((1, 2, 2, 2)),)).images[0].shape == (1, 2, 2, 2)
+    with pytest.raises(ConfigError, match="one of geometric_median, l2_norm, nuclear_norm; received 'l1_norm'"):
+        make_criterion("l1_norm", no_images)

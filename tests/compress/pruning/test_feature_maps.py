@@ -5,7 +5,7 @@ from keras import layers
 
 from compress.errors import DataError, ModelError
 from compress.graph.analysis import analyse
-from compress.pruning.feature_maps import NuclearNorm, nuclear_norms
+from compress.pruning.criteria.nuclear_norm import NuclearNorm, nuclear_norms
 from compress.pruning.pruning import prune
 from compress.pruning.settings import PruningSettings
 from tests.compress.fixtures import models

@@ -5,7 +5,7 @@ import pytest
 
 from compress.graph.analysis import analyse
 from compress.parameters import ChannelStep, CompressionParameters
-from compress.pruning.criterion import GeometricMedian
+from compress.pruning.criteria.geometric_median import GeometricMedian
 from compress.pruning.settings import PruningSettings
 from compress.recipe import apply_parameters
 from objectives.budget.recommendation import recommendation

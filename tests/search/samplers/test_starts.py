@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compress.parameters import CompressionParameters
-from compress.pruning.feature_maps import NuclearNorm
+from compress.pruning.criteria.nuclear_norm import NuclearNorm
 from compress.pruning.settings import PruningSettings
 from compress.recommend.recommend import RankRecommender
 from objectives.budget.recommended import slamp_ratios_meeting

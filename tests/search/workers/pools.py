@@ -6,7 +6,7 @@ from pathlib import Path
 import ray
 
 from compress.parameters import CompressionParameters
-from compress.pruning.criterion import GeometricMedian
+from compress.pruning.criteria.geometric_median import GeometricMedian
 from compress.pruning.settings import PruningSettings
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.accuracy.proxy import ProxySettings

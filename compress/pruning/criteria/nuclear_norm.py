@@ -1,4 +1,4 @@
-"""The nuclear norm of feature maps: importance as a few images show it."""
+"""The nuclear norm of feature maps, made of a few images, as importance of channels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from compress.cloning.walk import Call, calls
 from compress.errors import DataError, ModelError
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.group import KeptChannels
-from compress.pruning.criterion import Floats, LayerScores, scored_nodes
+from compress.pruning.criterion import Floats, Images, LayerScores, scored_nodes
 
 _CHUNK = 16
 """Images per forward pass: the feature maps of all layers are held at once."""
@@ -98,20 +98,20 @@ def _finite(layer: str, maps: NDArray[Any]) -> NDArray[Any]:
 
 def _fits(received: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
     return len(received) == len(expected) and all(
-        size in (None, found) for found, size in zip(received, expected, strict=True)
+        size in (None, given) for given, size in zip(received, expected, strict=True)
     )
 
 
 def _feature_maps(model: Any) -> dict[str, Any]:
     """The tensor that holds each layer's feature map, by the layer's name, at the layer's first call."""
-    found = list(calls(model))
+    model_calls = list(calls(model))
     readers: dict[int, list[Call]] = {}
-    for call in found:
+    for call in model_calls:
         for tensor in call.inputs:
             readers.setdefault(id(tensor), []).append(call)
     ends = {id(tensor) for tensor in model.outputs}
     maps: dict[str, Any] = {}
-    for call in found:
+    for call in model_calls:
         maps.setdefault(call.layer.name, _last(call.outputs[0], readers, ends))
     return maps
 
@@ -124,3 +124,8 @@ def _last(tensor: Any, readers: dict[int, list[Call]], ends: set[int]) -> Any:
             break
         tensor = reader.outputs[0]
     return tensor
+
+
+def criterion(images: Images) -> NuclearNorm:
+    """The criterion on these images."""
+    return NuclearNorm(images())
