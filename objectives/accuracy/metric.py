@@ -37,16 +37,6 @@ class Metric:
         """Whether it is shown beside accuracy and loss, being neither."""
         return self.name not in ("accuracy", "loss")
 
-    def score(self, accuracy: float | None, loss: float | None, value: float | None) -> float:
-        """What a study maximizes, given a candidate's figures; minus infinity where it has none.
-
-        value: of the metric itself, only read where it is neither accuracy nor loss.
-        """
-        figure = {"accuracy": accuracy, "loss": loss}.get(self.name, value)
-        if figure is None:
-            return -math.inf
-        return figure if self.direction == "maximize" else -figure
-
     def __call__(self, labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> float:
         """The value of a `keras.metrics` class on all images at once.
 
@@ -94,7 +84,7 @@ def _compares(kind: Any) -> bool:
 
 
 def stored(metric: Metric) -> str | dict[str, Any]:
-    """The metric as a study keeps it: accuracy and loss by name, as the first studies did."""
+    """The metric as a study keeps it: accuracy and loss by name, others with all fields."""
     return asdict(metric) if metric.is_extra else metric.name
 
 

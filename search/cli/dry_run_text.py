@@ -91,9 +91,9 @@ def _budget(found: DryRun) -> list[str]:
 
 
 def _trial(judged: Judgement) -> str:
-    if judged.error is not None:
+    if judged.score is None:
         return f"failed after {judged.seconds:.1f} s"
-    return f"{judged.seconds:.1f} s (accuracy {judged.accuracy:.4f})"
+    return f"{judged.seconds:.1f} s (accuracy {judged.score.accuracy:.4f})"
 
 
 def _durations(found: DryRun) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from objectives.accuracy.metric import ACCURACY
 from objectives.budget.quantity import Quantity
 from objectives.cost.cost import Cost
 from search.runs.points import Point, cost_of
@@ -15,8 +16,7 @@ from search.study.finalist import Finalist
 
 def entry(point: Point, quantity: Quantity, original: Cost) -> dict[str, Any]:
     """All figures of a point, and how many times less of the quantity than the original it needs."""
-    extra = {point.metric.name: point.value} if point.metric.is_extra else {}
-    figures = {"accuracy": point.accuracy, "loss": point.loss, **extra}
+    figures = {} if point.score is None else point.score.figures(point.metric)
     cost = {} if point.cost is None else asdict(point.cost)
     return {
         "source": point.source,
@@ -52,6 +52,7 @@ def judged_after(point: Point) -> str:
 
 def _figures(point: Point) -> tuple[str, ...]:
     """Accuracy, and what candidates are ranked by where that is another figure."""
-    accuracy = f"{100 * (point.accuracy or 0):.2f} %"
-    ranked_by = {"accuracy": None, "loss": point.loss}.get(point.metric.name, point.value)
-    return (accuracy,) if ranked_by is None else (accuracy, f"{ranked_by:.4f}")
+    if point.score is None:
+        return ("",)
+    accuracy = f"{100 * point.score.accuracy:.2f} %"
+    return (accuracy,) if point.metric == ACCURACY else (accuracy, f"{point.score.figure(point.metric):.4f}")

@@ -12,8 +12,9 @@ from objectives.cost.cost import Cost
 from search.driver.listeners.listener import Listener
 from search.samplers.sensitivity import Probe
 from search.study.finalist import Finalist
+from search.study.ranking import best
 from search.study.rung import counts_text, rung_counts
-from search.study.trial_record import STOPPED, TrialRecord, best, figures_of
+from search.study.trial_record import STOPPED, TrialRecord
 
 
 class ProgressDisplay(Listener):
@@ -96,19 +97,21 @@ class ProgressDisplay(Listener):
     def finalist_settled(self, finalist: Finalist) -> None:
         """A finalist is judged."""
         outcome = f"failed: {finalist.error}"
-        if finalist.accuracy is not None and finalist.cost is not None:
-            outcome = f"{figures_of(finalist)}, {self._figures(finalist.cost)}, {finalist.seconds:.1f} s"
+        if finalist.score is not None and finalist.cost is not None:
+            outcome = (
+                f"{finalist.score.text(finalist.metric)}, {self._figures(finalist.cost)}, {finalist.seconds:.1f} s"
+            )
         self._print(f"finalist: {finalist.source}: {outcome}")
         self._bar.advance(self._task)
 
     def _count(self, record: TrialRecord) -> None:
         self._done += 1
         self._failed += record.state == "failed"
-        self._feasible += record.accuracy is not None
+        self._feasible += record.score is not None
         level = record.level or 0
         ahead = best([self._best[level], record] if level in self._best else [record])
         self._best |= {} if ahead is None else {level: ahead}
-        self._rungs.update(rung_counts([record]))
+        self._rungs.update(rung_counts([record.rungs]))
 
     def _print(self, line: str) -> None:
         # Errors hold brackets of their own, which are no markup.
@@ -118,12 +121,12 @@ class ProgressDisplay(Listener):
         head = f"[{self._done}/{self._planned}] {record.source}: "
         share = self._figures(record.cost)
         origin = f" ({record.start})" if record.start else ""
-        if record.accuracy is None:
+        if record.score is None:
             return f"{head}{record.state}, {share}{origin}" + (f": {record.error}" if record.error else "")
         at_level = "" if record.level is None else f" of level {record.level}"
         note = f"  best so far{at_level}" if record is self._best.get(record.level or 0) else ""
         head += f"stopped after {record.steps} steps, " if record.state == STOPPED else ""
-        return f"{head}{figures_of(record)}, {share}, {record.seconds:.1f} s{origin}{note}"
+        return f"{head}{record.score.text(record.metric)}, {share}, {record.seconds:.1f} s{origin}{note}"
 
     def _figures(self, cost: Cost) -> str:
         return ", ".join(quantity.text(cost) for quantity in self._shown)
@@ -141,6 +144,8 @@ class ProgressDisplay(Listener):
 
 
 def _headline(record: TrialRecord) -> str:
+    if record.score is None:
+        return record.state
     if record.metric.is_extra:
-        return f"{record.metric.name} {record.value:.4f}"
-    return f"{record.accuracy:.4f}"
+        return f"{record.metric.name} {record.score.figure(record.metric):.4f}"
+    return f"{record.score.accuracy:.4f}"

@@ -10,6 +10,7 @@ import optuna
 
 from compress.errors import ConfigError
 from objectives.accuracy.metric import Metric
+from objectives.accuracy.score import Score
 from search.study.judgement import Judgement
 from search.study.rung import Rung, keep_rung, report_rung
 from search.study.trial_record import LEVEL, TrialRecord, finish
@@ -98,20 +99,19 @@ class Climbing:
         """Take what a worker says of a trial at its rung; None if the trial goes on to the next."""
         judgement = said.checked(self.metric)
         total = climb.seconds + judgement.seconds
-        if judgement.accuracy is None or judgement.loss is None:
+        if judgement.score is None:
             return finish(self.study, climb.trial, replace(judgement, seconds=total), self.metric)
-        known = self._kept(climb, judgement.accuracy, judgement.loss, judgement.value)
+        known = self._kept(climb, judgement.score)
         rung = known[climb.rung]
         ahead = self.halving.goes_on(climb.rung, rung, climb.trial.user_attrs.get(LEVEL))
         # An interrupted trial goes on to every rung that it was judged at before.
         if ahead or len(known) > climb.rung + 1:
             return None
-        last = replace(judgement, accuracy=rung.accuracy, loss=rung.loss, value=rung.value, seconds=total)
+        last = replace(judgement, score=rung.score, seconds=total)
         return finish(self.study, climb.trial, last, self.metric, stopped=climb.rung < self.ladder.last)
 
-    def _kept(self, climb: Climb, accuracy: float, loss: float, value: float | None) -> tuple[Rung, ...]:
-        score = self.metric.score(accuracy, loss, value)
-        rung = Rung(self.ladder.steps[climb.rung], accuracy, loss, score, value)
+    def _kept(self, climb: Climb, score: Score) -> tuple[Rung, ...]:
+        rung = Rung(self.ladder.steps[climb.rung], score, score.objective(self.metric))
         # Of a front, which has two objectives, Optuna takes no values in between.
         if self.ladder.last > 0 and len(self.study.directions) == 1:
             report_rung(self.study, climb.trial, rung)

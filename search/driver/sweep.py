@@ -50,7 +50,7 @@ class Sweep:
                 listener.probed(probe)
 
     def _probe(self, part: Part, judged: Judgement) -> Probe:
-        score = None if judged.error else self.metric.score(judged.accuracy, judged.loss, judged.value)
+        score = None if judged.score is None else judged.score.objective(self.metric)
         return Probe(part.name, part.dimensions, part.kept, score, judged.seconds, judged.error)
 
 

@@ -11,6 +11,7 @@ from compress.model_files.files import load_model
 from compress.parameters import CompressionParameters, Stage
 from compress.staged_parameters import separated
 from configs.schema.run import RunConfig
+from objectives.accuracy.score import Score
 from objectives.network.precision import Precision
 from search import settings
 from search.runs.outcome import model_path
@@ -20,7 +21,7 @@ from search.study.conditions import Conditions
 from search.study.identity import check_same_model, study_name
 from search.study.judgement import Judgement
 from search.study.storage import find_study
-from search.study.trial_record import TrialRecord, figures_of, records
+from search.study.trial_record import TrialRecord, records
 from search.workers.worker import Task, TrialWorker, model_bytes
 
 
@@ -39,18 +40,20 @@ class Comparison:
     @property
     def lines(self) -> list[str]:
         """Both, as text."""
-        return [f"recorded: {figures_of(self.record)}", f"again:    {figures_of(self._judged_now)}"]
+        return [f"recorded: {self._text(self.record.score)}", f"again:    {self._text(self.again.score)}"]
 
     @property
     def entry(self) -> dict[str, dict[str, float | None]]:
         """Both, for machines."""
-        both = {"recorded": self.record, "again": self._judged_now}
-        return {name: {"accuracy": one.accuracy, "loss": one.loss, "metric": one.value} for name, one in both.items()}
+        both = {"recorded": self.record.score, "again": self.again.score}
+        return {
+            name: {"accuracy": score.accuracy, "loss": score.loss, "metric": score.value}
+            for name, score in both.items()
+            if score is not None
+        }
 
-    @property
-    def _judged_now(self) -> TrialRecord:
-        now = self.again
-        return replace(self.record, accuracy=now.accuracy, loss=now.loss, value=now.value)
+    def _text(self, score: Score | None) -> str:
+        return "none" if score is None else score.text(self.record.metric)
 
     def check(self) -> None:
         """Refuse other figures than those recorded; on the same kind of CPU they are the same to the last digit.
@@ -58,7 +61,7 @@ class Comparison:
         Raises:
             RunError: names the conditions that are not as they were.
         """
-        if self._judged_now == self.record:
+        if self.again.score == self.record.score:
             return
         before, here = self.record.conditions, self.again.conditions
         if before is None or here is None:
@@ -104,7 +107,7 @@ def judged_again(path: Path, number: int, stage: Stage | None = None) -> Compari
 
 def _judged(study: optuna.Study, number: int, path: Path) -> TrialRecord:
     record = next((record for record in records(study) if record.number == number), None)
-    if record is None or record.accuracy is None:
+    if record is None or record.score is None:
         said = "no such trial" if record is None else f"a trial that is {record.state}"
         raise RunError(f"trial {number} of '{path}': expected one with figures, received {said}")
     return record

@@ -38,7 +38,7 @@ def front(found: Iterable[_Point], quantity: Quantity) -> list[_Point]:
     One dominates another that costs at least as much and scores at most as much, or was judged at a lower rung. Of
     those that are equal in both, the one of the lower loss stays, and of the same loss the first.
     """
-    judged = [point for point in found if point.accuracy is not None and point.cost is not None]
+    judged = [point for point in found if point.score is not None and point.cost is not None]
     points: list[_Point] = []
     ranked = sorted(judged, key=lambda point: point.rank, reverse=True)
     for point in sorted(ranked, key=lambda point: cost_of(point, quantity)):
@@ -53,7 +53,7 @@ def points(trials: Sequence[TrialRecord], finalists: Sequence[Finalist], quantit
 
     Scores after fine-tuning are compared with each other only, and so are those after a short repair.
     """
-    tuned = {finalist.source for finalist in finalists if finalist.accuracy is not None}
+    tuned = {finalist.source for finalist in finalists if finalist.score is not None}
     repaired = [trial for trial in front(trials, quantity) if trial.source not in tuned]
     # Of equal costs what is fine-tuned comes last: it is the better known, and `best_within` takes the last.
     offered: list[Point] = [*repaired, *front(finalists, quantity)]
@@ -143,7 +143,7 @@ class RunPoints:
             raise RunError(
                 f"expected a trial of '{self.folder.path}', {known}, received {number}; choose another --trial"
             )
-        if record.accuracy is None:
+        if record.score is None:
             reason = f": {record.error}" if record.error else ", its budget is not met"
             raise RunError(f"trial {number} of '{self.folder.path}' is {record.state}{reason}; choose another --trial")
         return record

@@ -14,8 +14,9 @@ from configs.schema.search import STAGED
 from search.runs.run_folder import RunFolder
 from search.study.finalist import finalists
 from search.study.identity import first_study
+from search.study.ranking import best
 from search.study.storage import find_study
-from search.study.trial_record import TrialRecord, best, record_of
+from search.study.trial_record import TrialRecord, record_of
 
 _RECENT = 20
 """Settled trials that tell the pace."""

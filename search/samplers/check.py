@@ -4,10 +4,12 @@ import optuna
 from optuna.study import StudyDirection
 
 from compress.errors import ConfigError, typed_line
+from objectives.accuracy.score import Score
 from search.samplers.registry import Options, SamplerContext, samplers
 from search.space.preferences import PREFERENCE, suggested
 from search.space.projection import Projection
 from search.study.judgement import Judgement
+from search.study.rung import Rung, keep_rung
 from search.study.trial_record import ALLOWED, describe, finish
 
 _TRIALS = 12
@@ -50,5 +52,7 @@ def _made_up(context: SamplerContext, front: bool) -> optuna.Study:
         describe(trial, parameters, space.cost.cost(parameters, space.settings.step), None)
         if front:
             trial.set_user_attr(ALLOWED, 1.0)
-        finish(study, trial, Judgement(sum(trial.params.values()) / len(space.dimensions), 1.0, 0.0))
+        score = Score(sum(trial.params.values()) / len(space.dimensions), 1.0)
+        keep_rung(trial, Rung(0, score, score.accuracy))
+        finish(study, trial, Judgement(score, 0.0))
     return study

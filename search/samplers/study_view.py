@@ -12,7 +12,7 @@ from objectives.cost.cost import Cost
 from search.space.levels import Levels
 from search.space.projection import Projection
 from search.space.space import SearchSpace
-from search.study.trial_record import COST, LEVEL, first_rung_score
+from search.study.trial_record import COST, LEVEL, first_rung_objective
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class StudyView:
     def score(self, trial: FrozenTrial) -> float | None:
         """At the first rung, where all trials were judged alike; None where it is not known."""
         if trial.number not in self._scores:
-            score = first_rung_score(trial)
+            score = first_rung_objective(trial)
             if not trial.state.is_finished():
                 return score
             self._scores[trial.number] = score

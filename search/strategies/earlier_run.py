@@ -56,7 +56,7 @@ class EarlierRun:
                 f"search.reuse: expected a run of the same model, received '{path}' of another (SHA-256 {known[:12]}, "
                 f"this run's is {digest[:12]}); choose another run, or null"
             )
-        found = tuple(record for record in records(study) if record.accuracy is not None)
+        found = tuple(record for record in records(study) if record.score is not None)
         if not found:
             raise RunError(f"search.reuse: no trial in '{path}' is judged yet; choose another run, or null")
         return cls(name, found)

@@ -1,24 +1,28 @@
 """The ranking of judged candidates: which trials become finalists, and who wins."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import TypeVar
 
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, Metric
+from objectives.accuracy.score import Score
 from objectives.cost.cost import Cost
 from search.study.finalist import Finalist
-from search.study.trial_record import TrialRecord, best
+from search.study.trial_record import TrialRecord
+
+_Candidate = TypeVar("_Candidate", TrialRecord, Finalist)
 
 
-def select_finalists(found: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
+def select_finalists(records: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
     """The best trials, each parameters once: at least one of every level of a front, the tightest level first.
 
     Args:
-        found: finished trials.
+        records: finished trials.
         count: how many to choose; all levels' best are chosen before any level's second.
     """
-    best_first = ranked(found)
+    best_first = ranked(records)
     levels = [
         [record for record in best_first if record.level == level]
         for level in sorted({record.level for record in best_first}, key=lambda level: level or 0)
@@ -27,14 +31,23 @@ def select_finalists(found: Sequence[TrialRecord], count: int) -> list[TrialReco
     return in_turn[: max(count, len(levels))]
 
 
-def ranked(found: Sequence[TrialRecord]) -> list[TrialRecord]:
+def ranked(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The judged trials, each parameters once: by rung reached, by score, of equal ones by loss, then as they come."""
-    complete = [record for record in found if record.accuracy is not None]
+    complete = [record for record in records if record.score is not None]
     chosen: list[TrialRecord] = []
     for record in sorted(complete, key=lambda record: record.rank, reverse=True):
         if all(record.parameters != other.parameters for other in chosen):
             chosen.append(record)
     return chosen
+
+
+def best(candidates: Iterable[_Candidate]) -> _Candidate | None:
+    """The trial or finalist that ranks highest, of equals the first; None where none was judged.
+
+    On a small validation split many candidates get the same images right; the loss still tells them apart.
+    """
+    judged = [candidate for candidate in candidates if candidate.score is not None]
+    return max(judged, key=lambda candidate: candidate.rank, default=None)
 
 
 @dataclass(frozen=True)
@@ -45,23 +58,21 @@ class Winner:
         source: ``trial 17``, or ``recommended values`` where no trial validated better.
         parameters: its ratios and ranks.
         cost: analytic cost.
-        accuracy: top-1 on the validation split: after the finals' fine-tuning, or else the trial's own.
+        score: figures on the validation split: after the finals' fine-tuning, or else the trial's own.
         metric: what it was ranked by.
-        value: of the metric, likewise, where that is neither accuracy nor loss.
     """
 
     source: str
     parameters: CompressionParameters
     cost: Cost
-    accuracy: float
+    score: Score
     metric: Metric = ACCURACY
-    value: float | None = None
 
     @property
     def figures(self) -> str:
         """Its validation accuracy, and the metric, as text."""
-        extra = f", {self.metric.name} {self.value:.4f}" if self.metric.is_extra else ""
-        return f"validation accuracy {self.accuracy:.4f}{extra}"
+        extra = f", {self.metric.name} {self.score.figure(self.metric):.4f}" if self.metric.is_extra else ""
+        return f"validation accuracy {self.score.accuracy:.4f}{extra}"
 
 
 def winner_of(trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Winner | None:
@@ -70,8 +81,8 @@ def winner_of(trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> W
     Of a front only what meets the run's own budget can win: its other levels are for the choice of a user.
     """
     wider = {trial.source for trial in trials if trial.level}
-    found: Finalist | TrialRecord | None = best(finalist for finalist in finalists if finalist.source not in wider)
-    found = found or best(trial for trial in trials if not trial.level)
-    if found is None or found.parameters is None or found.cost is None or found.accuracy is None:
+    first: Finalist | TrialRecord | None = best(finalist for finalist in finalists if finalist.source not in wider)
+    first = first or best(trial for trial in trials if not trial.level)
+    if first is None or first.parameters is None or first.cost is None or first.score is None:
         return None
-    return Winner(found.source, found.parameters, found.cost, found.accuracy, found.metric, found.value)
+    return Winner(first.source, first.parameters, first.cost, first.score, first.metric)

@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
+
+from objectives.accuracy.score import Score
 
 RUNGS = "rungs"
 
@@ -16,63 +18,59 @@ class Rung:
 
     Attributes:
         steps: SGD steps in all.
-        accuracy: top-1.
-        loss: cross-entropy in nats.
-        score: what is maximized.
-        value: of a metric that is neither accuracy nor loss, None for these.
+        score: the figures.
+        objective: what the study maximizes.
     """
 
     steps: int
-    accuracy: float
-    loss: float
-    score: float
-    value: float | None = None
+    score: Score
+    objective: float
 
     @property
     def rank(self) -> tuple[float, float]:
         """The greater is the better: by score, of equals the one of the lower loss."""
-        return self.score, -self.loss
+        return self.objective, -self.score.loss
 
 
 def rungs_of(attributes: Mapping[str, Any]) -> tuple[Rung, ...]:
     """The rungs in a trial's attributes, the first one first."""
-    return tuple(Rung(**fields) for fields in attributes.get(RUNGS, ()))
+    return tuple(
+        Rung(fields["steps"], Score(fields["accuracy"], fields["loss"], fields["value"]), fields["score"])
+        for fields in attributes.get(RUNGS, ())
+    )
 
 
 def keep_rung(trial: optuna.Trial, rung: Rung) -> tuple[Rung, ...]:
     """Store a rung, and return all that are known of the trial.
 
-    A trial that was interrupted climbs anew: what was stored of it before stands.
+    An interrupted trial is judged again from its first rung; what was stored of it before is not overwritten.
     """
     known = rungs_of(trial.user_attrs)
     if any(other.steps == rung.steps for other in known):
         return known
-    found = (*known, rung)
-    trial.set_user_attr(RUNGS, [asdict(one) for one in found])
-    return found
+    rungs = (*known, rung)
+    trial.set_user_attr(RUNGS, [_fields(one) for one in rungs])
+    return rungs
+
+
+def _fields(rung: Rung) -> dict[str, float | None]:
+    """A rung as trials store it."""
+    return {"steps": rung.steps, **asdict(rung.score), "score": rung.objective}
 
 
 def report_rung(study: optuna.Study, trial: optuna.Trial, rung: Rung) -> None:
     """Tell Optuna, whose samplers may learn from trials that are stopped; it takes each step only once."""
     if rung.steps not in study.get_trials(deepcopy=False)[trial.number].intermediate_values:
-        trial.report(rung.score, rung.steps)
+        trial.report(rung.objective, rung.steps)
 
 
-class Climbed(Protocol):
-    """Whatever has rungs."""
-
-    @property
-    def rungs(self) -> tuple[Rung, ...]:
-        """Those that it was judged at."""
-
-
-def rung_counts(found: Iterable[Climbed]) -> Counter[int]:
-    """How many were judged at each rung, by its steps."""
-    return Counter(rung.steps for record in found for rung in record.rungs)
+def rung_counts(of_trials: Iterable[tuple[Rung, ...]]) -> Counter[int]:
+    """How many trials were judged at each rung, by its steps, from the rungs of every trial."""
+    return Counter(rung.steps for rungs in of_trials for rung in rungs)
 
 
 def counts_text(counts: Mapping[int, int]) -> str:
-    """The same as text, from the first rung to the last; empty where all have the same single rung."""
+    """What ``rung_counts`` counted, from the first rung to the last; empty where there is a single rung."""
     if len(counts) < 2:
         return ""
     first, *others = sorted(counts)

@@ -1,25 +1,24 @@
 """What becomes of a trial, as it is stored in the study."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY as BY_ACCURACY
-from objectives.accuracy.metric import Metric, restored, stored
+from objectives.accuracy.metric import ACCURACY, LOSS, Metric, restored, stored
+from objectives.accuracy.score import Score
 from objectives.cost.cost import Cost
 from search.study.conditions import CONDITIONS, Conditions
 from search.study.conditions import restored as restored_conditions
-from search.study.judgement import ACCURACY, LOSS, METRIC, VALUE, Judgement
+from search.study.judgement import Judgement
 from search.study.rung import Rung, rungs_of
 
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
-BUDGET = "budget"
+METRIC, VALUE, BUDGET = "metric", "value", "budget"
 WORKER, LOST = "worker", "lost workers"
 LEVEL, ALLOWED = "level", "allowed"
 COMPLETE, STOPPED, INFEASIBLE, FAILED = "complete", "stopped", "infeasible", "failed"
@@ -35,15 +34,13 @@ class TrialRecord:
             ``infeasible``: over the budget, not judged; or ``failed``.
         parameters: what was proposed.
         cost: analytic cost.
-        accuracy: on the validation split at its last rung, None where infeasible or failed.
-        loss: likewise.
+        score: figures on the validation split at its last rung, None where infeasible or failed.
         seconds: the worker's time at all rungs, None where it never ran.
         error: why it failed, else None.
         start: name of the start it came from, None for the sampler's proposals.
         metric: what the study ranks by.
-        value: of the metric on the validation split, where that is neither accuracy nor loss.
         level: of a front, which of its budgets the trial was projected to: 0 is the run's own; None without a front.
-        rungs: its figures at every rung, the first one first; none of trials of version 0.1.
+        rungs: its figures at every rung, the first one first.
         stage: the stage that was searched, None where all were at once.
         conditions: how and where it was judged, None where it was not.
         worker: host and process that judged it, None where it was not judged.
@@ -54,13 +51,11 @@ class TrialRecord:
     state: str
     parameters: CompressionParameters
     cost: Cost
-    accuracy: float | None
-    loss: float | None
+    score: Score | None
     seconds: float | None
     error: str | None
     start: str | None
-    metric: Metric = BY_ACCURACY
-    value: float | None = None
+    metric: Metric = ACCURACY
     level: int | None = None
     rungs: tuple[Rung, ...] = ()
     stage: str | None = None
@@ -75,8 +70,8 @@ class TrialRecord:
 
     @property
     def reached(self) -> int:
-        """Rungs that it was judged at; the trials of version 0.1 had one."""
-        return max(1, len(self.rungs))
+        """How many rungs it was judged at."""
+        return len(self.rungs)
 
     @property
     def source(self) -> str:
@@ -85,53 +80,14 @@ class TrialRecord:
         return trial if self.stage is None else f"{self.stage} {trial}"
 
     @property
-    def score(self) -> float:
+    def objective(self) -> float:
         """What the study maximizes, at its last rung; minus infinity for a trial that is infeasible or failed."""
-        return self.metric.score(self.accuracy, self.loss, self.value)
+        return -math.inf if self.score is None else self.score.objective(self.metric)
 
     @property
     def rank(self) -> tuple[float, ...]:
         """The greater is the better: by the rung reached, then by score, of equals the one of the lower loss."""
-        return self.reached, self.score, -(self.loss or 0.0)
-
-
-class Judged(Protocol):
-    """A trial or a finalist, judged or failed."""
-
-    @property
-    def accuracy(self) -> float | None:
-        """Top-1, None after an error."""
-
-    @property
-    def loss(self) -> float | None:
-        """Cross-entropy, likewise."""
-
-    @property
-    def metric(self) -> Metric:
-        """What the study ranks by."""
-
-    @property
-    def value(self) -> float | None:
-        """Of the metric, where that is neither accuracy nor loss."""
-
-    @property
-    def rank(self) -> tuple[float, ...]:
-        """The greater is the better."""
-
-
-Candidate = TypeVar("Candidate", bound=Judged)
-
-
-def figures_of(judged: Judged) -> str:
-    """Accuracy, loss and the metric of a candidate that has them, as text."""
-    extra = f", {judged.metric.name} {judged.value:.4f}" if judged.metric.is_extra else ""
-    return f"accuracy {judged.accuracy:.4f}, loss {judged.loss:.4f}{extra}"
-
-
-def figure_of(judged: Judged, metric: Metric) -> float:
-    """The figure that a metric ranks a judged candidate by."""
-    figure = {ACCURACY: judged.accuracy, LOSS: judged.loss}.get(metric.name, judged.value)
-    return math.nan if figure is None else figure
+        return self.reached, self.objective, -(0.0 if self.score is None else self.score.loss)
 
 
 def describe(
@@ -159,13 +115,13 @@ def describe(
 
 
 def finish(
-    study: optuna.Study, trial: optuna.Trial, said: Judgement, metric: Metric = BY_ACCURACY, stopped: bool = False
+    study: optuna.Study, trial: optuna.Trial, reported: Judgement, metric: Metric = ACCURACY, stopped: bool = False
 ) -> TrialRecord:
     """Store the outcome of a trial that ran; one with a figure that is not finite has failed.
 
     ``stopped`` says that it was judged at an earlier rung than the last, and does not go on.
     """
-    judgement = said.checked(metric)
+    judgement = reported.checked(metric)
     trial.set_user_attr(SECONDS, judgement.seconds)
     if judgement.conditions is not None:
         trial.set_user_attr(CONDITIONS, asdict(judgement.conditions))
@@ -173,15 +129,17 @@ def finish(
         trial.set_user_attr(WORKER, judgement.worker)
     if judgement.lost:
         trial.set_user_attr(LOST, list(judgement.lost))
-    if judgement.error is not None:
+    score = judgement.score
+    if score is None:
         trial.set_user_attr(ERROR, judgement.error)
         return record_of(study.tell(trial, state=TrialState.FAIL))
-    figures = {ACCURACY: judgement.accuracy, LOSS: judgement.loss, METRIC: stored(metric)}
-    for name, value in (figures | ({VALUE: judgement.value} if metric.is_extra else {})).items():
-        trial.set_user_attr(name, value)
+    figures = {**asdict(score), METRIC: stored(metric)}
+    for name, figure in figures.items():
+        if name != VALUE or metric.is_extra:
+            trial.set_user_attr(name, figure)
     if stopped:
         return record_of(study.tell(trial, state=TrialState.PRUNED))
-    value = metric.score(judgement.accuracy, judgement.loss, judgement.value)
+    value = score.objective(metric)
     allowed = trial.user_attrs.get(ALLOWED)
     # A front has two objectives. What was allowed, not what it cost: of a level only the best trial is not dominated.
     return record_of(study.tell(trial, value if allowed is None else [value, allowed]))
@@ -197,15 +155,6 @@ def records(study: optuna.Study) -> list[TrialRecord]:
     return [record_of(trial) for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
 
-def best(found: Iterable[Candidate]) -> Candidate | None:
-    """The trial or finalist that ranks highest, of equals the first; None where none was judged.
-
-    On a small validation split many candidates get the same images right; the loss still tells them apart.
-    """
-    complete = [record for record in found if record.accuracy is not None]
-    return max(complete, key=lambda record: record.rank, default=None)
-
-
 def record_of(trial: FrozenTrial) -> TrialRecord:
     """The record of one finished trial."""
     attributes: dict[str, Any] = trial.user_attrs
@@ -215,13 +164,11 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         state=state,
         parameters=loads(attributes[PARAMETERS]).parameters,
         cost=Cost(**attributes[COST]),
-        accuracy=attributes[ACCURACY] if state in (COMPLETE, STOPPED) else None,
-        loss=attributes.get(LOSS),
+        score=_score(attributes) if state in (COMPLETE, STOPPED) else None,
         seconds=attributes.get(SECONDS),
         error=attributes.get(ERROR),
         start=attributes.get(START),
-        metric=restored(attributes.get(METRIC, ACCURACY)),
-        value=attributes.get(VALUE),
+        metric=restored(attributes.get(METRIC, ACCURACY.name)),
         level=attributes.get(LEVEL),
         rungs=rungs_of(attributes),
         stage=attributes.get(STAGE),
@@ -231,18 +178,20 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     )
 
 
+def _score(attributes: dict[str, Any]) -> Score:
+    return Score(attributes[ACCURACY.name], attributes[LOSS.name], attributes.get(VALUE))
+
+
 def _state(trial: FrozenTrial) -> str:
     if trial.state == TrialState.PRUNED:
         return STOPPED if rungs_of(trial.user_attrs) else INFEASIBLE
     return COMPLETE if trial.state == TrialState.COMPLETE else FAILED
 
 
-def first_rung_score(trial: FrozenTrial) -> float | None:
+def first_rung_objective(trial: FrozenTrial) -> float | None:
     """What is maximized, at the first rung: comparable between all trials of a study, also running ones.
 
     A trial that failed at a later rung has one. None where the trial has not been judged yet, or could not be.
     """
     rungs = rungs_of(trial.user_attrs)
-    if rungs:
-        return rungs[0].score
-    return record_of(trial).score if trial.state == TrialState.COMPLETE else None
+    return rungs[0].objective if rungs else None

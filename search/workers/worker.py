@@ -19,7 +19,7 @@ from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.accuracy.repair import Repair
-from objectives.accuracy.score import score
+from objectives.accuracy.score import Score, score
 from objectives.budget.budget import Budget
 from objectives.budget.recommended import BudgetValues, stage_values
 from objectives.cost.cost import CostModel
@@ -120,7 +120,7 @@ class TrialWorker:
         if self._repair is None:
             raise RunError("expected a candidate to go on with, received none; judge one first")
         result = self._proxy.rung(self._repair, steps)
-        return Judgement(result.accuracy, result.loss, result.seconds, value=result.value)
+        return Judgement(Score(result.accuracy, result.loss, result.value), result.seconds)
 
     def _whole(self, parameters: CompressionParameters | None, with_model: bool = False) -> Judgement:
         self._repair = None
@@ -136,9 +136,7 @@ class TrialWorker:
         data, proxy = task.dataset, task.proxy
         result = score(made.model, data.validation, data.normalization, proxy.batch_size, proxy.metric)
         packed = model_bytes(made.model) if with_model else None
-        return Judgement(
-            result.accuracy, result.loss, 0.0, parameters=made.parameters, value=result.value, model=packed
-        )
+        return Judgement(result, 0.0, parameters=made.parameters, model=packed)
 
     def _recommended(self, final: FinalTask) -> Values:
         original = CostModel(analyse(self._original), final.budget.table).cost(CompressionParameters.none())

@@ -103,7 +103,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(runs):
 
 def test_the_run_is_the_undisturbed_one(runs):
     """With one worker, trial by trial: proposals, figures, and the winner of the finals."""
-    killed, whole = ([(one.number, one.parameters, one.accuracy, one.loss) for one in run.trials] for run in runs)
+    killed, whole = ([(one.number, one.parameters, one.score) for one in run.trials] for run in runs)
     assert killed == whole
     winners = [find_run(run.folder).winner for run in runs]
     assert winners[0].parameters == winners[1].parameters and winners[0].source == winners[1].source

@@ -31,6 +31,7 @@ import ray
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from configs.load import load_config
+from objectives.accuracy.score import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost import CostModel
 from scripts.bench.memory import resident_mb
@@ -58,7 +59,7 @@ WORKERS, ACTORS, SECONDS, ROUNDS = 200, 4, 60.0, 4
 def score(parameters: CompressionParameters) -> Judgement:
     """Better the more evenly is pruned."""
     ratios = list(parameters.ratios.values())
-    return Judgement(1 - sum((ratio - 0.5) ** 2 for ratio in ratios) / len(ratios), 1.0, 0.0)
+    return Judgement(Score(1 - sum((ratio - 0.5) ** 2 for ratio in ratios) / len(ratios), 1.0), 0.0)
 
 
 @dataclass
@@ -111,8 +112,7 @@ class Sleeper:
         """Sleep a minute, some a fifth longer or less."""
         seconds = SECONDS * (0.8 + 0.4 * (hash(str(parameters)) % 1000) / 1000)
         await asyncio.sleep(seconds)
-        said = score(parameters)
-        return Judgement(said.accuracy, said.loss, seconds)
+        return replace(score(parameters), seconds=seconds)
 
 
 class SleepingPool(WorkerPool):

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 
 from compress.graph.analysis import analyse
 from compress.parameters import DEFAULT_RECIPE, SINGLE_CHANNELS, CompressionParameters
+from objectives.accuracy.score import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost import CostModel
 from search.samplers.registry import SamplerContext, samplers
@@ -27,6 +28,7 @@ from search.space.projection import Projection
 from search.space.space import SearchSpace
 from search.space.space_arrays import SpaceSettings
 from search.study.judgement import Judgement
+from search.study.rung import Rung, keep_rung
 from search.study.trial_record import describe, finish
 from zoo.models.registry import build_model
 
@@ -53,7 +55,9 @@ def run(space: SearchSpace, amount: str, trials: int) -> dict[str, Any]:
         used.append(1 + budget.violation(cost))
         describe(trial, parameters, cost, None)
         kept = space.arrays.fractions(*space.cost.candidate(parameters))[0]
-        finish(study, trial, Judgement(float(1 - (1 - kept) ** 2 @ weights / weights.sum()), 1.0, 0.0))
+        score = Score(float(1 - (1 - kept) ** 2 @ weights / weights.sum()), 1.0)
+        keep_rung(trial, Rung(0, score, score.accuracy))
+        finish(study, trial, Judgement(score, 0.0))
     done = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
     return {
         "budget": amount,

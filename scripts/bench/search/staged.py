@@ -94,8 +94,7 @@ def measure(row: Row, path: Path, overrides: Sequence[str]) -> Row:
 
 def winning_loss(outcome: SearchOutcome) -> float:
     """Validation loss of the winner, as the finals found it."""
-    losses = {judged.source: judged.loss for judged in (*outcome.trials, *outcome.finalists)}
-    return losses[outcome.winner.source] or 0.0
+    return outcome.winner.score.loss
 
 
 def merged(rows: Sequence[Row], row: Row) -> list[Row]:

@@ -82,9 +82,9 @@ def _entry(outcome: "SearchOutcome") -> dict[str, Any]:
         "trials": len(outcome.trials),
         "winner": {
             "source": winner.source,
-            "accuracy": winner.accuracy,
+            "accuracy": winner.score.accuracy,
             "metric": winner.metric.name,
-            "value": winner.value,
+            "value": winner.score.value,
             "cost": asdict(winner.cost),
             "ratios": dict(parameters.ratios),
             "ranks": {layer: list(pair) for layer, pair in parameters.ranks.items()},

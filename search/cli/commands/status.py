@@ -9,6 +9,7 @@ from search.cli.console import AsJson, RunPath, print_json
 
 if TYPE_CHECKING:  # It loads Optuna, which `tuckprune --help` does without.
     from search.runs.status import Status
+    from search.study.trial_record import TrialRecord
 
 
 @command(order=50)
@@ -35,7 +36,7 @@ def _entry(found: "Status") -> dict[str, Any]:
         "states": dict(found.states),
         "running": {str(number): began.isoformat() for number, began in found.running.items()},
         "waiting": found.waiting,
-        "best": None if best is None else {"trial": best.number, "accuracy": best.accuracy, "flops": best.cost.flops},
+        "best": None if best is None else _best(best),
         "finalists": found.finalists,
         "workers": dict(found.workers),
         "lost_workers": found.lost,
@@ -44,13 +45,18 @@ def _entry(found: "Status") -> dict[str, Any]:
     }
 
 
-def _lines(found: "Status", run: str) -> list[str]:
-    from search.study.trial_record import figures_of
+def _best(best: "TrialRecord") -> dict[str, Any]:
+    accuracy = None if best.score is None else best.score.accuracy
+    return {"trial": best.number, "accuracy": accuracy, "flops": best.cost.flops}
 
+
+def _lines(found: "Status", run: str) -> list[str]:
     states = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
     lines = [f"{found.name}: {found.settled} of {found.planned} trials settled" + (f" ({states})" if states else "")]
-    if found.best is not None:
-        lines.append(f"best: {found.best.source}, {figures_of(found.best)}, {found.best.cost.flops / 1e6:.2f} MFLOPs")
+    best = found.best
+    if best is not None and best.score is not None:
+        figures = best.score.text(best.metric)
+        lines.append(f"best: {best.source}, {figures}, {best.cost.flops / 1e6:.2f} MFLOPs")
     if found.running:
         numbers = ", ".join(map(str, found.running))
         lines.append(f"running or next: {'trials' if len(found.running) > 1 else 'trial'} {numbers}")

@@ -35,8 +35,8 @@ class RayMetrics(Listener):
         self._raise_best(record)
 
     def _raise_best(self, record: TrialRecord) -> None:
-        if record.accuracy is not None and record.score > self._best:
-            self._best = record.score
+        if record.objective > self._best:
+            self._best = record.objective
             self._score.set(self._best, tags=self._run)
 
     # Ray takes metrics of connected processes only, which this one is when the first trial is settled.

@@ -53,23 +53,21 @@ class RunLog(Listener):
 
 def line_of(record: TrialRecord) -> dict[str, Any]:
     """What a trial's line holds; what a trial does not have is left out."""
-    metric = {record.metric.name: record.value} if record.metric.is_extra else {}
-    found: dict[str, Any] = {
+    score = {} if record.score is None else record.score.figures(record.metric)
+    entries: dict[str, Any] = {
         "trial": record.number,
         "state": record.state,
         "stage": record.stage,
         "start": record.start,
         "steps": record.steps,
-        "accuracy": record.accuracy,
-        "loss": record.loss,
-        **metric,
+        **score,
         "flops": record.cost.flops,
         "params": record.cost.params,
         "seconds": record.seconds,
         "error": record.error,
         "lost_workers": list(record.lost) or None,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in entries.items() if value is not None}
 
 
 def run_warnings(folder: Path) -> list[tuple[str, str]]:

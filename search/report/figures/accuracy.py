@@ -41,7 +41,9 @@ def accuracy_against(
         found = [trial for trial in trials if trial.state == state]
         costs = [cost_of(trial, quantity) / quantity.scale for trial in found]
         texts = [figure_style.label(trial) for trial in found]
-        figure_style.add_markers(made, state, costs, [trial.accuracy or 0.0 for trial in found], texts)
+        figure_style.add_markers(
+            made, state, costs, [trial.score.accuracy if trial.score else 0.0 for trial in found], texts
+        )
     figure_style.add_unjudged(
         made, trials, {trial.number: cost_of(trial, quantity) / quantity.scale for trial in trials}
     )
@@ -65,7 +67,7 @@ def _add_front(
     mode, suffix = ("lines+markers", "") if metric == ACCURACY else ("markers", f", by {metric.name}")
     made.add_scatter(
         x=[cost_of(point, quantity) / quantity.scale for point in points],
-        y=[point.accuracy for point in points],
+        y=[point.score.accuracy for point in points if point.score is not None],
         text=[point.source for point in points],
         name=f"{name}{suffix}",
         mode=mode,

@@ -11,7 +11,7 @@ from search.report.figures import style as figure_style
 from search.report.figures.style import FINALISTS, MODELS
 from search.runs.results import ORIGINAL
 from search.study.finalist import Finalist
-from search.study.trial_record import TrialRecord, figure_of
+from search.study.trial_record import TrialRecord
 
 _FEWEST = 3
 
@@ -24,7 +24,7 @@ class Reranked:
         metric: name of what they were ranked by.
         sources: of each.
         before: figure on the validation split as a trial.
-        after: likewise, after the whole recipe.
+        after: figure on the validation split after the whole recipe.
     """
 
     metric: str
@@ -35,13 +35,14 @@ class Reranked:
     @classmethod
     def of(cls, trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Self | None:
         """Those of a run, None where there are none; recommended values were never a trial."""
-        known = {trial.source: trial for trial in trials if trial.accuracy is not None}
-        both = [(known[one.source], one) for one in finalists if one.source in known and one.accuracy is not None]
+        known = {trial.source: trial.score for trial in trials if trial.score is not None}
+        both = [finalist for finalist in finalists if finalist.source in known and finalist.score is not None]
         if not both:
             return None
-        metric = both[0][1].metric
-        before, after = (tuple(figure_of(one, metric) for one in judged) for judged in zip(*both, strict=True))
-        return cls(metric.name, tuple(finalist.source for _, finalist in both), before, after)
+        metric = both[0].metric
+        before = tuple(known[finalist.source].figure(metric) for finalist in both)
+        after = tuple(finalist.score.figure(metric) for finalist in both if finalist.score is not None)
+        return cls(metric.name, tuple(finalist.source for finalist in both), before, after)
 
     @property
     def correlation(self) -> float | None:

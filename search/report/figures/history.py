@@ -1,5 +1,6 @@
 """The history of a search: what every trial got, and the best so far."""
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -9,12 +10,12 @@ from objectives.accuracy.metric import ACCURACY, Metric
 from search.report.figures import style as figure_style
 from search.report.figures.style import MODELS
 from search.runs.results import SEARCH
-from search.study.trial_record import COMPLETE, STOPPED, TrialRecord, figure_of
+from search.study.trial_record import COMPLETE, STOPPED, TrialRecord
 
 
 def histories(trials: Sequence[TrialRecord]) -> list[go.Figure]:
     """Of what the trials of a stage were ranked by, and of their accuracy where that is something else."""
-    metric = next((trial.metric for trial in trials if trial.accuracy is not None), ACCURACY)
+    metric = next((trial.metric for trial in trials if trial.score is not None), ACCURACY)
     return [history(trials, each) for each in ([metric] if metric.name == ACCURACY.name else [metric, ACCURACY])]
 
 
@@ -23,13 +24,13 @@ def history(trials: Sequence[TrialRecord], metric: Metric = ACCURACY) -> go.Figu
 
     Trials without one, failed or over the budget, are on the lower edge.
     """
-    judged = [trial for trial in trials if trial.accuracy is not None]
+    judged = [trial for trial in trials if trial.score is not None]
     stage = next((f" of stage {trial.stage}" for trial in trials if trial.stage), "")
     made = figure_style.figure(f"Validation {metric.name} of the trials{stage}")
     for state in (STOPPED, COMPLETE):
         found = [trial for trial in judged if trial.state == state]
         numbers, texts = [trial.number for trial in found], [figure_style.label(trial) for trial in found]
-        figure_style.add_markers(made, state, numbers, [figure_of(trial, metric) for trial in found], texts)
+        figure_style.add_markers(made, state, numbers, [_figure(trial, metric) for trial in found], texts)
     figure_style.add_unjudged(made, trials, {trial.number: trial.number for trial in trials})
     # Of a front, the level of the run's own budget: the others are other tasks.
     _add_best(made, [trial for trial in judged if not trial.level], metric)
@@ -40,6 +41,10 @@ def history(trials: Sequence[TrialRecord], metric: Metric = ACCURACY) -> go.Figu
     return made
 
 
+def _figure(trial: TrialRecord, metric: Metric) -> float:
+    return math.nan if trial.score is None else trial.score.figure(metric)
+
+
 def _add_best(made: go.Figure, own: Sequence[TrialRecord], metric: Metric) -> None:
     better = max if metric.direction == "maximize" else min
 
@@ -47,7 +52,7 @@ def _add_best(made: go.Figure, own: Sequence[TrialRecord], metric: Metric) -> No
         """Figures of a higher rung count more, whatever they are."""
         return max(one, other) if one[0] != other[0] else (one[0], better(one[1], other[1]))
 
-    best = accumulate(((trial.reached, figure_of(trial, metric)) for trial in own), ahead)
+    best = accumulate(((trial.reached, _figure(trial, metric)) for trial in own), ahead)
     made.add_scatter(
         x=[trial.number for trial in own],
         y=[value for _, value in best],

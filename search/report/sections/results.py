@@ -21,7 +21,7 @@ from search.report.run_view import RunView
 from search.runs.results import SEARCH, SIMPLE, columns, table_rows
 from search.runs.run_folder import CONFIG_FILE
 from search.study.finalist import Finalist
-from search.study.trial_record import TrialRecord, figures_of
+from search.study.trial_record import TrialRecord
 
 
 def exports_table(path: Path) -> Table | None:
@@ -131,10 +131,10 @@ def ship(view: RunView) -> Section:
 
 
 def _accuracy(trial: TrialRecord | None) -> str:
-    return "" if trial is None or trial.accuracy is None else figures_of(trial).removeprefix("accuracy ")
+    return "" if trial is None or trial.score is None else trial.score.text(trial.metric).removeprefix("accuracy ")
 
 
 def _final(finalist: Finalist) -> str:
-    if finalist.accuracy is None:
+    if finalist.score is None:
         return f"failed: {finalist.error}"
-    return figures_of(finalist).removeprefix("accuracy ")
+    return finalist.score.text(finalist.metric).removeprefix("accuracy ")

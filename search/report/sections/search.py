@@ -10,7 +10,7 @@ from search.report.figures.history import histories
 from search.report.figures.importance import NEEDED, SHOWN, importance_of, importances
 from search.report.figures.timeline import busy, spans_of, timeline
 from search.report.run_view import RunView
-from search.study.trial_record import FAILED, TrialRecord, figures_of
+from search.study.trial_record import FAILED, TrialRecord
 
 _BEST = 20
 
@@ -76,7 +76,7 @@ def workers(view: RunView) -> Section:
 
 def trials(view: RunView) -> Section:
     """The best trials, and those that failed with their reasons."""
-    judged = [trial for trial in view.outcome.trials if trial.accuracy is not None]
+    judged = [trial for trial in view.outcome.trials if trial.score is not None]
     best = sorted(judged, key=lambda trial: trial.rank, reverse=True)[:_BEST]
     blocks: list[Block] = []
     failed = [trial for trial in view.outcome.trials if trial.state == FAILED]
@@ -100,7 +100,7 @@ def _table(found: Sequence[TrialRecord]) -> Table:
             trial.source,
             trial.start or "sampler",
             trial.state,
-            figures_of(trial).removeprefix("accuracy "),
+            "" if trial.score is None else trial.score.text(trial.metric).removeprefix("accuracy "),
             f"{trial.cost.flops / 1e6:.3f}",
             f"{trial.cost.params / 1e6:.3f}",
             "" if trial.seconds is None else f"{trial.seconds:.1f}",

@@ -24,7 +24,7 @@ def tiles(view: RunView) -> list[Tile]:
         heads = [head.partition(" (")[0] for head in columns(view.results)]
         return [_tile(head, cell) for head, cell in list(zip(heads, rows[SEARCH], strict=True))[1:]]
     winner = view.outcome.winner
-    found = [Tile("Validation accuracy", f"{100 * winner.accuracy:.2f} %", "of the winner")]
+    found = [Tile("Validation accuracy", f"{100 * winner.score.accuracy:.2f} %", "of the winner")]
     whole = view.layers.original if view.layers else None
     for label, name in (("FLOPs", "flops"), ("Params", "params")):
         own = getattr(winner.cost, name)
@@ -67,7 +67,7 @@ def _tile(head: str, cell: str) -> Tile:
 def _counts(trials: Sequence[TrialRecord]) -> str:
     states, stage = [trial.state for trial in trials], trials[0].stage
     feasible = states.count(COMPLETE) + states.count(STOPPED)
-    rungs = f" Rungs: {text}." if (text := counts_text(rung_counts(trials))) else ""
+    rungs = f" Rungs: {text}." if (text := counts_text(rung_counts(trial.rungs for trial in trials))) else ""
     return (
         f"{len(states)} trials{f' of stage {stage}' if stage else ''}: {feasible} feasible, "
         f"{states.count(INFEASIBLE)} infeasible, {states.count(FAILED)} failed.{rungs}"

@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score, top_k_accuracy_score
 
 from compress.errors import DivergenceError
 from objectives.accuracy.metric import ACCURACY, LOSS, Metric, metric_classes, restored, stored
+from objectives.accuracy.score import Score
 
 CLASSES = 4
 RNG = np.random.default_rng(0)
@@ -48,16 +49,23 @@ def test_a_value_that_is_not_finite_is_a_divergence() -> None:
 
 
 @given(st.floats(0, 1), st.floats(0, 9), st.floats(-5, 5))
-def test_the_score_is_what_is_better_by_the_metric(accuracy: float, loss: float, value: float) -> None:
-    assert ACCURACY.score(accuracy, loss, value) == accuracy
-    assert LOSS.score(accuracy, loss, value) == -loss
-    assert F1.score(accuracy, loss, value) == value
-    assert Metric("Hinge", "minimize").score(accuracy, loss, value) == -value
+def test_the_objective_is_the_higher_the_better(accuracy: float, loss: float, value: float) -> None:
+    score = Score(accuracy, loss, value)
+    assert score.objective(ACCURACY) == score.figure(ACCURACY) == accuracy
+    assert (score.objective(LOSS), score.figure(LOSS)) == (-loss, loss)
+    assert score.objective(F1) == score.figure(F1) == value
+    assert score.objective(Metric("Hinge", "minimize")) == -value
 
 
-@pytest.mark.parametrize("metric", [ACCURACY, LOSS, F1])
-def test_without_a_figure_the_score_is_the_worst(metric: Metric) -> None:
-    assert metric.score(None, None, None) == -math.inf
+def test_without_its_figure_the_objective_is_the_worst() -> None:
+    assert Score(0.5, 1.0).objective(F1) == -math.inf
+    assert math.isnan(Score(0.5, 1.0).figure(F1))
+
+
+def test_the_text_of_a_score_shows_the_metric_where_it_is_neither() -> None:
+    score = Score(0.75, 0.9, 0.25)
+    assert score.text(ACCURACY) == score.text(LOSS) == "accuracy 0.7500, loss 0.9000"
+    assert score.text(F1) == "accuracy 0.7500, loss 0.9000, F1Score 0.2500"
 
 
 @pytest.mark.parametrize("metric", [ACCURACY, LOSS, F1, TOP_2, Metric("Hinge", "minimize", "one_hot")])

@@ -47,7 +47,7 @@ def test_a_finished_search(tuckprune, run):
     outcome, said = find_run(run.folder), json.loads(out)
     assert (said["run"], said["trials"]) == (str(run.folder), len(outcome.trials))
     winner = said["winner"]
-    assert (winner["source"], winner["accuracy"]) == (outcome.winner.source, outcome.winner.accuracy)
+    assert (winner["source"], winner["accuracy"]) == (outcome.winner.source, outcome.winner.score.accuracy)
     assert winner["cost"] == asdict(outcome.winner.cost)
     assert winner["ratios"] == dict(outcome.winner.parameters.ratios)
     assert {name: tuple(pair) for name, pair in winner["ranks"].items()} == dict(outcome.winner.parameters.ranks)

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Metric
+from objectives.accuracy.score import Score
 from objectives.budget.quantity import FLOPS, PARAMS, SIZE
 from objectives.cost.cost import Cost
 from search.cli.progress import ProgressDisplay
@@ -20,7 +21,16 @@ def record(number, accuracy, loss=0.5, error=None, start=None):
     state = "failed" if error else "complete" if accuracy is not None else "infeasible"
     seconds = None if state == "infeasible" else 1.25
     cost = Cost(1_500_000, 0, 0)
-    return TrialRecord(number, state, CompressionParameters.none(), cost, accuracy, loss, seconds, error, start)
+    return TrialRecord(
+        number,
+        state,
+        CompressionParameters.none(),
+        cost,
+        None if accuracy is None else Score(accuracy, loss),
+        seconds,
+        error,
+        start,
+    )
 
 
 def lines(found, told, terminal=False):
@@ -51,7 +61,9 @@ def test_a_line_for_each_trial():
 
 
 def climbed(number, *accuracies, state="complete"):
-    rungs = tuple(Rung(30 * 3**position, accuracy, 0.5, accuracy) for position, accuracy in enumerate(accuracies))
+    rungs = tuple(
+        Rung(30 * 3**position, Score(accuracy, 0.5), accuracy) for position, accuracy in enumerate(accuracies)
+    )
     return replace(record(number, accuracies[-1]), state=state, rungs=rungs)
 
 
@@ -123,8 +135,8 @@ def test_a_line_for_each_finalist():
     with ProgressDisplay(console) as display:
         display.started(1, [])
         display.finals_started(2)
-        display.finalist_settled(Finalist("trial 3", none, cost, 0.75, 0.5, 12.5, None, ACCURACY))
-        display.finalist_settled(Finalist("recommended values", None, None, None, None, 1.0, "no [/] way", ACCURACY))
+        display.finalist_settled(Finalist("trial 3", none, cost, Score(0.75, 0.5), 12.5, None, ACCURACY))
+        display.finalist_settled(Finalist("recommended values", None, None, None, 1.0, "no [/] way", ACCURACY))
     assert console.file.getvalue().splitlines()[1:] == [
         "finals: 2 candidates go through the whole recipe with its fine-tuning",
         "finalist: trial 3: accuracy 0.7500, loss 0.5000, 1.50 MFLOPs, 12.5 s",
@@ -134,7 +146,10 @@ def test_a_line_for_each_finalist():
 
 def test_a_metric_of_keras_is_shown_beside_accuracy():
     metric = Metric("CategoricalHinge", "minimize", "one_hot")
-    told = [replace(record(0, 0.9), metric=metric, value=0.5), replace(record(1, 0.8), metric=metric, value=0.25)]
+    told = [
+        replace(record(number, accuracy), metric=metric, score=Score(accuracy, 0.5, value))
+        for number, (accuracy, value) in enumerate([(0.9, 0.5), (0.8, 0.25)])
+    ]
     shown = lines([], told, terminal=True)
     assert "trial 1: accuracy 0.8000, loss 0.5000, CategoricalHinge 0.2500, 1.50 MFLOPs, 1.2 s  best so far" in shown
     assert "best CategoricalHinge 0.2500 | 2 feasible" in shown

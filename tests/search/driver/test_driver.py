@@ -60,9 +60,9 @@ def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
         assert record.state == "complete"
         assert record.cost == cost("tiny").cost(record.parameters)
         assert record.cost.flops <= HALF.limits[0].most
-        assert (record.accuracy, record.loss, record.seconds) == (
-            judged(record.parameters).accuracy,
-            judged(record.parameters).loss,
+        assert (record.score.accuracy, record.score.loss, record.seconds) == (
+            judged(record.parameters).score.accuracy,
+            judged(record.parameters).score.loss,
             0.1,
         )
     # What was recorded is what was judged: the projected proposal of each trial's own numbers.
@@ -89,7 +89,7 @@ def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
         assert (record.state == "infeasible") == (violation > 0)
         assert record.parameters == SPACE.decode(trial.params)
         if record.state == "infeasible":
-            assert record.accuracy is record.seconds is None
+            assert record.score is record.seconds is None
             assert record.parameters not in pool.submitted
 
 

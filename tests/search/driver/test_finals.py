@@ -1,6 +1,5 @@
 """The finals: who takes part, what is kept of them, and who wins."""
 
-import json
 from dataclasses import replace
 
 import optuna
@@ -10,6 +9,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Metric
+from objectives.accuracy.score import Score
 from objectives.budget.budget import Budget
 from objectives.budget.limit import Limit
 from objectives.budget.quantity import FLOPS as FLOPS_QUANTITY
@@ -18,11 +18,12 @@ from search.driver.driver import Driver, DriverSettings
 from search.driver.finals import Finals
 from search.driver.listeners.listener import Listener
 from search.space.levels import Levels
-from search.study.finalist import RECOMMENDED, Finalist, finalists, store
+from search.study.finalist import RECOMMENDED, Finalist, finalists
 from search.study.judgement import Judgement
-from search.study.ranking import Winner, winner_of
+from search.study.ranking import Winner, best, winner_of
+from search.study.rung import Rung, keep_rung
 from search.study.storage import open_study
-from search.study.trial_record import best, records
+from search.study.trial_record import describe, finish, records
 from tests.search.fixtures.fake_pool import FakePool, judged
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, cost, flops_budget, model, space
 
@@ -62,15 +63,15 @@ def reversed_order(recommended=SMALL):
 
     def judge(parameters):
         if parameters is None:
-            return Judgement(0.0, 2.0, 1.0, parameters=recommended)
-        return Judgement(1 - judged(parameters).accuracy, 1.0, 1.0)
+            return Judgement(Score(0.0, 2.0), 1.0, parameters=recommended)
+        return Judgement(Score(1 - judged(parameters).score.accuracy, 1.0), 1.0)
 
     return judge
 
 
 def test_the_best_trials_and_the_recommended_values_take_part():
     study = memory()
-    by_score = sorted(records(study), key=lambda record: (-record.accuracy, record.loss))
+    by_score = sorted(records(study), key=lambda record: (-record.score.accuracy, record.score.loss))
     entries = finals(study, 3).pending
     assert entries[0] == (RECOMMENDED, None)
     assert [source for source, _ in entries[1:]] == [f"trial {record.number}" for record in by_score[:3]]
@@ -82,11 +83,9 @@ def test_equal_parameters_take_part_once():
     first = records(study)[0]
     for accuracy in (0.999, 0.998):
         trial = study.ask()
-        for name, value in (("parameters", study.trials[0].user_attrs["parameters"]), ("accuracy", accuracy)):
-            trial.set_user_attr(name, value)
-        trial.set_user_attr("cost", study.trials[0].user_attrs["cost"])
-        trial.set_user_attr("loss", 0.1)
-        study.tell(trial, accuracy)
+        describe(trial, first.parameters, first.cost, None)
+        keep_rung(trial, Rung(30, Score(accuracy, 0.1), accuracy))
+        finish(study, trial, Judgement(Score(accuracy, 0.1), 1.0))
     sources = [source for source, parameters in finals(study, 3).pending if parameters == first.parameters]
     assert sources == ["trial 6"]
 
@@ -101,21 +100,23 @@ def test_the_finals_decide():
     assert kept == {finalist.source: finalist for finalist in listener.told}
     assert kept[RECOMMENDED].parameters == SMALL
     assert kept[RECOMMENDED].cost == cost("tiny").cost(SMALL)
-    worst = min((record for record in records(study) if record.source in kept), key=lambda record: record.accuracy)
+    worst = min(
+        (record for record in records(study) if record.source in kept), key=lambda record: record.score.accuracy
+    )
     won = winner_of(records(study), finalists(study))
-    assert won == Winner(worst.source, worst.parameters, worst.cost, 1 - worst.accuracy)
+    assert won == Winner(worst.source, worst.parameters, worst.cost, Score(1 - worst.score.accuracy, 1.0))
     assert won.source != best(records(study)).source
 
 
 def test_recommended_values_over_the_budget_cannot_win():
     study = memory()
     finals(study, 1).run(
-        FakePool(1, judge=lambda given: Judgement(1.0, 0.0, 1.0, parameters=given or ROOMY)), Recorder()
+        FakePool(1, judge=lambda given: Judgement(Score(1.0, 0.0), 1.0, parameters=given or ROOMY)), Recorder()
     )
     found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     flops = cost("tiny").cost(ROOMY).flops
     assert found.error == f"they need {flops} FLOPs, the budget allows {0.5 * FLOPS:.0f}"
-    assert found.accuracy is None
+    assert found.score is None
     assert winner_of(records(study), finalists(study)).source != RECOMMENDED
 
 
@@ -124,7 +125,7 @@ def test_a_trial_at_a_wider_level_of_a_front_may_cost_more_than_the_budget():
     levels = Levels.between(HALF, Limit(FLOPS_QUANTITY, 0.8 * FLOPS, "0.8"), 2, cost("tiny").cost(NONE))
     Driver(study, space("tiny"), HALF, DriverSettings(3, "tpe", 6, True), levels).run(FakePool(2), Recorder())
     work = finals(study, 1)
-    work.run(FakePool(1, judge=lambda given: Judgement(0.5, 0.2, 1.0, parameters=given or SMALL)), Recorder())
+    work.run(FakePool(1, judge=lambda given: Judgement(Score(0.5, 0.2), 1.0, parameters=given or SMALL)), Recorder())
     found = finalists(study)
     assert [finalist.error for finalist in found] == [None] * 3
     assert sorted(finalist.cost.flops > 0.5 * FLOPS for finalist in found) == [False, False, True]
@@ -138,7 +139,7 @@ def test_recommended_values_may_prune_the_parts_of_layers_that_were_decomposed_f
         {"conv2_tucker_0": 0.5, "conv2_tucker_2": 0.5, "block.conv1": 0.5, "add": 0.25}, {"conv2": (8, 8)}
     )
     work = Finals(study, space("tiny", DECOMPOSE_FIRST), HALF, 1, ACCURACY)
-    work.run(FakePool(1, judge=lambda other: Judgement(1.0, 0.0, 1.0, parameters=other or given)), Recorder())
+    work.run(FakePool(1, judge=lambda other: Judgement(Score(1.0, 0.0), 1.0, parameters=other or given)), Recorder())
     found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     built = apply_parameters(model("tiny"), given, DECOMPOSE_FIRST)
     assert found.cost == CostModel(analyse(built)).cost(CompressionParameters.none())
@@ -148,7 +149,7 @@ def test_the_limit_that_recommended_values_break_is_named():
     study, original = memory(), cost("tiny").cost(CompressionParameters.none())
     budget = Budget.parse({"flops": 1.0, "params": "2x"}, original)
     work = Finals(study, space("tiny"), budget, 1, ACCURACY)
-    work.run(FakePool(1, judge=lambda given: Judgement(1.0, 0.0, 1.0, parameters=given or ROOMY)), Recorder())
+    work.run(FakePool(1, judge=lambda given: Judgement(Score(1.0, 0.0), 1.0, parameters=given or ROOMY)), Recorder())
     found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     params = cost("tiny").cost(ROOMY).params
     assert found.error == f"they need {params} parameters, the budget allows {original.params / 2:.0f}"
@@ -180,7 +181,9 @@ def test_no_candidates_no_finals():
 
 
 def finalist(source, accuracy, loss, metric=ACCURACY):
-    return Finalist(source, SMALL, Cost(1, 1, 4), accuracy, loss, 1.0, None, metric)
+    return Finalist(
+        source, SMALL, Cost(1, 1, 4), None if accuracy is None else Score(accuracy, loss), 1.0, None, metric
+    )
 
 
 @pytest.mark.parametrize(("metric", "expected"), [(ACCURACY, "b"), (LOSS, "c")])
@@ -195,26 +198,17 @@ def test_a_metric_of_keras_decides_the_finals():
 
     def judge(parameters):
         if parameters is None:
-            return Judgement(0.9, 0.1, 1.0, parameters=SMALL, value=float("nan"))
-        return replace(judged(parameters), value=judged(parameters).accuracy)
+            return Judgement(Score(0.9, 0.1, float("nan")), 1.0, parameters=SMALL)
+        return replace(
+            judged(parameters), score=replace(judged(parameters).score, value=judged(parameters).score.accuracy)
+        )
 
     settings = DriverSettings(3, "tpe", 6, True, metric)
     Driver(study, space("tiny"), HALF, settings).run(FakePool(2, judge), Recorder())
     finals(study, 6, metric).run(FakePool(2, judge), Recorder())
     kept = {finalist.source: finalist for finalist in finalists(study)}
     assert kept[RECOMMENDED].error == "expected finite figures on the validation images, received CategoricalHinge nan"
-    lowest = min(records(study), key=lambda record: record.value)
+    lowest = min(records(study), key=lambda record: record.score.value)
     won = winner_of(records(study), finalists(study))
-    assert (won.source, won.metric, won.value) == (lowest.source, metric, lowest.value)
-    assert won.figures == f"validation accuracy {won.accuracy:.4f}, CategoricalHinge {won.value:.4f}"
-
-
-def test_finalists_of_older_studies_are_read():
-    """They kept the metric by name, and no value of it."""
-    study, made = memory(), finalist("trial 1", 0.9, 0.5, LOSS)
-    store(study, made)
-    key, text = next((key, text) for key, text in study.user_attrs.items() if key.startswith("finalist: "))
-    fields = json.loads(text)
-    assert (fields["metric"], fields.pop("value")) == ("loss", None)
-    study.set_user_attr(key, json.dumps(fields))
-    assert finalists(study) == [made]
+    assert (won.source, won.metric, won.score.value) == (lowest.source, metric, lowest.score.value)
+    assert won.figures == f"validation accuracy {won.score.accuracy:.4f}, CategoricalHinge {won.score.value:.4f}"

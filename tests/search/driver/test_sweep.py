@@ -4,6 +4,7 @@ import pytest
 
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS
+from objectives.accuracy.score import Score
 from search.driver.listeners.listener import Listener
 from search.driver.sweep import Sweep
 from search.samplers.sensitivity import ORIGINAL, Probe, Sensitivity, parts_of, probes, sensitivity_of
@@ -28,7 +29,7 @@ class Recorder(Listener):
 
 def judge(parameters):
     """Groups lose a tenth of their ratio, layers 0.2."""
-    return Judgement(0.9 - 0.1 * sum(parameters.ratios.values()) - 0.2 * len(parameters.ranks), 0.5, 2.0)
+    return Judgement(Score(0.9 - 0.1 * sum(parameters.ratios.values()) - 0.2 * len(parameters.ranks), 0.5), 2.0)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -99,7 +100,7 @@ def test_what_cannot_be_judged_is_told_and_left_out(tmp_path):
 
 def test_figures_that_are_not_finite_are_none(tmp_path):
     study = open_study(tmp_path, "run", "journal")
-    Sweep(study, SPACE, ACCURACY).run(FakePool(1, lambda given: Judgement(0.5, float("nan"), 1.0)), Recorder())
+    Sweep(study, SPACE, ACCURACY).run(FakePool(1, lambda given: Judgement(Score(0.5, float("nan")), 1.0)), Recorder())
     assert all(probe.score is None for probe in probes(study).values())
     assert sensitivity_of(study) is None
 
@@ -107,7 +108,9 @@ def test_figures_that_are_not_finite_are_none(tmp_path):
 def test_the_metric_decides(tmp_path):
     """The study maximizes: a loss that rises is a drop."""
     study, found = open_study(tmp_path, "run", "journal"), space("tiny", PRUNE_ONLY)
-    Sweep(study, found, LOSS).run(FakePool(1, lambda given: Judgement(0.5, 1.0 + len(given.ratios), 1.0)), Recorder())
+    Sweep(study, found, LOSS).run(
+        FakePool(1, lambda given: Judgement(Score(0.5, 1.0 + len(given.ratios)), 1.0)), Recorder()
+    )
     assert sensitivity_of(study) == Sensitivity(
         dict.fromkeys(found.dimensions, 1.0), dict.fromkeys(found.dimensions, 0.5), dict.fromkeys(found.dimensions, 1)
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from compress.errors import RunError
+from objectives.accuracy.score import Score
 from search.cli.dry_run_text import entry, lines
 from search.driver.listeners.listener import Listener
 from search.pipeline.dry_run import DryRun
@@ -17,7 +18,7 @@ from tests.search.fixtures.runs import config, tree, written
 
 
 def judged(seconds: float) -> Judgement:
-    return Judgement(0.5, 1.0, seconds)
+    return Judgement(Score(0.5, 1.0), seconds)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
+from objectives.accuracy.score import Score
 from objectives.cost.cost import Cost
 from objectives.network.precision import fast_precision
 from search.pipeline.judging import Comparison
@@ -13,16 +14,24 @@ from search.runs.outcome import find_run
 from search.study.conditions import ONEDNN, Conditions, recorded_conditions
 from search.study.judgement import Judgement
 from search.study.storage import find_study
-from search.study.trial_record import TrialRecord, figures_of
+from search.study.trial_record import TrialRecord
 from tests.search.driver.interrupted_run import TRIALS
 from tests.search.fixtures.runs import called, written
 
 THERE = Conditions(3, "float32", 1, "1", "Old CPU", "2.20", "3.14", "2.0", "0.1.0")
 RECORD = TrialRecord(
-    7, "complete", CompressionParameters({"add": 0.5}, {}), Cost(1, 1, 4), 0.75, 0.9, 12.5, None, None, conditions=THERE
+    7,
+    "complete",
+    CompressionParameters({"add": 0.5}, {}),
+    Cost(1, 1, 4),
+    Score(0.75, 0.9),
+    12.5,
+    None,
+    None,
+    conditions=THERE,
 )
 PRUNING_ALONE = {"space": {"ranks": False}, "recipe": ["prune"]}
-AGAIN = Judgement(0.75, 0.9, 3.0, conditions=THERE)
+AGAIN = Judgement(Score(0.75, 0.9), 3.0, conditions=THERE)
 
 
 def test_equal_figures_pass_wherever_they_come_from():
@@ -61,7 +70,8 @@ def test_every_trial_of_a_run_tells_its_conditions(run, monkeypatch):
 @pytest.mark.parametrize("number", [0, TRIALS - 1])
 def test_a_trial_of_two_workers_is_judged_again_to_the_last_digit(run, number):
     ended = called("judge", run.folder, "--trial", number, cwd=run.home)
-    figures = figures_of(find_run(run.folder).trials[number])
+    record = find_run(run.folder).trials[number]
+    figures = record.score.text(record.metric)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [f"recorded: {figures}", f"again:    {figures}"]
 
@@ -81,6 +91,6 @@ def test_one_worker_and_one_seed_give_the_same_trials(home):
         assert ended.returncode == 0, ended.stderr
         found.append([replace(record, seconds=None, worker=None) for record in find_run(home / "runs" / name).trials])
     assert found[0] == found[1]
-    assert len({record.loss for record in found[0]}) == 3
+    assert len({record.score.loss for record in found[0]}) == 3
     number = next(record.number for record in found[0] if record.steps == 5)
     assert called("judge", home / "runs" / "one", "--trial", number, cwd=home).returncode == 0

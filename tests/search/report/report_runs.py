@@ -9,6 +9,7 @@ import optuna
 from compress.graph.analysis import analyse
 from compress.model_files.files import load_model
 from objectives.accuracy.metric import ACCURACY, Metric
+from objectives.accuracy.score import Score
 from objectives.cost.cost import CostModel
 from search import settings
 from search.runs.results import Result, write_result
@@ -19,9 +20,10 @@ from search.study.finalist import RECOMMENDED, Finalist, store
 from search.study.identity import tie_to_model
 from search.study.journal import together
 from search.study.judgement import Judgement
+from search.study.ranking import best
 from search.study.rung import Rung, keep_rung
 from search.study.storage import open_study
-from search.study.trial_record import best, describe, finish, records, reject
+from search.study.trial_record import describe, finish, records, reject
 from tests.search.fixtures.runs import config
 
 HOSTILE = "ValueError: <script>alert(1)</script> " + "of_a_very_long_word" * 20
@@ -62,14 +64,16 @@ def settle(study: optuna.Study, space: SearchSpace, number: int, metric: Metric 
     worker = f"host:{100 + number % 2}"
     accuracy = 0.5 + 0.4 * trial.params[space.dimensions[0]]
     value = 1 - accuracy if metric.is_extra else None
-    said = Judgement(accuracy, 1 - accuracy, 3.0, value=value, worker=worker)
+    score = Score(accuracy, 1 - accuracy, value)
+    said = Judgement(score, 3.0, worker=worker)
     kind = number % 10
+    if kind not in (7, 9):
+        keep_rung(trial, Rung(30, score, score.objective(metric)))
     if kind == 7:
         finish(study, trial, replace(Judgement.failed(1.0, HOSTILE), worker=worker), metric)
     elif kind == 9:
         reject(study, trial)
     elif kind == 3:
-        keep_rung(trial, Rung(30, accuracy, 1 - accuracy, metric.score(accuracy, 1 - accuracy, value), value))
         finish(study, trial, said, metric, stopped=True)
     else:
         lost = (LOST,) if kind == 5 else ()
@@ -84,7 +88,7 @@ def hold_finals(study: optuna.Study, metric: Metric = ACCURACY) -> None:
     for place, record in enumerate([first, judged[-1], judged[0]]):
         accuracy = 0.91 - 0.01 * place
         value = 1 - accuracy if metric.is_extra else None
-        said = Judgement(accuracy, 1 - accuracy, 10.0, value=value)
+        said = Judgement(Score(accuracy, 1 - accuracy, value), 10.0)
         store(study, Finalist.of(record.source, record.parameters, record.cost, said, metric))
     said = Judgement.failed(5.0, "they are over the budget")
     store(study, Finalist.of(RECOMMENDED, judged[1].parameters, judged[1].cost, said, metric))

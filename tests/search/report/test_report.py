@@ -50,16 +50,16 @@ def test_the_report_of_a_real_run(run):
     assert len(outcome.finalists) == 4
     for finalist in outcome.finalists:
         assert f"<td>{finalist.source}</td>" in html
-        assert f"<td>{finalist.accuracy:.4f}, loss {finalist.loss:.4f}</td>" in html
+        assert f"<td>{finalist.score.accuracy:.4f}, loss {finalist.score.loss:.4f}</td>" in html
 
     figures = drawn(html)
     points = figures["accuracy-flops"]
     assert (points["Original, test"]["x"], points["Original, test"]["y"]) == ([4.0], [0.9])
     for name, found in (("trials", outcome.trials), ("finalists", outcome.finalists)):
         assert points[f"front of the {name}"]["text"] == [point.source for point in front(found, FLOPS)]
-        assert points[f"front of the {name}"]["y"] == [point.accuracy for point in front(found, FLOPS)]
+        assert points[f"front of the {name}"]["y"] == [point.score.accuracy for point in front(found, FLOPS)]
     assert figures["history-0-0"]["trial"]["x"] == [trial.number for trial in outcome.trials]
-    assert figures["history-0-0"]["trial"]["y"] == [trial.accuracy for trial in outcome.trials]
+    assert figures["history-0-0"]["trial"]["y"] == [trial.score.accuracy for trial in outcome.trials]
     ratios = figures["ratios"]["Search"]
     assert {name: ratio for name, ratio in zip(ratios["y"], ratios["x"], strict=True) if ratio} == {
         name: ratio for name, ratio in outcome.winner.parameters.ratios.items() if ratio
@@ -109,7 +109,7 @@ def test_every_trial_is_there_whatever_became_of_it(home):
         found = [trial for trial in trials if trial.state == state]
         assert len(found) == (35 if state == "complete" else 5)
         assert points[name]["x"] == [trial.cost.flops / 1e6 for trial in found]
-    assert points["trial"]["y"] == [trial.accuracy for trial in trials if trial.state == "complete"]
+    assert points["trial"]["y"] == [trial.score.accuracy for trial in trials if trial.state == "complete"]
     # What failed is listed with its reason; text of others is text.
     assert "<script>alert(1)</script>" not in html
     escaped = HOSTILE.replace("<", "&lt;").replace(">", "&gt;")
@@ -158,7 +158,7 @@ def test_a_metric_and_a_budget_of_several_quantities(home):
     figures = drawn(html)
     trials = [trial for trial in find_run(run).trials if trial.state == "complete"]
     assert figures["history-0-0"]["trial"]["y"] == [trial.value for trial in trials]
-    assert figures["history-0-1"]["trial"]["y"] == [trial.accuracy for trial in trials]
+    assert figures["history-0-1"]["trial"]["y"] == [trial.score.accuracy for trial in trials]
     assert figures["accuracy-memory"]["trial"]["x"] == [trial.cost.memory / 1e3 for trial in trials]
     assert figures["accuracy-memory"]["Search, test"]["x"] == [2.0]
     assert "<td>0.2500 (+0.0000)</td>" in html
@@ -173,7 +173,7 @@ def test_a_front_and_its_levels(home):
     figures = drawn(html)
     assert {trial.level for trial in trials} == {0, 1}
     assert figures["history-0-0"]["best so far"]["x"] == [
-        trial.number for trial in find_run(run).trials if trial.accuracy is not None and trial.level == 0
+        trial.number for trial in find_run(run).trials if trial.score is not None and trial.level == 0
     ]
     assert "importance-0" in figures
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS
+from objectives.accuracy.score import Score
 from objectives.budget.limit import Limit
 from objectives.budget.quantity import FLOPS, MEMORY, PARAMS
 from objectives.cost.cost import Cost
@@ -21,12 +22,31 @@ def record(number, flops, accuracy, *, loss=0.5, params=10, level=None, metric=A
     state = "failed" if accuracy is None else "complete"
     parameters = CompressionParameters({"add": 0.001 * (number if ratio is None else ratio)}, {})
     spent = Cost(flops, params, 4 * params, memory=100 * params)
-    return TrialRecord(number, state, parameters, spent, accuracy, loss, 1.0, None, None, metric, level=level)
+    return TrialRecord(
+        number,
+        state,
+        parameters,
+        spent,
+        None if accuracy is None else Score(accuracy, loss),
+        1.0,
+        None,
+        None,
+        metric,
+        level=level,
+    )
 
 
 def finalist(source, flops, accuracy):
     cost = None if accuracy is None else Cost(flops, 10, 40)
-    return Finalist(source, CompressionParameters({"add": 0.5}, {}), cost, accuracy, 0.1, 1.0, None, ACCURACY)
+    return Finalist(
+        source,
+        CompressionParameters({"add": 0.5}, {}),
+        cost,
+        None if accuracy is None else Score(accuracy, 0.1),
+        1.0,
+        None,
+        ACCURACY,
+    )
 
 
 TRIALS = st.lists(
@@ -42,18 +62,18 @@ def test_nothing_on_the_front_is_dominated_and_all_else_is(rows, quantity, metri
     ]
 
     def dominates(one, other):
-        cheap, good = quantity.of(one.cost) - quantity.of(other.cost), one.score - other.score
+        cheap, good = quantity.of(one.cost) - quantity.of(other.cost), one.objective - other.objective
         if (cheap, good) == (0, 0):
-            return (one.loss, one.number) < (other.loss, other.number)
+            return (one.score.loss, one.number) < (other.score.loss, other.number)
         return cheap <= 0 <= good
 
-    judged = [one for one in found if one.accuracy is not None]
+    judged = [one for one in found if one.score is not None]
     expected = [one for one in judged if not any(dominates(other, one) for other in judged if other is not one)]
     assert front(found, quantity) == sorted(expected, key=lambda one: quantity.of(one.cost))
 
 
 def test_a_higher_rung_is_ahead_of_a_higher_score():
-    low, high = Rung(30, 0.5, 0.5, 0.5), Rung(90, 0.5, 0.5, 0.5)
+    low, high = Rung(30, Score(0.5, 0.5), 0.5), Rung(90, Score(0.5, 0.5), 0.5)
     found = [
         replace(record(0, 100, 0.6), rungs=(low,)),
         replace(record(1, 200, 0.5), rungs=(low, high)),
@@ -83,7 +103,7 @@ def test_points_by_hand():
         finalist("trial 6", 400, None),
     ]
     offered = points(found, tuned, FLOPS)
-    assert [(one.source, one.accuracy) for one in offered] == [
+    assert [(one.source, one.score.accuracy) for one in offered] == [
         ("trial 0", 0.5),
         ("trial 2", 0.6),
         ("trial 5", 0.9),

@@ -10,6 +10,7 @@ from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.accuracy.metric import ACCURACY
+from objectives.accuracy.score import Score
 from objectives.budget.quantity import FLOPS, PARAMS
 from objectives.cost.cost import CostModel
 from search.cli import front_table
@@ -55,7 +56,7 @@ def made(home):
                 reject(study, trial)
                 continue
             failed = Judgement.failed(1.0, "loss is nan")
-            finish(study, trial, failed if accuracy is None else Judgement(accuracy, 1 - accuracy, 1.0))
+            finish(study, trial, failed if accuracy is None else Judgement(Score(accuracy, 1 - accuracy), 1.0))
     return folder.path
 
 
@@ -183,8 +184,8 @@ def test_runs_without_points(tuckprune, home):
 
 def test_a_trial_tells_the_steps_of_its_last_rung():
     spent = cost("tiny").cost(parameters(0.5))
-    rungs = (Rung(30, 0.5, 0.5, 0.5), Rung(90, 0.6, 0.5, 0.5))
-    trial = TrialRecord(0, "stopped", parameters(0.5), spent, 0.6, 0.5, 1.0, None, None, rungs=rungs)
+    rungs = (Rung(30, Score(0.5, 0.5), 0.5), Rung(90, Score(0.6, 0.5), 0.5))
+    trial = TrialRecord(0, "stopped", parameters(0.5), spent, Score(0.6, 0.5), 1.0, None, None, rungs=rungs)
     assert front_table.judged_after(trial) == "90 steps"
     assert front_table.entry(trial, PARAMS, ORIGINAL)["factor"] == ORIGINAL.params / spent.params
 
@@ -200,7 +201,10 @@ def test_finalists_are_points_of_their_own(made):
     best = parameters(0.6)
     for source, given, accuracy in (("trial 1", parameters(0.3), 0.95), (RECOMMENDED, best, 0.93)):
         found = cost("tiny").cost(given)
-        store(study, Finalist(source, given, found, accuracy, 0.1, 1.0, None, ACCURACY))
+        store(
+            study,
+            Finalist(source, given, found, None if accuracy is None else Score(accuracy, 0.1), 1.0, None, ACCURACY),
+        )
     found = RunPoints.of(made)
     sources = [point.source for point in found.points(FLOPS)]
     assert sources == ["trial 2", RECOMMENDED, "trial 0", "trial 1", "trial 5"]

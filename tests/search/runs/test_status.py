@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from compress.parameter_files.json_format import dumps
 from compress.parameters import CompressionParameters
+from objectives.accuracy.score import Score
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.runs.run_folder import LOCK_FILE, RunFolder
@@ -33,7 +34,7 @@ def judge(parameters):
     if judge.count == 3:
         return Judgement.failed(1.0, "broken")
     return Judgement(
-        judge.count / 10, 1.0, 2.0, worker=f"node:{judge.count % 2}", lost=("died",) if judge.count == 2 else ()
+        Score(judge.count / 10, 1.0), 2.0, worker=f"node:{judge.count % 2}", lost=("died",) if judge.count == 2 else ()
     )
 
 

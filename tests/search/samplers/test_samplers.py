@@ -10,6 +10,7 @@ import pytest
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
 from configs.schema.search import SAMPLER_NAMES
+from objectives.accuracy.score import Score
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.registry import SAMPLERS, SamplerContext, samplers
@@ -81,7 +82,7 @@ def searched(study, name, trials, *, stop_after=None, workers=1, projection=True
 
     def judge(parameters):
         worth = parameters.ratios.get("add", 0.0) - parameters.ratios.get("block.conv1", 0.0)
-        return Judgement(0.5 + worth / 2, 1.0, 0.1)
+        return Judgement(Score(0.5 + worth / 2, 1.0), 0.1)
 
     pool = FakePool(workers, judge, stop_after)
     Driver(study, SPACE, BUDGET, DriverSettings(3, name, trials, projection)).run(pool, Listener())

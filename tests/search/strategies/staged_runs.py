@@ -12,6 +12,7 @@ from compress.parameters import CompressionParameters, Stage
 from compress.pruning.settings import DEFAULT_PRUNING
 from compress.recipe import apply_parameters
 from objectives.accuracy.metric import ACCURACY
+from objectives.accuracy.score import Score
 from objectives.cost.cost import CostModel
 from search import settings
 from search.driver.listeners.listener import Listener
@@ -75,7 +76,7 @@ class FakePoolFactory:
             raise KeyboardInterrupt
         self.judged += 1
         if parameters is None:
-            return Judgement(0.1, 2.0, 1.0, parameters=RECOMMENDED)
+            return Judgement(Score(0.1, 2.0), 1.0, parameters=RECOMMENDED)
         return judged(parameters)
 
 

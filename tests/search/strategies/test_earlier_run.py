@@ -6,6 +6,7 @@ import pytest
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS
+from objectives.accuracy.score import Score
 from objectives.cost.cost import Cost
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
@@ -39,7 +40,18 @@ GROUPS = [group.name for group in space("tiny").groups]
 def record(number, ratio, accuracy, *, level=None, metric=ACCURACY, loss=0.5):
     parameters = CompressionParameters(dict.fromkeys(GROUPS, ratio), {})
     spent = cost("tiny").cost(parameters)
-    return TrialRecord(number, "complete", parameters, spent, accuracy, loss, 1.0, None, None, metric, level=level)
+    return TrialRecord(
+        number,
+        "complete",
+        parameters,
+        spent,
+        None if accuracy is None else Score(accuracy, loss),
+        1.0,
+        None,
+        None,
+        metric,
+        level=level,
+    )
 
 
 def budget(share):
@@ -67,7 +79,7 @@ def test_the_best_trials_are_taken_by_score():
 def test_ratios_of_parts_of_decomposed_layers_start_as_smaller_ranks():
     """Of 16 channels, a rank of 8 whose part loses half is wanted as 4."""
     parameters = CompressionParameters({"conv2_tucker_0": 0.5}, {"conv2": (8, 12)})
-    found = TrialRecord(3, "complete", parameters, cost("tiny").cost(NONE), 0.5, 0.5, 1.0, None, None)
+    found = TrialRecord(3, "complete", parameters, cost("tiny").cost(NONE), Score(0.5, 0.5), 1.0, None, None)
     (wanted,) = EarlierRun("other", (found,)).starts(space("tiny"), budget(0.5)).values()
     assert (wanted["rank_in:conv2"], wanted["rank_out:conv2"], wanted["rank_in:block.conv1"]) == (0.25, 0.5, 1.0)
 
@@ -112,7 +124,7 @@ def test_what_the_other_run_did_not_search_is_wanted_whole():
 
     # conv2 reads 16 channels and makes 24; half of the 16 are pruned, and 12 of the 24.
     both = CompressionParameters({"add": 0.5, "conv2": 0.5}, {"conv2": (4, 6)})
-    found = (TrialRecord(0, "complete", both, Cost(1, 1, 4), 0.5, 0.5, 1.0, None, None),)
+    found = (TrialRecord(0, "complete", both, Cost(1, 1, 4), Score(0.5, 0.5), 1.0, None, None),)
 
     def kept(recipe):
         (start,) = EarlierRun("other", found).starts(space("tiny", recipe), budget(0.5)).values()
@@ -134,7 +146,7 @@ def test_starts_meet_the_new_budget_and_the_old_one_gives_the_old_trials(new):
     queue_starts(again, lambda own: earlier.starts(space("tiny"), own), budget(new), None)
     driver = Driver(again, space("tiny"), budget(new), DriverSettings(3, "random", 5, True))
     driver.run(FakePool(), Listener())
-    best = sorted(records(study), key=lambda one: (-one.score, one.loss))[:COUNT]
+    best = sorted(records(study), key=lambda one: (-one.objective, one.score.loss))[:COUNT]
     for one, old in zip(records(again), best, strict=True):
         assert one.start == f"reuse {old.source} of old"
         assert one.cost.flops <= new * FLOPS
@@ -155,7 +167,7 @@ def other(home):
             trial = study.ask()
             parameters = CompressionParameters({"add": 0.25 + 0.25 * number}, {})
             describe(trial, parameters, cost("tiny").cost(parameters), -0.1)
-            finish(study, trial, Judgement.failed(1.0, "nan") if number else Judgement(0.5, 1.0, 1.0))
+            finish(study, trial, Judgement.failed(1.0, "nan") if number else Judgement(Score(0.5, 1.0), 1.0))
     return folder.path
 
 

@@ -9,6 +9,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import DEFAULT_PRUNING
 from compress.staged_parameters import completed, without_parts
+from objectives.accuracy.score import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost import CostModel
 from search.space.projection import Projection
@@ -98,7 +99,9 @@ def test_a_second_stage_that_cannot_go_so_far_is_refused():
 
 def record(number, parameters, accuracy):
     state = "failed" if accuracy is None else "complete"
-    return TrialRecord(number, state, parameters, ORIGINAL, accuracy, 0.5, 1.0, None, None)
+    return TrialRecord(
+        number, state, parameters, ORIGINAL, None if accuracy is None else Score(accuracy, 0.5), 1.0, None, None
+    )
 
 
 def test_the_winner_is_the_best_trial_that_ranks_can_bring_to_the_budget():

@@ -15,8 +15,8 @@ from objectives.cost.cost import CostModel
 from search.samplers.sensitivity import sensitivity_of
 from search.study.finalist import finalists
 from search.study.judgement import Judgement
-from search.study.ranking import winner_of
-from search.study.trial_record import best, records
+from search.study.ranking import best, winner_of
+from search.study.trial_record import records
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, PRUNE_FIRST, model, trained_like
 from tests.search.strategies.staged_runs import MAKING, FakePoolFactory, staged
 

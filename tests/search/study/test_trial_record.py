@@ -6,17 +6,17 @@ from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Metric
+from objectives.accuracy.score import Score
 from objectives.cost.cost import Cost
 from search.study.judgement import Judgement
+from search.study.ranking import best
 from search.study.rung import Rung, keep_rung
 from search.study.trial_record import (
     BUDGET,
     TrialRecord,
-    best,
     describe,
-    figures_of,
     finish,
-    first_rung_score,
+    first_rung_objective,
     records,
     reject,
 )
@@ -38,8 +38,8 @@ def described(study, violation=-0.01, **attributes):
 
 
 def test_a_judged_trial(study):
-    made = finish(study, described(study, start="SLAMP"), Judgement(0.75, 0.9, 12.5))
-    assert made == TrialRecord(0, "complete", PARAMETERS, COST, 0.75, 0.9, 12.5, None, "SLAMP")
+    made = finish(study, described(study, start="SLAMP"), Judgement(Score(0.75, 0.9), 12.5))
+    assert made == TrialRecord(0, "complete", PARAMETERS, COST, Score(0.75, 0.9), 12.5, None, "SLAMP")
     assert records(study) == [made]
     assert study.trials[0].value == 0.75
     assert study.trials[0].constraints == {BUDGET: -0.01}
@@ -47,28 +47,28 @@ def test_a_judged_trial(study):
 
 def test_a_failed_trial(study):
     made = finish(study, described(study), Judgement.failed(3.0, "its worker was lost"))
-    assert made == TrialRecord(0, "failed", PARAMETERS, COST, None, None, 3.0, "its worker was lost", None)
+    assert made == TrialRecord(0, "failed", PARAMETERS, COST, None, 3.0, "its worker was lost", None)
     assert records(study) == [made]
 
 
 def test_a_trial_over_the_budget(study):
     made = reject(study, described(study, violation=0.25))
-    assert made == TrialRecord(0, "infeasible", PARAMETERS, COST, None, None, None, None, None)
+    assert made == TrialRecord(0, "infeasible", PARAMETERS, COST, None, None, None, None)
     assert study.trials[0].constraints == {BUDGET: 0.25}
 
 
 def climbed(study, *accuracies):
     trial = described(study)
     for position, accuracy in enumerate(accuracies):
-        keep_rung(trial, Rung(30 * 3**position, accuracy, 0.9, accuracy))
+        keep_rung(trial, Rung(30 * 3**position, Score(accuracy, 0.9), accuracy))
     return trial
 
 
 def test_a_stopped_trial_is_told_from_an_infeasible_one(study):
-    rung = Rung(30, 0.75, 0.9, 0.75)
-    made = finish(study, climbed(study, 0.75), Judgement(0.75, 0.9, 12.5), stopped=True)
-    assert made == TrialRecord(0, "stopped", PARAMETERS, COST, 0.75, 0.9, 12.5, None, None, rungs=(rung,))
-    assert (made.steps, made.reached, made.score) == (30, 1, 0.75)
+    rung = Rung(30, Score(0.75, 0.9), 0.75)
+    made = finish(study, climbed(study, 0.75), Judgement(Score(0.75, 0.9), 12.5), stopped=True)
+    assert made == TrialRecord(0, "stopped", PARAMETERS, COST, Score(0.75, 0.9), 12.5, None, None, rungs=(rung,))
+    assert (made.steps, made.reached, made.objective) == (30, 1, 0.75)
     reject(study, described(study, violation=0.25))
     assert [trial.state for trial in study.trials] == [TrialState.PRUNED] * 2
     assert [record.state for record in records(study)] == ["stopped", "infeasible"]
@@ -76,39 +76,36 @@ def test_a_stopped_trial_is_told_from_an_infeasible_one(study):
 
 def test_a_rung_is_kept_once(study):
     trial = climbed(study, 0.5, 0.6)
-    kept = (Rung(30, 0.5, 0.9, 0.5), Rung(90, 0.6, 0.9, 0.6))
-    assert keep_rung(trial, Rung(30, 0.8, 0.1, 0.8)) == kept
-    assert finish(study, trial, Judgement(0.6, 0.9, 1.0)).rungs == kept
+    kept = (Rung(30, Score(0.5, 0.9), 0.5), Rung(90, Score(0.6, 0.9), 0.6))
+    assert keep_rung(trial, Rung(30, Score(0.8, 0.1), 0.8)) == kept
+    assert finish(study, trial, Judgement(Score(0.6, 0.9), 1.0)).rungs == kept
 
 
 def test_best_is_by_the_rung_before_the_score(study):
-    finish(study, climbed(study, 0.9), Judgement(0.9, 0.1, 1.0), stopped=True)
-    finish(study, climbed(study, 0.5, 0.6), Judgement(0.6, 0.9, 1.0))
+    finish(study, climbed(study, 0.9), Judgement(Score(0.9, 0.1), 1.0), stopped=True)
+    finish(study, climbed(study, 0.5, 0.6), Judgement(Score(0.6, 0.9), 1.0))
     finish(study, climbed(study, 0.8, 0.7), Judgement.failed(1.0, "nan"))
     assert best(records(study)).number == 1
     assert best(records(study)[:1]).number == 0
-    # A trial of a study of version 0.1 was judged at one rung as well.
-    assert record(0, 0.7).reached == 1
 
 
 def test_the_score_at_the_first_rung(study):
     described(study)
     trials = [climbed(study, 0.5), climbed(study, 0.4, 0.7), climbed(study, 0.3), climbed(study, 0.2, 0.9)]
-    finish(study, trials[0], Judgement(0.5, 0.9, 1.0), stopped=True)
-    finish(study, trials[1], Judgement(0.7, 0.9, 1.0))
+    finish(study, trials[0], Judgement(Score(0.5, 0.9), 1.0), stopped=True)
+    finish(study, trials[1], Judgement(Score(0.7, 0.9), 1.0))
     finish(study, trials[2], Judgement.failed(1.0, "nan"))
     reject(study, described(study, violation=0.25))
-    finish(study, described(study), Judgement(0.75, 0.9, 1.0), LOSS)
     finish(study, described(study), Judgement.failed(1.0, "nan"))
     assert study.trials[4].state == TrialState.RUNNING
-    scores = [first_rung_score(trial) for trial in study.trials]
-    assert scores == [None, 0.5, 0.4, 0.3, 0.2, None, -0.9, None]
+    objectives = [first_rung_objective(trial) for trial in study.trials]
+    assert objectives == [None, 0.5, 0.4, 0.3, 0.2, None, None]
 
 
 def test_trials_from_before_macs_were_counted_have_none(study):
     trial = described(study)
     trial.set_user_attr("cost", {"flops": 123, "params": 45, "bytes": 180})
-    assert finish(study, trial, Judgement(0.75, 0.9, 12.5)).cost == Cost(123, 45, 180, 0)
+    assert finish(study, trial, Judgement(Score(0.75, 0.9), 12.5)).cost == Cost(123, 45, 180, 0)
 
 
 def test_unfinished_trials_are_no_records(study):
@@ -128,17 +125,19 @@ def test_a_trial_that_was_killed_while_it_was_described_is_described_to_the_end(
     trial = study.ask()
     trial.set_constraint(BUDGET, -0.01)
     describe(trial, PARAMETERS, COST, -0.01)
-    assert finish(study, trial, Judgement(0.75, 0.9, 12.5)).cost == COST
+    assert finish(study, trial, Judgement(Score(0.75, 0.9), 12.5)).cost == COST
 
 
 def test_a_trial_that_meets_the_budget_by_construction_has_no_constraint(study):
-    finish(study, described(study, violation=None), Judgement(0.75, 0.9, 12.5))
+    finish(study, described(study, violation=None), Judgement(Score(0.75, 0.9), 12.5))
     assert study.trials[0].constraints == {}
 
 
 def record(number, accuracy, loss=None):
     state = "failed" if accuracy is None else "complete"
-    return TrialRecord(number, state, PARAMETERS, COST, accuracy, loss, 1.0, None, None)
+    return TrialRecord(
+        number, state, PARAMETERS, COST, None if accuracy is None else Score(accuracy, loss), 1.0, None, None
+    )
 
 
 def test_best_is_the_most_accurate_then_the_least_lossy_then_the_first():
@@ -152,14 +151,14 @@ def test_best_is_the_most_accurate_then_the_least_lossy_then_the_first():
 @pytest.mark.parametrize(("metric", "value"), [(ACCURACY, 0.75), (LOSS, -0.9)])
 def test_the_study_maximizes_the_metric(metric, value):
     study = optuna.create_study(direction="maximize")
-    made = finish(study, described(study), Judgement(0.75, 0.9, 12.5), metric)
-    assert (study.best_value, made.score, made.accuracy, made.loss) == (value, value, 0.75, 0.9)
+    made = finish(study, described(study), Judgement(Score(0.75, 0.9), 12.5), metric)
+    assert (study.best_value, made.objective, made.score) == (value, value, Score(0.75, 0.9))
 
 
 def test_the_winner_of_a_search_for_the_loss_may_have_the_lower_accuracy():
     study = optuna.create_study(direction="maximize")
     for accuracy, loss in ((0.9, 0.5), (0.8, 0.3)):
-        finish(study, described(study), Judgement(accuracy, loss, 1.0), LOSS)
+        finish(study, described(study), Judgement(Score(accuracy, loss), 1.0), LOSS)
     assert best(records(study)).number == 1
 
 
@@ -169,41 +168,30 @@ HINGE = Metric("CategoricalHinge", "minimize", "one_hot")
 
 @pytest.mark.parametrize(("metric", "score"), [(F1, 0.25), (HINGE, -0.25)])
 def test_a_metric_of_keras_is_kept_whole_and_maximized(study, metric, score):
-    made = finish(study, described(study), Judgement(0.75, 0.9, 12.5, value=0.25), metric)
+    made = finish(study, described(study), Judgement(Score(0.75, 0.9, 0.25), 12.5), metric)
     assert records(study) == [made]
-    assert (made.metric, made.value, made.score, study.best_value) == (metric, 0.25, score, score)
-    assert figures_of(made) == f"accuracy 0.7500, loss 0.9000, {metric.name} 0.2500"
+    assert (made.metric, made.score.value, made.objective, study.best_value) == (metric, 0.25, score, score)
+    assert made.score.text(metric) == f"accuracy 0.7500, loss 0.9000, {metric.name} 0.2500"
 
 
 def test_the_best_by_a_metric_is_the_lowest_where_lower_is_better(study):
     for value in (0.5, 0.3, 0.4):
-        finish(study, described(study), Judgement(value, 1.0, 1.0, value=value), HINGE)
+        finish(study, described(study), Judgement(Score(value, 1.0, value), 1.0), HINGE)
     assert best(records(study)).number == 1
-
-
-def test_trials_of_older_studies_are_read(study):
-    """The first had no metric, the next its name alone."""
-    finish(study, described(study), Judgement(0.75, 0.9, 1.0))
-    finish(study, described(study), Judgement(0.75, 0.9, 1.0), LOSS)
-    assert [trial.user_attrs["metric"] for trial in study.trials] == ["accuracy", "loss"]
-    attributes = {**study.trials[0].user_attrs}
-    del attributes["metric"]
-    study.add_trial(optuna.trial.create_trial(value=0.75, user_attrs=attributes))
-    assert [record.score for record in records(study)] == [0.75, -0.9, 0.75]
 
 
 @pytest.mark.parametrize(
     ("judgement", "metric", "said"),
     [
-        (Judgement(0.5, float("nan"), 2.0), ACCURACY, "loss nan"),
-        (Judgement(0.5, float("inf"), 2.0), LOSS, "loss inf"),
-        (Judgement(0.5, 1.0, 2.0, value=float("nan")), F1, "F1Score nan"),
-        (Judgement(0.5, 1.0, 2.0), F1, "F1Score None"),
+        (Judgement(Score(0.5, float("nan")), 2.0), ACCURACY, "loss nan"),
+        (Judgement(Score(0.5, float("inf")), 2.0), LOSS, "loss inf"),
+        (Judgement(Score(0.5, 1.0, float("nan")), 2.0), F1, "F1Score nan"),
+        (Judgement(Score(0.5, 1.0), 2.0), F1, "F1Score None"),
     ],
 )
 def test_a_figure_that_is_not_finite_is_a_failed_trial(study, judgement, metric, said):
     made = finish(study, described(study), judgement, metric)
-    assert (made.state, made.accuracy, made.value, made.seconds) == ("failed", None, None, 2.0)
+    assert (made.state, made.score, made.seconds) == ("failed", None, 2.0)
     assert made.error == f"expected finite figures on the validation images, received {said}"
-    assert made.score == -float("inf")
+    assert made.objective == -float("inf")
     assert best(records(study)) is None

@@ -53,8 +53,8 @@ def test_a_study_of_real_trials(pool, task):
     assert all(record.cost.flops <= budget.limits[0].most and record.seconds > 0 for record in found)
     made = apply_parameters(model("tiny"), found[0].parameters, pruning=PRUNING)
     here = AccuracyProxy(task.dataset, PROXY)(made)
-    assert found[0].accuracy == pytest.approx(here.accuracy, abs=0.05)
-    assert found[0].loss == pytest.approx(here.loss, rel=1e-2)
+    assert found[0].score.accuracy == pytest.approx(here.accuracy, abs=0.05)
+    assert found[0].score.loss == pytest.approx(here.loss, rel=1e-2)
 
 
 def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
@@ -70,7 +70,7 @@ def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
     long = outcome(pool, pool.go_on(key, 9))
     assert pool._slots[worker].served == before + 1
     assert short.error is middle.error is long.error is None
-    assert len({short.loss, middle.loss, long.loss}) == 3
+    assert len({short.score.loss, middle.score.loss, long.score.loss}) == 3
 
     def of_steps(steps):
         def change(actor):
@@ -82,7 +82,7 @@ def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
 
     for steps, climbed in ((5, middle), (9, long), (PROXY.steps, short)):
         whole = of_steps(steps)
-        assert (whole.accuracy, whole.loss) == (climbed.accuracy, climbed.loss)
+        assert whole.score == climbed.score
 
 
 def test_a_worker_that_was_given_something_else_cannot_go_on(pool):
@@ -133,8 +133,8 @@ def test_finalists_go_through_the_recipe_with_its_training(pool, task):
     here = compress_in_stages(model("tiny"), own_values(chosen), fine_tune=train_stage, pruning=PRUNING)
     expected = score(here.model, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
     for found in (recommended, again):
-        assert found.accuracy == pytest.approx(expected.accuracy, abs=0.05)
-        assert found.loss == pytest.approx(expected.loss, rel=1e-2)
+        assert found.score.accuracy == pytest.approx(expected.accuracy, abs=0.05)
+        assert found.score.loss == pytest.approx(expected.loss, rel=1e-2)
         assert found.model is None
 
 
@@ -144,13 +144,13 @@ def test_a_finalist_can_be_had_with_its_model(pool, task):
     built = model_of(made.model)
     assert CostModel(analyse(built)).cost(CompressionParameters.none()) == cost("tiny").cost(chosen)
     here = score(built, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
-    assert (made.accuracy, made.loss) == pytest.approx((here.accuracy, here.loss), rel=1e-4)
+    assert (made.score.accuracy, made.score.loss) == pytest.approx((here.accuracy, here.loss), rel=1e-4)
 
 
 def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):
     before = process(pool, pool._free[0])
     failed = outcome(pool, pool.submit(CompressionParameters({"conv9": 0.5}, {})))
-    assert failed.accuracy is failed.loss is None
+    assert failed.score is None
     assert "unknown layer or group 'conv9'; nearest: 'conv2'" in failed.error
     assert "\n" not in failed.error
     worker = pool._free[0]
@@ -173,7 +173,7 @@ def test_training_that_diverges_is_recorded_and_the_worker_goes_on(pool):
 
     ask(pool, worker, diverging)
     failed = outcome(pool, pool.submit(WHOLE))
-    assert failed.accuracy is failed.loss is None
+    assert failed.score is None
     assert "expected finite" in failed.error and failed.error.endswith("1e+30; lower the learning rate")
     pool._free.sort(key=lambda free: free != worker)
     failed = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
@@ -193,10 +193,10 @@ def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
     ask(pool, worker, by_f1)
     judged = outcome(pool, pool.submit(WHOLE))
     here = AccuracyProxy(task.dataset, replace(PROXY, metric=metric))(apply_parameters(model("tiny"), WHOLE))
-    assert judged.error is None and judged.value == pytest.approx(here.value, abs=0.05)
+    assert judged.error is None and judged.score.value == pytest.approx(here.value, abs=0.05)
     pool._free.sort(key=lambda free: free != worker)
     final = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
-    assert final.error is None and 0 <= final.value <= 1
+    assert final.error is None and 0 <= final.score.value <= 1
     renew(pool, worker)
 
 

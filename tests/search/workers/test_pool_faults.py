@@ -65,8 +65,8 @@ def test_the_trial_of_a_killed_worker_is_started_again(pool):
     undisturbed = searched(pool, kills=0)
     TOLD.clear()
     found = searched(pool, kills=1)
-    assert [(one.number, one.parameters, one.accuracy, one.loss) for one in found] == [
-        (one.number, one.parameters, one.accuracy, one.loss) for one in undisturbed
+    assert [(one.number, one.parameters, one.score) for one in found] == [
+        (one.number, one.parameters, one.score) for one in undisturbed
     ]
     assert [len(one.lost) for one in found] == [0, 1, 0, 0]
     assert found[1].lost[0].endswith("(ActorDiedError)") and "\n" not in found[1].lost[0]
@@ -96,7 +96,7 @@ def test_a_lost_rung_is_climbed_again_from_the_start(pool):
     key = pool.go_on(second, 9)
     os.kill(victim, signal.SIGKILL)
     again = outcome(pool, key)
-    assert (again.accuracy, again.loss) == (undisturbed.accuracy, undisturbed.loss)
+    assert again.score == undisturbed.score
     assert len(again.lost) == 1 and not again.worker.endswith(f":{victim}")
     all_free(pool)
 

@@ -6,6 +6,7 @@ import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
+from objectives.accuracy.score import Score
 from objectives.cost.cost import Cost
 from search.driver.listeners.run_log import RunLog
 from search.study.trial_record import TrialRecord
@@ -15,7 +16,7 @@ COST: Cost = cost("tiny").cost(CompressionParameters.none())
 
 
 def record(number, **changes):
-    fields = {"state": "complete", "accuracy": 0.5, "loss": 1.25, "seconds": 2.0, "error": None, "start": None}
+    fields = {"state": "complete", "score": Score(0.5, 1.25), "seconds": 2.0, "error": None, "start": None}
     return TrialRecord(number, parameters=CompressionParameters.none(), cost=COST, **{**fields, **changes})
 
 
@@ -30,7 +31,7 @@ def test_every_worker_has_a_file_and_every_trial_a_line(tmp_path):
     log.settled(record(0, worker="node:17", start="SLAMP"))
     log.settled(record(1, worker="node:18", lost=("its node died",)))
     log.settled(record(2, worker="node:17"))
-    log.settled(record(3, state="failed", accuracy=None, loss=None, error="no memory"))
+    log.settled(record(3, state="failed", score=None, error="no memory"))
     log.warned("a worker was lost")
     assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == [
         "driver.jsonl",

@@ -5,6 +5,7 @@ import pytest
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import Metric
+from objectives.accuracy.score import Score
 from objectives.cost.cost import Cost
 from search.driver.listeners.trackers import Tracking, check_trackers, trackers
 from search.driver.listeners.trial_figures import metrics_of, settings_of
@@ -18,7 +19,7 @@ PARAMETERS = CompressionParameters({"add": 0.5, "block.conv1": 0.25}, {"conv2": 
 
 
 def record(number, **changes):
-    fields = {"state": "complete", "accuracy": 0.5, "loss": 1.25, "seconds": 2.0, "error": None, "start": None}
+    fields = {"state": "complete", "score": Score(0.5, 1.25), "seconds": 2.0, "error": None, "start": None}
     return TrialRecord(number, cost=COST, **{"parameters": PARAMETERS, **fields, **changes})
 
 
@@ -49,8 +50,8 @@ def test_a_trial_is_flat_figures_and_settings():
     }
     costs = {"flops": COST.flops, "params": COST.params}
     assert metrics_of(record(0)) == {"accuracy": 0.5, "loss": 1.25, **costs, "seconds": 2.0}
-    assert metrics_of(record(0, state="infeasible", accuracy=None, loss=None, seconds=None)) == costs
-    assert metrics_of(record(0, metric=Metric("F1Score"), value=0.75))["F1Score"] == 0.75
+    assert metrics_of(record(0, state="infeasible", score=None, seconds=None)) == costs
+    assert metrics_of(record(0, metric=Metric("F1Score"), score=Score(0.5, 1.25, 0.75)))["F1Score"] == 0.75
 
 
 def test_what_was_settled_before_is_handed_over_once():

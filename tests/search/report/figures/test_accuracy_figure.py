@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from objectives.accuracy.metric import ACCURACY, LOSS
+from objectives.accuracy.score import Score
 from objectives.budget.quantity import FLOPS, LATENCY, SIZE
 from search.report.figures.accuracy import accuracy_against
 from search.runs.results import Result
@@ -44,7 +45,7 @@ def test_it_holds_every_trial_by_its_state():
 def test_the_fronts_are_drawn_with_the_models():
     dearer = replace(COST, flops=2_000_000)
     found = [record(0, 0.5), record(1, 0.4), replace(record(2, 0.7), cost=dearer), record(3, None)]
-    tuned = [Finalist("trial 2", PARAMETERS, dearer, 0.8, 0.1, 1.0, None, ACCURACY)]
+    tuned = [Finalist("trial 2", PARAMETERS, dearer, Score(0.8, 0.1), 1.0, None, ACCURACY)]
     traces = by_name(accuracy_against(FLOPS, RESULTS, found, tuned))
     drawn = [traces["front of the trials"], traces["front of the finalists"]]
     assert [(list(trace.x), list(trace.y), list(trace.text)) for trace in drawn] == [
@@ -57,8 +58,8 @@ def test_the_front_of_another_metric_is_no_line():
     """Trial 1 is less accurate, costs more, and has the lower loss."""
     dearer = replace(COST, flops=2_000_000)
     found = [
-        replace(record(0, 0.5), loss=0.4, metric=LOSS),
-        replace(record(1, 0.4), loss=0.3, metric=LOSS, cost=dearer),
+        replace(record(0, 0.5), score=Score(0.5, 0.4), metric=LOSS),
+        replace(record(1, 0.4), score=Score(0.4, 0.3), metric=LOSS, cost=dearer),
     ]
     (trace,) = [trace for trace in accuracy_against(FLOPS, (), found).data if "front" in trace.name]
     assert (trace.name, trace.mode) == ("front of the trials, by loss", "markers")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from objectives.accuracy.metric import LOSS, Metric
+from objectives.accuracy.score import Score
 from search.report.figures.history import histories, history
 from search.study.rung import Rung, counts_text, rung_counts
 from tests.search.report.report_parts import by_name, record
@@ -23,7 +24,7 @@ def test_it_holds_every_trial_and_the_best_so_far():
 
 def test_it_minds_the_rungs():
     """The best so far is that of the highest rung reached, as the winner is."""
-    low, high = Rung(30, 0.5, 0.5, 0.5), Rung(90, 0.5, 0.5, 0.5)
+    low, high = Rung(30, Score(0.5, 0.5), 0.5), Rung(90, Score(0.5, 0.5), 0.5)
     found = [
         replace(record(0, 0.9), state="stopped", rungs=(low,)),
         replace(record(1, 0.7), rungs=(low, high)),
@@ -43,7 +44,7 @@ def test_a_metric_knows_which_way_is_better(direction, best_so_far):
     metric = Metric("Hinge", direction, "one_hot")
     values = [0.4, None, 0.6, 0.3]
     found = [
-        replace(record(number, None if value is None else 0.5), metric=metric, value=value)
+        replace(record(number, 0.5), metric=metric, score=value if value is None else Score(0.5, 0.5, value))
         for number, value in enumerate(values)
     ]
     ranked, accuracy = histories(found)
@@ -56,7 +57,9 @@ def test_a_metric_knows_which_way_is_better(direction, best_so_far):
 
 
 def test_of_losses_the_lowest_is_the_best():
-    found = [replace(record(number, 0.5), metric=LOSS, loss=loss) for number, loss in enumerate([0.4, 0.6, 0.1])]
+    found = [
+        replace(record(number, 0.5), metric=LOSS, score=Score(0.5, loss)) for number, loss in enumerate([0.4, 0.6, 0.1])
+    ]
     loss, _ = histories(found)
     assert list(by_name(loss)["best so far"].y) == [0.4, 0.4, 0.1]
 

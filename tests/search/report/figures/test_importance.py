@@ -2,6 +2,7 @@
 
 import optuna
 
+from objectives.accuracy.score import Score
 from search.report.figures.importance import NEEDED, SHOWN, Importance, dimension_text, importance_of, importances
 from search.space.preferences import suggested
 from search.study.judgement import Judgement
@@ -21,7 +22,7 @@ def study_of(trials, dimensions, front=False):
         describe(trial, PARAMETERS, COST, None)
         if front:
             trial.set_user_attr("allowed", 0.25 * (1 + number % 2))
-        finish(study, trial, Judgement(wanted[dimensions[0]], 0.5, 1.0))
+        finish(study, trial, Judgement(Score(wanted[dimensions[0]], 0.5), 1.0))
     return study
 
 
