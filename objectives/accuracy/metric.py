@@ -66,6 +66,42 @@ class Metric:
 ACCURACY, LOSS = Metric("accuracy"), Metric("loss", "minimize")
 
 
+@dataclass(frozen=True)
+class Score:
+    """Figures of a classifier's outputs on the labelled images of a split.
+
+    Attributes:
+        accuracy: top-1, in [0, 1].
+        loss: mean cross-entropy in nats; not finite where the outputs are not.
+        value: of a metric that is neither of the two; None for these, and where the loss is not finite.
+    """
+
+    accuracy: float
+    loss: float
+    value: float | None = None
+
+    def figures(self, metric: Metric) -> dict[str, float | None]:
+        """Accuracy, loss and, where it is neither, the metric, by name."""
+        extra = {metric.name: self.value} if metric.is_extra else {}
+        return {ACCURACY.name: self.accuracy, LOSS.name: self.loss, **extra}
+
+    def figure(self, metric: Metric) -> float:
+        """The figure that a metric ranks by; NaN where it was not measured."""
+        figure = self.figures(metric)[metric.name]
+        return math.nan if figure is None else figure
+
+    def objective(self, metric: Metric) -> float:
+        """What a study that ranks by a metric maximizes; minus infinity where it was not measured."""
+        figure = self.figures(metric)[metric.name]
+        if figure is None:
+            return -math.inf
+        return figure if metric.direction == "maximize" else -figure
+
+    def text(self, metric: Metric) -> str:
+        """All figures in one line: ``accuracy 0.9000, loss 0.3000``, and the metric where it is neither."""
+        return ", ".join(f"{name} {figure:.4f}" for name, figure in self.figures(metric).items())
+
+
 def metric_classes() -> dict[str, Any]:
     """The classes of `keras.metrics` that compare labels with outputs, by name."""
     import keras

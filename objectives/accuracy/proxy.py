@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import ConfigError, DivergenceError
-from objectives.accuracy.metric import ACCURACY, Metric
+from objectives.accuracy.metric import ACCURACY, Metric, Score
 from objectives.accuracy.repair import Repair, RepairState
-from objectives.accuracy.score import Score, score_outputs
+from objectives.accuracy.score import score_outputs
 from objectives.network.distillation import Distillation, SoftLabels, TrainingLoss
 from objectives.network.elastic_layer import Values
 from objectives.network.network import Network

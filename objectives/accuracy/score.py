@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy.special import softmax
 
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric
+from objectives.accuracy.metric import ACCURACY, Metric, Score
 from zoo.data.batches import gather
 from zoo.data.dataset import Normalization, Split
 from zoo.training.loss import loss_for
@@ -43,42 +42,6 @@ def _traced(model: keras.Model, batch_shape: tuple[int, ...]) -> Callable[[Any],
     signature = (tf.TensorSpec(batch_shape, tf.float32),)
     traced: Callable[[Any], Any] = tf.function(call, input_signature=signature, autograph=False)
     return traced
-
-
-@dataclass(frozen=True)
-class Score:
-    """Figures of a classifier's outputs on the labelled images of a split.
-
-    Attributes:
-        accuracy: top-1, in [0, 1].
-        loss: mean cross-entropy in nats; not finite where the outputs are not.
-        value: of a metric that is neither of the two; None for these, and where the loss is not finite.
-    """
-
-    accuracy: float
-    loss: float
-    value: float | None = None
-
-    def figures(self, metric: Metric) -> dict[str, float | None]:
-        """Accuracy, loss and, where it is neither, the metric, by name."""
-        extra = {metric.name: self.value} if metric.is_extra else {}
-        return {ACCURACY.name: self.accuracy, LOSS.name: self.loss, **extra}
-
-    def figure(self, metric: Metric) -> float:
-        """The figure that a metric ranks by; NaN where it was not measured."""
-        figure = self.figures(metric)[metric.name]
-        return math.nan if figure is None else figure
-
-    def objective(self, metric: Metric) -> float:
-        """What a study that ranks by a metric maximizes; minus infinity where it was not measured."""
-        figure = self.figures(metric)[metric.name]
-        if figure is None:
-            return -math.inf
-        return figure if metric.direction == "maximize" else -figure
-
-    def text(self, metric: Metric) -> str:
-        """All figures in one line: ``accuracy 0.9000, loss 0.3000``, and the metric where it is neither."""
-        return ", ".join(f"{name} {figure:.4f}" for name, figure in self.figures(metric).items())
 
 
 def score(

@@ -9,8 +9,7 @@ from itertools import pairwise
 import optuna
 
 from compress.errors import ConfigError
-from objectives.accuracy.metric import Metric
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Metric, Score
 from search.study.judgement import Judgement
 from search.study.rung import Rung, keep_rung, report_rung
 from search.study.trial_record import LEVEL, TrialRecord, finish

@@ -11,7 +11,7 @@ from compress.model_files.files import load_model
 from compress.parameters import CompressionParameters, Stage
 from compress.staged_parameters import separated
 from configs.schema.run import RunConfig
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from objectives.network.precision import Precision
 from search import settings
 from search.runs.outcome import model_path

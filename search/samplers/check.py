@@ -4,7 +4,7 @@ import optuna
 from optuna.study import StudyDirection
 
 from compress.errors import ConfigError, typed_line
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from search.samplers.registry import Options, SamplerContext, samplers
 from search.space.preferences import PREFERENCE, suggested
 from search.space.projection import Projection

@@ -9,8 +9,7 @@ import optuna
 
 from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Metric, restored, stored
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Metric, Score, restored, stored
 from objectives.cost.cost import Cost
 from search.study.judgement import Judgement
 

@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Metric
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Metric, Score
 from search.study.conditions import Conditions
 
 

@@ -6,8 +6,7 @@ from itertools import zip_longest
 from typing import TypeVar
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, Metric
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, Metric, Score
 from objectives.cost.cost import Cost
 from search.study.finalist import Finalist
 from search.study.trial_record import TrialRecord

@@ -7,7 +7,7 @@ from typing import Any
 
 import optuna
 
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 
 RUNGS = "rungs"
 

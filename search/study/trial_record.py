@@ -9,8 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric, restored, stored
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score, restored, stored
 from objectives.cost.cost import Cost
 from search.study.conditions import CONDITIONS, Conditions
 from search.study.conditions import restored as restored_conditions

@@ -17,9 +17,10 @@ from compress.pruning.settings import PruningSettings
 from compress.recipe import Values, compress_in_stages, own_values
 from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.fine_tuning import FineTuning
+from objectives.accuracy.metric import Score
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.accuracy.repair import Repair
-from objectives.accuracy.score import Score, score
+from objectives.accuracy.score import score
 from objectives.budget.budget import Budget
 from objectives.budget.recommended import BudgetValues, stage_values
 from objectives.cost.cost import CostModel

@@ -31,7 +31,7 @@ import ray
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from configs.load import load_config
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost import CostModel
 from scripts.bench.memory import resident_mb

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 
 from compress.graph.analysis import analyse
 from compress.parameters import DEFAULT_RECIPE, SINGLE_CHANNELS, CompressionParameters
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost import CostModel
 from search.samplers.registry import SamplerContext, samplers

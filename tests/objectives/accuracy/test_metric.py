@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, top_k_accuracy_score
 
 from compress.errors import DivergenceError
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric, metric_classes, restored, stored
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score, metric_classes, restored, stored
 
 CLASSES = 4
 RNG = np.random.default_rng(0)

@@ -6,8 +6,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
 from objectives.budget.quantity import FLOPS, PARAMS, SIZE
 from objectives.cost.cost import Cost
 from search.cli.progress import ProgressDisplay

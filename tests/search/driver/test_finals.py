@@ -8,8 +8,7 @@ import pytest
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
 from objectives.budget.budget import Budget
 from objectives.budget.limit import Limit
 from objectives.budget.quantity import FLOPS as FLOPS_QUANTITY

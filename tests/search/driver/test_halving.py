@@ -4,7 +4,7 @@ import pytest
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from objectives.cost.cost import Cost
 from search.driver.rungs import Halving, Ladder
 from search.study.rung import Rung

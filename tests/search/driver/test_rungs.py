@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import LOSS
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import LOSS, Score
 from objectives.budget.limit import Limit
 from objectives.budget.quantity import FLOPS as FLOPS_QUANTITY
 from search.driver.driver import Driver, DriverSettings

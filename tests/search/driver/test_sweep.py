@@ -3,8 +3,7 @@
 import pytest
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from search.driver.listeners.listener import Listener
 from search.driver.sweep import Sweep
 from search.samplers.sensitivity import ORIGINAL, Probe, Sensitivity, parts_of, probes, sensitivity_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from compress.errors import RunError
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from search.cli.dry_run_text import entry, lines
 from search.driver.listeners.listener import Listener
 from search.pipeline.dry_run import DryRun

@@ -6,7 +6,7 @@ import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from objectives.cost.cost import Cost
 from objectives.network.precision import fast_precision
 from search.pipeline.judging import Comparison

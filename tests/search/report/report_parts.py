@@ -1,7 +1,7 @@
 """Records and parameters for tests of the report's figures."""
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from objectives.cost.cost import Cost
 from search.study.trial_record import TrialRecord
 

@@ -8,8 +8,7 @@ import optuna
 
 from compress.graph.analysis import analyse
 from compress.model_files.files import load_model
-from objectives.accuracy.metric import ACCURACY, Metric
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, Metric, Score
 from objectives.cost.cost import CostModel
 from search import settings
 from search.runs.results import Result, write_result

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from objectives.budget.limit import Limit
 from objectives.budget.quantity import FLOPS, MEMORY, PARAMS
 from objectives.cost.cost import Cost

@@ -9,8 +9,7 @@ from compress.model_files.files import load_model
 from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from objectives.accuracy.metric import ACCURACY
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, Score
 from objectives.budget.quantity import FLOPS, PARAMS
 from objectives.cost.cost import CostModel
 from search.cli import front_table

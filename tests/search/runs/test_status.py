@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from compress.parameter_files.json_format import dumps
 from compress.parameters import CompressionParameters
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.runs.run_folder import LOCK_FILE, RunFolder

@@ -10,7 +10,7 @@ import pytest
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
 from configs.schema.search import SAMPLER_NAMES
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.registry import SAMPLERS, SamplerContext, samplers

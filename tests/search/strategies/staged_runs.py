@@ -11,8 +11,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters, Stage
 from compress.pruning.settings import DEFAULT_PRUNING
 from compress.recipe import apply_parameters
-from objectives.accuracy.metric import ACCURACY
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, Score
 from objectives.cost.cost import CostModel
 from search import settings
 from search.driver.listeners.listener import Listener

@@ -5,8 +5,7 @@ import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from objectives.cost.cost import Cost
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener

@@ -9,7 +9,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import DEFAULT_PRUNING
 from compress.staged_parameters import completed, without_parts
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost import CostModel
 from search.space.projection import Projection

@@ -5,8 +5,7 @@ import pytest
 from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
 from objectives.cost.cost import Cost
 from search.study.judgement import Judgement
 from search.study.ranking import best

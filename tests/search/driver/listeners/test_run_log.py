@@ -6,7 +6,7 @@ import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from objectives.cost.cost import Cost
 from search.driver.listeners.run_log import RunLog
 from search.study.trial_record import TrialRecord

@@ -4,8 +4,7 @@ import pytest
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Metric
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Metric, Score
 from objectives.cost.cost import Cost
 from search.driver.listeners.trackers import Tracking, check_trackers, trackers
 from search.driver.listeners.trial_figures import metrics_of, settings_of

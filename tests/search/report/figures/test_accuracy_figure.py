@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from objectives.accuracy.metric import ACCURACY, LOSS
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from objectives.budget.quantity import FLOPS, LATENCY, SIZE
 from search.report.figures.accuracy import accuracy_against
 from search.runs.results import Result

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from objectives.accuracy.metric import ACCURACY, LOSS
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from search.report.figures.finals import Reranked, proxy_and_final
 from search.study.finalist import RECOMMENDED, Finalist
 from tests.search.report.report_parts import COST, PARAMETERS, by_name, record

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from objectives.accuracy.metric import LOSS, Metric
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import LOSS, Metric, Score
 from search.report.figures.history import histories, history
 from search.study.rung import Rung, counts_text, rung_counts
 from tests.search.report.report_parts import by_name, record
@@ -36,7 +35,7 @@ def test_it_minds_the_rungs():
     assert list(traces["trial"].x) == [1, 3]
     stopped = "stopped after 30 steps"
     assert list(traces["trial, stopped early"].text) == [f"trial 0, sampler, {stopped}", f"trial 2, SLAMP, {stopped}"]
-    assert counts_text(rung_counts(found)) == "4 trials at 30 steps, 2 at 90"
+    assert counts_text(rung_counts(one.rungs for one in found)) == "4 trials at 30 steps, 2 at 90"
 
 
 @pytest.mark.parametrize(("direction", "best_so_far"), [("maximize", [0.4, 0.6, 0.6]), ("minimize", [0.4, 0.4, 0.3])])

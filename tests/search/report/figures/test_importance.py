@@ -2,7 +2,7 @@
 
 import optuna
 
-from objectives.accuracy.score import Score
+from objectives.accuracy.metric import Score
 from search.report.figures.importance import NEEDED, SHOWN, Importance, dimension_text, importance_of, importances
 from search.space.preferences import suggested
 from search.study.judgement import Judgement
