@@ -8,11 +8,11 @@ from .accuracy.proxy import ProxySettings as ProxySettings
 from .accuracy.score import score as score
 from .budget.budget import Budget as Budget
 from .budget.limit import Limit as Limit
-from .budget.quantity import Quantity as Quantity
 from .budget.recommendation import Recommendation as Recommendation
 from .budget.recommendation import recommendation as recommendation
 from .cost.cost import Cost as Cost
-from .cost.cost import CostModel as CostModel
+from .cost.cost_model import CostModel as CostModel
 from .cost.latency import Latency as Latency
 from .cost.latency import LatencySettings as LatencySettings
 from .cost.latency import measure_latency as measure_latency
+from .cost.quantity import Quantity as Quantity

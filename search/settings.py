@@ -16,10 +16,10 @@ from objectives.accuracy.metric import ACCURACY, Metric
 from objectives.accuracy.metric_choice import choose_metric
 from objectives.accuracy.proxy import ProxySettings
 from objectives.budget.budget import Budget
-from objectives.budget.quantity import QUANTITIES, Quantity
 from objectives.cost.cost import Cost
 from objectives.cost.latency import LatencySettings
 from objectives.cost.latency_table import LatencyTable
+from objectives.cost.quantity import Quantity, quantities
 from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
 from search.driver.driver import DriverSettings
@@ -112,7 +112,7 @@ def budget(config: BudgetConfig, original: Cost, table: LatencyTable | None = No
         BudgetError: an amount that is malformed or above the original.
     """
     measured = original if table is None else replace(original, latency=table.original)
-    return Budget.parse(config.model_dump(exclude_none=True), measured, table)
+    return Budget.parse(config.amounts, measured, table)
 
 
 def latency(config: LatencyConfig) -> LatencySettings:
@@ -122,8 +122,7 @@ def latency(config: LatencyConfig) -> LatencySettings:
 
 def limited_quantities(config: BudgetConfig) -> list[Quantity]:
     """The quantities that a budget limits."""
-    given = config.model_dump(exclude_none=True)
-    return [quantity for name, quantity in QUANTITIES.items() if name in given]
+    return [quantity for name, quantity in quantities().items() if name in config.amounts]
 
 
 def space(config: RunConfig) -> SpaceSettings:

@@ -12,7 +12,7 @@ import pytest
 from compress.graph.analysis import analyse
 from compress.parameter_files.json_format import loads
 from compress.parameters import CompressionParameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from search.cli import app as cli
 from search.runs.points import RunPoints
 from search.runs.results import read_results

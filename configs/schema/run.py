@@ -3,13 +3,14 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_validator, model_validator
 
 from compress.pruning.registry import criterion_names
 from configs.schema.search import STAGED, FinalsConfig, FrontConfig, RungsConfig, SearchConfig, Strategy, obstacle
 from configs.schema.section import Amount, Count, OneOf, Positive, Text
 from configs.schema.section import Section as _Section
 from configs.schema.training import FinetuneConfig, ProxyConfig, TrainingConfig
+from objectives.cost.quantity import quantities
 
 
 def _folder_safe(name: str) -> str:
@@ -81,30 +82,29 @@ class DataConfig(_Section):
         return self
 
 
+def _a_key_for_each_quantity(section: type[_Section]) -> type[_Section]:
+    """The section with an optional amount for every registered quantity."""
+    keys: dict[str, Any] = {
+        name: (Amount | None, Field(default=None, description=quantity.description))
+        for name, quantity in quantities().items()
+    }
+    return create_model(
+        section.__name__, __base__=section, __module__=section.__module__, __doc__=section.__doc__, **keys
+    )
+
+
+@_a_key_for_each_quantity
 class BudgetConfig(_Section):
     """What the compressed model may cost: at least one of the keys; all that are given are met."""
 
-    flops: Amount | None = Field(default=None, description="0.25, 25%, 4x, 403.6M, 1.2G, or a whole number of FLOPs")
-    params: Amount | None = Field(
-        default=None, description="trainable parameters: 0.25, 25%, 4x, 2.5M, or a whole number"
-    )
-    size: Amount | None = Field(
-        default=None,
-        description="bytes of all weights in float32, statistics included, what a file adds to them not:"
-        " 0.25, 25%, 4x, 2.5MB, 500kB, or a whole number",
-    )
-    memory: Amount | None = Field(
-        default=None,
-        description="bytes of the activations alive where they are most, of one image in float32: written as size is",
-    )
-    latency: Amount | None = Field(
-        default=None,
-        description="time of one forward pass, measured as `latency` says: 0.25, 25%, 4x, 12ms, 800us, 0.5s",
-    )
+    @property
+    def amounts(self) -> dict[str, float | int | str]:
+        """The amounts that are given, by the name of their quantity."""
+        return self.model_dump(exclude_none=True)
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Self:
-        if not self.model_dump(exclude_none=True):
+        if not self.amounts:
             raise ValueError(f"expected at least one of {', '.join(type(self).model_fields)}, received none of them")
         return self
 

@@ -7,14 +7,15 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, JsonValue, field_serializer, model_validator
 
-from configs.schema.section import Amount, Count, Named, NonNegative, Positive, Section, Text
+from configs.schema.section import Amount, Count, Named, NonNegative, OneOf, Positive, Section, Text
 from configs.schema.storage import check_storage, without_password
+from objectives.cost.quantity import quantities
 
 
 class FrontConfig(Section):
     """Trials at several levels, from the budget's own limit of a quantity to a wider one, in equal factors."""
 
-    quantity: Literal["flops", "params", "size", "memory", "latency"] = Field(
+    quantity: Annotated[str, OneOf(lambda: list(quantities()))] = Field(
         default="flops", description="what is traded for accuracy; one that the budget limits"
     )
     widest: Amount = Field(description="the widest limit of it, written as in the budget: 60%, 2x, 120M")

@@ -1,12 +1,5 @@
 from .budget import Budget as Budget
 from .limit import Limit as Limit
-from .quantity import FLOPS as FLOPS
-from .quantity import LATENCY as LATENCY
-from .quantity import MEMORY as MEMORY
-from .quantity import PARAMS as PARAMS
-from .quantity import QUANTITIES as QUANTITIES
-from .quantity import SIZE as SIZE
-from .quantity import Quantity as Quantity
 from .recommendation import Recommendation as Recommendation
 from .recommendation import recommendation as recommendation
 from .recommended import Recommender as Recommender

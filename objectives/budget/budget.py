@@ -7,9 +7,11 @@ import numpy as np
 
 from compress.errors import BudgetError
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS, LATENCY, MEMORY, PARAMS, QUANTITIES, SIZE, Quantity
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CandidateCosts, CostModel
 from objectives.cost.latency_table import LatencyTable
+from objectives.cost.quantities.standard import MEMORY
+from objectives.cost.quantity import Quantity, quantities
 from objectives.cost.terms import Floats, Ints
 
 
@@ -42,10 +44,10 @@ class Budget:
         Raises:
             BudgetError: no amount, an unknown quantity, or an amount that is malformed or above the original.
         """
-        unknown = [name for name in amounts if name not in QUANTITIES]
+        unknown = [name for name in amounts if name not in quantities()]
         if unknown:
-            raise BudgetError(f"budget: expected keys out of {', '.join(QUANTITIES)}, received {', '.join(unknown)}")
-        limited = [quantity for name, quantity in QUANTITIES.items() if name in amounts]
+            raise BudgetError(f"budget: expected keys out of {', '.join(quantities())}, received {', '.join(unknown)}")
+        limited = [quantity for name, quantity in quantities().items() if name in amounts]
         return cls(tuple(Limit.parse(item, amounts[item.name], item.of(original)) for item in limited), table)
 
     def limit(self, quantity: Quantity) -> Limit | None:
@@ -63,9 +65,9 @@ class Budget:
 
     def violations(self, model: CostModel, kept: Ints, ranks: Ints) -> Floats:
         """The violation of many candidates, shape (N,); arrays as ``CostModel.evaluate`` takes them."""
-        figures = model.evaluate(kept, ranks)
-        found = [_figures(limit.quantity, figures, model, kept, ranks) / limit.most - 1 for limit in self.limits]
-        return np.asarray(np.max(found, axis=0))
+        costs = CandidateCosts(model, kept, ranks)
+        violations = [limit.quantity.values(costs) / limit.most - 1 for limit in self.limits]
+        return np.asarray(np.max(violations, axis=0))
 
     def tightest(self, cost: Cost) -> Limit:
         """The limit that a cost breaks most, or that has the least to spare."""
@@ -95,12 +97,3 @@ class Budget:
         if limit.violation(smallest) > 0:
             what = f"the smallest that this search space reaches{within}"
             raise limit.missed(smallest, what, "raise the budget or space.ratio_max")
-
-
-def _figures(quantity: Quantity, figures: Ints, model: CostModel, kept: Ints, ranks: Ints) -> Floats | Ints:
-    """One quantity of many candidates, shape (N,)."""
-    if quantity == MEMORY:
-        return model.memory.evaluate(kept, ranks)
-    if quantity == LATENCY and model.latency is not None:
-        return model.latency.evaluate(kept, ranks)
-    return figures[:, [FLOPS, PARAMS, SIZE].index(quantity)]

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters
 from objectives.budget.budget import Budget
-from objectives.budget.quantity import LATENCY, MEMORY
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
+from objectives.cost.quantities.standard import LATENCY, MEMORY
 
 STEPS = 24
 """Halvings of the interval: the knob is known to one part in sixteen million of it."""

@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Self
 
 from compress.errors import BudgetError
-from objectives.budget.quantity import MULTIPLES, Quantity
 from objectives.cost.cost import Cost
+from objectives.cost.quantity import MULTIPLES, Quantity
 
 _AMOUNT = re.compile(r"(?P<number>(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?)\s*(?P<unit>[%x]?|[kmg]b?|[um]?s)", re.I | re.A)
 
@@ -100,7 +100,7 @@ def _amount(quantity: Quantity, value: float | int | str, original: float) -> Fr
         return whole / number if number else None
     if not unit and number <= 1:
         return number * whole
-    multiple = MULTIPLES[quantity.measured].get(unit)
+    multiple = MULTIPLES[quantity.kind].get(unit)
     # 2.5 FLOPs is no budget: more likely 2.5x or 2.5 % was meant.
     if multiple is None or (not unit and number.denominator > 1):
         return None

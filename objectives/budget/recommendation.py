@@ -14,7 +14,8 @@ from compress.parameters import PRUNE, ChannelStep, CompressionParameters, Stage
 from compress.pruning.pruning import prune
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from objectives.budget.recommended import Recommender
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
 
 
 @dataclass(frozen=True)

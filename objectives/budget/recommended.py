@@ -20,8 +20,9 @@ from compress.recommend.recommend import (
 )
 from objectives.budget.budget import Budget
 from objectives.budget.feasible import drop_costly_ranks, tightest
-from objectives.budget.quantity import MEMORY
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
+from objectives.cost.quantities.standard import MEMORY
 
 _LARGEST_RATIO = 1.0 - 1e-6
 _RATIO_STEPS = 12

@@ -17,7 +17,7 @@ from compress.graph.channel_counts import ChannelCounts
 from compress.graph.channel_graph import ChannelGraph
 from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import LatencySettings, measure_latency
 from objectives.cost.latency_model import timed_calls
 from objectives.cost.latency_table import Geometry, LatencyTable, Law

@@ -5,19 +5,33 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from configs.schema.storage import hide_passwords
+from objectives.cost.quantity import quantities
 
 ConfigPath = Annotated[Path, typer.Argument(help="YAML configuration of the run, for instance configs/digits.yaml.")]
 RunPath = Annotated[Path, typer.Argument(help="Folder of the run, for instance runs/digits.")]
 ModelPath = Annotated[Path, typer.Argument(help="A functional or Sequential Keras model: .keras, .h5, or SavedModel.")]
+
+
+def _known_quantity(name: str | None) -> str | None:
+    if name is not None and name not in quantities():
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, quantities()))}")
+    return name
+
+
 QuantityName = Annotated[
-    Literal["flops", "params", "size", "memory", "latency"] | None,
-    typer.Option("--quantity", help="What is traded for accuracy, default that of the run's front, or flops."),
+    str | None,
+    typer.Option(
+        "--quantity",
+        metavar=f"[{'|'.join(quantities())}]",
+        callback=_known_quantity,
+        help="What is traded for accuracy, default that of the run's front, or flops.",
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,

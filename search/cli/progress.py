@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from objectives.budget.quantity import FLOPS, Quantity
 from objectives.cost.cost import Cost
+from objectives.cost.quantities.standard import FLOPS
+from objectives.cost.quantity import Quantity
 from search.driver.listeners.listener import Listener
 from search.samplers.sensitivity import Probe
 from search.study.finalist import Finalist

@@ -11,7 +11,8 @@ from compress.graph.channel_graph import ChannelGraph
 from compress.graph.group import Exclusion
 from compress.parameters import CompressionParameters
 from objectives.budget.recommendation import DecomposedLayer, PrunedGroup
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import RUNTIMES, LatencySettings, measure_latency
 from objectives.cost.latency_fit import untimed
 from objectives.cost.memory import PeakMemory

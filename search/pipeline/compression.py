@@ -16,7 +16,8 @@ from compress.pruning.settings import PruningSettings
 from compress.recipe import Values, check_parameters, compress_in_stages, own_values
 from configs.schema.run import RunConfig
 from objectives.budget.recommended import BudgetValues, GlobalValues, Recommender, silent, stage_values
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency_table import LatencyTable
 from search import settings
 from search.driver.listeners.trackers import check_trackers

@@ -9,8 +9,9 @@ from compress.model_files.files import load_model, saved_size
 from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from objectives.accuracy.score import score
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import measure_latency
+from objectives.cost.quantities.standard import LATENCY, MEMORY, STANDARD
 from search import settings
 from search.runs.results import ORIGINAL, Result, write_result
 from search.runs.run_folder import RunFolder
@@ -31,18 +32,19 @@ def measure_original(path: Path, data: ImageDataset, folder: RunFolder, config: 
 def measure(model: Any, label: str, data: ImageDataset | None = None, config: RunConfig | None = None) -> Result:
     """Figures of a model: its cost and size, and where there is data, what it scores on the test split.
 
-    A configuration asks for the metric that candidates are ranked by, and for memory and latency where its budget
-    limits them.
+    A configuration asks for the metric that candidates are ranked by, and for what its budget limits.
     """
     cost = CostModel(analyse(model)).cost(CompressionParameters.none())
     accuracy = None if data is None else evaluate(model, data.test, data.normalization)
     result = Result(label, accuracy, cost.flops, cost.params, saved_size(model))
     if config is None:
         return result
-    if config.budget.memory is not None:
+    limited = settings.limited_quantities(config.budget)
+    if MEMORY in limited:
         result = replace(result, memory=cost.memory)
-    if config.budget.latency is not None:
+    if LATENCY in limited:
         result = replace(result, latency=measure_latency(model, settings.latency(config.latency)).low)
+    result = replace(result, others={one.name: one.of(cost) for one in limited if one not in STANDARD})
     metric = None if data is None else settings.metric(config.search.metric, data.classes)
     if data is None or metric is None or not metric.is_extra:
         return result

@@ -14,7 +14,8 @@ from compress.staged_parameters import without_parts
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from objectives.budget.budget import Budget
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
 from search import settings
 from search.runs.outcome import SearchOutcome, find_run
 from search.runs.points import RunPoints

@@ -15,9 +15,11 @@ from compress.parameter_files.files import write_parameters
 from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS, LATENCY, QUANTITIES, Quantity
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency_table import LatencyTable
+from objectives.cost.quantities.standard import FLOPS, LATENCY
+from objectives.cost.quantity import Quantity, quantities
 from search import settings
 from search.runs.outcome import model_path
 from search.runs.run_folder import RunFolder
@@ -112,7 +114,7 @@ class RunPoints:
             RunError: latency, of a run that has no table of it.
         """
         front = self.config.front
-        found = QUANTITIES[name or (front.quantity if front else FLOPS.name)]
+        found = quantities()[name or (front.quantity if front else FLOPS.name)]
         if found == LATENCY and not self.original.latency:
             raise RunError(
                 f"run '{self.folder.path}' has no latencies: its budget does not limit them; choose another --quantity"

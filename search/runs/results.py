@@ -1,11 +1,13 @@
 """Measured figures of one model of a run, kept as a JSON file each, and the table that compares them."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any, Self
 
 from compress.errors import RunError
+from objectives.cost.quantity import Quantity, quantities
 
 ORIGINAL, SIMPLE, SEARCH = "original", "simple", "search"
 
@@ -23,7 +25,8 @@ class Result:
         metric: name of what candidates were ranked by, where that is neither accuracy nor loss.
         value: of that metric on the test split.
         memory: bytes of the activations where they are most, None where the budget does not limit them.
-        latency: microseconds of one forward pass, measured as the configuration says; likewise.
+        latency: microseconds of one forward pass, measured as the configuration says, None where it is not limited.
+        others: figures of the other quantities that the budget limits, by name.
     """
 
     label: str
@@ -35,13 +38,32 @@ class Result:
     value: float | None = None
     memory: int | None = None
     latency: float | None = None
+    others: Mapping[str, float] = field(default_factory=dict)
+
+    def figure(self, name: str) -> float | None:
+        """The figure of the quantity of that name, None where it is not there."""
+        figure: float | None = self.stored().get(name)
+        return figure
+
+    def stored(self) -> dict[str, Any]:
+        """All of it in one mapping, as files and the JSON of commands have it."""
+        own = asdict(self)
+        others = own.pop("others")
+        return {**own, **others}
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any]) -> Self:
+        """The result that ``stored`` has returned."""
+        known = {item.name for item in fields(cls)} - {"others"}
+        others = {name: value for name, value in stored.items() if name in set(quantities()) - known}
+        return cls(**{name: value for name, value in stored.items() if name not in others}, others=others)
 
 
 def write_result(result: Result, folder: Path) -> Path:
     """Write ``<label>.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.label}.json"
-    path.write_text(json.dumps(asdict(result), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(result.stored(), indent=2) + "\n", encoding="utf-8")
     return path
 
 
@@ -56,37 +78,17 @@ def read_results(folder: Path) -> list[Result]:
     results = []
     for path in paths:
         try:
-            results.append(Result(**json.loads(path.read_text(encoding="utf-8"))))
+            results.append(Result.restored(json.loads(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, TypeError) as error:
             raise RunError(f"result file '{path}' cannot be read: {error}; delete it and compress again") from error
     return results
-
-
-@dataclass(frozen=True)
-class _Figure:
-    """A column: header, attribute of ``Result``, and its unit, by which the figure is divided and with decimals."""
-
-    header: str
-    name: str
-    unit: str
-    scale: float = 1e6
-    decimals: int = 2
-
-
-_FIGURES = (
-    _Figure("FLOPs", "flops", "M"),
-    _Figure("Params", "params", "M"),
-    _Figure("Size", "size", "MB"),
-    _Figure("Memory", "memory", "kB", 1e3, 1),
-    _Figure("Latency", "latency", "ms", 1e3, 3),
-)
 
 
 def columns(results: Sequence[Result]) -> tuple[str, ...]:
     """Headers of the comparison: with a metric of their own where candidates were ranked by it, and limited figures."""
     metric = _metric(results)
     extra = () if metric is None else (f"{metric} (delta)",)
-    return ("Model", "Accuracy (delta)", *extra, *(f"{figure.header} (factor)" for figure in _shown(results)))
+    return ("Model", "Accuracy (delta)", *extra, *(f"{quantity.header} (factor)" for quantity in _shown(results)))
 
 
 def table_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
@@ -107,18 +109,17 @@ def _metric(results: Sequence[Result]) -> str | None:
     return next((result.metric for result in results if result.metric is not None), None)
 
 
-def _shown(results: Sequence[Result]) -> list[_Figure]:
-    always = _FIGURES[:3]
+def _shown(results: Sequence[Result]) -> list[Quantity]:
     return [
-        figure
-        for figure in _FIGURES
-        if figure in always or any(getattr(result, figure.name) is not None for result in results)
+        quantity
+        for name, quantity in quantities().items()
+        if quantity.always or any(result.figure(name) is not None for result in results)
     ]
 
 
-def _row(result: Result, base: Result | None, metric: str | None, shown: Sequence[_Figure]) -> tuple[str, ...]:
+def _row(result: Result, base: Result | None, metric: str | None, shown: Sequence[Quantity]) -> tuple[str, ...]:
     extra = () if metric is None else (_value(result, base, metric),)
-    figures = (_text(figure, result, base) for figure in shown)
+    figures = (_text(quantity, result, base) for quantity in shown)
     return (result.label.capitalize(), _accuracy(result, base), *extra, *figures)
 
 
@@ -140,9 +141,9 @@ def _value(result: Result, base: Result | None, metric: str) -> str:
     return f"{text} ({result.value - base.value:+.4f})"
 
 
-def _text(figure: _Figure, result: Result, base: Result | None) -> str:
-    own, whole = getattr(result, figure.name), getattr(base, figure.name, None)
+def _text(quantity: Quantity, result: Result, base: Result | None) -> str:
+    own, whole = result.figure(quantity.name), None if base is None else base.figure(quantity.name)
     if own is None:
         return "not measured"
-    text = f"{own / figure.scale:.{figure.decimals}f} {figure.unit}"
+    text = quantity.cell(own)
     return text if result.label == ORIGINAL or whole is None else f"{text} ({whole / own:.2f}x)"

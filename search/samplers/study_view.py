@@ -61,7 +61,7 @@ class StudyView:
 
     def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
         """Whether a trial that was decoded meets the budget of another."""
-        return self._budget_of(trial).violation(Cost(**done.user_attrs[COST])) <= 0
+        return self._budget_of(trial).violation(Cost.restored(done.user_attrs[COST])) <= 0
 
     def score(self, trial: FrozenTrial) -> float | None:
         """At the first rung, where all trials were judged alike; None where it is not known."""

@@ -8,8 +8,8 @@ import optuna
 from compress.errors import BudgetError
 from objectives.budget.budget import Budget
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import Quantity
 from objectives.cost.cost import Cost
+from objectives.cost.quantity import Quantity
 from search.study.trial_record import ALLOWED, LEVEL
 
 

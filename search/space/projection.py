@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from compress.parameters import CompressionParameters
 from objectives.budget.budget import Budget
 from objectives.budget.feasible import drop_costly_ranks
-from objectives.budget.quantity import LATENCY, MEMORY
 from objectives.cost.cost import Cost
+from objectives.cost.quantities.standard import LATENCY, MEMORY
 from search.space.memory_caps import MemoryCaps
 from search.space.scaling import SMALLEST_SCALE, Fits, Floats, filled, scaled_to_fit
 from search.space.space import Preferences, SearchSpace

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.group import Decomposable, Group, Ratios
 from compress.parameters import DECOMPOSE, PRUNE, CompressionParameters, Stage
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
 from search.space.space_arrays import SpaceArrays, SpaceSettings
 
 Preferences = Mapping[str, float]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from compress.graph.group import Decomposable, Group, Node, positions
 from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters, kept_channels
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 
 
 @dataclass(frozen=True)

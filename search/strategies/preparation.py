@@ -14,10 +14,12 @@ from configs.schema.run import RunConfig
 from objectives.accuracy.score import predict
 from objectives.budget.budget import Budget
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import QUANTITIES
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency_fit import measured_table
 from objectives.cost.latency_table import LatencyTable
+from objectives.cost.quantities.standard import LATENCY
+from objectives.cost.quantity import quantities
 from search import settings
 from search.driver.listeners.listener import Listener
 from search.driver.listeners.trackers import check_trackers
@@ -47,7 +49,7 @@ def front_levels(config: RunConfig, limits: Budget, original: Cost) -> Levels | 
     section = config.front
     if section is None:
         return None
-    quantity = QUANTITIES[section.quantity]
+    quantity = quantities()[section.quantity]
     measured = original if limits.table is None else replace(original, latency=limits.table.original)
     try:
         widest = Limit.parse(quantity, section.widest, quantity.of(measured))
@@ -63,7 +65,7 @@ def latency_table(config: RunConfig, model: Any) -> LatencyTable | None:
         ModelError: the model cannot be run to be measured.
         RunError: the run's table cannot be read.
     """
-    if config.budget.latency is None:
+    if LATENCY.name not in config.budget.amounts:
         return None
     path = RunFolder.of(config).latency_table
     return LatencyTable.read(path) if path.exists() else measured_table(model, settings.latency(config.latency))

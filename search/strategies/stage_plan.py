@@ -10,8 +10,8 @@ from compress.parameters import DECOMPOSE, CompressionParameters, Stage
 from compress.pruning.settings import PruningSettings
 from compress.recipe import apply_parameters
 from objectives.budget.budget import Budget
-from objectives.budget.quantity import MEMORY
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
+from objectives.cost.quantities.standard import MEMORY
 from search.space.projection import Projection
 from search.space.space import SearchSpace
 from search.study.ranking import ranked

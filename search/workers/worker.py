@@ -23,7 +23,7 @@ from objectives.accuracy.repair import Repair
 from objectives.accuracy.score import score
 from objectives.budget.budget import Budget
 from objectives.budget.recommended import BudgetValues, stage_values
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from search.environment import use_threads
 from search.study.conditions import Conditions
 from search.study.judgement import Judgement

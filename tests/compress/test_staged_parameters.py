@@ -7,7 +7,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import ChannelStep, CompressionParameters
 from compress.recipe import apply_parameters
 from compress.staged_parameters import completed, separated, without_parts
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, model
 
 RANKS = CompressionParameters({}, {"block.conv1": (10, 7), "conv2": (9, 16)})

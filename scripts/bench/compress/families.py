@@ -23,7 +23,8 @@ from compress.graph.channel_graph import ChannelGraph
 from compress.parameters import CompressionParameters
 from compress.pruning.importance import group_scores
 from compress.pruning.pruning import remove
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
 from scripts.bench.compress.masked_model import masked_outputs, relative_error
 from scripts.bench.objectives.profiled_flops import profiled_flops
 

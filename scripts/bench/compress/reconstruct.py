@@ -24,7 +24,7 @@ from compress.pruning.pruning import prune
 from compress.pruning.reconstruction import prune_and_reconstruct
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.budget.feasible import tightest
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.folder import folder
 

@@ -19,7 +19,7 @@ import search  # noqa: F401  before TensorFlow, for the environment that it need
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import RUNTIMES, LatencySettings, Runtime
 from objectives.cost.latency_fit import measured_table
 from scripts.bench.objectives.random_candidate import random_candidate

@@ -33,7 +33,7 @@ from configs.load import load_config
 from configs.schema.run import RunConfig
 from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.proxy import AccuracyProxy
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
 from search import settings

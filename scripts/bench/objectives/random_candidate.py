@@ -3,7 +3,7 @@
 import numpy as np
 
 from compress.parameters import CompressionParameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 
 
 def random_candidate(model: CostModel, seed: int) -> CompressionParameters:

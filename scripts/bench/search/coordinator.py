@@ -33,7 +33,7 @@ from compress.parameters import CompressionParameters
 from configs.load import load_config
 from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from scripts.bench.memory import resident_mb
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener

@@ -21,7 +21,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import DEFAULT_RECIPE, SINGLE_CHANNELS, CompressionParameters
 from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from search.samplers.registry import SamplerContext, samplers
 from search.space.preferences import suggested
 from search.space.projection import Projection

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,7 +98,7 @@ def _line(made: "Compressed") -> str:
 
 def _entry(made: "Compressed", shipped: RunConfig | None) -> dict[str, Any]:
     exports = [] if shipped is None else json.loads(RunFolder.of(shipped).exports_table.read_text(encoding="utf-8"))
-    return {"path": str(made.path), **asdict(made.result), "exports": exports}
+    return {"path": str(made.path), **made.result.stored(), "exports": exports}
 
 
 def _check_options(own: bool, recommended: bool, config: Path | None, out: Path | None) -> None:

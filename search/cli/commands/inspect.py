@@ -1,6 +1,5 @@
 """The command ``tuckprune inspect``: what of a model can be compressed, and what its layers cost."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ from search.cli.console import AsJson, ModelPath, console, print_json
 from search.environment import import_tensorflow
 
 if TYPE_CHECKING:  # It loads TensorFlow.
-    from objectives.cost.cost import CostModel
+    from objectives.cost.cost_model import CostModel
 
 
 @command(order=20)
@@ -25,7 +24,7 @@ def inspect(
     import_tensorflow()
     from compress.graph.analysis import analyse
     from compress.model_files.files import load_model
-    from objectives.cost.cost import CostModel
+    from objectives.cost.cost_model import CostModel
     from objectives.cost.latency import LatencySettings
     from objectives.cost.latency_fit import measured_table
     from search.cli import tables
@@ -62,6 +61,6 @@ def _entry(cost: "CostModel") -> dict[str, Any]:
         "not_pruned": {exclusion.name: exclusion.reason for exclusion in graph.excluded},
         "not_decomposed": {exclusion.name: exclusion.reason for exclusion in graph.undecomposable},
         "uncounted": list(cost.uncounted),
-        "layers": {name: asdict(figures) for name, figures in cost.layer_costs(whole).items()},
-        "total": asdict(cost.cost(whole)),
+        "layers": {name: figures.stored() for name, figures in cost.layer_costs(whole).items()},
+        "total": cost.cost(whole).stored(),
     }

@@ -129,7 +129,7 @@ def _found(path: Path, knobs: _Knobs, loaded: RunConfig | None, recipe: tuple[St
 
 
 def _show(console: Console, found: "Recommendation") -> None:
-    from objectives.cost.cost import CostModel
+    from objectives.cost.cost_model import CostModel
     from search.cli import tables
 
     for stage in found.recipe:

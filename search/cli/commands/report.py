@@ -1,7 +1,5 @@
 """The command ``tuckprune report``."""
 
-from dataclasses import asdict
-
 from search.cli.command import command
 from search.cli.console import AsJson, RunPath, console, print_json
 from search.environment import import_tensorflow
@@ -25,4 +23,4 @@ def report(run: RunPath, as_json: AsJson = False) -> None:
     if written.without_pictures:
         shown.print(f"no pictures of the figures: {written.without_pictures}", highlight=False, markup=False)
     if as_json:
-        print_json({"files": [str(path) for path in written.paths], "results": [asdict(result) for result in results]})
+        print_json({"files": [str(path) for path in written.paths], "results": [result.stored() for result in results]})

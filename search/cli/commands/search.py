@@ -1,6 +1,5 @@
 """The command ``tuckprune search``."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +39,7 @@ def search(
     loaded = load_config(config, overrides)
     import_tensorflow()
     shown = console(as_json)
-    if loaded.budget.latency is not None:
+    if "latency" in loaded.budget.amounts:
         shown.print("latency of the layers: measured on this machine, or read where the run has it already")
     if dry_run:
         _dry_run(loaded, config, overrides, shown, as_json)
@@ -51,7 +50,7 @@ def search(
 
 
 def _run(loaded: RunConfig, config: Path, overrides: list[str], shown: Console) -> "SearchOutcome":
-    from objectives.budget.quantity import FLOPS, PARAMS
+    from objectives.cost.quantities.standard import FLOPS, PARAMS
     from search import settings
     from search.cli.progress import ProgressDisplay
     from search.pipeline.search import run_search
@@ -84,8 +83,13 @@ def _entry(outcome: "SearchOutcome") -> dict[str, Any]:
             "source": winner.source,
             "accuracy": winner.score.accuracy,
             "metric": winner.metric.name,
+<<<<<<< HEAD
             "value": winner.score.value,
             "cost": asdict(winner.cost),
+=======
+            "value": winner.value,
+            "cost": winner.cost.stored(),
+>>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
             "ratios": dict(parameters.ratios),
             "ranks": {layer: list(pair) for layer, pair in parameters.ranks.items()},
         },

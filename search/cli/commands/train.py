@@ -1,6 +1,5 @@
 """The command ``tuckprune train``: the model of a configuration that names one of the zoo."""
 
-from dataclasses import asdict
 from functools import partial
 
 from configs.load import load_config
@@ -28,4 +27,4 @@ def train(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = Fal
         highlight=False,
     )
     if as_json:
-        print_json({"path": str(path), **asdict(result)})
+        print_json({"path": str(path), **result.stored()})

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from objectives.accuracy.metric import ACCURACY
-from objectives.budget.quantity import SIZE, Quantity
+from objectives.cost.quantities.standard import SIZE
+from objectives.cost.quantity import Quantity
 from search.report.figures import style as figure_style
 from search.report.figures.style import FINALISTS, MODELS, STATES
 from search.runs.points import Point, cost_of, front
@@ -79,7 +80,7 @@ def _add_front(
 
 def _add_models(made: go.Figure, results: Sequence[Result], quantity: Quantity) -> None:
     for result in results:
-        cost = None if quantity == SIZE else getattr(result, quantity.name)
+        cost = None if quantity == SIZE else result.figure(quantity.name)
         if result.accuracy is None or cost is None:
             continue
         name = result.label.capitalize()

@@ -12,7 +12,7 @@ from compress.parameter_files.files import (
     RANKS_FILE,
     RATIOS_FILE,
 )
-from objectives.budget.quantity import FLOPS
+from objectives.cost.quantities.standard import FLOPS
 from search import settings
 from search.report.elements import Block, Chart, Code, Files, Note, Section, Table
 from search.report.figures.accuracy import accuracy_against

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from configs.schema.search import STAGED
+from objectives.cost.quantities.standard import FLOPS, PARAMS
 from search.report.elements import Tile
 from search.report.run_view import RunView
 from search.runs.results import SEARCH, columns, table_rows
@@ -26,10 +27,10 @@ def tiles(view: RunView) -> list[Tile]:
     winner = view.outcome.winner
     found = [Tile("Validation accuracy", f"{100 * winner.score.accuracy:.2f} %", "of the winner")]
     whole = view.layers.original if view.layers else None
-    for label, name in (("FLOPs", "flops"), ("Params", "params")):
-        own = getattr(winner.cost, name)
-        change = "" if whole is None else f"{getattr(whole, name) / own:.2f}x less"
-        found.append(Tile(label, f"{own / 1e6:.2f} M", change))
+    for quantity in (FLOPS, PARAMS):
+        own = quantity.of(winner.cost)
+        change = "" if whole is None else f"{quantity.of(whole) / own:.2f}x less"
+        found.append(Tile(quantity.header, quantity.cell(own), change))
     return found
 
 

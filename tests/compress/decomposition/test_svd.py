@@ -8,7 +8,7 @@ from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import randomized
 from tests.compress.fixtures.oracles import assert_same_outputs

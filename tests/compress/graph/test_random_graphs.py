@@ -11,7 +11,7 @@ from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParamet
 from compress.pruning.pruning import remove
 from compress.pruning.settings import PruningSettings
 from compress.recipe import apply_parameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from tests.compress.fixtures.oracles import assert_equals_masked, kept_labels
 from tests.compress.graph.random_graph import RandomGraph
 

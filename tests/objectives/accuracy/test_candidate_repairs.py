@@ -13,7 +13,7 @@ from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters, compressed_values, prune_and_decompose
 from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.images import CLASSES, SHAPE, dataset
 from zoo.models.registry import MODEL_NAMES, build_model

@@ -5,8 +5,8 @@ import pytest
 from compress.errors import BudgetError
 from objectives.budget.budget import Budget
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS, MEMORY, PARAMS, SIZE
 from objectives.cost.cost import Cost
+from objectives.cost.quantities.standard import FLOPS, MEMORY, PARAMS, SIZE
 
 ORIGINAL = Cost(1000, 200, 800)
 

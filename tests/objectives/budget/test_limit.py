@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from compress.errors import BudgetError
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS, LATENCY, PARAMS, SIZE
 from objectives.cost.cost import Cost
+from objectives.cost.quantities.standard import FLOPS, LATENCY, PARAMS, SIZE
 
 RESNET50 = 2_596_060_000
 

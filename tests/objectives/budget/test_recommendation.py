@@ -10,7 +10,7 @@ from compress.pruning.settings import PruningSettings
 from compress.recipe import apply_parameters
 from objectives.budget.recommendation import recommendation
 from objectives.budget.recommended import GlobalValues
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, trained_like
 
 NONE = CompressionParameters.none()

@@ -13,7 +13,6 @@ from compress.pruning.settings import PruningSettings
 from compress.recipe import compress_in_stages
 from compress.recommend.recommend import recommend_ranks, recommend_ratios
 from objectives.budget.budget import Budget
-from objectives.budget.quantity import MEMORY
 from objectives.budget.recommended import (
     BudgetValues,
     GlobalValues,
@@ -21,7 +20,8 @@ from objectives.budget.recommended import (
     stage_values,
     vbmf_ranks_meeting,
 )
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
+from objectives.cost.quantities.standard import MEMORY
 from tests.search.fixtures.nets import (
     DECOMPOSE_FIRST,
     DECOMPOSE_ONLY,

@@ -7,7 +7,7 @@ from compress.errors import ModelError
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import LatencySettings
 from objectives.cost.latency_fit import measured_table, untimed
 from scripts.bench.objectives.random_candidate import random_candidate

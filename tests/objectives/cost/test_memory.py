@@ -11,7 +11,7 @@ from compress.cloning.walk import as_functional
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from objectives.cost.memory import PeakMemory
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures import models

@@ -6,7 +6,7 @@ import pytest
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from scripts.bench.objectives.profiled_flops import profiled_flops
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures import published

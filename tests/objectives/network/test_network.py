@@ -10,7 +10,7 @@ import tensorflow as tf
 from compress.graph.analysis import analyse
 from compress.pruning.pruning import prune
 from compress.recipe import apply_parameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from objectives.network.distillation import TrainingLoss
 from objectives.network.signature import signature
 from scripts.bench.objectives.random_candidate import random_candidate

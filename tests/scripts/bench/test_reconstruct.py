@@ -5,7 +5,7 @@ import pytest
 
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from scripts.bench.compress.reconstruct import ROOT, measure, uniform_ratios
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import randomized

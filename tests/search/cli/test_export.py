@@ -8,7 +8,7 @@ from compress.graph.model_channels import check_made_for
 from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from search.pipeline import search as pipeline
 from search.runs.outcome import export_run, find_run
 from tests.search.fixtures.nets import cost, model

@@ -1,12 +1,11 @@
 """What commands print with --json: the figures themselves, and nothing else on standard output."""
 
 import json
-from dataclasses import asdict
 
 from compress.graph.analysis import analyse
 from compress.model_files.files import load_model
 from compress.parameters import CompressionParameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from search.pipeline.judging import Comparison
 from search.runs.outcome import find_run
 from search.runs.results import read_results
@@ -25,7 +24,7 @@ def test_inspect(tuckprune, home):
     assert [layer["layer"] for layer in said["decomposable"]] == [layer.layer for layer in graph.decomposable]
     assert said["not_pruned"] == {exclusion.name: exclusion.reason for exclusion in graph.excluded}
     assert "softmax" in said["not_pruned"]["linear"]
-    assert said["total"] == asdict(cost("tiny").cost(WHOLE))
+    assert said["total"] == cost("tiny").cost(WHOLE).stored()
     # 3x3 of 1 channel into 16, and a bias each, at 8 x 8 positions.
     assert said["layers"]["conv1"]["flops"] == (2 * 9 + 1) * 16 * 64
     assert sum(layer["flops"] for layer in said["layers"].values()) == said["total"]["flops"]
@@ -47,8 +46,13 @@ def test_a_finished_search(tuckprune, run):
     outcome, said = find_run(run.folder), json.loads(out)
     assert (said["run"], said["trials"]) == (str(run.folder), len(outcome.trials))
     winner = said["winner"]
+<<<<<<< HEAD
     assert (winner["source"], winner["accuracy"]) == (outcome.winner.source, outcome.winner.score.accuracy)
     assert winner["cost"] == asdict(outcome.winner.cost)
+=======
+    assert (winner["source"], winner["accuracy"]) == (outcome.winner.source, outcome.winner.accuracy)
+    assert winner["cost"] == outcome.winner.cost.stored()
+>>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
     assert winner["ratios"] == dict(outcome.winner.parameters.ratios)
     assert {name: tuple(pair) for name, pair in winner["ranks"].items()} == dict(outcome.winner.parameters.ranks)
 
@@ -58,7 +62,7 @@ def test_report(tuckprune, run):
     assert code == 0, err
     said = json.loads(out)
     assert said["files"] and all(file.startswith(str(run.folder)) for file in said["files"])
-    assert said["results"] == [asdict(result) for result in read_results(run.folder / "results")]
+    assert said["results"] == [result.stored() for result in read_results(run.folder / "results")]
 
 
 def test_export(tuckprune, run, tmp_path):

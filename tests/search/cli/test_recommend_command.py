@@ -9,7 +9,7 @@ from compress.model_files.files import load_model
 from compress.parameter_files.files import read_parameters
 from compress.parameter_files.json_format import loads
 from compress.parameters import CompressionParameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from tests.search.fixtures.nets import trained_like
 from tests.search.fixtures.runs import tree, written
 

@@ -11,8 +11,9 @@ from compress.recipe import apply_parameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
 from objectives.budget.budget import Budget
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS as FLOPS_QUANTITY
-from objectives.cost.cost import Cost, CostModel
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
+from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY
 from search.driver.driver import Driver, DriverSettings
 from search.driver.finals import Finals
 from search.driver.listeners.listener import Listener

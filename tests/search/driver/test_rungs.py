@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import LOSS, Score
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS as FLOPS_QUANTITY
+from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY
 from search.driver.driver import Driver, DriverSettings
 from search.driver.finals import Finals
 from search.driver.listeners.listener import Listener

@@ -10,7 +10,7 @@ from compress.errors import RunError
 from compress.model_files.files import load_model
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import Metric
-from objectives.budget.quantity import FLOPS
+from objectives.cost.quantities.standard import FLOPS
 from search.driver.listeners.run_log import DRIVER_FILE
 from search.report.report import write_report
 from search.runs.outcome import find_run

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS, MEMORY, PARAMS
 from objectives.cost.cost import Cost
+from objectives.cost.quantities.standard import FLOPS, MEMORY, PARAMS
 from search.runs.points import best_within, front, points
 from search.study.finalist import RECOMMENDED, Finalist
 from search.study.ranking import select_finalists, winner_of

@@ -5,7 +5,7 @@ import json
 from optuna.study import StudyDirection
 
 from compress.parameters import CompressionParameters
-from objectives.budget.quantity import FLOPS
+from objectives.cost.quantities.standard import FLOPS
 from search.study.ranking import winner_of
 from search.study.storage import find_study
 from search.study.trial_record import records

@@ -9,7 +9,7 @@ import pytest
 from compress.parameter_files.json_format import loads
 from compress.parameters import CompressionParameters
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS
+from objectives.cost.quantities.standard import FLOPS
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.study_view import StudyView, cost_shares

@@ -9,8 +9,8 @@ from compress.errors import BudgetError
 from compress.parameters import CompressionParameters
 from objectives.budget.budget import Budget
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS, LATENCY, PARAMS
 from objectives.cost.cost import Cost
+from objectives.cost.quantities.standard import FLOPS, LATENCY, PARAMS
 from search import settings
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener

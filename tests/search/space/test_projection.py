@@ -13,8 +13,8 @@ from compress.parameters import ChannelStep, CompressionParameters
 from objectives.budget.budget import Budget
 from objectives.budget.feasible import drop_costly_ranks
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import FLOPS, MEMORY
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
+from objectives.cost.quantities.standard import FLOPS, MEMORY
 from search.space.projection import Projection
 from search.space.space import SearchSpace, SpaceSettings
 from tests.search.fixtures.nets import (

@@ -12,8 +12,9 @@ from compress.decomposition.tucker import tucker_saves
 from compress.graph.analysis import analyse
 from compress.parameters import DECOMPOSE, PRUNE, ChannelStep, CompressionParameters, Rounding
 from compress.recipe import apply_parameters
-from objectives.budget.quantity import FLOPS, PARAMS, QUANTITIES, SIZE
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
+from objectives.cost.quantities.standard import FLOPS, PARAMS, SIZE
+from objectives.cost.quantity import quantities
 from search.space.space import SpaceSettings
 from tests.search.fixtures.nets import (
     DECOMPOSE_FIRST,
@@ -125,7 +126,7 @@ def test_the_smallest_model_has_the_least_of_everything_on_the_whole_grid(recipe
     found = space("chain", recipe, grid)
     points = itertools.product((0.25, 0.5, 0.75, 1.0), repeat=len(found.dimensions))
     costs = [found.cost.cost(found.decode(dict(zip(found.dimensions, point, strict=True)))) for point in points]
-    for quantity in QUANTITIES.values():
+    for quantity in quantities().values():
         assert quantity.of(found.smallest()) == min(map(quantity.of, costs))
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from compress.parameters import CompressionParameters
 from objectives.budget.budget import Budget
-from objectives.budget.quantity import MEMORY
+from objectives.cost.quantities.standard import MEMORY
 from search.space.projection import Projection
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, NETS, PRUNE_FIRST, PRUNE_ONLY, RECIPES, flops_budget, space
 

@@ -14,11 +14,12 @@ from compress.recipe import compress_in_stages
 from configs.load import load_config
 from objectives.budget.budget import Budget
 from objectives.budget.limit import Limit
-from objectives.budget.quantity import LATENCY, QUANTITIES
 from objectives.budget.recommended import BudgetValues, stage_values
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import LatencySettings
 from objectives.cost.latency_fit import measured_table
+from objectives.cost.quantities.standard import LATENCY
+from objectives.cost.quantity import quantities
 from search.runs.run_folder import RunFolder
 from search.space.projection import Projection
 from search.space.space import SearchSpace, SpaceSettings
@@ -53,9 +54,9 @@ def problems(draw):
     table = synthetic.table(name) if draw(st.booleans()) else slow_parts(synthetic.table(name))
     found = SearchSpace(CostModel(analyse(nets.model(name)), table), SpaceSettings(), draw(st.sampled_from(RECIPES)))
     smallest, original = found.smallest(), found.cost.cost(NONE)
-    limited = draw(st.sets(st.sampled_from([*QUANTITIES.values()]), max_size=4)) | {LATENCY}
+    limited = draw(st.sets(st.sampled_from([*quantities().values()]), max_size=4)) | {LATENCY}
     limits = []
-    for quantity in [quantity for quantity in QUANTITIES.values() if quantity in limited]:
+    for quantity in [quantity for quantity in quantities().values() if quantity in limited]:
         low, high = quantity.of(smallest), quantity.of(original)
         limits.append(Limit(quantity, low + (high - low) * draw(st.floats(0.001, 1)), "drawn"))
     size = len(found.dimensions)

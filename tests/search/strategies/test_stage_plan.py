@@ -11,7 +11,7 @@ from compress.pruning.settings import DEFAULT_PRUNING
 from compress.staged_parameters import completed, without_parts
 from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from search.space.projection import Projection
 from search.space.space import SearchSpace, SpaceSettings
 from search.strategies.stage_plan import StagePlan

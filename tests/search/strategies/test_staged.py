@@ -11,7 +11,7 @@ from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters, check_parameters
 from compress.staged_parameters import without_parts
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from search.samplers.sensitivity import sensitivity_of
 from search.study.finalist import finalists
 from search.study.judgement import Judgement

@@ -10,7 +10,7 @@ from compress.graph.analysis import analyse
 from compress.model_files.files import load_model
 from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from search.runs.outcome import find_run, first_trials
 from search.runs.results import read_results
 from tests.search.driver.interrupted_run import stopped

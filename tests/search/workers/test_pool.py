@@ -17,7 +17,7 @@ from compress.recipe import apply_parameters, compress_in_stages, own_values
 from objectives.accuracy.metric import Metric
 from objectives.accuracy.proxy import AccuracyProxy
 from objectives.accuracy.score import score
-from objectives.cost.cost import CostModel
+from objectives.cost.cost_model import CostModel
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.driver.listeners.ray_metrics import BEST, TRIALS, RayMetrics

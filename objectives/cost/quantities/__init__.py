@@ -1,0 +1,5 @@
+"""What a budget may limit: every file here registers one quantity or several, and needs no mention elsewhere."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
