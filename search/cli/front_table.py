@@ -6,11 +6,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-<<<<<<< HEAD
 from objectives.accuracy.metric import ACCURACY
-from objectives.budget.quantity import Quantity
-=======
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
 from objectives.cost.cost import Cost
 from objectives.cost.quantity import Quantity
 from search.runs.points import Point, cost_of
@@ -19,14 +15,8 @@ from search.study.finalist import Finalist
 
 def entry(point: Point, quantity: Quantity, original: Cost) -> dict[str, Any]:
     """All figures of a point, and how many times less of the quantity than the original it needs."""
-<<<<<<< HEAD
     figures = {} if point.score is None else point.score.figures(point.metric)
-    cost = {} if point.cost is None else asdict(point.cost)
-=======
-    extra = {point.metric.name: point.value} if point.metric.is_extra else {}
-    figures = {"accuracy": point.accuracy, "loss": point.loss, **extra}
     cost = {} if point.cost is None else point.cost.stored()
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
     return {
         "source": point.source,
         "judged_after": judged_after(point),

@@ -66,15 +66,10 @@ class Finalist:
 def store(study: optuna.Study, finalist: Finalist) -> None:
     """Keep a finalist with its study."""
     parameters = None if finalist.parameters is None else dumps(finalist.parameters)
-<<<<<<< HEAD
-    fields = {**asdict(finalist), "parameters": parameters, "metric": stored(finalist.metric)}
-    score = fields.pop("score") or dict.fromkeys(_FIGURES)
-    fields |= {**score, _PLACE: len(_stored(study))}
-=======
     cost = None if finalist.cost is None else finalist.cost.stored()
     fields = {**asdict(finalist), "parameters": parameters, "cost": cost, "metric": stored(finalist.metric)}
-    fields[_PLACE] = len(_stored(study))
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
+    score = fields.pop("score") or dict.fromkeys(_FIGURES)
+    fields |= {**score, _PLACE: len(_stored(study))}
     study.set_user_attr(_KEY + finalist.source, json.dumps(fields))
 
 
@@ -90,13 +85,7 @@ def _stored(study: optuna.Study) -> list[dict[str, Any]]:
 
 def _restored(fields: dict[str, Any]) -> Finalist:
     parameters = None if fields["parameters"] is None else loads(fields["parameters"]).parameters
-<<<<<<< HEAD
-    cost = None if fields["cost"] is None else Cost(**fields["cost"])
+    cost = None if fields["cost"] is None else Cost.restored(fields["cost"])
     score = None if fields["accuracy"] is None else Score(**{name: fields[name] for name in _FIGURES})
     metric = restored(fields["metric"])
     return Finalist(fields["source"], parameters, cost, score, fields["seconds"], fields["error"], metric)
-=======
-    cost = None if fields["cost"] is None else Cost.restored(fields["cost"])
-    own = {name: value for name, value in fields.items() if name != _PLACE}
-    return Finalist(**{**own, "parameters": parameters, "cost": cost, "metric": restored(fields["metric"])})
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)

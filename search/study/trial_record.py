@@ -162,14 +162,8 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         number=trial.number,
         state=state,
         parameters=loads(attributes[PARAMETERS]).parameters,
-<<<<<<< HEAD
-        cost=Cost(**attributes[COST]),
-        score=_score(attributes) if state in (COMPLETE, STOPPED) else None,
-=======
         cost=Cost.restored(attributes[COST]),
-        accuracy=attributes[ACCURACY] if state in (COMPLETE, STOPPED) else None,
-        loss=attributes.get(LOSS),
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
+        score=_score(attributes) if state in (COMPLETE, STOPPED) else None,
         seconds=attributes.get(SECONDS),
         error=attributes.get(ERROR),
         start=attributes.get(START),

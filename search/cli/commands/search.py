@@ -83,13 +83,8 @@ def _entry(outcome: "SearchOutcome") -> dict[str, Any]:
             "source": winner.source,
             "accuracy": winner.score.accuracy,
             "metric": winner.metric.name,
-<<<<<<< HEAD
             "value": winner.score.value,
-            "cost": asdict(winner.cost),
-=======
-            "value": winner.value,
             "cost": winner.cost.stored(),
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
             "ratios": dict(parameters.ratios),
             "ranks": {layer: list(pair) for layer, pair in parameters.ranks.items()},
         },

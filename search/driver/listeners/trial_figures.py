@@ -12,22 +12,8 @@ def settings_of(record: TrialRecord) -> dict[str, float]:
 
 
 def metrics_of(record: TrialRecord) -> dict[str, float]:
-<<<<<<< HEAD
     """Figures of a trial, as far as it has them: score, cost and the worker's seconds."""
     score = {} if record.score is None else record.score.figures(record.metric)
-    figures = {**score, "flops": record.cost.flops, "params": record.cost.params, "seconds": record.seconds}
+    cost = {"flops": record.cost.flops, "params": record.cost.params, **record.cost.others}
+    figures = {**score, **cost, "seconds": record.seconds}
     return {name: float(value) for name, value in figures.items() if value is not None}
-=======
-    """What a trial was found to be, without what it does not have."""
-    metric = {record.metric.name: record.value} if record.metric.is_extra else {}
-    found = {
-        "accuracy": record.accuracy,
-        "loss": record.loss,
-        **metric,
-        "flops": record.cost.flops,
-        "params": record.cost.params,
-        **record.cost.others,
-        "seconds": record.seconds,
-    }
-    return {name: float(value) for name, value in found.items() if value is not None}
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)

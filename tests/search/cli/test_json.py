@@ -46,13 +46,8 @@ def test_a_finished_search(tuckprune, run):
     outcome, said = find_run(run.folder), json.loads(out)
     assert (said["run"], said["trials"]) == (str(run.folder), len(outcome.trials))
     winner = said["winner"]
-<<<<<<< HEAD
     assert (winner["source"], winner["accuracy"]) == (outcome.winner.source, outcome.winner.score.accuracy)
-    assert winner["cost"] == asdict(outcome.winner.cost)
-=======
-    assert (winner["source"], winner["accuracy"]) == (outcome.winner.source, outcome.winner.accuracy)
     assert winner["cost"] == outcome.winner.cost.stored()
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
     assert winner["ratios"] == dict(outcome.winner.parameters.ratios)
     assert {name: tuple(pair) for name, pair in winner["ranks"].items()} == dict(outcome.winner.parameters.ranks)
 

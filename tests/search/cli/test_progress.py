@@ -6,12 +6,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from compress.parameters import CompressionParameters
-<<<<<<< HEAD
 from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
-from objectives.budget.quantity import FLOPS, PARAMS, SIZE
-=======
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, PARAMS, SIZE
 from search.cli.progress import ProgressDisplay

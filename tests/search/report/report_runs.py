@@ -8,13 +8,8 @@ import optuna
 
 from compress.graph.analysis import analyse
 from compress.model_files.files import load_model
-<<<<<<< HEAD
 from objectives.accuracy.metric import ACCURACY, Metric, Score
 from objectives.cost.cost_model import CostModel
-=======
-from objectives.accuracy.metric import ACCURACY, Metric
-from objectives.cost.cost_model import CostModel
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
 from search import settings
 from search.runs.results import Result, write_result
 from search.runs.run_folder import RunFolder

@@ -9,15 +9,9 @@ from compress.model_files.files import load_model
 from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-<<<<<<< HEAD
 from objectives.accuracy.metric import ACCURACY, Score
-from objectives.budget.quantity import FLOPS, PARAMS
-from objectives.cost.cost_model import CostModel
-=======
-from objectives.accuracy.metric import ACCURACY
 from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import FLOPS, PARAMS
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
 from search.cli import front_table
 from search.runs.points import RunPoints
 from search.runs.run_folder import RunFolder

@@ -11,13 +11,8 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters, Stage
 from compress.pruning.settings import DEFAULT_PRUNING
 from compress.recipe import apply_parameters
-<<<<<<< HEAD
 from objectives.accuracy.metric import ACCURACY, Score
 from objectives.cost.cost_model import CostModel
-=======
-from objectives.accuracy.metric import ACCURACY
-from objectives.cost.cost_model import CostModel
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
 from search import settings
 from search.driver.listeners.listener import Listener
 from search.runs.run_folder import RunFolder

@@ -2,13 +2,8 @@
 
 from dataclasses import replace
 
-<<<<<<< HEAD
 from objectives.accuracy.metric import ACCURACY, LOSS, Score
-from objectives.budget.quantity import FLOPS, LATENCY, SIZE
-=======
-from objectives.accuracy.metric import ACCURACY, LOSS
 from objectives.cost.quantities.standard import FLOPS, LATENCY, SIZE
->>>>>>> 911c35d (Register every budget quantity in the file that counts it; schema, tables and results read the registry)
 from search.report.figures.accuracy import accuracy_against
 from search.runs.results import Result
 from search.study.finalist import Finalist
