@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from compress.cloning.rebuild import Chain
-from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.walk import as_functional, check_finite, layers_by_name
 from compress.decomposition.factored_layer import set_factors
 from compress.decomposition.kernel_bases import Array, BasesCache, as_kernel
 from compress.decomposition.tucker import check_rank_pair, check_ranks, decompose, tucker_chain, tucker_kernels
@@ -53,6 +53,7 @@ def prune_and_decompose(
         ParameterError: an unknown or excluded group or layer, or a rank above the channels that pruning leaves.
     """
     source = as_functional(model)
+    check_finite(source)
     graph = analyse(source)
     kept = kept_labels(source, graph, ratios, pruning)
     _check_ranks_left(graph, ranks, kept)
@@ -174,6 +175,7 @@ def compress_in_stages(
         ParameterError: values that do not fit the model.
     """
     current, used = as_functional(model), CompressionParameters.none()
+    check_finite(current)
     for stage in recipe:
         if stage == PRUNE:
             ratios = values.ratios(current)

@@ -53,5 +53,15 @@ def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -
     for before, after in zip(old.weights, new.weights, strict=True):
         name = next((name for name in changed if getattr(new, name) is after), None)
         after.assign(before if name is None else changed[name])
-    if isinstance(new, keras.layers.Normalization):
-        new.finalize_state()  # what it computes with is derived from its weights
+    finalize_state(new)
+
+
+def finalize_state(layer: Any) -> None:
+    """Have a layer, and the one that it may wrap, compute what it keeps besides its weights from them.
+
+    ``Normalization`` for one computes with a mean and a variance that it derives from its weights once.
+    """
+    parts: tuple[Any, ...] = (layer, getattr(layer, "layer", None))
+    for part in parts:
+        if hasattr(part, "finalize_state"):
+            part.finalize_state()

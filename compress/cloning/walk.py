@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+import numpy as np
+
 from compress.cloning.inlining import inlined, plain_functional
+from compress.errors import ModelError, excerpt
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,23 @@ def as_functional(model: Any) -> Any:
 def layers_by_name(model: Any) -> dict[str, Any]:
     """The layers of a model by name; ``get_layer`` searches all of them each time."""
     return {layer.name: layer for layer in model.layers}
+
+
+def check_finite(model: Any) -> None:
+    """Refuse weights that are not a number or infinite: nothing computed from them means anything.
+
+    Raises:
+        ModelError: names the layers that have some.
+    """
+    broken = [
+        f"{count} of {weight.path}"
+        for weight in model.weights
+        if (count := int(np.sum(~np.isfinite(np.asarray(keras.ops.convert_to_numpy(weight), np.float64)))))
+    ]
+    if broken:
+        raise ModelError(
+            f"expected finite weights, received NaN or infinity in {excerpt(broken)}; train the model anew"
+        )
 
 
 def calls(model: Any) -> Iterator[Call]:

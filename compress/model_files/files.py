@@ -9,31 +9,35 @@ from typing import Any
 
 import keras
 
-from compress.cloning.walk import as_functional
+from compress.cloning.walk import as_functional, check_finite
 from compress.errors import ModelError, one_line, typed_line
 from compress.model_files.keras2_h5 import is_legacy_h5, load_legacy_h5
+from compress.model_files.keras2_zip import is_legacy_zip, load_legacy_zip
 from compress.model_files.saved_model import GRAPH_FILE, load_saved_model
 
 
 def load_model(path: Path) -> Any:
     """A functional Keras model; no code in the file is executed.
 
-    Reads ``.keras`` files, ``.h5`` files of Keras 3 and of Keras 2 (TensorFlow 2.3 to 2.15), and the SavedModel folders
-    of Keras 2.
+    Reads ``.keras`` and ``.h5`` files of Keras 3 and of Keras 2 (TensorFlow 2.3 to 2.15), and the SavedModel folders of
+    Keras 2.
 
     Raises:
-        ModelError: the file is missing, unreadable, or holds code, a subclassed model, or a layer that cannot be made.
+        ModelError: the file is missing, unreadable, or holds code, a subclassed model, a layer that cannot be made,
+            or weights that are not finite.
     """
     if not path.is_file() and not (path / GRAPH_FILE).is_file():
         raise ModelError(
             f"expected a .keras or .h5 file, or a SavedModel folder, received '{path}', which is none; check the path"
         )
     try:
-        return as_functional(_read(path))
+        model = as_functional(_read(path))
+        check_finite(model)
     except ModelError as error:
         raise ModelError(f"model file '{path}' cannot be read: {one_line(error, None)}") from error
     except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
         raise ModelError(f"model file '{path}' cannot be read: {typed_line(error)}{_hint(path, error)}") from error
+    return model
 
 
 def _hint(path: Path, error: Exception) -> str:
@@ -54,6 +58,8 @@ def _read(path: Path) -> Any:
         return load_saved_model(path)
     if is_legacy_h5(path):
         return load_legacy_h5(path)
+    if is_legacy_zip(path):
+        return load_legacy_zip(path)
     # Safe mode refuses code also in .h5 files since Keras 3.11.3.
     return keras.models.load_model(path, compile=False, safe_mode=True)
 

@@ -18,12 +18,15 @@ _REFUSED = {
 }
 _RENAMED = {"BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization"}
 _ANYTHING = ()
+_WRAPPED = ("layer", "backward_layer")
 
 # Keys that Keras 3 no longer takes, with the values at which they change nothing (none listed: any value).
 _DROPPED_EVERYWHERE: Mapping[str, tuple[Any, ...]] = {
     "batch_input_shape": _ANYTHING,
     "dynamic": (False,),
     "ragged": (False, None),
+    "rng_type": _ANYTHING,
+    "auto_vectorize": _ANYTHING,
     "sparse": (False, None),
 }
 _UNUSED_KERNEL = {"groups": (1,), "kernel_regularizer": _ANYTHING, "kernel_constraint": _ANYTHING}
@@ -43,10 +46,19 @@ _DROPPED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "Conv3DTranspose": {"groups": (1,)},
     "SeparableConv1D": _UNUSED_KERNEL,
     "SeparableConv2D": _UNUSED_KERNEL,
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), {"time_major": (False,), "implementation": _ANYTHING}),
     "SpatialDropout1D": {"noise_shape": _ANYTHING},
     "SpatialDropout2D": {"noise_shape": _ANYTHING},
     "SpatialDropout3D": {"noise_shape": _ANYTHING},
 }
+
+
+INNER_LAYERS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("RNN", "LSTM", "GRU", "SimpleRNN"), ("cell",)),
+    "Bidirectional": ("forward_layer/cell", "backward_layer/cell"),
+    "TimeDistributed": ("layer",),
+}
+"""Paths of attributes to the layers that hold the weights of a layer, where it does not do so itself."""
 
 
 def make_layer(class_name: str, config: Config, name: str) -> Any:
@@ -117,6 +129,8 @@ def _value(key: str, value: Any, what: str) -> Any:
     if not isinstance(value, dict):
         return value
     content = value.get("config")
+    if key in _WRAPPED and isinstance(content, dict):
+        return make_layer(str(value.get("class_name")), content, str(content.get("name")))
     if key == "dtype" and isinstance(content, dict) and isinstance(content.get("name"), str):
         return content["name"]
     if key.endswith(("_regularizer", "_constraint")) and isinstance(content, dict):

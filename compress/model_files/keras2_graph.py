@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from compress.cloning.layer_copy import finalize_state
 from compress.errors import ModelError, excerpt, typed_line
 from compress.model_files.keras2_config import Config, input_layer, make_layer
 from compress.model_files.keras2_ops import OP_CLASSES, op_layer
@@ -20,10 +21,21 @@ class LegacyModel:
 
     model: the functional Keras 3 model.
     layers: its layers by name in the order of the file, models within it as records of their own.
+    classes: what Keras 2 called the class of each.
     """
 
     model: Any
     layers: Mapping[str, "Any | LegacyModel"]
+    classes: tuple[str, ...]
+
+    def finalized(self) -> Any:
+        """The model, when all weights are set: its layers compute now what they keep besides them."""
+        for layer in self.layers.values():
+            if isinstance(layer, LegacyModel):
+                layer.finalized()
+            else:
+                finalize_state(layer)
+        return self.model
 
     @property
     def trainable_weights(self) -> list[Any]:
@@ -32,7 +44,7 @@ class LegacyModel:
 
     @property
     def non_trainable_weights(self) -> list[Any]:
-        """Likewise."""
+        """Of every layer, in the order of the file."""
         return [weight for layer in self.layers.values() for weight in layer.non_trainable_weights]
 
 
@@ -78,7 +90,8 @@ class _Graph:
                 stuck = next(layer for layer, nodes in waiting.items() if nodes)
                 raise ModelError(f"layer '{stuck}': expected inputs from layers of the model; save the model again")
         model = keras.Model(self._ends("input_layers"), self._ends("output_layers"), name=name)
-        return LegacyModel(model, {name: self._layers[name] for name in self._entries if name in self._layers})
+        layers = {name: self._layers[name] for name in self._entries if name in self._layers}
+        return LegacyModel(model, layers, tuple(self._entries[name]["class_name"] for name in layers))
 
     def _ends(self, key: str) -> Any:
         return _alone([self._tensor(reference) for reference in _references(self._config[key])])

@@ -35,7 +35,7 @@ def load_legacy_h5(path: Path) -> Any:
         document = json.loads(_text(file.attrs["model_config"]))
         legacy = build_legacy(document["class_name"], document["config"])
         _set_weights(legacy, _inside(file, "model_weights"))
-    return legacy.model
+    return legacy.finalized()
 
 
 def assign(layer: str, weights: Sequence[Any], names: Sequence[str], values: Sequence[NDArray[Any]]) -> None:

@@ -1,12 +1,14 @@
 """Models from SavedModel folders of Keras 2, whose configuration is stored beside the TensorFlow graph."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from compress.errors import ModelError
+from compress.model_files.keras2_config import INNER_LAYERS
 from compress.model_files.keras2_graph import LegacyModel, build_legacy
 from compress.model_files.keras2_h5 import assign
 
@@ -30,7 +32,7 @@ def load_saved_model(folder: Path) -> Any:
         )
     legacy = build_legacy(metadata["class_name"], metadata["config"])
     _Checkpoint(folder / CHECKPOINT).restore(legacy, _ROOT)
-    return legacy.model
+    return legacy.finalized()
 
 
 class _Checkpoint:
@@ -61,16 +63,35 @@ class _Checkpoint:
                 self._assign(name, layer, child)
 
     def _assign(self, name: str, layer: Any, node: int) -> None:
-        stored = {
-            local: self._nodes[child].attributes[0].checkpoint_key
-            for local, child in self._children(node).items()
-            if self._nodes[child].attributes
-        }
-        # The order is that of the layer; only in what they are called do Keras 2 and 3 differ.
-        order = [weight.name if weight.name in stored else f"depthwise_{weight.name}" for weight in layer.weights]
-        names = [*(local for local in order if local in stored), *(local for local in stored if local not in order)]
-        values = [np.asarray(self._reader.get_tensor(stored[local])) for local in names]
-        assign(name, layer.weights, names, values)
+        owners = [self._inside(node, place) for place in INNER_LAYERS.get(type(layer).__name__, ("",))]
+        share = len(layer.weights) // len(owners)
+        stored = [
+            variable
+            for index, owner in enumerate(owners)
+            for variable in self._variables(owner, layer.weights[index * share : (index + 1) * share])
+        ]
+        values = [np.asarray(self._reader.get_tensor(key)) for _, key in stored]
+        assign(name, layer.weights, [local for local, _ in stored], values)
+
+    def _variables(self, node: int | None, weights: Sequence[Any]) -> list[tuple[str, str]]:
+        """Name and key of every variable of a layer, in the order of its weights, those of other names last."""
+        # An attribute may be there under two names, as the mean of Normalization is: the first one stands for both.
+        places: dict[str, str] = {}
+        for local, child in ({} if node is None else self._children(node)).items():
+            for attribute in self._nodes[child].attributes:
+                places.setdefault(attribute.checkpoint_key, local)
+        keys = {local: key for key, local in places.items()}
+        # Only in what weights are called do Keras 2 and 3 differ.
+        order = [weight.name if weight.name in keys else f"depthwise_{weight.name}" for weight in weights]
+        names = [*(local for local in order if local in keys), *(local for local in keys if local not in order)]
+        return [(local, keys[local]) for local in names]
+
+    def _inside(self, node: int, place: str) -> int | None:
+        """The node of a layer inside another, by a path of attributes; None where there is none."""
+        inner: int | None = node
+        for attribute in place.split("/") if place else ():
+            inner = None if inner is None else self._children(inner).get(attribute)
+        return inner
 
     def _children(self, node: int) -> dict[str, int]:
         return {child.local_name: child.node_id for child in self._nodes[node].children}

@@ -4,6 +4,11 @@ Runs in an environment of its own, TensorFlow 2.3 on Python 3.8 and TensorFlow 2
 
     pip install "tensorflow-cpu==2.3.4" "protobuf<3.20"
     python scripts/dev/make_keras2_models.py tests/data/keras2 tf2.3
+
+Layers with a state beside their weights, and ``.keras`` files, come from the last Keras 2, under any TensorFlow:
+
+    pip install tf_keras
+    TF_USE_LEGACY_KERAS=1 python scripts/dev/make_keras2_models.py tests/data/keras2 tf_keras
 """
 
 import sys
@@ -15,12 +20,15 @@ from tensorflow import keras
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.keras import layers
 
+ADAPTED = ("mean", "variance")
 L2 = keras.regularizers.l2(5e-4)
 
 
 def randomized(model, rng):
-    """Every weight random, activations near one."""
+    """Every weight random, activations near one; what layers have adapted to data stays."""
     for variable in model.variables:
+        if variable.dtype != tf.float32 or variable.name.split("/")[-1].split(":")[0] in ADAPTED:
+            continue
         shape = tuple(variable.shape)
         if "variance" in variable.name:
             value = rng.uniform(0.5, 2, shape)
@@ -93,6 +101,38 @@ def sequential():
     return keras.Sequential(parts, name="sequential")
 
 
+def stateful():
+    """Layers that keep something beside their weights: statistics, boundaries, seeds, states of recurrence."""
+    rng = np.random.RandomState(1)
+    normalization = layers.Normalization(name="normalization")
+    normalization.adapt(rng.normal(3, 2, (16, 8, 8, 3)).astype("float32"))
+    inner = layers.Normalization(name="inner_normalization")
+    inner.adapt(rng.normal(-1, 4, (16, 8, 8, 3)).astype("float32"))
+    inputs = layers.Input((8, 8, 3), name="input")
+    x = layers.RandomRotation(0.2, seed=1, name="rotation")(layers.RandomFlip(name="flip")(normalization(inputs)))
+    x = keras.Sequential([layers.InputLayer((8, 8, 3), name="inner_input"), inner], name="inner")(x)
+    x = layers.BatchNormalization(name="bn")(layers.Conv2D(4, 3, name="conv")(x))
+    x = layers.Reshape((6, 24), name="rows")(layers.SeparableConv2D(4, 3, padding="same", name="sep")(x))
+    x = layers.Bidirectional(layers.LSTM(3, return_sequences=True), name="both")(x)
+    x = layers.SimpleRNN(4, return_sequences=True, name="simple")(layers.GRU(5, return_sequences=True, name="gru")(x))
+    bins = layers.Discretization([-0.5, 0.0, 0.5], name="bins")(layers.Flatten(name="flat")(x))
+    x = layers.Concatenate(name="concat")(
+        [
+            layers.CategoryEncoding(4, output_mode="multi_hot", name="encoding")(bins),
+            layers.Flatten(name="last")(layers.TimeDistributed(layers.Dense(2, name="each"), name="distributed")(x)),
+        ]
+    )
+    return keras.Model(inputs, layers.Dense(3, name="linear")(x), name="stateful")
+
+
+def given_statistics():
+    """Normalization whose mean and variance are options, not weights, and its inverse."""
+    inputs = layers.Input((6, 6, 3), name="input")
+    x = layers.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 0.5], name="given")(inputs)
+    x = layers.Normalization(mean=0.5, variance=2.0, invert=True, name="inverse")(x)
+    return keras.Model(inputs, layers.Conv2D(2, 3, name="conv")(x), name="given_statistics")
+
+
 def save_small(model, folder):
     """A SavedModel without the functions of its graph, which take most of its size and are not read."""
     model.save(str(folder), save_format="tf")
@@ -106,14 +146,17 @@ def save_small(model, folder):
 def main(folder, era):
     """Write the .h5 files, one SavedModel, and inputs and outputs of all."""
     rng, expected = np.random.RandomState(0), {}
-    for build in (mobile, shared, operations, sequential):
+    last = era == "tf_keras"
+    for build in (stateful, given_statistics, mobile, sequential) if last else (mobile, shared, operations, sequential):
         name, model = build.__name__, randomized(build(), rng)
         x = expected[f"{name}_x"] = rng.normal(size=(2, *model.inputs[0].shape[1:])).astype("float32")
         outputs = model(x, training=False)
         for index, output in enumerate(outputs if isinstance(outputs, list) else [outputs]):
             expected[f"{name}_y{index}"] = output.numpy()
         model.save(str(folder / f"{era}-{name}.h5"))
-        if build is shared:
+        if last:
+            model.save(str(folder / f"{era}-{name}.keras"))
+        if build in (shared, stateful):
             save_small(model, folder / f"{era}-{name}")
     np.savez(str(folder / f"{era}-expected.npz"), **expected)
 

@@ -9,6 +9,8 @@ from keras import layers
 from compress.cloning.rebuild import copy_model
 from compress.errors import ModelError
 from compress.model_files.files import file_size, load_model, save_model, saved_size
+from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import randomized
 from tests.compress.fixtures.oracles import assert_same_outputs
@@ -167,6 +169,25 @@ def test_inputs_keep_their_names_and_structure():
     x = {"left": np.ones((2, 3), np.float32), "right": np.full((2, 3), 2, np.float32)}
     np.testing.assert_array_equal(copy(x)["sum"], np.full((2, 3), 3))
     assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value):
+    inputs = keras.Input((4, 4, 3))
+    inner = keras.Sequential([keras.Input((4, 4, 3)), layers.Conv2D(2, 1, name="inner_conv")], name="inner")
+    model = keras.Model(inputs, layers.Conv2D(2, 1, name="conv")(layers.Conv2D(3, 1, name="first")(inputs)))
+    nested = keras.Model(inputs, inner(inputs))
+    for broken, layer, name in ((model, "conv", "conv/kernel"), (nested, "inner", "inner_conv/kernel")):
+        kernel = broken.get_layer(layer).trainable_weights[0]
+        spoiled = np.asarray(kernel)
+        spoiled[0, 0, 0, 1] = value
+        kernel.assign(spoiled)
+        path = tmp_path / "model.keras"
+        broken.save(path)
+        with pytest.raises(ModelError, match=f"expected finite weights.*1 of {name}"):
+            load_model(path)
+        with pytest.raises(ModelError, match=f"expected finite weights.*1 of {name}"):
+            apply_parameters(broken, CompressionParameters({}, {}))
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
