@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from plotly.offline import get_plotlyjs
 
-from search.report.elements import Section, Tile, charts
+from search.report.blocks import Section, Tile, charts
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compress.errors import RunError
-from search.report.elements import Chart, Section, charts
+from search.report.blocks import Chart, charts
 from search.report.page import page
 from search.report.pictures import write_pictures
 from search.report.run_view import RunView
-from search.report.sections import results as report_results
-from search.report.sections import search as report_search
-from search.report.sections.layers import layers
+from search.report.sections.section import sections_of
 from search.report.sections.summary import facts, lead, tiles
 from search.runs.results import markdown_table
 
@@ -56,9 +54,9 @@ def write_report(run: Path) -> Report:
         return Report((html, table), str(error))
 
 
-def _pictures(found: Sequence[Chart], folder: Path) -> list[Path]:
-    """Those of all figures; those of an earlier report go."""
-    figures = {folder / f"{chart.name}.png": chart.figure for chart in found}
+def _pictures(charts: Sequence[Chart], folder: Path) -> list[Path]:
+    """Write a PNG file of every chart, in place of those of an earlier report; returns their paths."""
+    figures = {folder / f"{chart.name}.png": chart.figure for chart in charts}
     try:
         folder.mkdir(exist_ok=True)
         for old in folder.glob("*.png"):
@@ -67,20 +65,3 @@ def _pictures(found: Sequence[Chart], folder: Path) -> list[Path]:
         raise RunError(f"folder '{folder}' cannot be written ({error.strerror}); make room for it") from error
     write_pictures(figures, scale=_SCALE)
     return list(figures)
-
-
-def sections_of(view: RunView) -> list[Section]:
-    """All sections of a run's page, in their order."""
-    found = [
-        report_results.result(view),
-        report_results.accuracy_and_cost(view),
-        report_results.ship(view),
-        report_results.finals(view),
-        report_search.history(view),
-        layers(view),
-        report_search.importance(view),
-        report_search.workers(view),
-        report_search.trials(view),
-        report_search.configuration(view),
-    ]
-    return [section for section in found if section is not None]

@@ -19,7 +19,7 @@ from objectives.cost.cost_model import CostModel
 from search import settings
 from search.runs.outcome import SearchOutcome, find_run
 from search.runs.points import RunPoints
-from search.runs.results import SIMPLE, Result, read_results
+from search.runs.results import SEARCH, SIMPLE, Result, read_results
 from search.runs.run_folder import RunFolder
 from search.study.finalist import RECOMMENDED, Finalist
 from search.study.identity import first_study
@@ -47,15 +47,15 @@ class RunLayers:
 
     @classmethod
     def of(cls, run: Path) -> "RunLayers":
-        """Those of a run folder.
+        """The layers of the original model of a run folder.
 
         Raises:
             TuckpruneError: the model is missing, cannot be read, or is another one than the one that was searched.
         """
-        found = RunPoints.of(run)
-        budget = settings.budget(found.config.budget, found.original)
-        step = settings.channel_step(found.config.pruning)
-        return cls(found.graph, CostModel(found.graph), found.original, budget, step)
+        points = RunPoints.of(run)
+        budget = settings.budget(points.config.budget, points.original)
+        step = settings.channel_step(points.config.pruning)
+        return cls(points.graph, CostModel(points.graph), points.original, budget, step)
 
     @property
     def group_channels(self) -> dict[str, int]:
@@ -115,8 +115,14 @@ class RunView:
     @property
     def stages(self) -> list[list[TrialRecord]]:
         """The trials of each stage, in order; all in one where the search was joint."""
-        found = dict.fromkeys(trial.stage for trial in self.outcome.trials)
-        return [[trial for trial in self.outcome.trials if trial.stage == stage] for stage in found]
+        stages = dict.fromkeys(trial.stage for trial in self.outcome.trials)
+        return [[trial for trial in self.outcome.trials if trial.stage == stage] for stage in stages]
+
+    @property
+    def parameters(self) -> dict[str, CompressionParameters]:
+        """The winner's parameters, after the recommended ones where there are any, by the label of a result."""
+        recommended = {} if self.recommended is None else {SIMPLE: self.recommended}
+        return {**recommended, SEARCH: self.outcome.winner.parameters}
 
 
 def _layers(run: Path) -> tuple[RunLayers | None, str]:

@@ -1,4 +1,6 @@
-"""The figures of the report, made with Plotly."""
+"""The figures of the report, made with Plotly. A new file with a function that is decorated with ``@figure`` is a new
+figure.
+"""
 
 import lazy_loader
 

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from objectives.accuracy.metric import ACCURACY
-from objectives.cost.quantities.standard import SIZE
+from objectives.cost.quantities.standard import FLOPS, SIZE
 from objectives.cost.quantity import Quantity
-from search.report.figures import style as figure_style
+from search import settings
+from search.report.blocks import Chart
+from search.report.figures import style
+from search.report.figures.figure import figure
 from search.report.figures.style import FINALISTS, MODELS, STATES
+from search.report.run_view import RunView
 from search.runs.points import Point, cost_of, front
 from search.runs.results import ORIGINAL, SEARCH, SIMPLE, Result
 from search.study.finalist import Finalist
@@ -16,6 +20,24 @@ from search.study.trial_record import COMPLETE, STOPPED, TrialRecord
 
 # The two compressed models may be as near as an image.
 _BESIDE = {ORIGINAL: "middle left", SIMPLE: "bottom right", SEARCH: "top right"}
+_CAPTION = (
+    "Stars: test images, after fine-tuning. Circles: validation images, after the short repair of a trial. Dotted: the "
+    "budget."
+)
+
+
+@figure(section="accuracy", order=10)
+def accuracy_charts(view: RunView) -> list[Chart]:
+    """Accuracy against FLOPs, and against every other quantity that the budget limits."""
+    limited = settings.limited_quantities(view.config.budget)
+    charts = []
+    for quantity in dict.fromkeys([FLOPS, *limited]):
+        limit = view.layers.budget.limit(quantity) if view.layers else None
+        made = accuracy_against(
+            quantity, view.results, view.outcome.trials, view.outcome.finalists, limit.most if limit else None
+        )
+        charts.append(Chart(f"accuracy-{quantity.name}", made, _CAPTION))
+    return charts
 
 
 def accuracy_against(
@@ -37,24 +59,20 @@ def accuracy_against(
         most: what the budget allows of the quantity, None where it does not limit it.
     """
     unit = quantity.shown.partition(" ")[2]
-    made = figure_style.figure(f"Accuracy against {unit}")
+    made = style.empty_figure(f"Accuracy against {unit}")
     for state in (STOPPED, COMPLETE):
-        found = [trial for trial in trials if trial.state == state]
-        costs = [cost_of(trial, quantity) / quantity.scale for trial in found]
-        texts = [figure_style.label(trial) for trial in found]
-        figure_style.add_markers(
-            made, state, costs, [trial.score.accuracy if trial.score else 0.0 for trial in found], texts
-        )
-    figure_style.add_unjudged(
-        made, trials, {trial.number: cost_of(trial, quantity) / quantity.scale for trial in trials}
-    )
-    _add_front(made, front(trials, quantity), quantity, "front of the trials", STATES[COMPLETE], "circle")
-    _add_front(made, front(finalists, quantity), quantity, "front of the finalists", FINALISTS, "diamond")
+        own = [trial for trial in trials if trial.state == state]
+        costs = [cost_of(trial, quantity) / quantity.scale for trial in own]
+        texts = [style.label(trial) for trial in own]
+        style.add_markers(made, state, costs, [trial.score.accuracy if trial.score else 0.0 for trial in own], texts)
+    style.add_unjudged(made, trials, {trial.number: cost_of(trial, quantity) / quantity.scale for trial in trials})
+    _add_front(made, front(trials, quantity), quantity, "Pareto front of the trials", STATES[COMPLETE], "circle")
+    _add_front(made, front(finalists, quantity), quantity, "Pareto front of the finalists", FINALISTS, "diamond")
     _add_models(made, results, quantity)
     if most is not None:
         made.add_vline(x=most / quantity.scale, line={"dash": "dot", "width": 1, "color": MODELS[ORIGINAL]})
     made.update_xaxes(title=unit, rangemode="tozero")
-    made.update_yaxes(title="accuracy", tickformat=figure_style.PERCENT)
+    made.update_yaxes(title="accuracy", tickformat=style.PERCENT)
     return made
 
 

@@ -1,4 +1,4 @@
-"""The finals: what a short repair said of a candidate, and what the whole recipe made of it."""
+"""The finals: the score of candidates after a short repair against their score after the whole recipe."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,11 @@ from typing import Self
 import plotly.graph_objects as go
 from scipy.stats import spearmanr
 
-from search.report.figures import style as figure_style
+from search.report.blocks import Chart
+from search.report.figures import style
+from search.report.figures.figure import figure
 from search.report.figures.style import FINALISTS, MODELS
+from search.report.run_view import RunView
 from search.runs.results import ORIGINAL
 from search.study.finalist import Finalist
 from search.study.trial_record import TrialRecord
@@ -23,8 +26,8 @@ class Reranked:
     Attributes:
         metric: name of what they were ranked by.
         sources: of each.
-        before: figure on the validation split as a trial.
-        after: figure on the validation split after the whole recipe.
+        before: score on the validation split as a trial.
+        after: score on the validation split after the whole recipe.
     """
 
     metric: str
@@ -34,7 +37,7 @@ class Reranked:
 
     @classmethod
     def of(cls, trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Self | None:
-        """Those of a run, None where there are none; recommended values were never a trial."""
+        """The finalists of a run that were trials, None where there are none; recommended values never were."""
         known = {trial.source: trial.score for trial in trials if trial.score is not None}
         both = [finalist for finalist in finalists if finalist.source in known and finalist.score is not None]
         if not both:
@@ -52,12 +55,19 @@ class Reranked:
         return float(spearmanr(self.before, self.after).statistic)
 
 
-def proxy_and_final(found: Reranked) -> go.Figure:
-    """Figure as a trial against figure after the whole recipe; the title tells how far the ranks agree."""
-    rho = found.correlation
+@figure(section="finals", order=10)
+def finals_charts(view: RunView) -> list[Chart]:
+    """Score as a trial against score after the whole recipe; nothing where no finals were held."""
+    reranked = Reranked.of(view.outcome.trials, view.outcome.finalists)
+    return [] if reranked is None else [Chart("finals", proxy_and_final(reranked))]
+
+
+def proxy_and_final(reranked: Reranked) -> go.Figure:
+    """Score as a trial against score after the whole recipe; the title tells how far the ranks agree."""
+    rho = reranked.correlation
     agreement = "too few to correlate" if rho is None else f"Spearman correlation {rho:.2f}"
-    made = figure_style.figure(f"Proxy against final {found.metric}: {agreement} of {len(found.sources)}")
-    ends = [min(*found.before, *found.after), max(*found.before, *found.after)]
+    made = style.empty_figure(f"Proxy against final {reranked.metric}: {agreement} of {len(reranked.sources)}")
+    ends = [min(*reranked.before, *reranked.after), max(*reranked.before, *reranked.after)]
     made.add_scatter(
         x=ends,
         y=ends,
@@ -67,9 +77,9 @@ def proxy_and_final(found: Reranked) -> go.Figure:
         hoverinfo="skip",
     )
     made.add_scatter(
-        x=list(found.before),
-        y=list(found.after),
-        text=list(found.sources),
+        x=list(reranked.before),
+        y=list(reranked.after),
+        text=list(reranked.sources),
         name="finalist",
         mode="markers+text",
         textposition="top center",
@@ -77,6 +87,6 @@ def proxy_and_final(found: Reranked) -> go.Figure:
         marker={"color": FINALISTS, "symbol": "diamond", "size": 12},
         hovertemplate="%{text}<br>as a trial %{x:.4f}<br>after the whole recipe %{y:.4f}<extra></extra>",
     )
-    made.update_xaxes(title=f"{found.metric} as a trial")
-    made.update_yaxes(title=f"{found.metric} after the whole recipe")
+    made.update_xaxes(title=f"{reranked.metric} as a trial")
+    made.update_yaxes(title=f"{reranked.metric} after the whole recipe")
     return made

@@ -7,10 +7,23 @@ from itertools import accumulate
 import plotly.graph_objects as go
 
 from objectives.accuracy.metric import ACCURACY, Metric
-from search.report.figures import style as figure_style
+from search.report.blocks import Chart
+from search.report.figures import style
+from search.report.figures.figure import figure
 from search.report.figures.style import MODELS
+from search.report.run_view import RunView
 from search.runs.results import SEARCH
 from search.study.trial_record import COMPLETE, STOPPED, TrialRecord
+
+
+@figure(section="history", order=10)
+def history_charts(view: RunView) -> list[Chart]:
+    """The history of every stage."""
+    return [
+        Chart(f"history-{stage}-{number}", made)
+        for stage, trials in enumerate(view.stages)
+        for number, made in enumerate(histories(trials))
+    ]
 
 
 def histories(trials: Sequence[TrialRecord]) -> list[go.Figure]:
@@ -26,18 +39,18 @@ def history(trials: Sequence[TrialRecord], metric: Metric = ACCURACY) -> go.Figu
     """
     judged = [trial for trial in trials if trial.score is not None]
     stage = next((f" of stage {trial.stage}" for trial in trials if trial.stage), "")
-    made = figure_style.figure(f"Validation {metric.name} of the trials{stage}")
+    made = style.empty_figure(f"Validation {metric.name} of the trials{stage}")
     for state in (STOPPED, COMPLETE):
-        found = [trial for trial in judged if trial.state == state]
-        numbers, texts = [trial.number for trial in found], [figure_style.label(trial) for trial in found]
-        figure_style.add_markers(made, state, numbers, [_figure(trial, metric) for trial in found], texts)
-    figure_style.add_unjudged(made, trials, {trial.number: trial.number for trial in trials})
+        own = [trial for trial in judged if trial.state == state]
+        numbers, texts = [trial.number for trial in own], [style.label(trial) for trial in own]
+        style.add_markers(made, state, numbers, [_figure(trial, metric) for trial in own], texts)
+    style.add_unjudged(made, trials, {trial.number: trial.number for trial in trials})
     # Of a front, the level of the run's own budget: the others are other tasks.
     _add_best(made, [trial for trial in judged if not trial.level], metric)
     made.update_xaxes(title="trial")
     made.update_yaxes(title=f"{metric.name} on the validation split")
     if metric.name == ACCURACY.name:
-        made.update_yaxes(tickformat=figure_style.PERCENT)
+        made.update_yaxes(tickformat=style.PERCENT)
     return made
 
 

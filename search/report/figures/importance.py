@@ -9,8 +9,11 @@ import plotly.graph_objects as go
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import TrialState
 
-from search.report.figures import style as figure_style
+from search.report.blocks import Block, Chart, Paragraph
+from search.report.figures import style
+from search.report.figures.figure import figure
 from search.report.figures.style import MODELS
+from search.report.run_view import RunView
 from search.runs.results import SEARCH
 
 _BEST = 0.2
@@ -56,10 +59,39 @@ SHOWN = 40
 """Dimensions that are drawn; those behind them matter less than their noise."""
 
 
-def importances(found: Importance, stage: str | None = None) -> go.Figure:
+@figure(section="importance", order=10)
+def importance_charts(view: RunView) -> list[Block]:
+    """The importances of every stage, or a paragraph that says how many trials are missing."""
+    blocks: list[Block] = []
+    for number, study in enumerate(view.studies):
+        importance, stage = importance_of(study), view.config.recipe[number] if len(view.studies) > 1 else None
+        if importance.shares:
+            blocks.append(Chart(f"importance-{number}", importances(importance, stage), _caption(importance)))
+        else:
+            blocks.append(_too_few(importance, stage))
+    return blocks
+
+
+def _too_few(importance: Importance, stage: str | None) -> Paragraph:
+    where = f"stage {stage}: " if stage else ""
+    return Paragraph(
+        f"{where}{importance.trials} trials reached the last rung, too few to tell: expected {NEEDED} or more."
+    )
+
+
+def _caption(importance: Importance) -> str:
+    left = len(importance.shares) - SHOWN
+    others = f" The {left} that matter least are left out." if left > 0 else ""
+    return (
+        f"How far the best fifth of {importance.trials} trials differs from all of them (PED-ANOVA). Of fewer than a "
+        f"few hundred trials, only large differences mean something.{others}"
+    )
+
+
+def importances(importance: Importance, stage: str | None = None) -> go.Figure:
     """The share of each of the most important dimensions, the most important first."""
-    shown = {dimension_text(name): share for name, share in list(found.shares.items())[:SHOWN]}
-    made = figure_style.rows(f"Importance of ratios and ranks{f' in stage {stage}' if stage else ''}", list(shown), 1)
+    shown = {dimension_text(name): share for name, share in list(importance.shares.items())[:SHOWN]}
+    made = style.empty_rows(f"Importance of ratios and ranks{f' in stage {stage}' if stage else ''}", list(shown), 1)
     made.add_bar(
         orientation="h",
         x=list(shown.values()),

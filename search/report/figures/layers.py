@@ -7,14 +7,53 @@ import plotly.graph_objects as go
 
 from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters, kept_channels
 from objectives.cost.cost import Cost
-from search.report.figures import style as figure_style
+from search.report.blocks import Chart
+from search.report.figures import style
+from search.report.figures.figure import figure
 from search.report.figures.style import MODELS
+from search.report.run_view import RunView
 from search.runs.results import ORIGINAL
 
 ByModel = Mapping[str, CompressionParameters]
 """Parameters by the label of a result: search, simple."""
 
 _SIDES: Mapping[str, int] = {"In": 0, "Out": 1}
+_WHOLE = "A layer without a bar stays whole. Channels are those of the original model."
+
+
+@figure(section="layers", order=10)
+def ratio_charts(view: RunView) -> list[Chart]:
+    """Pruning ratios; nothing where no model is pruned."""
+    if not any(given.ratios for given in view.parameters.values()):
+        return []
+    known = view.layers
+    made = ratios(view.parameters, known.group_channels, known.step) if known else ratios(view.parameters, {})
+    return [Chart("ratios", made, "Groups of layers lose channels together.")]
+
+
+@figure(section="layers", order=20)
+def rank_charts(view: RunView) -> list[Chart]:
+    """In Ranks and Out Ranks; nothing where no model is decomposed."""
+    if not any(given.ranks for given in view.parameters.values()):
+        return []
+    channels = view.layers.layer_channels if view.layers else {}
+    return [
+        Chart("ranks-in", ranks(view.parameters, channels, "In"), _WHOLE),
+        Chart("ranks-out", ranks(view.parameters, channels, "Out"), _WHOLE),
+    ]
+
+
+@figure(section="layers", order=30)
+def flops_charts(view: RunView) -> list[Chart]:
+    """FLOPs of every layer; nothing where the model cannot be read."""
+    if view.layers is None:
+        return []
+    models = {ORIGINAL: CompressionParameters.none(), **view.parameters}
+    costs = {label: view.layers.costs(parameters) for label, parameters in models.items()}
+    caption = "A decomposed layer counts with all its parts."
+    if view.layers.cost.uncounted:
+        caption += f" Counted as 0, their type is not known: {', '.join(view.layers.cost.uncounted)}."
+    return [Chart("layer-flops", flops(costs), caption)]
 
 
 def ratios(models: ByModel, channels: Mapping[str, int], step: ChannelStep = SINGLE_CHANNELS) -> go.Figure:
@@ -26,7 +65,7 @@ def ratios(models: ByModel, channels: Mapping[str, int], step: ChannelStep = SIN
         step: what kept channels are rounded to.
     """
     names = list(dict.fromkeys([*channels, *(name for given in models.values() for name in given.ratios)]))
-    made = figure_style.rows("Pruning ratios", names, len(models))
+    made = style.empty_rows("Pruning ratios", names, len(models))
     for label, given in models.items():
         values = [given.ratios.get(name, 0.0) for name in names]
         texts = [
@@ -54,7 +93,7 @@ def ranks(models: ByModel, channels: Mapping[str, tuple[int, int]], side: Litera
     decomposed = {name for given in models.values() for name in given.ranks}
     known = [name for name in channels if name in decomposed]
     names = list(dict.fromkeys([*known, *(name for given in models.values() for name in given.ranks)]))
-    made = figure_style.rows(f"Tucker ranks: {side} Rank", names, len(models))
+    made = style.empty_rows(f"Tucker ranks: {side} Rank", names, len(models))
     for label, given in models.items():
         pairs = {name: given.ranks[name][index] for name in names if name in given.ranks}
         whole = {name: channels[name][index] if name in channels else 1 for name in pairs}
@@ -73,7 +112,7 @@ def flops(models: Mapping[str, Mapping[str, Cost]]) -> go.Figure:
     models: cost by layer, by the label of a result; the original is one of them.
     """
     names = [name for name, cost in models[ORIGINAL].items() if cost.flops]
-    made = figure_style.rows("FLOPs of the layers", names, len(models))
+    made = style.empty_rows("FLOPs of the layers", names, len(models))
     for label, costs in models.items():
         values = [costs[name].flops / 1e6 for name in names]
         texts = [_less(costs[name].flops, models[ORIGINAL][name].flops) for name in names]

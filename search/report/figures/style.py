@@ -10,25 +10,25 @@ from search.runs.results import ORIGINAL, SEARCH, SIMPLE
 from search.study.trial_record import COMPLETE, FAILED, INFEASIBLE, STOPPED, TrialRecord
 
 MODELS: Mapping[str, str] = MappingProxyType({ORIGINAL: "#7d8794", SIMPLE: "#e08a00", SEARCH: "#1f83d6"})
-"""By the label of a result."""
+"""Colours of models by the label of their result."""
 
 STATES: Mapping[str, str] = MappingProxyType(
     {COMPLETE: "#0fa679", STOPPED: "#cc79a7", INFEASIBLE: "#7d8794", FAILED: "#d55e00"}
 )
-"""By the state of a trial."""
+"""Colours by the state of a trial."""
 
 SYMBOLS: Mapping[str, str] = MappingProxyType(
     {COMPLETE: "circle", STOPPED: "circle-open", INFEASIBLE: "line-ns-open", FAILED: "x"}
 )
-"""Of markers, likewise: colour is never all that tells states apart."""
+"""Markers by the state of a trial, so that not only the colour tells states apart."""
 
 STATE_NAMES: Mapping[str, str] = MappingProxyType(
     {COMPLETE: "trial", STOPPED: "trial, stopped early", INFEASIBLE: "over the budget", FAILED: "failed"}
 )
-"""In legends."""
+"""Texts of legends by the state of a trial."""
 
 FINALISTS = "#8c6bd1"
-"""What was fine-tuned in the finals."""
+"""Colour of what was fine-tuned in the finals."""
 
 _HEIGHT, _BAR, _GAP, _AROUND = 460, 9, 9, 120
 PERCENT = ".4~p"
@@ -36,7 +36,7 @@ PERCENT = ".4~p"
 _OPAQUE, _FAINT = 1.0, 0.85
 
 
-def figure(title: str, height: int = _HEIGHT) -> go.Figure:
+def empty_figure(title: str, height: int = _HEIGHT) -> go.Figure:
     """An empty figure; light, as pictures of it are. A page gives it the colours of its own."""
     return go.Figure(
         layout={
@@ -50,7 +50,7 @@ def figure(title: str, height: int = _HEIGHT) -> go.Figure:
     )
 
 
-def rows(title: str, names: Sequence[str], bars: int) -> go.Figure:
+def empty_rows(title: str, names: Sequence[str], bars: int) -> go.Figure:
     """An empty figure of horizontal bars, as high as its rows need; the first row is on top.
 
     Args:
@@ -58,7 +58,7 @@ def rows(title: str, names: Sequence[str], bars: int) -> go.Figure:
         names: of the rows.
         bars: in every row.
     """
-    made = figure(title, _AROUND + len(names) * (bars * _BAR + _GAP))
+    made = empty_figure(title, _AROUND + len(names) * (bars * _BAR + _GAP))
     made.update_layout(barmode="group", bargap=0.3, bargroupgap=0.0)
     made.update_yaxes(type="category", categoryorder="array", categoryarray=list(names), autorange="reversed")
     made.update_yaxes(showgrid=False, ticks="outside", ticklen=4, tickcolor="rgba(0,0,0,0)")
@@ -67,7 +67,7 @@ def rows(title: str, names: Sequence[str], bars: int) -> go.Figure:
 
 
 def add_markers(made: go.Figure, state: str, x: Sequence[float], y: Sequence[float], text: Sequence[str]) -> None:
-    """Trials of one state, if there are any."""
+    """Draw the trials of one state, if there are any."""
     if x:
         made.add_scatter(
             x=list(x),
@@ -81,7 +81,7 @@ def add_markers(made: go.Figure, state: str, x: Sequence[float], y: Sequence[flo
 
 
 def add_unjudged(made: go.Figure, trials: Sequence[TrialRecord], x: Mapping[int, float]) -> None:
-    """Trials without a figure, on the lower edge: failed ones, and those over the budget.
+    """Draw trials without a score on the lower edge: failed ones, and those over the budget.
 
     Args:
         made: the figure.
@@ -89,12 +89,12 @@ def add_unjudged(made: go.Figure, trials: Sequence[TrialRecord], x: Mapping[int,
         x: where each is, by its number.
     """
     for state in (INFEASIBLE, FAILED):
-        found = [trial for trial in trials if trial.state == state]
-        if found:
+        unjudged = [trial for trial in trials if trial.state == state]
+        if unjudged:
             made.add_scatter(
-                x=[x[trial.number] for trial in found],
-                y=[0.0] * len(found),
-                text=[label(trial) for trial in found],
+                x=[x[trial.number] for trial in unjudged],
+                y=[0.0] * len(unjudged),
+                text=[label(trial) for trial in unjudged],
                 yaxis="y2",
                 name=STATE_NAMES[state],
                 mode="markers",
@@ -106,7 +106,7 @@ def add_unjudged(made: go.Figure, trials: Sequence[TrialRecord], x: Mapping[int,
 
 
 def label(trial: TrialRecord) -> str:
-    """What a trial is, for whoever points at it."""
+    """Text that appears where the reader points at a trial."""
     parts = [trial.source, trial.start or "sampler"]
     parts += [f"stopped after {trial.steps} steps"] if trial.state == STOPPED else []
     parts += ["over the budget"] if trial.state == INFEASIBLE else []

@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 import optuna
 import plotly.graph_objects as go
 
-from search.report.figures import style as figure_style
+from search.report.blocks import Block, Chart, Paragraph
+from search.report.figures import style
+from search.report.figures.figure import figure
 from search.report.figures.style import STATE_NAMES, STATES
+from search.report.run_view import RunView
 from search.study.trial_record import COMPLETE, FAILED, STOPPED, TrialRecord, record_of
 
 NO_WORKER = "worker lost"
@@ -23,7 +26,7 @@ class Span:
         worker: host and process; ``NO_WORKER`` where the last one was lost.
         record: the trial.
         began: in the driver's local time.
-        ended: likewise, when its figures were stored.
+        ended: when its figures were stored, in the driver's local time.
     """
 
     worker: str
@@ -51,13 +54,30 @@ def spans_of(studies: Iterable[optuna.Study]) -> list[Span]:
 _LOST = "#d55e00"
 
 
+@figure(section="workers", order=10)
+def timeline_charts(view: RunView) -> list[Block]:
+    """The timeline, and how much of the time workers were busy."""
+    spans = spans_of(view.studies)
+    if not spans:
+        return [Paragraph("No worker has judged a trial yet.")]
+    working = sum((span.ended - span.began).total_seconds() for span in spans)
+    elapsed = busy(spans)
+    caption = (
+        f"{len(spans)} trials took {working / 60:.1f} minutes of work in {elapsed / 60:.1f} minutes "
+        f"({working / max(elapsed, 1e-9):.2f} at a time)."
+    )
+    finals = sum(finalist.seconds for finalist in view.outcome.finalists)
+    caption += f" Finals, which are not drawn, took {finals / 60:.1f} minutes of work." if finals else ""
+    return [Chart("timeline", timeline(spans), caption)]
+
+
 def timeline(spans: Sequence[Span]) -> go.Figure:
     """A row for every worker and a bar for every trial; where a worker was lost before, its trial is marked.
 
     spans: in the order in which they ended.
     """
     workers = list(dict.fromkeys(span.worker for span in sorted(spans, key=lambda span: span.began)))
-    made = figure_style.rows("Timeline of the workers", workers, 2)
+    made = style.empty_rows("Timeline of the workers", workers, 2)
     made.update_layout(barmode="overlay")
     for state in (COMPLETE, STOPPED, FAILED):
         _add_spans(made, [span for span in spans if span.record.state == state], state)
@@ -94,7 +114,7 @@ def _add_spans(made: go.Figure, spans: Sequence[Span], state: str) -> None:
             base=[_text(span) for span in spans],
             x=[(span.ended - span.began).total_seconds() * 1e3 for span in spans],
             y=[span.worker for span in spans],
-            hovertext=[f"{figure_style.label(span.record)}, {span.record.seconds:.1f} s" for span in spans],
+            hovertext=[f"{style.label(span.record)}, {span.record.seconds:.1f} s" for span in spans],
             name=STATE_NAMES[state],
             marker={"color": STATES[state], "line": {"width": 1, "color": "white"}},
             hovertemplate="%{hovertext}<extra></extra>",

@@ -1,4 +1,6 @@
-"""The sections of the report, each made from the view of a run."""
+"""The sections of the report, each made from the view of a run. A new file with a function that is decorated with
+``@section`` is a new section.
+"""
 
 import lazy_loader
 

@@ -1,11 +1,6 @@
-from .layers import layers as layers
-from .results import accuracy_and_cost as accuracy_and_cost
-from .results import finals as finals
-from .results import result as result
-from .search import history as history
-from .search import importance as importance
-from .search import trials as trials
-from .search import workers as workers
+from .section import SectionMaker as SectionMaker
+from .section import section as section
+from .section import sections_of as sections_of
 from .summary import facts as facts
 from .summary import lead as lead
 from .summary import tiles as tiles

@@ -12,12 +12,10 @@ from compress.parameter_files.files import (
     RANKS_FILE,
     RATIOS_FILE,
 )
-from objectives.cost.quantities.standard import FLOPS
-from search import settings
-from search.report.elements import Block, Chart, Code, Files, Note, Section, Table
-from search.report.figures.accuracy import accuracy_against
-from search.report.figures.finals import Reranked, proxy_and_final
+from search.report.blocks import Block, Code, Files, Paragraph, Table
+from search.report.figures.figure import figures_in
 from search.report.run_view import RunView
+from search.report.sections.section import section
 from search.runs.results import SEARCH, SIMPLE, columns, table_rows
 from search.runs.run_folder import CONFIG_FILE
 from search.study.finalist import Finalist
@@ -49,7 +47,7 @@ def _cell(value: object) -> str:
 
 _FILES = {
     f"{SEARCH}.keras": "the searched model, fine-tuned: plain Keras, loads without tuckprune",
-    f"{SIMPLE}.keras": "the model of recommended values, fine-tuned the same way",
+    f"{SIMPLE}.keras": "the model of recommended values, fine-tuned as the searched one",
     JSON_FILE: "ratios and ranks of the winner, for tuckprune compress",
     RATIOS_FILE: "its ratios as NPTK lists them",
     RANKS_FILE: "its ranks as NPTK lists them",
@@ -59,54 +57,40 @@ _FILES = {
 }
 
 
-def result(view: RunView) -> Section:
+@section("result", "Result", order=10)
+def result(view: RunView) -> list[Block]:
     """The comparison of the models."""
     blocks: list[Block] = []
     if view.results:
         blocks.append(Table(columns(view.results), table_rows(view.results)))
         blocks.append(
-            Note("On test images. In brackets: difference from the original in points, and how many times less.")
+            Paragraph("On test images. In brackets: difference from the original in points, and how many times less.")
         )
     else:
-        blocks.append(Note("No model of this run is fine-tuned and tested yet; the commands below do so."))
-    return Section("result", "Result", blocks)
+        blocks.append(Paragraph("No model of this run is fine-tuned and tested yet; the commands below do so."))
+    return blocks
 
 
-def accuracy_and_cost(view: RunView) -> Section:
-    """Accuracy against FLOPs, and against every other quantity that the budget limits."""
-    limited = settings.limited_quantities(view.config.budget)
-    charts = []
-    for quantity in dict.fromkeys([FLOPS, *limited]):
-        limit = view.layers.budget.limit(quantity) if view.layers else None
-        figure = accuracy_against(
-            quantity, view.results, view.outcome.trials, view.outcome.finalists, limit.most if limit else None
-        )
-        charts.append(Chart(f"accuracy-{quantity.name}", figure, _ACCURACY_NOTE))
-    return Section("accuracy", "Accuracy and cost", charts)
+@section("accuracy", "Accuracy and cost", order=20)
+def accuracy_and_cost(view: RunView) -> list[Block]:
+    """Accuracy against every cost that the budget limits."""
+    return figures_in("accuracy", view)
 
 
-_ACCURACY_NOTE = (
-    "Stars: test images, after fine-tuning. Circles: validation images, after the short repair of a trial. Dotted: the "
-    "budget."
-)
-
-
-def finals(view: RunView) -> Section | None:
-    """The finalists; None where no finals were held."""
+@section("finals", "Finals", order=40)
+def finals(view: RunView) -> list[Block]:
+    """The finalists; nothing where no finals were held."""
     finalists = view.outcome.finalists
     if not finalists:
-        return None
+        return []
     trials = {trial.source: trial for trial in view.outcome.trials}
     rows = [(finalist.source, _accuracy(trials.get(finalist.source)), _final(finalist)) for finalist in finalists]
     head = ("Finalist", "Validation accuracy as a trial", "after the whole recipe")
-    blocks: list[Block] = [Table(head, rows)]
-    reranked = Reranked.of(view.outcome.trials, finalists)
-    if reranked is not None:
-        blocks.append(Chart("finals", proxy_and_final(reranked)))
-    return Section("finals", "Finals", blocks)
+    return [Table(head, rows), *figures_in("finals", view)]
 
 
-def ship(view: RunView) -> Section:
+@section("ship", "Files", order=30)
+def ship(view: RunView) -> list[Block]:
     """Where the files are, and the commands that make those which are missing."""
     path, run = view.folder.path, shlex.quote(str(view.folder.path))
     config = shlex.quote(str(view.folder.config_file))
@@ -120,14 +104,14 @@ def ship(view: RunView) -> Section:
     missing = [command for name, command in commands if not (path / name).exists()]
     blocks: list[Block] = [Files(there)]
     if missing:
-        blocks += [Note("To be made:"), Code("\n".join([*missing, f"tuckprune report {run}"]))]
+        blocks += [Paragraph("To be made:"), Code("\n".join([*missing, f"tuckprune report {run}"]))]
     if (path / f"{SEARCH}.keras").exists():
         loading = f'import keras\n\nmodel = keras.models.load_model("{path / SEARCH}.keras")'
-        blocks += [Note("To use the searched model:"), Code(loading)]
+        blocks += [Paragraph("To use the searched model:"), Code(loading)]
     exports = exports_table(view.folder.exports_table)
     if exports is not None:
-        blocks += [Note("Formats that it was written in:"), exports]
-    return Section("ship", "Files", blocks)
+        blocks += [Paragraph("Formats that it was written in:"), exports]
+    return blocks
 
 
 def _accuracy(trial: TrialRecord | None) -> str:

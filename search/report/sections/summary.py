@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from configs.schema.search import STAGED
 from objectives.cost.quantities.standard import FLOPS, PARAMS
-from search.report.elements import Tile
+from search.report.blocks import Tile
 from search.report.run_view import RunView
 from search.runs.results import SEARCH, columns, table_rows
 from search.study.rung import counts_text, rung_counts
@@ -25,13 +25,13 @@ def tiles(view: RunView) -> list[Tile]:
         heads = [head.partition(" (")[0] for head in columns(view.results)]
         return [_tile(head, cell) for head, cell in list(zip(heads, rows[SEARCH], strict=True))[1:]]
     winner = view.outcome.winner
-    found = [Tile("Validation accuracy", f"{100 * winner.score.accuracy:.2f} %", "of the winner")]
+    shown = [Tile("Validation accuracy", f"{100 * winner.score.accuracy:.2f} %", "of the winner")]
     whole = view.layers.original if view.layers else None
     for quantity in (FLOPS, PARAMS):
         own = quantity.of(winner.cost)
         change = "" if whole is None else f"{quantity.of(whole) / own:.2f}x less"
-        found.append(Tile(quantity.header, quantity.cell(own), change))
-    return found
+        shown.append(Tile(quantity.header, quantity.cell(own), change))
+    return shown
 
 
 def facts(view: RunView) -> list[tuple[str, str]]:

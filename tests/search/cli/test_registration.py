@@ -1,4 +1,4 @@
-"""One new file adds a command or an export format: it is found by lying in the folder."""
+"""One new file adds a command, an export format, a figure or a section: it is found by lying in the folder."""
 
 import sys
 from importlib import import_module
@@ -8,6 +8,11 @@ import pytest
 from compress.registration import registered
 from search.cli.commands import commands
 from search.pipeline.formats.format import formats
+from search.report.blocks import Paragraph
+from search.report.figures.figure import figures_in
+from search.report.run_view import RunView
+from search.report.sections.section import sections_of
+from tests.search.report.report_runs import made_up
 
 
 @pytest.fixture
@@ -52,3 +57,38 @@ def test_a_new_file_is_a_new_format(add_module):
     source = "from search.pipeline.formats import Format\nNEW = Format('new', '.new', print, print, order=1)\n"
     add_module("search.pipeline.formats", source)
     assert list(formats()) == ["new", *before]
+
+
+def test_a_new_file_is_a_new_figure_of_a_section(add_module):
+    assert figures_in("sections-have-names", None) == []
+    source = """
+from search.report.blocks import Paragraph
+from search.report.figures import figure
+
+@figure(section="sections-have-names", order=1)
+def drawn(view):
+    return [Paragraph("drawn")]
+"""
+    add_module("search.report.figures", source)
+    assert figures_in("sections-have-names", None) == [Paragraph("drawn")]
+
+
+def test_a_new_file_is_a_new_section_of_the_report(add_module, home):
+    view = RunView.of(made_up(home, trials=3))
+    names = [section.name for section in sections_of(view)]
+    assert names == [
+        *("result", "accuracy", "ship", "finals", "history"),
+        *("layers", "importance", "workers", "trials", "configuration"),
+    ]
+    source = """
+from search.report.blocks import Paragraph
+from search.report.sections import section
+
+@section("new", "New", order=55)
+def new(view):
+    return [Paragraph(view.config.name)]
+"""
+    add_module("search.report.sections", source)
+    sections = sections_of(view)
+    assert [section.name for section in sections] == [*names[:5], "new", *names[5:]]
+    assert (sections[5].title, sections[5].blocks) == ("New", [Paragraph("run")])

@@ -56,8 +56,8 @@ def test_the_report_of_a_real_run(run):
     points = figures["accuracy-flops"]
     assert (points["Original, test"]["x"], points["Original, test"]["y"]) == ([4.0], [0.9])
     for name, found in (("trials", outcome.trials), ("finalists", outcome.finalists)):
-        assert points[f"front of the {name}"]["text"] == [point.source for point in front(found, FLOPS)]
-        assert points[f"front of the {name}"]["y"] == [point.score.accuracy for point in front(found, FLOPS)]
+        assert points[f"Pareto front of the {name}"]["text"] == [point.source for point in front(found, FLOPS)]
+        assert points[f"Pareto front of the {name}"]["y"] == [point.score.accuracy for point in front(found, FLOPS)]
     assert figures["history-0-0"]["trial"]["x"] == [trial.number for trial in outcome.trials]
     assert figures["history-0-0"]["trial"]["y"] == [trial.score.accuracy for trial in outcome.trials]
     ratios = figures["ratios"]["Search"]

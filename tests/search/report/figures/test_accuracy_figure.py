@@ -35,7 +35,7 @@ def test_it_holds_every_trial_by_its_state():
         "trial, stopped early": ([2.0], [0.4], None),
         "failed": ([1.0], [0.0], "y2"),
         "over the budget": ([2.0], [0.0], "y2"),
-        "front of the trials": ([1.0], [0.5], None),
+        "Pareto front of the trials": ([1.0], [0.5], None),
     }
     symbols = {trace.marker.symbol for trace in traces.values()}
     assert len(symbols) == 4  # The front's points are trials.
@@ -46,7 +46,7 @@ def test_the_fronts_are_drawn_with_the_models():
     found = [record(0, 0.5), record(1, 0.4), replace(record(2, 0.7), cost=dearer), record(3, None)]
     tuned = [Finalist("trial 2", PARAMETERS, dearer, Score(0.8, 0.1), 1.0, None, ACCURACY)]
     traces = by_name(accuracy_against(FLOPS, RESULTS, found, tuned))
-    drawn = [traces["front of the trials"], traces["front of the finalists"]]
+    drawn = [traces["Pareto front of the trials"], traces["Pareto front of the finalists"]]
     assert [(list(trace.x), list(trace.y), list(trace.text)) for trace in drawn] == [
         ([1.0, 2.0], [0.5, 0.7], ["trial 0", "trial 2"]),
         ([2.0], [0.8], ["trial 2"]),
@@ -61,7 +61,7 @@ def test_the_front_of_another_metric_is_no_line():
         replace(record(1, 0.4), score=Score(0.4, 0.3), metric=LOSS, cost=dearer),
     ]
     (trace,) = [trace for trace in accuracy_against(FLOPS, (), found).data if "front" in trace.name]
-    assert (trace.name, trace.mode) == ("front of the trials, by loss", "markers")
+    assert (trace.name, trace.mode) == ("Pareto front of the trials, by loss", "markers")
     assert (list(trace.x), list(trace.y)) == ([1.0, 2.0], [0.5, 0.4])
 
 

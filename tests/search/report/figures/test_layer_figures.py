@@ -4,7 +4,7 @@ import pytest
 
 from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
-from search.report.figures import layers as layer_figures
+from search.report.figures import layers
 from tests.search.report.report_parts import PARAMETERS, by_name
 
 SIMPLE = CompressionParameters({"conv1": 0.5}, {"conv3": (4, 8), "conv2": (2, 2)})
@@ -12,7 +12,7 @@ MODELS = {"search": PARAMETERS, "simple": SIMPLE}
 
 
 def test_ratios_are_of_every_group_of_the_model():
-    figure = layer_figures.ratios(MODELS, {"add": 10, "conv1": 16, "whole": 8})
+    figure = layers.ratios(MODELS, {"add": 10, "conv1": 16, "whole": 8})
     search, simple = by_name(figure)["Search"], by_name(figure)["Simple"]
     assert (list(search.y), list(search.x)) == (["add", "conv1", "whole"], [0.9, 0.3, 0.0])
     assert (list(simple.y), list(simple.x)) == (["add", "conv1", "whole"], [0.0, 0.5, 0.0])
@@ -20,7 +20,7 @@ def test_ratios_are_of_every_group_of_the_model():
 
 
 def test_ratios_without_the_model():
-    (bars,) = layer_figures.ratios({"search": PARAMETERS}, {}).data
+    (bars,) = layers.ratios({"search": PARAMETERS}, {}).data
     assert (list(bars.y), list(bars.x)) == (["conv1", "add"], [0.3, 0.9])
 
 
@@ -29,7 +29,7 @@ def test_ratios_without_the_model():
 )
 def test_ranks_are_fractions_of_the_original_channels(side, search, simple):
     channels = {"conv1": (1, 2), "conv2": (6, 14), "conv3": (8, 8)}
-    figure = layer_figures.ranks(MODELS, channels, side)
+    figure = layers.ranks(MODELS, channels, side)
     traces = by_name(figure)
     assert (list(traces["Search"].y), list(traces["Search"].x)) == (["conv2"], search)
     drawn = dict(zip(traces["Simple"].y, traces["Simple"].x, strict=True))
@@ -38,14 +38,14 @@ def test_ranks_are_fractions_of_the_original_channels(side, search, simple):
 
 
 def test_ranks_without_the_model_are_ranks():
-    search, _ = layer_figures.ranks(MODELS, {}, "Out").data
+    search, _ = layers.ranks(MODELS, {}, "Out").data
     assert (list(search.y), list(search.x), list(search.hovertext)) == (["conv2"], [7], ["7"])
 
 
 def test_flops_are_of_every_layer_that_had_some():
     before = {"conv1": Cost(2_000_000, 1, 4), "relu": Cost(0, 0, 0), "conv2": Cost(1_000_000, 1, 4)}
     after = {"conv1": Cost(500_000, 1, 4), "relu": Cost(0, 0, 0), "conv2": Cost(250_000, 1, 4)}
-    original, search = layer_figures.flops({"original": before, "search": after}).data
+    original, search = layers.flops({"original": before, "search": after}).data
     assert (list(original.y), list(original.x)) == (["conv1", "conv2"], [2.0, 1.0])
     assert list(search.x) == [0.5, 0.25]
     assert list(search.hovertext) == ["500,000 FLOPs, 25% of the original", "250,000 FLOPs, 25% of the original"]
@@ -53,7 +53,7 @@ def test_flops_are_of_every_layer_that_had_some():
 
 def test_figures_grow_with_their_rows():
     few, many = (
-        layer_figures.ratios({"search": CompressionParameters({}, {})}, {f"layer{n}": 8 for n in range(count)})
+        layers.ratios({"search": CompressionParameters({}, {})}, {f"layer{n}": 8 for n in range(count)})
         for count in (10, 140)
     )
     assert many.layout.height - few.layout.height >= 130 * 16

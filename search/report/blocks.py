@@ -1,4 +1,4 @@
-"""What a report is made of: sections of notes, tables, figures and code, some of them folded."""
+"""The blocks of a report's page: paragraphs, tables, charts, code and links to files, gathered in sections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,22 @@ import plotly.graph_objects as go
 
 
 @dataclass(frozen=True)
-class Note:
-    """A paragraph."""
+class Paragraph:
+    """A paragraph of text."""
 
-    kind: ClassVar[str] = "note"
+    kind: ClassVar[str] = "paragraph"
     text: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under their headers; the first column is the name of the row, the others are figures or text."""
+    """Rows under their headers.
+
+    Attributes:
+        head: the headers.
+        rows: cells of each row, the first of which names the row.
+        figures: whether all other cells are numbers, which are aligned to the right.
+    """
 
     kind: ClassVar[str] = "table"
     head: Sequence[str]
@@ -27,12 +33,18 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure, and the name of it in the page and of its picture."""
+    """A figure of Plotly.
+
+    Attributes:
+        name: of its place on the page, and of its PNG file.
+        figure: what is drawn.
+        caption: text below its title.
+    """
 
     kind: ClassVar[str] = "chart"
     name: str
     figure: go.Figure
-    note: str = ""
+    caption: str = ""
 
     @property
     def title(self) -> str:
@@ -58,19 +70,19 @@ class Files:
 
 @dataclass(frozen=True)
 class Folded:
-    """Blocks that are shown on demand."""
+    """Blocks that are hidden until the reader opens them."""
 
     kind: ClassVar[str] = "folded"
     title: str
     blocks: "Sequence[Block]"
 
 
-Block = Note | Table | Chart | Code | Files | Folded
+Block = Paragraph | Table | Chart | Code | Files | Folded
 
 
 @dataclass(frozen=True)
 class Section:
-    """Blocks under a heading, and the name of it in links."""
+    """Blocks under a heading; its name is the target of links to it."""
 
     name: str
     title: str
@@ -79,7 +91,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure of the summary: what it is, how much, and how much that is against the original."""
+    """One number of the summary: what it is, how much, and the change from the original model."""
 
     label: str
     value: str

@@ -1,0 +1,41 @@
+"""How a file of this folder adds figures to the report: by a function that is decorated with ``@figure``."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from compress.registration import registered
+from search.report.blocks import Block
+from search.report.run_view import RunView
+
+Make = Callable[[RunView], Sequence[Block]]
+"""The blocks of a run's page: charts, or a paragraph that says why there is none."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Charts of one kind on the report's page.
+
+    Attributes:
+        section: name of the section that shows them.
+        order: place among the figures of the section, the lowest first.
+        make: the charts of a run.
+    """
+
+    section: str
+    order: int
+    make: Make
+
+
+def figure(section: str, order: int) -> Callable[[Make], Figure]:
+    """Add what a function draws to a section of the report."""
+
+    def decorate(make: Make) -> Figure:
+        return Figure(section, order, make)
+
+    return decorate
+
+
+def figures_in(section: str, view: RunView) -> list[Block]:
+    """All figures of a section, in their order."""
+    ordered = sorted(registered("search.report.figures", Figure), key=lambda figure: figure.order)
+    return [block for figure in ordered if figure.section == section for block in figure.make(view)]
