@@ -15,7 +15,7 @@ from search.driver.listeners.run_log import DRIVER_FILE
 from search.report.report import write_report
 from search.runs.outcome import find_run
 from search.runs.points import front
-from search.runs.results import markdown_table
+from search.runs.results import markdown_table, write_result
 from search.runs.run_folder import RunFolder
 from tests.search.driver.interrupted_run import TRIALS
 from tests.search.fixtures.nets import cost
@@ -151,13 +151,11 @@ def test_a_metric_and_a_budget_of_several_quantities(home):
     search = {"trials": 12, "metric": {"name": "Hinge"}}
     run = made_up(home, 12, metric, search=search, budget={"flops": 0.5, "memory": "90%"})
     for result in RESULTS:
-        compared_with = replace(result, metric="Hinge", value=0.25, memory=2000)
-        (run / "results").mkdir(exist_ok=True)
-        (run / "results" / f"{result.label}.json").write_text(json.dumps(vars(compared_with)))
+        write_result(replace(result, metric="Hinge", value=0.25, memory=2000), run / "results")
     html = report(run)
     figures = drawn(html)
     trials = [trial for trial in find_run(run).trials if trial.state == "complete"]
-    assert figures["history-0-0"]["trial"]["y"] == [trial.value for trial in trials]
+    assert figures["history-0-0"]["trial"]["y"] == [trial.score.value for trial in trials]
     assert figures["history-0-1"]["trial"]["y"] == [trial.score.accuracy for trial in trials]
     assert figures["accuracy-memory"]["trial"]["x"] == [trial.cost.memory / 1e3 for trial in trials]
     assert figures["accuracy-memory"]["Search, test"]["x"] == [2.0]
