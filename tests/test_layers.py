@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "compress": (),
     "zoo": ("compress.errors",),
-    "configs": ("compress.errors", "compress.pruning.registry", "objectives.cost.quantity"),
+    "configs": ("compress.errors", "compress.pruning.registry", "objectives.cost.quantity", "zoo.data.source"),
     "objectives": ("compress", "zoo"),
     "search": ("compress", "objectives", "configs", "zoo"),
 }
@@ -157,8 +157,8 @@ def test_importing_the_packages_loads_no_heavy_library():
     [
         ("import search.study", "compress.graph.analysis", ["search.study"]),
         ("def f():\n    from objectives import cost", "compress.graph.analysis", ["objectives.cost"]),
-        ("from compress import errors, graph", "zoo.data.bundled", ["compress.graph"]),
-        ("from compress.errors import DataError", "zoo.data.bundled", []),
+        ("from compress import errors, graph", "zoo.data.sources.bundled", ["compress.graph"]),
+        ("from compress.errors import DataError", "zoo.data.sources.bundled", []),
         ("from . import nets\nfrom ..models.resnet import build", "zoo.training.fit", []),
         ("import zoo.models", "configs.schema.run", ["zoo.models"]),
         ("import compress.graph, zoo.training, configs.schema", "objectives.cost.cost", ["configs.schema"]),

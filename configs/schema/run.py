@@ -53,10 +53,17 @@ class ModelConfig(_Section):
         return self
 
 
+def _describe_sources(schema: dict[str, Any]) -> None:
+    """Only the reference needs the description: whoever runs a command does not wait for all sources to be imported."""
+    from zoo.data.source import source_words
+
+    schema["description"] = source_words()
+
+
 class DataConfig(_Section):
     """Where the images come from, and what is done to them."""
 
-    source: Text = Field(description="digits, cifar10, cifar100, an image folder, an .npz file, or module:function")
+    source: Text = Field(json_schema_extra=_describe_sources)
     validation: float = Field(
         default=0.1, gt=0, lt=1, description="fraction of the training images kept for validation"
     )

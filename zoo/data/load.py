@@ -2,24 +2,17 @@
 
 from dataclasses import replace
 from difflib import get_close_matches
-from pathlib import Path
 
 import numpy as np
 
 from compress.errors import DataError
-from zoo.data.bundled import cifar, digits
 from zoo.data.checks import check_dataset, check_disjoint
 from zoo.data.dataset import ImageDataset, Normalization, Split
-from zoo.data.folder import folder
-from zoo.data.npz import npz
-from zoo.data.source import SourceData
+from zoo.data.source import SourceData, Wanted, data_sources, source_words
 from zoo.data.split import stratified_split
-from zoo.data.user import user
 
 # Of the CIFAR training images, as in NPTK's ModelZoo recipe; close to any natural colour images'.
 CIFAR_NORMALIZATION = Normalization(255.0, (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
-
-_NAMES = ("digits", "cifar10", "cifar100")
 
 # Held out of a source that has no test images of its own.
 TEST_FRACTION = 0.2
@@ -35,8 +28,9 @@ def load_dataset(
 ) -> ImageDataset:
     """Load images and divide them into train, validation and test, stratified and disjoint.
 
-    source: `digits`, `cifar10`, `cifar100`, a folder of images, an .npz file in Keras's convention, or
-        `module:function` (arrays in that convention, or an ImageDataset, whose own splits are then taken as they are).
+    source: what one of `zoo.data.source.data_sources()` takes: `digits`, `cifar10`, `cifar100`, a folder of images, an
+        .npz file in Keras's convention, or `module:function` (arrays in that convention, or an ImageDataset, whose own
+        splits are then taken as they are).
     validation: share of the images outside the test split that is held out of training; `seed` draws it, and the test
         split where the source has none (20 %; digits 30 %).
     image_size: (height, width) to resize to; image folders only.
@@ -44,7 +38,7 @@ def load_dataset(
     Raises DataError for a source that is unknown, missing or malformed, for a class without images in a split, and for
     pixels that do not fit the normalization.
     """
-    data = _read(source, seed, image_size)
+    data = _read(Wanted(source, seed, image_size))
     if isinstance(data, ImageDataset):
         own = data if normalization is None else replace(data, normalization=normalization)
         check_dataset(own)
@@ -64,26 +58,18 @@ def _divided(data: SourceData, validation: float, seed: int, normalization: Norm
     return ImageDataset(data.name, train, held_out, test, len(names), normalization or _default(data, train))
 
 
-def _read(source: str, seed: int, image_size: tuple[int, int] | None) -> SourceData | ImageDataset:
-    path = Path(source)
-    if image_size is not None and min(image_size) < 1:
-        raise DataError(f"expected a positive image_size (height, width), received {image_size}")
-    if source not in _NAMES and path.is_dir():
-        return folder(path, image_size)
-    if image_size is not None:
-        raise DataError(f"expected an image_size for an image folder only, received {image_size} for {source!r}")
-    if source == "digits":
-        return digits(seed)
-    if source in _NAMES:
-        return cifar(source)
-    if path.suffix == ".npz":
-        return npz(path)
-    if ":" in source:
-        return user(source)
-    near = get_close_matches(source, _NAMES, n=1)
+def _read(wanted: Wanted) -> SourceData | ImageDataset:
+    size, source = wanted.image_size, wanted.source
+    if size is not None and min(size) < 1:
+        raise DataError(f"expected a positive image_size (height, width), received {size}")
+    taking = next((one for one in data_sources() if one.takes(source)), None)
+    if size is not None and (taking is None or not taking.resizes):
+        raise DataError(f"expected an image_size for an image folder only, received {size} for {source!r}")
+    if taking is not None:
+        return taking.read(wanted)
+    near = get_close_matches(source, [one.words for one in data_sources() if one.named], n=1)
     raise DataError(
-        f"expected {', '.join(_NAMES)}, an existing image folder, an .npz file or module:function as data source, "
-        f"received {source!r}{f'; did you mean {near[0]}?' if near else ''}"
+        f"expected {source_words()} as data source, received {source!r}{f'; did you mean {near[0]}?' if near else ''}"
     )
 
 

@@ -1,12 +1,17 @@
-"""What a data source hands over before the validation split and the normalization are made."""
+"""Data sources: the registry of them, and what one hands over before the validation split and the normalization."""
 
+import importlib
+import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
 from compress.errors import DataError, typed_line
-from zoo.data.dataset import Split
+from zoo.data.dataset import ImageDataset, Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +26,84 @@ class SourceData:
     test: Split | None
     class_names: tuple[str, ...]
     scale: float | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a source.
+
+    Attributes:
+        source: the text that the user gave: a name, a path, a reference.
+        seed: of what is drawn at random.
+        image_size: (height, width) to resize to, only given to sources that do so.
+    """
+
+    source: str
+    seed: int = 0
+    image_size: tuple[int, int] | None = None
+
+    @property
+    def path(self) -> Path:
+        """The text as a path."""
+        return Path(self.source)
+
+
+Reader = Callable[[Wanted], SourceData | ImageDataset]
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Something that images are read from.
+
+    Attributes:
+        words: what it is, for messages and the reference: a name in itself, or "an .npz file".
+        read: returns the images; raises DataError where it cannot.
+        takes: whether a text that the user gave means this source.
+        named: whether the words are the one text that it takes.
+        resizes: whether it can resize images.
+    """
+
+    words: str
+    read: Reader
+    takes: Callable[[str], bool]
+    named: bool
+    resizes: bool
+
+
+_registered: Final[list[DataSource]] = []
+_FOLDER = "zoo.data.sources"
+
+
+def named_source(name: str) -> Callable[[Reader], Reader]:
+    """Register a function as what reads the data set of this name."""
+    return _registrar(name, lambda source: source == name, named=True, resizes=False)
+
+
+def data_source(words: str, takes: Callable[[str], bool], *, resizes: bool = False) -> Callable[[Reader], Reader]:
+    """Register a function as what reads every source that ``takes`` says yes to; names go first."""
+    return _registrar(words, takes, named=False, resizes=resizes)
+
+
+def _registrar(words: str, takes: Callable[[str], bool], *, named: bool, resizes: bool) -> Callable[[Reader], Reader]:
+    def register(read: Reader) -> Reader:
+        _registered.append(DataSource(words, read, takes, named, resizes))
+        return read
+
+    return register
+
+
+@cache
+def data_sources() -> tuple[DataSource, ...]:
+    """All sources: those with a name first, the others in the order of their files in the folder ``sources``."""
+    for module in pkgutil.iter_modules(importlib.import_module(_FOLDER).__path__):
+        importlib.import_module(f"{_FOLDER}.{module.name}")
+    return tuple(sorted(_registered, key=lambda source: not source.named))
+
+
+def source_words() -> str:
+    """All sources in words, joined by commas and "or"."""
+    *others, last = (source.words for source in data_sources())
+    return f"{', '.join(others)} or {last}"
 
 
 def as_split(images: Any, labels: Any, what: str) -> Split:

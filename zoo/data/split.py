@@ -6,7 +6,6 @@ from math import ceil
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import train_test_split
 
 from compress.errors import DataError
 from zoo.data.dataset import ImageDataset, Split
@@ -23,6 +22,9 @@ def stratified_split(
     """
     if not 0 < fraction < 1:
         raise DataError(f"expected a {held_out} fraction in (0, 1), received {fraction}")
+    # scikit-learn takes a second to import, and whoever only names a data source needs none of it.
+    from sklearn.model_selection import train_test_split
+
     count = ceil(fraction * len(split))
     _check_classes(split, count, held_out, class_names)
     rest, held = train_test_split(np.arange(len(split)), test_size=count, random_state=seed, stratify=split.labels)

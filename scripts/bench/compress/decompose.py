@@ -35,7 +35,7 @@ from compress.recipe import apply_parameters
 from compress.recommend.recommend import recommend_ranks
 from scripts.bench.compress.reconstruct import NORMALIZATION, before_and_after
 from zoo.data.dataset import Split
-from zoo.data.folder import folder
+from zoo.data.sources.folder import folder
 from zoo.models.registry import build_model
 
 ROOT = Path(__file__).parents[3]

@@ -26,7 +26,7 @@ from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.budget.feasible import tightest
 from objectives.cost.cost_model import CostModel
 from zoo.data.dataset import ImageDataset, Normalization, Split
-from zoo.data.folder import folder
+from zoo.data.sources.folder import folder
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = ProxySettings(recalibration_images=1024, steps=0, batch_size=128)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from compress.errors import DataError
-from zoo.data.folder import folder
+from zoo.data.sources.folder import folder
 
 _RED, _BLUE = (255, 0, 0), (0, 0, 255)
 

@@ -1,5 +1,7 @@
 """Every source through load_dataset, and every source that is wrong."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -260,3 +262,30 @@ def test_an_unknown_source_is_answered_with_the_nearest() -> None:
 def test_image_size_is_for_folders(size: tuple[int, int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_dataset("digits", image_size=size)
+
+
+def test_a_source_is_added_in_one_file(tmp_path: Path) -> None:
+    """Loading, the message for an unknown source and the reference know it, and no other file is touched."""
+    (tmp_path / "stripes.py").write_text(
+        "import numpy as np\n"
+        "from zoo.data.source import SourceData, as_split, data_source\n"
+        "@data_source('stripes of some width', lambda source: source.startswith('stripes-'))\n"
+        "def stripes(wanted):\n"
+        "    images = np.random.default_rng(wanted.seed).random((40, 4, 4))\n"
+        "    return SourceData(wanted.source, as_split(images, np.arange(40) % 2, 'stripes'), None, ('a', 'b'))\n",
+        encoding="utf-8",
+    )
+    code = (
+        "import zoo.data.sources as room\n"
+        f"room.__path__.append({str(tmp_path)!r})\n"
+        "from zoo.data.load import load_dataset\n"
+        "from compress.errors import DataError\n"
+        "from scripts.docs.config_reference import page\n"
+        "print(load_dataset('stripes-4').name, 'stripes of some width' in page())\n"
+        "try:\n    load_dataset('spots')\nexcept DataError as error:\n    print(error)\n"
+    )
+    root = Path(__file__).parents[3]
+    made = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    first, second = made.stdout.splitlines()
+    assert first == "stripes-4 True" and "stripes of some width" in second

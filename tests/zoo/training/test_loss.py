@@ -1,5 +1,9 @@
 """The loss against the cross-entropy worked out by hand."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -62,3 +66,24 @@ def test_two_outputs_are_refused() -> None:
     model = keras.Model(inputs, [_DENSE(3)(inputs), _DENSE(3)(inputs)], name="two")
     with pytest.raises(ModelError, match="one output, received 2 from 'two'"):
         loss_for(model)
+
+
+def test_a_loss_is_added_in_one_file(tmp_path: Path) -> None:
+    """Models that end in another activation get it, and no other file is touched."""
+    (tmp_path / "hinge.py").write_text(
+        "import keras\n"
+        "from zoo.training.loss import loss\n"
+        "@loss('tanh', 'signs')\n"
+        "def hinge():\n    return keras.losses.CategoricalHinge()\n",
+        encoding="utf-8",
+    )
+    code = (
+        "import keras, zoo.training.losses as room\n"
+        f"room.__path__.append({str(tmp_path)!r})\n"
+        "from zoo.training.loss import loss_for\n"
+        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation='tanh')])\n"
+        "print(type(loss_for(model)).__name__)\n"
+    )
+    root = Path(__file__).parents[3]
+    made = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert made.returncode == 0 and made.stdout.splitlines()[-1] == "CategoricalHinge", made.stderr

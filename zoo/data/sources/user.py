@@ -9,15 +9,17 @@ from typing import Any
 
 from compress.errors import DataError, TuckpruneError, typed_line
 from zoo.data.dataset import ImageDataset
-from zoo.data.source import SourceData, as_split, numbered_classes
+from zoo.data.source import SourceData, Wanted, as_split, data_source, numbered_classes
 
 
-def user(reference: str) -> SourceData | ImageDataset:
+@data_source("module:function", lambda source: ":" in source)
+def user(wanted: Wanted) -> SourceData | ImageDataset:
     """Import the module, from the working directory too, and call the function without arguments.
 
     It returns ((x_train, y_train), (x_test, y_test)) or a whole ImageDataset.
     Raises DataError naming the cause when the import, the call or the result is wrong.
     """
+    reference = wanted.source
     module_name, _, function_name = reference.partition(":")
     with _working_directory_importable():
         result = _call(_resolve(module_name, function_name, reference), reference)

@@ -1,15 +1,31 @@
 """Data sets that come with a package or that Keras downloads: digits, CIFAR-10 and CIFAR-100."""
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from compress.errors import DataError, typed_line
-from zoo.data.source import SourceData, as_split, numbered_classes
+from zoo.data.source import SourceData, Wanted, as_split, named_source, numbered_classes
 from zoo.data.split import stratified_split
 
+# Large enough (540 images) that two compressed models' accuracies can be told apart.
+TEST_FRACTION = 0.3
 
-def cifar(name: str) -> SourceData:
-    """name: `cifar10` or `cifar100` (fine labels). Raises DataError when the download fails."""
+
+@named_source("digits")
+def digits(wanted: Wanted) -> SourceData:
+    """Pixels 0 to 16 as uint8 (N, 8, 8, 1); the test split is a stratified 30 % drawn by the seed."""
+    from sklearn.datasets import load_digits
+
+    bundle = load_digits()
+    everything = as_split(bundle.images.astype(np.uint8), bundle.target, "digits")
+    train, test = stratified_split(everything, TEST_FRACTION, wanted.seed, held_out="test")
+    return SourceData("digits", train, test, tuple("0123456789"), scale=16.0)
+
+
+@named_source("cifar100")
+@named_source("cifar10")
+def cifar(wanted: Wanted) -> SourceData:
+    """CIFAR-10, or CIFAR-100 with its fine labels. Raises DataError when the download fails."""
+    name = wanted.source
     # Imported here: every other source works without loading TensorFlow.
     import keras
 
@@ -24,15 +40,3 @@ def cifar(name: str) -> SourceData:
     train = as_split(train_images, train_labels, f"{name} train")
     test = as_split(test_images, test_labels, f"{name} test")
     return SourceData(name, train, test, numbered_classes(train, test))
-
-
-# Large enough (540 images) that two compressed models' accuracies can be told apart.
-TEST_FRACTION = 0.3
-
-
-def digits(seed: int) -> SourceData:
-    """Pixels 0 to 16 as uint8 (N, 8, 8, 1); the test split is a stratified 30 % drawn by `seed`."""
-    bundle = load_digits()
-    everything = as_split(bundle.images.astype(np.uint8), bundle.target, "digits")
-    train, test = stratified_split(everything, TEST_FRACTION, seed, held_out="test")
-    return SourceData("digits", train, test, tuple("0123456789"), scale=16.0)

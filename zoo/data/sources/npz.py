@@ -7,13 +7,15 @@ from zipfile import BadZipFile
 import numpy as np
 
 from compress.errors import DataError, typed_line
-from zoo.data.source import SourceData, as_split, numbered_classes
+from zoo.data.source import SourceData, Wanted, as_split, data_source, numbered_classes
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-def npz(path: Path) -> SourceData:
+@data_source("an .npz file", lambda source: Path(source).suffix == ".npz")
+def npz(wanted: Wanted) -> SourceData:
     """Read x_train, y_train, x_test, y_test; raises DataError for a missing, corrupt or incomplete file."""
+    path = wanted.path
     try:
         # Opened here: numpy leaves a file open that is no archive. Pickled objects, which run code, are refused.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:

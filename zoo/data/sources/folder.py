@@ -14,7 +14,7 @@ from PIL import Image
 
 from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
-from zoo.data.source import SourceData
+from zoo.data.source import SourceData, Wanted, data_source
 
 # Files per task of the thread pool: a task per 32x32 file would cost more than its decoding.
 _FILES_PER_TASK = 128
@@ -25,6 +25,12 @@ _DEEP_MODES = ("I", "F")
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 Pixels = npt.NDArray[np.uint8]
+
+
+@data_source("an existing image folder", lambda source: Path(source).is_dir(), resizes=True)
+def read_folder(wanted: Wanted) -> SourceData:
+    """The images of a folder. Raises DataError where `folder` does."""
+    return folder(wanted.path, wanted.image_size)
 
 
 def folder(root: Path, image_size: tuple[int, int] | None = None) -> SourceData:

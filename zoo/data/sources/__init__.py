@@ -1,0 +1,5 @@
+"""Where images come from: every file here registers a source of data or several, and needs no mention elsewhere."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
