@@ -18,7 +18,7 @@ from .model_files.files import load_model as load_model
 from .model_files.files import save_model as save_model
 from .parameter_files.files import read_parameters as read_parameters
 from .parameter_files.files import write_parameters as write_parameters
-from .parameter_files.json_format import ParameterFile as ParameterFile
+from .parameter_files.format import ParameterFile as ParameterFile
 from .parameters import DECOMPOSE as DECOMPOSE
 from .parameters import DEFAULT_RECIPE as DEFAULT_RECIPE
 from .parameters import PRUNE as PRUNE

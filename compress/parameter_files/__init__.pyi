@@ -1,3 +1,3 @@
 from .files import read_parameters as read_parameters
 from .files import write_parameters as write_parameters
-from .json_format import ParameterFile as ParameterFile
+from .format import ParameterFile as ParameterFile

@@ -1,22 +1,29 @@
-"""Parameter files: compression parameters in a folder, as text listings, JSON, and in NetsPresso's form."""
+"""Reads and writes compression parameters in every form that a ``*_format`` module of this folder defines."""
 
+import importlib
 import os
+import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
+from compress import parameter_files
 from compress.errors import ParameterError
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.model_channels import ModelChannels
-from compress.parameter_files import json_format, netspresso_format, text_format
-from compress.parameter_files.json_format import ParameterFile, parsed_object
+from compress.parameter_files.format import Contents, FileFormat, ParameterFile
 from compress.parameters import DEFAULT_RECIPE, SINGLE_CHANNELS, ChannelStep, CompressionParameters, Stage
 
-RATIOS_FILE = "pruning.txt"
-RANKS_FILE = "ranks.txt"
-JSON_FILE = "parameters.json"
-NETSPRESSO_RATIOS_FILE = f"netspresso-{netspresso_format.PRUNING}.json"
-NETSPRESSO_RANKS_FILE = f"netspresso-{netspresso_format.DECOMPOSITION}.json"
+
+def file_formats() -> tuple[FileFormat, ...]:
+    """All forms, by the names of their modules; those that recognize their texts before those that take the rest."""
+    names = (module.name for module in pkgutil.iter_modules(parameter_files.__path__))
+    modules = [
+        importlib.import_module(f"{parameter_files.__name__}.{name}")
+        for name in sorted(names)
+        if name.endswith("_format")
+    ]
+    return tuple(sorted((module.FORMAT for module in modules), key=lambda format: format.recognizes is None))
 
 
 def read_parameters(paths: Sequence[Path]) -> ParameterFile:
@@ -28,10 +35,18 @@ def read_parameters(paths: Sequence[Path]) -> ParameterFile:
     for path in paths:
         text = _read(path)
         try:
-            merged = _merged(merged, _loads(text, json=path.suffix.lower() == ".json"))
+            merged = _merged(merged, _format_of(path.suffix.lower(), text).read(text))
         except ParameterError as error:
             raise ParameterError(f"{str(path)!r}: {error}") from None
     return merged
+
+
+def _format_of(suffix: str, text: str) -> FileFormat:
+    formats = file_formats()
+    wanted = suffix if any(suffix == form.suffix for form in formats) else ""
+    return next(
+        form for form in formats if form.suffix == wanted and (form.recognizes is None or form.recognizes(text))
+    )
 
 
 def write_parameters(
@@ -43,38 +58,24 @@ def write_parameters(
 ) -> list[Path]:
     """Write parameters for a model in every form: two listings, JSON for both, and two files for NetsPresso.
 
-    The folder is made if need be; each file appears whole or not at all. Returns the five paths: pruning.txt (the
-    ratios), ranks.txt (the rank pairs), parameters.json (both), netspresso-PR_L2.json and netspresso-FD_TK.json, whose
-    channels are those that the recipe's stages find.
+    The folder is made if need be; each file appears whole or not at all. Returns the paths in alphabetical order:
+    netspresso-FD_TK.json and netspresso-PR_L2.json, whose channels are those that the recipe's stages find,
+    parameters.json (ratios and ranks), pruning.txt (the ratios) and ranks.txt (the rank pairs).
     Raises ParameterError where the parameters do not fit the model or the folder cannot be written.
     """
-    found = ModelChannels.at_stages(graph, parameters, recipe, step)
-    contents = {
-        RATIOS_FILE: text_format.dump_ratios(parameters.ratios),
-        RANKS_FILE: text_format.dump_ranks(parameters.ranks),
-        JSON_FILE: json_format.dumps(parameters, ModelChannels.of(graph)),
-        NETSPRESSO_RATIOS_FILE: netspresso_format.dump_ratios(parameters.ratios, found.groups),
-        NETSPRESSO_RANKS_FILE: netspresso_format.dump_ranks(parameters.ranks, found.layers),
-    }
+    staged = ModelChannels.at_stages(graph, parameters, recipe, step)
+    contents = Contents(parameters, ModelChannels.of(graph), staged)
+    texts = {name: file.text(contents) for form in file_formats() for name, file in form.files.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in contents.items():
+        for name, text in sorted(texts.items()):
             _replace(folder / name, text)
     except OSError as error:
         raise ParameterError(
             f"expected a writable folder for parameter files, received {str(folder)!r} ({error.strerror}); "
             "choose another or free it"
         ) from None
-    return [folder / name for name in contents]
-
-
-def _loads(text: str, *, json: bool) -> ParameterFile:
-    if not json:
-        return ParameterFile(text_format.loads(text))
-    document = parsed_object(text)
-    if netspresso_format.is_netspresso(document):
-        return ParameterFile(netspresso_format.load(document))
-    return json_format.load(document)
+    return [folder / name for name in sorted(texts)]
 
 
 def _merged(first: ParameterFile, second: ParameterFile) -> ParameterFile:

@@ -6,11 +6,11 @@ Version 2: ``{"format": "tuckprune", "version": 2, "model": {"groups": {}, "laye
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from compress.errors import ParameterError, excerpt
 from compress.graph.model_channels import ModelChannels
+from compress.parameter_files.format import FileFormat, ParameterFile, WrittenFile
 from compress.parameters import CompressionParameters
 
 
@@ -53,25 +53,17 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, Any]:
     return entries
 
 
-FORMAT = "tuckprune"
+NAME = "tuckprune"
 VERSION = 2
 
 _KEYS = ("format", "version", "model", "ratios", "ranks")
 _KEYS_OF_VERSION_1 = ("format", "version", "ratios", "ranks")
 
 
-@dataclass(frozen=True)
-class ParameterFile:
-    """What parameter files hold: parameters, and the model they were made for, None where no file says it."""
-
-    parameters: CompressionParameters
-    made_for: ModelChannels | None = None
-
-
 def dumps(parameters: CompressionParameters, made_for: ModelChannels | None = None) -> str:
     """Write the parameters as an indented JSON object; floats round-trip exactly."""
     document = {
-        "format": FORMAT,
+        "format": NAME,
         "version": VERSION,
         "model": None if made_for is None else {"groups": dict(made_for.groups), "layers": _lists(made_for.layers)},
         "ratios": dict(parameters.ratios),
@@ -99,9 +91,9 @@ def load(document: dict[str, Any]) -> ParameterFile:
         check_keys(document, _KEYS_OF_VERSION_1)
         document = {**document, "model": None}
     check_keys(document, _KEYS)
-    if document["format"] != FORMAT or isinstance(version, bool) or version not in (1, VERSION):
+    if document["format"] != NAME or isinstance(version, bool) or version not in (1, VERSION):
         raise ParameterError(
-            f"expected format {FORMAT!r} version 1 or {VERSION}, "
+            f"expected format {NAME!r} version 1 or {VERSION}, "
             f"received {excerpt(document['format'])} version {excerpt(version)}; export the parameters again"
         )
     return ParameterFile(CompressionParameters(document["ratios"], document["ranks"]), _model(document["model"]))
@@ -132,3 +124,17 @@ def _channels(name: str, count: object) -> int:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ParameterError(f"{name!r}: expected channels, a whole number >= 1, received {excerpt(count)}; correct it")
     return count
+
+
+JSON_FILE = "parameters.json"
+
+FORMAT = FileFormat(
+    suffix=".json",
+    read=loads,
+    files={
+        JSON_FILE: WrittenFile(
+            "ratios and ranks of the winner, for tuckprune compress",
+            lambda contents: dumps(contents.parameters, contents.original),
+        )
+    },
+)

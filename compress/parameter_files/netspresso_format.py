@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from compress.errors import ParameterError, excerpt
+from compress.parameter_files.format import FileFormat, ParameterFile, WrittenFile
+from compress.parameter_files.json_format import parsed_object
 from compress.parameters import CompressionParameters, checked_ranks, checked_ratio
 
 PRUNING, DECOMPOSITION = "PR_L2", "FD_TK"
@@ -121,3 +123,20 @@ def _ranks(name: str, values: Sequence[Any], channels: Sequence[Any]) -> tuple[i
             "lower them"
         )
     return pair
+
+
+FORMAT = FileFormat(
+    suffix=".json",
+    read=lambda text: ParameterFile(load(parsed_object(text))),
+    files={
+        f"netspresso-{PRUNING}.json": WrittenFile(
+            "its ratios for NetsPresso's compressor",
+            lambda contents: dump_ratios(contents.parameters.ratios, contents.staged.groups),
+        ),
+        f"netspresso-{DECOMPOSITION}.json": WrittenFile(
+            "its ranks for NetsPresso's compressor",
+            lambda contents: dump_ranks(contents.parameters.ranks, contents.staged.layers),
+        ),
+    },
+    recognizes=lambda text: is_netspresso(parsed_object(text)),
+)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from compress.errors import ParameterError, excerpt
+from compress.parameter_files.format import FileFormat, ParameterFile, WrittenFile
 from compress.parameters import CompressionParameters, checked_ranks, checked_ratio
 
 RATIO_HEADER = "# layer name : Pruning Ratio"
@@ -181,3 +182,17 @@ def _add(seen: dict[str, tuple[int, Value]], entry: _Entry, check: Callable[[str
         seen[entry.name] = entry.line, check(entry.name, entry.value)
     except ParameterError as error:
         raise ParameterError(f"line {entry.line}: {error}") from None
+
+
+FORMAT = FileFormat(
+    suffix="",
+    read=lambda text: ParameterFile(loads(text)),
+    files={
+        "pruning.txt": WrittenFile(
+            "its ratios as NPTK lists them", lambda contents: dump_ratios(contents.parameters.ratios)
+        ),
+        "ranks.txt": WrittenFile(
+            "its ranks as NPTK lists them", lambda contents: dump_ranks(contents.parameters.ranks)
+        ),
+    },
+)

@@ -10,7 +10,7 @@ from compress.graph.analysis import analyse
 from compress.graph.model_channels import ModelChannels, check_made_for
 from compress.model_files.files import load_model, save_model
 from compress.parameter_files.files import read_parameters, write_parameters
-from compress.parameter_files.json_format import ParameterFile
+from compress.parameter_files.format import ParameterFile
 from compress.parameters import DEFAULT_RECIPE, CompressionParameters, Stage
 from compress.pruning.settings import PruningSettings
 from compress.recipe import Values, check_parameters, compress_in_stages, own_values

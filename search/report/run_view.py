@@ -8,7 +8,8 @@ import optuna
 
 from compress.errors import TuckpruneError
 from compress.graph.channel_graph import ChannelGraph
-from compress.parameter_files.files import JSON_FILE, read_parameters
+from compress.parameter_files.files import read_parameters
+from compress.parameter_files.json_format import JSON_FILE
 from compress.parameters import ChannelStep, CompressionParameters
 from compress.staged_parameters import without_parts
 from configs.schema.run import RunConfig

@@ -5,13 +5,8 @@ import shlex
 from pathlib import Path
 
 from compress.errors import RunError
-from compress.parameter_files.files import (
-    JSON_FILE,
-    NETSPRESSO_RANKS_FILE,
-    NETSPRESSO_RATIOS_FILE,
-    RANKS_FILE,
-    RATIOS_FILE,
-)
+from compress.parameter_files.files import file_formats
+from compress.parameter_files.json_format import JSON_FILE
 from search.report.blocks import Block, Code, Files, Paragraph, Table
 from search.report.figures.figure import figures_in
 from search.report.run_view import RunView
@@ -48,11 +43,7 @@ def _cell(value: object) -> str:
 _FILES = {
     f"{SEARCH}.keras": "the searched model, fine-tuned: plain Keras, loads without tuckprune",
     f"{SIMPLE}.keras": "the model of recommended values, fine-tuned as the searched one",
-    JSON_FILE: "ratios and ranks of the winner, for tuckprune compress",
-    RATIOS_FILE: "its ratios as NPTK lists them",
-    RANKS_FILE: "its ranks as NPTK lists them",
-    NETSPRESSO_RATIOS_FILE: "its ratios for NetsPresso's compressor",
-    NETSPRESSO_RANKS_FILE: "its ranks for NetsPresso's compressor",
+    **{name: file.purpose for form in file_formats() for name, file in form.files.items()},
     CONFIG_FILE: "the resolved configuration",
 }
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from compress.errors import ParameterError
 from compress.graph.model_channels import ModelChannels
 from compress.parameter_files import json_format, text_format
-from compress.parameter_files.json_format import ParameterFile
+from compress.parameter_files.format import ParameterFile
 from compress.parameters import CompressionParameters
 
 DATA = Path(__file__).parents[2] / "data"

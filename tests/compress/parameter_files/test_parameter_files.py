@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compress import parameter_files
 from compress.cloning.rebuild import copy_layer, rebuild
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.graph.model_channels import ModelChannels
-from compress.parameter_files import files as parameter_files
+from compress.parameter_files import files
 from compress.parameter_files.files import read_parameters, write_parameters
 from compress.parameters import CompressionParameters
 from tests.compress.fixtures import models
 
 PARAMETERS = CompressionParameters({"add_1": 0.5, "größe 层": 0.1}, {"b0.conv2": (3, 4)})
-FILES = ["pruning.txt", "ranks.txt", "parameters.json", "netspresso-PR_L2.json", "netspresso-FD_TK.json"]
+FILES = ["netspresso-FD_TK.json", "netspresso-PR_L2.json", "parameters.json", "pruning.txt", "ranks.txt"]
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +31,10 @@ def read(*paths):
     return read_parameters(paths).parameters
 
 
-def test_round_trip_by_every_form(tmp_path, graph):
+def test_round_trip_by_every_format(tmp_path, graph):
     paths = write_parameters(PARAMETERS, tmp_path / "new" / "folder", graph)
     assert [path.name for path in paths] == FILES
-    pruning, ranks, both, netspresso_pruning, netspresso_ranks = paths
+    netspresso_ranks, netspresso_pruning, both, pruning, ranks = paths
     assert read(pruning) == read(netspresso_pruning) == CompressionParameters(PARAMETERS.ratios, {})
     assert read(ranks) == read(netspresso_ranks) == CompressionParameters({}, PARAMETERS.ranks)
     assert read(pruning, ranks) == read(both) == read(netspresso_pruning, netspresso_ranks) == PARAMETERS
@@ -56,7 +57,7 @@ def test_files_of_two_models_are_refused(tmp_path, graph):
 
 
 def test_netspresso_channels_are_those_that_the_stage_finds(tmp_path, graph):
-    *_, pruning, ranks = write_parameters(PARAMETERS, tmp_path, graph)
+    ranks, pruning, *_ = write_parameters(PARAMETERS, tmp_path, graph)
     entries = {entry["name"]: entry for entry in json.loads(ranks.read_text(encoding="utf-8"))["layers"]}
     assert entries["b0.conv2"] == {"name": "b0.conv2", "values": [3, 4], "use": True, "channels": [5, 4]}
     assert entries["b0.conv1"] == {"name": "b0.conv1", "values": [], "use": False, "channels": [8, 5]}
@@ -87,7 +88,7 @@ def test_a_failed_write_keeps_the_old_files(tmp_path, graph, monkeypatch):
     def fail(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(parameter_files.os, "replace", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     with pytest.raises(ParameterError, match="No space left on device"):
         write_parameters(CompressionParameters.none(), tmp_path, graph)
     assert read(*paths) == PARAMETERS
@@ -133,7 +134,7 @@ def test_folder_instead_of_file(tmp_path):
 
 
 def test_contradicting_files(tmp_path, graph):
-    [pruning, *_] = write_parameters(PARAMETERS, tmp_path, graph)
+    pruning = write_parameters(PARAMETERS, tmp_path, graph)[3]
     other = Path(tmp_path / "other.txt")
     other.write_text("'add_1' : 0.6\n")
     with pytest.raises(ParameterError, match=r"other.txt': 'add_1': expected one ratio, received 0.5 and 0.6"):
@@ -173,3 +174,21 @@ def test_json_is_read_or_rejected_in_one_line(tmp_path_factory, document):
         read_parameters([path])
     except ParameterError as error:
         assert len(str(error).splitlines()) == 1
+
+
+def test_a_format_is_one_file(tmp_path, graph, monkeypatch):
+    (tmp_path / "csv_format.py").write_text(
+        "from compress.parameter_files.format import FileFormat, ParameterFile, WrittenFile\n"
+        "from compress.parameters import CompressionParameters\n"
+        "def read(text):\n"
+        "    pairs = [line.split(',') for line in text.splitlines()]\n"
+        "    return ParameterFile(CompressionParameters({name: float(ratio) for name, ratio in pairs}, {}))\n"
+        "def text(contents):\n"
+        "    return ''.join(f'{name},{ratio}\\n' for name, ratio in contents.parameters.ratios.items())\n"
+        "FORMAT = FileFormat('.csv', read, {'ratios.csv': WrittenFile('its ratios as a table', text)})\n"
+    )
+    monkeypatch.setattr(parameter_files, "__path__", [*parameter_files.__path__, str(tmp_path)])
+    paths = write_parameters(PARAMETERS, tmp_path / "out", graph)
+    assert [path.name for path in paths] == [*FILES[:4], "ranks.txt", "ratios.csv"]
+    assert read(paths[-1]).ratios == PARAMETERS.ratios
+    assert read(*paths) == PARAMETERS

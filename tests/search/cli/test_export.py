@@ -18,16 +18,10 @@ NONE = CompressionParameters.none()
 
 
 def test_exported_files_make_the_winner(run):
-    paths = export_run(run.folder)
+    names = ["pruning.txt", "ranks.txt", "parameters.json", "netspresso-PR_L2.json", "netspresso-FD_TK.json"]
+    paths = [run.folder / name for name in names]
+    assert export_run(run.folder) == sorted(paths)
     winner = find_run(run.folder).winner
-    assert [path.name for path in paths] == [
-        "pruning.txt",
-        "ranks.txt",
-        "parameters.json",
-        "netspresso-PR_L2.json",
-        "netspresso-FD_TK.json",
-    ]
-    assert all(path.parent == run.folder for path in paths)
     for some in (paths[:2], paths[2:3], paths):
         assert read_parameters(some).parameters == winner.parameters
     pruned = {name: ratio for name, ratio in winner.parameters.ratios.items() if ratio}

@@ -36,7 +36,7 @@ def rows(out):
 def test_what_is_recommended_can_be_fed_back(tuckprune, small):
     code, out, err = tuckprune("recommend", small, "--out", small.parent / "values")
     assert (code, err) == (0, "")
-    assert [line.rsplit("/")[-1] for line in out.splitlines()[-5:]] == list(FILES)
+    assert [line.rsplit("/")[-1] for line in out.splitlines()[-5:]] == sorted(FILES)
     assert "the ranks are for the model with these ratios" in out
     texts = [small.parent / "values" / name for name in FILES]
     assert read_parameters(texts[:2]).parameters == read_parameters(texts[2:3]).parameters
