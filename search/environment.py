@@ -1,4 +1,4 @@
-"""What TensorFlow, Ray and MLflow read from the environment, and loading them without their chatter."""
+"""The environment variables that TensorFlow, Ray and MLflow read, and importing TensorFlow without its messages."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ def prepare_environment() -> None:
     TensorFlow's oneDNN kernels are off. Two of them write beyond their memory in TensorFlow 2.21: the gradient of
     strided 1x1 kernels of few input channels, which pruned networks have (uxlfoundation/oneDNN#6035), and products of
     matrices of rank 3 and more (tensorflow/tensorflow#117700). Workers turn them on for models that they compute right
-    (``search.onednn``). Off, they cost up to half the speed on a CPU and nothing on a GPU.
+    (``search.workers.onednn``). Off, they cost up to half the speed on a CPU and nothing on a GPU.
     """
     defaults = {
         "TF_ENABLE_ONEDNN_OPTS": "false",
@@ -42,18 +42,18 @@ def import_tensorflow(threads: int | None = None) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as swallowed:
-        os.dup2(swallowed.fileno(), 2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
             import tensorflow as tf
 
             if threads is not None:
                 use_threads(threads)
-            # The first operation makes TensorFlow look for devices, which it also tells.
+            # The first operation makes TensorFlow look for devices, which it reports as well.
             tf.constant(0.0)
         except BaseException:
-            swallowed.seek(0)
-            os.write(terminal, swallowed.read())
+            output.seek(0)
+            os.write(terminal, output.read())
             raise
         finally:
             os.dup2(terminal, 2)

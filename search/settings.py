@@ -1,4 +1,4 @@
-"""From a configuration's sections to the settings of the packages below, which do not know configurations."""
+"""The settings of the packages below, made of a configuration's sections; those packages know no configurations."""
 
 from dataclasses import replace
 from typing import Any
@@ -101,7 +101,7 @@ def _distillation(config: DistillationConfig | None) -> Distillation | None:
 
 
 def budget(config: BudgetConfig, original: Cost, table: LatencyTable | None = None) -> Budget:
-    """What a compressed model of a model of this cost may cost.
+    """The budget of a configuration, as amounts for a model of this cost.
 
     Args:
         config: the amounts.
@@ -137,7 +137,7 @@ def channel_step(config: PruningConfig) -> ChannelStep:
 
 
 def pruning(config: RunConfig, data: ImageDataset | None = None) -> PruningSettings:
-    """Which channels go.
+    """How the channels to be removed are chosen.
 
     Feature maps are made of images of the training split; the data set is loaded if need be and not given.
 

@@ -15,8 +15,8 @@ app = typer.Typer(
     help="Search-based compression of Keras 3 CNNs: per-layer pruning ratios and Tucker ranks.\n\n"
     "A run is one configuration file and one folder: [bold]train[/] (or bring a .keras file), [bold]search[/], "
     "[bold]export[/] the winner's parameter files, [bold]compress[/] with them, [bold]ship[/], [bold]report[/].",
-    epilog="Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 stopped by Ctrl-C or SIGTERM, and the "
-    "same command goes on. With --json, standard output holds JSON and nothing else.",
+    epilog="Exit codes: 0 done; 1 an error, printed as one line; 2 wrong usage; 130 stopped by Ctrl-C or SIGTERM, and "
+    "the same command goes on. With --json, standard output holds JSON and nothing else.",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode="rich",

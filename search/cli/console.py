@@ -1,4 +1,4 @@
-"""What commands print with: consoles, quoted arguments, and the message of an interruption."""
+"""What the commands share: types of their arguments, consoles, JSON output, and the end of an interruption."""
 
 import json
 import shlex
@@ -12,6 +12,9 @@ from rich.console import Console
 
 from configs.schema.storage import hide_passwords
 from objectives.cost.quantity import quantities
+
+INTERRUPTED = 130
+"""Exit code of a command that was interrupted, and that the same command line resumes."""
 
 ConfigPath = Annotated[Path, typer.Argument(help="YAML configuration of the run, for instance configs/digits.yaml.")]
 RunPath = Annotated[Path, typer.Argument(help="Folder of the run, for instance runs/digits.")]
@@ -43,26 +46,28 @@ AsJson = Annotated[
 ]
 
 
-def console(as_json: bool, *, wrap: bool = True) -> Console:
-    """Of what people read: standard output, unless JSON goes there.
+def console(as_json: bool, *, soft_wrap: bool = True) -> Console:
+    """The console for what people read: standard output, or standard error where JSON goes to standard output.
 
-    wrap: whether long lines are left to the terminal, as paths to be copied need it.
+    soft_wrap: whether the terminal wraps long lines, so that paths can be copied; tables are wrapped here instead.
     """
-    return Console(stderr=as_json, soft_wrap=wrap)
+    return Console(stderr=as_json, soft_wrap=soft_wrap)
 
 
 def print_json(entry: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print what machines read."""
+    """Print a result as JSON to standard output."""
     typer.echo(json.dumps(entry, indent=2))
 
 
-INTERRUPTED = 130
-"""Exit code of what was stopped, and goes on with the same command."""
+def arguments(config: Path, overrides: Sequence[str] | None) -> str:
+    """The configuration and its overrides, quoted for a shell; passwords are left out."""
+    shown = [hide_passwords(override) for override in overrides or ()]
+    return shlex.join([str(config), *(word for override in shown for word in ("--set", override))])
 
 
 @contextmanager
 def resumable(shown: Console, command: str) -> Iterator[None]:
-    """Say of a training that is interrupted what is left of it.
+    """Print how to go on where a training is interrupted.
 
     Raises:
         typer.Exit: with the code of an interruption.
@@ -72,9 +77,3 @@ def resumable(shown: Console, command: str) -> Iterator[None]:
     except KeyboardInterrupt:
         shown.print(f"interrupted; whole epochs are kept. The same tuckprune {command} goes on from the last one")
         raise typer.Exit(INTERRUPTED) from None
-
-
-def arguments(config: Path, overrides: Sequence[str] | None) -> str:
-    """The configuration and its overrides, quoted for a shell; passwords are left out."""
-    shown = [hide_passwords(override) for override in overrides or ()]
-    return shlex.join([str(config), *(word for override in shown for word in ("--set", override))])

@@ -1,4 +1,4 @@
-"""A rehearsal as lines for people, and as an entry for machines."""
+"""A dry run as text and as JSON."""
 
 from typing import Any
 
@@ -10,53 +10,52 @@ from search.pipeline.dry_run import DryRun
 from search.study.judgement import Judgement
 
 
-def lines(found: DryRun) -> list[str]:
-    """What was found, from the model to how long it takes."""
-    job = found.job
+def lines(run: DryRun) -> list[str]:
+    """Lines on the model, the data, the space, the budget, and the time that the search takes."""
+    job = run.job
     config, data, space = job.config, job.data, job.space
     images = f"{len(data.train)} training, {len(data.validation)} validation and {len(data.test)} test images"
     shape = "x".join(map(str, data.image_shape))
     left = len(space.graph.excluded) + len(space.graph.undecomposable)
     return [
-        _model(found),
+        _model(run),
         f"data: {images} of {shape}, {data.classes} classes",
         f"space: {len(space.groups)} groups and {len(space.layers)} pairs of ranks, {len(space.dimensions)} "
-        f"dimensions, 10^{found.points:.0f} candidates on the grid; {left} left whole, which tuckprune inspect names",
-        *_budget(found),
+        f"dimensions, 10^{run.points:.0f} candidates on the grid; {left} left whole, which tuckprune inspect names",
+        *_budget(run),
         *_strategy(config),
-        f"workers: {found.workers} of {config.search.cpus_per_worker:g} CPUs and "
-        f"{config.search.gpus_per_worker:g} GPUs",
-        f"a trial: {_trial(found.first)} on a new worker, {_trial(found.next)} afterwards",
-        f"estimated: {_durations(found)}",
+        f"workers: {run.workers} of {config.search.cpus_per_worker:g} CPUs and {config.search.gpus_per_worker:g} GPUs",
+        f"a trial: {_trial(run.first)} on a new worker, {_trial(run.next)} afterwards",
+        f"estimated: {_durations(run)}",
     ]
 
 
-def entry(found: DryRun) -> dict[str, Any]:
-    """The same for machines; FLOPs, parameters, bytes, microseconds; durations in seconds."""
-    job, (original, smallest) = found.job, _ends(found)
+def entry(run: DryRun) -> dict[str, Any]:
+    """What ``--json`` prints: costs in FLOPs, parameters, bytes or microseconds, durations in seconds."""
+    job, (original, smallest) = run.job, _ends(run)
     return {
         "run": job.config.name,
-        "trained": found.trained,
+        "trained": run.trained,
         "groups": len(job.space.groups),
         "rank_pairs": len(job.space.layers),
         "dimensions": len(job.space.dimensions),
-        "candidates_log10": found.points,
+        "candidates_log10": run.points,
         "budget": {
             limit.quantity.name: {
                 "most": limit.most,
                 "original": limit.quantity.of(original),
                 "smallest": limit.quantity.of(smallest),
             }
-            for limit in found.job.budget.limits
+            for limit in run.job.budget.limits
         },
         "trials": job.config.search.trials,
-        "workers": found.workers,
-        "trial_seconds": [found.first.seconds, found.next.seconds],
+        "workers": run.workers,
+        "trial_seconds": [run.first.seconds, run.next.seconds],
         "strategy": job.config.search.strategy,
-        "sweep_seconds": found.sweep_seconds,
-        "search_seconds": found.search_seconds,
-        "middle_seconds": found.middle_seconds,
-        "finals_seconds": found.finals_seconds,
+        "sweep_seconds": run.sweep_seconds,
+        "search_seconds": run.search_seconds,
+        "middle_seconds": run.middle_seconds,
+        "finals_seconds": run.finals_seconds,
     }
 
 
@@ -69,24 +68,24 @@ def _strategy(config: RunConfig) -> list[str]:
     return [f"search: {first} and {second} together"]
 
 
-def _model(found: DryRun) -> str:
-    model = found.job.config.model
-    if found.trained:
+def _model(run: DryRun) -> str:
+    model = run.job.config.model
+    if run.trained:
         return f"model: {model.path or model.zoo}"
     return f"model: {model.zoo}, not trained yet: its weights here are random, and so are its accuracies"
 
 
-def _ends(found: DryRun) -> tuple[Cost, Cost]:
-    space = found.job.space
+def _ends(run: DryRun) -> tuple[Cost, Cost]:
+    space = run.job.space
     return space.cost.cost(CompressionParameters.none()), space.smallest()
 
 
-def _budget(found: DryRun) -> list[str]:
-    original, smallest = _ends(found)
+def _budget(run: DryRun) -> list[str]:
+    original, smallest = _ends(run)
     return [
         f"budget: {limit.text}, at most {limit.quantity.shown.format(limit.most / limit.quantity.scale)} of "
         f"{limit.quantity.text(original)}; the smallest candidate has {limit.quantity.text(smallest)}"
-        for limit in found.job.budget.limits
+        for limit in run.job.budget.limits
     ]
 
 
@@ -96,12 +95,12 @@ def _trial(judged: Judgement) -> str:
     return f"{judged.seconds:.1f} s (accuracy {judged.score.accuracy:.4f})"
 
 
-def _durations(found: DryRun) -> str:
-    count = found.job.config.search.trials
-    trials = f"{count} trial{'s' if count > 1 else ''} {_minutes(found.search_seconds)}"
-    sweep = [f"sweep {_minutes(found.sweep_seconds)}"] if found.sweep_seconds else []
-    middle = _training("fine-tuning between the stages", found.middle_seconds)
-    return ", ".join([*sweep, trials, *middle, *_training("finals", found.finals_seconds)])
+def _durations(run: DryRun) -> str:
+    count = run.job.config.search.trials
+    trials = f"{count} trial{'s' if count > 1 else ''} {_minutes(run.search_seconds)}"
+    sweep = [f"sweep {_minutes(run.sweep_seconds)}"] if run.sweep_seconds else []
+    middle = _training("fine-tuning between the stages", run.middle_seconds)
+    return ", ".join([*sweep, trials, *middle, *_training("finals", run.finals_seconds)])
 
 
 def _training(what: str, seconds: float | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Progress of a search on the terminal: a line per trial, and a live bar where there is someone to see it."""
+"""Progress of a search: a line per trial, and a bar where the output is a terminal."""
 
 import time
 from collections import Counter
@@ -19,10 +19,10 @@ from search.study.trial_record import STOPPED, TrialRecord
 
 
 class ProgressDisplay(Listener):
-    """A listener of the driver; in a pipe or a log file only the lines per trial remain."""
+    """A listener that prints the progress; a pipe or a log file gets no bar."""
 
     def __init__(self, console: Console, shown: Sequence[Quantity] = (FLOPS,)) -> None:
-        """Show these figures of every candidate."""
+        """Print on a console; `shown` are the costs of every candidate that are printed."""
         self._console = console
         self._shown = shown
         self._best: dict[int, TrialRecord] = {}
@@ -49,37 +49,37 @@ class ProgressDisplay(Listener):
         self._bar.stop()
 
     def warned(self, line: str) -> None:
-        """Something is suspicious."""
+        """Print a warning."""
         self._print(f"warning: {line}")
 
     def noted(self, line: str) -> None:
-        """What comes next."""
+        """Print what comes next."""
         self._print(line)
 
-    def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
-        """The search, or its next stage, begins or resumes."""
+    def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
+        """Print how many trials are planned, and how many are done already."""
         self._planned, self._last = planned, time.monotonic()
         self._best, self._feasible, self._failed, self._done = {}, 0, 0, 0
-        for record in found:
+        for record in settled:
             self._count(record)
-        resumed = f", {len(found)} of them already settled" if found else ""
+        resumed = f", {len(settled)} of them already settled" if settled else ""
         self._print(f"searching: {planned} trials{resumed}")
         self._bar.update(self._task, total=planned, completed=self._done)
 
     def sweep_started(self, count: int) -> None:
-        """Parts of the model are about to be made smaller alone."""
+        """Print how many evaluations the sweep needs."""
         self._print(f"sensitivity: {count} cheap evaluations, of the model and of each part made smaller alone")
         self._bar.update(self._task, total=count, completed=0, state="sweeping the parts")
 
     def probed(self, probe: Probe) -> None:
-        """One of them is judged."""
+        """Print the outcome of one evaluation of the sweep."""
         kept = "" if probe.kept == 1 else f" at {probe.kept:g}"
         outcome = f"failed: {probe.error}" if probe.score is None else f"{probe.score:.4f}, {probe.seconds:.1f} s"
         self._print(f"sensitivity: {probe.part}{kept}: {outcome}")
         self._bar.advance(self._task)
 
     def settled(self, record: TrialRecord) -> None:
-        """A trial is finished."""
+        """Print the outcome of a trial."""
         now = time.monotonic()
         self._seconds.append(now - self._last)
         self._last = now
@@ -88,7 +88,7 @@ class ProgressDisplay(Listener):
         self._bar.update(self._task, completed=self._done, state=self._state())
 
     def finals_started(self, count: int) -> None:
-        """The best trials are about to be fine-tuned."""
+        """Print the rungs that trials reached, and how many finalists are fine-tuned."""
         if text := counts_text(self._rungs):
             self._print(f"rungs: {text}")
         if count:
@@ -96,7 +96,7 @@ class ProgressDisplay(Listener):
             self._bar.update(self._task, total=count, completed=0, state="fine-tuning the finalists")
 
     def finalist_settled(self, finalist: Finalist) -> None:
-        """A finalist is judged."""
+        """Print the outcome of a finalist."""
         outcome = f"failed: {finalist.error}"
         if finalist.score is not None and finalist.cost is not None:
             outcome = (
@@ -138,7 +138,7 @@ class ProgressDisplay(Listener):
             f"{self._feasible} feasible, {self._failed} failed",
             counts_text(self._rungs),
         ]
-        # The first trials wait for the workers to start: the latest ones tell the pace.
+        # The first trials wait for the workers to start: the pace is that of the latest ones.
         recent = self._seconds[-10:]
         left = (self._planned - self._done) * sum(recent) / len(recent)
         return " | ".join([*filter(None, parts), f"{left / 60:.0f} min {left % 60:.0f} s left"])

@@ -1,4 +1,4 @@
-"""Tables on the terminal."""
+"""The tables that commands print."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -140,8 +140,8 @@ def latencies(model: Any) -> Table:
     """Measured latency of one image on one thread, by every runtime."""
     table = Table("Runtime", "Median", "Interquartile range", title="Latency, in milliseconds")
     for runtime in RUNTIMES:
-        found = measure_latency(model, LatencySettings(runtime))
-        table.add_row(runtime, f"{found.median / 1e3:.3f}", f"{found.spread / 1e3:.3f}")
+        latency = measure_latency(model, LatencySettings(runtime))
+        table.add_row(runtime, f"{latency.median / 1e3:.3f}", f"{latency.spread / 1e3:.3f}")
     return table
 
 

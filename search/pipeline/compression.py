@@ -22,7 +22,7 @@ from objectives.cost.latency_table import LatencyTable
 from search import settings
 from search.driver.listeners.trackers import check_trackers
 from search.pipeline.measuring import measure, measure_original
-from search.pipeline.watched_training import Say, WatchedTraining
+from search.pipeline.watched_training import WatchedTraining
 from search.runs.results import SEARCH, SIMPLE, Result, write_result
 from search.runs.run_folder import RunFolder
 from search.strategies.preparation import latency_table
@@ -44,11 +44,11 @@ def read_own(paths: Sequence[Path]) -> ParameterFile:
     Raises:
         ParameterError: files that cannot be read, or that would leave every model as it is.
     """
-    found = read_parameters(paths)
-    if not found.parameters.ranks and not any(found.parameters.ratios.values()):
+    own = read_parameters(paths)
+    if not own.parameters.ranks and not any(own.parameters.ratios.values()):
         names = ", ".join(f"'{path}'" for path in paths)
         raise ParameterError(f"expected a ratio above 0 or a rank pair, received none in {names}; add one")
-    return found
+    return own
 
 
 def compress_without_data(
@@ -64,7 +64,7 @@ def compress_without_data(
 
     Raises:
         ModelError, ParameterError: the model or the parameters cannot be used, or the model reads images of no fixed
-            size, whose cost cannot be told.
+            size, whose cost is not known.
         RunError: the output exists already, is no ``.keras`` file, or cannot be written.
     """
     if out.exists() or out.suffix != ".keras":
@@ -86,7 +86,7 @@ def compress_own(
     model_path: Path,
     parameters: CompressionParameters,
     config: RunConfig,
-    say: Say = silent,
+    log: Callable[[str], None] = silent,
     label: str = SEARCH,
     made_for: ModelChannels | None = None,
 ) -> Compressed:
@@ -101,10 +101,10 @@ def compress_own(
     graph = analyse(original)
     check_made_for(graph, made_for)
     check_parameters(graph, parameters, config.recipe, settings.channel_step(config.pruning))
-    return _compress(original, model_path, lambda pruning: own_values(parameters), config, say, label)
+    return _compress(original, model_path, lambda pruning: own_values(parameters), config, log, label)
 
 
-def compress_recommended(model_path: Path, config: RunConfig, say: Say = silent) -> Compressed:
+def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str], None] = silent) -> Compressed:
     """Simple compression with recommended values: SLAMP and VBMF, at ``simple.ratio`` or else at the budget.
 
     Raises:
@@ -113,9 +113,9 @@ def compress_recommended(model_path: Path, config: RunConfig, say: Say = silent)
     original = load_model(model_path)
 
     def values(pruning: PruningSettings) -> Values:
-        return stage_values(configured(original, config, pruning), say)
+        return stage_values(configured(original, config, pruning), log)
 
-    return _compress(original, model_path, values, config, say, SIMPLE)
+    return _compress(original, model_path, values, config, log, SIMPLE)
 
 
 def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Recommender:
@@ -141,7 +141,7 @@ def _compress(
     model_path: Path,
     values: Callable[[PruningSettings], Values],
     config: RunConfig,
-    say: Say,
+    log: Callable[[str], None],
     label: str,
 ) -> Compressed:
     check_trackers(config.log_to)
@@ -154,7 +154,7 @@ def _compress(
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.
         measure_original(model_path, data, folder, config)
-        training = WatchedTraining(config, folder, data, say)
+        training = WatchedTraining(config, folder, data, log)
         made = compress_in_stages(
             original,
             chosen,
@@ -181,7 +181,7 @@ def _fine_tuner(training: WatchedTraining, original: Any, label: str) -> Callabl
 
     def fine_tune(model: Any, stage: Stage) -> None:
         done, epochs = {"prune": "pruning", "decompose": "decomposition"}[stage], config.finetune.epochs
-        training.say(f"after {done}: {cost_of(model).flops / 1e6:.2f} MFLOPs; fine-tuning for {epochs} epochs")
+        training.log(f"after {done}: {cost_of(model).flops / 1e6:.2f} MFLOPs; fine-tuning for {epochs} epochs")
         if epochs:
             training(f"{label}-{stage}", model, settings.fine_tuning(config.finetune, config.seed), original)
 

@@ -1,4 +1,4 @@
-"""A rehearsal of a search: everything that it would begin with, one worker, two trials, and nothing written."""
+"""A dry run: everything that a search begins with, two trials on one worker, and an estimate; nothing is written."""
 
 import math
 from dataclasses import dataclass
@@ -31,15 +31,15 @@ from zoo.models.registry import build_model
 
 @dataclass(frozen=True)
 class DryRun:
-    """What was found.
+    """The outcome of a dry run.
 
     Attributes:
-        job: the search as it would begin.
-        trained: whether the model is; a model of the zoo that is not has random weights.
+        job: the search, ready to be run.
+        trained: whether the model is trained; a model of the zoo that is not yet has random weights.
         workers: that the search would have.
-        first: a trial on a new worker, which traces the network.
-        next: another on the same worker.
-        probe: a part of the sweep, None where there is no sweep.
+        first: judgement of the first trial, on a new worker, which traces the network.
+        next: judgement of the second trial, on the worker that is warm.
+        probe: judgement of one part of the sweep, None where there is no sweep.
     """
 
     job: Job
@@ -87,7 +87,7 @@ class DryRun:
 
     @property
     def finals_seconds(self) -> float | None:
-        """Estimated at most for the finals, by the seconds of a step; None where trials have no steps to tell by."""
+        """Estimated at most for the finals, by the seconds of a step; None where trials have no steps to measure."""
         config = self.job.config
         if not (config.finals.candidates and config.finetune.epochs):
             return 0.0
@@ -97,12 +97,12 @@ class DryRun:
 
     @property
     def middle_seconds(self) -> float | None:
-        """The same for the model between two stages; 0 where the search has none."""
+        """Estimated at most for the fine-tuning between two stages; 0 where the search is joint, None as for finals."""
         return self._tuning_seconds if self.job.config.search.strategy == STAGED else 0.0
 
     @property
     def _tuning_seconds(self) -> float | None:
-        """Of a finalist's training after one stage."""
+        """Estimated for a finalist's training after one stage; None where trials have no steps to measure."""
         config = self.job.config
         if not config.proxy.steps:
             return None

@@ -75,7 +75,7 @@ class Comparison:
 def judged_again(path: Path, number: int, stage: Stage | None = None) -> Comparison:
     """Judge a trial of a run in this process as a worker did.
 
-    TensorFlow must have been loaded as ``search.conditions.recorded_conditions`` of the trial says.
+    TensorFlow must have been loaded as ``search.study.conditions.recorded_conditions`` of the trial says.
 
     Args:
         path: folder of the run.
@@ -124,7 +124,7 @@ def _task(config: RunConfig, model: Any, before: Conditions | None) -> Task:
 
 
 def _climbed(worker: TrialWorker, record: TrialRecord, parameters: CompressionParameters) -> Judgement:
-    """What the worker says at the last rung of the record."""
+    """The judgement of the worker at the last rung of the record."""
     again = worker.judge(parameters)
     for rung in record.rungs[1:]:
         again = again if again.error is not None else worker.go_on(rung.steps)

@@ -28,7 +28,7 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
 
     Args:
         config: of the run.
-        listener: who is told of the progress.
+        listener: receives the progress.
         shutdown: how the search is asked to end early.
 
     Raises:
@@ -36,11 +36,11 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         KeyboardInterrupt: the run is left resumable.
     """
     folder, model = RunFolder.of(config), load_model(model_path(config))
-    told = listener or Listener()
-    job = prepared(folder.kept(config), model, told)
+    listener = listener or Listener()
+    job = prepared(folder.kept(config), model, listener)
     is_new = not has_study(folder.path, config.name, config.search.storage)
     if is_new:
-        check_original(model, job.data, config.seed, told.warned)
+        check_original(model, job.data, config.seed, listener.warned)
     if is_new or job.config.search.strategy == AUTO:
         job = decided(job)
     config = job.config
@@ -51,10 +51,10 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         keep_latency_table(job.budget.table, folder)
         tie_to_config(study, config)
         tie_to_model(study, model)
-        tracked = trackers(config, folder.path, told.warned)
-        heard = Listeners(told, RunLog(folder.logs), RayMetrics(config.name), *tracked)
-        job = replace(job, listener=heard)
-        open_pool = partial(ray_pool, config.search, heard.warned, shutdown or Shutdown(config.search.grace))
+        tracked = trackers(config, folder.path, listener.warned)
+        listeners = Listeners(listener, RunLog(folder.logs), RayMetrics(config.name), *tracked)
+        job = replace(job, listener=listeners)
+        open_pool = partial(ray_pool, config.search, listeners.warned, shutdown or Shutdown(config.search.grace))
         if config.search.strategy == STAGED:
             run_staged(job, folder, study, open_pool)
         else:

@@ -1,5 +1,7 @@
 """Training the zoo model of a run."""
 
+from collections.abc import Callable
+
 import keras
 
 from compress.errors import ModelError
@@ -10,13 +12,13 @@ from objectives.budget.recommended import silent
 from search import settings
 from search.driver.listeners.trackers import check_trackers
 from search.pipeline.measuring import measure_original
-from search.pipeline.watched_training import Say, WatchedTraining
+from search.pipeline.watched_training import WatchedTraining
 from search.runs.results import Result
 from search.runs.run_folder import RunFolder
 from zoo.models.registry import build_model
 
 
-def train_model(config: RunConfig, say: Say = silent) -> Result:
+def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Result:
     """Train the zoo model of a run and write it, with its test accuracy, into the run folder.
 
     A folder that holds the model already is left as it is; a training that was stopped is taken up again.
@@ -34,7 +36,7 @@ def train_model(config: RunConfig, say: Say = silent) -> Result:
     model = build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes)
     with folder.opened(config):
         if not folder.trained_model.exists():
-            training = WatchedTraining(config, folder, data, say)
+            training = WatchedTraining(config, folder, data, log)
             training("train", model, FineTuning(settings.training(config.training, config.seed)), model)
             save_model(model, folder.trained_model)
             training.forget("train")

@@ -1,4 +1,4 @@
-"""Training that a user waits for: told epoch by epoch, kept epoch by epoch, seen in TensorBoard."""
+"""Training with a line per epoch, a checkpoint per epoch, and curves in TensorBoard."""
 
 import hashlib
 import json
@@ -18,28 +18,26 @@ from search.study.identity import model_digest
 from zoo.data.dataset import ImageDataset, Split
 from zoo.training.checkpoint import Checkpoint
 
-Say = Callable[[str], None]
-"""Receives one line of progress."""
-
 
 class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
-    """Says a line after every epoch."""
+    """Logs a line after every epoch."""
 
-    def __init__(self, epochs: int, say: Say) -> None:
+    def __init__(self, epochs: int, log: Callable[[str], None]) -> None:
         super().__init__()
-        self._epochs, self._say = epochs, say
+        self._epochs, self._log = epochs, log
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Say the figures of this epoch."""
-        found = logs or {}
-        self._say(
-            f"  epoch {epoch + 1}/{self._epochs}: loss {found['loss']:.4f}, validation loss {found['val_loss']:.4f}, "
-            f"accuracy {found['val_accuracy']:.4f}, learning rate {found['learning_rate']:g}"
+        """Log the figures of this epoch."""
+        figures = logs or {}
+        self._log(
+            f"  epoch {epoch + 1}/{self._epochs}: loss {figures['loss']:.4f}, "
+            f"validation loss {figures['val_loss']:.4f}, accuracy {figures['val_accuracy']:.4f}, "
+            f"learning rate {figures['learning_rate']:g}"
         )
 
 
 class FlushedTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]
-    """Keras's callback, which would lose the last minutes of a process that is killed."""
+    """Keras's callback, which writes every epoch to the disk at once, in case the process is killed."""
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Write the figures of this epoch, to the disk."""
@@ -56,13 +54,13 @@ class WatchedTraining:
         config: of the run.
         folder: of the run, held by this process.
         data: images and labels.
-        say: told of the progress.
+        log: receives a line at a time.
     """
 
     config: RunConfig
     folder: RunFolder
     data: ImageDataset
-    say: Say
+    log: Callable[[str], None]
 
     def __call__(self, name: str, model: Any, tuning: FineTuning, original: Any) -> None:
         """Train a model in place, from where an earlier process was stopped.
@@ -78,12 +76,12 @@ class WatchedTraining:
         """
         checkpoint = Checkpoint(self._path(name), self._fingerprint(name, model, tuning, original))
         epochs = tuning.training.epochs
-        self._tell_of(checkpoint, epochs)
-        lines = EpochLines(epochs, self.say)
+        self._log_checkpoint(checkpoint, epochs)
+        lines = EpochLines(epochs, self.log)
         result = tuning(model, self.data, original, [lines, *self._boards(name, checkpoint)], checkpoint)
         if result.epochs < epochs:
             waited = tuning.training.early_stopping
-            self.say(f"stopped early after epoch {result.epochs}: the last {waited} validated no better")
+            self.log(f"stopped early after epoch {result.epochs}: the last {waited} validated no better")
 
     def forget(self, *names: str) -> None:
         """Delete the checkpoints of trainings whose models are written."""
@@ -95,18 +93,18 @@ class WatchedTraining:
     def _path(self, name: str) -> Path:
         return self.folder.checkpoints / f"{name}.npz"
 
-    def _tell_of(self, checkpoint: Checkpoint, epochs: int) -> None:
+    def _log_checkpoint(self, checkpoint: Checkpoint, epochs: int) -> None:
         if checkpoint.is_foreign:
-            self.say(f"'{checkpoint.path}' is of another model, configuration or data: training begins anew")
+            self.log(f"'{checkpoint.path}' is of another model, configuration or data: training begins anew")
         progress = checkpoint.progress
         if progress is not None:
-            self.say(f"resuming behind epoch {progress.epochs} of {epochs}, kept in '{checkpoint.path}'")
+            self.log(f"resuming behind epoch {progress.epochs} of {epochs}, kept in '{checkpoint.path}'")
 
     def _boards(self, name: str, checkpoint: Checkpoint) -> list[FlushedTensorBoard]:
         if TENSORBOARD not in self.config.log_to:
             return []
         folder = self.folder.tensorboard
-        self.say(f"loss, accuracy and learning rate in TensorBoard: tensorboard --logdir {folder}")
+        self.log(f"loss, accuracy and learning rate in TensorBoard: tensorboard --logdir {folder}")
         if checkpoint.progress is None and (folder / name).is_dir():
             # Curves of a training whose model this one replaces would be drawn into its own.
             shutil.rmtree(folder / name)

@@ -32,7 +32,7 @@ class DashboardServer(socketserver.ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: a line per request tells nobody anything."""
+        """Log nothing."""
 
 
 def dashboard(path: Path, port: int) -> DashboardServer:

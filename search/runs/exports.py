@@ -1,4 +1,4 @@
-"""What the files of a shipped model are like, and their table."""
+"""The exported files of a model: their size, agreement with the Keras model and latency, kept as a JSON table."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Export:
-    """One file, loaded back.
+    """One exported file, as measured after it was loaded back.
 
     Attributes:
         format: its name.

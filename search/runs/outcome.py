@@ -20,17 +20,6 @@ from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, records
 
 
-def first_trials(folder: RunFolder, config: RunConfig) -> list[TrialRecord]:
-    """Trials of the first stage of an existing run; none of a run that is not staged.
-
-    Raises:
-        RunError: no study, or it cannot be read.
-    """
-    if config.search.strategy != STAGED:
-        return []
-    return records(find_study(folder.path, first_study(config), config.search.storage))
-
-
 @dataclass(frozen=True)
 class SearchOutcome:
     """All finished trials of a run, its finalists, and the winner: the best finalist, without any the best trial.
@@ -44,37 +33,8 @@ class SearchOutcome:
     winner: Winner
 
 
-def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
-    """Where the run's original model is; `folder` is the run's, where that is not the one of the configuration.
-
-    Raises:
-        ModelError: a zoo model that has not been trained yet.
-    """
-    if config.model.path is not None:
-        return Path(config.model.path)
-    path = (folder or RunFolder.of(config)).trained_model
-    if not path.exists():
-        raise ModelError(f"'{path}' does not exist: run 'tuckprune train' with this configuration first")
-    return path
-
-
-def outcome_of(folder: RunFolder, config: RunConfig, study: optuna.Study) -> SearchOutcome:
-    earlier, found, judged = first_trials(folder, config), records(study), finalists(study)
-    winner = winner_of(found, judged)
-    if winner is None and earlier and not found:
-        raise RunError(
-            f"'{folder.path}' has {len(earlier)} trials of its first stage, and none of the second yet: run 'tuckprune "
-            "search' again"
-        )
-    if winner is None:
-        failed = next((record for record in reversed(found) if record.error), None)
-        reason = f"the last error was: {failed.error}" if failed else "none met the budget; set search.projection: true"
-        raise RunError(f"none of the {len(found)} trials in '{folder.path}' can be used: {reason}")
-    return SearchOutcome(folder, earlier + found, judged, winner)
-
-
 def find_run(path: Path) -> SearchOutcome:
-    """The trials of an existing run.
+    """The outcome of an existing run, finished or not.
 
     Raises:
         RunError: no run folder, no study, or no usable trial in it.
@@ -99,3 +59,52 @@ def export_run(path: Path, out: Path | None = None) -> list[Path]:
     check_same_model(find_study(path, config.name, config.search.storage), model)
     step = settings.channel_step(config.pruning)
     return write_parameters(outcome.winner.parameters, out or path, analyse(model), config.recipe, step)
+
+
+def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
+    """Path of a run's original model.
+
+    Args:
+        config: of the run.
+        folder: of the run, where it is not the one that the configuration names.
+
+    Raises:
+        ModelError: a zoo model that has not been trained yet.
+    """
+    if config.model.path is not None:
+        return Path(config.model.path)
+    path = (folder or RunFolder.of(config)).trained_model
+    if not path.exists():
+        raise ModelError(f"'{path}' does not exist: run 'tuckprune train' with this configuration first")
+    return path
+
+
+def outcome_of(folder: RunFolder, config: RunConfig, study: optuna.Study) -> SearchOutcome:
+    """The outcome of a run whose main study is open.
+
+    Raises:
+        RunError: no trial can be used; with the reason of the last one.
+    """
+    earlier, trials, judged = first_trials(folder, config), records(study), finalists(study)
+    winner = winner_of(trials, judged)
+    if winner is None and earlier and not trials:
+        raise RunError(
+            f"'{folder.path}' has {len(earlier)} trials of its first stage, and none of the second yet: run 'tuckprune "
+            "search' again"
+        )
+    if winner is None:
+        failed = next((record for record in reversed(trials) if record.error), None)
+        reason = f"the last error was: {failed.error}" if failed else "none met the budget; set search.projection: true"
+        raise RunError(f"none of the {len(trials)} trials in '{folder.path}' can be used: {reason}")
+    return SearchOutcome(folder, earlier + trials, judged, winner)
+
+
+def first_trials(folder: RunFolder, config: RunConfig) -> list[TrialRecord]:
+    """The trials of the first stage of a run; none where its search is not staged.
+
+    Raises:
+        RunError: no study, or it cannot be read.
+    """
+    if config.search.strategy != STAGED:
+        return []
+    return records(find_study(folder.path, first_study(config), config.search.storage))

@@ -1,4 +1,4 @@
-"""Points of a run: trials that can be exported, by number, by budget or on the Pareto front."""
+"""Points of a run: trials and finalists to choose from, by number, by budget or on the Pareto front."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -34,13 +34,13 @@ Point = TrialRecord | Finalist
 _Point = TypeVar("_Point", TrialRecord, Finalist)
 
 
-def front(found: Iterable[_Point], quantity: Quantity) -> list[_Point]:
-    """The judged candidates that none dominates, by rising cost and so by rising score.
+def front(candidates: Iterable[_Point], quantity: Quantity) -> list[_Point]:
+    """The Pareto front of judged candidates, by rising cost and so by rising score.
 
     One dominates another that costs at least as much and scores at most as much, or was judged at a lower rung. Of
     those that are equal in both, the one of the lower loss stays, and of the same loss the first.
     """
-    judged = [point for point in found if point.score is not None and point.cost is not None]
+    judged = [point for point in candidates if point.score is not None and point.cost is not None]
     points: list[_Point] = []
     ranked = sorted(judged, key=lambda point: point.rank, reverse=True)
     for point in sorted(ranked, key=lambda point: cost_of(point, quantity)):
@@ -51,7 +51,7 @@ def front(found: Iterable[_Point], quantity: Quantity) -> list[_Point]:
 
 
 def points(trials: Sequence[TrialRecord], finalists: Sequence[Finalist], quantity: Quantity) -> list[Point]:
-    """What a run offers, by rising cost: the front of its finalists, and that of its trials where none was a finalist.
+    """The points of a run by rising cost: the Pareto front of its finalists, and that of its other trials.
 
     Scores after fine-tuning are compared with each other only, and so are those after a short repair.
     """
@@ -75,7 +75,7 @@ def cost_of(point: Point, quantity: Quantity) -> float:
 
 @dataclass(frozen=True)
 class RunPoints:
-    """A run to choose from, finished or not.
+    """A run whose points are listed and exported, finished or not.
 
     Attributes:
         folder: of the run.
@@ -114,23 +114,23 @@ class RunPoints:
             RunError: latency, of a run that has no table of it.
         """
         front = self.config.front
-        found = quantities()[name or (front.quantity if front else FLOPS.name)]
-        if found == LATENCY and not self.original.latency:
+        quantity = quantities()[name or (front.quantity if front else FLOPS.name)]
+        if quantity == LATENCY and not self.original.latency:
             raise RunError(
                 f"run '{self.folder.path}' has no latencies: its budget does not limit them; choose another --quantity"
             )
-        return found
+        return quantity
 
     def points(self, quantity: Quantity) -> list[Point]:
-        """What the run offers, by rising cost.
+        """The points of the run by rising cost.
 
         Raises:
             RunError: none of its trials was judged.
         """
-        found = points(records(self.study), finalists(self.study), quantity)
-        if not found:
+        offered = points(records(self.study), finalists(self.study), quantity)
+        if not offered:
             raise RunError(f"no trial in '{self.folder.path}' is judged yet; go on with 'tuckprune search'")
-        return found
+        return offered
 
     def trial(self, number: int) -> TrialRecord:
         """A judged trial by its number.
@@ -138,10 +138,10 @@ class RunPoints:
         Raises:
             RunError: no such trial, or one that is not judged; with the reason.
         """
-        found = {record.number: record for record in records(self.study)}
-        record = found.get(number)
+        trials = {record.number: record for record in records(self.study)}
+        record = trials.get(number)
         if record is None:
-            known = f"those of 0 to {max(found)} that are finished" if found else "none finished yet"
+            known = f"those of 0 to {max(trials)} that are finished" if trials else "none finished yet"
             raise RunError(
                 f"expected a trial of '{self.folder.path}', {known}, received {number}; choose another --trial"
             )
@@ -155,19 +155,19 @@ class RunPoints:
 
         Raises:
             BudgetError: the amount is malformed or above the original.
-            RunError: nothing in the run is as cheap.
+            RunError: every point of the run costs more.
         """
         limit = Limit.parse(quantity, amount, quantity.of(self.original))
         offered = self.points(quantity)
-        found = best_within(offered, limit)
-        if found is None:
+        point = best_within(offered, limit)
+        if point is None:
             cheapest = offered[0].cost
             least = "" if cheapest is None else f"the cheapest needs {quantity.exact(cheapest)} {quantity.unit}, "
             raise RunError(
                 f"no trial in '{self.folder.path}' is within the budget: {least}received {limit.text} = "
                 f"{limit.most:.0f}; raise --budget"
             )
-        return found
+        return point
 
     def export(self, point: Point, out: Path | None) -> list[Path]:
         """Write a point's parameter files into a folder; returns their paths.

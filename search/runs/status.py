@@ -1,4 +1,4 @@
-"""How a run stands, read from its study while the driver goes on, or after it ended."""
+"""The status of a run: progress, best trial, workers and pace, read from its study at any time."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, record_of
 
 _RECENT = 20
-"""Settled trials that tell the pace."""
+"""The latest trials, by which the pace is measured."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a run stands.
+    """The status of a run.
 
     Attributes:
         name: of the run.

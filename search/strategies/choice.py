@@ -16,7 +16,7 @@ _FEWEST_TRIALS = 40
 def decided(job: Job) -> Job:
     """The job with the strategy that its configuration names, or else staged where that finds more and is possible.
 
-    The listener is told of a model or a budget that makes it impossible.
+    Where the model or the budget makes stages impossible, the listener receives the reason.
 
     Raises:
         BudgetError: a staged search is asked for, and a stage cannot do its part.

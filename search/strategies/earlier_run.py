@@ -1,4 +1,4 @@
-"""An earlier run of the same model as a start: its best trials, taken to another budget."""
+"""The best trials of an earlier run of the same model as first candidates of a search with another budget."""
 
 import math
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, records
 
 COUNT = 5
-"""Trials that are taken over, where there are as many."""
+"""Trials that are taken over, at most."""
 
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """What another run has found, whatever its budget, recipe, space or metric.
+    """The judged trials of another run, whatever its budget, recipe, space or metric.
 
     Attributes:
         name: of the run.
-        found: its judged trials; none where no run is reused.
+        trials: judged; none where no run is reused.
     """
 
     name: str
-    found: tuple[TrialRecord, ...]
+    trials: tuple[TrialRecord, ...]
 
     @classmethod
     def of(cls, path: Path, model: Any) -> "EarlierRun":
@@ -56,19 +56,19 @@ class EarlierRun:
                 f"search.reuse: expected a run of the same model, received '{path}' of another (SHA-256 {known[:12]}, "
                 f"this run's is {digest[:12]}); choose another run, or null"
             )
-        found = tuple(record for record in records(study) if record.score is not None)
-        if not found:
+        trials = tuple(record for record in records(study) if record.score is not None)
+        if not trials:
             raise RunError(f"search.reuse: no trial in '{path}' is judged yet; choose another run, or null")
-        return cls(name, found)
+        return cls(name, trials)
 
     def starts(self, space: SearchSpace, budget: Budget) -> dict[str, dict[str, float]]:
         """Preferences of the best trials near a budget, by a name that tells the trial; projection takes them there.
 
-        Trials are near by the level that they were searched at: of a run without a front all are equally near. What
-        that run did not search is wanted whole.
+        How near a trial is depends on the level that it was searched at: of a run without a front all are equally near.
+        Layers that the run did not search keep all channels.
         """
-        levels = {record.level for record in self.found}
-        by_level = [[record for record in self.found if record.level == level] for level in levels]
+        levels = {record.level for record in self.trials}
+        by_level = [[record for record in self.trials if record.level == level] for level in levels]
         by_level.sort(key=lambda own: _distance(own, space, budget))
         chosen = [record for own in by_level for record in ranked(own)][:COUNT]
         step = space.settings.step
@@ -78,10 +78,10 @@ class EarlierRun:
         }
 
 
-def _distance(found: Sequence[TrialRecord], space: SearchSpace, budget: Budget) -> float:
+def _distance(trials: Sequence[TrialRecord], space: SearchSpace, budget: Budget) -> float:
     """By what factor, as a logarithm, the trials' costs are above or below the budget: the median of them."""
     step = space.settings.step
-    costs = [space.cost.cost(without_parts(record.parameters, step), step) for record in found]
+    costs = [space.cost.cost(without_parts(record.parameters, step), step) for record in trials]
     return median(abs(math.log1p(budget.violation(cost))) for cost in costs)
 
 

@@ -1,4 +1,4 @@
-"""What a search works with, whatever its strategy."""
+"""A search that is ready to be run, by either strategy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +42,7 @@ def trial_task(
 
 @dataclass(frozen=True)
 class Job:
-    """A model to search, what it may cost, and how candidates are judged.
+    """Everything that a strategy needs to search a model: the space, the budget, and how candidates are judged.
 
     Attributes:
         config: of the run.
@@ -50,9 +50,9 @@ class Job:
         data: images and labels.
         space: of the original, under the whole recipe.
         budget: what the result may cost.
-        pruning: which channels go.
+        pruning: how the channels to be removed are chosen.
         metric: what candidates are ranked by.
-        listener: who is told of the progress.
+        listener: receives the progress.
         earlier: the run whose best trials are tried first.
         levels: of a front, None without one.
     """
@@ -69,25 +69,32 @@ class Job:
     levels: Levels | None = None
 
     def task(self) -> Task:
-        """What workers need to judge candidates of the whole recipe, and finalists."""
+        """The task of the workers: candidates of the whole recipe, and finalists."""
         config = self.config
         final = FinalTask(settings.final(config), self.budget) if config.finetune.epochs else None
         return trial_task(config, self.model, self.data, self.pruning, self.metric, final=final)
 
     def driver(self, study: optuna.Study) -> Driver:
-        """Proposes candidates of the whole recipe."""
+        """The driver of a study of the whole recipe."""
         return Driver(study, self.space, self.budget, settings.driver(self.config, self.metric), self.levels)
 
     def starts(
-        self, model: Any, space: SearchSpace, budget: Budget, found: Sensitivity | None
+        self, model: Any, space: SearchSpace, budget: Budget, sensitivity: Sensitivity | None
     ) -> dict[str, dict[str, float]]:
-        """Proposals that know something of this model, that of its sweep first; none where none are wanted."""
+        """The first candidates, made from what is known of the model; none where the configuration wants none.
+
+        Args:
+            model: to be compressed.
+            space: of the model.
+            budget: that the candidates meet.
+            sensitivity: of a sweep, whose candidate comes first; None without a sweep.
+        """
         if not self.config.search.starts:
             return {}
-        first = {} if found is None else {SENSITIVITY: equalized(found, space, budget)}
+        first = {} if sensitivity is None else {SENSITIVITY: equalized(sensitivity, space, budget)}
         return first | starts(model, space, budget, self.pruning, settings.feature_maps(self.config, self.data))
 
     def finals(self, study: optuna.Study) -> Finals:
-        """The finals of a study's trials; without fine-tuning they could tell no more than the trials do."""
+        """The finals of a study's trials; none without fine-tuning, which would only repeat the trials."""
         wanted = self.config.finals.candidates if self.config.finetune.epochs else 0
         return Finals(study, self.space, self.budget, wanted, self.metric)

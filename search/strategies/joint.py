@@ -28,13 +28,13 @@ def run_joint(job: Job, study: optuna.Study, open_pool: PoolFactory) -> None:
 
 def _queue_starts(job: Job, driver: Driver, pool: WorkerPool) -> None:
     section = job.config.search
-    found = swept(driver, pool, job.listener) if section.sweeps else None
+    sensitivity = swept(driver, pool, job.listener) if section.sweeps else None
     if section.projection:
         queue_starts(
             driver.study,
             lambda budget: {
                 **job.earlier.starts(job.space, budget),
-                **job.starts(job.model, job.space, budget, found),
+                **job.starts(job.model, job.space, budget, sensitivity),
             },
             job.budget,
             job.levels,

@@ -1,4 +1,4 @@
-"""What a search needs before its first trial: data, space, budget, levels, latency table, a check of the original."""
+"""The preparation of a search: data, space, budget, levels of a front, latency table, and a check of the original."""
 
 import math
 from collections.abc import Callable
@@ -33,6 +33,33 @@ from search.strategies.earlier_run import earlier_run
 from search.strategies.job import Job
 from zoo.data.checks import USUAL, value_problem
 from zoo.data.dataset import ImageDataset, Split, check_model_fits
+
+_IMAGES, _BATCH = 1000, 128
+"""Validation images that the original is checked on at most, and images of one call."""
+
+
+def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
+    """A model, its data, space, budget and sampler as a configuration says, checked before anything is trained.
+
+    Raises:
+        TuckpruneError: bad data, an impossible budget, a sampler that does not fit the space, or an earlier run that
+            cannot be reused.
+    """
+    check_trackers(config.log_to)
+    table = latency_table(config, model)
+    space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
+    original = space.cost.cost(CompressionParameters.none())
+    budget = settings.budget(config.budget, original, table)
+    levels = front_levels(config, budget, original)
+    Projection(space, budget).check_reachable()
+    data = settings.dataset(config.data, config.seed)
+    check_model_fits(data, model)
+    metric = settings.metric(config.search.metric, data.classes)
+    sampler = config.search.sampler
+    context = SamplerContext(config.seed, space, budget, levels)
+    check_sampler(sampler.name, sampler.options, context, front=levels is not None)
+    pruning = settings.pruning(config, data)
+    return Job(config, model, data, space, budget, pruning, metric, listener, earlier_run(config, model), levels)
 
 
 def front_levels(config: RunConfig, limits: Budget, original: Cost) -> Levels | None:
@@ -77,9 +104,6 @@ def keep_latency_table(table: LatencyTable | None, folder: RunFolder) -> None:
         table.write(folder.latency_table)
 
 
-_IMAGES, _BATCH = 1000, 128
-
-
 def check_original(model: Any, dataset: ImageDataset, seed: int, warn: Callable[[str], None]) -> None:
     """Warn where the model is no better than chance on at most 1,000 validation images.
 
@@ -93,44 +117,20 @@ def check_original(model: Any, dataset: ImageDataset, seed: int, warn: Callable[
     accuracy, chance = float(np.mean(outputs.argmax(axis=-1) == labels)), float(np.bincount(labels).max() / len(labels))
     if accuracy > chance + 2 * math.sqrt(chance * (1 - chance) / len(labels)):
         return
-    found = (
+    finding = (
         f"the original model scores {100 * accuracy:.1f} % on {len(labels)} validation images of data set "
         f"{dataset.name!r}, where the commonest class has {100 * chance:.1f} %"
     )
     problem = value_problem(dataset, USUAL)
     if problem is not None:
-        raise DataError(f"{found}: {problem}")
-    warn(f"{found}: check that it is trained, the order of the classes, and data.scale, data.mean and data.std")
+        raise DataError(f"{finding}: {problem}")
+    warn(f"{finding}: check that it is trained, the order of the classes, and data.scale, data.mean and data.std")
 
 
 def _sampled(model: Any, dataset: ImageDataset, seed: int) -> tuple[Any, Any]:
     """Labels and outputs of some validation images, drawn by the seed."""
     split = dataset.validation
     count = min(_IMAGES, len(split))
-    drawn = np.sort(np.random.default_rng(seed).choice(len(split), size=count, replace=False))
-    sample = Split(split.images[drawn], split.labels[drawn])
+    chosen = np.sort(np.random.default_rng(seed).choice(len(split), size=count, replace=False))
+    sample = Split(split.images[chosen], split.labels[chosen])
     return sample.labels, predict(model, sample, dataset.normalization, _BATCH)
-
-
-def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
-    """The job of searching a model as a configuration says.
-
-    Raises:
-        TuckpruneError: bad data, an impossible budget, a sampler that does not fit the space, or an earlier run that
-            cannot be reused.
-    """
-    check_trackers(config.log_to)
-    table = latency_table(config, model)
-    space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
-    original = space.cost.cost(CompressionParameters.none())
-    budget = settings.budget(config.budget, original, table)
-    levels = front_levels(config, budget, original)
-    Projection(space, budget).check_reachable()
-    data = settings.dataset(config.data, config.seed)
-    check_model_fits(data, model)
-    metric = settings.metric(config.search.metric, data.classes)
-    sampler = config.search.sampler
-    context = SamplerContext(config.seed, space, budget, levels)
-    check_sampler(sampler.name, sampler.options, context, front=levels is not None)
-    pruning = settings.pruning(config, data)
-    return Job(config, model, data, space, budget, pruning, metric, listener, earlier_run(config, model), levels)

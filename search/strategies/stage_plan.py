@@ -1,4 +1,4 @@
-"""The two stages of a recipe as searches of their own: their spaces, and what the first one may cost."""
+"""How a staged search is divided: the space of each stage, and the budget of the first one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -70,7 +70,7 @@ class StagePlan:
         return apply_parameters(model, parameters, self.stages[:1], pruning=pruning)
 
     def check(self, model: Any, pruning: PruningSettings) -> None:
-        """Refuse a division in which a stage cannot do its part, before anything is trained.
+        """Refuse a plan in which a stage cannot meet its budget, before anything is trained.
 
         The second stage is tried behind a first one that takes equally much of all layers.
 
@@ -87,22 +87,22 @@ class StagePlan:
         except BudgetError as error:
             raise self._refusal(1, error, "raise") from error
 
-    def winner(self, model: Any, found: Sequence[TrialRecord], pruning: PruningSettings) -> TrialRecord:
+    def winner(self, model: Any, trials: Sequence[TrialRecord], pruning: PruningSettings) -> TrialRecord:
         """The best trial of the first stage that the second one can bring to the budget.
 
         Raises:
             BudgetError: there is none.
         """
         refused: BudgetError | None = None
-        for record in ranked(found):
+        for record in ranked(trials):
             try:
                 self._check_second(self.after_first(model, record.parameters, pruning))
                 return record
             except BudgetError as error:
                 refused = error
         if refused is None:
-            failed = next((record.error for record in reversed(found) if record.error), "none met the budget")
-            raise BudgetError(f"none of the {len(found)} trials of stage '{self.stages[0]}' can be used: {failed}")
+            failed = next((record.error for record in reversed(trials) if record.error), "none met the budget")
+            raise BudgetError(f"none of the {len(trials)} trials of stage '{self.stages[0]}' can be used: {failed}")
         raise self._refusal(1, refused, "raise") from refused
 
     def _check_second(self, model: Any) -> None:

@@ -119,7 +119,7 @@ class Staged:
         return Driver(study, space, self.job.budget, replace(configured, trials=trials, stage=stage))
 
     def _drive(self, driver: Driver, model: Any) -> None:
-        """Search one stage of a model; proposals that know something come first."""
+        """Search one stage of a model, its known starts first."""
         if not driver.remaining:
             return
         with self.open_pool(model, self._task(model, driver.space), driver.remaining) as pool:
@@ -127,14 +127,14 @@ class Staged:
             driver.run(pool, self.job.listener)
 
     def _queue_starts(self, driver: Driver, model: Any, pool: WorkerPool) -> None:
-        found = swept(driver, pool, self.job.listener) if self.job.config.search.sweeps else None
+        sensitivity = swept(driver, pool, self.job.listener) if self.job.config.search.sweeps else None
         if driver.settings.projection:
             # Another run's trials are of the original model.
             others = self.job.earlier.starts(driver.space, driver.budget) if model is self.job.model else {}
-            enqueue_starts(driver.study, {**others, **self.job.starts(model, driver.space, driver.budget, found)})
+            enqueue_starts(driver.study, {**others, **self.job.starts(model, driver.space, driver.budget, sensitivity)})
 
     def _task(self, model: Any, space: SearchSpace) -> Task:
-        """Candidates are made from this model; it is the original that they learn from."""
+        """The task of judging candidates of this model, with the original model as the teacher."""
         task = self.job.task()
         teacher = None if model is self.job.model else task.model
         return replace(task, model=model_bytes(model), recipe=space.recipe, final=None, teacher=teacher)

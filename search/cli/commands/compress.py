@@ -78,12 +78,12 @@ def _made(
 ) -> "Compressed":
     from search.pipeline import compression
 
-    say = partial(shown.print, highlight=False)
+    log = partial(shown.print, highlight=False)
     if loaded is not None and recommended:
-        return compression.compress_recommended(model, loaded, say)
+        return compression.compress_recommended(model, loaded, log)
     own = compression.read_own(params)
     if loaded is not None:
-        return compression.compress_own(model, own.parameters, loaded, say, made_for=own.made_for)
+        return compression.compress_own(model, own.parameters, loaded, log, made_for=own.made_for)
     return compression.compress_without_data(model, own.parameters, out or Path(), own.made_for)
 
 

@@ -18,7 +18,9 @@ def export(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="The best point of the front within this budget instead, likewise: 40%, 4x, 403.6M."),
+        typer.Option(
+            help="The best point of the Pareto front within this budget, into a folder of its own: 40%, 4x, 403.6M."
+        ),
     ] = None,
     quantity: QuantityName = None,
     out: Annotated[
@@ -49,6 +51,6 @@ def _written(run: Path, trial: int | None, budget: str | None, quantity: str | N
 
     if trial is None and budget is None:
         return export_run(run, out)
-    found = RunPoints.of(run)
-    point = found.trial(trial) if trial is not None else found.within(str(budget), found.quantity(quantity))
-    return found.export(point, out)
+    points = RunPoints.of(run)
+    point = points.trial(trial) if trial is not None else points.within(str(budget), points.quantity(quantity))
+    return points.export(point, out)

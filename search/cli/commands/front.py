@@ -1,4 +1,4 @@
-"""The command ``tuckprune front``: what a run offers, from the cheapest to the best."""
+"""The command ``tuckprune front``: the Pareto front of a run."""
 
 from rich.console import Console
 
@@ -13,20 +13,20 @@ def front(
     quantity: QuantityName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List a run's front: its trials and finalists that nothing as cheap beats. Works while the search goes on.
+    """List the Pareto front of a run: accuracy against a cost. Works while the search goes on.
 
-    Figures are of the validation images. What was fine-tuned in the finals is compared with its like; the other trials,
-    judged by a short repair, with all trials.
+    Accuracies are of the validation images. Finalists, which are fine-tuned, are compared with each other; the other
+    trials, judged after a short repair, with all trials.
     """
     import_tensorflow()
     from search.cli import front_table
     from search.runs.points import RunPoints
 
-    found = RunPoints.of(run)
-    chosen = found.quantity(quantity)
-    offered = found.points(chosen)
+    points = RunPoints.of(run)
+    chosen = points.quantity(quantity)
+    offered = points.points(chosen)
     if as_json:
-        print_json([front_table.entry(point, chosen, found.original) for point in offered])
+        print_json([front_table.entry(point, chosen, points.original) for point in offered])
     else:
-        title = f"{found.config.name}: accuracy against {chosen.unit}"
-        Console().print(front_table.table(offered, chosen, found.original, title))
+        title = f"{points.config.name}: Pareto front of accuracy against {chosen.unit}"
+        Console().print(front_table.table(offered, chosen, points.original, title))

@@ -29,12 +29,12 @@ def inspect(
     from objectives.cost.latency_fit import measured_table
     from search.cli import tables
 
-    shown = console(as_json, wrap=False)
+    shown = console(as_json, soft_wrap=False)
     loaded = load_model(model)
     graph = analyse(loaded)
     for part in (tables.groups(graph), tables.decomposable(graph), tables.excluded(graph)):
         shown.print(part)
-    # This refuses images of no fixed size: all else is told by then.
+    # A model that takes images of any size is refused here: everything else is printed by then.
     cost = CostModel(graph, measured_table(loaded, LatencySettings()) if latency else None)
     shown.print(tables.layer_costs(cost))
     tables.warn_of_uncounted(shown, cost)

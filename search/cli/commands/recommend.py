@@ -67,14 +67,16 @@ def recommend(
     from compress.parameter_files import json_format
     from compress.parameter_files.files import write_parameters
 
-    found = _found(model, knobs, loaded, recipe)
+    recommended = _recommended(model, knobs, loaded, recipe)
     console = Console(stderr=as_json)
-    _show(console, found)
+    _show(console, recommended)
     if out is not None:
-        for path in write_parameters(found.parameters, out, found.graph, found.recipe, found.step):
+        for path in write_parameters(
+            recommended.parameters, out, recommended.graph, recommended.recipe, recommended.step
+        ):
             console.print(path, highlight=False, soft_wrap=True)
     if as_json:
-        typer.echo(json_format.dumps(found.parameters, ModelChannels.of(found.graph)), nl=False)
+        typer.echo(json_format.dumps(recommended.parameters, ModelChannels.of(recommended.graph)), nl=False)
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class _Knobs:
         )
 
 
-def _found(path: Path, knobs: _Knobs, loaded: RunConfig | None, recipe: tuple[Stage, ...]) -> "Recommendation":
+def _recommended(path: Path, knobs: _Knobs, loaded: RunConfig | None, recipe: tuple[Stage, ...]) -> "Recommendation":
     from compress.model_files.files import load_model
     from compress.pruning.settings import DEFAULT_PRUNING
     from objectives.budget.recommendation import recommendation
@@ -128,16 +130,18 @@ def _found(path: Path, knobs: _Knobs, loaded: RunConfig | None, recipe: tuple[St
     return recommendation(model, knobs.source(model, loaded, recipe, pruning), recipe, pruning)
 
 
-def _show(console: Console, found: "Recommendation") -> None:
+def _show(console: Console, recommended: "Recommendation") -> None:
     from objectives.cost.cost_model import CostModel
     from search.cli import tables
 
-    for stage in found.recipe:
+    for stage in recommended.recipe:
         pruned = stage == "prune"
-        console.print(tables.pruned_groups(found.groups) if pruned else tables.decomposed_layers(found.layers))
-    console.print(tables.left_whole(found.unpruned, found.undecomposed, "Left whole"))
-    if len(found.recipe) == 2:
-        first, second = ("ratios", "ranks") if found.recipe[0] == "prune" else ("ranks", "ratios")
+        console.print(
+            tables.pruned_groups(recommended.groups) if pruned else tables.decomposed_layers(recommended.layers)
+        )
+    console.print(tables.left_whole(recommended.unpruned, recommended.undecomposed, "Left whole"))
+    if len(recommended.recipe) == 2:
+        first, second = ("ratios", "ranks") if recommended.recipe[0] == "prune" else ("ranks", "ratios")
         console.print(f"the {second} are for the model with these {first}", soft_wrap=True)
-    console.print(tables.change(found.before, found.after), highlight=False, soft_wrap=True)
-    tables.warn_of_uncounted(console, CostModel(found.graph))
+    console.print(tables.change(recommended.before, recommended.after), highlight=False, soft_wrap=True)
+    tables.warn_of_uncounted(console, CostModel(recommended.graph))

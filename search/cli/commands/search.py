@@ -96,10 +96,10 @@ def _dry_run(loaded: RunConfig, config: Path, overrides: list[str], shown: Conso
     from search.cli.progress import ProgressDisplay
     from search.pipeline.dry_run import dry_run
 
-    found = dry_run(loaded, ProgressDisplay(shown))
-    for line in lines(found):
+    tried = dry_run(loaded, ProgressDisplay(shown))
+    for line in lines(tried):
         shown.print(line, highlight=False, markup=False)
-    found.check()
+    tried.check()
     shown.print(f"nothing was written. Start with: tuckprune search {arguments(config, overrides)}", highlight=False)
     if as_json:
-        print_json(entry(found))
+        print_json(entry(tried))

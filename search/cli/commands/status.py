@@ -1,4 +1,4 @@
-"""The command ``tuckprune status``: how a run stands."""
+"""The command ``tuckprune status``: progress, best trial and pace of a run."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,34 +14,34 @@ if TYPE_CHECKING:  # It loads Optuna, which `tuckprune --help` does without.
 
 @command(order=50)
 def status(run: RunPath, as_json: AsJson = False) -> None:
-    """Tell how a run stands, from any shell, while it runs or afterwards."""
+    """Show how far a run is, its best trial and its pace; works while the search goes on, and afterwards."""
     from search.runs.status import status_of
 
-    found = status_of(run)
+    current = status_of(run)
     if as_json:
-        print_json(_entry(found))
+        print_json(_entry(current))
         return
     console = Console(soft_wrap=True)
-    for line in _lines(found, str(run)):
+    for line in _lines(current, str(run)):
         console.print(line, highlight=False, markup=False)
 
 
-def _entry(found: "Status") -> dict[str, Any]:
-    best = found.best
+def _entry(current: "Status") -> dict[str, Any]:
+    best = current.best
     return {
-        "run": found.name,
-        "driver": found.driver,
-        "planned": found.planned,
-        "settled": found.settled,
-        "states": dict(found.states),
-        "running": {str(number): began.isoformat() for number, began in found.running.items()},
-        "waiting": found.waiting,
+        "run": current.name,
+        "driver": current.driver,
+        "planned": current.planned,
+        "settled": current.settled,
+        "states": dict(current.states),
+        "running": {str(number): began.isoformat() for number, began in current.running.items()},
+        "waiting": current.waiting,
         "best": None if best is None else _best(best),
-        "finalists": found.finalists,
-        "workers": dict(found.workers),
-        "lost_workers": found.lost,
-        "seconds_per_trial": found.pace,
-        "seconds_left": found.seconds_left,
+        "finalists": current.finalists,
+        "workers": dict(current.workers),
+        "lost_workers": current.lost,
+        "seconds_per_trial": current.pace,
+        "seconds_left": current.seconds_left,
     }
 
 
@@ -50,33 +50,37 @@ def _best(best: "TrialRecord") -> dict[str, Any]:
     return {"trial": best.number, "accuracy": accuracy, "flops": best.cost.flops}
 
 
-def _lines(found: "Status", run: str) -> list[str]:
-    states = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
-    lines = [f"{found.name}: {found.settled} of {found.planned} trials settled" + (f" ({states})" if states else "")]
-    best = found.best
+def _lines(current: "Status", run: str) -> list[str]:
+    states = ", ".join(f"{count} {state}" for state, count in sorted(current.states.items()))
+    lines = [
+        f"{current.name}: {current.settled} of {current.planned} trials settled" + (f" ({states})" if states else "")
+    ]
+    best = current.best
     if best is not None and best.score is not None:
         figures = best.score.text(best.metric)
         lines.append(f"best: {best.source}, {figures}, {best.cost.flops / 1e6:.2f} MFLOPs")
-    if found.running:
-        numbers = ", ".join(map(str, found.running))
-        lines.append(f"running or next: {'trials' if len(found.running) > 1 else 'trial'} {numbers}")
-    if found.workers:
-        workers = ", ".join(f"{worker} ({count})" for worker, count in sorted(found.workers.items()))
-        lines.append(f"workers of the last trials: {workers}" + (f"; {found.lost} lost so far" if found.lost else ""))
-    if found.finalists:
-        lines.append(f"finals: {found.finalists} judged")
-    if found.seconds_left:
-        left = found.seconds_left
+    if current.running:
+        numbers = ", ".join(map(str, current.running))
+        lines.append(f"running or next: {'trials' if len(current.running) > 1 else 'trial'} {numbers}")
+    if current.workers:
+        workers = ", ".join(f"{worker} ({count})" for worker, count in sorted(current.workers.items()))
         lines.append(
-            f"pace: {found.pace:.1f} s per trial, {left / 60:.0f} min {left % 60:.0f} s left before the finals"
+            f"workers of the last trials: {workers}" + (f"; {current.lost} lost so far" if current.lost else "")
         )
-    lines.append(_next(found, run))
+    if current.finalists:
+        lines.append(f"finals: {current.finalists} judged")
+    if current.seconds_left:
+        left = current.seconds_left
+        lines.append(
+            f"pace: {current.pace:.1f} s per trial, {left / 60:.0f} min {left % 60:.0f} s left before the finals"
+        )
+    lines.append(_next(current, run))
     return lines
 
 
-def _next(found: "Status", run: str) -> str:
-    if found.driver:
+def _next(current: "Status", run: str) -> str:
+    if current.driver:
         return "a driver is at work"
-    if found.settled < found.planned:
+    if current.settled < current.planned:
         return "no driver is at work: the same 'tuckprune search' goes on with it"
     return f"no driver is at work; next: tuckprune export {run}"

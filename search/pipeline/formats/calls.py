@@ -1,4 +1,4 @@
-"""Keras models as functions of arrays, and writing their files without the chatter of the libraries."""
+"""Keras models as functions of arrays, and silence for the libraries that write their files."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The sections of a report that say how the search went."""
+"""The sections of a report on the course of the search."""
 
 from collections.abc import Sequence
 
@@ -32,9 +32,7 @@ def workers(view: RunView) -> list[Block]:
     blocks = figures_in("workers", view)
     warned = run_warnings(view.folder.logs)
     if warned:
-        blocks.append(
-            Folded(f"What befell the run ({len(warned)})", [Table(("Time (UTC)", "What"), warned, figures=False)])
-        )
+        blocks.append(Folded(f"Warnings ({len(warned)})", [Table(("Time (UTC)", "What"), warned, figures=False)]))
     return blocks
 
 
