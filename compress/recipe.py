@@ -39,7 +39,7 @@ def prune_and_decompose(
     pruning: PruningSettings = DEFAULT_PRUNING,
     cache: BasesCache | None = None,
 ) -> Any:
-    """The same model as ``decompose(prune(model, ratios), ranks)``.
+    """Prune a model and decompose what is left, in one build: ``decompose(prune(model, ratios), ranks)``.
 
     Args:
         model: a functional or Sequential Keras model; it is not modified.
@@ -90,7 +90,10 @@ def compressed_values(
     Args:
         model: the functional model that ``graph`` was made from.
         graph: its analysis.
-        ratios: as there, and so are the others.
+        ratios: fraction of channels to remove, by group name.
+        ranks: (In Rank, Out Rank) by layer name, of the pruned layers.
+        pruning: which channels go, and what the kept ones are rounded to.
+        cache: where the kernels' bases are kept, for a model that is compressed again and again.
 
     Raises:
         ModelError: a kernel is not finite.
@@ -98,7 +101,7 @@ def compressed_values(
     """
     kept = kept_labels(model, graph, ratios, pruning)
     _check_ranks_left(graph, ranks, kept)
-    found: dict[str, dict[str, Array]] = {}
+    weights: dict[str, dict[str, Array]] = {}
     for name, layer in layers_by_name(model).items():
         node = graph.node(name)
         values = {weight.name: np.asarray(getattr(layer, weight.name)) for weight in node.weights}
@@ -107,12 +110,12 @@ def compressed_values(
             kernels = tucker_kernels(as_kernel(values["kernel"], name), ranks[name], cache)
             chain = [{"kernel": kernel} for kernel in kernels]
             chain[-1].update({"bias": values["bias"]} if "bias" in values else {})
-            found.update(
+            weights.update(
                 zip((name + suffix for suffix in (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX)), chain, strict=True)
             )
         elif values:
-            found[name] = values
-    return found
+            weights[name] = values
+    return weights
 
 
 def _check_ranks_left(graph: ChannelGraph, ranks: Ranks, kept: KeptChannels) -> None:

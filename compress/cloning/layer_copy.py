@@ -37,8 +37,8 @@ def _for_any_shape(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _functions(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     """Activations that are functions, as they are: Keras finds one of the user's by name only if it is registered."""
-    found = {name: getattr(layer, name, None) for name in config if name.endswith("activation")}
-    return {name: value for name, value in found.items() if inspect.isfunction(value)}
+    activations = {name: getattr(layer, name, None) for name in config if name.endswith("activation")}
+    return {name: value for name, value in activations.items() if inspect.isfunction(value)}
 
 
 def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -> None:

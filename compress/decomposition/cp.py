@@ -73,8 +73,8 @@ def cp_kernels(kernel: Array, rank: int) -> tuple[Array, Array, Array]:
     with warnings.catch_warnings():
         # More components than a mode has channels are legal: the surplus starts at random.
         warnings.filterwarnings("ignore", message="Trying to compute SVD with n_eigenvecs", category=UserWarning)
-        found = parafac(tensor / scale, rank, n_iter_max=SWEEPS, tol=TOLERANCE, l2_reg=_RIDGE, random_state=0)
-    window, inner, outer = (np.asarray(factor) for factor in found.factors)
+        tensor_factors = parafac(tensor / scale, rank, n_iter_max=SWEEPS, tol=TOLERANCE, l2_reg=_RIDGE, random_state=0)
+    window, inner, outer = (np.asarray(factor) for factor in tensor_factors.factors)
     lengths = [np.linalg.norm(factor, axis=0) for factor in (window, inner)]
     third = (outer * (scale * lengths[0] * lengths[1])).T
     window, inner = (factor / (length + (length == 0)) for factor, length in zip((window, inner), lengths, strict=True))

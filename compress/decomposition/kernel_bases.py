@@ -1,4 +1,4 @@
-"""Orthonormal bases of convolution kernels: found once for a kernel, kept for every rank that is asked later."""
+"""Orthonormal bases of convolution kernels: computed once for a kernel, and kept for whatever ranks are asked later."""
 
 import hashlib
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from compress.errors import ModelError
 Array = NDArray[Any]
 
 CACHE_BYTES = 256 * 2**20
-"""Memory that a cache takes unless told otherwise: all kernels of a ResNet50, pruned in several ways."""
+"""Default memory of a cache, enough for all kernels of a ResNet50, pruned in several ways."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _eigenvectors(gram: Array) -> Array:
 
 
 class BasesCache:
-    """Bases by kernel: trials that leave a kernel the same channels, or that decompose first, find them here.
+    """Bases of the kernels seen before. Trials that leave a kernel the same channels, or decompose first, share them.
 
     A plain object without a lock, for one thread. The kernels used longest ago are forgotten first.
 
@@ -71,19 +71,19 @@ class BasesCache:
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._limit = limit
         self._bytes = 0
-        self._found: OrderedDict[bytes, KernelBases] = OrderedDict()
+        self._bases: OrderedDict[bytes, KernelBases] = OrderedDict()
 
     def of(self, kernel: Array) -> KernelBases:
         """The bases of a kernel of finite float32 or float64 values, shape (kh, kw, in, out)."""
         key = hashlib.blake2b(kernel.tobytes(), digest_size=16, key=repr(kernel.shape).encode()).digest()
-        if key not in self._found:
-            self._found[key] = KernelBases.of(kernel)
-            self._bytes += _size(self._found[key])
-        self._found.move_to_end(key)
-        found = self._found[key]
+        if key not in self._bases:
+            self._bases[key] = KernelBases.of(kernel)
+            self._bytes += _size(self._bases[key])
+        self._bases.move_to_end(key)
+        bases = self._bases[key]
         while self._bytes > self._limit:
-            self._bytes -= _size(self._found.popitem(last=False)[1])
-        return found
+            self._bytes -= _size(self._bases.popitem(last=False)[1])
+        return bases
 
 
 def _size(bases: KernelBases) -> int:

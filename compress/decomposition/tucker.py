@@ -166,7 +166,7 @@ def tucker_saves(node: Node, in_channels: int, out_channels: int, ranks: tuple[i
     Args:
         node: the convolution in its model.
         in_channels: its input channels, after pruning where it is pruned first.
-        out_channels: its output channels, likewise.
+        out_channels: its output channels, after pruning where it is pruned first.
         ranks: (In Rank, Out Rank).
     """
     kernel = node.weight("kernel")

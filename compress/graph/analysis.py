@@ -31,7 +31,7 @@ def analyse(model: Any) -> ChannelGraph:
 
 @dataclass(frozen=True)
 class _Visit:
-    """One call with what was found of its channels; ``reason`` tells why its rule does not hold, if so."""
+    """One call with the channels of its tensors; ``reason`` says why its rule does not hold, None where it does."""
 
     at: LayerCall
     rule: LayerRule | None
@@ -43,10 +43,10 @@ class _Visit:
 
 
 class _Analysis:
-    """One pass over the model: first labels flow from layer to layer, then equal labels become labels."""
+    """One pass over the model: provisional labels flow from layer to layer, then coupled ones get one final label."""
 
     def __init__(self, model: Any) -> None:
-        self._space = Coupling()
+        self._coupling = Coupling()
         self._channels: dict[int, Channels] = {}
         self._numbers: dict[int, int] = {}
         self._visits: list[_Visit] = []
@@ -58,7 +58,7 @@ class _Analysis:
             self._channels.update(zip(map(id, call.outputs), visit.outputs, strict=True))
         self._returned = self._numbers_of(model.outputs)
         for output in model.outputs:
-            self._space.freeze(self._channels[id(output)].labels, "it is an output of the model")
+            self._coupling.freeze(self._channels[id(output)].labels, "it is an output of the model")
 
     def _numbered(self, visit: _Visit, call: Call) -> _Visit:
         for tensor in call.outputs:
@@ -88,8 +88,8 @@ class _Analysis:
         if channels.axis == last:
             return channels
         reason = f"'{layer.name}' ({type(layer).__name__}) reads it with its channels not along the last axis"
-        self._space.freeze(channels.labels, reason)
-        return Channels(self._space.fixed(int(tensor.shape[last] or 0), reason), last)
+        self._coupling.freeze(channels.labels, reason)
+        return Channels(self._coupling.fixed(int(tensor.shape[last] or 0), reason), last)
 
     def _obstacle(self, at: LayerCall, rule: LayerRule | None, inputs: tuple[Channels, ...]) -> str | None:
         first = self._first.get(at.layer.name)
@@ -104,30 +104,30 @@ class _Analysis:
         """Freeze all that a layer touches whose rule does not hold; every output gets labels of its own."""
         first = self._first.get(at.layer.name)
         for channels in (*inputs, *((*first.inputs, *first.outputs) if first is not None else ())):
-            self._space.freeze(channels.labels, reason)
+            self._coupling.freeze(channels.labels, reason)
         return tuple(self._unknown(shape, reason) for shape in at.output_shapes)
 
     def _unknown(self, shape: tuple[int | None, ...], reason: str) -> Channels:
         width = shape[-1] if len(shape) > 1 else 0
-        return Channels(self._space.fixed(int(width or 0), reason), max(len(shape) - 1, 0))
+        return Channels(self._coupling.fixed(int(width or 0), reason), max(len(shape) - 1, 0))
 
     def _ruled(self, at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...]) -> tuple[Channels, ...]:
         first = self._first.get(at.layer.name)
         if first is None or not _is_sized(rule):
-            return rule.propagate(at, inputs, self._space)
+            return rule.propagate(at, inputs, self._coupling)
         # Shared weights and configuration: whatever is removed at one call is removed at every call.
         for earlier, now in zip(first.inputs, inputs, strict=True):
-            self._space.unify(earlier.labels, now.labels)
+            self._coupling.unify(earlier.labels, now.labels)
         if rule.any_axis:
-            return rule.propagate(at, inputs, self._space)
+            return rule.propagate(at, inputs, self._coupling)
         return along_last_axis(at, first.outputs[0].labels)
 
     def graph(self) -> ChannelGraph:
-        """What the pass has found."""
-        labels = self._space.labels()
+        """The graph that the pass has read."""
+        labels = self._coupling.labels()
         nodes = tuple(_node(visit, labels, visit is not self._first[visit.at.layer.name]) for visit in self._visits)
         frozen: dict[int, str] = {}
-        for label, reason in self._space.frozen().items():
+        for label, reason in self._coupling.frozen().items():
             frozen.setdefault(int(labels[label]), reason)
         merges = [i for i, visit in enumerate(self._visits) if visit.rule and visit.rule.merges and visit.inputs[1:]]
         producers = [name for name, visit in self._first.items() if visit.rule and visit.rule.produces]

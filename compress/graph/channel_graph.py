@@ -24,7 +24,7 @@ class ChannelGraph:
         decomposable: convolutions that Tucker-2 may replace, in topological order.
         undecomposable: convolutions that it may not, with the reason.
         nodes: every layer call, in topological order.
-        labels: number of labels of the whole model.
+        labels: number of coupled labels of the whole model; they are numbered from 0.
         outputs: numbers of the tensors that the model returns, in their order.
     """
 
@@ -41,7 +41,7 @@ class ChannelGraph:
         return {group.name: group for group in self.groups}
 
     @cached_property
-    def _sites_by_layer(self) -> dict[str, Node]:
+    def _nodes_by_layer(self) -> dict[str, Node]:
         return {node.layer: node for node in self.nodes if not node.repeated}
 
     def group(self, name: str) -> Group:
@@ -53,10 +53,10 @@ class ChannelGraph:
             ParameterError: no such group; says why, and names the nearest.
         """
         names = (name, *(name + suffix for suffix in LAST_SUFFIXES))
-        found = next((self._groups_by_name[name] for name in names if name in self._groups_by_name), None)
-        if found is None:
+        group = next((self._groups_by_name[name] for name in names if name in self._groups_by_name), None)
+        if group is None:
             raise ParameterError(self._no_group(name))
-        return found
+        return group
 
     def ratio_by_group(self, ratios: Ratios) -> dict[str, float]:
         """The ratios by the groups' own names.
@@ -64,15 +64,15 @@ class ChannelGraph:
         Raises:
             ParameterError: an unknown or excluded group, or two names of the same group.
         """
-        found: dict[str, float] = {}
+        by_group: dict[str, float] = {}
         for name, ratio in ratios.items():
             group = self.group(name).name
-            if group in found:
+            if group in by_group:
                 raise ParameterError(
                     f"group '{group}': expected one ratio, received a second one as '{name}'; remove it"
                 )
-            found[group] = ratio
-        return found
+            by_group[group] = ratio
+        return by_group
 
     def _no_group(self, name: str) -> str:
         for group in self.groups:
@@ -81,7 +81,7 @@ class ChannelGraph:
         for exclusion in self.excluded:
             if exclusion.name == name:
                 return f"layer '{name}' cannot be pruned: {exclusion.reason}"
-        if name in self._sites_by_layer:
+        if name in self._nodes_by_layer:
             return f"layer '{name}' ({self.node(name).kind}) has no filters of its own to prune"
         names = [name for group in self.groups for name in (group.name, *group.layers)]
         return unknown_name("layer or group", name, list(dict.fromkeys(names)))
@@ -98,25 +98,25 @@ class ChannelGraph:
         for exclusion in self.undecomposable:
             if exclusion.name == name:
                 raise ParameterError(f"layer '{name}' cannot be decomposed: {exclusion.reason}")
-        if name in self._sites_by_layer:
+        if name in self._nodes_by_layer:
             raise ParameterError(f"layer '{name}' ({self.node(name).kind}) is not a convolution; ranks apply to Conv2D")
         raise ParameterError(unknown_name("convolution", name, [layer.layer for layer in self.decomposable]))
 
     def node(self, layer: str) -> Node:
-        """The record of one layer.
+        """The node of a layer's first call.
 
         Raises:
             ParameterError: the model has no layer of that name; names the nearest.
         """
-        found = self._sites_by_layer.get(layer)
-        if found is None:
-            raise ParameterError(unknown_name("layer", layer, list(self._sites_by_layer)))
-        return found
+        node = self._nodes_by_layer.get(layer)
+        if node is None:
+            raise ParameterError(unknown_name("layer", layer, list(self._nodes_by_layer)))
+        return node
 
     def keep(
         self, ratios: Ratios, scores: Mapping[str, NDArray[Any]], step: ChannelStep = SINGLE_CHANNELS
     ) -> KeptChannels:
-        """CoupledLabels that stay when every named group loses its lowest-scored channels.
+        """Which labels stay when every named group loses its lowest-scored channels, shape (labels,).
 
         Args:
             ratios: fraction of channels to remove, by group name.

@@ -1,4 +1,4 @@
-"""Union-find over channels: merges unify them, layers that are not understood freeze them."""
+"""Union-find over the channels of a model: which of them are coupled, and which must stay."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from compress.graph.group import CoupledLabels
 
 Labels = NDArray[np.int64]
-"""Provisional number of every channel of a tensor, before coupled channels are joined."""
+"""A provisional number for each channel of a tensor, in channel order, shape (channels,).
+
+Numbers that the analysis has joined may still differ; ``Coupling.labels`` turns them into final, equal ones.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,7 @@ class Channels:
 
 
 class Coupling:
-    """Channels of a model under analysis."""
+    """Joins provisional labels while a model is read; layers that are not understood freeze them."""
 
     def __init__(self) -> None:
         self._parents: list[int] = []
@@ -55,7 +58,7 @@ class Coupling:
             self._parents[self._root(b)] = self._root(a)
 
     def couple(self, rows: Labels) -> Labels:
-        """Couple all rows of labels of shape (n, C) with the first, so that each keeps the same positions.
+        """Couple the labels of each column of ``rows``, shape (n, C), so that all rows keep the same columns.
 
         Returns:
             The first row, shape (C,).
@@ -72,10 +75,10 @@ class Coupling:
         return label
 
     def labels(self) -> CoupledLabels:
-        """Final label, numbered from 0, of every label; shape (labels,)."""
+        """The final label of every provisional one, numbered from 0, shape (provisional labels,)."""
         roots = np.array([self._root(label) for label in range(len(self._parents))], dtype=np.int64)
         return np.unique(roots, return_inverse=True)[1].astype(np.int64)
 
     def frozen(self) -> dict[int, str]:
-        """Reason by label for every label that was frozen directly."""
+        """Reason by provisional label, for those that were frozen themselves."""
         return dict(self._frozen)

@@ -1,4 +1,4 @@
-"""Immutable records of a channel analysis: what is coupled, what is excluded, which weights follow which channels."""
+"""Immutable results of a channel analysis: coupled channels, groups of them, and the layer calls of the graph."""
 
 import math
 from collections.abc import Mapping
@@ -10,19 +10,23 @@ from numpy.typing import NDArray
 from compress.errors import ModelError
 
 CoupledLabels = NDArray[np.int64]
-"""Label of every channel of a tensor, in channel order. Channels of one label are kept or removed together."""
+"""A number for each channel of a tensor, in channel order, shape (channels,).
+
+Channels with equal numbers, in one tensor or in several, are coupled: they are kept or removed together. These are the
+final numbers, which a union-find (``coupling.Coupling``) gives once all layers of the model have been read.
+"""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Output channels that must be removed together.
+    """Layers whose output channels are coupled, and which are therefore pruned at one ratio.
 
     Attributes:
         name: the only producing layer, or the last elementwise merge of the chain that joins several.
         layers: the producing layers, in topological order.
-        subgroups: labels of the group, partitioned so that every tensor holds a subgroup's labels equally often. One
-            subgroup unless a merge joins only a part of a producer's channels; every subgroup is pruned at the group's
-            ratio, so that the cost follows from the ratio alone.
+        subgroups: the group's labels in parts, such that a tensor holds all labels of a part equally often. There is
+            one part unless a merge joins only some of a layer's channels. Every part is pruned at the group's ratio, so
+            that the cost follows from the ratio alone, whichever channels go.
     """
 
     name: str
@@ -31,7 +35,7 @@ class Group:
 
     @property
     def channels(self) -> int:
-        """Number of labels: the filters of each member, for a group without partial merges."""
+        """Number of labels, which is the number of filters of each layer where the group has one subgroup."""
         return sum(subgroup.size for subgroup in self.subgroups)
 
 
@@ -72,7 +76,7 @@ class Node:
         input_axes: axis of each input tensor along which its channels lie.
         axes: axis of each output tensor along which its channels lie.
         input_shapes: shape of each input tensor, batch axis first (``None``).
-        output_shapes: shape of each output tensor, likewise.
+        output_shapes: shape of each output tensor, batch axis first (``None``).
         reads: number of each input tensor in the model.
         writes: number of each output tensor.
         weights: every weight, or an empty tuple for a layer without any.
@@ -98,7 +102,7 @@ class Node:
 
     @property
     def output(self) -> CoupledLabels:
-        """CoupledLabels of the channels of the first output tensor."""
+        """Labels of the channels of the first output tensor."""
         return self.outputs[0]
 
     @property
@@ -111,7 +115,7 @@ class Node:
         return next((weight for weight in self.weights if weight.name == name), None)
 
     def labels(self, role: str) -> CoupledLabels:
-        """CoupledLabels of the first input (``"in"``) or of the first output (``"out"``)."""
+        """Labels of the channels of the first input (``"in"``) or of the first output (``"out"``)."""
         return self.inputs[0] if role == "in" else self.output
 
 
@@ -145,7 +149,7 @@ class Decomposable:
 
 
 KeptChannels = NDArray[np.bool_]
-"""For every label of a graph: True where its channels stay."""
+"""Whether the channels of each coupled label stay, shape (labels of the graph,)."""
 
 Ratios = Mapping[str, float]
 Ranks = Mapping[str, tuple[int, int]]

@@ -67,7 +67,7 @@ def _merge_names(merges: Sequence[Node], owner: Mapping[int, int]) -> dict[int, 
 
 
 def _subgroup_of_labels(nodes: tuple[Node, ...]) -> CoupledLabels:
-    """Block of every label, shape (labels,): equal where every tensor holds the two labels equally often."""
+    """Subgroup of every label, shape (labels,): equal where every tensor holds the two labels equally often."""
     tensors = [labels for node in nodes for labels in (*node.inputs, *node.outputs)]
     subgroup = np.zeros(max((int(labels.max()) + 1 for labels in tensors if labels.size), default=0), dtype=np.int64)
     fresh = 1
@@ -82,8 +82,8 @@ def _subgroup_of_labels(nodes: tuple[Node, ...]) -> CoupledLabels:
 
 
 def _split(labels: CoupledLabels, subgroups: CoupledLabels) -> tuple[CoupledLabels, ...]:
-    found = [labels[subgroups[labels] == subgroup] for subgroup in np.unique(subgroups[labels])]
-    return tuple(sorted(found, key=lambda members: int(members[0])))
+    parts = [labels[subgroups[labels] == subgroup] for subgroup in np.unique(subgroups[labels])]
+    return tuple(sorted(parts, key=lambda members: int(members[0])))
 
 
 def _reason(labels: CoupledLabels, widest: int, frozen: Mapping[int, str]) -> str | None:

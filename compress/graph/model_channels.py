@@ -65,28 +65,28 @@ def check_made_for(graph: ChannelGraph, made_for: ModelChannels | None) -> None:
     if made_for is None:
         return
     here = ModelChannels.of(graph)
-    found = [
+    differences = [
         *_differences("group", here.groups, made_for.groups, lambda channels: f"{channels} channels"),
         *_differences("layer", here.layers, made_for.layers, lambda pair: f"{pair[0]} -> {pair[1]} channels"),
     ]
-    if found:
-        more = f" (and {len(found) - 1} more differences)" if len(found) > 1 else ""
+    if differences:
+        more = f" (and {len(differences) - 1} more differences)" if len(differences) > 1 else ""
         raise ParameterError(
-            f"expected the model that the parameters were made for, received another one: {found[0]}{more}; "
+            f"expected the model that the parameters were made for, received another one: {differences[0]}{more}; "
             "use that model or its own parameters"
         )
 
 
 def _differences(
-    what: str, here: Mapping[str, Value], there: Mapping[str, Value], told: Callable[[Value], str]
+    what: str, here: Mapping[str, Value], there: Mapping[str, Value], shown: Callable[[Value], str]
 ) -> Iterator[str]:
     for name in dict.fromkeys((*there, *here)):
         if name not in here:
-            yield f"there is no {what} {name!r} here, in the file it has {told(there[name])}"
+            yield f"there is no {what} {name!r} here, in the file it has {shown(there[name])}"
         elif name not in there:
-            yield f"{what} {name!r} has {told(here[name])} here, the file does not list it"
+            yield f"{what} {name!r} has {shown(here[name])} here, the file does not list it"
         elif here[name] != there[name]:
-            yield f"{what} {name!r} has {told(here[name])} here, {told(there[name])} in the file"
+            yield f"{what} {name!r} has {shown(here[name])} here, {shown(there[name])} in the file"
 
 
 def _renamed(groups: Mapping[str, int], ratios: Ratios) -> dict[str, int]:

@@ -19,7 +19,7 @@ def decomposed_layer(name: str) -> str | None:
 
 
 def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
-    """One line that names what was not found and the names nearest to it."""
+    """Message about a name that the model does not have, with the names nearest to it."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = "nearest: " + ", ".join(f"'{other}'" for other in near) if near else f"the model has {len(known)} others"
     return f"unknown {what} '{name}'; {hint}"

@@ -120,13 +120,13 @@ class _Graph:
         inputs = [self._tensor(reference) for reference in _references(node)]
         options = {key: self._option(value) for key, value in _options(node).items() if value is not None}
         try:
-            found = self._output(name, entry, inputs, options)
+            output = self._output(name, entry, inputs, options)
         except (TypeError, ValueError) as error:  # Keras raises these for shapes that do not fit.
             raise ModelError(
                 f"layer '{name}' ({entry['class_name']}) cannot be called by Keras 3: {typed_line(error)}; "
                 "rebuild the model without it"
             ) from error
-        return list(found) if isinstance(found, list | tuple) else [found]
+        return list(output) if isinstance(output, list | tuple) else [output]
 
     def _option(self, value: Any) -> Any:
         return self._tensor(value) if _is_reference(value) else value

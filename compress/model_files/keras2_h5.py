@@ -87,10 +87,10 @@ def _names(group: Any, attribute: str) -> list[str]:
     """A list of names, which Keras splits over several attributes where it is long."""
     if attribute in group.attrs:
         return [_text(name) for name in group.attrs[attribute]]
-    found: list[str] = []
-    while f"{attribute}{len(found)}" in group.attrs:
-        found.append(f"{attribute}{len(found)}")
-    return [_text(name) for part in found for name in group.attrs[part]]
+    parts: list[str] = []
+    while f"{attribute}{len(parts)}" in group.attrs:
+        parts.append(f"{attribute}{len(parts)}")
+    return [_text(name) for part in parts for name in group.attrs[part]]
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a convolution or dense layer multiplies its kernel with, at sampled places of its output."""
+"""The rows of inputs (im2col) that a convolution or dense layer multiplies its kernel with, at sampled places."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,8 @@ class Reader:
 
     Attributes:
         size: window, (kh, kw); () for a dense layer.
-        strides: likewise.
-        dilation: likewise.
+        strides: of the window, one for each axis of it.
+        dilation: of the window, one for each axis of it.
         same: whether the input is padded as TensorFlow's "same" does.
     """
 
@@ -61,8 +61,8 @@ class Reader:
             place[..., None] * stride + np.arange(size) * step
             for place, stride, size, step in zip(index, self.strides, self.size, self.dilation, strict=True)
         )
-        found = padded[image[..., None, None], rows[..., :, None], columns[..., None, :]]
-        return np.asarray(found).reshape(places.size, -1)
+        windows = padded[image[..., None, None], rows[..., :, None], columns[..., None, :]]
+        return np.asarray(windows).reshape(places.size, -1)
 
     def _extent(self, axis: int) -> int:
         return (self.size[axis] - 1) * self.dilation[axis] + 1

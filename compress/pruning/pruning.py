@@ -42,18 +42,18 @@ def labels_without(graph: ChannelGraph, channels: Mapping[str, Sequence[int]]) -
 
 
 def _checked(name: str, indices: Sequence[int], output: CoupledLabels) -> CoupledLabels:
-    found = np.asarray(indices)
-    if found.ndim != 1 or (found.size and not np.issubdtype(found.dtype, np.integer)):
+    given = np.asarray(indices)
+    if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
         raise ParameterError(f"group '{name}': expected a list of channel indices, received {excerpt(indices)}")
-    outside = found[(found < 0) | (found >= output.size)]
+    outside = given[(given < 0) | (given >= output.size)]
     if outside.size:
         raise ParameterError(
             f"group '{name}': expected channels from 0 to {output.size - 1}, received {outside[0]}; correct it"
         )
-    values, times = np.unique(found, return_counts=True)
-    if values.size < found.size:
+    values, times = np.unique(given, return_counts=True)
+    if values.size < given.size:
         raise ParameterError(f"group '{name}': expected every channel once, received {values[times > 1][0]} twice")
-    return found.astype(np.int64)
+    return given.astype(np.int64)
 
 
 def prune(model: Any, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNING) -> Any:

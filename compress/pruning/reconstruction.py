@@ -254,8 +254,8 @@ def _finite(values: Array, name: str) -> Array:
 
 def _solved(gram: Array, moment: Array, ridge: float) -> Array:
     penalty = max(ridge * float(np.trace(gram)) / len(gram), np.finfo(np.float64).tiny)
-    found: Array = solve(gram + penalty * np.eye(len(gram)), moment, assume_a="pos")
-    return found
+    solution: Array = solve(gram + penalty * np.eye(len(gram)), moment, assume_a="pos")
+    return solution
 
 
 def _set(layer: Any, weights: Array) -> None:

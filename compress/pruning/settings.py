@@ -91,7 +91,7 @@ class PruningSettings:
     step: ChannelStep = SINGLE_CHANNELS
 
     def measured(self, model: Any) -> Self:
-        """The same settings with the scores of this model: for one model that is pruned many times."""
+        """These settings with a criterion that knows the scores of this model, for one that is pruned many times."""
         source = as_functional(model)
         return replace(self, criterion=MeasuredScores.of(self.criterion, source, analyse(source)))
 

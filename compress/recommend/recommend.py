@@ -97,11 +97,11 @@ class RankRecommender:
 
     Attributes:
         graph: the analysed model.
-        found: VBMF's (In Rank, Out Rank) of every decomposable convolution, uncalibrated.
+        vbmf: VBMF's (In Rank, Out Rank) of every decomposable convolution, uncalibrated.
     """
 
     graph: ChannelGraph
-    found: Ranks
+    vbmf: Ranks
 
     @classmethod
     def of(cls, model: Any) -> Self:
@@ -133,7 +133,7 @@ class RankRecommender:
         return RecommendedRanks(ranks, tuple(left))
 
     def _calibrated(self, layer: Decomposable, calibration: float) -> tuple[int, int]:
-        rank_in, rank_out = self.found[layer.layer]
+        rank_in, rank_out = self.vbmf[layer.layer]
         return (
             calibrated_rank(rank_in, layer.in_channels, calibration),
             calibrated_rank(rank_out, layer.out_channels, calibration),
@@ -142,7 +142,7 @@ class RankRecommender:
     def _whole(self, layer: Decomposable, pair: tuple[int, int]) -> str | None:
         if layer.in_channels <= WIDEST_IMAGE:
             return f"it has only {layer.in_channels} input channels"
-        if min(self.found[layer.layer]) == 0:
+        if min(self.vbmf[layer.layer]) == 0:
             return "VBMF finds no signal in it (rank 0)"
         if not tucker_saves(self.graph.node(layer.layer), layer.in_channels, layer.out_channels, pair):
             return f"ranks {list(pair)} would not make it cheaper"

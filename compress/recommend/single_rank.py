@@ -69,10 +69,10 @@ def recommend_cp_ranks(model: Any, calibration: float = 0.0) -> RecommendedRank:
         if tuple(layers[name].kernel_size) == (1, 1):
             left.append(Exclusion(name, "its window is 1x1; use SVD"))
             continue
-        found = vbmf_conv_ranks(np.asarray(layers[name].kernel))
+        vbmf = vbmf_conv_ranks(np.asarray(layers[name].kernel))
         widest = max(convolution.in_channels, convolution.out_channels)
-        wanted = calibrated_rank(max(found), widest, calibration)
-        reason = _reason(min(found), wanted, cp_saves(graph.node(name), wanted))
+        wanted = calibrated_rank(max(vbmf), widest, calibration)
+        reason = _reason(min(vbmf), wanted, cp_saves(graph.node(name), wanted))
         if reason is None:
             ranks[name] = wanted
         else:

@@ -104,8 +104,8 @@ def _noise_variance(energy: Array, alpha: float, threshold: float) -> float:
     grid = np.linspace(lower, upper, _GRID)
     best = int(np.argmin(_free_energy(grid, *objective)))
     interval = (grid[max(0, best - 1)], grid[min(_GRID - 1, best + 1)])
-    found = minimize_scalar(_free_energy, bounds=interval, args=objective, method="bounded", options={"xatol": 1e-9})
-    return math.exp(found.x)
+    minimum = minimize_scalar(_free_energy, bounds=interval, args=objective, method="bounded", options={"xatol": 1e-9})
+    return math.exp(minimum.x)
 
 
 def _noise_variance_bounds(energy: Array, alpha: float, threshold: float) -> tuple[float, float]:

@@ -109,7 +109,7 @@ def starts(
         if maps is not None and not isinstance(pruning.criterion, type(maps)):
             wanted["SLAMP on feature maps"] = _slamp(model, space, budget, replace(pruning, criterion=maps))
     if space.layers:
-        fractions = _rank_fractions(space, RankRecommender.of(model).found)
+        fractions = _rank_fractions(space, RankRecommender.of(model).vbmf)
         wanted["uniform"] = dict.fromkeys(space.dimensions, 1.0)
         wanted |= {f"{name} + VBMF": {**keep, **fractions} for name, keep in wanted.items()}
     return wanted

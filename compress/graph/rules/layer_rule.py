@@ -85,7 +85,7 @@ def pass_on(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> 
 
 
 def pass_on_last(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
-    """The same, where the output may have other axes than the input but its channels are the last."""
+    """The output has the channels of the first input, along its last axis, however many axes it has."""
     return along_last_axis(call, inputs[0].labels)
 
 

@@ -266,9 +266,9 @@ def obstacle(call: LayerCall, rule: LayerRule | None, inputs: Sequence[Channels]
 
 def weights_of(layer: Any, rule: LayerRule) -> Mapping[str, Roles]:
     """Roles of all axes of the weights that this layer has, by attribute name."""
-    found = {}
+    roles_by_weight = {}
     for name, roles in rule.weights.items():
         weight = getattr(layer, name, None)
         if weight is not None:
-            found[name] = (None,) * (len(weight.shape) - len(roles)) + roles
-    return found
+            roles_by_weight[name] = (None,) * (len(weight.shape) - len(roles)) + roles
+    return roles_by_weight

@@ -1,5 +1,8 @@
 """Randomly grown graphs of every kind of layer, merge and operation that the analysis reads."""
 
+import sys
+from collections import Counter
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -10,34 +13,62 @@ WIDTHS = (1, 2, 3, 4, 6)
 SIDE = 4
 
 
+class Decks:
+    """Draws as from a shuffled deck of cards: each place in the code sees all its alternatives before one comes again.
+
+    Few graphs cover every alternative then, where independent draws would need many.
+
+    Attributes:
+        drawn: times that each alternative was drawn, by the line of code that asked and the alternative's place.
+    """
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+        self.drawn = {}
+        self._decks = {}
+
+    def index(self, place, count):
+        """A number below count."""
+        deck = self._decks.get((place, count)) or [int(card) for card in self.rng.permutation(count)]
+        card = deck.pop()
+        self._decks[place, count] = deck
+        self.drawn.setdefault((place, count), Counter())[card] += 1
+        return card
+
+
 class RandomGraph:
     """Grows a graph on images: each step reads one or two of the tensors so far and adds one.
 
     Args:
-        seed: everything that is drawn follows from it.
+        decks: what is drawn from.
     """
 
-    def __init__(self, seed):
-        self._rng = np.random.default_rng(seed)
+    def __init__(self, decks):
+        self._decks = decks
         self.inputs = [keras.Input((SIDE, SIDE, width)) for width in self.some((2,), (3,), (2, 4))]
         self._tensors = [*self.inputs, *(layers.Conv2D(4, 1)(x) for x in self.inputs)]
         self._shared = {}
 
     def some(self, *choices):
-        return choices[self._rng.integers(len(choices))]
+        """One of the alternatives of the line that asks."""
+        return choices[self._decks.index(sys._getframe(1).f_lineno, len(choices))]
+
+    def any_of(self, choices):
+        """One of what depends on the graph, such as its tensors."""
+        return choices[self._decks.rng.integers(len(choices))]
 
     def model(self, steps):
         """A model of so many steps, with one or two outputs and random weights."""
         for _ in range(steps):
             step = self.some(*STEPS)
-            made = step(self, self.some(*self._tensors))
+            made = step(self, self.any_of(self._tensors))
             self._tensors += [x for x in (made if isinstance(made, list) else [made]) if x is not None]
         ends = [self.end(x) for x in self._tensors[-3:]]
         outputs = [layers.Dense(2)(layers.Concatenate()(ends))]
         if self.some(True, False, False):
             outputs.append(self._tensors[-1])
         model = keras.Model(*(ends if len(ends) > 1 else ends[0] for ends in (self.inputs, outputs)))
-        return randomized(model, seed=int(self._rng.integers(100)))
+        return randomized(model, seed=int(self._decks.rng.integers(100)))
 
     def end(self, x):
         pooled = self.some(layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D(), layers.Flatten())(x)
@@ -52,8 +83,8 @@ class RandomGraph:
     def alike(self, x, *, channels):
         """A tensor that may be joined with x, made by a convolution where there is none."""
         axes = (1, 2, 3) if channels else (1, 2)
-        found = [t for t in self._tensors if t is not x and all(t.shape[axis] == x.shape[axis] for axis in axes)]
-        made = self.some(None, *found)
+        fitting = [t for t in self._tensors if t is not x and all(t.shape[axis] == x.shape[axis] for axis in axes)]
+        made = self.any_of([None, *fitting])
         return self.conv(x, x.shape[-1] if channels else None) if made is None else made
 
     def shared(self, key, make):
@@ -219,7 +250,7 @@ def sliced(graph, x):
     channels = x.shape[-1]
     if channels < 2:
         return x[:, : x.shape[1] - 1] if x.shape[1] > 1 else None
-    cut = graph.some(*range(1, channels))
+    cut = graph.any_of(range(1, channels))
     return graph.some(
         lambda: x[..., :cut],
         lambda: x[..., cut:],

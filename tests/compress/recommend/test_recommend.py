@@ -29,7 +29,7 @@ def planted():
 
 
 def test_ranks_by_vbmf():
-    assert RankRecommender.of(planted()).found == {"low": (4, 6), "noise": (0, 0), "high": (14, 14)}
+    assert RankRecommender.of(planted()).vbmf == {"low": (4, 6), "noise": (0, 0), "high": (14, 14)}
 
 
 def test_recommended_ranks_say_what_is_left_whole():

@@ -84,7 +84,7 @@ def test_uniform_pruning_is_one_ratio_that_just_meets_the_budget():
 def test_vbmf_starts_hold_vbmfs_ranks_and_leave_silent_layers_whole():
     found = space(NAME, DECOMPOSE_ONLY)
     wanted = starts(model(NAME), found, budget())["uniform + VBMF"]
-    ranks = RankRecommender.of(model(NAME)).found
+    ranks = RankRecommender.of(model(NAME)).vbmf
     for layer in found.layers:
         rank_in, rank_out = ranks[layer.layer]
         assert wanted[f"rank_in:{layer.layer}"] == (rank_in / layer.in_channels if rank_in else 1.0)
