@@ -13,14 +13,14 @@ from scripts.docs.config_reference import page as config_page
 from scripts.docs.config_reference import sections
 from scripts.docs.python_reference import PACKAGES
 from scripts.docs.python_reference import page as python_page
-from search.cli import app as cli
+from search.cli.app import app
 from tests.snippets import ROOT, Snippet, command_lines, inline_codes, merged, snippets, write_tiny
 
 ELSEWHERE = {"docs/examples/own-model.md", "docs/shipping.md"}
 """Need files of their own: run in test_examples.py and in search/test_shipment.py."""
 BASE = {"name": "base", "model": {"path": "m.keras"}, "data": {"source": "digits"}, "budget": {"flops": "25%"}}
 PYTHON_PAGES = sorted({found.page for found in snippets("python")} - ELSEWHERE)
-COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 SHELL = [(found, words) for found in snippets("sh") for words in command_lines(found.text)]
 INLINE = [(page, text) for page, text in inline_codes() if re.match(r"tuckprune \w", text)]
 SECTIONS = {section.path: section for section in sections()}

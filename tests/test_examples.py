@@ -13,7 +13,7 @@ from compress.graph.analysis import analyse
 from compress.parameter_files.json_format import loads
 from compress.parameters import CompressionParameters
 from objectives.cost.cost_model import CostModel
-from search.cli import app as cli
+from search.cli.app import main
 from search.runs.points import RunPoints
 from search.runs.results import read_results
 from search.study.trial_record import records
@@ -29,13 +29,12 @@ Shell = Callable[[list[str]], str]
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
     """Runs a command in this process and an empty folder; what it printed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
 
     def run(words: list[str]) -> str:
         monkeypatch.setattr(sys, "argv", words)
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         out, err = capsys.readouterr()
         assert not ended.value.code, f"{shlex.join(words)}: {err}"
         return out

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from search.cli import app as cli
+from search.cli.app import main
 from search.workers.cluster import PoolSettings, cluster
 from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
@@ -70,11 +70,10 @@ def tuckprune(monkeypatch, capsys):
     """Run the console script in this process: exit code, stdout, stderr."""
 
     def command(*arguments):
-        monkeypatch.setenv("COLUMNS", "200")
         monkeypatch.setattr(sys, "argv", ["tuckprune", *(str(argument) for argument in arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         out, err = capsys.readouterr()
         return ended.value.code or 0, out, err
 

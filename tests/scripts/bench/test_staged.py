@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench.search import staged as bench_staged
+from scripts.bench.search import staged
 from scripts.bench.search.staged import Row, measure, merged, read
 from search.runs.outcome import find_run
 from tests.search.fixtures.nets import cost, model
@@ -31,11 +31,11 @@ def test_what_is_in_the_file_is_not_run_again(tmp_path: Path, monkeypatch: pytes
         asked.append((row.strategy, row.recipe[0], row.seed, row.trials))
         return replace(row, accuracy=0.5)
 
-    monkeypatch.setattr(bench_staged, "measure", measured)
+    monkeypatch.setattr(staged, "measure", measured)
     for seeds in (["0"], ["0", "1"]):
         command = ["bench", str(config), "--seeds", *seeds, "--out", str(out), "--set", "search.trials=6"]
         monkeypatch.setattr("sys.argv", command)
-        bench_staged.main()
+        staged.main()
     assert asked == [(strategy, "prune", seed, 6) for seed in (0, 1) for strategy in ("joint", "staged")]
     assert [row.accuracy for row in read(out)] == [0.5] * 4
     assert set(json.loads(out.read_text())[0]) == {

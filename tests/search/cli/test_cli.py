@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from compress.model_files.files import load_model
-from search.cli import app as cli
+from search.cli.app import app
 from search.runs.results import read_results
 from tests.objectives.cost import synthetic_latency as synthetic
 from tests.search.driver.interrupted_run import TRIALS
@@ -18,11 +18,11 @@ COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "sh
 
 def test_help_teaches_every_command():
     runner = CliRunner()
-    overview = runner.invoke(cli.app, ["--help"])
+    overview = runner.invoke(app, ["--help"])
     assert overview.exit_code == 0
     for command in COMMANDS:
         assert command in overview.output
-        shown = runner.invoke(cli.app, [command, "--help"])
+        shown = runner.invoke(app, [command, "--help"])
         assert shown.exit_code == 0
         assert f"tuckprune {command}" in shown.output or f" {command} [OPTIONS]" in shown.output
 
@@ -114,7 +114,7 @@ def test_a_finished_search_says_so_again_and_reports(tuckprune, run):
     )
     code, out, err = tuckprune("export", run.folder)
     assert (code, err) == (0, "")
-    assert [line.rsplit("/")[-1] for line in out.split()] == [
+    assert [line.rsplit("/")[-1] for line in out.splitlines()] == [
         "pruning.txt",
         "ranks.txt",
         "parameters.json",

@@ -23,7 +23,7 @@ from objectives.cost.quantity import quantities
 from search.runs.run_folder import RunFolder
 from search.space.projection import Projection
 from search.space.space import SearchSpace, SpaceSettings
-from search.strategies import preparation as run_latency
+from search.strategies import preparation
 from tests.objectives.cost import synthetic_latency as synthetic
 from tests.search.fixtures import nets
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FIRST, PRUNE_ONLY, RECIPES
@@ -141,12 +141,12 @@ def test_a_run_measures_its_table_once(tmp_path, monkeypatch):
         asked.append(settings)
         return synthetic.table("tiny")
 
-    monkeypatch.setattr(run_latency, "measured_table", measure)
-    table = run_latency.latency_table(config, nets.model("tiny"))
+    monkeypatch.setattr(preparation, "measured_table", measure)
+    table = preparation.latency_table(config, nets.model("tiny"))
     folder = RunFolder.of(config)
     folder.path.mkdir()
-    run_latency.keep_latency_table(table, folder)
-    assert run_latency.latency_table(config, nets.model("tiny")) == table == synthetic.table("tiny")
+    preparation.keep_latency_table(table, folder)
+    assert preparation.latency_table(config, nets.model("tiny")) == table == synthetic.table("tiny")
     assert asked == [LatencySettings(threads=2)]
     unlimited = load_config("configs/digits.yaml", [f"runs={tmp_path}"])
-    assert run_latency.latency_table(unlimited, nets.model("tiny")) is None
+    assert preparation.latency_table(unlimited, nets.model("tiny")) is None
