@@ -274,5 +274,5 @@ class RunConfig(_Section):
         return obstacle(self.recipe, self.finetune.epochs, self.search.trials, self.front is not None)
 
     def with_strategy(self, strategy: Strategy) -> Self:
-        """The same run, searched in that way."""
+        """This run, searched in that way."""
         return self.model_copy(update={"search": self.search.model_copy(update={"strategy": strategy})})

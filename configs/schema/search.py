@@ -31,7 +31,7 @@ class MetricConfig(Named):
     )
     options: dict[str, JsonValue] = Field(default={}, description="arguments of the class, such as average: macro")
     labels: Literal["index", "one_hot"] | None = Field(
-        default=None, description="form of the labels that the class takes, or null for what its name tells"
+        default=None, description="form of the labels that the class takes, or null to go by its name"
     )
     direction: Literal["maximize", "minimize"] | None = Field(
         default=None, description="which values are better, or null to find out from right and wrong outputs"

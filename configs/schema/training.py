@@ -68,7 +68,7 @@ class TrainingConfig(Section):
 
 
 class FinetuneConfig(TrainingConfig):
-    """The same for compressed models; a key left out is that of `training`, the learning rate a tenth of it."""
+    """How compressed models are trained; a key left out is that of `training`, the learning rate a tenth of it."""
 
     epochs: int = Field(default=100, ge=0, description="passes over the training images; 0 for no fine-tuning")
     learning_rate: Positive = Field(default=0.01, description="at the start")

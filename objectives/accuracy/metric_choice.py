@@ -38,25 +38,25 @@ def choose_metric(
     if _key(name) in (ACCURACY.name, LOSS.name):
         # Keras's own class Accuracy compares labels with outputs for equality; whoever asks for it means top-1.
         return ACCURACY if _key(name) == ACCURACY.name else LOSS
-    found = _class_name(name)
+    class_name = _class_name(name)
     chosen = dict(options or {})
     if chosen.get("from_logits"):
         raise ConfigError(
             "search.metric.options.from_logits: expected false, received true: metrics get probabilities, also of "
             "models that end in logits; leave it out"
         )
-    form = labels or ("index" if found.startswith("Sparse") or found in _INDEX_CLASSES else "one_hot")
-    metric = Metric(found, direction or "maximize", form, chosen)
+    form = labels or ("index" if class_name.startswith("Sparse") or class_name in _INDEX_CLASSES else "one_hot")
+    metric = Metric(class_name, direction or "maximize", form, chosen)
     right, wrong = _tried(metric, *made_up(classes, right=True)), _tried(metric, *made_up(classes, right=False))
-    return Metric(found, _direction(found, right, wrong, direction), form, chosen)
+    return Metric(class_name, _direction(class_name, right, wrong, direction), form, chosen)
 
 
 def _class_name(name: str) -> str:
     """The class that a name means, in capitals or with underscores."""
     by_key = {_key(known): known for known in metric_classes()} | {"accuracy": "accuracy", "loss": "loss"}
-    found = by_key.get(_key(name))
-    if found is not None:
-        return found
+    class_name = by_key.get(_key(name))
+    if class_name is not None:
+        return class_name
     near = [by_key[key] for key in get_close_matches(_key(name), by_key, n=3)]
     hint = f"; did you mean {' or '.join(near)}?" if near else ", such as F1Score, AUC or SparseTopKCategoricalAccuracy"
     raise ConfigError(f"search.metric: expected accuracy, loss, or a metric of keras.metrics, received {name!r}{hint}")

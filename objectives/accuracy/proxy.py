@@ -168,7 +168,7 @@ class AccuracyProxy:
         return network.takes_any_channels
 
     def start_values(self, name: str, values: Values, state: RepairState | None = None) -> Repair:
-        """The same as ``start`` for a candidate of a model that is shared under this name, from its weights alone."""
+        """Start the repair of a candidate of a model that is shared under this name, from its weights alone."""
         network = self._shared[name]
         network.load_values(values, self.settings.seed)
         return self._repair(network, state)

@@ -141,12 +141,12 @@ class Repair:
         """
         count = len(split)
         size = min(self._batch_size, count)
-        found = []
+        outputs = []
         for start in range(0, count, size):
             indices = np.arange(start, min(start + size, count))
             images, _ = gather(split, np.resize(indices, size), self._data.normalization)
-            found.append(self._network.infer(tf.convert_to_tensor(images)).numpy()[: len(indices)])
-        return np.concatenate(found)
+            outputs.append(self._network.infer(tf.convert_to_tensor(images)).numpy()[: len(indices)])
+        return np.concatenate(outputs)
 
     def write_to(self, model: keras.Model) -> None:
         """Give the candidate's weights as they stand to its model, in place."""

@@ -65,7 +65,7 @@ def score_outputs(
 ) -> Score:
     """Score outputs (N, classes) against labels (N,), whatever model they are of.
 
-    loss: the model's, by `zoo.loss.loss_for`; it tells whether outputs are logits. The metric gets probabilities.
+    loss: the model's, by `loss_for`; it says whether outputs are logits. The metric gets probabilities.
 
     Raises:
         DivergenceError: a metric that is not finite though the loss is.

@@ -8,13 +8,13 @@ from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import LATENCY, MEMORY
 
 STEPS = 24
-"""Halvings of the interval: the knob is known to one part in sixteen million of it."""
+"""Halvings of the interval: the value is known to one part in sixteen million of it."""
 
 
-def tightest(fits: Callable[[float], bool], *, fitting: float, failing: float, steps: int = STEPS) -> float:
-    """The value nearest to ``failing`` that still fits, found between a value taken to fit and one taken not to.
+def bisect(fits: Callable[[float], bool], *, fitting: float, failing: float, steps: int = STEPS) -> float:
+    """The value nearest to ``failing`` that still fits, by bisection between a value taken to fit and one taken not to.
 
-    ``fits`` may be noisy or not quite monotone: what is returned was tested to fit, or is ``fitting`` itself.
+    ``fits`` may be noisy or not quite monotone: the value was tested to fit, or is ``fitting`` itself.
     """
     for _ in range(steps):
         middle = (fitting + failing) / 2

@@ -88,18 +88,18 @@ def recommendation(
     current = as_functional(model)
     graph = analyse(current)
     before = _cost(graph)
-    found = Recommendation(graph, tuple(recipe), pruning.step, before, before)
+    result = Recommendation(graph, tuple(recipe), pruning.step, before, before)
     for stage in recipe:
         if stage == PRUNE:
             ratios = source.ratios(current)
-            found = replace(found, groups=_groups(graph, ratios.ratios, pruning), unpruned=ratios.left_whole)
+            result = replace(result, groups=_groups(graph, ratios.ratios, pruning), unpruned=ratios.left_whole)
             current = prune(current, ratios.ratios, pruning)
         else:
             ranks = source.ranks(current)
-            found = replace(found, layers=_layers(graph, ranks.ranks), undecomposed=ranks.left_whole)
+            result = replace(result, layers=_layers(graph, ranks.ranks), undecomposed=ranks.left_whole)
             current = decompose(current, ranks.ranks)
         graph = analyse(current)
-    return replace(found, after=_cost(graph))
+    return replace(result, after=_cost(graph))
 
 
 def _cost(graph: ChannelGraph) -> Cost:

@@ -19,7 +19,7 @@ from compress.recommend.recommend import (
     recommend_ratios,
 )
 from objectives.budget.budget import Budget
-from objectives.budget.feasible import drop_costly_ranks, tightest
+from objectives.budget.feasible import bisect, drop_costly_ranks
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import MEMORY
@@ -34,9 +34,6 @@ _SHARES = (0.5, 0.625, 0.75, 0.875, 1.0)
 _MARGIN = 0.95
 """Fine-tuning changes what VBMF finds: the ranks must reach the budget with so much to spare before it."""
 
-Note = Callable[[str], None]
-"""Receives a line for every reason why layers or groups are left whole."""
-
 
 class Recommender(Protocol):
     """Recommended values for each stage, given the model as it is before the stage."""
@@ -49,29 +46,29 @@ class Recommender(Protocol):
 
 
 def silent(line: str) -> None:
-    """Say nothing."""
+    """A log that drops its lines."""
 
 
-def stage_values(source: Recommender, note: Note = silent) -> Values:
-    """The values of each stage; ``note`` is told of all that is left whole."""
+def stage_values(source: Recommender, log: Callable[[str], None] = silent) -> Values:
+    """The values of each stage; ``log`` gets a line for all that is left whole, and why."""
 
     def ratios(model: Any) -> Ratios:
-        found = source.ratios(model)
-        _tell(found.left_whole, "pruned", note)
-        return found.ratios
+        recommended = source.ratios(model)
+        _log_left_whole(recommended.left_whole, "pruned", log)
+        return recommended.ratios
 
     def ranks(model: Any) -> Ranks:
-        found = source.ranks(model)
-        _tell(found.left_whole, "decomposed", note)
-        return found.ranks
+        recommended = source.ranks(model)
+        _log_left_whole(recommended.left_whole, "decomposed", log)
+        return recommended.ranks
 
     return Values(ratios, ranks)
 
 
-def _tell(left_whole: Sequence[Exclusion], done: str, note: Note) -> None:
+def _log_left_whole(left_whole: Sequence[Exclusion], done: str, log: Callable[[str], None]) -> None:
     for reason in dict.fromkeys(exclusion.reason for exclusion in left_whole):
         names = ", ".join(f"'{exclusion.name}'" for exclusion in left_whole if exclusion.reason == reason)
-        note(f"not {done}: {names}: {reason}")
+        log(f"not {done}: {names}: {reason}")
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class GlobalValues:
 
 @dataclass(frozen=True)
 class BudgetValues:
-    """The same knobs, set so that the result meets a budget.
+    """NPTK's two global knobs, set so that the result meets a budget.
 
     The first of two stages takes what is limited to the geometric mean of the original and the budget, the second to
     the budget; each is set on the model as it then is, fine-tuned after the first stage. Pruning that comes first goes
@@ -128,11 +125,11 @@ class BudgetValues:
         pruning = self.pruning.measured(model)
         shares = _SHARES if ranks_follow else (1.0,)
         for share in shares:
-            found = slamp_ratios_meeting(model, self._target(PRUNE, share) or self.budget, pruning)
-            if ranks_follow and self._ranks_reach_budget(prune(model, found.ratios, pruning)):
+            recommended = slamp_ratios_meeting(model, self._target(PRUNE, share) or self.budget, pruning)
+            if ranks_follow and self._ranks_reach_budget(prune(model, recommended.ratios, pruning)):
                 break
-        self._check(model, CompressionParameters(found.ratios, {}), PRUNE)
-        return found
+        self._check(model, CompressionParameters(recommended.ratios, {}), PRUNE)
+        return recommended
 
     def _ranks_reach_budget(self, model: Any) -> bool:
         cost, others = CostModel(analyse(model), self.budget.table), self.budget.without(MEMORY)
@@ -146,12 +143,12 @@ class BudgetValues:
         Raises:
             BudgetError: this is the last stage, and no ranks meet the budget.
         """
-        found = vbmf_ranks_meeting(model, self._target(DECOMPOSE, self._share(DECOMPOSE)))
-        self._check(model, CompressionParameters({}, found.ranks), DECOMPOSE)
-        return found
+        recommended = vbmf_ranks_meeting(model, self._target(DECOMPOSE, self._share(DECOMPOSE)))
+        self._check(model, CompressionParameters({}, recommended.ranks), DECOMPOSE)
+        return recommended
 
-    def _check(self, model: Any, found: CompressionParameters, stage: Stage) -> None:
-        reached = CostModel(analyse(model), self.budget.table).cost(found, self.pruning.step)
+    def _check(self, model: Any, parameters: CompressionParameters, stage: Stage) -> None:
+        reached = CostModel(analyse(model), self.budget.table).cost(parameters, self.pruning.step)
         limit = self.budget.tightest(reached)
         if stage == self.recipe[-1] and limit.violation(reached) > 0:
             raise limit.missed(reached, "the fewest that recommended values reach", "raise the budget")
@@ -175,7 +172,7 @@ def slamp_ratios_meeting(model: Any, target: Budget, pruning: PruningSettings = 
         pruned = CompressionParameters(recommender.at(ratio).ratios, {})
         return target.violation(cost.cost(pruned, pruning.step)) <= 0
 
-    return recommender.at(tightest(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
+    return recommender.at(bisect(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
 
 
 def vbmf_ranks_meeting(model: Any, target: Budget | None) -> RecommendedRanks:
@@ -187,17 +184,17 @@ def vbmf_ranks_meeting(model: Any, target: Budget | None) -> RecommendedRanks:
     cost = CostModel(recommender.graph, None if target is None else target.table)
 
     def at(calibration: float) -> RecommendedRanks:
-        found = recommender.at(calibration)
-        return found if target is None else _leaner(cost, target, found)
+        recommended = recommender.at(calibration)
+        return recommended if target is None else _without_costly_ranks(cost, target, recommended)
 
     def fits(calibration: float) -> bool:
         return target is None or target.violation(cost.cost(CompressionParameters({}, at(calibration).ranks))) <= 0
 
-    return at(tightest(fits, fitting=-1.0, failing=1.0))
+    return at(bisect(fits, fitting=-1.0, failing=1.0))
 
 
-def _leaner(cost: CostModel, target: Budget, found: RecommendedRanks) -> RecommendedRanks:
-    ranks = drop_costly_ranks(cost, target, CompressionParameters({}, found.ranks)).ranks
+def _without_costly_ranks(cost: CostModel, target: Budget, recommended: RecommendedRanks) -> RecommendedRanks:
+    ranks = drop_costly_ranks(cost, target, CompressionParameters({}, recommended.ranks)).ranks
     reason = "its parts would break a limit of the budget that the whole layer keeps"
-    left = tuple(Exclusion(name, reason) for name in found.ranks if name not in ranks)
-    return RecommendedRanks(ranks, found.left_whole + left)
+    left = tuple(Exclusion(name, reason) for name in recommended.ranks if name not in ranks)
+    return RecommendedRanks(ranks, recommended.left_whole + left)

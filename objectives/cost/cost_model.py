@@ -46,7 +46,7 @@ class CostModel:
     Attributes:
         graph: the analysed model.
         counts: kept channels of every tensor.
-        latency: what tells latency, None without a table.
+        latency: predicts latency, None without a table.
         uncounted: layers whose FLOPs are not known and counted as zero; their weights are counted.
 
     Raises:
@@ -107,12 +107,12 @@ class CostModel:
             kept: channels that stay in every subgroup, shape (N, subgroups).
             ranks: (In Rank, Out Rank) of every decomposable layer, 0 where it stays whole, shape (N, layers, 2).
         """
-        found = np.empty((len(kept), FIGURES), dtype=np.int64)
+        figures = np.empty((len(kept), FIGURES), dtype=np.int64)
         for start in range(0, len(kept), _CHUNK):
             some = slice(start, start + _CHUNK)
             counts = self._counts_of(kept[some])
-            found[some] = np.rint(self._products.total(counts) + self._tucker.total(counts, ranks[some]))
-        return found
+            figures[some] = np.rint(self._products.total(counts) + self._tucker.total(counts, ranks[some]))
+        return figures
 
     def layer_costs(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> dict[str, Cost]:
         """Cost of every layer of one candidate, by the layer's name in the original model.

@@ -133,8 +133,8 @@ def _nearest(terms: Sequence[Sequence[float]], times: Sequence[float]) -> list[f
     rows = np.array(terms, dtype=np.float64) / np.array(times)[:, None]
     # Columns of one size: otherwise what counts products is lost in the tolerance of the solver.
     size = np.maximum(np.abs(rows).max(axis=0), np.finfo(np.float64).tiny)
-    found: Floats = nnls(rows / size, np.ones(len(times)))[0] / size
-    return [float(value) for value in found]
+    coefficients: Floats = nnls(rows / size, np.ones(len(times)))[0] / size
+    return [float(value) for value in coefficients]
 
 
 def _added_up(source: Any, table: LatencyTable, measure: Measure) -> LatencyTable:
@@ -158,7 +158,7 @@ def _built(source: Any, parameters: CompressionParameters) -> Any:
 
 def _probes(cost: CostModel) -> list[CompressionParameters]:
     """Candidates that differ in how much is pruned and how far the rest is decomposed, each once."""
-    found: list[CompressionParameters] = []
+    probes: list[CompressionParameters] = []
     for ratio, share in _PROBES:
         ratios = {group.name: ratio for group in cost.graph.groups if ratio}
         kept = cost.counts.kept_subgroups(ratios)
@@ -168,5 +168,5 @@ def _probes(cost: CostModel) -> list[CompressionParameters]:
             left = [cost.counts.count(labels, kept) for labels in (node.inputs[0], node.output)]
             ranks[layer.layer] = (max(1, round(left[0] * share)), max(1, round(left[1] * share)))
         probe = CompressionParameters(ratios, ranks)
-        found += [] if probe in found else [probe]
-    return found
+        probes += [] if probe in probes else [probe]
+    return probes

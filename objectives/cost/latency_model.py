@@ -54,10 +54,10 @@ class LatencyModel:
         counts = self._constants + kept.astype(np.float64) @ self._matrix
         own = _at(self._laws, counts[0, self._factors[:, 0]], counts[0, self._factors[:, 1]])
         own[self._split] += self._change(counts, ranks)[0]
-        found: dict[str, float] = {}
+        times: dict[str, float] = {}
         for layer, microseconds in zip(self._layers, own.tolist(), strict=True):
-            found[layer] = found.get(layer, 0.0) + self._table.scale * microseconds
-        return found
+            times[layer] = times.get(layer, 0.0) + self._table.scale * microseconds
+        return times
 
     def _change(self, counts: Floats, ranks: Ints) -> Floats:
         """Microseconds that decomposition adds to every call of a decomposable layer, shape (N, calls)."""

@@ -88,12 +88,12 @@ def _strides(geometry: Geometry) -> tuple[list[int], str]:
     sizes = list(zip(geometry.inputs, geometry.outputs, geometry.window, strict=True))
     for padding in ("same", "valid"):
         lost = [window - 1 if padding == "valid" else 0 for window in geometry.window]
-        found = [
+        strides = [
             next((s for s in range(1, size + 1) if math.ceil((size - less) / s) == out), None)
             for (size, out, _), less in zip(sizes, lost, strict=True)
         ]
-        if None not in found and len(set(found)) == 1:
-            return [stride or 1 for stride in found], padding
+        if None not in strides and len(set(strides)) == 1:
+            return [stride or 1 for stride in strides], padding
     # Dilation and the like: as many outputs, give or take one.
     return [max(1, round(sizes[0][0] / sizes[0][1]))] * len(sizes), "same"
 
@@ -190,13 +190,13 @@ class LatencyTable:
         Raises:
             ModelError: the table was measured for another model.
         """
-        found = self._by_geometry.get(geometry)
-        if found is None:
+        law = self._by_geometry.get(geometry)
+        if law is None:
             raise ModelError(
                 f"expected a latency table of this model, received one without the law of a {geometry.kind} of"
                 f" {geometry.window} that maps {geometry.inputs} to {geometry.outputs}; measure it anew"
             )
-        return found
+        return law
 
     @cached_property
     def _by_geometry(self) -> Mapping[Geometry, Law]:
@@ -214,9 +214,9 @@ class LatencyTable:
             RunError: it cannot be read as one.
         """
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            laws = tuple((_geometry(geometry), Law(**law)) for geometry, law in found.pop("laws"))
-            return cls(LatencySettings(**found.pop("settings")), laws, **found)
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            laws = tuple((_geometry(geometry), Law(**law)) for geometry, law in stored.pop("laws"))
+            return cls(LatencySettings(**stored.pop("settings")), laws, **stored)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise RunError(
                 f"'{path}' cannot be read as a latency table: {error}; delete it, and the next search measures anew"

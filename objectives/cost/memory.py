@@ -45,7 +45,7 @@ class _Lives:
 
     Attributes:
         first: position of the call that makes it; 0 for inputs of the model, shape (tensors,).
-        last: position of the last call that reads it; the end for outputs of the model, likewise.
+        last: position of the last call that reads it; the end for outputs of the model, shape (tensors,).
         forms: bytes as form @ (1, kept channels of every subgroup), shape (tensors, 1 + subgroups).
     """
 
@@ -99,10 +99,10 @@ class PeakMemory:
     def by_layer(self, kept: Ints, ranks: Ints) -> dict[str, int]:
         """Bytes alive at each layer of one candidate, at that of its calls where they are most."""
         channels = np.insert(kept.astype(np.float64), 0, 1.0, axis=1)
-        found = self._whole @ channels[0]
-        found[self._positions] = self._split.bytes(channels, ranks)[0]
+        alive = self._whole @ channels[0]
+        alive[self._positions] = self._split.bytes(channels, ranks)[0]
         most: dict[str, int] = {}
-        for layer, figure in zip(self.layers, np.rint(found), strict=True):
+        for layer, figure in zip(self.layers, np.rint(alive), strict=True):
             most[layer] = max(most.get(layer, 0), int(figure))
         return most
 
@@ -156,8 +156,8 @@ class _SplitCalls:
         first = ranks[:, self.layer, 0] * self.inputs
         second = ranks[:, self.layer, 1] * self.outputs
         split = np.maximum(np.maximum(before + first, between + first + second), after + second)
-        found: Floats = np.where(first > 0, split, whole)
-        return found
+        most: Floats = np.where(first > 0, split, whole)
+        return most
 
 
 def _stages(node: Node, position: int, lives: _Lives) -> NDArray[np.float64]:

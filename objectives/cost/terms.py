@@ -54,7 +54,7 @@ class Products:
     Attributes:
         linear: figures of single counts, shape (forms, kinds).
         first: form of the first factor of every product, shape (products,).
-        second: form of the second, likewise.
+        second: form of the second factor, shape (products,).
         figures: what each product counts, shape (products, kinds).
     """
 

@@ -1,4 +1,4 @@
-"""Batch normalization of the shared network: training on rows of pixels with gradients of its own."""
+"""Batch normalization of the shared network in training, with gradients of its own."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ class _Kernel:
 
     def gradient(self, above: Any, columns: Any, scale: Any) -> tuple[Any, Any, Any]:
         """With respect to the columns, scale and offset, as if the statistics did not depend on the columns."""
-        found = tf.raw_ops.FusedBatchNormGradV3(
+        gradients = tf.raw_ops.FusedBatchNormGradV3(
             y_backprop=above,
             x=columns,
             scale=scale,
@@ -93,17 +93,17 @@ class _Kernel:
             epsilon=self._epsilon,
             is_training=False,
         )
-        return found.x_backprop, found.scale_backprop, found.offset_backprop
+        return gradients.x_backprop, gradients.scale_backprop, gradients.offset_backprop
 
 
 def _statistics(columns: Any) -> tuple[Any, Any]:
     """Mean and biased variance of every channel, (C,) each, from those of its columns."""
     ones = tf.ones(tf.shape(columns)[-1:])
-    found = tf.raw_ops.FusedBatchNormV3(x=columns, scale=ones, offset=ones, mean=tf.zeros([0]), variance=tf.zeros([0]))
+    batch = tf.raw_ops.FusedBatchNormV3(x=columns, scale=ones, offset=ones, mean=tf.zeros([0]), variance=tf.zeros([0]))
     rows = tf.cast(tf.shape(columns)[0], tf.float32)
-    means = tf.reshape(found.batch_mean, [_SIDE_BY_SIDE, -1])
+    means = tf.reshape(batch.batch_mean, [_SIDE_BY_SIDE, -1])
     # The kernel gives the unbiased estimate.
-    within = tf.reshape(found.batch_variance, [_SIDE_BY_SIDE, -1]) * (tf.maximum(rows - 1, 1) / rows)
+    within = tf.reshape(batch.batch_variance, [_SIDE_BY_SIDE, -1]) * (tf.maximum(rows - 1, 1) / rows)
     mean = tf.reduce_mean(means, axis=0)
     return mean, tf.reduce_mean(within + tf.math.squared_difference(means, mean), axis=0)
 
@@ -146,7 +146,7 @@ def normalize_batch(
 
 
 def normalize_rows(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tuple[Any, Any, Any]:
-    """The same of float32 inputs with any number of positions, without rectifying."""
+    """What ``normalize_batch`` does, for float32 inputs with any number of positions, without rectifying."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def normalized(inputs: Any, scale: Any, offset: Any) -> Any:

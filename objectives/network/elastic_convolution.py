@@ -12,7 +12,7 @@ _SUFFIXES = (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX)
 
 
 class ElasticConv2D(ElasticLayer):
-    """A convolution without groups, or where that is free, the three that Tucker-2 makes of it.
+    """A convolution without groups, or, where a candidate may decompose it, the three that Tucker-2 makes of it.
 
     Attributes:
         factors: what the batch normalization that alone reads this convolution multiplies by and adds, if there is one:
@@ -32,25 +32,25 @@ class ElasticConv2D(ElasticLayer):
 
     def assign(self, values: Values) -> None:
         """Take over the weights of the convolution, or those of the three in its place."""
-        found: dict[str, Any] = dict(values.get(self.name, {}))
-        self._decomposed.assign(not found)
-        if not found:
+        weights: dict[str, Any] = dict(values.get(self.name, {}))
+        self._decomposed.assign(not weights)
+        if not weights:
             for factor, suffix in zip(FACTORS, _SUFFIXES, strict=True):
                 part = values[self.name + suffix]
-                found |= {factor: part["kernel"], **{name: value for name, value in part.items() if name == "bias"}}
+                weights |= {factor: part["kernel"], **{name: value for name, value in part.items() if name == "bias"}}
         for attribute, weight in self.weights_by_name.items():
             # What is not there is not computed with: its branch is not taken.
-            value = found.get(attribute, tf.zeros([size or 1 for size in weight.variable.shape]))
+            value = weights.get(attribute, tf.zeros([size or 1 for size in weight.variable.shape]))
             weight.variable.assign(tf.cast(value, tf.float32))
 
     def current(self) -> dict[str, dict[str, Any]]:
         """The weights as ``assign`` takes them."""
-        found = super().current()[self.name]
-        factors = [found.pop(name) for name in FACTORS if name in found]
+        weights = super().current()[self.name]
+        factors = [weights.pop(name) for name in FACTORS if name in weights]
         if not self._decomposed.numpy():
-            return {self.name: found}
+            return {self.name: weights}
         chain = {self.name + suffix: {"kernel": kernel} for suffix, kernel in zip(_SUFFIXES, factors, strict=True)}
-        chain[self.name + _SUFFIXES[-1]].update({name: value for name, value in found.items() if name == "bias"})
+        chain[self.name + _SUFFIXES[-1]].update({name: value for name, value in weights.items() if name == "bias"})
         return chain
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -86,8 +86,8 @@ class ElasticConv2D(ElasticLayer):
     def _convolved(self, inputs: Any, kernel: Any) -> Any:
         source, strides = self.source, self.source.strides
         if source.kernel_size == (1, 1) and strides != (1, 1):
-            # The same in fewer operations. Moreover oneDNN's gradient of a strided 1x1 kernel writes beyond its memory
-            # at few input channels (uxlfoundation/oneDNN#6035).
+            # Equal outputs in fewer operations. Moreover oneDNN's gradient of a strided 1x1 kernel writes beyond its
+            # memory at few input channels (uxlfoundation/oneDNN#6035).
             inputs, strides = _every(strides, inputs), (1, 1)
         return tf.nn.conv2d(inputs, kernel, strides, source.padding.upper(), dilations=source.dilation_rate)
 

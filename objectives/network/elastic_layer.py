@@ -52,7 +52,7 @@ class Common:
 
 
 class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer in the place of another, with weights of free shapes.
+    """A layer in the place of another, with weights of any number of channels.
 
     Args:
         source: the layer to stand for; need not be built.
@@ -83,8 +83,8 @@ class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
         prefix = "kernel" if name in FACTORS else name
         if prefix == "kernel" and hasattr(self.source, "depthwise_regularizer"):
             prefix = "depthwise"
-        found = (getattr(self.source, f"{prefix}_{kind}", None) for kind in ("regularizer", "constraint"))
-        return Weight(variable, bool(self.source.trainable), *found)
+        penalties = (getattr(self.source, f"{prefix}_{kind}", None) for kind in ("regularizer", "constraint"))
+        return Weight(variable, bool(self.source.trainable), *penalties)
 
     def assign(self, values: Values) -> None:
         """Take over weights by layer and attribute name."""
@@ -100,7 +100,7 @@ class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
         return tf.cast(self.weights_by_name[name].variable.read_value(), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The source's, with any number of channels where that is free."""
+        """The source's, with any number of channels where those may vary."""
         known = (*input_shape[:-1], input_shape[-1] or 1)
         shape = self.source.compute_output_shape(known)
         return (*shape[:-1], None) if self._any_channels else tuple(shape)

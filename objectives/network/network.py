@@ -21,7 +21,7 @@ _ATTRIBUTES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_varianc
 
 
 class Network:
-    """The layers of a model with weights of free shapes, and what is done with them, each traced at most once.
+    """The layers of a model with weights of any number of channels; what is done with them is traced at most once.
 
     Args:
         model: a functional or Sequential model; it is not modified, and its weights are not taken over.
@@ -79,7 +79,7 @@ class Network:
         self.load_values(values_of(model), seed)
 
     def load_values(self, values: Values, seed: int) -> None:
-        """The same with the weights of elastic layers alone, as arrays."""
+        """Take over the weights of elastic layers, as arrays; forget the momenta, and seed random layers."""
         for layer in self._model.layers:
             if isinstance(layer, ElasticLayer):
                 layer.assign(values)
@@ -97,8 +97,8 @@ class Network:
         theirs = layers_by_name(as_functional(model))
         for name, layer in layers_by_name(self._model).items():
             if isinstance(layer, ElasticLayer):
-                for owner, found in layer.current().items():
-                    for attribute, value in found.items():
+                for owner, weights in layer.current().items():
+                    for attribute, value in weights.items():
                         getattr(theirs[owner], attribute).assign(value)
             elif getattr(layer, "weights", ()):
                 copy_weights(layer, theirs[name])
@@ -147,10 +147,10 @@ class Network:
             losses = [self.loss(labels, outputs, soft), *self._model.losses, *_penalties(self._weights)]
             total = tf.add_n([tf.cast(loss, tf.float32) for loss in losses])
             scaled = self._scale.up(total)
-        found = tape.gradient(scaled, variables)
+        computed = tape.gradient(scaled, variables)
         # A weight that nothing depends on has no gradient.
         gradients = self._scale.down(
-            [tf.zeros_like(v.read_value()) if g is None else g for g, v in zip(found, variables, strict=True)]
+            [tf.zeros_like(v.read_value()) if g is None else g for g, v in zip(computed, variables, strict=True)]
         )
         self._scale.guard(gradients, lambda: self._update(trained, gradients, rate, momentum))
         return total
@@ -197,14 +197,14 @@ def _has(layer: Any, attribute: str) -> bool:
 
 def _weights(model: Any) -> list[Weight]:
     """All weights of a model's layers, those of elastic layers as they are, the others with their own shapes."""
-    found: list[Weight] = []
+    weights: list[Weight] = []
     for layer in model.layers:
         if isinstance(layer, ElasticLayer):
-            found.extend(layer.weights_by_name.values())
+            weights.extend(layer.weights_by_name.values())
         else:
             variables = getattr(layer, "weights", ())
-            found.extend(Weight(v.value, v.trainable, None, getattr(v, "constraint", None)) for v in variables)
-    return found
+            weights.extend(Weight(v.value, v.trainable, None, getattr(v, "constraint", None)) for v in variables)
+    return weights
 
 
 def _like(variable: Any) -> Any:

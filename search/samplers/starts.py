@@ -11,7 +11,7 @@ from compress.pruning.criterion import Criterion
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recommend.recommend import RankRecommender
 from objectives.budget.budget import Budget
-from objectives.budget.feasible import tightest
+from objectives.budget.feasible import bisect
 from objectives.budget.recommended import slamp_ratios_meeting
 from search.samplers.sensitivity import Part, Sensitivity, parts_of
 from search.space.preferences import LOWEST_PREFERENCE
@@ -78,7 +78,7 @@ class _Parts:
         def at(log: float) -> Kept:
             return {name: min(1.0, max(LOWEST_PREFERENCE, 1 - math.exp(log) * slope)) for name, slope in slopes.items()}
 
-        return at(tightest(lambda log: self._share(at(log)) <= 1, fitting=_LARGEST, failing=-_LARGEST))
+        return at(bisect(lambda log: self._share(at(log)) <= 1, fitting=_LARGEST, failing=-_LARGEST))
 
     def _share(self, kept: Kept) -> float:
         """Cost as a share of the limit that is broken most."""
@@ -129,7 +129,7 @@ def _uniform(space: SearchSpace, budget: Budget) -> CompressionParameters:
     def fits(ratio: float) -> bool:
         return budget.violation(space.cost.cost(pruned(ratio), space.settings.step)) <= 0
 
-    return pruned(tightest(fits, fitting=space.settings.ratio_max, failing=0.0))
+    return pruned(bisect(fits, fitting=space.settings.ratio_max, failing=0.0))
 
 
 def _rank_fractions(space: SearchSpace, found: Ranks) -> dict[str, float]:

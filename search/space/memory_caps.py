@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.budget.feasible import STEPS, tightest
+from objectives.budget.feasible import STEPS, bisect
 from search.space.space import Preferences, SearchSpace
 
 _SMALLEST_LOG, _LARGEST_LOG = -14.0, 14.0
@@ -34,7 +34,7 @@ class MemoryCaps:
         rising = {name: value for name, value in wanted.items() if name.startswith("keep:")}
         caps: dict[str, float] = {}
         while rising and self._over(caps | _times(rising, _LARGEST_LOG), rising):
-            scale = tightest(
+            scale = bisect(
                 lambda log: not self._over(caps | _times(rising, log), rising),
                 fitting=_SMALLEST_LOG,
                 failing=_LARGEST_LOG,

@@ -1,4 +1,4 @@
-"""What can be told of a loaded data set without a model: its pixel values, its classes, its validation split."""
+"""Checks of a loaded data set that need no model: its pixel values, its classes, its validation split."""
 
 import hashlib
 from dataclasses import dataclass

@@ -75,7 +75,7 @@ def drawn(dataset: ImageDataset, count: int, seed: int) -> npt.NDArray[np.float3
 
 
 def drawn_test(dataset: ImageDataset, count: int, seed: int) -> npt.NDArray[np.float32]:
-    """The same of the test images."""
+    """At most ``count`` test images without replacement, normalized, (count, H, W, C)."""
     return _drawn(dataset, dataset.test, count, seed)
 
 

@@ -148,12 +148,12 @@ def _group(arrays: Any, name: str) -> Arrays:
     return [arrays[f"{name}-{i}"] for i in range(count)]
 
 
-def values(variables: Sequence[Any]) -> Arrays:
-    """Copies of what variables hold."""
+def copies_of(variables: Sequence[Any]) -> Arrays:
+    """The values of variables, as arrays of their own."""
     return [np.array(variable.numpy()) for variable in variables]
 
 
-def assign(variables: Sequence[Any], arrays: Arrays) -> None:
+def assign_all(variables: Sequence[Any], arrays: Arrays) -> None:
     """Put values back into variables of the same shapes, in the same order."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
@@ -181,7 +181,7 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._checkpoint, self._network, self._best, self._plateau = checkpoint, network, best, plateau
-        self._found: TrainingProgress | None = None
+        self._resumed: TrainingProgress | None = None
 
     def resume(self) -> int:
         """Put back what the file holds, and say how many whole epochs that is; 0 without a file.
@@ -192,20 +192,20 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         state = self._checkpoint.state()
         if state is None:
             return 0
-        network, found = self._network, state.progress
+        network, progress = self._network, state.progress
         network.optimizer.build(network.trainable_variables)
-        assign(network.variables, state.variables)
-        assign(network.optimizer.variables, state.optimizer)
-        self._best.put_back(state.best, found.accuracy, found.loss, found.waited)
-        self._found = found
-        return found.epochs
+        assign_all(network.variables, state.variables)
+        assign_all(network.optimizer.variables, state.optimizer)
+        self._best.put_back(state.best, progress.accuracy, progress.loss, progress.waited)
+        self._resumed = progress
+        return progress.epochs
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Give ReduceLROnPlateau, which has just forgotten all, its counts back."""
-        if self._found is not None:
-            self._plateau.best = self._found.plateau_best
-            self._plateau.wait = self._found.plateau_waited
-            self._plateau.cooldown_counter = self._found.plateau_cooldown
+        if self._resumed is not None:
+            self._plateau.best = self._resumed.plateau_best
+            self._plateau.wait = self._resumed.plateau_waited
+            self._plateau.cooldown_counter = self._resumed.plateau_cooldown
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Write the state.
@@ -223,5 +223,7 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
             plateau.wait,
             plateau.cooldown_counter,
         )
-        state = TrainingState(progress, values(network.variables), values(network.optimizer.variables), best.weights)
+        state = TrainingState(
+            progress, copies_of(network.variables), copies_of(network.optimizer.variables), best.weights
+        )
         self._checkpoint.write(state)

@@ -73,7 +73,7 @@ class TrainingSettings:
             )
 
     def for_fine_tuning(self) -> "TrainingSettings":
-        """The same settings at a tenth of the learning rate, for a model that is already trained."""
+        """These settings at a tenth of the learning rate, for a model that is already trained."""
         return replace(self, learning_rate=self.learning_rate / 10)
 
 
@@ -112,14 +112,14 @@ def train(
     fitted = _compiled(model, learner, settings)
     best = BestWeights(settings.early_stopping)
     plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=settings.factor, patience=settings.patience)
-    keeper = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau)
-    done = 0 if keeper is None else keeper.resume()
+    backup = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau)
+    done = 0 if backup is None else backup.resume()
     started = time.perf_counter()
     if done >= settings.epochs or best.is_exhausted:
         model.set_weights(best.weights)
         return TrainingResult(done, 0.0, best.accuracy)
     # The guard first: no other callback may act on a loss that is not finite.
-    watching = [DivergenceGuard(), best, plateau, *callbacks, *([] if keeper is None else [keeper])]
+    watching = [DivergenceGuard(), best, plateau, *callbacks, *([] if backup is None else [backup])]
     with subsampled(model):
         history = fitted.fit(
             _batches(dataset, settings, done),
@@ -134,7 +134,7 @@ def train(
 
 
 def _compiled(model: keras.Model, learner: keras.Model | None, settings: TrainingSettings) -> keras.Model:
-    """What is fitted. The model is compiled in any case, so that its file is the same whoever learns."""
+    """What is fitted: the learner, or the model, which is compiled in any case, as its file keeps its optimizer."""
     for trained in [model] if learner is None else [model, learner]:
         # One optimizer for both: it holds the momenta of the weights that they share.
         optimizer = _optimizer(settings) if trained is model else model.optimizer

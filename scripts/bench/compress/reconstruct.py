@@ -23,7 +23,7 @@ from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
 from compress.pruning.reconstruction import prune_and_reconstruct
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
-from objectives.budget.feasible import tightest
+from objectives.budget.feasible import bisect
 from objectives.cost.cost_model import CostModel
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.sources.folder import folder
@@ -45,7 +45,7 @@ def uniform_ratios(graph: ChannelGraph, fraction: float) -> Ratios:
     def fits(ratio: float) -> bool:
         return cost.cost(CompressionParameters(ratios(ratio), {})).flops <= budget
 
-    return ratios(tightest(fits, fitting=0.99, failing=0.0))
+    return ratios(bisect(fits, fitting=0.99, failing=0.0))
 
 
 def before_and_after(model: Any, train: Split, test: Split, normalization: Normalization) -> tuple[float, float]:
