@@ -1,29 +1,21 @@
-"""Reads and writes compression parameters in every form that a ``*_format`` module of this folder defines."""
+"""Reads and writes compression parameters in every form that a module of this folder has a ``FileFormat`` of."""
 
-import importlib
 import os
-import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from compress import parameter_files
 from compress.errors import ParameterError
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.model_channels import ModelChannels
 from compress.parameter_files.format import Contents, FileFormat, ParameterFile
 from compress.parameters import DEFAULT_RECIPE, SINGLE_CHANNELS, ChannelStep, CompressionParameters, Stage
+from compress.registration import registered
 
 
-def file_formats() -> tuple[FileFormat, ...]:
-    """All forms, by the names of their modules; those that recognize their texts before those that take the rest."""
-    names = (module.name for module in pkgutil.iter_modules(parameter_files.__path__))
-    modules = [
-        importlib.import_module(f"{parameter_files.__name__}.{name}")
-        for name in sorted(names)
-        if name.endswith("_format")
-    ]
-    return tuple(sorted((module.FORMAT for module in modules), key=lambda format: format.recognizes is None))
+def file_formats() -> list[FileFormat]:
+    """Every ``FileFormat`` in this folder's modules, those that recognize their texts first."""
+    return sorted(registered("compress.parameter_files", FileFormat), key=lambda form: form.recognizes is None)
 
 
 def read_parameters(paths: Sequence[Path]) -> ParameterFile:

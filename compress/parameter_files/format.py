@@ -40,7 +40,7 @@ class WrittenFile:
 
 @dataclass(frozen=True)
 class FileFormat:
-    """One form of parameter files. A module ``<name>_format`` of this folder that holds one as ``FORMAT`` adds a form.
+    """One form of parameter files; a module of this folder that holds one adds it.
 
     Attributes:
         suffix: of the files that it reads, in small letters; empty for those whose suffix no other form has.
