@@ -60,7 +60,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class CompressionParameters:
-    """What to prune and what to decompose: the noun that the search emits, files store and compression consumes.
+    """What to prune and what to decompose: what a search proposes, files hold and compression takes.
 
     ratios: group name -> fraction of the group's channels to remove, in [0, 1).
     ranks: layer name -> (in rank, out rank) of its Tucker-2 decomposition, both at least 1.

@@ -1,4 +1,4 @@
-"""Models without models inside: what is nested is put in the place of its call."""
+"""Inlining: the layers of a nested model put in the place of its call."""
 
 import inspect
 from collections import Counter
@@ -113,7 +113,7 @@ def _accepted(layer: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leaves(model: Any, inside: str = "") -> Iterator[tuple[Any, str]]:
-    """Every layer and operation with the name of the nested model around it; inputs of nested models are none."""
+    """Every layer and operation but the inputs of nested models, with the name of the nested model around it or ""."""
     for operation in plain_functional(model).operations:
         if _is_nested(operation):
             yield from _leaves(operation, operation.name)

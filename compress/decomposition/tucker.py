@@ -128,7 +128,7 @@ def check_rank_pair(name: str, ranks: tuple[int, int], channels: tuple[int, int]
 
 
 def tucker_chain(layer: Any, ranks: tuple[int, int]) -> Chain:
-    """The three unbuilt layers that replace a convolution, which need not be built either."""
+    """The three unbuilt layers that replace a convolution, built or not."""
     rank_in, rank_out = ranks
     name = layer.name
     return [

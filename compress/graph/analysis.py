@@ -143,12 +143,12 @@ def _shapes(tensors: tuple[Any, ...]) -> tuple[tuple[int | None, ...], ...]:
 
 
 def _is_sized(rule: LayerRule) -> bool:
-    """Whether a layer of this type is made for a number of channels, the same at every call."""
+    """Whether a layer of this type has a fixed number of channels, whatever it is called with."""
     return bool(rule.weights or rule.resize or rule.rewrite)
 
 
 def _fits(at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...], outputs: tuple[Channels, ...]) -> bool:
-    """Whether the channels found are as many as the tensors and weights have; else the layer does something else."""
+    """Whether the rule gives as many channels as the tensors and weights have; else the layer does something else."""
     for channels, shape in zip(outputs, at.output_shapes, strict=True):
         if len(shape) > 1 and channels.size != (shape[channels.axis] or 0):
             return False

@@ -169,7 +169,7 @@ def _name(entry: Config) -> str:
 
 
 def _alone(tensors: list[Any]) -> Any:
-    """The tensors, or the only one."""
+    """A single tensor out of its list; several as they are."""
     return tensors[0] if len(tensors) == 1 else tensors
 
 
@@ -202,7 +202,7 @@ def _is_reference(value: Any) -> bool:
 
 
 def _as_functional_config(config: Any) -> dict[str, Any]:
-    """A Sequential model's configuration as that of the same functional model."""
+    """A Sequential model's configuration, written as that of a functional one."""
     document = config if isinstance(config, dict) else {"layers": config}
     entries = [dict(entry) for entry in document["layers"]]
     if entries and entries[0]["class_name"] != "InputLayer":

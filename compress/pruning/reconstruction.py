@@ -129,7 +129,7 @@ def _inputs(model: Any) -> dict[str, Any]:
 
 
 def _consumers(model: Any, graph: ChannelGraph) -> tuple[list[Node], list[Exclusion]]:
-    """Sites of the layers to fit, in topological order, and the convolutions and dense layers that are left."""
+    """Nodes of the layers to fit, in topological order, and the convolutions and dense layers that are left."""
     layers, read = layers_by_name(model), _inputs(model)
     model_inputs = {id(tensor) for tensor in model.inputs}
     repeated = {node.layer for node in graph.nodes if node.repeated}

@@ -1,4 +1,4 @@
-"""What one type of layer does to channels: the record that every entry of the rule tables is."""
+"""``LayerRule``, which says what one type of layer does to channels, and parts that many rules share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

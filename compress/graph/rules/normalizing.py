@@ -58,7 +58,7 @@ def kept_scale(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
 
 
 def _kept_values(value: Any, node: Node, kept: KeptChannels) -> Any:
-    """A number as it is; of one number per channel those of the channels that stay."""
+    """One number for all channels unchanged; of one number per channel, those of the channels that stay."""
     array = np.asarray(value)
     if array.ndim == 0 or array.shape[-1] == 1:
         return value

@@ -102,12 +102,12 @@ def _squeezed(call: LayerCall) -> tuple[int, ...]:
 
 
 def squeeze(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
-    """Axes of size one go."""
+    """Removes axes of size one."""
     return (without_axes(inputs[0], _squeezed(call)),)
 
 
 def without_axes(channels: Channels, gone: Sequence[int]) -> Channels:
-    """The channels of a tensor that has lost some axes, of which theirs is none."""
+    """The channels of a tensor after it has lost some other axes than theirs."""
     return Channels(channels.labels, channels.axis - sum(axis < channels.axis for axis in gone))
 
 
@@ -117,14 +117,14 @@ def squeezes_channels(call: LayerCall, inputs: Sequence[Channels]) -> str | None
 
 
 def expand_dims(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
-    """Axes of size one come."""
+    """Adds axes of size one."""
     new = set(axes_of(call.layer.axis, len(call.output_shape)))
     old = [axis for axis in range(len(call.output_shape)) if axis not in new]
     return (Channels(inputs[0].labels, old[inputs[0].axis]),)
 
 
 def repeat(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
-    """Every element some times in a row."""
+    """Repeats every element along an axis."""
     if call.layer.axis % len(call.input_shapes[0]) != inputs[0].axis:
         return (inputs[0],)
     return (Channels(np.repeat(inputs[0].labels, call.layer.repeats), inputs[0].axis),)
