@@ -90,7 +90,7 @@ def _differences(
 
 
 def _renamed(groups: Mapping[str, int], ratios: Ratios) -> dict[str, int]:
-    """The groups by the names that ratios use: a decomposed layer's group by that of its last part, if they name it so."""
+    """The groups by the names that ratios use, which may name a decomposed layer by its last part."""
     return {name + LAST_SUFFIX if name + LAST_SUFFIX in ratios else name: channels for name, channels in groups.items()}
 
 

@@ -84,7 +84,7 @@ class RatioRecommender:
         return RecommendedRatios(ratios, tuple(left))
 
     def _rounded(self, group: Group, ratio: float) -> float:
-        """The ratio that keeps as many channels without rounding to a step, so that a parameter file needs no settings."""
+        """The ratio that keeps as many channels where no step rounds them: a parameter file has no step."""
         kept = [kept_channels(subgroup.size, ratio, self.step) for subgroup in group.subgroups]
         if len(kept) > 1 and sum(kept) < group.channels:
             return ratio  # Each subgroup is rounded for itself, which no one ratio can say.
