@@ -18,7 +18,7 @@ teaches the shell to complete them.
 
 """
 ROOT = Path(__file__).parents[2]
-_HOME = {"README.md": "index.md", "CHANGELOG.md": "CHANGELOG.md"}
+_HOME = {"README.md": "index.md", "CHANGELOG.md": "CHANGELOG.md", "CONTRIBUTING.md": "CONTRIBUTING.md"}
 _DRAWING = re.compile(r'<img alt="([^"]*)" src="([^"]*drawings/[\w-]+\.svg)"[^>]*>')
 
 
@@ -43,6 +43,11 @@ def on_files(files: Files, config: Any) -> Files:
 def _of_root(name: str) -> str:
     """A page of the repository's root with its links as they are from docs/."""
     return (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Links from docs/ to pages of the repository's root, as they are in the site."""
+    return re.sub(r"\]\(\.\./([A-Z]+\.md)", r"](\1", markdown)
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
