@@ -205,16 +205,6 @@ class RunConfig(_Section):
         default=(), description="tensorboard: trials and training epochs, in the run folder; mlflow: trials"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_0_1(cls, data: Any) -> Any:
-        """Run folders of version 0.1 hold ``space.channel_multiple`` where ``pruning.step`` is now."""
-        space = data.get("space") if isinstance(data, dict) else None
-        if not isinstance(space, dict) or "channel_multiple" not in space or "pruning" in data:
-            return data
-        kept = {key: value for key, value in space.items() if key != "channel_multiple"}
-        return {**data, "space": kept, "pruning": {"step": space["channel_multiple"]}}
-
     @field_validator("finetune", mode="before")
     @classmethod
     def _inherit_training(cls, value: Any, info: ValidationInfo) -> Any:

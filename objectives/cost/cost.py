@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from compress.errors import RunError
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -13,8 +15,8 @@ class Cost:
         flops: floating point operations of one forward pass on one image.
         params: trainable parameters.
         bytes: of all weights, statistics included.
-        macs: multiply-accumulates, each two of the FLOPs; 0 in trials of runs from before they were counted.
-        memory: bytes of the tensors alive where they are most, of one image; 0 in trials from before it was computed.
+        macs: multiply-accumulates, each two of the FLOPs; 0 where they were not counted.
+        memory: bytes of the tensors alive where they are most, of one image; 0 where it was not computed.
         latency: microseconds of one forward pass, as a latency table predicts it; 0 without a table.
         others: figures of the other registered quantities, by name.
     """
@@ -33,8 +35,18 @@ class Cost:
         return self.bytes
 
     def figure(self, quantity: str) -> float:
-        """The figure of the quantity of that name; 0 in trials from before it was counted."""
-        return float(self.others[quantity] if quantity in self.others else getattr(self, quantity, 0.0))
+        """The figure of the quantity of that name.
+
+        Raises:
+            RunError: it is not among them: the cost is of a trial from before the quantity was registered.
+        """
+        figure = self.others.get(quantity, getattr(self, quantity, None))
+        if figure is None:
+            raise RunError(
+                f"expected costs with '{quantity}', received one from before it was registered: {self.stored()};"
+                " search in a new run"
+            )
+        return float(figure)
 
     def stored(self) -> dict[str, Any]:
         """All figures in one mapping, as files and the JSON of commands have them."""

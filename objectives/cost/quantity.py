@@ -65,7 +65,7 @@ class Quantity:
         return _named, (self.name,)
 
     def of(self, cost: Cost) -> float:
-        """This figure of a cost; 0 in costs from before it was counted."""
+        """This figure of a cost."""
         return cost.figure(self.name)
 
     def exact(self, cost: Cost) -> str:

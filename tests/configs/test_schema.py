@@ -241,16 +241,6 @@ def test_a_config_cannot_be_changed() -> None:
         config.search.trials = 3  # type: ignore[misc]
 
 
-def test_the_channel_multiple_of_older_run_folders_is_a_step() -> None:
-    config = build("space.channel_multiple", 8)
-    assert (config.pruning.step, config.pruning.rounding) == (8, "up")
-    assert config == build("pruning.step", 8)
-    with pytest.raises(ValidationError, match="channel_multiple"):
-        RunConfig.model_validate({**BASE, "space": {"channel_multiple": 8}, "pruning": {"step": 4}})
-    with pytest.raises(ValidationError, match="greater than or equal to 1"):
-        build("space.channel_multiple", 0)
-
-
 @pytest.mark.parametrize("name", ["accuracy", "loss", "AUC"])
 def test_a_metric_may_be_a_name_alone(name: str) -> None:
     metric = build("search.metric", name).search.metric

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from compress.errors import RunError
 from configs.schema.run import BudgetConfig
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, LATENCY
@@ -32,6 +33,7 @@ room.__path__.append(FOLDER)
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from configs.load import check_config
+from compress.errors import RunError
 from configs.schema.run import BudgetConfig
 from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
@@ -91,3 +93,8 @@ def test_a_name_is_taken_once() -> None:
     other = Quantity(**{**vars(FLOPS), "unit": "operations"})
     with pytest.raises(ValueError, match="'flops': expected a name of its own"):
         register(other)
+
+
+def test_a_cost_from_before_a_quantity_was_registered_is_refused() -> None:
+    with pytest.raises(RunError, match="expected costs with 'width'"):
+        Cost(1, 2, 3).figure("width")
