@@ -21,7 +21,8 @@ def lines(run: DryRun) -> list[str]:
         _model(run),
         f"data: {images} of {shape}, {data.classes} classes",
         f"space: {len(space.groups)} groups and {len(space.layers)} pairs of ranks, {len(space.dimensions)} "
-        f"dimensions, 10^{run.points:.0f} candidates on the grid; {left} left whole, which tuckprune inspect names",
+        f"dimensions, 10^{run.candidates_log10:.0f} candidates on the grid; {left} left whole, "
+        "which tuckprune inspect names",
         *_budget(run),
         *_strategy(config),
         f"workers: {run.workers} of {config.search.cpus_per_worker:g} CPUs and {config.search.gpus_per_worker:g} GPUs",
@@ -39,7 +40,7 @@ def entry(run: DryRun) -> dict[str, Any]:
         "groups": len(job.space.groups),
         "rank_pairs": len(job.space.layers),
         "dimensions": len(job.space.dimensions),
-        "candidates_log10": run.points,
+        "candidates_log10": run.candidates_log10,
         "budget": {
             limit.quantity.name: {
                 "most": limit.most,

@@ -14,7 +14,7 @@ from search.study.finalist import Finalist
 
 
 def entry(point: Point, quantity: Quantity, original: Cost) -> dict[str, Any]:
-    """All figures of a point, and how many times less of the quantity than the original it needs."""
+    """The figures of a point as JSON, with the factor by which its cost is below the original's."""
     figures = {} if point.score is None else point.score.figures(point.metric)
     cost = {} if point.cost is None else point.cost.stored()
     return {
@@ -43,14 +43,14 @@ def table(offered: Sequence[Point], quantity: Quantity, original: Cost, title: s
 
 
 def judged_after(point: Point) -> str:
-    """What the figures of a point were measured after: a trial's last rung, where that is known."""
+    """After which training the figures of a point were measured: a trial's last rung, where that is known."""
     if isinstance(point, Finalist):
         return "fine-tuning"
     return "short repair" if point.steps is None else f"{point.steps} steps"
 
 
 def _figures(point: Point) -> tuple[str, ...]:
-    """Accuracy, and what candidates are ranked by where that is another figure."""
+    """Accuracy, and the figure that candidates are ranked by where that is another one."""
     if point.score is None:
         return ("",)
     accuracy = f"{100 * point.score.accuracy:.2f} %"

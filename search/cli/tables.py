@@ -146,7 +146,7 @@ def latencies(model: Any) -> Table:
 
 
 def exports(rows: Sequence[Export]) -> Table:
-    """What each file of a shipped model is like, beside the Keras model's outputs."""
+    """The exported files of a model: size, agreement with the Keras model, latency."""
     headers = ("Format", "File", "Size", "Same class", "Difference", "Latency")
     table = Table(caption=_EXPORTS_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.caption_justify = "left"

@@ -22,7 +22,7 @@ from objectives.cost.latency_table import LatencyTable
 from search import settings
 from search.driver.listeners.trackers import check_trackers
 from search.pipeline.measuring import measure, measure_original
-from search.pipeline.watched_training import WatchedTraining
+from search.pipeline.resumable_training import ResumableTraining
 from search.runs.results import SEARCH, SIMPLE, Result, write_result
 from search.runs.run_folder import RunFolder
 from search.strategies.preparation import latency_table
@@ -39,7 +39,7 @@ class Compressed:
 
 
 def read_own(paths: Sequence[Path]) -> ParameterFile:
-    """One's own values from parameter files.
+    """The user's own values from parameter files.
 
     Raises:
         ParameterError: files that cannot be read, or that would leave every model as it is.
@@ -90,7 +90,7 @@ def compress_own(
     label: str = SEARCH,
     made_for: ModelChannels | None = None,
 ) -> Compressed:
-    """Simple compression with one's own values, fine-tuned after each stage as the configuration says.
+    """Simple compression with the user's own values, fine-tuned after each stage as the configuration says.
 
     `made_for` is the model that the parameters were made for, where their file says it; another one is refused.
 
@@ -119,7 +119,7 @@ def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str
 
 
 def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Recommender:
-    """What a configuration recommends for a model: at ``simple.ratio``, or else at the budget.
+    """The recommender that a configuration asks for: at ``simple.ratio``, or else at the budget.
 
     Raises:
         BudgetError: a budget that is malformed or above the model.
@@ -154,7 +154,7 @@ def _compress(
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.
         measure_original(model_path, data, folder, config)
-        training = WatchedTraining(config, folder, data, log)
+        training = ResumableTraining(config, folder, data, log)
         made = compress_in_stages(
             original,
             chosen,
@@ -176,7 +176,7 @@ def _compress(
         return Compressed(path, result, made.parameters)
 
 
-def _fine_tuner(training: WatchedTraining, original: Any, label: str) -> Callable[[Any, Stage], None]:
+def _fine_tuner(training: ResumableTraining, original: Any, label: str) -> Callable[[Any, Stage], None]:
     config = training.config
 
     def fine_tune(model: Any, stage: Stage) -> None:

@@ -60,7 +60,7 @@ class DryRun:
                 raise RunError(f"a trial of this search would fail: {judged.error}")
 
     @property
-    def points(self) -> float:
+    def candidates_log10(self) -> float:
         """Decimal logarithm of the number of candidates on the grid."""
         space = self.job.space
         ratios, ranks = space.arrays.most_steps + 1, math.ceil(round(1 / space.settings.rank_step, 9))
@@ -138,7 +138,7 @@ def dry_run(config: RunConfig, listener: Listener) -> DryRun:
 
 
 def _model(config: RunConfig) -> tuple[Any, bool]:
-    """The original, and whether it is trained."""
+    """The original model, and whether it is trained."""
     if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
         return load_model(model_path(config)), True
     data = settings.dataset(config.data, config.seed)
@@ -147,7 +147,7 @@ def _model(config: RunConfig) -> tuple[Any, bool]:
 
 
 def _candidates(job: Job) -> tuple[CompressionParameters, CompressionParameters]:
-    """Two different ones that just meet the budget."""
+    """Two different candidates that just meet the budget."""
     projection, dimensions = Projection(job.space, job.budget), job.space.dimensions
     uneven = {name: 0.5 if index % 2 else 1.0 for index, name in enumerate(dimensions)}
     return projection(dict.fromkeys(dimensions, 1.0)), projection(uneven)

@@ -39,12 +39,12 @@ class Comparison:
 
     @property
     def lines(self) -> list[str]:
-        """Both, as text."""
+        """The recorded and the new figures, as two lines of text."""
         return [f"recorded: {self._text(self.record.score)}", f"again:    {self._text(self.again.score)}"]
 
     @property
     def entry(self) -> dict[str, dict[str, float | None]]:
-        """Both, for machines."""
+        """The recorded and the new figures, as ``--json`` prints them."""
         both = {"recorded": self.record.score, "again": self.again.score}
         return {
             name: {"accuracy": score.accuracy, "loss": score.loss, "metric": score.value}

@@ -1,4 +1,4 @@
-"""Ships a model: writes it in several file formats, loads each back, and compares it with the Keras model on images."""
+"""Exports a model in several file formats, loads each file back, and compares it with the Keras model on images."""
 
 import os
 import shutil
@@ -41,13 +41,13 @@ class Sample:
 
     @classmethod
     def of(cls, data: ImageDataset, seed: int, compared: int = COMPARED) -> "Sample":
-        """Drawn by the seed."""
+        """Images of a data set, drawn by the seed."""
         return cls(drawn_test(data, compared, seed), drawn(data, CALIBRATION, seed))
 
 
 @dataclass(frozen=True)
 class Shipment:
-    """What was written.
+    """The outcome of exporting a model.
 
     Attributes:
         exports: one file a format.

@@ -12,7 +12,7 @@ from objectives.budget.recommended import silent
 from search import settings
 from search.driver.listeners.trackers import check_trackers
 from search.pipeline.measuring import measure_original
-from search.pipeline.watched_training import WatchedTraining
+from search.pipeline.resumable_training import ResumableTraining
 from search.runs.results import Result
 from search.runs.run_folder import RunFolder
 from zoo.models.registry import build_model
@@ -36,7 +36,7 @@ def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Resul
     model = build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes)
     with folder.opened(config):
         if not folder.trained_model.exists():
-            training = WatchedTraining(config, folder, data, log)
+            training = ResumableTraining(config, folder, data, log)
             training("train", model, FineTuning(settings.training(config.training, config.seed)), model)
             save_model(model, folder.trained_model)
             training.forget("train")

@@ -15,7 +15,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def page(
     name: str, lead: str, facts: Sequence[tuple[str, str]], tiles: Sequence[Tile], sections: Sequence[Section]
 ) -> str:
-    """The HTML text.
+    """The HTML text of a report.
 
     Args:
         name: of the run.

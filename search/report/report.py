@@ -20,7 +20,7 @@ _SCALE = 2
 
 @dataclass(frozen=True)
 class Report:
-    """What was written.
+    """The files of a report.
 
     Attributes:
         paths: of the page, the table and the pictures.

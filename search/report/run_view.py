@@ -1,4 +1,4 @@
-"""What the report shows of a run, read once: trials, finalists, results, layers."""
+"""Everything that a report shows of a run, read once: trials, finalists, results, layers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class RunLayers:
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as it stands.
+    """A run, finished or not, as its report shows it.
 
     Attributes:
         folder: of the run.

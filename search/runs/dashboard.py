@@ -1,4 +1,4 @@
-"""optuna-dashboard on the studies of a run: on this machine only, and only to look at."""
+"""optuna-dashboard on the studies of a run: on this machine only, and read-only."""
 
 import socketserver
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class DashboardServer(socketserver.ThreadingMixIn, WSGIServer):
 
     @property
     def address(self) -> str:
-        """What to open in a browser."""
+        """Address of the dashboard in a browser."""
         return f"http://{HOST}:{self.server_port}/dashboard"
 
 
@@ -69,7 +69,7 @@ def _application(storage: BaseStorage) -> "WSGIApplication":
 
 
 def read_only(application: "WSGIApplication") -> "WSGIApplication":
-    """The application without what writes to the study, which is the driver's alone: it renames and deletes, too."""
+    """Let only requests through that read: optuna-dashboard can also rename and delete the studies of the driver."""
 
     def answer(environ: dict[str, Any], start: "StartResponse") -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in _READING:

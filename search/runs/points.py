@@ -69,7 +69,7 @@ def best_within(offered: Sequence[Point], limit: Limit) -> Point | None:
 
 
 def cost_of(point: Point, quantity: Quantity) -> float:
-    """A judged point's figure of the quantity."""
+    """The cost of a judged point, in the unit of the quantity."""
     return 0.0 if point.cost is None else quantity.of(point.cost)
 
 
@@ -191,7 +191,7 @@ class RunPoints:
 
 
 def folder_name(point: Point) -> str:
-    """Of the folder of a point in the run folder: ``point-17`` for trial 17, of a staged run the second stage's."""
+    """Name of a point's folder in the run folder: ``point-17`` for trial 17, of a staged run the second stage's."""
     return f"point-{'recommended' if point.source == RECOMMENDED else point.source.split()[-1]}"
 
 

@@ -53,10 +53,15 @@ class Result:
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Self:
-        """The result that ``stored`` has returned."""
+        """The result that ``stored`` has returned.
+
+        Raises:
+            TypeError, ValueError: it is no mapping, or not of these names.
+        """
+        entries = dict(stored)
         known = {item.name for item in fields(cls)} - {"others"}
-        others = {name: value for name, value in stored.items() if name in set(quantities()) - known}
-        return cls(**{name: value for name, value in stored.items() if name not in others}, others=others)
+        others = {name: entries.pop(name) for name in set(quantities()) - known if name in entries}
+        return cls(**entries, others=others)
 
 
 def write_result(result: Result, folder: Path) -> Path:

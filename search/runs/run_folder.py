@@ -62,12 +62,12 @@ class RunFolder:
 
     @property
     def exports(self) -> Path:
-        """Models as they are shipped, in every format asked for."""
+        """Exported files of a model, in every format asked for."""
         return self.path / "exports"
 
     @property
     def exports_table(self) -> Path:
-        """What the formats that were shipped last are like."""
+        """Table of the files that were exported last, as JSON."""
         return self.path / "exports.json"
 
     @property
@@ -87,7 +87,7 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """What TensorBoard is opened on, where ``log_to`` names it."""
+        """Event files of TensorBoard, where ``log_to`` names it."""
         return self.path / "tensorboard"
 
     @property
@@ -104,7 +104,7 @@ class RunFolder:
 
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
-        """Keep all others out of the folder while it is written to; it is created with its configuration if need be.
+        """Hold the folder, so that no other process writes to it; it is created with its configuration if need be.
 
         Raises:
             RunError: the folder holds a run of another configuration, cannot be written, or another process holds it.

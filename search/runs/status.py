@@ -54,12 +54,12 @@ class Status:
 
     @property
     def settled(self) -> int:
-        """Trials that are done."""
+        """Number of trials that are done."""
         return sum(self.states.values())
 
     @property
     def seconds_left(self) -> float | None:
-        """Until all trials are settled at this pace; finals come after."""
+        """Seconds until all trials are settled at this pace, without the finals."""
         return None if self.pace is None else self.pace * max(0, self.planned - self.settled)
 
 
@@ -77,7 +77,7 @@ def status_of(path: Path) -> Status:
 
 
 def _status(name: str, studies: Sequence[optuna.Study], planned: int, driver: bool) -> Status:
-    """Of one study, or of one for each stage; the last one has the finals."""
+    """The status of a run of one study, or of one for each stage; the last one has the finals."""
     trials = [trial for study in studies for trial in study.get_trials(deepcopy=False)]
     done = [trial for trial in trials if trial.state.is_finished()]
     records = [record_of(trial) for trial in done]
@@ -102,6 +102,6 @@ def _ended(trial: FrozenTrial) -> datetime:
 
 
 def _pace(ends: Sequence[datetime]) -> float | None:
-    """The middle of the spans between one trial and the next: a pause between two starts of the driver counts once."""
+    """The median of the seconds between one trial and the next, on which a pause of the driver has little effect."""
     spans = [(later - sooner).total_seconds() for sooner, later in zip(ends, ends[1:], strict=False)]
     return median(spans) if spans else None

@@ -14,7 +14,7 @@ _FEWEST_TRIALS = 40
 
 
 def decided(job: Job) -> Job:
-    """The job with the strategy that its configuration names, or else staged where that finds more and is possible.
+    """The job with its strategy decided: the one of its configuration, or else staged where it finds more.
 
     Where the model or the budget makes stages impossible, the listener receives the reason.
 

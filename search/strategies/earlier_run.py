@@ -62,7 +62,7 @@ class EarlierRun:
         return cls(name, trials)
 
     def starts(self, space: SearchSpace, budget: Budget) -> dict[str, dict[str, float]]:
-        """Preferences of the best trials near a budget, by a name that tells the trial; projection takes them there.
+        """The best trials near a budget as preferences, by the name of the trial; projection fits them to the budget.
 
         How near a trial is depends on the level that it was searched at: of a run without a front all are equally near.
         Layers that the run did not search keep all channels.
@@ -79,7 +79,7 @@ class EarlierRun:
 
 
 def _distance(trials: Sequence[TrialRecord], space: SearchSpace, budget: Budget) -> float:
-    """By what factor, as a logarithm, the trials' costs are above or below the budget: the median of them."""
+    """Median of the logarithms of the factors by which the trials' costs are above or below the budget."""
     step = space.settings.step
     costs = [space.cost.cost(without_parts(record.parameters, step), step) for record in trials]
     return median(abs(math.log1p(budget.violation(cost))) for cost in costs)

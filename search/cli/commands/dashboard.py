@@ -1,4 +1,4 @@
-"""The command ``tuckprune dashboard``."""
+"""The command ``tuckprune dashboard``: optuna-dashboard on a run."""
 
 from contextlib import suppress
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The command ``tuckprune judge``."""
+"""The command ``tuckprune judge``: a recorded trial judged again."""
 
 import os
 from pathlib import Path

@@ -56,18 +56,18 @@ def recommend(
     Ranks are those of the pruned model, or ratios those of the decomposed one, in the order of the recipe
     (default: prune, then decompose). Nothing is trained. What stays whole is listed with the reason.
     """
-    knobs = _Knobs(ratio, calibration, flops)
-    knobs.check()
+    options = _Options(ratio, calibration, flops)
+    options.check()
     loaded = load_config(config, overrides or ()) if config else None
     if overrides and loaded is None:
         raise typer.BadParameter("--set changes a configuration; give one with --config")
-    recipe = knobs.stages(loaded.recipe if loaded else ("prune", "decompose"))
+    recipe = options.stages(loaded.recipe if loaded else ("prune", "decompose"))
     import_tensorflow()
     from compress.graph.model_channels import ModelChannels
     from compress.parameter_files import json_format
     from compress.parameter_files.files import write_parameters
 
-    recommended = _recommended(model, knobs, loaded, recipe)
+    recommended = _recommended(model, options, loaded, recipe)
     console = Console(stderr=as_json)
     _show(console, recommended)
     if out is not None:
@@ -80,8 +80,8 @@ def recommend(
 
 
 @dataclass(frozen=True)
-class _Knobs:
-    """What the user has set."""
+class _Options:
+    """The options that set how much is compressed."""
 
     ratio: float | None
     calibration: float | None
@@ -92,7 +92,7 @@ class _Knobs:
             raise typer.BadParameter("expected either --flops, which sets both, or --ratio and --calibration")
 
     def stages(self, recipe: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        """The stages of a recipe that these knobs speak of: all, unless only one of them was set."""
+        """The stages of a recipe that these options concern: all, unless only one of them was set."""
         asked = {"prune": self.ratio is not None, "decompose": self.calibration is not None}
         missing = [stage for stage in ("prune", "decompose") if asked[stage] and stage not in recipe]
         if missing:
@@ -119,7 +119,9 @@ class _Knobs:
         )
 
 
-def _recommended(path: Path, knobs: _Knobs, loaded: RunConfig | None, recipe: tuple[Stage, ...]) -> "Recommendation":
+def _recommended(
+    path: Path, options: _Options, loaded: RunConfig | None, recipe: tuple[Stage, ...]
+) -> "Recommendation":
     from compress.model_files.files import load_model
     from compress.pruning.settings import DEFAULT_PRUNING
     from objectives.budget.recommendation import recommendation
@@ -127,7 +129,7 @@ def _recommended(path: Path, knobs: _Knobs, loaded: RunConfig | None, recipe: tu
 
     model = load_model(path)
     pruning = settings.pruning(loaded) if loaded else DEFAULT_PRUNING
-    return recommendation(model, knobs.source(model, loaded, recipe, pruning), recipe, pruning)
+    return recommendation(model, options.source(model, loaded, recipe, pruning), recipe, pruning)
 
 
 def _show(console: Console, recommended: "Recommendation") -> None:

@@ -1,4 +1,4 @@
-"""The command ``tuckprune report``."""
+"""The command ``tuckprune report``: the comparison table and the HTML report."""
 
 from search.cli.command import command
 from search.cli.console import AsJson, RunPath, console, print_json

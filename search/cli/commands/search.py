@@ -1,4 +1,4 @@
-"""The command ``tuckprune search``."""
+"""The command ``tuckprune search``, with its dry run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,7 +1,9 @@
-"""Keras's own files: ``.keras`` and ``.h5``."""
+"""Files that Keras itself writes: ``.keras``, ``.h5``, and TensorFlow's SavedModel, a folder."""
 
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from search.pipeline.formats.calls import keras_run, quiet
 from search.pipeline.formats.format import Array, Format, Run
@@ -24,5 +26,21 @@ def _load_h5(path: Path) -> Run:
     return keras_run(load_model(path))
 
 
+def _write_saved_model(model: Any, path: Path, images: Array) -> None:
+    model.export(path, format="tf_saved_model", verbose=False)
+
+
+def _load_saved_model(path: Path) -> Run:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(path)
+
+    def run(images: Array) -> Array:
+        return np.asarray(loaded.serve(tf.constant(images)).numpy(), np.float32)
+
+    return run
+
+
 KERAS = Format("keras", ".keras", _write, _load_keras, order=10)
 H5 = Format("h5", ".h5", _write, _load_h5, order=20)
+SAVED_MODEL = Format("savedmodel", ".savedmodel", _write_saved_model, _load_saved_model, order=30)

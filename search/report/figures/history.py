@@ -27,7 +27,7 @@ def history_charts(view: RunView) -> list[Chart]:
 
 
 def histories(trials: Sequence[TrialRecord]) -> list[go.Figure]:
-    """Of what the trials of a stage were ranked by, and of their accuracy where that is something else."""
+    """The history of what the trials of a stage were ranked by, and of their accuracy where that is something else."""
     metric = next((trial.metric for trial in trials if trial.score is not None), ACCURACY)
     return [history(trials, each) for each in ([metric] if metric.name == ACCURACY.name else [metric, ACCURACY])]
 

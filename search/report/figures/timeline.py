@@ -36,7 +36,7 @@ class Span:
 
 
 def spans_of(studies: Iterable[optuna.Study]) -> list[Span]:
-    """Of every trial of some studies that a worker spent time on, in the order in which they ended.
+    """The spans of all trials that a worker spent time on, in the order in which they ended.
 
     A trial began when it ended less the worker's own time: the study's start is that of the proposal, which is made
     ahead.

@@ -1,4 +1,4 @@
-"""A rehearsal tells what a search would begin with and how long it takes, and writes nothing."""
+"""A dry run tells what a search begins with and how long it takes, and writes nothing."""
 
 import json
 import math
@@ -39,7 +39,7 @@ def found(home) -> DryRun:
 def test_the_grid_is_counted(found):
     groups, layers = len(space("tiny").groups), len(space("tiny").layers)
     # Ratios 0 to 0.9 and ranks 0.1 to 1 of both sides: ten each.
-    assert found.points == pytest.approx(groups + 2 * layers)
+    assert found.candidates_log10 == pytest.approx(groups + 2 * layers)
 
 
 def test_durations_are_those_of_the_slowest_worker(found):

@@ -1,4 +1,4 @@
-"""A run folder for tests of the report: made-up trials of every kind on the tiny model, nothing trained."""
+"""Records and run folders for tests of the report: made-up trials of every kind on the tiny model, nothing trained."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,9 @@ import optuna
 
 from compress.graph.analysis import analyse
 from compress.model_files.files import load_model
+from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, Metric, Score
+from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from search import settings
 from search.runs.results import Result, write_result
@@ -22,7 +24,7 @@ from search.study.judgement import Judgement
 from search.study.ranking import best
 from search.study.rung import Rung, keep_rung
 from search.study.storage import open_study
-from search.study.trial_record import describe, finish, records, reject
+from search.study.trial_record import TrialRecord, describe, finish, records, reject
 from tests.search.fixtures.runs import config
 
 HOSTILE = "ValueError: <script>alert(1)</script> " + "of_a_very_long_word" * 20
@@ -32,6 +34,21 @@ RESULTS = [
     Result("simple", 0.85, 1_000_000, 20_000, 200),
     Result("search", 0.88, 1_000_000, 10_000, 100),
 ]
+COST = Cost(1_000_000, 10, 40)
+PARAMETERS = CompressionParameters({"conv1": 0.3, "add": 0.9}, {"conv2": (3, 7)})
+
+
+def record(number: int, accuracy: float | None, start: str | None = None) -> TrialRecord:
+    """A trial, failed where it has no accuracy."""
+    state, error = ("complete", None) if accuracy is not None else ("failed", "out of memory")
+    return TrialRecord(
+        number, state, PARAMETERS, COST, None if accuracy is None else Score(accuracy, 0.5), 1.0, error, start
+    )
+
+
+def by_name(figure):
+    """The traces of a figure, by the name in its legend."""
+    return {trace.name: trace for trace in figure.data}
 
 
 def made_up(home: Path, trials: int = 50, metric: Metric = ACCURACY, **changes: Any) -> Path:

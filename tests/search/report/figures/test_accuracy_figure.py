@@ -7,7 +7,7 @@ from objectives.cost.quantities.standard import FLOPS, LATENCY, SIZE
 from search.report.figures.accuracy import accuracy_against
 from search.runs.results import Result
 from search.study.finalist import Finalist
-from tests.search.report.report_parts import COST, PARAMETERS, by_name, record
+from tests.search.report.report_runs import COST, PARAMETERS, by_name, record
 
 RESULTS = [Result("original", 0.9, 4_000_000, 100, 1000), Result("search", 0.88, 1_000_000, 10, 100)]
 

@@ -7,7 +7,7 @@ import pytest
 from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from search.report.figures.finals import Reranked, proxy_and_final
 from search.study.finalist import RECOMMENDED, Finalist
-from tests.search.report.report_parts import COST, PARAMETERS, by_name, record
+from tests.search.report.report_runs import COST, PARAMETERS, by_name, record
 
 
 def finalist(source, accuracy, metric=ACCURACY):

@@ -7,7 +7,7 @@ import pytest
 from objectives.accuracy.metric import LOSS, Metric, Score
 from search.report.figures.history import histories, history
 from search.study.rung import Rung, counts_text, rung_counts
-from tests.search.report.report_parts import by_name, record
+from tests.search.report.report_runs import by_name, record
 
 
 def test_it_holds_every_trial_and_the_best_so_far():

@@ -8,8 +8,7 @@ from search.space.preferences import suggested
 from search.study.judgement import Judgement
 from search.study.storage import find_study
 from search.study.trial_record import describe, finish
-from tests.search.report.report_parts import COST, PARAMETERS
-from tests.search.report.report_runs import made_up
+from tests.search.report.report_runs import COST, PARAMETERS, made_up
 
 
 def study_of(trials, dimensions, front=False):

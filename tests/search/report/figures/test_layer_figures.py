@@ -5,7 +5,7 @@ import pytest
 from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
 from search.report.figures import layers
-from tests.search.report.report_parts import PARAMETERS, by_name
+from tests.search.report.report_runs import PARAMETERS, by_name
 
 SIMPLE = CompressionParameters({"conv1": 0.5}, {"conv3": (4, 8), "conv2": (2, 2)})
 MODELS = {"search": PARAMETERS, "simple": SIMPLE}

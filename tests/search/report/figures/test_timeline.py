@@ -10,8 +10,7 @@ from search.report.figures.timeline import NO_WORKER, Span, busy, spans_of, time
 from search.study.judgement import Judgement
 from search.study.storage import find_study
 from search.study.trial_record import describe, finish
-from tests.search.report.report_parts import COST, PARAMETERS, by_name, record
-from tests.search.report.report_runs import HOSTILE, LOST, made_up
+from tests.search.report.report_runs import COST, HOSTILE, LOST, PARAMETERS, by_name, made_up, record
 
 NOON = datetime(2026, 1, 2, 12)
 

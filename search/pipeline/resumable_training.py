@@ -47,7 +47,7 @@ class FlushedTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class WatchedTraining:
+class ResumableTraining:
     """The trainings of one run, which the same command takes up again after an interruption.
 
     Attributes:

@@ -18,7 +18,7 @@ from objectives.accuracy.fine_tuning import FineTuning
 from objectives.network.distillation import Distillation
 from search import settings
 from search.pipeline.compression import compress_own, read_own
-from search.pipeline.watched_training import WatchedTraining
+from search.pipeline.resumable_training import ResumableTraining
 from search.runs.run_folder import RunFolder
 from tests.search.fixtures.runs import config, environment, tuckprune, written
 from zoo.data.dataset import Normalization
@@ -134,7 +134,7 @@ def _data():
 def _fingerprint(tuning=None, *, name="search-prune", model=None, original=None, data=None, **sections) -> str:
     tuning = tuning or _Tuning(TrainingSettings(epochs=1))
     run = config(Path("nowhere"), **sections)
-    training = WatchedTraining(run, RunFolder.of(run), data or _data(), lambda line: None)
+    training = ResumableTraining(run, RunFolder.of(run), data or _data(), lambda line: None)
     training(name, model or _shared(), tuning, original or _shared())
     return tuning.checkpoint.fingerprint
 
@@ -178,7 +178,7 @@ def test_what_is_said_of_a_foreign_checkpoint_and_of_an_early_end(tmp_path: Path
     stale.parent.mkdir(parents=True)
     stale.touch()
     said: list[str] = []
-    training = WatchedTraining(run, RunFolder.of(run), _data(), said.append)
+    training = ResumableTraining(run, RunFolder.of(run), _data(), said.append)
     tuning = _Tuning(TrainingSettings(epochs=9, early_stopping=2), epochs=5)
     training("search-prune", _shared(), tuning, _shared())
     board = f"loss, accuracy and learning rate in TensorBoard: tensorboard --logdir {stale.parents[2]}"
