@@ -12,8 +12,8 @@ from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recipe import apply_parameters, compressed_values, used_values
 from objectives.accuracy.proxy import AccuracyProxy
 from objectives.accuracy.repair import Repair, RepairState
-from objectives.network.elastic_layer import Values
-from objectives.network.network import values_of
+from objectives.network.elastic_layer import LayerWeights
+from objectives.network.network import weights_of
 from objectives.network.signature import signature
 
 _SHARED = "candidates"
@@ -74,10 +74,10 @@ class CandidateRepairs:
         # Ranks of an unpruned model are found before its channels go, from other kernels.
         prunes_first = self._recipe == DEFAULT_RECIPE or not parameters.ranks or not parameters.ratios
         direct = prunes_first and self._calibration is None
-        values = self._values(parameters) if direct else values_of(self._model(parameters))
-        return self._proxy.start_values(_SHARED, values, state)
+        weights = self._weights(parameters) if direct else weights_of(self._model(parameters))
+        return self._proxy.start_from_weights(_SHARED, weights, state)
 
-    def _values(self, parameters: CompressionParameters) -> Values:
+    def _weights(self, parameters: CompressionParameters) -> LayerWeights:
         return compressed_values(
             self._original,
             self._graph,

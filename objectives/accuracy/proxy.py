@@ -15,7 +15,7 @@ from objectives.accuracy.metric import ACCURACY, Metric, Score
 from objectives.accuracy.repair import Repair, RepairState
 from objectives.accuracy.score import score_outputs
 from objectives.network.distillation import Distillation, SoftLabels, TrainingLoss
-from objectives.network.elastic_layer import Values
+from objectives.network.elastic_layer import LayerWeights
 from objectives.network.network import Network
 from objectives.network.precision import Precision, fast_precision
 from objectives.network.signature import signature
@@ -167,10 +167,10 @@ class AccuracyProxy:
             self._shared[name] = network
         return network.takes_any_channels
 
-    def start_values(self, name: str, values: Values, state: RepairState | None = None) -> Repair:
+    def start_from_weights(self, name: str, weights: LayerWeights, state: RepairState | None = None) -> Repair:
         """Start the repair of a candidate of a model that is shared under this name, from its weights alone."""
         network = self._shared[name]
-        network.load_values(values, self.settings.seed)
+        network.load_weights(weights, self.settings.seed)
         return self._repair(network, state)
 
     def _repair(self, network: Network, state: RepairState | None) -> Repair:

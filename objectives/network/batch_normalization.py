@@ -1,4 +1,9 @@
-"""Batch normalization of the shared network in training, with gradients of its own."""
+"""Batch normalization of the shared network in training, with gradients of its own.
+
+There are two forms, because TensorFlow's fused kernels take no inputs of other than a multiple of 16 positions, and the
+form that takes any costs more: with oneDNN, as workers have it, a step of ResNet-20 on 128 images takes 15 % more
+processor time in float32 and 40 % more in bfloat16.
+"""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from compress.graph.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX
-from objectives.network.elastic_layer import FACTORS, Common, ElasticLayer, Values, kernel_and_bias
+from objectives.network.elastic_layer import FACTORS, Common, ElasticLayer, LayerWeights, kernel_and_bias
 
 _SUFFIXES = (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX)
 
@@ -30,17 +30,17 @@ class ElasticConv2D(ElasticLayer):
         self._decomposed = tf.Variable(False, trainable=False)
         self.factors: Callable[[bool], tuple[Any, Any] | None] = lambda training: None
 
-    def assign(self, values: Values) -> None:
+    def assign(self, weights: LayerWeights) -> None:
         """Take over the weights of the convolution, or those of the three in its place."""
-        weights: dict[str, Any] = dict(values.get(self.name, {}))
-        self._decomposed.assign(not weights)
-        if not weights:
+        own: dict[str, Any] = dict(weights.get(self.name, {}))
+        self._decomposed.assign(not own)
+        if not own:
             for factor, suffix in zip(FACTORS, _SUFFIXES, strict=True):
-                part = values[self.name + suffix]
-                weights |= {factor: part["kernel"], **{name: value for name, value in part.items() if name == "bias"}}
+                part = weights[self.name + suffix]
+                own |= {factor: part["kernel"], **{name: value for name, value in part.items() if name == "bias"}}
         for attribute, weight in self.weights_by_name.items():
             # What is not there is not computed with: its branch is not taken.
-            value = weights.get(attribute, tf.zeros([size or 1 for size in weight.variable.shape]))
+            value = own.get(attribute, tf.zeros([size or 1 for size in weight.variable.shape]))
             weight.variable.assign(tf.cast(value, tf.float32))
 
     def current(self) -> dict[str, dict[str, Any]]:

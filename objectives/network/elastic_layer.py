@@ -10,7 +10,7 @@ import tensorflow as tf
 
 Axes = tuple[int | None, ...]
 
-Values = Mapping[str, Mapping[str, Any]]
+LayerWeights = Mapping[str, Mapping[str, Any]]
 """Weights by layer and attribute name."""
 
 FACTORS = ("first", "core", "last")
@@ -86,10 +86,10 @@ class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
         penalties = (getattr(self.source, f"{prefix}_{kind}", None) for kind in ("regularizer", "constraint"))
         return Weight(variable, bool(self.source.trainable), *penalties)
 
-    def assign(self, values: Values) -> None:
+    def assign(self, weights: LayerWeights) -> None:
         """Take over weights by layer and attribute name."""
         for attribute, weight in self.weights_by_name.items():
-            weight.variable.assign(tf.cast(values[self.name][attribute], tf.float32))
+            weight.variable.assign(tf.cast(weights[self.name][attribute], tf.float32))
 
     def current(self) -> dict[str, dict[str, Any]]:
         """The weights as ``assign`` takes them."""

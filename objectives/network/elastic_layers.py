@@ -119,7 +119,7 @@ class ElasticRectifier(ElasticLayer):
 
 
 def takes_any_channels(layer: Any) -> bool:
-    """Whether there is a free stand-in for the layer: for its type, with all of its options."""
+    """Whether there is an elastic layer in its place: for its type, with all of its options."""
     options = _OPTIONS.get(type(layer))
     if options is None or isinstance(getattr(layer, "activation", None), keras.Layer):
         return False

@@ -11,7 +11,7 @@ from compress.cloning.layer_copy import copy_layer, copy_weights
 from compress.cloning.rebuild import rebuild
 from compress.cloning.walk import as_functional, layers_by_name
 from objectives.network.distillation import TrainingLoss
-from objectives.network.elastic_layer import Common, ElasticLayer, Values, Weight
+from objectives.network.elastic_layer import Common, ElasticLayer, LayerWeights, Weight
 from objectives.network.elastic_layers import elastic_layer, fold, takes_any_channels
 from objectives.network.precision import Precision
 from objectives.network.signature import signature
@@ -76,13 +76,13 @@ class Network:
         for name, layer in layers_by_name(self._model).items():
             if not isinstance(layer, ElasticLayer) and getattr(layer, "weights", None):
                 copy_weights(old[name], layer)
-        self.load_values(values_of(model), seed)
+        self.load_weights(weights_of(model), seed)
 
-    def load_values(self, values: Values, seed: int) -> None:
+    def load_weights(self, weights: LayerWeights, seed: int) -> None:
         """Take over the weights of elastic layers, as arrays; forget the momenta, and seed random layers."""
         for layer in self._model.layers:
             if isinstance(layer, ElasticLayer):
-                layer.assign(values)
+                layer.assign(weights)
         self._begin(seed)
 
     def _begin(self, seed: int) -> None:
@@ -182,7 +182,7 @@ def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
     return rebuild(source, stand_in)
 
 
-def values_of(model: Any) -> dict[str, dict[str, Any]]:
+def weights_of(model: Any) -> dict[str, dict[str, Any]]:
     """Weights of a model's layers that elastic layers stand for, by layer and attribute name."""
     return {
         name: {attribute: getattr(layer, attribute).value for attribute in _ATTRIBUTES if _has(layer, attribute)}
