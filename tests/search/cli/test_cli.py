@@ -50,10 +50,10 @@ def test_inspect_shows_latency_where_it_is_asked_for(tuckprune, home, monkeypatc
     code, out, err = tuckprune("inspect", home / "tiny.keras", "--latency")
     assert (code, err) == (0, "")
     rows = [re.sub(r"[^\w.,=*()' ]+", " ", line).split() for line in out.splitlines()]
-    found = {row[0]: row[-1] for row in rows if row}
+    latencies = {row[0]: row[-1] for row in rows if row}
     conv1 = synthetic.SCALE * synthetic.of_layer(tiny().get_layer("conv1"))
-    assert found["conv1"] == f"{conv1:,.1f}"
-    assert found["total"] == f"{synthetic.microseconds(tiny()):,.1f}"
+    assert latencies["conv1"] == f"{conv1:,.1f}"
+    assert latencies["total"] == f"{synthetic.microseconds(tiny()):,.1f}"
     runtimes = [row for row in rows if row[:1] in (["litert"], ["keras"])]
     assert len(runtimes) == 2 and all(float(figure) >= 0 for row in runtimes for figure in row[1:])
 

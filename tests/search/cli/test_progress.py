@@ -32,24 +32,24 @@ def record(number, accuracy, loss=0.5, error=None, start=None):
     )
 
 
-def lines(found, told, terminal=False):
+def lines(resumed, events, terminal=False):
     console = Console(file=io.StringIO(), width=200, force_terminal=terminal)
     with ProgressDisplay(console) as display:
-        display.started(5, found)
-        for settled in told:
+        display.started(5, resumed)
+        for settled in events:
             display.settled(settled)
     return console.file.getvalue()
 
 
 def test_a_line_for_each_trial():
-    told = [
+    events = [
         record(0, 0.5, start="SLAMP"),
         record(2, None, error="ValueError: shape [3] [/red] is odd"),
         record(1, None),
         record(3, 0.75),
         record(4, 0.6),
     ]
-    assert lines([], told).splitlines() == [
+    assert lines([], events).splitlines() == [
         "searching: 5 trials",
         "[1/5] trial 0: accuracy 0.5000, loss 0.5000, 1.50 MFLOPs, 1.2 s (SLAMP)  best so far",
         "[2/5] trial 2: failed, 1.50 MFLOPs: ValueError: shape [3] [/red] is odd",
@@ -79,13 +79,13 @@ def test_stopped_trials_and_the_rungs_are_shown():
         "[3/3] trial 2: accuracy 0.7000, loss 0.5000, 1.50 MFLOPs, 1.2 s  best so far",
         "rungs: 3 trials at 30 steps, 2 at 90",
     ]
-    told = [climbed(0, 0.5, 0.6), climbed(1, 0.9, state="stopped")]
-    assert "| 2 feasible, 0 failed | 2 trials at 30 steps, 1 at 90 | " in lines([], told, terminal=True)
+    events = [climbed(0, 0.5, 0.6), climbed(1, 0.9, state="stopped")]
+    assert "| 2 feasible, 0 failed | 2 trials at 30 steps, 1 at 90 | " in lines([], events, terminal=True)
 
 
 def test_a_resumed_search_knows_the_best_of_before():
-    found = [record(0, 0.7), record(1, 0.9)]
-    assert lines(found, [record(2, 0.8), record(3, 0.9, 0.4)]).splitlines() == [
+    resumed = [record(0, 0.7), record(1, 0.9)]
+    assert lines(resumed, [record(2, 0.8), record(3, 0.9, 0.4)]).splitlines() == [
         "searching: 5 trials, 2 of them already settled",
         "[3/5] trial 2: accuracy 0.8000, loss 0.5000, 1.50 MFLOPs, 1.2 s",
         # Of equals, the one of the lower loss: it would win.
@@ -115,8 +115,8 @@ def test_on_a_terminal_there_is_a_bar_with_counts_and_time_left():
 
 
 def test_the_best_is_by_what_the_study_maximizes():
-    told = [replace(record(0, 0.9, 0.5), metric=LOSS), replace(record(1, 0.8, 0.3), metric=LOSS)]
-    assert [line.endswith("best so far") for line in lines([], told).splitlines()[1:]] == [True, True]
+    events = [replace(record(0, 0.9, 0.5), metric=LOSS), replace(record(1, 0.8, 0.3), metric=LOSS)]
+    assert [line.endswith("best so far") for line in lines([], events).splitlines()[1:]] == [True, True]
 
 
 def test_the_figures_that_are_limited_are_shown():
@@ -145,11 +145,11 @@ def test_a_line_for_each_finalist():
 
 def test_a_metric_of_keras_is_shown_beside_accuracy():
     metric = Metric("CategoricalHinge", "minimize", "one_hot")
-    told = [
+    events = [
         replace(record(number, accuracy), metric=metric, score=Score(accuracy, 0.5, value))
         for number, (accuracy, value) in enumerate([(0.9, 0.5), (0.8, 0.25)])
     ]
-    shown = lines([], told, terminal=True)
+    shown = lines([], events, terminal=True)
     assert "trial 1: accuracy 0.8000, loss 0.5000, CategoricalHinge 0.2500, 1.50 MFLOPs, 1.2 s  best so far" in shown
     assert "best CategoricalHinge 0.2500 | 2 feasible" in shown
 
@@ -162,8 +162,10 @@ def test_a_warning_is_a_line():
 
 
 def test_every_level_of_a_front_has_a_best_of_its_own():
-    told = [replace(record(number, accuracy), level=number % 2) for number, accuracy in enumerate([0.5, 0.9, 0.6, 0.8])]
-    shown = lines([], told, terminal=True)
+    events = [
+        replace(record(number, accuracy), level=number % 2) for number, accuracy in enumerate([0.5, 0.9, 0.6, 0.8])
+    ]
+    shown = lines([], events, terminal=True)
     assert [f"best so far of level {level}" in shown for level in (0, 1, 2)] == [True, True, False]
     assert shown.count("best so far of level 0") == 2 and shown.count("best so far of level 1") == 1
     assert "best 0.6000 | 4 feasible" in shown and "best 0.9000" not in shown

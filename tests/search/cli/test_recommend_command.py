@@ -40,26 +40,26 @@ def test_what_is_recommended_can_be_fed_back(tuckprune, small):
     assert "the ranks are for the model with these ratios" in out
     texts = [small.parent / "values" / name for name in FILES]
     assert read_parameters(texts[:2]).parameters == read_parameters(texts[2:3]).parameters
-    told = float(re.search(r"([\d.]+) -> ([\d.]+) MFLOPs", out)[2])
+    predicted = float(re.search(r"([\d.]+) -> ([\d.]+) MFLOPs", out)[2])
     for name, files in (("a", texts[:2]), ("b", texts[2:])):
         params = [word for file in files for word in ("--params", file)]
         code, out, err = tuckprune("compress", small, *params, "--out", small.parent / f"{name}.keras")
         assert (code, err) == (0, "")
-        assert flops(small.parent / f"{name}.keras") / 1e6 == pytest.approx(told, abs=0.005)
+        assert flops(small.parent / f"{name}.keras") / 1e6 == pytest.approx(predicted, abs=0.005)
 
 
 def test_tables(tuckprune, small):
     code, out, err = tuckprune("recommend", small, "--ratio", 0.5, "--calibration", 0)
     assert (code, err) == (0, "")
-    found = rows(out)
+    table = rows(out)
     values = loads(tuckprune("recommend", small, "--json")[1]).parameters
-    kept = {cells[0]: cells[1:] for cells in found if len(cells) == 4}
+    kept = {cells[0]: cells[1:] for cells in table if len(cells) == 4}
     assert kept["add_2"] == [f"{values.ratios['add_2']:.4g}", str(round(48 * (1 - values.ratios["add_2"]))), "48"]
-    ranks = {cells[0]: cells[1:] for cells in found if len(cells) == 5}
+    ranks = {cells[0]: cells[1:] for cells in table if len(cells) == 5}
     assert [int(ranks["layer3.0.conv2"][i]) for i in (0, 2)] == list(values.ranks["layer3.0.conv2"])
-    assert ["conv1", "decomposed", "it reads the model's input, of only 1 channels"] in found
-    assert ["linear", "pruned", "the softmax of 'linear' mixes channels"] in found
-    assert any("would not make it cheaper" in cells[-1] for cells in found)
+    assert ["conv1", "decomposed", "it reads the model's input, of only 1 channels"] in table
+    assert ["linear", "pruned", "the softmax of 'linear' mixes channels"] in table
+    assert any("would not make it cheaper" in cells[-1] for cells in table)
 
 
 def test_json_is_a_parameter_file(tuckprune, small):

@@ -87,7 +87,7 @@ def test_a_failing_format_is_exit_code_1(tuckprune, home, monkeypatch):
 
 
 def last_line(err):
-    """The last line of what was told."""
+    """The last line that was printed."""
     return err.strip().splitlines()[-1]
 
 

@@ -22,7 +22,7 @@ def judged(seconds: float) -> Judgement:
 
 
 @pytest.fixture
-def found(home) -> DryRun:
+def tried(home) -> DryRun:
     """Of three workers; a first trial of 20 s, others of 8 s, a part of the sweep in 2 s."""
     loaded = config(
         home,
@@ -36,38 +36,38 @@ def found(home) -> DryRun:
     return DryRun(job, True, 3, judged(20.0), judged(8.0), judged(2.0))
 
 
-def test_the_grid_is_counted(found):
+def test_the_grid_is_counted(tried):
     groups, layers = len(space("tiny").groups), len(space("tiny").layers)
     # Ratios 0 to 0.9 and ranks 0.1 to 1 of both sides: ten each.
-    assert found.candidates_log10 == pytest.approx(groups + 2 * layers)
+    assert tried.candidates_log10 == pytest.approx(groups + 2 * layers)
 
 
-def test_durations_are_those_of_the_slowest_worker(found):
+def test_durations_are_those_of_the_slowest_worker(tried):
     parts = 1 + len(space("tiny").groups) + len(space("tiny").layers)
-    assert found.sweep_seconds == 2.0 * math.ceil(parts / 3)
+    assert tried.sweep_seconds == 2.0 * math.ceil(parts / 3)
     # Half the trials take 8 more steps than the first 4, a quarter 16 more: 1 + 2 / 2 + 4 / 4 = 3 first rungs each.
     # Of 10 trials the busiest of three workers has 4.
-    assert found.search_seconds == 20.0 + 3 * 8.0 * 3.0
+    assert tried.search_seconds == 20.0 + 3 * 8.0 * 3.0
     # Four finalists on three workers: two rounds of 2 stages of 2 epochs; a step of 64 images takes twice 8 s / 4.
-    steps = math.ceil(len(found.job.data.train) / 64)
-    assert found.finals_seconds == 2 * 2 * 2 * steps * 4.0
+    steps = math.ceil(len(tried.job.data.train) / 64)
+    assert tried.finals_seconds == 2 * 2 * 2 * steps * 4.0
 
 
 def test_finals_cannot_be_told_from_trials_without_steps(home):
     loaded = config(home, proxy={"steps": 0, "recalibration_images": 64}, finetune={"epochs": 5})
     job = prepared(loaded, model("tiny"), Listener())
-    found = DryRun(job, True, 2, judged(3.0), judged(1.0), None)
-    assert found.finals_seconds is None
-    assert (found.sweep_seconds, found.search_seconds) == (0.0, 4.0)
-    assert lines(found)[-1] == "estimated: 4 trials 4 s, finals of unknown length"
+    tried = DryRun(job, True, 2, judged(3.0), judged(1.0), None)
+    assert tried.finals_seconds is None
+    assert (tried.sweep_seconds, tried.search_seconds) == (0.0, 4.0)
+    assert lines(tried)[-1] == "estimated: 4 trials 4 s, finals of unknown length"
 
 
-def test_a_staged_search_has_one_more_training_and_one_more_part(found):
+def test_a_staged_search_has_one_more_training_and_one_more_part(tried):
     """A stage of a finalist, and the model as it is for the second sweep."""
-    found = replace(found, workers=1)
-    job = found.job
-    joint = replace(found, job=replace(job, config=job.config.with_strategy("joint")))
-    staged = replace(found, job=replace(job, config=job.config.with_strategy("staged")))
+    tried = replace(tried, workers=1)
+    job = tried.job
+    joint = replace(tried, job=replace(job, config=job.config.with_strategy("joint")))
+    staged = replace(tried, job=replace(job, config=job.config.with_strategy("staged")))
     parts = len(space("tiny").groups) + len(space("tiny").layers)
     assert (joint.sweep_seconds, staged.sweep_seconds) == (
         2.0 * (1 + parts),
@@ -80,18 +80,18 @@ def test_a_staged_search_has_one_more_training_and_one_more_part(found):
     assert "between" not in lines(joint)[-1]
 
 
-def test_a_trial_that_fails_is_told(found):
-    broken = replace(found, next=Judgement.failed(1.5, "loss is nan"))
+def test_a_trial_that_fails_is_told(tried):
+    broken = replace(tried, next=Judgement.failed(1.5, "loss is nan"))
     with pytest.raises(RunError, match="a trial of this search would fail: loss is nan"):
         broken.check()
     assert "20.0 s (accuracy 0.5000) on a new worker, failed after 1.5 s afterwards" in "\n".join(lines(broken))
 
 
-def test_entry_and_lines_have_the_budget(found):
+def test_entry_and_lines_have_the_budget(tried):
     original = cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0))).flops
     smallest = space("tiny").smallest().flops
-    assert entry(found)["budget"] == {"flops": {"most": original // 2, "original": original, "smallest": smallest}}
-    line = next(line for line in lines(found) if line.startswith("budget"))
+    assert entry(tried)["budget"] == {"flops": {"most": original // 2, "original": original, "smallest": smallest}}
+    line = next(line for line in lines(tried) if line.startswith("budget"))
     assert line == (
         f"budget: 0.5, at most {original // 2 / 1e6:.2f} MFLOPs of {original / 1e6:.2f} MFLOPs; "
         f"the smallest candidate has {smallest / 1e6:.2f} MFLOPs"

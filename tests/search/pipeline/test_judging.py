@@ -57,9 +57,9 @@ def test_other_figures_are_refused_with_what_is_different(figure):
 
 def test_every_trial_of_a_run_tells_its_conditions(run, monkeypatch):
     """Of two workers, stopped and started again: they are of one machine, and of one run."""
-    found = {record.conditions for record in find_run(run.folder).trials}
-    assert len(found) == 1
-    (here,) = found
+    conditions = {record.conditions for record in find_run(run.folder).trials}
+    assert len(conditions) == 1
+    (here,) = conditions
     monkeypatch.setenv(ONEDNN, here.onednn)
     assert (here.seed, here.precision, here.threads) == (0, fast_precision().name, 1)
     assert here.device
@@ -84,13 +84,15 @@ def test_a_trial_that_is_not_there(run):
 
 def test_one_worker_and_one_seed_give_the_same_trials(home):
     """On a real cluster, in two processes, to the last digit; and one that climbed a rung is judged again."""
-    found = []
+    outcomes = []
     for name in ("one", "two"):
         sections = {"search": {"trials": 3, "workers": 1}, "rungs": {"steps": [5], "one_in": 2}, **PRUNING_ALONE}
         ended = called("search", written(home, name=name, **sections), cwd=home)
         assert ended.returncode == 0, ended.stderr
-        found.append([replace(record, seconds=None, worker=None) for record in find_run(home / "runs" / name).trials])
-    assert found[0] == found[1]
-    assert len({record.score.loss for record in found[0]}) == 3
-    number = next(record.number for record in found[0] if record.steps == 5)
+        outcomes.append(
+            [replace(record, seconds=None, worker=None) for record in find_run(home / "runs" / name).trials]
+        )
+    assert outcomes[0] == outcomes[1]
+    assert len({record.score.loss for record in outcomes[0]}) == 3
+    number = next(record.number for record in outcomes[0] if record.steps == 5)
     assert called("judge", home / "runs" / "one", "--trial", number, cwd=home).returncode == 0

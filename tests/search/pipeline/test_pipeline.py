@@ -50,18 +50,18 @@ def test_workers_get_the_model_as_it_is(tmp_path):
 
 
 def test_a_learning_rate_that_diverges_fails_every_trial_but_ends_no_run(home):
-    """In real workers: all planned trials are tried and recorded, then the last reason is told."""
+    """In real workers: all planned trials are tried and recorded, then the last reason is given."""
     proxy = {"recalibration_images": 64, "steps": 2, "batch_size": 32, "learning_rate": 1e30}
     given = config(home, proxy=proxy, search={"trials": 3, "workers": 2})
     with pytest.raises(RunError) as raised:
         run_search(given)
     folder = RunFolder.of(given).path
-    found = records(find_study(folder, given.name))
-    assert [record.state for record in found] == ["failed"] * 3
+    trials = records(find_study(folder, given.name))
+    assert [record.state for record in trials] == ["failed"] * 3
     reason = "learning rate 1e+30; lower the learning rate"
-    assert all("expected finite" in record.error and record.error.endswith(reason) for record in found)
+    assert all("expected finite" in record.error and record.error.endswith(reason) for record in trials)
     assert str(raised.value) == (
-        f"none of the 3 trials in '{folder}' can be used: the last error was: {found[-1].error}"
+        f"none of the 3 trials in '{folder}' can be used: the last error was: {trials[-1].error}"
     )
 
 

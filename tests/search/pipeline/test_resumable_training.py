@@ -64,15 +64,15 @@ def _killed(home: Path, written: Path, line: str, behind: str) -> list[str]:
 
 def _events(folder: Path) -> dict[tuple[str, str], dict[int, float]]:
     """Every scalar by its training, its name and its epoch; of what is there twice the last."""
-    found: dict[tuple[str, str], dict[int, float]] = {}
+    scalars: dict[tuple[str, str], dict[int, float]] = {}
     for path in sorted({file.parent for file in folder.rglob("events.*")}):
         events = EventAccumulator(str(path), size_guidance={"tensors": 0})
         events.Reload()
         for name in events.Tags()["tensors"]:
             if name.startswith("epoch_"):
                 series = {event.step: tf.make_ndarray(event.tensor_proto).item() for event in events.Tensors(name)}
-                found[str(path.relative_to(folder)), name] = series
-    return found
+                scalars[str(path.relative_to(folder)), name] = series
+    return scalars
 
 
 def test_a_killed_compression_ends_in_the_same_tensors(prepared: Path) -> None:
@@ -98,8 +98,8 @@ def test_a_killed_compression_ends_in_the_same_tensors(prepared: Path) -> None:
     assert not (folder / "checkpoints").exists()
     whole: list[str] = []
     other = compress_own(prepared / "net.keras", own, config(prepared, **sections, name="whole"), whole.append)
-    expected, found = load_model(other.path), load_model(made.path)
-    for one, two in zip(found.get_weights(), expected.get_weights(), strict=True):
+    expected, resumed = load_model(other.path), load_model(made.path)
+    for one, two in zip(resumed.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
     assert replace(made.result, size=0) == replace(other.result, size=0)
     assert [line for line in whole if "epoch 3/3" in line][1] in third

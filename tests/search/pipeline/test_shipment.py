@@ -62,16 +62,16 @@ def sample(model):
 
 @pytest.fixture(scope="module", params=NETS.values(), ids=NETS)
 def shipped(request, tmp_path_factory):
-    """A model, the folder of its files, what was told, and the shipment."""
-    model, folder, told = request.param(), tmp_path_factory.mktemp("shipped") / "exports", []
-    return model, folder, told, write_formats(model, "net", INSTALLED, sample(model), folder, told.append, QUICK)
+    """A model, the folder of its files, the lines that were logged, and the shipment."""
+    model, folder, logged = request.param(), tmp_path_factory.mktemp("shipped") / "exports", []
+    return model, folder, logged, write_formats(model, "net", INSTALLED, sample(model), folder, logged.append, QUICK)
 
 
 def test_every_format_is_written_and_no_other_file(shipped):
-    _, folder, told, made = shipped
+    _, folder, logged, made = shipped
     files = [f"net{FORMATS[name].ending}" for name in INSTALLED]
     assert sorted(path.name for path in folder.iterdir()) == sorted(files)
-    assert told == [f"writing {folder / file}" for file in files]
+    assert logged == [f"writing {folder / file}" for file in files]
     assert [(row.format, row.file) for row in made.exports] == [
         (name, f"exports/{file}") for name, file in zip(INSTALLED, files, strict=True)
     ]
@@ -96,9 +96,9 @@ def test_the_file_takes_any_number_of_images(shipped, name):
     run, x = FORMATS[name].load(folder / f"net{FORMATS[name].ending}"), models.images(model, seed=5, count=7)
     expected = models.outputs(model, x)[0]
     for count in (1, 7):
-        found = run(x[:count])
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found, expected[:count], atol=0.25 if name == "tflite-int8" else 1e-5)
+        outputs = run(x[:count])
+        assert outputs.dtype == np.float32
+        np.testing.assert_allclose(outputs, expected[:count], atol=0.25 if name == "tflite-int8" else 1e-5)
 
 
 def test_tflite_is_resizable_and_int8_takes_floats(shipped):
@@ -177,8 +177,8 @@ def test_figures_by_hand(tmp_path, monkeypatch):
     changed[:10] = changed[:10, ::-1]
     classes = float(np.mean(changed.argmax(-1) == expected.argmax(-1)))
     # In batches of 64 the images come at once; the first alone is timed.
-    told = replace(FORMATS["tflite-int8"], load=lambda path: lambda images: changed[: len(images)])
-    monkeypatch.setattr(shipment, "formats", lambda: {**FORMATS, "tflite-int8": told})
+    altered = replace(FORMATS["tflite-int8"], load=lambda path: lambda images: changed[: len(images)])
+    monkeypatch.setattr(shipment, "formats", lambda: {**FORMATS, "tflite-int8": altered})
     (row,) = write_formats(model, "net", ["tflite-int8"], x, tmp_path, lambda line: None, QUICK).exports
     assert row.agreement == classes < 1.0
     assert row.max_difference == float(np.abs(changed - expected).max())
@@ -195,8 +195,8 @@ def test_a_format_takes_the_place_of_what_was_there(tmp_path):
 
 def test_formats_are_compared_on_test_images_and_calibrated_on_training_images():
     data = load_dataset("digits")
-    found = Sample.of(data, seed=3, compared=50)
-    for images, split, count in ((found.compared, data.test, 50), (found.calibration, data.train, 256)):
+    drawn = Sample.of(data, seed=3, compared=50)
+    for images, split, count in ((drawn.compared, data.test, 50), (drawn.calibration, data.train, 256)):
         known = {image.tobytes() for image in data.normalization(split.images)}
         assert len(images) == count and {image.tobytes() for image in images} <= known
 
@@ -211,7 +211,7 @@ def test_the_page_loads_every_file(tmp_path, monkeypatch):
     names = {"keras": keras, "tf": tf, "onnxruntime": pytest.importorskip("onnxruntime"), "images": images}
     loads = snippets("python", "docs/shipping.md")
     assert len(loads) == 4
-    for found in loads:
-        exec(compile(found.text, found.page, "exec"), names)
+    for snippet in loads:
+        exec(compile(snippet.text, snippet.page, "exec"), names)
         outputs = np.asarray(names.pop("outputs"))
         np.testing.assert_allclose(outputs, expected[: len(outputs)], atol=1e-5)

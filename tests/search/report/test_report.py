@@ -55,9 +55,11 @@ def test_the_report_of_a_real_run(run):
     figures = drawn(html)
     points = figures["accuracy-flops"]
     assert (points["Original, test"]["x"], points["Original, test"]["y"]) == ([4.0], [0.9])
-    for name, found in (("trials", outcome.trials), ("finalists", outcome.finalists)):
-        assert points[f"Pareto front of the {name}"]["text"] == [point.source for point in front(found, FLOPS)]
-        assert points[f"Pareto front of the {name}"]["y"] == [point.score.accuracy for point in front(found, FLOPS)]
+    for name, candidates in (("trials", outcome.trials), ("finalists", outcome.finalists)):
+        assert points[f"Pareto front of the {name}"]["text"] == [point.source for point in front(candidates, FLOPS)]
+        assert points[f"Pareto front of the {name}"]["y"] == [
+            point.score.accuracy for point in front(candidates, FLOPS)
+        ]
     assert figures["history-0-0"]["trial"]["x"] == [trial.number for trial in outcome.trials]
     assert figures["history-0-0"]["trial"]["y"] == [trial.score.accuracy for trial in outcome.trials]
     ratios = figures["ratios"]["Search"]
@@ -106,9 +108,9 @@ def test_every_trial_is_there_whatever_became_of_it(home):
         "over the budget": "infeasible"
     }
     for name, state in states.items():
-        found = [trial for trial in trials if trial.state == state]
-        assert len(found) == (35 if state == "complete" else 5)
-        assert points[name]["x"] == [trial.cost.flops / 1e6 for trial in found]
+        own = [trial for trial in trials if trial.state == state]
+        assert len(own) == (35 if state == "complete" else 5)
+        assert points[name]["x"] == [trial.cost.flops / 1e6 for trial in own]
     assert points["trial"]["y"] == [trial.score.accuracy for trial in trials if trial.state == "complete"]
     # What failed is listed with its reason; text of others is text.
     assert "<script>alert(1)</script>" not in html

@@ -26,12 +26,12 @@ class Opened:
 
 
 def opened(browser: Browser, path: Path, scheme: str) -> Opened:
-    found = Opened(browser.new_page(viewport=DESK, color_scheme=scheme))
-    found.page.on("console", lambda message: found.said.append(message.text))
-    found.page.on("pageerror", lambda error: found.said.append(str(error)))
-    found.page.on("request", lambda request: found.asked.append(request.url))
-    found.page.goto(path.as_uri())
-    return found
+    view = Opened(browser.new_page(viewport=DESK, color_scheme=scheme))
+    view.page.on("console", lambda message: view.said.append(message.text))
+    view.page.on("pageerror", lambda error: view.said.append(str(error)))
+    view.page.on("request", lambda request: view.asked.append(request.url))
+    view.page.goto(path.as_uri())
+    return view
 
 
 def sizes(page: Page) -> dict[str, tuple[float, float, float]]:
@@ -74,11 +74,11 @@ def test_the_page_and_its_pictures(home, monkeypatch):
         # Containers have no user namespaces for the sandbox; the page is our own.
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         light, dark = (opened(browser, html, scheme) for scheme in ("light", "dark"))
-        for found in (light, dark):
-            drawn = sizes(found.page)
+        for view in (light, dark):
+            drawn = sizes(view.page)
             assert drawn.keys() == names
             assert all(width > 900 and height > 150 and marks > 0 for width, height, marks in drawn.values()), drawn
-            assert overflow(found.page) == 0
+            assert overflow(view.page) == 0
         assert (background(light.page), background(dark.page)) == ("rgb(246, 248, 250)", "rgb(14, 19, 24)")
         letters = "document.querySelector('#figure-ratios .xtick text').style.fill"
         assert light.page.evaluate(letters) != dark.page.evaluate(letters)
@@ -94,7 +94,7 @@ def test_the_page_and_its_pictures(home, monkeypatch):
         for link in light.page.query_selector_all("nav a"):
             assert light.page.query_selector(link.get_attribute("href")) is not None
 
-        for found in (light, dark):
-            assert found.said == []
-            assert [url for url in found.asked if not url.startswith(("file:", "data:"))] == []
+        for view in (light, dark):
+            assert view.said == []
+            assert [url for url in view.asked if not url.startswith(("file:", "data:"))] == []
         browser.close()

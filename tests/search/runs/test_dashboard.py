@@ -74,8 +74,8 @@ def check(path, storage):
             ("PUT", f"/api/studies/{listed['study_id']}/note", json.dumps({"body": "mine", "version": 1})),
         ):
             assert answer(server, to, method, body)[0] == 405
-    found = find_study(path, "run", storage)
-    assert [trial.values for trial in found.trials] == [trial["values"] for trial in shown]
+    study = find_study(path, "run", storage)
+    assert [trial.values for trial in study.trials] == [trial["values"] for trial in shown]
 
 
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])

@@ -55,7 +55,7 @@ TRIALS = st.lists(
 
 @given(TRIALS, st.sampled_from([FLOPS, PARAMS, MEMORY]), st.sampled_from([ACCURACY, LOSS]))
 def test_nothing_on_the_front_is_dominated_and_all_else_is(rows, quantity, metric):
-    found = [
+    candidates = [
         record(number, flops, score, loss=loss, params=params, metric=metric)
         for number, (flops, params, score, loss) in enumerate(rows)
     ]
@@ -66,25 +66,25 @@ def test_nothing_on_the_front_is_dominated_and_all_else_is(rows, quantity, metri
             return (one.score.loss, one.number) < (other.score.loss, other.number)
         return cheap <= 0 <= good
 
-    judged = [one for one in found if one.score is not None]
+    judged = [one for one in candidates if one.score is not None]
     expected = [one for one in judged if not any(dominates(other, one) for other in judged if other is not one)]
-    assert front(found, quantity) == sorted(expected, key=lambda one: quantity.of(one.cost))
+    assert front(candidates, quantity) == sorted(expected, key=lambda one: quantity.of(one.cost))
 
 
 def test_a_higher_rung_is_ahead_of_a_higher_score():
     low, high = Rung(30, Score(0.5, 0.5), 0.5), Rung(90, Score(0.5, 0.5), 0.5)
-    found = [
+    candidates = [
         replace(record(0, 100, 0.6), rungs=(low,)),
         replace(record(1, 200, 0.5), rungs=(low, high)),
         replace(record(2, 300, 0.9), rungs=(low,)),
         replace(record(3, 400, 0.7), rungs=(low, high)),
     ]
-    assert [point.number for point in front(found, FLOPS)] == [0, 1, 3]
-    assert [chosen.number for chosen in select_finalists(found, 4)] == [3, 1, 2, 0]
+    assert [point.number for point in front(candidates, FLOPS)] == [0, 1, 3]
+    assert [chosen.number for chosen in select_finalists(candidates, 4)] == [3, 1, 2, 0]
 
 
 def test_points_by_hand():
-    found = [
+    candidates = [
         record(0, 100, 0.5),
         record(1, 200, 0.4),  # dearer and worse than trial 0
         record(2, 200, 0.6),
@@ -93,7 +93,7 @@ def test_points_by_hand():
         record(5, 300, 0.7),  # as good as trial 4 and cheaper
         record(6, 400, 0.8),
     ]
-    assert [one.number for one in front(found, FLOPS)] == [0, 2, 5, 6]
+    assert [one.number for one in front(candidates, FLOPS)] == [0, 2, 5, 6]
     # Trial 4 comes out ahead of trial 5 and of the recommended values; trial 6 failed there.
     tuned = [
         finalist("trial 4", 310, 0.92),
@@ -101,7 +101,7 @@ def test_points_by_hand():
         finalist(RECOMMENDED, 305, 0.89),
         finalist("trial 6", 400, None),
     ]
-    offered = points(found, tuned, FLOPS)
+    offered = points(candidates, tuned, FLOPS)
     assert [(one.source, one.score.accuracy) for one in offered] == [
         ("trial 0", 0.5),
         ("trial 2", 0.6),

@@ -21,15 +21,15 @@ def test_one_search_finds_points_at_several_budgets(tuckprune, home):
     assert f"next: tuckprune export {run}, or tuckprune front {run} for its other budgets" in out
     assert tuckprune("search", file)[0] == 0
     study = find_study(run, "run")
-    found = records(study)
+    trials = records(study)
     assert study.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
-    assert [record.state for record in found] == ["complete"] * 6
-    assert {record.level for record in found} == {0, 1}
+    assert [record.state for record in trials] == ["complete"] * 6
+    assert {record.level for record in trials} == {0, 1}
     whole = FLOPS.of(cost("tiny").cost(CompressionParameters.none()))
-    for record in found:
+    for record in trials:
         assert record.cost.flops <= (0.9 if record.level else 0.5) * whole
         assert record.cost.flops > 0.5 * whole or not record.level
-    assert winner_of(found, []).cost.flops <= 0.5 * whole
+    assert winner_of(trials, []).cost.flops <= 0.5 * whole
 
     code, out, _ = tuckprune("front", run, "--json")
     listed = json.loads(out)

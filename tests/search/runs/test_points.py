@@ -49,8 +49,8 @@ def made(home):
         for number in range(7):
             trial = study.ask()
             ratio, accuracy = CHOICES.get(number, (0.2, None))
-            found = parameters(ratio)
-            describe(trial, found, cost("tiny").cost(found), 0.5 if number == 6 else -0.1)
+            chosen = parameters(ratio)
+            describe(trial, chosen, cost("tiny").cost(chosen), 0.5 if number == 6 else -0.1)
             if number == 6:
                 reject(study, trial)
                 continue
@@ -118,11 +118,11 @@ def test_a_point_is_exported_beside_the_winner(tuckprune, made, arguments, numbe
     assert read_parameters([folder / "parameters.json"]).parameters == parameters(CHOICES[number][0])
     built = apply_parameters(load_model(made.parents[1] / "tiny.keras"), read_parameters(written).parameters)
     _, out, _ = tuckprune("front", made, "--json")
-    told = {entry["source"]: entry for entry in json.loads(out)}
+    entries = {entry["source"]: entry for entry in json.loads(out)}
     built_cost = CostModel(analyse(built)).cost(NONE)
     assert built_cost == records(find_study(made, "run"))[number].cost
-    if f"trial {number}" in told:
-        assert (told[f"trial {number}"]["flops"], told[f"trial {number}"]["params"]) == (
+    if f"trial {number}" in entries:
+        assert (entries[f"trial {number}"]["flops"], entries[f"trial {number}"]["params"]) == (
             built_cost.flops,
             built_cost.params,
         )
@@ -199,16 +199,16 @@ def test_finalists_are_points_of_their_own(made):
     study = open_study(made, "run", "journal")
     best = parameters(0.6)
     for source, given, accuracy in (("trial 1", parameters(0.3), 0.95), (RECOMMENDED, best, 0.93)):
-        found = cost("tiny").cost(given)
+        expected = cost("tiny").cost(given)
         store(
             study,
-            Finalist(source, given, found, None if accuracy is None else Score(accuracy, 0.1), 1.0, None, ACCURACY),
+            Finalist(source, given, expected, None if accuracy is None else Score(accuracy, 0.1), 1.0, None, ACCURACY),
         )
-    found = RunPoints.of(made)
-    sources = [point.source for point in found.points(FLOPS)]
+    points = RunPoints.of(made)
+    sources = [point.source for point in points.points(FLOPS)]
     assert sources == ["trial 2", RECOMMENDED, "trial 0", "trial 1", "trial 5"]
-    chosen = found.within(str(cost("tiny").cost(best).flops), FLOPS)
-    paths = found.export(chosen, None)
+    chosen = points.within(str(cost("tiny").cost(best).flops), FLOPS)
+    paths = points.export(chosen, None)
     assert {path.parent.name for path in paths} == {"point-recommended"}
     assert read_parameters(paths[:2]).parameters == best
-    assert found.quantity(None) == FLOPS and found.quantity("params") == PARAMS
+    assert points.quantity(None) == FLOPS and points.quantity("params") == PARAMS

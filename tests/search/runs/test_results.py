@@ -68,14 +68,14 @@ def test_a_broken_result_file_is_named(tmp_path, content):
 def test_memory_and_latency_have_columns_where_they_are_limited(tmp_path):
     # 3 MB / 1.5 MB = 2, 12 ms / 2.4 ms = 5; a file of before has neither.
     original = replace(ORIGINAL, memory=3_000_000, latency=12_000.0)
-    found = replace(SEARCH, memory=1_500_000, latency=2_400.0)
+    limited = replace(SEARCH, memory=1_500_000, latency=2_400.0)
     assert columns([original, SIMPLE]) == (*columns([SIMPLE]), "Memory (factor)", "Latency (factor)")
-    assert [row[5:] for row in table_rows([original, SIMPLE, found])] == [
+    assert [row[5:] for row in table_rows([original, SIMPLE, limited])] == [
         ("3000.0 kB", "12.000 ms"),
         ("not measured", "not measured"),
         ("1500.0 kB (2.00x)", "2.400 ms (5.00x)"),
     ]
-    assert columns([ORIGINAL, found])[5:] == ("Memory (factor)", "Latency (factor)")
-    assert table_rows([ORIGINAL, found])[1][5:] == ("1500.0 kB", "2.400 ms")
-    write_result(found, tmp_path)
-    assert read_results(tmp_path) == [found]
+    assert columns([ORIGINAL, limited])[5:] == ("Memory (factor)", "Latency (factor)")
+    assert table_rows([ORIGINAL, limited])[1][5:] == ("1500.0 kB", "2.400 ms")
+    write_result(limited, tmp_path)
+    assert read_results(tmp_path) == [limited]

@@ -54,12 +54,12 @@ def run(tmp_path):
 
 
 def test_a_run_that_was_interrupted(run):
-    found = status_of(run.path)
-    assert (found.name, found.driver, found.planned, found.settled) == ("run", False, 8, 5)
-    assert dict(found.states) == {"complete": 4, "failed": 1}
-    assert (found.running, found.waiting, found.finalists, found.lost) == ({}, 2, 0, 1)
-    assert found.best.number == 4
-    assert dict(found.workers) == {"node:1": 2, "node:0": 2}
+    status = status_of(run.path)
+    assert (status.name, status.driver, status.planned, status.settled) == ("run", False, 8, 5)
+    assert dict(status.states) == {"complete": 4, "failed": 1}
+    assert (status.running, status.waiting, status.finalists, status.lost) == ({}, 2, 0, 1)
+    assert status.best.number == 4
+    assert dict(status.workers) == {"node:1": 2, "node:0": 2}
 
 
 def test_a_driver_at_work_is_seen_and_not_disturbed(run):
@@ -82,8 +82,8 @@ def test_the_pace_is_the_middle_span():
     )
     for trial, seconds in zip(study.get_trials(deepcopy=False), (0, 2, 4, 100, 103), strict=True):
         trial.datetime_complete = began + timedelta(seconds=seconds)
-    found = _status("run", [study], 9, False)
-    assert found.pace == 2.5 and found.seconds_left == 10.0
+    status = _status("run", [study], 9, False)
+    assert status.pace == 2.5 and status.seconds_left == 10.0
 
 
 def test_the_command_tells_it(run, tuckprune):
@@ -95,8 +95,8 @@ def test_the_command_tells_it(run, tuckprune):
     assert lines[-1] == "no driver is at work: the same 'tuckprune search' goes on with it"
     assert "workers of the last trials: node:0 (2), node:1 (2); 1 lost so far" in lines
     code, out, _ = tuckprune("status", run.path, "--json")
-    told = json.loads(out)
-    assert (told["settled"], told["waiting"], told["best"]["trial"], told["driver"]) == (5, 2, 4, False)
+    entry = json.loads(out)
+    assert (entry["settled"], entry["waiting"], entry["best"]["trial"], entry["driver"]) == (5, 2, 4, False)
 
 
 def test_the_command_loads_no_heavy_library(run):

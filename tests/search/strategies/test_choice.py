@@ -17,17 +17,17 @@ def job(home, recipe=PRUNE_FIRST, budget=0.4, **search):
     ).job
 
 
-def strategy(found):
-    return found.config.search.strategy
+def strategy(decision):
+    return decision.config.search.strategy
 
 
 def test_stage_by_stage_where_pruning_comes_first(tmp_path):
     given = job(tmp_path)
-    found = decided(given)
-    assert (strategy(found), found.listener.lines) == ("staged", [])
+    decision = decided(given)
+    assert (strategy(decision), decision.listener.lines) == ("staged", [])
     # Nothing else changes, nor what was given.
     assert strategy(given) == "auto"
-    assert found == replace(given, config=given.config.with_strategy("staged"))
+    assert decision == replace(given, config=given.config.with_strategy("staged"))
 
 
 @pytest.mark.parametrize(
@@ -43,16 +43,16 @@ def test_stage_by_stage_where_pruning_comes_first(tmp_path):
 )
 def test_jointly_where_stages_are_impossible_or_find_less(tmp_path, changes):
     loaded = config(tmp_path, **{"finetune": {"epochs": 1}, "search": {"trials": 40}, **changes})
-    found = decided(replace(job(tmp_path), config=loaded))
-    assert (strategy(found), found.listener.lines) == ("joint", [])
+    decision = decided(replace(job(tmp_path), config=loaded))
+    assert (strategy(decision), decision.listener.lines) == ("joint", [])
 
 
 def test_jointly_where_a_stage_cannot_do_its_part(tmp_path):
     """Ranks alone do not take the model nearly all of the way to a fiftieth."""
     given = job(tmp_path, budget=0.02, staged={"budget": 0.1})
-    found = decided(given)
-    assert strategy(found) == "joint"
-    (line,) = found.listener.lines
+    decision = decided(given)
+    assert strategy(decision) == "joint"
+    (line,) = decision.listener.lines
     assert line.startswith(
         "ratios and ranks are searched together; a search in stages would be refused: stage 'decompose', 2 of 2: "
     )

@@ -62,10 +62,10 @@ def share(ratio):
 
 
 def test_the_best_trials_are_taken_by_score():
-    found = tuple(
+    trials = tuple(
         record(number, 0.05 * number, accuracy) for number, accuracy in enumerate([0.3, 0.8, 0.5, 0.9, 0.7, 0.6])
     )
-    names = list(EarlierRun("other", found).starts(space("tiny"), budget(0.5)))
+    names = list(EarlierRun("other", trials).starts(space("tiny"), budget(0.5)))
     assert names == [f"reuse trial {number} of other" for number in (3, 1, 4, 5, 2)]
     assert len(names) == COUNT
     by_loss = tuple(
@@ -78,35 +78,35 @@ def test_the_best_trials_are_taken_by_score():
 def test_ratios_of_parts_of_decomposed_layers_start_as_smaller_ranks():
     """Of 16 channels, a rank of 8 whose part loses half is wanted as 4."""
     parameters = CompressionParameters({"conv2_tucker_0": 0.5}, {"conv2": (8, 12)})
-    found = TrialRecord(3, "complete", parameters, cost("tiny").cost(NONE), Score(0.5, 0.5), 1.0, None, None)
-    (wanted,) = EarlierRun("other", (found,)).starts(space("tiny"), budget(0.5)).values()
+    trial = TrialRecord(3, "complete", parameters, cost("tiny").cost(NONE), Score(0.5, 0.5), 1.0, None, None)
+    (wanted,) = EarlierRun("other", (trial,)).starts(space("tiny"), budget(0.5)).values()
     assert (wanted["rank_in:conv2"], wanted["rank_out:conv2"], wanted["rank_in:block.conv1"]) == (0.25, 0.5, 1.0)
 
 
 def test_of_a_front_the_level_nearest_in_factors_comes_first():
-    found = (
+    trials = (
         record(0, 0.8, 0.2, level=0),
         record(1, 0.6, 0.5, level=1),
         record(2, 0.6125, 0.6, level=1),
         record(3, 0.2, 0.9, level=2),
     )
     for near, order in ((0.78, (0, 2, 1, 3)), (0.65, (2, 1, 0, 3)), (0.1, (3, 2, 1, 0))):
-        names = list(EarlierRun("other", found).starts(space("tiny"), budget(share(near))))
+        names = list(EarlierRun("other", trials).starts(space("tiny"), budget(share(near))))
         assert names == [f"reuse trial {number} of other" for number in order]
 
 
 def test_nearness_is_a_factor_not_a_difference():
-    found = (record(0, 0.8, 0.9, level=0), record(1, 0.2, 0.5, level=1))
+    trials = (record(0, 0.8, 0.9, level=0), record(1, 0.2, 0.5, level=1))
     low, high = share(0.8), share(0.2)
     # By difference the lower level is nearer to a budget below the mean; by factor only below the geometric one.
     between = ((low * high) ** 0.5 + (low + high) / 2) / 2
-    names = list(EarlierRun("other", found).starts(space("tiny"), budget(between)))
+    names = list(EarlierRun("other", trials).starts(space("tiny"), budget(between)))
     assert names == ["reuse trial 1 of other", "reuse trial 0 of other"]
 
 
 def test_equal_parameters_are_taken_once():
-    found = (record(0, 0.3, 0.5), record(1, 0.3, 0.7), record(2, 0.4, 0.6))
-    assert list(EarlierRun("other", found).starts(space("tiny"), budget(0.5))) == [
+    trials = (record(0, 0.3, 0.5), record(1, 0.3, 0.7), record(2, 0.4, 0.6))
+    assert list(EarlierRun("other", trials).starts(space("tiny"), budget(0.5))) == [
         "reuse trial 1 of other",
         "reuse trial 2 of other",
     ]
@@ -123,10 +123,10 @@ def test_what_the_other_run_did_not_search_is_wanted_whole():
 
     # conv2 reads 16 channels and makes 24; half of the 16 are pruned, and 12 of the 24.
     both = CompressionParameters({"add": 0.5, "conv2": 0.5}, {"conv2": (4, 6)})
-    found = (TrialRecord(0, "complete", both, Cost(1, 1, 4), Score(0.5, 0.5), 1.0, None, None),)
+    trials = (TrialRecord(0, "complete", both, Cost(1, 1, 4), Score(0.5, 0.5), 1.0, None, None),)
 
     def kept(recipe):
-        (start,) = EarlierRun("other", found).starts(space("tiny", recipe), budget(0.5)).values()
+        (start,) = EarlierRun("other", trials).starts(space("tiny", recipe), budget(0.5)).values()
         return {name: value for name, value in start.items() if value != 1.0}
 
     keep = {"keep:add": 0.5, "keep:conv2": 0.5}
@@ -173,10 +173,10 @@ def other(home):
 def test_a_search_begins_with_the_trials_of_another(home, other):
     given = config(home, search={"trials": 1, "workers": 1, "reuse": str(other)})
     run_search(given)
-    (found,) = records(find_study(RunFolder.of(given).path, given.name))
-    assert found.start == "reuse trial 0 of other" and found.state == "complete"
+    (trial,) = records(find_study(RunFolder.of(given).path, given.name))
+    assert trial.start == "reuse trial 0 of other" and trial.state == "complete"
     wanted = space("tiny").encode(CompressionParameters({"add": 0.25}, {}))
-    assert found.parameters == Projection(space("tiny"), budget(0.5))(wanted)
+    assert trial.parameters == Projection(space("tiny"), budget(0.5))(wanted)
     # The other folder may be gone by the time of a resumption without it.
     run_search(given.model_copy(update={"search": given.search.model_copy(update={"reuse": None})}))
 

@@ -52,38 +52,38 @@ def problems(draw):
     """A space, some limits that are each reachable, and preferences."""
     name = draw(st.sampled_from(NETS))
     table = synthetic.table(name) if draw(st.booleans()) else slow_parts(synthetic.table(name))
-    found = SearchSpace(CostModel(analyse(nets.model(name)), table), SpaceSettings(), draw(st.sampled_from(RECIPES)))
-    smallest, original = found.smallest(), found.cost.cost(NONE)
+    searched = SearchSpace(CostModel(analyse(nets.model(name)), table), SpaceSettings(), draw(st.sampled_from(RECIPES)))
+    smallest, original = searched.smallest(), searched.cost.cost(NONE)
     limited = draw(st.sets(st.sampled_from([*quantities().values()]), max_size=4)) | {LATENCY}
     limits = []
     for quantity in [quantity for quantity in quantities().values() if quantity in limited]:
         low, high = quantity.of(smallest), quantity.of(original)
         limits.append(Limit(quantity, low + (high - low) * draw(st.floats(0.001, 1)), "drawn"))
-    size = len(found.dimensions)
+    size = len(searched.dimensions)
     values = draw(st.lists(st.floats(0, 1), min_size=size, max_size=size))
-    return found, Budget(tuple(limits), table), dict(zip(found.dimensions, values, strict=True))
+    return searched, Budget(tuple(limits), table), dict(zip(searched.dimensions, values, strict=True))
 
 
 @given(problems())
 @settings(max_examples=50, deadline=None)
 def test_proposals_meet_all_limits_or_these_cannot_be_met_together(problem):
-    found, budget, wanted = problem
+    searched, budget, wanted = problem
     try:
-        parameters = Projection(found, budget)(wanted)
+        parameters = Projection(searched, budget)(wanted)
     except BudgetError as error:
         assert len(budget.limits) > 1 and "within the other limits" in str(error)
     else:
-        assert budget.violation(found.cost.cost(parameters, found.settings.step)) <= 0
+        assert budget.violation(searched.cost.cost(parameters, searched.settings.step)) <= 0
 
 
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY])
 def test_latency_is_used_where_it_binds(recipe):
-    found = space("digits_resnet", recipe)
-    original = found.cost.cost(NONE)
-    wanted = {name: 1.0 if index % 3 == 0 else 0.3 for index, name in enumerate(found.dimensions)}
+    searched = space("digits_resnet", recipe)
+    original = searched.cost.cost(NONE)
+    wanted = {name: 1.0 if index % 3 == 0 else 0.3 for index, name in enumerate(searched.dimensions)}
     for amounts in ({"latency": "50%"}, {"latency": "40%", "flops": "90%", "params": "1x", "size": 1.0, "memory": 1.0}):
         budget = Budget.parse(amounts, original, synthetic.table("digits_resnet"))
-        assert -0.03 < budget.violation(found.cost.cost(Projection(found, budget)(wanted))) <= 0
+        assert -0.03 < budget.violation(searched.cost.cost(Projection(searched, budget)(wanted))) <= 0
 
 
 @pytest.mark.parametrize("name", ["chain", "tiny"])
@@ -91,34 +91,34 @@ def test_latency_is_used_where_it_binds(recipe):
 def test_the_smallest_latency_is_that_of_all_candidates(name, recipe):
     grid = SpaceSettings(ratio_max=0.5, ratio_step=0.5, rank_step=0.5)
     for table in (synthetic.table(name), slow_parts(synthetic.table(name))):
-        found = SearchSpace(CostModel(analyse(nets.model(name)), table), grid, recipe)
-        corners = product(*[(0.0, 1.0)] * len(found.dimensions))
-        candidates = [found.decode(dict(zip(found.dimensions, corner, strict=True))) for corner in corners]
-        smallest = min(found.cost.cost(candidate).latency for candidate in candidates)
-        assert found.smallest().latency == pytest.approx(smallest)
+        searched = SearchSpace(CostModel(analyse(nets.model(name)), table), grid, recipe)
+        corners = product(*[(0.0, 1.0)] * len(searched.dimensions))
+        candidates = [searched.decode(dict(zip(searched.dimensions, corner, strict=True))) for corner in corners]
+        smallest = min(searched.cost.cost(candidate).latency for candidate in candidates)
+        assert searched.smallest().latency == pytest.approx(smallest)
 
 
 def test_layers_that_are_faster_whole_are_left_so_where_latency_asks_for_it():
     table = slow_parts(synthetic.table("digits_resnet"))
-    found = SearchSpace(CostModel(analyse(nets.model("digits_resnet")), table), SpaceSettings(), PRUNE_FIRST)
-    original = found.cost.cost(NONE)
-    low = dict.fromkeys(found.dimensions, 0.3)
+    searched = SearchSpace(CostModel(analyse(nets.model("digits_resnet")), table), SpaceSettings(), PRUNE_FIRST)
+    original = searched.cost.cost(NONE)
+    low = dict.fromkeys(searched.dimensions, 0.3)
     loose = Budget.parse({"flops": "20%"}, original, table)
     tight = Budget.parse({"latency": "50%"}, original, table)
-    assert Projection(found, loose)(low).ranks
-    for name, pair in Projection(found, tight)(low).ranks.items():
-        parameters = Projection(found, tight)(low)
+    assert Projection(searched, loose)(low).ranks
+    for name, pair in Projection(searched, tight)(low).ranks.items():
+        parameters = Projection(searched, tight)(low)
         without = {other: ranks for other, ranks in parameters.ranks.items() if other != name}
-        whole = found.cost.cost(CompressionParameters(parameters.ratios, without)).latency
-        assert pair and whole >= found.cost.cost(parameters).latency
+        whole = searched.cost.cost(CompressionParameters(parameters.ratios, without)).latency
+        assert pair and whole >= searched.cost.cost(parameters).latency
 
 
 def test_unreachable_latency_names_the_smallest():
-    found = space("tiny")
-    smallest = found.smallest().latency
-    budget = Budget.parse({"latency": f"{smallest / 2000:.6f}ms"}, found.cost.cost(NONE), synthetic.table("tiny"))
+    searched = space("tiny")
+    smallest = searched.smallest().latency
+    budget = Budget.parse({"latency": f"{smallest / 2000:.6f}ms"}, searched.cost.cost(NONE), synthetic.table("tiny"))
     with pytest.raises(BudgetError, match=f"budget.latency: expected at least {smallest:.1f} microseconds, the smalle"):
-        Projection(found, budget).check_reachable()
+        Projection(searched, budget).check_reachable()
 
 
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY, DECOMPOSE_ONLY])

@@ -39,8 +39,8 @@ def test_the_spaces_of_the_stages_are_those_of_ratios_and_of_ranks():
 def test_a_decomposed_model_is_pruned_in_its_parts_as_well():
     ranks = CompressionParameters({}, {"conv2": (8, 12)})
     middle = plan(DECOMPOSE_FIRST).after_first(model("tiny"), ranks, DEFAULT_PRUNING)
-    found = plan(DECOMPOSE_FIRST).second_space(middle).dimensions
-    assert {"keep:conv2_tucker_0", "keep:conv2_tucker_1", "keep:conv2_tucker_2"} < set(found)
+    dimensions = plan(DECOMPOSE_FIRST).second_space(middle).dimensions
+    assert {"keep:conv2_tucker_0", "keep:conv2_tucker_1", "keep:conv2_tucker_2"} < set(dimensions)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 0.5), (0.25, 0.5**0.5)])
@@ -108,9 +108,9 @@ def test_the_winner_is_the_best_trial_that_ranks_can_bring_to_the_budget():
     """Without ranks below all channels, only what pruning alone has brought there is left."""
     small = CompressionParameters({"block.conv1": 0.7, "add": 0.7, "conv2": 0.7}, {})
     large = CompressionParameters({"add": 0.1}, {})
-    found = [record(0, small, 0.7), record(1, large, 0.9), record(2, small, 0.8), record(3, small, None)]
+    trials = [record(0, small, 0.7), record(1, large, 0.9), record(2, small, 0.8), record(3, small, None)]
     strict = plan(settings=SpaceSettings(rank_step=1.0), budget=0.4)
-    assert strict.winner(model("tiny"), found, DEFAULT_PRUNING) == found[2]
-    assert plan(budget=0.4).winner(model("tiny"), found, DEFAULT_PRUNING) == found[1]
+    assert strict.winner(model("tiny"), trials, DEFAULT_PRUNING) == trials[2]
+    assert plan(budget=0.4).winner(model("tiny"), trials, DEFAULT_PRUNING) == trials[1]
     with pytest.raises(BudgetError, match="stage 'decompose', 2 of 2: .* or raise search.staged.budget"):
-        strict.winner(model("tiny"), [replace(found[1], number=5)], DEFAULT_PRUNING)
+        strict.winner(model("tiny"), [replace(trials[1], number=5)], DEFAULT_PRUNING)

@@ -58,8 +58,8 @@ def test_the_first_stage_goes_halfway_and_the_second_to_the_budget(tmp_path, rec
     search.run()
     flops = original_flops(net)
     # The geometric mean of 1 and 0.36 is 0.6.
-    for found, most in ((records(search.first), 0.6), (records(search.study), 0.36)):
-        assert all(0.85 * most * flops < record.cost.flops <= most * flops for record in found)
+    for trials, most in ((records(search.first), 0.6), (records(search.study), 0.36)):
+        assert all(0.85 * most * flops < record.cost.flops <= most * flops for record in trials)
 
 
 def test_each_stage_is_swept_first(tmp_path):

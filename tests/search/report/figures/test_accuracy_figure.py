@@ -22,13 +22,13 @@ def test_it_holds_every_measured_model():
 
 def test_it_holds_every_trial_by_its_state():
     dearer = replace(COST, flops=2_000_000)
-    found = [
+    trials = [
         record(0, 0.5),
         replace(record(1, 0.4), state="stopped", cost=dearer),
         record(2, None),
         replace(record(3, None), state="infeasible", error=None, cost=dearer),
     ]
-    traces = by_name(accuracy_against(FLOPS, (), found))
+    traces = by_name(accuracy_against(FLOPS, (), trials))
     drawn = {name: (list(trace.x), list(trace.y), trace.yaxis) for name, trace in traces.items()}
     assert drawn == {
         "trial": ([1.0], [0.5], None),
@@ -43,9 +43,9 @@ def test_it_holds_every_trial_by_its_state():
 
 def test_the_fronts_are_drawn_with_the_models():
     dearer = replace(COST, flops=2_000_000)
-    found = [record(0, 0.5), record(1, 0.4), replace(record(2, 0.7), cost=dearer), record(3, None)]
+    trials = [record(0, 0.5), record(1, 0.4), replace(record(2, 0.7), cost=dearer), record(3, None)]
     tuned = [Finalist("trial 2", PARAMETERS, dearer, Score(0.8, 0.1), 1.0, None, ACCURACY)]
-    traces = by_name(accuracy_against(FLOPS, RESULTS, found, tuned))
+    traces = by_name(accuracy_against(FLOPS, RESULTS, trials, tuned))
     drawn = [traces["Pareto front of the trials"], traces["Pareto front of the finalists"]]
     assert [(list(trace.x), list(trace.y), list(trace.text)) for trace in drawn] == [
         ([1.0, 2.0], [0.5, 0.7], ["trial 0", "trial 2"]),
@@ -56,18 +56,18 @@ def test_the_fronts_are_drawn_with_the_models():
 def test_the_front_of_another_metric_is_no_line():
     """Trial 1 is less accurate, costs more, and has the lower loss."""
     dearer = replace(COST, flops=2_000_000)
-    found = [
+    trials = [
         replace(record(0, 0.5), score=Score(0.5, 0.4), metric=LOSS),
         replace(record(1, 0.4), score=Score(0.4, 0.3), metric=LOSS, cost=dearer),
     ]
-    (trace,) = [trace for trace in accuracy_against(FLOPS, (), found).data if "front" in trace.name]
+    (trace,) = [trace for trace in accuracy_against(FLOPS, (), trials).data if "front" in trace.name]
     assert (trace.name, trace.mode) == ("Pareto front of the trials, by loss", "markers")
     assert (list(trace.x), list(trace.y)) == ([1.0, 2.0], [0.5, 0.4])
 
 
 def test_of_latencies_the_models_are_where_they_were_measured():
-    found = [replace(record(0, 0.5), cost=replace(COST, latency=250.0))]
-    figure = accuracy_against(LATENCY, [replace(RESULTS[0], latency=1500.0), RESULTS[1]], found, most=500.0)
+    trials = [replace(record(0, 0.5), cost=replace(COST, latency=250.0))]
+    figure = accuracy_against(LATENCY, [replace(RESULTS[0], latency=1500.0), RESULTS[1]], trials, most=500.0)
     traces = by_name(figure)
     assert (list(traces["Original, test"].x), list(traces["trial"].x)) == ([1.5], [0.25])
     assert "Search, test" not in traces

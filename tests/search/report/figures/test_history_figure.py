@@ -11,8 +11,8 @@ from tests.search.report.report_runs import by_name, record
 
 
 def test_it_holds_every_trial_and_the_best_so_far():
-    found = [record(0, 0.5, "SLAMP"), record(1, None), record(2, 0.8), record(3, 0.6)]
-    traces = by_name(history(found))
+    records = [record(0, 0.5, "SLAMP"), record(1, None), record(2, 0.8), record(3, 0.6)]
+    traces = by_name(history(records))
     trials, best, failed = traces["trial"], traces["best so far"], traces["failed"]
     assert (list(trials.x), list(trials.y)) == ([0, 2, 3], [0.5, 0.8, 0.6])
     assert list(trials.text) == ["trial 0, SLAMP", "trial 2, sampler", "trial 3, sampler"]
@@ -24,29 +24,29 @@ def test_it_holds_every_trial_and_the_best_so_far():
 def test_it_minds_the_rungs():
     """The best so far is that of the highest rung reached, as the winner is."""
     low, high = Rung(30, Score(0.5, 0.5), 0.5), Rung(90, Score(0.5, 0.5), 0.5)
-    found = [
+    trials = [
         replace(record(0, 0.9), state="stopped", rungs=(low,)),
         replace(record(1, 0.7), rungs=(low, high)),
         replace(record(2, 0.95, "SLAMP"), state="stopped", rungs=(low,)),
         replace(record(3, 0.8), rungs=(low, high)),
     ]
-    traces = by_name(history(found))
+    traces = by_name(history(trials))
     assert list(traces["best so far"].y) == [0.9, 0.7, 0.7, 0.8]
     assert list(traces["trial"].x) == [1, 3]
     stopped = "stopped after 30 steps"
     assert list(traces["trial, stopped early"].text) == [f"trial 0, sampler, {stopped}", f"trial 2, SLAMP, {stopped}"]
-    assert counts_text(rung_counts(one.rungs for one in found)) == "4 trials at 30 steps, 2 at 90"
+    assert counts_text(rung_counts(one.rungs for one in trials)) == "4 trials at 30 steps, 2 at 90"
 
 
 @pytest.mark.parametrize(("direction", "best_so_far"), [("maximize", [0.4, 0.6, 0.6]), ("minimize", [0.4, 0.4, 0.3])])
 def test_a_metric_knows_which_way_is_better(direction, best_so_far):
     metric = Metric("Hinge", direction, "one_hot")
     values = [0.4, None, 0.6, 0.3]
-    found = [
+    trials = [
         replace(record(number, 0.5), metric=metric, score=value if value is None else Score(0.5, 0.5, value))
         for number, value in enumerate(values)
     ]
-    ranked, accuracy = histories(found)
+    ranked, accuracy = histories(trials)
     traces = by_name(ranked)
     assert (list(traces["trial"].x), list(traces["trial"].y)) == ([0, 2, 3], [0.4, 0.6, 0.3])
     assert list(traces["best so far"].y) == best_so_far
@@ -56,24 +56,24 @@ def test_a_metric_knows_which_way_is_better(direction, best_so_far):
 
 
 def test_of_losses_the_lowest_is_the_best():
-    found = [
+    trials = [
         replace(record(number, 0.5), metric=LOSS, score=Score(0.5, loss)) for number, loss in enumerate([0.4, 0.6, 0.1])
     ]
-    loss, _ = histories(found)
+    loss, _ = histories(trials)
     assert list(by_name(loss)["best so far"].y) == [0.4, 0.4, 0.1]
 
 
 def test_it_names_the_stage():
-    found = [replace(record(0, 0.5), stage="prune")]
-    assert [figure.layout.title.text for figure in histories(found)] == [
+    trials = [replace(record(0, 0.5), stage="prune")]
+    assert [figure.layout.title.text for figure in histories(trials)] == [
         "Validation accuracy of the trials of stage prune"
     ]
 
 
 def test_the_best_so_far_is_of_the_runs_own_budget():
-    found = [
+    trials = [
         replace(record(number, accuracy), level=number % 2) for number, accuracy in enumerate([0.5, 0.9, 0.4, 0.8])
     ]
-    traces = by_name(history([*found, replace(record(4, 0.6), level=0)]))
+    traces = by_name(history([*trials, replace(record(4, 0.6), level=0)]))
     assert list(traces["trial"].x) == [0, 1, 2, 3, 4]
     assert (list(traces["best so far"].x), list(traces["best so far"].y)) == ([0, 2, 4], [0.5, 0.5, 0.6])

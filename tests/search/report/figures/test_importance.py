@@ -30,11 +30,11 @@ DIMENSIONS = [f"keep:layer{number}" for number in range(60)]
 
 def test_it_finds_the_dimension_that_decides():
     for front in (False, True):
-        found = importance_of(study_of(60, DIMENSIONS[:12], front))
-        assert (found.trials, len(found.shares)) == (60, 12)
-        assert next(iter(found.shares)) == "keep:layer0"
-        assert abs(sum(found.shares.values()) - 1) < 1e-9
-        assert found.shares["keep:layer0"] > 2 * sorted(found.shares.values())[-2]
+        measured = importance_of(study_of(60, DIMENSIONS[:12], front))
+        assert (measured.trials, len(measured.shares)) == (60, 12)
+        assert next(iter(measured.shares)) == "keep:layer0"
+        assert abs(sum(measured.shares.values()) - 1) < 1e-9
+        assert measured.shares["keep:layer0"] > 2 * sorted(measured.shares.values())[-2]
 
 
 def test_too_few_trials_have_none():
