@@ -1,4 +1,4 @@
-"""Timing that other work on the machine falls on all alike."""
+"""Timing of several calls in turn, so that other work on the machine slows all of them alike."""
 
 import time
 from collections.abc import Callable, Sequence

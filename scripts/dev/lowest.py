@@ -9,8 +9,8 @@ PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 def lowest(requirements: list[str]) -> list[str]:
     """``name==bound`` for every ``name>=bound``; requirements without a bound are left free."""
-    found = [re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[.*\])?>=([0-9.]+)", text) for text in requirements]
-    return [f"{match[1]}=={match[2]}" for match in found if match]
+    bounds = [re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[.*\])?>=([0-9.]+)", text) for text in requirements]
+    return [f"{match[1]}=={match[2]}" for match in bounds if match]
 
 
 if __name__ == "__main__":

@@ -66,12 +66,12 @@ def sections(schema: Schema | None = None) -> tuple[Section, ...]:
         ValueError: names the keys and sections that have no description.
     """
     whole = RunConfig.model_json_schema() if schema is None else schema
-    found = tuple(_sections("", whole, whole.get("$defs", {})))
-    silent = [option.path for section in found for option in section.options if not option.description]
-    silent += [section.path or "the whole" for section in found if not section.description]
+    parts = tuple(_sections("", whole, whole.get("$defs", {})))
+    silent = [option.path for section in parts for option in section.options if not option.description]
+    silent += [section.path or "the whole" for section in parts if not section.description]
     if silent:
         raise ValueError(f"expected a description of every key, received none of {', '.join(silent)}; write one")
-    return found
+    return parts
 
 
 def page() -> str:

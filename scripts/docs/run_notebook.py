@@ -1,4 +1,4 @@
-"""Execute docs/digits.ipynb anew and keep it with its pictures, without what libraries print to standard error.
+"""Execute docs/digits.ipynb again and keep it with its pictures, without what libraries print to standard error.
 
 python -m scripts.docs.run_notebook
 """

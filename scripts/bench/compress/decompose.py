@@ -2,7 +2,7 @@
 
 python -m scripts.bench.compress.decompose [--trained resnet20_cifar10.keras --data data/cifar10] [--out FILE]
 
-The images are a folder with a train and a test part; docs/results/decompose.json is written unless told otherwise.
+The images are a folder with a train and a test part. Writes docs/results/decompose.json unless --out says otherwise.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def compare_kernels(kernels: Sequence[Kernel]) -> dict[str, MethodFigures]:
         started = time.process_time()
         factors = [method(*kernel) for kernel in kernels]
         seconds[name] = time.process_time() - started
-        errors[name] = np.array([_error(kernel, found) for (kernel, _), found in zip(kernels, factors, strict=True)])
+        errors[name] = np.array([_error(kernel, factor) for (kernel, _), factor in zip(kernels, factors, strict=True)])
     reference = errors["partial_tucker"]
     return {name: _figures(seconds[name], errors[name], errors[name] / reference) for name in methods}
 
@@ -147,12 +147,12 @@ def decomposed(model: Any, ranks: Ranks, method: Method) -> Any:
 def others(parameters: CompressionParameters, count: int) -> list[CompressionParameters]:
     """Neighbours of the parameters: a random third of the ratios one grid step lower, so that all ranks still fit."""
     generator = np.random.default_rng(0)
-    found = []
+    candidates = []
     for _ in range(count):
         lower = {name: generator.random() < 1 / 3 for name in parameters.ratios}
         ratios = {name: max(0.0, round(ratio - 0.1 * lower[name], 1)) for name, ratio in parameters.ratios.items()}
-        found.append(CompressionParameters(ratios, parameters.ranks))
-    return found
+        candidates.append(CompressionParameters(ratios, parameters.ranks))
+    return candidates
 
 
 def compare_trials(model: Any, parameters: CompressionParameters, repeats: int = REPEATS) -> dict[str, TrialFigures]:
@@ -191,15 +191,15 @@ def _trial_figures(runs: Sequence[tuple[float, float]]) -> TrialFigures:
 
 
 def compare_accuracy(model: Any, train: Split, test: Split) -> list[dict[str, Any]]:
-    """Accuracy at VBMF's ranks, calibrated: before and after batch normalization statistics are estimated anew."""
-    found = []
+    """Accuracy at VBMF's ranks, calibrated: before and after batch normalization statistics are estimated again."""
+    rows = []
     for calibration in CALIBRATIONS:
         ranks = recommend_ranks(model, calibration).ranks
         row: dict[str, Any] = {"calibration": calibration, "layers": len(ranks)}
         for name, method in {"hosvd": hosvd_factors, "hooi": lambda kernel, pair: tucker2(kernel, *pair)}.items():
             row[name] = before_and_after(decomposed(model, ranks, method), train, test, NORMALIZATION)
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
 def measure(trained: Path | None, data: Path | None) -> dict[str, Any]:

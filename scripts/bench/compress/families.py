@@ -96,12 +96,12 @@ def build(family: str, side: int) -> Any:
 
 def _settle(model: Any, x: Any) -> None:
     """Give every batch normalization the statistics of these images, or activations would vanish with depth."""
-    found = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    momenta = [layer.momentum for layer in found]
-    for layer in found:
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
         layer.momentum = 0.0
     model(x, training=True)
-    for layer, momentum in zip(found, momenta, strict=True):
+    for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
 
 
@@ -166,10 +166,10 @@ def _checked_error(model: Any, graph: ChannelGraph, kept: Any, pruned: Any) -> f
 
 def _checked_cost(original: Any, graph: ChannelGraph, parameters: CompressionParameters, built: Any) -> Cost:
     model = CostModel(graph)
-    predicted, found = model.cost(parameters), CostModel(analyse(built)).cost(NONE)
+    predicted, actual = model.cost(parameters), CostModel(analyse(built)).cost(NONE)
     trainable = sum(int(np.prod(weight.shape)) for weight in built.trainable_weights)
-    if (predicted, predicted.params, predicted.bytes) != (found, trainable, 4 * built.count_params()):
-        raise ValueError(f"{built.name}: expected {predicted}, received {found} and {trainable} trainable parameters")
+    if (predicted, predicted.params, predicted.bytes) != (actual, trainable, 4 * built.count_params()):
+        raise ValueError(f"{built.name}: expected {predicted}, received {actual} and {trainable} trainable parameters")
     for net, flops in ((original, model.cost(NONE).flops), (built, predicted.flops)):
         if (counted := profiled_flops(net)) != flops:
             raise ValueError(f"{net.name}: expected {flops} FLOPs, TensorFlow counts {counted}")
@@ -209,7 +209,7 @@ def _reasons(row: Row) -> str:
     names: dict[str, list[str]] = {}
     for group in row.frozen:
         names.setdefault(group["reason"], []).append(f"`{group['name']}`")
-    return "; ".join(f"{', '.join(found)} ({reason})" for reason, found in names.items())
+    return "; ".join(f"{', '.join(members)} ({reason})" for reason, members in names.items())
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def uniform_ratios(graph: ChannelGraph, fraction: float) -> Ratios:
 
 
 def before_and_after(model: Any, train: Split, test: Split, normalization: Normalization) -> tuple[float, float]:
-    """Accuracy as the model is, and after its batch normalization statistics are estimated anew."""
+    """Accuracy without repair, and after its batch normalization statistics are estimated again."""
     classes = int(test.labels.max()) + 1
     proxy = AccuracyProxy(ImageDataset("reconstruct", train, test, test, classes, normalization), SETTINGS)
     repair = proxy.start(model)
@@ -69,9 +69,9 @@ def measure(
     without, without_recalibrated = before_and_after(prune(model, ratios), train, test, normalization)
     chosen = np.random.default_rng(0).permutation(len(train))[:images]
     started, cpu = time.perf_counter(), time.process_time()
-    found = prune_and_reconstruct(model, ratios, normalization(train.images[chosen]))
+    result = prune_and_reconstruct(model, ratios, normalization(train.images[chosen]))
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
-    rebuilt, rebuilt_recalibrated = before_and_after(found.model, train, test, normalization)
+    rebuilt, rebuilt_recalibrated = before_and_after(result.model, train, test, normalization)
     return {
         "ratio": next(iter(ratios.values())),
         "flops_left": round(flops[1] / flops[0], 4),
@@ -82,7 +82,7 @@ def measure(
         "with_recalibrated": rebuilt_recalibrated,
         "images": len(chosen),
         "test_images": len(test),
-        "layers": len(found.reconstructed),
+        "layers": len(result.reconstructed),
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu_seconds, 1),
     }

@@ -3,7 +3,7 @@
 python -m scripts.bench.compress.trial_share
 
 A trial is what a worker does for one candidate: weights pruned and decomposed, the accuracy proxy's steps, statistics
-estimated anew, and the validation images. The images are random, as many as of CIFAR-100: no time depends on them.
+estimated again, and the validation images. The images are random, as many as of CIFAR-100: no time depends on them.
 Kernels have been decomposed before, so that their bases are kept, and everything is traced. Prints processor seconds.
 """
 

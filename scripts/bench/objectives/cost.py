@@ -46,16 +46,16 @@ def candidates_per_second(candidates: int, runs: int) -> float:
 
 def disagreement(original: Any, model: CostModel, parameters: CompressionParameters) -> int:
     """Largest difference between what is predicted and what the built model has, in any figure, memory included."""
-    told, built = model.cost(parameters), apply_parameters(original, parameters)
+    predicted, built = model.cost(parameters), apply_parameters(original, parameters)
     trainable = sum(int(np.prod(weight.shape)) for weight in built.trainable_weights)
-    found = CostModel(analyse(built)).cost(NONE)
+    actual = CostModel(analyse(built)).cost(NONE)
     pairs = (
-        (told.flops, found.flops),
-        (told.params, found.params),
-        (told.params, trainable),
-        (told.bytes, 4 * built.count_params()),
-        (told.macs, found.macs),
-        (told.memory, found.memory),
+        (predicted.flops, actual.flops),
+        (predicted.params, actual.params),
+        (predicted.params, trainable),
+        (predicted.bytes, 4 * built.count_params()),
+        (predicted.macs, actual.macs),
+        (predicted.memory, actual.memory),
     )
     return max(abs(first - second) for first, second in pairs)
 

@@ -45,29 +45,29 @@ def compared(name: str, runtime: Runtime, candidates: int, rounds: int) -> dict[
     drawn = [random_candidate(cost, seed) for seed in range(candidates)]
     parameters = [CompressionParameters.none()]
     parameters += [CompressionParameters(one.ratios, {}) if i % 2 else one for i, one in enumerate(drawn)]
-    told = [cost.cost(one) for one in parameters]
+    predicted = [cost.cost(one) for one in parameters]
     passes = [RUNTIMES[runtime](apply_parameters(original, one), settings) for one in parameters]
-    found = timed_in_turn(passes, rounds)
-    measured = np.array([latency.low for latency in found])
-    errors = np.abs(np.array([one.latency for one in told]) / measured - 1)[1:]
+    latencies = timed_in_turn(passes, rounds)
+    measured = np.array([latency.low for latency in latencies])
+    errors = np.abs(np.array([one.latency for one in predicted]) / measured - 1)[1:]
     return {
         "model": name,
         "runtime": runtime,
         "table_seconds": round(seconds, 1),
         "original_us": round(float(measured[0]), 1),
-        "original_told_us": round(told[0].latency, 1),
-        "original_spread_us": round(found[0].spread, 1),
+        "original_told_us": round(predicted[0].latency, 1),
+        "original_spread_us": round(latencies[0].spread, 1),
         "candidates": candidates,
-        "spearman": correlation([one.latency for one in told[1:]], measured[1:]),
-        "spearman_of_flops": correlation([one.flops for one in told[1:]], measured[1:]),
+        "spearman": correlation([one.latency for one in predicted[1:]], measured[1:]),
+        "spearman_of_flops": correlation([one.flops for one in predicted[1:]], measured[1:]),
         "median_error": round(float(np.median(errors)), 3),
         "largest_error": round(float(errors.max()), 3),
     }
 
 
-def correlation(told: list[float], measured: Any) -> float | None:
-    """Rank correlation, None where all candidates are told the same."""
-    return round(float(spearmanr(told, measured)[0]), 3) if len(set(told)) > 1 else None
+def correlation(predicted: list[float], measured: Any) -> float | None:
+    """Rank correlation, None where all candidates have the same prediction."""
+    return round(float(spearmanr(predicted, measured)[0]), 3) if len(set(predicted)) > 1 else None
 
 
 def main() -> None:

@@ -133,8 +133,7 @@ def climb(judge: Judge, parameters: CompressionParameters, ladder: Ladder) -> It
         started = time.process_time()
         result = proxy.rung(repair, steps)
         seconds = spent + time.process_time() - started
-        found = {"accuracy": result.accuracy, "loss": result.loss, "seconds": seconds}
-        yield ladder.label(steps), found
+        yield ladder.label(steps), {"accuracy": result.accuracy, "loss": result.loss, "seconds": seconds}
 
 
 def fine_tuned(bench: Bench, judge: Judge, parameters: CompressionParameters) -> dict[str, Any]:
@@ -157,10 +156,10 @@ def measure(bench: Bench, work: Path, numbers: range) -> None:
     for number in numbers:
         file = work / f"proxies-{number:03d}.json"
         if not file.exists():
-            found: dict[str, Any] = {}
+            results: dict[str, Any] = {}
             for ladder, judge in zip(LADDERS, judges, strict=True):
-                found.update(climb(judge, bench.candidate(number), ladder))
-            file.write_text(json.dumps(found), encoding="utf-8")
+                results.update(climb(judge, bench.candidate(number), ladder))
+            file.write_text(json.dumps(results), encoding="utf-8")
         file = work / f"long-{number:03d}.json"
         if not file.exists():
             result = fine_tuned(bench, judges[0], bench.candidate(number))
@@ -169,24 +168,24 @@ def measure(bench: Bench, work: Path, numbers: range) -> None:
 
 def summary(work: Path, count: int) -> dict[str, Any]:
     """Correlations and costs of all proxies over the candidates measured."""
-    found = [json.loads((work / f"proxies-{number:03d}.json").read_text()) for number in range(count)]
+    results = [json.loads((work / f"proxies-{number:03d}.json").read_text()) for number in range(count)]
     long = [json.loads((work / f"long-{number:03d}.json").read_text()) for number in range(count)]
     truth = np.array([result["test_accuracy"] for result in long])
     # Which candidates matter most to a search: the better half.
     better = truth >= np.median(truth)
     proxies = []
-    for name in found[0]:
+    for name in results[0]:
         for by, sign in (("accuracy", 1), ("loss", -1)):
-            values = sign * np.array([result[name][by] for result in found])
+            values = sign * np.array([result[name][by] for result in results])
             proxies.append(
                 {
                     "name": name if by == "accuracy" else name + BY_LOSS,
                     # The first candidate of a process pays for tracing, which a search pays once per worker.
-                    "seconds": round(float(np.median([result[name]["seconds"] for result in found])), 2),
+                    "seconds": round(float(np.median([result[name]["seconds"] for result in results])), 2),
                     "spearman": round(float(spearmanr(values, truth).statistic), 3),
                     "kendall": round(float(kendalltau(values, truth).statistic), 3),
                     "spearman_better_half": round(float(spearmanr(values[better], truth[better]).statistic), 3),
-                    "scores": [result[name][by] for result in found],
+                    "scores": [result[name][by] for result in results],
                 }
             )
     seconds = float(np.median([result["seconds"] for result in long if "seconds" in result]))
@@ -204,10 +203,10 @@ def figure(result: dict[str, Any], shown: str) -> Any:
     made = make_subplots(1, 2, column_widths=[0.6, 0.4], subplot_titles=titles)
     for ladder in LADDERS:
         rungs = [steps for steps in ladder.rungs if ladder.label(steps) in proxies]
-        found = [proxies[ladder.label(steps)] for steps in rungs]
+        of_ladder = [proxies[ladder.label(steps)] for steps in rungs]
         made.add_scatter(
-            x=[proxy["seconds"] / long["seconds"] for proxy in found],
-            y=[proxy["spearman"] for proxy in found],
+            x=[proxy["seconds"] / long["seconds"] for proxy in of_ladder],
+            y=[proxy["spearman"] for proxy in of_ladder],
             name=ladder.name.removesuffix(", ") or "labels alone",
             text=[str(steps) for steps in rungs],
             textposition="top center",

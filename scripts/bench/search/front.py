@@ -24,8 +24,8 @@ from search.space.levels import van_der_corput
 
 LOWEST, WIDER = 0.1, 2.5
 
-Told = Callable[[float, SyntheticProblem, Floats], list[float]]
-"""What the study is told of a trial, by its observed accuracy, the problem at its level, and what it keeps, (1, D)."""
+Values = Callable[[float, SyntheticProblem, Floats], list[float]]
+"""Values of a trial in the study, by its observed accuracy, the problem at its level, and what it keeps, (1, D)."""
 
 
 def _score(observed: float, problem: SyntheticProblem, kept: Floats) -> list[float]:
@@ -40,7 +40,7 @@ def _exact(observed: float, problem: SyntheticProblem, kept: Floats) -> list[flo
     return [observed, problem.budget * (1 + float(problem.violation(kept)[0]))]
 
 
-FRONTS: Mapping[str, tuple[int, Told]] = MappingProxyType(
+FRONTS: Mapping[str, tuple[int, Values]] = MappingProxyType(
     {
         "front of 2": (2, _allowed),
         "front of 4": (4, _allowed),
@@ -48,7 +48,7 @@ FRONTS: Mapping[str, tuple[int, Told]] = MappingProxyType(
         "front of 4, told the score alone": (4, _score),
     }
 )
-"""Levels, and what the study is told."""
+"""Levels, and what the study holds of a trial."""
 
 
 def levels(problem: SyntheticProblem, count: int) -> list[SyntheticProblem]:
@@ -56,9 +56,9 @@ def levels(problem: SyntheticProblem, count: int) -> list[SyntheticProblem]:
     return [replace(problem, budget=problem.budget * WIDER ** (level / (count - 1))) for level in range(count)]
 
 
-def search(problems: Sequence[SyntheticProblem], trials: int, seed: int, told: Told) -> list[float]:
+def search(problems: Sequence[SyntheticProblem], trials: int, seed: int, values_of: Values) -> list[float]:
     """Accuracy without noise of the trial of the highest observed accuracy, at every level."""
-    directions = ["maximize", "minimize"][: len(told(0.0, problems[0], np.ones((1, problems[0].dimensions))))]
+    directions = ["maximize", "minimize"][: len(values_of(0.0, problems[0], np.ones((1, problems[0].dimensions))))]
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=8)
     study = optuna.create_study(directions=directions, sampler=sampler)
     rng = np.random.default_rng(seed + 1000)
@@ -70,22 +70,22 @@ def search(problems: Sequence[SyntheticProblem], trials: int, seed: int, told: T
         kept = problem.project(np.array([wanted]))
         accuracy = float(problem.accuracy(kept)[0])
         observed = accuracy + rng.normal(0, problem.noise)
-        study.tell(trial, told(observed, problem, kept))
+        study.tell(trial, values_of(observed, problem, kept))
         best[level] = max(best[level], (observed, accuracy))
     return [accuracy for _, accuracy in best]
 
 
 def measured(trials: int, seeds: int) -> list[dict[str, Any]]:
     """Accuracies of every method at the tightest and the widest budget: mean and standard deviation over the seeds."""
-    found: dict[str, list[list[float]]] = {name: [] for name in ("separate searches", *FRONTS)}
+    values: dict[str, list[list[float]]] = {name: [] for name in ("separate searches", *FRONTS)}
     for seed in range(seeds):
         problem = SyntheticProblem.drawn(seed)
         ends = levels(problem, 2)
-        found["separate searches"].append([search([end], trials // 2, seed, _score)[0] for end in ends])
-        for name, (count, told) in FRONTS.items():
-            reached = search(levels(problem, count), trials, seed, told)
-            found[name].append([reached[0], reached[-1]])
-    return [_entry(name, np.array(rows), trials) for name, rows in found.items()]
+        values["separate searches"].append([search([end], trials // 2, seed, _score)[0] for end in ends])
+        for name, (count, values_of) in FRONTS.items():
+            reached = search(levels(problem, count), trials, seed, values_of)
+            values[name].append([reached[0], reached[-1]])
+    return [_entry(name, np.array(rows), trials) for name, rows in values.items()]
 
 
 def _entry(name: str, rows: Floats, trials: int) -> dict[str, Any]:

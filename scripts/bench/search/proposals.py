@@ -77,9 +77,9 @@ def main() -> None:
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = SearchSpace(CostModel(analyse(build_model("resnet50"))), SpaceSettings(), DEFAULT_RECIPE)
-    found = [run(space, amount, arguments.trials) for amount in BUDGETS]
-    arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=1))
+    results = [run(space, amount, arguments.trials) for amount in BUDGETS]
+    arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ SETTINGS = (
 
 
 def find(path: Path, work: Path, settings: Sequence[Setting], methods: Sequence[str]) -> None:
-    """Run the searches, and keep what each method found."""
+    """Run the searches, and keep the best candidate of each method."""
     for setting in settings:
         for method in setting.searches:
             file = _found(work, setting, method)
@@ -114,9 +114,9 @@ def _keep_others(work: Path, setting: Setting, outcome: SearchOutcome) -> None:
 
 
 def _keep(file: Path, parameters: CompressionParameters, trials: int, seconds: float, source: str) -> None:
-    found = {"parameters": dumps(parameters), "trials": trials, "seconds": round(seconds), "source": source}
+    record = {"parameters": dumps(parameters), "trials": trials, "seconds": round(seconds), "source": source}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(found), encoding="utf-8")
+    file.write_text(json.dumps(record), encoding="utf-8")
 
 
 def _found(work: Path, setting: Setting, method: str) -> Path:
@@ -128,7 +128,7 @@ def _tuned(work: Path, setting: Setting, method: str, seed: int) -> Path:
 
 
 def fine_tune(path: Path, work: Path, settings: Sequence[Setting], methods: Sequence[str], seeds: range) -> None:
-    """Bring every candidate that was found through the long fine-tune."""
+    """Bring every kept candidate through the long fine-tune."""
     (work / "tuned").mkdir(parents=True, exist_ok=True)
     for setting in settings:
         bench = Bench(setting.config(path, work), STEPS)
@@ -157,23 +157,23 @@ def summary(work: Path) -> list[dict[str, Any]]:
         for method in METHODS:
             files = sorted((work / "tuned").glob(f"{setting.name} {method} *.json"))
             if files:
-                found = json.loads(_found(work, setting, method).read_text(encoding="utf-8"))
-                rows.append(_row(setting, method, found, [json.loads(f.read_text(encoding="utf-8")) for f in files]))
+                record = json.loads(_found(work, setting, method).read_text(encoding="utf-8"))
+                rows.append(_row(setting, method, record, [json.loads(f.read_text(encoding="utf-8")) for f in files]))
     return rows
 
 
-def _row(setting: Setting, method: str, found: dict[str, Any], tuned: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _row(setting: Setting, method: str, record: dict[str, Any], tuned: Sequence[dict[str, Any]]) -> dict[str, Any]:
     accuracies = [result["test_accuracy"] for result in tuned]
     return {
         "setting": setting.name,
         "method": method,
-        "trials": found["trials"],
-        "seconds": found["seconds"],
+        "trials": record["trials"],
+        "seconds": record["seconds"],
         "flops_fraction": round(tuned[0]["flops_fraction"], 4),
         "accuracy_mean": round(float(np.mean(accuracies)), 4),
         "accuracy_std": round(float(np.std(accuracies, ddof=1)), 4) if len(accuracies) > 1 else 0.0,
         "seeds": len(accuracies),
-        "source": found["source"],
+        "source": record["source"],
     }
 
 

@@ -93,7 +93,7 @@ def measure(row: Row, path: Path, overrides: Sequence[str]) -> Row:
 
 
 def winning_loss(outcome: SearchOutcome) -> float:
-    """Validation loss of the winner, as the finals found it."""
+    """Validation loss of the winner, after the finals."""
     return outcome.winner.score.loss
 
 
@@ -131,10 +131,10 @@ def main() -> None:
         known = read(arguments.out)
         if row.case in {other.case for other in known}:
             continue
-        found = measure(row, arguments.config, arguments.overrides)
-        rows = [asdict(other) for other in merged(read(arguments.out), found)]
+        measured = measure(row, arguments.config, arguments.overrides)
+        rows = [asdict(other) for other in merged(read(arguments.out), measured)]
         arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        print(found, flush=True)
+        print(measured, flush=True)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,6 @@ def test_a_real_case(tmp_path: Path) -> None:
     assert outcome.folder.config().seed == 3
     whole = cost("tiny").cost(type(outcome.winner.parameters).none()).flops
     assert row.flops_fraction == round(outcome.winner.cost.flops / whole, 4) <= 0.5
-    judged = {finalist.source: finalist.loss for finalist in outcome.finalists}
+    judged = {finalist.source: finalist.score.loss for finalist in outcome.finalists}
     assert row.validation_loss == pytest.approx(judged[outcome.winner.source], abs=1e-4)
     assert 0 <= row.accuracy <= 1 and row.seconds > 0
