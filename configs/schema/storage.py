@@ -2,9 +2,6 @@
 
 import re
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
-
 FILE_KINDS = ("journal", "sqlite")
 DRIVERS = {"postgresql": ("psycopg", "psycopg2"), "mysql": ("pymysql", "mysqldb")}
 """Python drivers of the servers, as SQLAlchemy names them; the first is taken where a URL names none."""
@@ -41,6 +38,9 @@ def check_storage(value: str) -> str:
 
 
 def _problem(value: str) -> str | None:
+    from sqlalchemy.engine import make_url  # Only where there is a server: it takes a third of a second.
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
@@ -58,6 +58,8 @@ def without_password(storage: str) -> str:
     """What may be written down of a storage: the kind of file, or the URL without its password."""
     if not is_server(storage):
         return storage
+    from sqlalchemy.engine import URL, make_url
+
     url = make_url(storage)
     bare = URL.create(url.drivername, url.username, None, url.host, url.port, url.database, url.query)
     return bare.render_as_string()

@@ -105,7 +105,7 @@ def test_the_command_loads_no_heavy_library(run):
     code = f"""
 import sys
 from search.cli.app import main
-assert not {heavy | {"optuna"}} & set(sys.modules), sys.modules.keys()
+assert not {heavy | {"optuna", "sqlalchemy"}} & set(sys.modules), sys.modules.keys()
 sys.argv = ["tuckprune", "status", {str(run.path)!r}]
 try:
     main()
