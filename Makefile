@@ -4,6 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG := configs/digits.yaml
 RUN := runs/digits
+# Processes that share the tests; those that need the same run, cluster or server stay together.
+JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist loadgroup
+# What touches the dependencies: files, layers and internals of Keras, TensorLy and SciPy, Pydantic, Pillow, Optuna and
+# its storages, Ray, export formats, trackers, Plotly and its browser, Rich and Typer.
+LOWEST := $(addprefix tests/,\
+	configs zoo \
+	compress/cloning compress/decomposition compress/graph/rules compress/model_files \
+	objectives/cost objectives/network \
+	search/cli/test_cli_refusals.py search/cli/test_progress.py search/cli/test_ship_command.py \
+	search/driver/listeners search/pipeline/test_shipment.py search/report search/runs \
+	search/samplers search/strategies/test_staged_run.py search/study search/workers)
 
 .PHONY: demo docs notebook test test-faults test-launchers test-lowest lint install clean
 
@@ -23,19 +35,19 @@ demo: install
 	$(BIN)/tuckprune report $(RUN)
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # Drivers, workers and nodes that are killed, for minutes; writes what became of the run to docs/results/faults.json.
 test-faults: install
-	TUCKPRUNE_FAULT_RESULTS=docs/results/faults.json $(BIN)/python -m pytest -m faults
+	TUCKPRUNE_FAULT_RESULTS=docs/results/faults.json $(BIN)/python -m pytest -m faults $(PARALLEL)
 
 # The scripts that start clusters and jobs, on clusters of this machine; others on it are stopped.
 test-launchers: install
 	$(BIN)/python -m pytest -m launchers
 
-# The suite against exactly the lower bounds that pyproject.toml declares.
+# The tests that touch dependencies, against exactly the lower bounds that pyproject.toml declares.
 test-lowest: .venv-lowest/installed
-	.venv-lowest/bin/python -m pytest
+	.venv-lowest/bin/python -m pytest $(PARALLEL) $(LOWEST)
 
 .venv-lowest/installed: pyproject.toml scripts/setup.sh scripts/dev/lowest.py
 	sh scripts/setup.sh $(PYTHON) .venv-lowest --lowest

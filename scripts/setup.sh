@@ -1,6 +1,6 @@
 #!/bin/sh
 # Create the virtual environment VENV with PYTHON and install tuckprune with its development tools in it.
-# Usage: scripts/setup.sh PYTHON VENV [--lowest]   (--lowest: the lower bounds of pyproject.toml, to test them)
+# Usage: scripts/setup.sh PYTHON VENV [--lowest]   (--lowest: the lower bounds of pyproject.toml, and pytest for them)
 set -eu
 python=$1
 venv=$2
@@ -25,7 +25,7 @@ echo "setup: installing tuckprune into $venv (TensorFlow is large: a few minutes
 "$venv/bin/pip" install --quiet --upgrade pip
 if [ "${3:-}" = --lowest ]; then
     "$venv/bin/python" scripts/dev/lowest.py >"$venv/lowest.txt"
-    "$venv/bin/pip" install --quiet --editable '.[dev]' --constraint "$venv/lowest.txt"
+    "$venv/bin/pip" install --quiet --editable '.[tests]' --constraint "$venv/lowest.txt"
 else
     "$venv/bin/pip" install --quiet --editable '.[dev]'
 fi

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 
 from scripts.docs.run_notebook import NOTEBOOK, executed
+from tests.search.fixtures.runs import PATIENCE
 from tests.snippets import ROOT
 
 TINY = """OVERRIDES = [
@@ -40,5 +41,5 @@ def test_it_runs_from_the_first_cell_to_the_last(tmp_path: Path, monkeypatch: py
     notebook = read()
     (settings,) = (cell for cell in notebook.cells if "settings" in cell.metadata.get("tags", ()))
     settings.source = TINY
-    assert pictures(executed(notebook, tmp_path, timeout=600)) == pictures(read())
+    assert pictures(executed(notebook, tmp_path, timeout=PATIENCE)) == pictures(read())
     assert (tmp_path / "runs" / "digits-notebook" / "search.keras").is_file()

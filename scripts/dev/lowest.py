@@ -16,5 +16,6 @@ def lowest(requirements: list[str]) -> list[str]:
 if __name__ == "__main__":
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     # Development tools are those of the day.
-    extras = [text for name, own in project["optional-dependencies"].items() if name != "dev" for text in own]
+    tools = ("dev", "tests")
+    extras = [text for name, own in project["optional-dependencies"].items() if name not in tools for text in own]
     print("\n".join(dict.fromkeys(lowest([*project["dependencies"], *extras]))))

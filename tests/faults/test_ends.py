@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from search.study.storage import JOURNAL_FILE, find_study
 from tests.faults.driver import SLOW, rest, search, small_run, stopped, wait_for
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("others")]
 
 
 def states(home):
@@ -22,7 +22,9 @@ def test_sigterm_lets_running_trials_finish(tmp_path):
     config = small_run(tmp_path, 8, SLOW, workers=2, grace=300)
     with search(config) as driver:
         wait_for(driver, "] trial ", 2)
-        time.sleep(0.2)  # for the workers to have their next trials, which take longer
+        # Both workers have their next trials, and one is made ahead.
+        while states(tmp_path).count(TrialState.RUNNING) < 3:
+            time.sleep(0.1)
         driver.send_signal(signal.SIGTERM)
         said = rest(driver, code=130)
     assert "nothing is lost. Resume with: tuckprune search" in said.splitlines()[-1]

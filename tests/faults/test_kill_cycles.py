@@ -26,7 +26,8 @@ MOST_LINES, MOST_SECONDS = 4, 0.5
 RESULTS = "TUCKPRUNE_FAULT_RESULTS"
 """Environment variable: a file for the figures."""
 
-pytestmark = pytest.mark.faults
+# In `make test-faults` one process kills this run, and another one does everything else meanwhile.
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("kills")]
 
 
 @dataclass

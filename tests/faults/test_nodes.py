@@ -12,8 +12,9 @@ from search.runs.outcome import find_run
 from search.study.storage import find_study
 from search.workers.cluster import cluster
 from tests.faults.driver import SLOW, rest, search, small_run, wait_for
+from tests.search.fixtures.runs import PATIENCE
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("others")]
 
 TRIALS = 30
 LONG = SLOW | {"steps": 900}
@@ -62,7 +63,7 @@ def test_a_lost_head_leaves_a_run_that_goes_on_elsewhere(tmp_path, nodes):
         nodes.head_node.kill_raylet(check_alive=False)
         assert driver.stdout is not None
         driver.stdout.read()
-        assert driver.wait(timeout=120) != 0
+        assert driver.wait(timeout=PATIENCE) != 0
     before = {trial.number for trial in find_study(tmp_path / "runs" / "run", "run").trials if trial.value is not None}
     assert before and len(before) < 6
     with search(config) as driver:

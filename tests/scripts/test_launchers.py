@@ -14,9 +14,10 @@ from optuna.trial import TrialState
 
 from search.study.storage import find_study
 from tests.faults.driver import SLOW, small_run
-from tests.search.fixtures.runs import ROOT, environment
+from tests.search.fixtures.runs import PATIENCE, ROOT, environment
 
 SCRIPTS = ROOT / "scripts"
+LAUNCH = SCRIPTS / "launch"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 STUBS = {
     # Its options end where the command begins, which it runs on this machine.
@@ -58,7 +59,7 @@ def slurm(tmp_path) -> Iterator[dict[str, str]]:
     subprocess.run([Path(sys.executable).with_name("ray"), "stop", "--force"], capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("script", ["setup.sh", "slurm.sh", "submit.sh"])
+@pytest.mark.parametrize("script", ["setup.sh", "dev/servers.sh", "launch/slurm.sh", "launch/submit.sh"])
 def test_shellcheck_finds_nothing(script):
     found = subprocess.run([SHELLCHECK, SCRIPTS / script], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (0, "")
@@ -66,7 +67,7 @@ def test_shellcheck_finds_nothing(script):
 
 def job(config: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        ["bash", SCRIPTS / "slurm.sh", config],
+        ["bash", LAUNCH / "slurm.sh", config],
         cwd=config.parent,
         env=variables,
         stdout=subprocess.PIPE,
@@ -86,7 +87,7 @@ def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
                 first.send_signal(signal.SIGTERM)
                 break
         said = first.stdout.read()
-        assert first.wait(timeout=60) == 130, said
+        assert first.wait(timeout=PATIENCE) == 130, said
     assert "nothing is lost" in said and "the search is not finished" in said
     assert (tmp_path / "scontrol.log").read_text() == "requeue 7\n"
     before = states(tmp_path).count(TrialState.COMPLETE)
@@ -95,7 +96,7 @@ def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
     with job(config, slurm) as second:
         assert second.stdout is not None
         said = second.stdout.read()
-        assert second.wait(timeout=60) == 0, said
+        assert second.wait(timeout=PATIENCE) == 0, said
     assert "on 2 nodes of 1 CPUs and 0 GPUs" in said
     assert f"6 trials, {before} of them already settled" in said
     assert states(tmp_path) == [TrialState.COMPLETE] * 6
@@ -105,8 +106,8 @@ def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["bash", SCRIPTS / "slurm.sh"], "slurm.sh: expected a configuration"),
-        (["sh", SCRIPTS / "submit.sh", "http://127.0.0.1:8265"], "submit.sh: expected the address"),
+        (["bash", LAUNCH / "slurm.sh"], "slurm.sh: expected a configuration"),
+        (["sh", LAUNCH / "submit.sh", "http://127.0.0.1:8265"], "submit.sh: expected the address"),
     ],
 )
 def test_launchers_tell_what_they_need(command, said):
@@ -116,7 +117,7 @@ def test_launchers_tell_what_they_need(command, said):
 
 def test_slurm_is_needed(tmp_path):
     alone = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
-    command = ["bash", SCRIPTS / "slurm.sh", "config.yaml"]
+    command = ["bash", LAUNCH / "slurm.sh", "config.yaml"]
     found = subprocess.run(command, env=alone, capture_output=True, text=True, check=False)
     assert found.returncode != 0 and "expected to run in a SLURM job" in found.stderr
 
@@ -131,7 +132,7 @@ def test_a_submitted_job_searches_on_the_cluster(tmp_path):
     start = [ray, "start", "--head", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=2"]
     subprocess.run([*start, "--disable-usage-stats"], env=variables, check=True, capture_output=True)
     try:
-        command = ["sh", SCRIPTS / "submit.sh", f"http://127.0.0.1:{dashboard}", config.name]
+        command = ["sh", LAUNCH / "submit.sh", f"http://127.0.0.1:{dashboard}", config.name]
         given = subprocess.run(
             command,
             cwd=tmp_path,
@@ -139,10 +140,10 @@ def test_a_submitted_job_searches_on_the_cluster(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
         assert given.returncode == 0, given.stdout
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and (not (tmp_path / "runs").exists() or len(done(tmp_path)) < 4):
             time.sleep(1)
         assert done(tmp_path) == [TrialState.COMPLETE] * 4
@@ -161,6 +162,6 @@ def test_the_cluster_file_is_one_that_ray_takes(tmp_path):
     import yaml
     from ray.autoscaler._private.util import prepare_config, validate_config
 
-    document = yaml.safe_load((SCRIPTS / "cluster.yaml").read_text())
+    document = yaml.safe_load((LAUNCH / "cluster.yaml").read_text())
     validate_config(prepare_config(document))
     assert document["head_node_type"] in document["available_node_types"]

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -59,12 +60,6 @@ def database(server: DatabaseServer) -> str:
     return server.new_database()
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports do not draw: it takes seconds, and has a test of its own."""
-    monkeypatch.setenv("BROWSER_PATH", "/no/browser")
-
-
 @pytest.fixture
 def tuckprune(monkeypatch, capsys):
     """Run the console script in this process: exit code, stdout, stderr."""
@@ -80,20 +75,25 @@ def tuckprune(monkeypatch, capsys):
     return command
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def task() -> Task:
     """Of a small model on few digits."""
     return pool_task()
 
 
-@pytest.fixture(scope="module")
-def pool(task: Task) -> Iterator[WorkerPool]:
-    """Two workers for all tests: each start costs seconds."""
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Any]:
+    """One Ray for all searches and pools of this process; yields the handler of SIGTERM that Ray has left."""
     previous = signal.signal(signal.SIGTERM, terminate)
     with cluster(None, 4, 1.0):
-        made = WorkerPool(task, PoolSettings(workers=2), TOLD.append, Shutdown(0.0))
-        all_free(made)
-        yield made
-        made.close()
+        yield signal.signal(signal.SIGTERM, previous)
     assert not ray.is_initialized()
-    signal.signal(signal.SIGTERM, previous)
+
+
+@pytest.fixture(scope="session")
+def pool(ray_cluster: Any, task: Task) -> Iterator[WorkerPool]:
+    """Two workers for all tests: each start costs seconds."""
+    made = WorkerPool(task, PoolSettings(workers=2), TOLD.append, Shutdown(0.0))
+    all_free(made)
+    yield made
+    made.close()

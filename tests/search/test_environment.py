@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.search.fixtures.runs import ROOT
+from tests.search.fixtures.runs import PATIENCE, ROOT
 
 SHOW = "import search, os, sys; print(os.environ['TF_ENABLE_ONEDNN_OPTS'], 'tensorflow' in sys.modules)"
 
@@ -36,7 +36,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
         env={**inherited, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 

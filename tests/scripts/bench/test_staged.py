@@ -43,7 +43,7 @@ def test_what_is_in_the_file_is_not_run_again(tmp_path: Path, monkeypatch: pytes
     }
 
 
-def test_a_real_case(tmp_path: Path) -> None:
+def test_a_real_case(tmp_path: Path, local_pool: None) -> None:
     model("tiny").save(tmp_path / "tiny.keras")
     sections = {"finetune": {"epochs": 1}, "search": {"trials": 2, "workers": 2}, "finals": {"candidates": 1}}
     path = written(tmp_path, **sections)

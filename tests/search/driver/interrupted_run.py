@@ -10,7 +10,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial
 
 from search.study.storage import find_study
-from tests.search.fixtures.runs import environment, tuckprune, written
+from tests.search.fixtures.runs import PATIENCE, environment, tuckprune, written
 
 TRIALS = 6
 MARK = "TUCKPRUNE_TEST_RUN"
@@ -89,5 +89,5 @@ def stopped(home: Path, config: Path, at: str | None, stop: Callable[["subproces
                 running = len(processes(home))
                 stop(driver)
                 at = None
-        code = driver.wait(timeout=120)
+        code = driver.wait(timeout=PATIENCE)
     return Stopped(code, running, "".join(said), errors.read_text(), find_study(home / "runs" / "run", "run").trials)

@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from search.runs.outcome import find_run
 from tests.search.driver.interrupted_run import TRIALS, processes
+from tests.search.fixtures.runs import PATIENCE
 
 RESUME = "Resume with: tuckprune search"
 
@@ -58,7 +59,7 @@ def test_the_resumed_search_has_exactly_the_planned_trials(run):
 def test_no_process_of_the_run_is_left(run):
     """The local cluster ends with its driver, also with a killed one."""
     assert run.starts["SIGKILL"].processes > 2
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while _left(run) and time.monotonic() < deadline:
         time.sleep(0.5)
     assert _left(run) == []

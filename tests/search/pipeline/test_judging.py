@@ -16,7 +16,7 @@ from search.study.judgement import Judgement
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord
 from tests.search.driver.interrupted_run import TRIALS
-from tests.search.fixtures.runs import called, written
+from tests.search.fixtures.runs import called, called_in_turn, written
 
 THERE = Conditions(3, "float32", 1, "1", "Old CPU", "2.20", "3.14", "2.0", "0.1.0")
 RECORD = TrialRecord(
@@ -67,31 +67,40 @@ def test_every_trial_of_a_run_tells_its_conditions(run, monkeypatch):
     assert recorded_conditions(find_study(run.folder, "run"), TRIALS) is None
 
 
+@pytest.fixture(scope="module")
+def judged_again(run):
+    """What `judge` answers of the first trial, of the last one, and of one that is not there."""
+    numbers = (0, TRIALS - 1, TRIALS)
+    commands = [("judge", run.folder, "--trial", number) for number in numbers]
+    return dict(zip(numbers, called_in_turn(*commands, cwd=run.home), strict=True))
+
+
 @pytest.mark.parametrize("number", [0, TRIALS - 1])
-def test_a_trial_of_two_workers_is_judged_again_to_the_last_digit(run, number):
-    ended = called("judge", run.folder, "--trial", number, cwd=run.home)
+def test_a_trial_of_two_workers_is_judged_again_to_the_last_digit(run, judged_again, number):
+    ended = judged_again[number]
     record = find_run(run.folder).trials[number]
     figures = record.score.text(record.metric)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [f"recorded: {figures}", f"again:    {figures}"]
 
 
-def test_a_trial_that_is_not_there(run):
-    ended = called("judge", run.folder, "--trial", TRIALS, cwd=run.home)
+def test_a_trial_that_is_not_there(run, judged_again):
+    ended = judged_again[TRIALS]
     assert ended.returncode == 1
     assert f"trial {TRIALS} of '{run.folder}': expected one with figures, received no such trial" in ended.stderr
 
 
-def test_one_worker_and_one_seed_give_the_same_trials(home):
+def test_one_worker_and_one_seed_give_the_same_trials(tuckprune, home, ray_cluster):
     """On a real cluster, in two processes, to the last digit; and one that climbed a rung is judged again."""
-    outcomes = []
-    for name in ("one", "two"):
-        sections = {"search": {"trials": 3, "workers": 1}, "rungs": {"steps": [5], "one_in": 2}, **PRUNING_ALONE}
-        ended = called("search", written(home, name=name, **sections), cwd=home)
-        assert ended.returncode == 0, ended.stderr
-        outcomes.append(
-            [replace(record, seconds=None, worker=None) for record in find_run(home / "runs" / name).trials]
-        )
+    sections = {"search": {"trials": 3, "workers": 1}, "rungs": {"steps": [5], "one_in": 2}, **PRUNING_ALONE}
+    elsewhere = called("search", written(home, name="one", **sections), cwd=home)
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    code, _, err = tuckprune("search", written(home, name="two", **sections))
+    assert code == 0, err
+    outcomes = [
+        [replace(record, seconds=None, worker=None) for record in find_run(home / "runs" / name).trials]
+        for name in ("one", "two")
+    ]
     assert outcomes[0] == outcomes[1]
     assert len({record.score.loss for record in outcomes[0]}) == 3
     number = next(record.number for record in outcomes[0] if record.steps == 5)

@@ -20,7 +20,7 @@ from search import settings
 from search.pipeline.compression import compress_own, read_own
 from search.pipeline.resumable_training import ResumableTraining
 from search.runs.run_folder import RunFolder
-from tests.search.fixtures.runs import config, environment, tuckprune, written
+from tests.search.fixtures.runs import PATIENCE, config, environment, tuckprune, written
 from zoo.data.dataset import Normalization
 from zoo.training.training import TrainingResult, TrainingSettings
 
@@ -58,7 +58,7 @@ def _killed(home: Path, written: Path, line: str, behind: str) -> list[str]:
             said.append(text.rstrip())
             if line in text and any(behind in earlier for earlier in said):
                 process.kill()
-        assert process.wait(timeout=60) == -9
+        assert process.wait(timeout=PATIENCE) == -9
     return said
 
 

@@ -15,7 +15,7 @@ from compress.errors import ConfigError, RunError
 from search.runs.dashboard import dashboard, read_only
 from search.runs.run_folder import RunFolder
 from search.study.storage import find_study, opened_study
-from tests.search.fixtures.runs import config, environment, tuckprune
+from tests.search.fixtures.runs import PATIENCE, config, environment, tuckprune
 from tests.search.study.servers import ENCODED, PASSWORD
 
 TRIALS = 3
@@ -45,7 +45,7 @@ def served(path):
 
 
 def answer(server, path, method="GET", body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=PATIENCE)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json"})
         response = connection.getresponse()
@@ -138,10 +138,10 @@ def test_the_command_tells_its_address_and_ends_quietly(tmp_path):
         line = process.stdout.readline()
         address = line.split()[0]
         assert line == f"{address} shows '{path}'; Ctrl-C ends it\n"
-        connection = http.client.HTTPConnection(address.split("/")[2], timeout=60)
+        connection = http.client.HTTPConnection(address.split("/")[2], timeout=PATIENCE)
         connection.request("GET", "/api/studies")
         assert '"run"' in connection.getresponse().read().decode()
         connection.close()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (0, "", "")

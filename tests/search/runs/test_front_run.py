@@ -1,4 +1,4 @@
-"""A real search of several budgets: in workers of their own, resumed, and chosen from."""
+"""A real search of several budgets: resumed, and chosen from."""
 
 import json
 
@@ -13,7 +13,7 @@ from tests.search.fixtures.nets import cost
 from tests.search.fixtures.runs import written
 
 
-def test_one_search_finds_points_at_several_budgets(tuckprune, home):
+def test_one_search_finds_points_at_several_budgets(tuckprune, home, local_pool):
     file = written(home, front={"widest": "90%", "levels": 2}, search={"trials": 6, "workers": 2})
     code, out, err = tuckprune("search", file, "--set", "search.trials=4")
     assert code == 0, err

@@ -1,7 +1,4 @@
-"""A real staged run on a local Ray cluster: stopped in both stages, resumed, exported, compressed, reported."""
-
-import os
-import signal
+"""A real staged run: stopped in both stages, resumed on a local Ray cluster, exported, compressed, reported."""
 
 import pytest
 
@@ -13,26 +10,40 @@ from compress.parameters import CompressionParameters
 from objectives.cost.cost_model import CostModel
 from search.runs.outcome import find_run, first_trials
 from search.runs.results import read_results
+from search.workers.worker import TrialWorker
 from tests.search.driver.interrupted_run import stopped
+from tests.search.fixtures.local_pool import use_local_pool
 from tests.search.fixtures.nets import cost
-from tests.search.fixtures.runs import called, refused, written
+from tests.search.fixtures.runs import called_in_turn, refused, written
 
 RECIPE = ["decompose", "prune"]
-SEARCH = {"trials": 4, "workers": 2, "strategy": "staged"}
+SEARCH = {"trials": 4, "workers": 1, "strategy": "staged"}
 SECTIONS = {"recipe": RECIPE, "finetune": {"epochs": 1}, "finals": {"candidates": 1, "epochs": 1}}
 
 
-def interrupt(driver):
-    os.killpg(driver.pid, signal.SIGINT)
+def interrupted_in_the_second_trial(tuckprune, config):
+    """Search in this process until then."""
+    judged, judge = [], TrialWorker.judge
+
+    def stopping(worker, *given):
+        if judged:
+            raise KeyboardInterrupt
+        judged.append(given)
+        return judge(worker, *given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        use_local_pool(patch)
+        patch.setattr(TrialWorker, "judge", stopping)
+        return tuckprune("search", config)
 
 
-def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home):
+def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home, ray_cluster):
     config = written(home, search=SEARCH, **SECTIONS)
     run, model = home / "runs" / "run", home / "tiny.keras"
     original = cost("tiny").cost(CompressionParameters.none())
 
-    in_first = stopped(home, config, "trial 0", interrupt)
-    assert (in_first.code, in_first.errors) == (130, "")
+    code, out, err = interrupted_in_the_second_trial(tuckprune, config)
+    assert (code, err) == (130, "") and "] decompose trial 0" in out and "decompose trial 1" not in out
     with pytest.raises(RunError, match="of its first stage, and none of the second yet: run 'tuckprune search' again"):
         find_run(run)
 
@@ -62,10 +73,10 @@ def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home):
     assert compressed == outcome.winner.cost
     assert read_results(run / "results")[-1].flops == compressed.flops
 
-    for number, stage in ((0, RECIPE[0]), (1, RECIPE[1])):
-        judged = called("judge", run, "--trial", number, "--stage", stage, cwd=home)
-        assert (judged.returncode, judged.stderr) == (0, "")
-    refusal = called("judge", run, "--trial", 9, cwd=home)
+    # Trials of real workers, whose figures this process would not have: it computes with more threads.
+    trials = ((1, "--stage", RECIPE[0]), (1, "--stage", RECIPE[1]), (9,))
+    *judged, refusal = called_in_turn(*(("judge", run, "--trial", *trial) for trial in trials), cwd=home)
+    assert [(ended.returncode, ended.stderr) for ended in judged] == [(0, "")] * 2
     assert refusal.returncode == 1 and "expected one with figures, received no such trial" in refusal.stderr
 
     assert tuckprune("report", run)[0] == 0

@@ -20,6 +20,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from tests.search.fixtures.runs import PATIENCE
+
 USER, PASSWORD = "tuck", "s3cr@t/pass"
 ENCODED = "s3cr%40t%2Fpass"
 """The password as it stands in a URL."""
@@ -79,7 +81,7 @@ class DatabaseServer(ABC):
 
     def call(self, *command: str) -> None:
         """Run one of the server's programs to its end."""
-        subprocess.run(command, user=self.account, cwd=self.folder, check=True, capture_output=True, timeout=120)
+        subprocess.run(command, user=self.account, cwd=self.folder, check=True, capture_output=True, timeout=PATIENCE)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -94,10 +96,10 @@ class DatabaseServer(ABC):
             finally:
                 # PostgreSQL ends open sessions on SIGINT; MariaDB on SIGTERM.
                 process.send_signal(signal.SIGINT if self.scheme == "postgresql" else signal.SIGTERM)
-                process.wait(timeout=60)
+                process.wait(timeout=PATIENCE)
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 self.execute("SELECT 1")

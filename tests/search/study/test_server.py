@@ -28,7 +28,7 @@ from search.study.storage import find_study, found_storage, has_study, opened_st
 from search.study.trial_record import records
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, model, space
-from tests.search.fixtures.runs import ROOT, config
+from tests.search.fixtures.runs import PATIENCE, ROOT, config
 from tests.search.fixtures.studies import run, trials
 from tests.search.strategies.staged_runs import FakePoolFactory, staged
 from tests.search.study.servers import ENCODED, PASSWORD
@@ -139,7 +139,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed(database):
                 run(other, 1)
             assert len(find_study(HERE, "run", database).trials) >= 10
             process.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while in_use(database) and time.monotonic() < deadline:
             time.sleep(0.1)
     with opened_study(HERE, "run", database) as study:

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.study.server import PASSWORD as VARIABLE
 from search.study.storage import find_study
+from tests.search.fixtures import in_turn
 from tests.search.fixtures.runs import called, environment, refused, tuckprune, written
 from tests.search.study.servers import ENCODED, PASSWORD, PostgreSQL
 
@@ -42,7 +43,7 @@ def search(storage: str) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def shared(server, tmp_path_factory, tiny_file):
+def shared(server, ray_cluster, tmp_path_factory, tiny_file):
     """The first driver is killed after its first trial; while it is held, a second one tries, and then goes on."""
     home, url = tmp_path_factory.mktemp("shared"), server.new_database()
     model, proxy = {"path": str(tiny_file)}, {"recalibration_images": 64, "steps": 30, "batch_size": 32}
@@ -64,11 +65,11 @@ def shared(server, tmp_path_factory, tiny_file):
                 break
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(VARIABLE, PASSWORD)
-            said["refused"] = called("search", home / "second" / "config.yaml", cwd=home)
+            said["refused"] = in_turn.run("search", home / "second" / "config.yaml")
             begun = find_study(home, "run", url).trials
             first.kill()
             first.wait()
-            said["second"] = called("search", home / "second" / "config.yaml", cwd=home)
+            said["second"] = in_turn.run("search", home / "second" / "config.yaml")
     said["first"] = subprocess.CompletedProcess(command, first.returncode, output.read_text(), errors.read_text())
     return SharedStudy(home, url, begun, find_study(home, "run", url).trials, said)
 

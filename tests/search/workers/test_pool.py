@@ -1,7 +1,6 @@
 """Workers on a real local Ray cluster."""
 
 import os
-import signal
 import time
 import urllib.request
 from dataclasses import replace
@@ -26,7 +25,8 @@ from search.study.trial_record import records
 from search.workers.cluster import cluster
 from search.workers.worker import model_of
 from tests.search.fixtures.nets import cost, flops_budget, model, space
-from tests.search.workers.pools import HALF, PROXY, PRUNING, TRAINING, WHOLE, ask, outcome, process, renew, terminate
+from tests.search.fixtures.runs import PATIENCE
+from tests.search.workers.pools import HALF, PROXY, PRUNING, TRAINING, WHOLE, ask, changed, outcome, process, terminate
 from zoo.training.training import train
 
 
@@ -153,12 +153,10 @@ def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):
     assert failed.score is None
     assert "unknown layer or group 'conv9'; nearest: 'conv2'" in failed.error
     assert "\n" not in failed.error
-    worker = pool._free[0]
-    ask(pool, worker, lambda actor: setattr(actor, "_short", None))
-    failed = outcome(pool, pool.submit(WHOLE))
+    with changed(pool, pool._free[0], lambda actor: setattr(actor, "_short", None)):
+        failed = outcome(pool, pool.submit(WHOLE))
     assert failed.error == "TypeError: 'NoneType' object is not callable"
     assert before in {process(pool, either) for either in (0, 1)}
-    renew(pool, worker)
 
 
 def test_training_that_diverges_is_recorded_and_the_worker_goes_on(pool):
@@ -171,15 +169,16 @@ def test_training_that_diverges_is_recorded_and_the_worker_goes_on(pool):
         tuning = replace(final.tuning, training=replace(final.tuning.training, learning_rate=1e30))
         actor._task = replace(actor._task, final=replace(final, tuning=tuning))
 
-    ask(pool, worker, diverging)
-    failed = outcome(pool, pool.submit(WHOLE))
-    assert failed.score is None
-    assert "expected finite" in failed.error and failed.error.endswith("1e+30; lower the learning rate")
-    pool._free.sort(key=lambda free: free != worker)
-    failed = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
-    assert "expected a finite" in failed.error and "\n" not in failed.error
+    with changed(pool, worker, diverging):
+        failed = outcome(pool, pool.submit(WHOLE))
+        assert failed.score is None
+        assert "expected finite" in failed.error and failed.error.endswith("1e+30; lower the learning rate")
+        pool._free.sort(key=lambda free: free != worker)
+        failed = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
+        assert "expected a finite" in failed.error and "\n" not in failed.error
     assert process(pool, worker) == before
-    renew(pool, worker)
+    pool._free.sort(key=lambda free: free != worker)
+    assert outcome(pool, pool.submit(WHOLE)).error is None
 
 
 def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
@@ -190,14 +189,13 @@ def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
         actor._task = replace(actor._task, proxy=replace(actor._task.proxy, metric=metric))
         actor._proxy.settings = actor._task.proxy
 
-    ask(pool, worker, by_f1)
-    judged = outcome(pool, pool.submit(WHOLE))
+    with changed(pool, worker, by_f1):
+        judged = outcome(pool, pool.submit(WHOLE))
+        pool._free.sort(key=lambda free: free != worker)
+        final = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
     here = AccuracyProxy(task.dataset, replace(PROXY, metric=metric))(apply_parameters(model("tiny"), WHOLE))
     assert judged.error is None and judged.score.value == pytest.approx(here.value, abs=0.05)
-    pool._free.sort(key=lambda free: free != worker)
-    final = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
     assert final.error is None and 0 <= final.score.value <= 1
-    renew(pool, worker)
 
 
 def test_ray_exports_what_a_search_counts(pool, task):
@@ -208,7 +206,7 @@ def test_ray_exports_what_a_search_counts(pool, task):
     (node,) = ray.nodes()
     address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     expected = {f"ray_{BEST}": pytest.approx(best), f"ray_{TRIALS}_total": 3}
-    deadline, values = time.monotonic() + 60, {}
+    deadline, values = time.monotonic() + PATIENCE, {}
     # What changes is exported every few seconds, a part of it perhaps before the rest.
     while values != expected and time.monotonic() < deadline:
         time.sleep(1)
@@ -219,12 +217,12 @@ def test_ray_exports_what_a_search_counts(pool, task):
     assert values == expected
 
 
-def test_ray_leaves_sigterm_to_the_caller(pool):
+def test_ray_leaves_sigterm_to_the_caller(ray_cluster):
     """It would exit at once, without the message that tells how to resume."""
-    assert signal.getsignal(signal.SIGTERM) is terminate
+    assert ray_cluster is terminate
 
 
-def test_a_connected_process_stays_connected(pool):
+def test_a_connected_process_stays_connected(ray_cluster):
     with cluster("nowhere:1", "max", 1.0):
         assert ray.is_initialized()
     assert ray.is_initialized()

@@ -182,7 +182,7 @@ def test_a_late_trial_is_given_up(pool, monkeypatch):
     monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
     failed = outcome(pool, pool.submit(WHOLE))
     assert failed.error == "it ran longer than search.trial_timeout = 1 s"
-    assert 1 < failed.seconds < 10
+    assert failed.seconds > 1
     monkeypatch.undo()
     assert process(pool, worker) != before
     assert outcome(pool, pool.submit(WHOLE)).error is None
