@@ -12,7 +12,7 @@ from compress.staged_parameters import completed
 from objectives.accuracy.metric import ACCURACY, Metric
 from objectives.budget.budget import Budget
 from search.driver.listeners.listener import Listener
-from search.driver.rungs import Climb, Climbing, Halving, Ladder
+from search.driver.rungs import Halving, Ladder, RungJudge, RunningTrial
 from search.samplers.registry import SamplerContext, Samplers, samplers
 from search.samplers.sensitivity import sensitivity_of
 from search.space.levels import Levels
@@ -105,13 +105,13 @@ class Driver:
 
         An interruption puts the running trials back into the queue before it goes on to the caller.
         """
-        found = records(self.study)
+        settled = records(self.study)
         self._pack(self.study.get_trials(deepcopy=False))
-        listener.started(self.settings.trials, found)
+        listener.started(self.settings.trials, settled)
         ladder = self.settings.ladder
-        climbing = Climbing(self.study, self.settings.metric, ladder, Halving(ladder, found))
+        judge = RungJudge(self.study, self.settings.metric, ladder, Halving(ladder, settled))
         try:
-            _Flow(self, pool, listener, climbing, len(found)).run()
+            _SearchLoop(self, pool, listener, judge, len(settled)).run()
         except KeyboardInterrupt:
             requeue_running(self.study)
             raise
@@ -136,15 +136,15 @@ class Driver:
 
 
 @dataclass
-class _Flow:
+class _SearchLoop:
     """A search under way: trials that run, the one that is made ahead, and how many are settled."""
 
     driver: Driver
     pool: WorkerPool
     listener: Listener
-    climbing: Climbing
+    judge: RungJudge
     done: int
-    running: dict[Any, Climb] = field(default_factory=dict)
+    running: dict[int, RunningTrial] = field(default_factory=dict)
     ahead: Proposal | None = None
 
     def run(self) -> None:
@@ -166,7 +166,8 @@ class _Flow:
             self._ask()
             if self.ahead is None:
                 return
-            self.running[self.pool.submit(self.ahead.parameters)] = Climb(self.ahead.trial)
+            trial = RunningTrial(self.ahead.trial, self.ahead.parameters)
+            self.running[self.pool.submit(trial.parameters)] = trial
             self.ahead = None
 
     def _ask(self) -> None:
@@ -175,24 +176,25 @@ class _Flow:
             with together(self.driver.study):
                 proposal = self.driver.propose(self._begun)
             if isinstance(proposal, TrialRecord):
-                self._told(proposal)
+                self._count(proposal)
             else:
                 self.ahead = proposal
 
     def _settle(self) -> None:
-        """Record what arrives within a second; trials that go on do so on the worker that still holds them."""
+        """Record what arrives within a second, and send trials that go on to their next rung."""
         for key, judgement in self.pool.wait(1.0).items():
-            climb = self.running.pop(key)
+            trial = self.running.pop(key)
             with together(self.driver.study):
-                record = self.climbing.settle(climb, judgement)
+                record = self.judge.settle(trial, judgement)
                 if record is not None:
                     self.driver.pack_settled(record)
             if record is None:
-                climb = climb.further(judgement.seconds)
-                self.running[self.pool.go_on(key, self.driver.settings.ladder.steps[climb.rung])] = climb
+                trial = trial.at_next_rung(judgement.seconds)
+                steps = self.driver.settings.ladder.steps[trial.rung]
+                self.running[self.pool.go_on(trial.parameters, steps)] = trial
             else:
-                self._told(record)
+                self._count(record)
 
-    def _told(self, record: TrialRecord) -> None:
+    def _count(self, record: TrialRecord) -> None:
         self.done += 1
         self.listener.settled(record)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import optuna
 
 from compress.errors import ConfigError
+from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import Metric, Score
 from search.study.judgement import Judgement
 from search.study.rung import Rung, keep_rung, report_rung
@@ -52,13 +53,13 @@ class Halving:
 
     Args:
         ladder: the rungs.
-        found: trials that were settled before.
+        settled: trials that were finished before.
     """
 
-    def __init__(self, ladder: Ladder, found: Iterable[TrialRecord]) -> None:
+    def __init__(self, ladder: Ladder, settled: Iterable[TrialRecord]) -> None:
         self._ladder = ladder
         self._ranks: defaultdict[tuple[int | None, int], list[tuple[float, float]]] = defaultdict(list)
-        for record in found:
+        for record in settled:
             for index, rung in enumerate(record.rungs):
                 insort(self._ranks[record.level, index], rung.rank)
 
@@ -73,45 +74,53 @@ class Halving:
 
 
 @dataclass(frozen=True)
-class Climb:
-    """A running trial: index of the rung that it is being judged at, and the worker's seconds at those before."""
+class RunningTrial:
+    """A trial that is being judged.
+
+    Attributes:
+        trial: of the study.
+        parameters: the candidate.
+        rung: index of the rung that it is being judged at.
+        seconds: the worker's time at the rungs before.
+    """
 
     trial: optuna.Trial
+    parameters: CompressionParameters
     rung: int = 0
     seconds: float = 0.0
 
-    def further(self, seconds: float) -> "Climb":
-        """The same at the next rung, after so many seconds at this one."""
+    def at_next_rung(self, seconds: float) -> "RunningTrial":
+        """This trial at the next rung, after so many seconds at the current one."""
         return replace(self, rung=self.rung + 1, seconds=self.seconds + seconds)
 
 
 @dataclass(frozen=True)
-class Climbing:
-    """Stores what trials score at their rungs, and closes those that do not go on."""
+class RungJudge:
+    """Decides after each rung of a trial whether it goes on: keeps its score, and closes it where it does not."""
 
     study: optuna.Study
     metric: Metric
     ladder: Ladder
     halving: Halving
 
-    def settle(self, climb: Climb, said: Judgement) -> TrialRecord | None:
-        """Take what a worker says of a trial at its rung; None if the trial goes on to the next."""
-        judgement = said.checked(self.metric)
-        total = climb.seconds + judgement.seconds
+    def settle(self, running: RunningTrial, reported: Judgement) -> TrialRecord | None:
+        """Take a worker's judgement of a trial at its rung; None if the trial goes on to the next."""
+        judgement, trial = reported.checked(self.metric), running.trial
+        total = running.seconds + judgement.seconds
         if judgement.score is None:
-            return finish(self.study, climb.trial, replace(judgement, seconds=total), self.metric)
-        known = self._kept(climb, judgement.score)
-        rung = known[climb.rung]
-        ahead = self.halving.goes_on(climb.rung, rung, climb.trial.user_attrs.get(LEVEL))
+            return finish(self.study, trial, replace(judgement, seconds=total), self.metric)
+        known = self._kept(running, judgement.score)
+        rung = known[running.rung]
+        ahead = self.halving.goes_on(running.rung, rung, trial.user_attrs.get(LEVEL))
         # An interrupted trial goes on to every rung that it was judged at before.
-        if ahead or len(known) > climb.rung + 1:
+        if ahead or len(known) > running.rung + 1:
             return None
         last = replace(judgement, score=rung.score, seconds=total)
-        return finish(self.study, climb.trial, last, self.metric, stopped=climb.rung < self.ladder.last)
+        return finish(self.study, trial, last, self.metric, stopped=running.rung < self.ladder.last)
 
-    def _kept(self, climb: Climb, score: Score) -> tuple[Rung, ...]:
-        rung = Rung(self.ladder.steps[climb.rung], score, score.objective(self.metric))
+    def _kept(self, running: RunningTrial, score: Score) -> tuple[Rung, ...]:
+        rung = Rung(self.ladder.steps[running.rung], score, score.objective(self.metric))
         # Of a front, which has two objectives, Optuna takes no values in between.
         if self.ladder.last > 0 and len(self.study.directions) == 1:
-            report_rung(self.study, climb.trial, rung)
-        return keep_rung(climb.trial, rung)
+            report_rung(self.study, running.trial, rung)
+        return keep_rung(running.trial, rung)

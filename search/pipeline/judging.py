@@ -127,5 +127,5 @@ def _climbed(worker: TrialWorker, record: TrialRecord, parameters: CompressionPa
     """The judgement of the worker at the last rung of the record."""
     again = worker.judge(parameters)
     for rung in record.rungs[1:]:
-        again = again if again.error is not None else worker.go_on(rung.steps)
+        again = again if again.error is not None else worker.go_on(parameters, rung.steps)
     return again

@@ -1,4 +1,4 @@
-"""A pool of Ray actors: work goes to whoever is ready, the dead and the old are replaced, newcomers are taken in."""
+"""A pool of Ray actors: it gives work to free ones, replaces the dead and the old, and grows with the cluster."""
 
 import math
 import time
@@ -19,10 +19,13 @@ from search.workers.shutdown import Shutdown
 from search.workers.worker import Task, TrialWorker
 
 _ROOM_SECONDS = 5.0
-"""Between two looks at how many workers the cluster holds."""
+"""Between two checks of how many workers the cluster has room for."""
 
 _PATIENCE_SECONDS = 60.0
-"""Without a ready worker before that is told."""
+"""Without a ready worker before a warning."""
+
+_GOES_ON = ("judge", "go_on")
+"""Methods after which a worker holds the candidate."""
 
 _START_ATTEMPTS = 3
 """Times that a worker may fail to start, one after the other, before the reason is taken to be the run's own."""
@@ -44,21 +47,28 @@ class _Job:
     Attributes:
         key: under which it is reported.
         call: what a worker is asked for.
-        anew: the same for a worker that has not seen the candidate.
         lost: why each worker that had it before is gone.
     """
 
     key: int
     call: _Call
-    anew: _Call
     lost: tuple[str, ...] = ()
 
 
 @dataclass
 class _Slot:
+    """A place for one worker.
+
+    Attributes:
+        actor: the worker.
+        served: candidates that it began.
+        holds: the candidate that it judged last, and can go on with; None while it works or where there is none.
+        failed_starts: workers in this place that did not start, one after the other.
+    """
+
     actor: Any
     served: int = 0
-    judged: _Job | None = None
+    holds: CompressionParameters | None = None
     failed_starts: int = 0
 
 
@@ -85,7 +95,7 @@ class WorkerPool:
     Args:
         task: what workers need.
         settings: their resources.
-        told: of every worker that is lost, and of those that join.
+        warn: takes a line about every worker that is lost, and about those that join.
         shutdown: once it is requested, nothing new is started.
         room: how many workers the cluster holds by now, asked every few seconds; None where their number is fixed.
     """
@@ -94,11 +104,11 @@ class WorkerPool:
         self,
         task: Task,
         settings: PoolSettings,
-        told: Callable[[str], None],
+        warn: Callable[[str], None],
         shutdown: Shutdown,
         room: Callable[[], int] | None = None,
     ) -> None:
-        self._settings, self._told, self._shutdown, self._room = settings, told, shutdown, room
+        self._settings, self._warn, self._shutdown, self._room = settings, warn, shutdown, room
         self._task = ray.put(task)
         self._keys = count(1)
         self._slots: list[_Slot] = []
@@ -116,23 +126,22 @@ class WorkerPool:
 
     def submit(self, parameters: CompressionParameters) -> int:
         """Start a candidate on a free worker; returns the key under which ``wait`` reports it."""
-        return self._submit("judge", parameters, self._settings.timeout)
+        return self._start(self._job("judge", (parameters,), self._settings.timeout))
 
     def submit_probe(self, parameters: CompressionParameters) -> int:
-        """The same for a part of the model made smaller alone, which takes no training."""
-        return self._submit("probe", parameters, self._settings.timeout)
+        """Start a candidate of the sensitivity sweep, judged without training, on a free worker; returns its key."""
+        return self._start(self._job("probe", (parameters,), self._settings.timeout))
 
     def submit_finalist(self, parameters: CompressionParameters | None) -> int:
-        """The same for a finalist, None for the recommended values; it takes as long as it takes."""
-        return self._submit("fine_tune", parameters, None)
+        """Start a finalist, None for recommended values, on a free worker without a time limit; returns its key."""
+        return self._start(self._job("fine_tune", (parameters,), None))
 
     def submit_making(self, parameters: CompressionParameters) -> int:
-        """The same for a finalist of given parameters, whose model comes with the judgement."""
-        return self._submit("make", parameters, None)
+        """Start a finalist whose model comes with its judgement, without a time limit; returns its key."""
+        return self._start(self._job("make", (parameters,), None))
 
-    def _submit(self, method: str, parameters: CompressionParameters | None, limit: float | None) -> int:
-        call = _Call(method, (parameters,), limit)
-        return self._start(_Job(next(self._keys), call, call))
+    def _job(self, method: str, arguments: tuple[Any, ...], limit: float | None) -> _Job:
+        return _Job(next(self._keys), _Call(method, arguments, limit))
 
     def _start(self, job: _Job) -> int:
         index = self._free.pop(0)
@@ -142,30 +151,28 @@ class WorkerPool:
         self._slots[index].served += 1
         return self._call(index, job)
 
-    def go_on(self, key: int, steps: int) -> int:
-        """Let a candidate that was just reported take so many steps in all, on the worker that still holds it.
+    def go_on(self, parameters: CompressionParameters, steps: int) -> int:
+        """Let a candidate that was judged before take so many steps in all.
+
+        A free worker that still holds it goes on with it; any other takes all of the steps, for the same figures. With
+        no worker free, the next one that is gets it.
 
         Returns:
             The key under which ``wait`` reports it again.
-
-        Raises:
-            RunError: no free worker holds it any more.
         """
-        for index in self._free:
-            job = self._slots[index].judged
-            if job is not None and job.key == key:
-                self._free.remove(index)
-                limit = self._settings.timeout
-                call, anew = (
-                    _Call("go_on", (steps,), limit),
-                    replace(job.anew, arguments=(job.anew.arguments[0], steps)),
-                )
-                return self._call(index, _Job(next(self._keys), call, anew))
-        raise RunError("expected a candidate that a free worker still holds; go on before anything else is started")
+        job = self._job("go_on", (parameters, steps), self._settings.timeout)
+        holding = next((index for index in self._free if self._slots[index].holds == parameters), None)
+        if holding is not None:
+            self._free.remove(holding)
+            return self._call(holding, job)
+        if self._free:
+            return self._start(job)
+        self._waiting.append(job)
+        return job.key
 
     def _call(self, index: int, job: _Job) -> int:
         slot = self._slots[index]
-        slot.judged = None
+        slot.holds = None
         reference = getattr(slot.actor, job.call.method).remote(*job.call.arguments)
         self._running[reference] = _Running(job, index)
         return job.key
@@ -183,18 +190,18 @@ class WorkerPool:
         if self._shutdown.overdue or (self._shutdown.requested and not self._running):
             raise KeyboardInterrupt
         done, _ = ray.wait([*self._running, *self._starting], num_returns=1, timeout=seconds)
-        found: dict[int, Judgement] = {}
+        judgements: dict[int, Judgement] = {}
         for reference in done:
             if reference in self._starting:
                 self._welcome(reference)
             else:
-                found |= self._collect(reference)
-        found |= self._expired()
+                judgements |= self._collect(reference)
+        judgements |= self._expired()
         self._mind_idleness()
         self._look_for_room()
         while self._waiting and self.has_room:
             self._start(self._waiting.popleft())
-        return found
+        return judgements
 
     def _welcome(self, reference: Any) -> None:
         """Take in a worker that is ready, or start another in its place."""
@@ -207,7 +214,7 @@ class WorkerPool:
                 raise RunError(
                     f"expected workers that start, received {failed} in a row that did not: {reason_of(error)}"
                 ) from error
-            self._told(f"a worker did not start: {reason_of(error)}; another is started")
+            self._warn(f"a worker did not start: {reason_of(error)}; another is started")
             self._replace(index, failed)
         else:
             self._slots[index].failed_starts = 0
@@ -221,15 +228,15 @@ class WorkerPool:
         except RayError as error:  # A dead process, a lost node, memory that ran out: the worker is gone either way.
             self._replace(running.slot)
             return self._lost(replace(job, lost=(*job.lost, reason_of(error))), running.seconds)
-        self._slots[running.slot].judged = job
+        self._slots[running.slot].holds = job.call.arguments[0] if job.call.method in _GOES_ON else None
         self._free.append(running.slot)
         return {job.key: replace(judgement, lost=job.lost)}
 
     def _lost(self, job: _Job, seconds: float) -> dict[int, Judgement]:
         """Nothing where the work goes back to the queue, its failure where that was tried before."""
         if len(job.lost) <= self._settings.retries:
-            self._told(f"a worker was lost: {job.lost[-1]}; its work is started again")
-            self._waiting.append(replace(job, call=job.anew))
+            self._warn(f"a worker was lost: {job.lost[-1]}; its work is started again")
+            self._waiting.append(job)
             return {}
         failed = Judgement.failed(seconds, f"its worker was lost: {job.lost[-1]}")
         return {job.key: replace(failed, lost=job.lost[:-1])}
@@ -242,13 +249,13 @@ class WorkerPool:
         return {running.job.key: _late(running) for running in late.values()}
 
     def _mind_idleness(self) -> None:
-        """Tell, once, that no worker has been there for a while."""
+        """Warn, once, that no worker has been ready for a while."""
         if self._running or self._free:
             self._busy = time.monotonic()
         elif time.monotonic() - self._busy > _PATIENCE_SECONDS:
             self._busy = math.inf
             share = self._settings.share
-            self._told(
+            self._warn(
                 f"no worker is ready after {_PATIENCE_SECONDS:g} s; waiting for the cluster to have room for {share}"
             )
 
@@ -257,7 +264,7 @@ class WorkerPool:
             self._looked, before = time.monotonic(), len(self._slots)
             self._grow(self._room())
             if len(self._slots) > before:
-                self._told(f"the cluster has room for {len(self._slots)} workers now, {before} before")
+                self._warn(f"the cluster has room for {len(self._slots)} workers now, {before} before")
 
     def _grow(self, workers: int) -> None:
         """Start workers until there are so many; those of lost nodes wait to be placed, and are never taken away."""

@@ -14,7 +14,7 @@ from search.workers.worker import Task
 
 
 def submit_and_wait(pool: WorkerPool, submit: Callable[[], int]) -> Judgement:
-    """What a worker says of the candidate that is submitted once there is room for it.
+    """Submit one candidate as soon as a worker is free, and wait for its judgement.
 
     Raises:
         RunError: workers die before they are ready.
@@ -23,10 +23,10 @@ def submit_and_wait(pool: WorkerPool, submit: Callable[[], int]) -> Judgement:
     while not pool.has_room:
         pool.wait(1.0)
     key = submit()
-    found: dict[int, Judgement] = {}
-    while key not in found:
-        found |= pool.wait(1.0)
-    return found[key]
+    judgements: dict[int, Judgement] = {}
+    while key not in judgements:
+        judgements |= pool.wait(1.0)
+    return judgements[key]
 
 
 PoolFactory = Callable[[Any, Task, int], AbstractContextManager[WorkerPool]]
@@ -54,13 +54,15 @@ def pool_settings(section: SearchConfig, model: Any, workers: int) -> PoolSettin
 @contextmanager
 def ray_pool(
     section: SearchConfig,
-    told: Callable[[str], None],
+    warn: Callable[[str], None],
     shutdown: Shutdown,
     model: Any,
     task: Task,
     candidates: int,
 ) -> Iterator[WorkerPool]:
     """A pool with the resources of a configuration; its workers end with the context.
+
+    warn: takes a line about every worker that is lost, and about those that join.
 
     With ``workers: max`` it grows with the cluster.
 
@@ -71,7 +73,7 @@ def ray_pool(
     with cluster(section.address, section.workers, section.cpus_per_worker):
         settings = pool_settings(section, model, worker_count(section.workers, share, candidates))
         grown = (lambda: min(candidates, room(share))) if section.workers == "max" else None
-        pool = WorkerPool(task, settings, told, shutdown, grown)
+        pool = WorkerPool(task, settings, warn, shutdown, grown)
         try:
             with shutdown.working():
                 yield pool

@@ -51,7 +51,7 @@ class Task:
         pruning: which channels go, and what the kept ones are rounded to.
         threads: TensorFlow threads per worker.
         final: how finalists are judged; None where there are none.
-        teacher: the model that candidates learn from by distillation, packed likewise; None for ``model``.
+        teacher: the model that candidates learn from by distillation, as ``model_bytes`` packs it; None for ``model``.
     """
 
     model: bytes
@@ -62,6 +62,14 @@ class Task:
     threads: int
     final: FinalTask | None = None
     teacher: bytes | None = None
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The candidate that was judged last, and its repair as far as it got."""
+
+    parameters: CompressionParameters
+    repair: Repair
 
 
 class TrialWorker:
@@ -80,7 +88,7 @@ class TrialWorker:
         images = task.proxy.reconstruction_images
         calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
         self._candidates = CandidateRepairs(self._original, self._proxy, task.recipe, pruning, calibration)
-        self._repair: Repair | None = None
+        self._held: _Held | None = None
 
     def ready(self) -> None:
         """Answers when everything is loaded."""
@@ -93,38 +101,43 @@ class TrialWorker:
         wanted = self._task.proxy.steps if steps is None else steps
         return self._recorded(lambda: self._short(parameters, wanted))
 
-    def go_on(self, steps: int) -> Judgement:
-        """Repair the candidate that was judged last until it has taken so many steps in all, and score it again."""
-        return self._recorded(lambda: self._further(steps))
+    def go_on(self, parameters: CompressionParameters, steps: int) -> Judgement:
+        """Repair a candidate until it has taken so many steps in all, and score it again.
+
+        It goes on where it was left if it is the one that was judged last, and else takes all of the steps; training
+        never reads the statistics that scoring estimates, so that the figures are the same.
+        """
+        held = self._held
+        if held is None or held.parameters != parameters or held.repair.steps >= steps:
+            return self.judge(parameters, steps)
+        return self._recorded(lambda: self._further(held.repair, steps))
 
     def probe(self, parameters: CompressionParameters) -> Judgement:
-        """The same as ``judge`` without a step of training: recalibration alone."""
-        return _answer(lambda: self._short(parameters, 0))
+        """Compress, recalibrate and score one candidate without a step of training."""
+        return _judgement(lambda: self._short(parameters, 0))
 
     def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
-        """The same with the training of a final model after each stage; None stands for the recommended values."""
-        return _answer(lambda: self._whole(parameters))
+        """Compress and score one candidate with a final model's training after each stage; None: recommended values."""
+        return _judgement(lambda: self._whole(parameters))
 
     def make(self, parameters: CompressionParameters) -> Judgement:
-        """The same of given parameters, and the model that becomes of them."""
-        return _answer(lambda: self._whole(parameters, with_model=True))
+        """Compress, train and score one candidate as ``fine_tune`` does, and hand over the model."""
+        return _judgement(lambda: self._whole(parameters, with_model=True))
 
     def _recorded(self, work: Callable[[], Judgement]) -> Judgement:
-        return replace(_answer(work), conditions=self._conditions, worker=f"{socket.gethostname()}:{os.getpid()}")
+        return replace(_judgement(work), conditions=self._conditions, worker=f"{socket.gethostname()}:{os.getpid()}")
 
     def _short(self, parameters: CompressionParameters, steps: int) -> Judgement:
-        self._repair = None  # The last candidate's network may go before this one's is made.
-        self._repair = self._candidates.start(parameters)
-        return self._further(steps)
+        self._held = None  # The last candidate's network may go before this one's is made.
+        self._held = _Held(parameters, self._candidates.start(parameters))
+        return self._further(self._held.repair, steps)
 
-    def _further(self, steps: int) -> Judgement:
-        if self._repair is None:
-            raise RunError("expected a candidate to go on with, received none; judge one first")
-        result = self._proxy.rung(self._repair, steps)
+    def _further(self, repair: Repair, steps: int) -> Judgement:
+        result = self._proxy.rung(repair, steps)
         return Judgement(Score(result.accuracy, result.loss, result.value), result.seconds)
 
     def _whole(self, parameters: CompressionParameters | None, with_model: bool = False) -> Judgement:
-        self._repair = None
+        self._held = None
         task, final = self._task, self._task.final
         if final is None:
             raise RunError("expected a task with settings for finalists, received one without; give it them")
@@ -144,8 +157,8 @@ class TrialWorker:
         return stage_values(BudgetValues(self._task.recipe, final.budget, original, self._task.pruning))
 
 
-def _answer(work: Callable[[], Judgement]) -> Judgement:
-    """What the work says, with the seconds that it took; an error in its place."""
+def _judgement(work: Callable[[], Judgement]) -> Judgement:
+    """The judgement that the work returns, or a failed one where it raises an error, with the seconds that it took."""
     started = time.perf_counter()
     try:
         judgement = work()

@@ -33,7 +33,7 @@ class RungPool(FakePool):
         self.first, self.judge_at, self.most, self.choose = first, judge_at, stop_after, choose
         self.free = list(range(workers))
         self.at: dict[int, tuple[int, int, int]] = {}
-        self.holds: dict[int, tuple[int, int]] = {}
+        self.holds: dict[int, tuple[Any, int]] = {}
         self.keys = 0
         self.judgements: list[tuple[int, int, float | None]] = []
 
@@ -42,9 +42,9 @@ class RungPool(FakePool):
         self.submitted.append(parameters)
         return self._run(worker, len(self.submitted) - 1, self.first)
 
-    def go_on(self, key: int, steps: int) -> int:
+    def go_on(self, parameters: Any, steps: int) -> int:
         """The worker that judged it must be free, and must not have been given anything else."""
-        worker = next(worker for worker in self.free if self.holds.get(worker, (None,))[0] == key)
+        worker = next(worker for worker in self.free if self.holds.get(worker, (None,))[0] == parameters)
         self.free.remove(worker)
         return self._run(worker, self.holds[worker][1], steps)
 
@@ -60,10 +60,10 @@ class RungPool(FakePool):
         if self.most is not None and len(self.judgements) >= self.most:
             raise KeyboardInterrupt
         key = self.choose(list(self.running))
-        del self.running[key]
+        parameters = self.running.pop(key)
         worker, candidate, steps = self.at[key]
         self.free.append(worker)
-        self.holds[worker] = (key, candidate)
+        self.holds[worker] = (parameters, candidate)
         said = self.judge_at(candidate, steps)
         self.judgements.append((candidate, steps, said.score and said.score.accuracy))
         return {key: said}

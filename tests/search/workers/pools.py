@@ -72,6 +72,13 @@ def outcome(pool, key):
             return found[key]
 
 
+def outcomes(pool, keys):
+    judgements = {}
+    while not keys <= set(judgements):
+        judgements |= pool.wait(1.0)
+    return judgements
+
+
 def ask(pool, worker, question):
     return ray.get(pool._slots[worker].actor.__ray_call__.remote(question))
 

@@ -9,7 +9,6 @@ import optuna
 import pytest
 import ray
 
-from compress.errors import RunError
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters, compress_in_stages, own_values
@@ -26,7 +25,19 @@ from search.workers.cluster import cluster
 from search.workers.worker import model_of
 from tests.search.fixtures.nets import cost, flops_budget, model, space
 from tests.search.fixtures.runs import PATIENCE
-from tests.search.workers.pools import HALF, PROXY, PRUNING, TRAINING, WHOLE, ask, changed, outcome, process, terminate
+from tests.search.workers.pools import (
+    HALF,
+    PROXY,
+    PRUNING,
+    TRAINING,
+    WHOLE,
+    ask,
+    changed,
+    outcome,
+    outcomes,
+    process,
+    terminate,
+)
 from zoo.training.training import train
 
 
@@ -60,14 +71,11 @@ def test_a_study_of_real_trials(pool, task):
 def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
     parameters = CompressionParameters({"conv2": 0.5, "add": 0.25}, {"block.conv1": (4, 6)})
     worker, before = pool._free[0], pool._slots[pool._free[0]].served
-    first = pool.submit(parameters)
-    short = outcome(pool, first)
-    key = pool.go_on(first, 5)
+    short = outcome(pool, pool.submit(parameters))
+    key = pool.go_on(parameters, 5)
     assert [running.slot for running in pool._running.values()] == [worker]
-    with pytest.raises(RunError, match="a candidate that a free worker still holds"):
-        pool.go_on(first, 5)
     middle = outcome(pool, key)
-    long = outcome(pool, pool.go_on(key, 9))
+    long = outcome(pool, pool.go_on(parameters, 9))
     assert pool._slots[worker].served == before + 1
     assert short.error is middle.error is long.error is None
     assert len({short.score.loss, middle.score.loss, long.score.loss}) == 3
@@ -85,18 +93,18 @@ def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
         assert whole.score == climbed.score
 
 
-def test_a_worker_that_was_given_something_else_cannot_go_on(pool):
-    first = pool.submit(WHOLE)
-    outcome(pool, first)
+def test_a_candidate_that_no_free_worker_holds_takes_all_its_steps(pool):
+    """Whether a worker holds another candidate, none after a finalist, the same at a later rung, or none is free."""
+    parameters = CompressionParameters({"conv2": 0.5, "add": 0.25}, {})
+    outcome(pool, pool.submit(parameters))
+    expected = outcome(pool, pool.go_on(parameters, 5))
+    assert outcome(pool, pool.go_on(parameters, 5)).score == expected.score
+    for before in (lambda: pool.submit(WHOLE), lambda: pool.submit_finalist(WHOLE)):
+        outcomes(pool, {before() for _ in pool._slots})
+        assert outcome(pool, pool.go_on(parameters, 5)).score == expected.score
     others = {pool.submit(WHOLE) for _ in pool._slots}
-    with pytest.raises(RunError, match="go on before anything else is started"):
-        pool.go_on(first, 5)
-    while others:
-        others -= set(pool.wait(1.0))
-    worker = pool._free[0]
-    ask(pool, worker, lambda actor: actor.fine_tune(WHOLE))
-    said = ask(pool, worker, lambda actor: actor.go_on(5))
-    assert said.error == "expected a candidate to go on with, received none; judge one first"
+    key = pool.go_on(parameters, 5)
+    assert outcomes(pool, others | {key})[key].score == expected.score
 
 
 def test_a_study_of_real_rungs(pool):
@@ -113,9 +121,9 @@ def test_a_late_rung_is_given_up(pool, monkeypatch):
     first = pool.submit(WHOLE)
     outcome(pool, first)
     worker = pool._free[-1]
-    ask(pool, worker, lambda actor: setattr(actor, "_further", lambda _: __import__("time").sleep(60)))
+    ask(pool, worker, lambda actor: setattr(actor, "_further", lambda *_: __import__("time").sleep(60)))
     monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
-    failed = outcome(pool, pool.go_on(first, 5))
+    failed = outcome(pool, pool.go_on(WHOLE, 5))
     assert failed.error == "it ran longer than search.trial_timeout = 1 s"
 
 

@@ -87,13 +87,11 @@ def test_a_lost_rung_is_climbed_again_from_the_start(pool):
     """The steps before are taken anew: the figures are those of the candidate that was not disturbed."""
     parameters = CompressionParameters({"conv2": 0.5, "add": 0.25}, {"block.conv1": (4, 6)})
     all_free(pool)
-    first = pool.submit(parameters)
-    outcome(pool, first)
-    undisturbed = outcome(pool, pool.go_on(first, 9))
-    second = pool.submit(parameters)
-    outcome(pool, second)
-    victim = process(pool, next(index for index in pool._free if pool._slots[index].judged.key == second))
-    key = pool.go_on(second, 9)
+    outcome(pool, pool.submit(parameters))
+    undisturbed = outcome(pool, pool.go_on(parameters, 9))
+    outcome(pool, pool.submit(parameters))
+    victim = process(pool, next(index for index in pool._free if pool._slots[index].holds == parameters))
+    key = pool.go_on(parameters, 9)
     os.kill(victim, signal.SIGKILL)
     again = outcome(pool, key)
     assert again.score == undisturbed.score
