@@ -1,6 +1,5 @@
 from .driver import Driver as Driver
 from .driver import DriverSettings as DriverSettings
-from .driver import Proposal as Proposal
 from .finals import Finals as Finals
 from .listeners.listener import Listener as Listener
 from .rungs import Halving as Halving

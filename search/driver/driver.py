@@ -16,9 +16,9 @@ from search.driver.rungs import Halving, Ladder, RungJudge, RunningTrial
 from search.samplers.registry import SamplerContext, Samplers, samplers
 from search.samplers.sensitivity import sensitivity_of
 from search.space.levels import Levels
-from search.space.preferences import Packing, suggested
+from search.space.preferences import suggested
 from search.space.projection import Projection
-from search.space.space import SearchSpace
+from search.space.space import Candidate, Floats, SearchSpace
 from search.study.journal import together
 from search.study.storage import requeue_running
 from search.study.trial_record import TrialRecord, describe, records, reject
@@ -51,14 +51,6 @@ class DriverSettings:
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A trial that is to run, and what it was decoded to."""
-
-    trial: optuna.Trial
-    parameters: CompressionParameters
-
-
-@dataclass(frozen=True)
 class Driver:
     """Runs a study to its planned number of trials, all at one budget or, for a front, each at its level's.
 
@@ -85,18 +77,9 @@ class Driver:
 
     @cached_property
     def _samplers(self) -> Samplers:
-        found = sensitivity_of(self.study)
-        context = SamplerContext(self.settings.seed, self.space, self.budget, self.levels, found)
+        sensitivity = sensitivity_of(self.study)
+        context = SamplerContext(self.settings.seed, self.space, self.budget, self.levels, sensitivity)
         return samplers(self.settings.sampler, self.settings.sampler_options, context)
-
-    @cached_property
-    def _pack(self) -> Packing:
-        return Packing(self.space.dimensions)
-
-    def pack_settled(self, record: TrialRecord) -> TrialRecord:
-        """Pack its trial; not before, for storages in databases keep only what is settled, and read the rest anew."""
-        self._pack([self.study.get_trials(deepcopy=False)[record.number]])
-        return record
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Propose, judge and record until all planned trials are settled.
@@ -106,7 +89,6 @@ class Driver:
         An interruption puts the running trials back into the queue before it goes on to the caller.
         """
         settled = records(self.study)
-        self._pack(self.study.get_trials(deepcopy=False))
         listener.started(self.settings.trials, settled)
         ladder = self.settings.ladder
         judge = RungJudge(self.study, self.settings.metric, ladder, Halving(ladder, settled))
@@ -116,23 +98,22 @@ class Driver:
             requeue_running(self.study)
             raise
 
-    def propose(self, started: int) -> Proposal | TrialRecord:
+    def propose(self, started: int) -> RunningTrial | TrialRecord:
         """Ask for the trial after so many; its record where it breaks the budget, and need not run."""
         self.study.sampler = self._samplers(started)
         trial = self.study.ask()
         budget = self.budget if self.levels is None else self.levels.budgets[self.levels.of(trial)]
-        parameters = self._parameters(trial, budget)
-        cost = self.space.cost.cost(parameters, self.space.settings.step)
-        violation = budget.violation(cost)
+        candidate = self._candidate(suggested(trial, self.space.dimensions), budget)
+        violation = budget.violation(candidate.cost)
         constraint = None if self.settings.projection else violation
-        describe(trial, completed(self.before, parameters), cost, constraint, self.settings.stage)
-        return self.pack_settled(reject(self.study, trial)) if violation > 0 else Proposal(trial, parameters)
+        parameters = completed(self.before, candidate.parameters)
+        describe(trial, parameters, candidate.cost, constraint, self.settings.stage)
+        return reject(self.study, trial) if violation > 0 else RunningTrial(trial, candidate.parameters)
 
-    def _parameters(self, trial: optuna.Trial, budget: Budget) -> CompressionParameters:
-        wanted = suggested(trial, self.space.dimensions)
+    def _candidate(self, wanted: Floats, budget: Budget) -> Candidate:
         if self.settings.projection:
             return Projection(self.space, budget)(wanted)
-        return self.space.decode(wanted)
+        return self.space.candidate(self.space.decode(wanted))
 
 
 @dataclass
@@ -145,7 +126,7 @@ class _SearchLoop:
     judge: RungJudge
     done: int
     running: dict[int, RunningTrial] = field(default_factory=dict)
-    ahead: Proposal | None = None
+    ahead: RunningTrial | None = None
 
     def run(self) -> None:
         """To the planned number of trials."""
@@ -166,8 +147,7 @@ class _SearchLoop:
             self._ask()
             if self.ahead is None:
                 return
-            trial = RunningTrial(self.ahead.trial, self.ahead.parameters)
-            self.running[self.pool.submit(trial.parameters)] = trial
+            self.running[self.pool.submit(self.ahead.parameters)] = self.ahead
             self.ahead = None
 
     def _ask(self) -> None:
@@ -186,8 +166,6 @@ class _SearchLoop:
             trial = self.running.pop(key)
             with together(self.driver.study):
                 record = self.judge.settle(trial, judgement)
-                if record is not None:
-                    self.driver.pack_settled(record)
             if record is None:
                 trial = trial.at_next_rung(judgement.seconds)
                 steps = self.driver.settings.ladder.steps[trial.rung]

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 
 from compress.errors import RunError
 from compress.model_files.files import load_model
@@ -148,6 +149,6 @@ def _model(config: RunConfig) -> tuple[Any, bool]:
 
 def _candidates(job: Job) -> tuple[CompressionParameters, CompressionParameters]:
     """Two different candidates that just meet the budget."""
-    projection, dimensions = Projection(job.space, job.budget), job.space.dimensions
-    uneven = {name: 0.5 if index % 2 else 1.0 for index, name in enumerate(dimensions)}
-    return projection(dict.fromkeys(dimensions, 1.0)), projection(uneven)
+    projection, even = Projection(job.space, job.budget), np.ones(len(job.space.dimensions))
+    uneven = np.where(np.arange(len(even)) % 2, 0.5, 1.0)
+    return projection(even).parameters, projection(uneven).parameters

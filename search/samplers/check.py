@@ -48,8 +48,8 @@ def _made_up(context: SamplerContext, front: bool) -> optuna.Study:
     space, project = context.space, Projection(context.space, context.budget)
     for _ in range(_TRIALS):
         trial = study.ask(dict.fromkeys(space.dimensions, PREFERENCE))
-        parameters = project(trial.params)
-        describe(trial, parameters, space.cost.cost(parameters, space.settings.step), None)
+        candidate = project(space.row(trial.params))
+        describe(trial, candidate.parameters, candidate.cost, None)
         if front:
             trial.set_user_attr(ALLOWED, 1.0)
         score = Score(sum(trial.params.values()) / len(space.dimensions), 1.0)

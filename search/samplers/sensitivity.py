@@ -43,7 +43,7 @@ class Part:
 
     def parameters(self, space: SearchSpace) -> CompressionParameters:
         """Those of its probe."""
-        return space.decode(self.wanted(space))
+        return space.decode(space.row(self.wanted(space)))
 
 
 WHOLE = Part(ORIGINAL, (), 1.0)

@@ -82,8 +82,8 @@ class _Parts:
 
     def _share(self, kept: Kept) -> float:
         """Cost as a share of the limit that is broken most."""
-        parameters = self.space.decode(self.wanted(kept))
-        return 1 + self.budget.violation(self.space.cost.cost(parameters, self.space.settings.step))
+        candidate = self.space.candidate(self.space.decode(self.space.row(self.wanted(kept))))
+        return 1 + self.budget.violation(candidate.cost)
 
 
 def starts(

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.parameters import CompressionParameters
 from objectives.budget.budget import Budget
 from objectives.budget.feasible import drop_costly_ranks
-from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import LATENCY, MEMORY
 from search.space.memory_caps import MemoryCaps
 from search.space.scaling import SMALLEST_SCALE, Fits, Floats, filled, scaled_to_fit
-from search.space.space import Preferences, SearchSpace
+from search.space.space import Candidate, SearchSpace
 
 
 @dataclass(frozen=True)
@@ -27,27 +25,25 @@ class Projection:
     space: SearchSpace
     budget: Budget
 
-    def __call__(self, wanted: Preferences) -> CompressionParameters:
-        """The largest multiple of the preferences that fits, then one grid step more wherever that still fits.
+    def __call__(self, wanted: Floats) -> Candidate:
+        """The largest multiple of the preferences (D,) that fits, then one grid step more wherever that still fits.
 
         Memory, which ranks hardly change, is met first, by the groups alone: what it allows of each is its cap.
 
         Raises:
             BudgetError: not even the smallest model of the space fits.
         """
-        row = self.space.row(wanted)
-        caps = self.space.row(self._caps(wanted))
         fits = self._fits_exactly if self._has_detours else self._fits
-        found = self._decoded(self._named(self._spent(fits, row, caps)))
-        if self.budget.violation(self._cost(found)) > 0:
+        candidate = self._candidate(self._spent(fits, wanted[None], self._caps(wanted))[0])
+        if self.budget.violation(candidate.cost) > 0:
             self.check_reachable()
-        return found
+        return candidate
 
     def many(self, wanted: Floats, fill: bool = True) -> Floats:
-        """What is left of every dimension by proposals (N, D) in the order of the space's, each just within the budget.
+        """What proposals (N, D) keep of every dimension, (N, D), each just within the budget.
 
-        The same as one by one, as ``SpaceArrays.fractions`` tells it, unless memory or latency is limited: then it is
-        a little below what is possible.
+        These are the ``SpaceArrays.fractions`` of what each proposal alone is projected to, or a little less where
+        memory or latency is limited.
 
         Args:
             wanted: preferences, (N, D).
@@ -60,23 +56,14 @@ class Projection:
         scaled = scaled_to_fit(fits, np.maximum(wanted, SMALLEST_SCALE), caps)
         if not fill:
             return scaled
-        settings = self.space.settings
-        steps = [settings.ratio_step if name.startswith("keep:") else settings.rank_step for name in self._names]
-        return filled(fits, scaled, np.array(steps))
+        return filled(fits, scaled, self.space.arrays.grid)
 
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return self.space.dimensions
-
-    def _named(self, row: Floats) -> dict[str, float]:
-        return dict(zip(self._names, row[0].tolist(), strict=True))
-
-    def _caps(self, wanted: Preferences) -> dict[str, float]:
-        whole = dict.fromkeys(self._names, 1.0)
-        limit = self.budget.limit(MEMORY)
-        if limit is None:
-            return whole
-        return whole | MemoryCaps(self.space, limit.most)({n: max(v, SMALLEST_SCALE) for n, v in wanted.items()})
+    def _caps(self, wanted: Floats) -> Floats:
+        """The most of each fraction that memory allows, (D,)."""
+        caps, limit, groups = np.ones(len(wanted)), self.budget.limit(MEMORY), len(self.space.groups)
+        if limit is not None:
+            caps[:groups] = MemoryCaps(self.space, limit.most)(np.maximum(wanted[:groups], SMALLEST_SCALE))
+        return caps
 
     @property
     def _has_detours(self) -> bool:
@@ -96,8 +83,7 @@ class Projection:
         return self.violations(wanted) <= 0
 
     def _fits_exactly(self, wanted: Floats) -> NDArray[np.bool_]:
-        costs = [self._cost(self._decoded(self._named(row[None]))) for row in wanted]
-        return np.array([self.budget.violation(cost) <= 0 for cost in costs])
+        return np.array([self.budget.violation(self._candidate(row).cost) <= 0 for row in wanted])
 
     def check_reachable(self) -> None:
         """Refuse a budget that no candidate meets.
@@ -107,11 +93,10 @@ class Projection:
                 that are as lean as the other limits need.
         """
         self.budget.check_reachable(self.space.smallest())
-        leanest = self._decoded(dict.fromkeys(self.space.dimensions, 0.0))
-        self.budget.check_reachable(self._cost(leanest), " within the other limits")
+        leanest = self._candidate(np.zeros(len(self.space.dimensions)))
+        self.budget.check_reachable(leanest.cost, " within the other limits")
 
-    def _decoded(self, wanted: Preferences) -> CompressionParameters:
-        return drop_costly_ranks(self.space.cost, self.budget, self.space.decode(wanted), self.space.settings.step)
-
-    def _cost(self, parameters: CompressionParameters) -> Cost:
-        return self.space.cost.cost(parameters, self.space.settings.step)
+    def _candidate(self, wanted: Floats) -> Candidate:
+        """What a row of fractions (D,) decodes to, without ranks that cost more of the budget than whole layers."""
+        decoded, step = self.space.decode(wanted), self.space.settings.step
+        return self.space.candidate(drop_costly_ranks(self.space.cost, self.budget, decoded, step))

@@ -14,8 +14,22 @@ from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from search.space.space_arrays import SpaceArrays, SpaceSettings
 
+Floats = NDArray[np.float64]
 Preferences = Mapping[str, float]
-"""Wanted fraction of channels kept, in [0, 1], by dimension name."""
+"""Wanted fraction of channels kept, in [0, 1], by dimension name, as a study queues it."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a proposal was decoded to.
+
+    Attributes:
+        parameters: ratios and ranks on the grid.
+        cost: analytic cost of the model that they make.
+    """
+
+    parameters: CompressionParameters
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -54,27 +68,25 @@ class SearchSpace:
         ranks = [f"{side}:{layer.layer}" for layer in self.layers for side in ("rank_in", "rank_out")]
         return (*keep, *ranks)
 
-    def decode(self, wanted: Preferences) -> CompressionParameters:
-        """Parameters on the grid, at most the wanted fractions of it; fractions above 1 count as 1.
+    def decode(self, wanted: Floats) -> CompressionParameters:
+        """Parameters on the grid, at most the wanted fractions (D,) of it; fractions above 1 count as 1.
 
         A rank pair that would not make its layer cheaper is left out, and the layer stays whole.
         """
-        return self.arrays.parameters(self.arrays.decode(self.row(wanted)))
+        return self.arrays.parameters(self.arrays.decode(wanted[None]))
 
-    def row(self, wanted: Preferences) -> NDArray[np.float64]:
-        """Preferences as an array (1, D)."""
-        return np.array([[wanted[name] for name in self.dimensions]])
+    def candidate(self, parameters: CompressionParameters) -> Candidate:
+        """Parameters and what they cost."""
+        return Candidate(parameters, self.cost.cost(parameters, self.settings.step))
+
+    def row(self, wanted: Preferences) -> Floats:
+        """Preferences by name as an array (D,) in the order of the dimensions."""
+        return np.array([wanted[name] for name in self.dimensions])
 
     @cached_property
     def arrays(self) -> SpaceArrays:
         """Decodes many proposals at once."""
         return SpaceArrays(self.cost, self.settings, self.groups, self.layers, self.recipe[0] == PRUNE)
-
-    def ratios(self, wanted: Preferences) -> dict[str, float]:
-        """Ratios on the grid, of all groups."""
-        keep = np.array([[wanted[f"keep:{group.name}"] for group in self.groups]])
-        steps = self.arrays.ratio_steps(keep)[0].tolist()
-        return {group.name: self.arrays.ratio(n) for group, n in zip(self.groups, steps, strict=True)}
 
     def encode(self, parameters: CompressionParameters) -> dict[str, float]:
         """Preferences that decode to these parameters, up to the grid; layers left whole want all channels."""
@@ -98,10 +110,10 @@ class SearchSpace:
         Ranks add tensors and calls, so that for memory and for latency each layer is decomposed or left whole,
         whichever is less.
         """
-        found = self.decode(dict.fromkeys(self.dimensions, 0.0))
-        parts = self.cost.layer_costs(found, self.settings.step)
-        whole = self.cost.layer_costs(CompressionParameters(found.ratios, {}), self.settings.step)
+        leanest = self.decode(np.zeros(len(self.dimensions)))
+        parts = self.cost.layer_costs(leanest, self.settings.step)
+        whole = self.cost.layer_costs(CompressionParameters(leanest.ratios, {}), self.settings.step)
         memory = max(min(parts[name].memory, whole[name].memory) for name in parts)
         gained = sum(max(0.0, parts[name].latency - whole[name].latency) for name in parts)
-        smallest = self.cost.cost(found, self.settings.step)
+        smallest = self.cost.cost(leanest, self.settings.step)
         return replace(smallest, memory=memory, latency=smallest.latency - gained)

@@ -59,7 +59,7 @@ class SpaceArrays:
         cost: cost model of the original model.
         settings: grid and bounds.
         groups: groups that are searched: all of the graph, or none.
-        layers: layers whose ranks are searched, likewise.
+        layers: layers whose ranks are searched: all decomposable ones of the graph, or none.
         prunes_first: whether ranks are fractions of what pruning leaves.
     """
 
@@ -76,13 +76,13 @@ class SpaceArrays:
         """
         groups = len(self.groups)
         steps = self.ratio_steps(wanted[:, :groups])
-        kept = self._kept(steps)
+        kept = self.kept(steps)
         ranks = np.zeros((len(wanted), len(self.cost.graph.decomposable), 2), dtype=np.int64)
         if self.layers:
             fractions = wanted[:, groups:].reshape(len(wanted), len(self.layers), 2)
             left = self.channels_left(kept)
-            found = self._ranks(fractions, self._bases(left))
-            ranks = np.where(self._saves(left, found)[..., None], found, 0)
+            on_grid = self._ranks(fractions, self._bases(left))
+            ranks = np.where(self._saves(left, on_grid)[..., None], on_grid, 0)
         return Candidates(steps, kept, ranks)
 
     def ratio_steps(self, keep: Floats) -> Ints:
@@ -126,7 +126,18 @@ class SpaceArrays:
         left = constants + kept.astype(np.float64) @ columns
         return left.astype(np.int64).reshape(len(kept), len(self.layers), 2)
 
-    def _kept(self, steps: Ints) -> Ints:
+    @cached_property
+    def grid(self) -> Floats:
+        """Grid step of every dimension, (D,)."""
+        groups, ranks = len(self.groups), 2 * len(self.layers)
+        return np.array([self.settings.ratio_step] * groups + [self.settings.rank_step] * ranks)
+
+    def by_group(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether any subgroup of each group is flagged, (groups,), from one flag per subgroup."""
+        return np.bincount(self._group_of, weights=flags, minlength=len(self.groups)) > 0
+
+    def kept(self, steps: Ints) -> Ints:
+        """Channels that stay in every subgroup, (N, subgroups), at pruning ratios in steps of the grid (N, groups)."""
         if not self.groups:
             return np.tile(self.cost.counts.sizes, (len(steps), 1))
         return np.asarray(self._kept_table[np.arange(self.cost.counts.sizes.size), steps[:, self._group_of]])

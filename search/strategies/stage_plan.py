@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from compress.errors import BudgetError
 from compress.graph.analysis import analyse
 from compress.parameters import DECOMPOSE, CompressionParameters, Stage
@@ -79,7 +81,7 @@ class StagePlan:
         """
         first, target = self.first_space, self.target
         try:
-            even = Projection(first, target)(dict.fromkeys(first.dimensions, 1.0))
+            even = Projection(first, target)(np.ones(len(first.dimensions))).parameters
         except BudgetError as error:
             raise self._refusal(0, error, "lower") from error
         try:

@@ -98,7 +98,7 @@ class Bench:
         budget = settings.budget(self.config.budget, self.space.cost.cost(CompressionParameters.none()))
         rng = np.random.default_rng((self.config.seed, number))
         wanted = rng.uniform(LOWEST_PREFERENCE, 1, len(self.space.dimensions))
-        return Projection(self.space, budget)(dict(zip(self.space.dimensions, wanted, strict=True)))
+        return Projection(self.space, budget)(np.array(wanted)).parameters
 
     def proxy(self, **changes: Any) -> AccuracyProxy:
         """The configuration's proxy with other settings."""

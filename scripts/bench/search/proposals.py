@@ -18,7 +18,7 @@ import optuna
 from optuna.trial import TrialState
 
 from compress.graph.analysis import analyse
-from compress.parameters import DEFAULT_RECIPE, SINGLE_CHANNELS, CompressionParameters
+from compress.parameters import DEFAULT_RECIPE, CompressionParameters
 from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost_model import CostModel
@@ -49,12 +49,11 @@ def run(space: SearchSpace, amount: str, trials: int) -> dict[str, Any]:
         started = time.process_time()
         study.sampler = sampler(number)
         trial = study.ask()
-        parameters = Projection(space, budget)(suggested(trial, space.dimensions))
+        candidate = Projection(space, budget)(suggested(trial, space.dimensions))
         seconds.append(time.process_time() - started)
-        cost = space.cost.cost(parameters, SINGLE_CHANNELS)
-        used.append(1 + budget.violation(cost))
-        describe(trial, parameters, cost, None)
-        kept = space.arrays.fractions(*space.cost.candidate(parameters))[0]
+        used.append(1 + budget.violation(candidate.cost))
+        describe(trial, candidate.parameters, candidate.cost, None)
+        kept = space.arrays.fractions(*space.cost.candidate(candidate.parameters))[0]
         score = Score(float(1 - (1 - kept) ** 2 @ weights / weights.sum()), 1.0)
         keep_rung(trial, Rung(0, score, score.accuracy))
         finish(study, trial, Judgement(score, 0.0))

@@ -40,7 +40,7 @@ def test_inspect_shows_what_can_be_compressed_and_what_it_costs(tuckprune, home)
     # Alive there: 8 * 8 * 1 inputs and 8 * 8 * 16 outputs of 4 bytes.
     macs = 9 * 16 * 64
     assert ["conv1", "Conv2D", f"{2 * macs + 16 * 64:,}", f"{macs:,}", "160", f"{256 + 4096:,}"] in rows
-    total = cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0)))
+    total = cost("tiny").cost(space("tiny").decode(space("tiny").row(dict.fromkeys(space("tiny").dimensions, 1.0))))
     # The residual branch needs its input, its output and what is added to it: 3 * 8 * 8 * 16 * 4 bytes.
     assert ["total", f"{total.flops:,}", f"{total.macs:,}", f"{total.params:,}", f"{3 * 4096:,}"] in rows
 
@@ -80,7 +80,7 @@ def test_compress_with_a_configuration_fills_the_table(tuckprune, home):
     original, simple, search = read_results(home / "runs" / "run" / "results")
     assert [row.label for row in (original, simple, search)] == ["original", "simple", "search"]
     assert (original.flops, original.params, original.size) == (
-        cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0))).flops,
+        cost("tiny").cost(space("tiny").decode(space("tiny").row(dict.fromkeys(space("tiny").dimensions, 1.0)))).flops,
         tiny().count_params() - 64 - 32,
         pytest.approx(len(before), rel=0.01),
     )

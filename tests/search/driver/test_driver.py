@@ -67,7 +67,9 @@ def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
         )
     # What was recorded is what was judged: the projected proposal of each trial's own numbers.
     project = Projection(SPACE, HALF)
-    assert [project(trial.params) for trial in study.trials] == [record.parameters for record in found]
+    assert [project(SPACE.row(trial.params)).parameters for trial in study.trials] == [
+        record.parameters for record in found
+    ]
     # They meet the budget: a constraint would only have samplers fit a model to it.
     assert not any(trial.constraints for trial in study.trials)
     assert [record.parameters for record in found] == pool.submitted
@@ -87,7 +89,7 @@ def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
         violation = record.cost.flops / budget.limits[0].most - 1
         assert trial.constraints == {BUDGET: pytest.approx(violation)}
         assert (record.state == "infeasible") == (violation > 0)
-        assert record.parameters == SPACE.decode(trial.params)
+        assert record.parameters == SPACE.decode(SPACE.row(trial.params))
         if record.state == "infeasible":
             assert record.score is record.seconds is None
             assert record.parameters not in pool.submitted
@@ -219,7 +221,7 @@ def test_starts_are_tried_first_by_name_and_only_once():
     found = records(study)
     assert [record.start for record in found] == ["even", "little", None, None]
     assert study.trials[1].params == dict.fromkeys(SPACE.dimensions, LOWEST_PREFERENCE)
-    assert found[0].parameters == Projection(SPACE, HALF)(wanted["even"])
+    assert found[0].parameters == Projection(SPACE, HALF)(SPACE.row(wanted["even"])).parameters
 
 
 def test_trials_of_a_second_stage_hold_the_values_of_both():

@@ -88,7 +88,9 @@ def test_a_trial_that_fails_is_told(tried):
 
 
 def test_entry_and_lines_have_the_budget(tried):
-    original = cost("tiny").cost(space("tiny").decode(dict.fromkeys(space("tiny").dimensions, 1.0))).flops
+    original = (
+        cost("tiny").cost(space("tiny").decode(space("tiny").row(dict.fromkeys(space("tiny").dimensions, 1.0)))).flops
+    )
     smallest = space("tiny").smallest().flops
     assert entry(tried)["budget"] == {"flops": {"most": original // 2, "original": original, "smallest": smallest}}
     line = next(line for line in lines(tried) if line.startswith("budget"))

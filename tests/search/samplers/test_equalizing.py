@@ -25,7 +25,7 @@ def sensitivity(found, drops, otherwise=0.1):
 
 
 def flops(found, wanted):
-    return found.cost.cost(found.decode(wanted), found.settings.step).flops
+    return found.cost.cost(found.decode(found.row(wanted)), found.settings.step).flops
 
 
 def test_equal_losses_for_what_is_saved():
@@ -50,7 +50,7 @@ def test_the_budget_is_just_met(recipe):
     assert set(wanted) == set(found.dimensions)
     assert all(LOWEST_PREFERENCE <= value <= 1 for value in wanted.values())
     assert 0.8 * budget().limits[0].most < flops(found, wanted) <= budget().limits[0].most
-    projected = Projection(found, budget())(wanted)
+    projected = Projection(found, budget())(found.row(wanted)).parameters
     assert 0.93 * budget().limits[0].most < cost("digits_resnet").cost(projected).flops <= budget().limits[0].most
 
 

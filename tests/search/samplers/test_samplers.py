@@ -45,7 +45,7 @@ def history(count):
 def proposal(name, seed, trial, count=20, options=None):
     study = history(count)
     study.sampler = made(name, seed, options)(trial)
-    return tuple(suggested(study.ask(), SPACE.dimensions).values())
+    return tuple(suggested(study.ask(), SPACE.dimensions))
 
 
 @pytest.mark.parametrize("name", ALL)

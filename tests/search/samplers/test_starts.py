@@ -34,7 +34,7 @@ def test_every_start_can_be_projected(recipe):
     project = Projection(found, budget())
     wanted = starts(model(NAME), found, budget())
     assert all(set(preferences) == set(found.dimensions) for preferences in wanted.values())
-    flops = [cost(NAME).cost(project(preferences)).flops for preferences in wanted.values()]
+    flops = [cost(NAME).cost(project(found.row(preferences)).parameters).flops for preferences in wanted.values()]
     assert all(0.9 * budget().limits[0].most < value <= budget().limits[0].most for value in flops)
 
 

@@ -58,7 +58,7 @@ def problems(draw):
 @settings(max_examples=60)
 def test_projected_proposals_are_within_the_budget(problem):
     found, budget, wanted = problem
-    assert flops(found, Projection(found, budget)(wanted)) <= budget.limits[0].most
+    assert flops(found, Projection(found, budget)(found.row(wanted)).parameters) <= budget.limits[0].most
 
 
 @given(problems())
@@ -66,8 +66,8 @@ def test_projected_proposals_are_within_the_budget(problem):
 def test_a_projected_proposal_stays_where_it_is(problem):
     """It can't be scaled up: no preferences in its direction fit that keep more of everything."""
     found, budget, wanted = problem
-    projected = Projection(found, budget)(wanted)
-    again = Projection(found, budget)(found.encode(projected))
+    projected = Projection(found, budget)(found.row(wanted)).parameters
+    again = Projection(found, budget)(found.row(found.encode(projected))).parameters
     assert flops(found, again) >= flops(found, projected)
 
 
@@ -79,7 +79,7 @@ def test_resnet50_comes_within_one_percent_of_the_published_budgets(recipe, limi
     # Equal preferences, and two uneven ones: every third wanted five times as much, then every second.
     for every in (1000, 3, 2):
         wanted = {name: 1.0 if index % every == 0 else 0.2 for index, name in enumerate(found.dimensions)}
-        assert 0.99 * limit < flops(found, project(wanted)) <= limit
+        assert 0.99 * limit < flops(found, project(found.row(wanted)).parameters) <= limit
 
 
 JOINT = [{"params": "30%"}, {"size": "30%"}, {"flops": "25%", "params": "60%"}, {"flops": "60%", "size": "25%"}]
@@ -92,7 +92,7 @@ def test_every_limit_is_met_and_the_tightest_is_used(recipe, amounts):
     budget = Budget.parse(amounts, found.cost.cost(NONE))
     wanted = {name: 1.0 if index % 3 == 0 else 0.2 for index, name in enumerate(found.dimensions)}
     # A grid step of a layer of the last stage alone is 2.4 % of the parameters.
-    assert -0.03 < budget.violation(found.cost.cost(Projection(found, budget)(wanted))) <= 0
+    assert -0.03 < budget.violation(found.cost.cost(Projection(found, budget)(found.row(wanted)).parameters)) <= 0
 
 
 def test_a_limit_that_does_not_bind_changes_nothing():
@@ -100,7 +100,9 @@ def test_a_limit_that_does_not_bind_changes_nothing():
     wanted = {name: 1.0 if index % 3 == 0 else 0.2 for index, name in enumerate(found.dimensions)}
     original = found.cost.cost(NONE)
     alone, joint = ({"flops": "25%"}, {"flops": "25%", "params": "100%", "size": "1x"})
-    projected = [Projection(found, Budget.parse(amounts, original))(wanted) for amounts in (alone, joint)]
+    projected = [
+        Projection(found, Budget.parse(amounts, original))(found.row(wanted)).parameters for amounts in (alone, joint)
+    ]
     assert projected[0] == projected[1]
 
 
@@ -108,29 +110,31 @@ def test_the_limit_that_cannot_be_met_is_named():
     found = space("tiny")
     budget = Budget.parse({"flops": "50%", "size": "0.1k"}, found.cost.cost(NONE))
     with pytest.raises(BudgetError, match=f"budget.size: expected at least {found.smallest().bytes} bytes, the small"):
-        Projection(found, budget)(dict.fromkeys(found.dimensions, 0.5))
+        Projection(found, budget)(found.row(dict.fromkeys(found.dimensions, 0.5)))
 
 
 def test_a_budget_of_the_whole_model_changes_nothing():
     found = space("tiny")
     whole = flops_budget(float(flops(found, NONE)), "1.0")
-    assert Projection(found, whole)(dict.fromkeys(found.dimensions, 0.3)).is_empty
+    assert Projection(found, whole)(found.row(dict.fromkeys(found.dimensions, 0.3))).parameters.is_empty
 
 
 def test_an_unreachable_budget_names_the_smallest_flops():
     found = space("tiny")
     smallest = found.smallest().flops
     wanted = dict.fromkeys(found.dimensions, 0.5)
-    assert flops(found, Projection(found, flops_budget(float(smallest), "all"))(wanted)) == smallest
+    assert (
+        flops(found, Projection(found, flops_budget(float(smallest), "all"))(found.row(wanted)).parameters) == smallest
+    )
     with pytest.raises(BudgetError, match=f"at least {smallest} FLOPs.*received 1000 = 1000; raise the budget"):
-        Projection(found, flops_budget(1000.0, "1000"))(wanted)
+        Projection(found, flops_budget(1000.0, "1000"))(found.row(wanted))
 
 
 def test_the_preferred_group_keeps_more():
     found = space("tiny", PRUNE_ONLY)
     budget = flops_budget(0.4 * cost("tiny").cost(NONE).flops, "0.4")
     wanted = dict.fromkeys(found.dimensions, 0.2) | {"keep:conv2": 1.0}
-    ratios = Projection(found, budget)(wanted).ratios
+    ratios = Projection(found, budget)(found.row(wanted)).parameters.ratios
     assert ratios.get("conv2", 0.0) < min(ratios["add"], ratios["block.conv1"])
 
 
@@ -152,7 +156,7 @@ def memory_problems(draw):
 def test_proposals_meet_memory_or_it_cannot_be_met_with_the_other_limits(problem):
     found, budget, wanted = problem
     try:
-        parameters = Projection(found, budget)(wanted)
+        parameters = Projection(found, budget)(found.row(wanted)).parameters
     except BudgetError as error:
         assert len(budget.limits) == 2 and "within the other limits" in str(error)
     else:
@@ -166,7 +170,7 @@ def test_the_tightest_of_memory_and_flops_is_used(name, amounts):
     budget = Budget.parse(amounts, found.cost.cost(NONE))
     wanted = {name: 1.0 if index % 3 == 0 else 0.2 for index, name in enumerate(found.dimensions)}
     # A grid step of one group of ResNet50 is up to a fifth of this memory.
-    assert -0.1 < budget.violation(found.cost.cost(Projection(found, budget)(wanted))) <= 0
+    assert -0.1 < budget.violation(found.cost.cost(Projection(found, budget)(found.row(wanted)).parameters)) <= 0
 
 
 def test_memory_costs_only_the_groups_that_need_it():
@@ -176,8 +180,8 @@ def test_memory_costs_only_the_groups_that_need_it():
     second = sorted(set(found.cost.memory.by_layer(*found.cost.candidate(NONE)).values()))[-2]
     assert second < original
     projected = Projection(found, Budget((Limit(MEMORY, float(second), "drawn"),)))(
-        dict.fromkeys(found.dimensions, 0.5)
-    )
+        found.row(dict.fromkeys(found.dimensions, 0.5))
+    ).parameters
     most = max(found.cost.memory.by_layer(*found.cost.candidate(NONE)).items(), key=lambda item: item[1])[0]
     assert not projected.ranks and 1 <= len(projected.ratios) <= 2
     node = found.graph.node(most)
@@ -195,7 +199,7 @@ def test_the_smallest_memory_is_that_of_all_candidates(name, recipe):
     wanted = [
         dict(zip(found.dimensions, values, strict=True)) for values in product(*[(0.0, 1.0)] * len(found.dimensions))
     ]
-    assert min(found.cost.cost(found.decode(one)).memory for one in wanted) == found.smallest().memory
+    assert min(found.cost.cost(found.decode(found.row(one))).memory for one in wanted) == found.smallest().memory
 
 
 def test_a_layer_whose_parts_need_more_memory_is_left_whole():
@@ -229,7 +233,7 @@ def test_limits_that_only_cannot_be_met_together_are_refused():
     model = CostModel(analyse(keras.Model(inputs, keras.layers.Concatenate()(pooled))))
     found = SearchSpace(model, SpaceSettings(), DECOMPOSE_ONLY)
     smallest = found.smallest()
-    parts = model.cost(found.decode(dict.fromkeys(found.dimensions, 0.0)))
+    parts = model.cost(found.decode(found.row(dict.fromkeys(found.dimensions, 0.0))))
     # Pooling b needs 40 values of its own.
     assert (smallest.flops, smallest.memory) == (parts.flops, 64 * (12 + 40) + 4 * 40)
     assert parts.memory == 64 * (12 + 4 + 40)

@@ -67,18 +67,20 @@ def test_decoded_by_hand():
     """b: 10 -> 12 channels; keep 0.65 is ratio 0.4 (6 of 10 stay), 0.5 is 0.5 (6 of 12); ranks are shares of those."""
     wanted = {"keep:a": 0.65, "keep:b": 0.5, "keep:c": 1.0}
     ranks = {"rank_in:b": 0.35, "rank_out:b": 0.5, "rank_in:c": 1.0, "rank_out:c": 1.0}
-    parameters = space("chain").decode(wanted | ranks)
+    parameters = space("chain").decode(space("chain").row(wanted | ranks))
     # 0.3 of 6 channels is 1.8: 2; 0.5 of 6 is 3. No ranks of c pay at full rank; c is not pruned.
     assert parameters == CompressionParameters({"a": 0.4, "b": 0.5}, {"b": (2, 3)})
     # Decomposed first, the same shares are of 10 and 12 channels.
-    assert space("chain", DECOMPOSE_FIRST).decode(wanted | ranks).ranks == {"b": (3, 6)}
+    assert space("chain", DECOMPOSE_FIRST).decode(space("chain", DECOMPOSE_FIRST).row(wanted | ranks)).ranks == {
+        "b": (3, 6)
+    }
 
 
 @given(proposals())
 @settings(max_examples=150)
 def test_decoded_values_are_on_the_grid_and_fit_the_layers(proposal):
     found, wanted = proposal
-    grid, parameters = found.settings, found.decode(wanted)
+    grid, parameters = found.settings, found.decode(found.row(wanted))
     for group in found.groups:
         ratio = parameters.ratios.get(group.name, 0.0)
         # What a person would write: the shortest decimal is a whole multiple of the step, exactly.
@@ -102,10 +104,10 @@ def test_decoded_values_are_on_the_grid_and_fit_the_layers(proposal):
 @settings(max_examples=150)
 def test_encoded_parameters_decode_to_themselves(proposal):
     found, wanted = proposal
-    parameters = found.decode(wanted)
+    parameters = found.decode(found.row(wanted))
     encoded = found.encode(parameters)
     assert set(encoded) == set(found.dimensions)
-    assert found.decode(encoded) == parameters
+    assert found.decode(found.row(encoded)) == parameters
 
 
 @given(proposals(), st.data())
@@ -115,7 +117,7 @@ def test_wanting_more_of_anything_never_costs_less(proposal, data):
     name = data.draw(st.sampled_from(found.dimensions))
     more = wanted | {name: data.draw(st.floats(wanted[name], 1))}
     step = found.settings.step
-    less, greater = (found.cost.cost(found.decode(proposed), step) for proposed in (wanted, more))
+    less, greater = (found.cost.cost(found.decode(found.row(proposed)), step) for proposed in (wanted, more))
     # Not memory: a layer that is whole again, wanting all its ranks, holds fewer tensors than the three in its place.
     assert all(quantity.of(less) <= quantity.of(greater) for quantity in (FLOPS, PARAMS, SIZE))
 
@@ -125,7 +127,9 @@ def test_the_smallest_model_has_the_least_of_everything_on_the_whole_grid(recipe
     grid = SpaceSettings(ratio_max=0.75, ratio_step=0.25, rank_step=0.25)
     found = space("chain", recipe, grid)
     points = itertools.product((0.25, 0.5, 0.75, 1.0), repeat=len(found.dimensions))
-    costs = [found.cost.cost(found.decode(dict(zip(found.dimensions, point, strict=True)))) for point in points]
+    costs = [
+        found.cost.cost(found.decode(found.row(dict(zip(found.dimensions, point, strict=True))))) for point in points
+    ]
     for quantity in quantities().values():
         assert quantity.of(found.smallest()) == min(map(quantity.of, costs))
 
@@ -135,14 +139,14 @@ def test_the_smallest_model_has_the_least_of_everything_on_the_whole_grid(recipe
 def test_wanting_everything_leaves_the_model_whole(recipe, step):
     """Also for a step of which 1 is no multiple."""
     found = space("digits_resnet", recipe, SpaceSettings(rank_step=step))
-    assert found.decode(dict.fromkeys(found.dimensions, 1.0)).is_empty
+    assert found.decode(found.row(dict.fromkeys(found.dimensions, 1.0))).is_empty
 
 
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST])
 def test_decoded_parameters_apply_and_cost_what_was_told(recipe):
     found = space("tiny", recipe)
     wanted = {name: 0.55 if name.startswith("keep:") else 0.3 for name in found.dimensions}
-    parameters = found.decode(wanted)
+    parameters = found.decode(found.row(wanted))
     assert set(parameters.ratios.values()) == {0.5}
     assert parameters.ranks
     built = apply_parameters(model("tiny"), parameters, recipe)

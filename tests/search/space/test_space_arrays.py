@@ -28,7 +28,7 @@ def test_rows_are_decoded_as_one_by_one(net, recipe, seed):
     wanted = drawn(found, seed, 7)
     candidates = found.arrays.decode(wanted)
     for index, row in enumerate(wanted):
-        parameters = found.decode(named(found, row))
+        parameters = found.decode(found.row(named(found, row)))
         assert found.arrays.parameters(candidates, index) == parameters
         kept, ranks = found.cost.candidate(parameters, found.settings.step)
         np.testing.assert_array_equal(candidates.kept[index], kept[0])
@@ -40,11 +40,11 @@ def test_fractions_by_hand():
     found = space("chain")
     wanted = {"keep:a": 0.65, "keep:b": 0.5, "keep:c": 1.0}
     ranks = {"rank_in:b": 0.35, "rank_out:b": 0.5, "rank_in:c": 1.0, "rank_out:c": 1.0}
-    candidates = found.arrays.decode(found.row(wanted | ranks))
+    candidates = found.arrays.decode(found.row(wanted | ranks)[None])
     expected = [[0.6, 0.5, 1.0, 2 / 6, 3 / 6, 1.0, 1.0]]
     np.testing.assert_allclose(found.arrays.fractions(candidates.kept, candidates.ranks), expected)
     first = space("chain", DECOMPOSE_FIRST)
-    candidates = first.arrays.decode(first.row(wanted | ranks))
+    candidates = first.arrays.decode(first.row(wanted | ranks)[None])
     expected = [[0.6, 0.5, 1.0, 3 / 10, 6 / 12, 1.0, 1.0]]
     np.testing.assert_allclose(first.arrays.fractions(candidates.kept, candidates.ranks), expected)
 
@@ -58,7 +58,7 @@ def test_many_proposals_are_projected_as_one_by_one(net, recipe, seed, share):
     project = Projection(found, flops_budget(smallest + share * (original - smallest), "drawn"))
     many = project.many(wanted)
     for row, fractions in zip(wanted, many, strict=True):
-        kept, ranks = found.cost.candidate(project(named(found, row)), found.settings.step)
+        kept, ranks = found.cost.candidate(project(found.row(named(found, row))).parameters, found.settings.step)
         np.testing.assert_array_equal(found.arrays.fractions(kept, ranks)[0], fractions)
 
 
@@ -80,4 +80,4 @@ def test_violations_of_many_are_those_of_one(net, seed):
     candidates = found.arrays.decode(wanted)
     violations = budget.violations(found.cost, candidates.kept, candidates.ranks)
     for row, violation in zip(wanted, violations, strict=True):
-        assert violation == budget.violation(found.cost.cost(found.decode(named(found, row))))
+        assert violation == budget.violation(found.cost.cost(found.decode(found.row(named(found, row)))))

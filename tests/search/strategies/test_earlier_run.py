@@ -149,7 +149,12 @@ def test_starts_meet_the_new_budget_and_the_old_one_gives_the_old_trials(new):
     for one, old in zip(records(again), best, strict=True):
         assert one.start == f"reuse {old.source} of old"
         assert one.cost.flops <= new * FLOPS
-        assert one.parameters == Projection(space("tiny"), budget(new))(space("tiny").encode(old.parameters))
+        assert (
+            one.parameters
+            == Projection(space("tiny"), budget(new))(
+                space("tiny").row(space("tiny").encode(old.parameters))
+            ).parameters
+        )
         if new == 0.5:
             assert one.parameters == old.parameters
 
@@ -176,7 +181,7 @@ def test_a_search_begins_with_the_trials_of_another(home, other):
     (trial,) = records(find_study(RunFolder.of(given).path, given.name))
     assert trial.start == "reuse trial 0 of other" and trial.state == "complete"
     wanted = space("tiny").encode(CompressionParameters({"add": 0.25}, {}))
-    assert trial.parameters == Projection(space("tiny"), budget(0.5))(wanted)
+    assert trial.parameters == Projection(space("tiny"), budget(0.5))(space("tiny").row(wanted)).parameters
     # The other folder may be gone by the time of a resumption without it.
     run_search(given.model_copy(update={"search": given.search.model_copy(update={"reuse": None})}))
 

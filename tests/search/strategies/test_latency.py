@@ -69,7 +69,7 @@ def problems(draw):
 def test_proposals_meet_all_limits_or_these_cannot_be_met_together(problem):
     searched, budget, wanted = problem
     try:
-        parameters = Projection(searched, budget)(wanted)
+        parameters = Projection(searched, budget)(searched.row(wanted)).parameters
     except BudgetError as error:
         assert len(budget.limits) > 1 and "within the other limits" in str(error)
     else:
@@ -83,7 +83,11 @@ def test_latency_is_used_where_it_binds(recipe):
     wanted = {name: 1.0 if index % 3 == 0 else 0.3 for index, name in enumerate(searched.dimensions)}
     for amounts in ({"latency": "50%"}, {"latency": "40%", "flops": "90%", "params": "1x", "size": 1.0, "memory": 1.0}):
         budget = Budget.parse(amounts, original, synthetic.table("digits_resnet"))
-        assert -0.03 < budget.violation(searched.cost.cost(Projection(searched, budget)(wanted))) <= 0
+        assert (
+            -0.03
+            < budget.violation(searched.cost.cost(Projection(searched, budget)(searched.row(wanted)).parameters))
+            <= 0
+        )
 
 
 @pytest.mark.parametrize("name", ["chain", "tiny"])
@@ -93,7 +97,9 @@ def test_the_smallest_latency_is_that_of_all_candidates(name, recipe):
     for table in (synthetic.table(name), slow_parts(synthetic.table(name))):
         searched = SearchSpace(CostModel(analyse(nets.model(name)), table), grid, recipe)
         corners = product(*[(0.0, 1.0)] * len(searched.dimensions))
-        candidates = [searched.decode(dict(zip(searched.dimensions, corner, strict=True))) for corner in corners]
+        candidates = [
+            searched.decode(searched.row(dict(zip(searched.dimensions, corner, strict=True)))) for corner in corners
+        ]
         smallest = min(searched.cost.cost(candidate).latency for candidate in candidates)
         assert searched.smallest().latency == pytest.approx(smallest)
 
@@ -105,9 +111,9 @@ def test_layers_that_are_faster_whole_are_left_so_where_latency_asks_for_it():
     low = dict.fromkeys(searched.dimensions, 0.3)
     loose = Budget.parse({"flops": "20%"}, original, table)
     tight = Budget.parse({"latency": "50%"}, original, table)
-    assert Projection(searched, loose)(low).ranks
-    for name, pair in Projection(searched, tight)(low).ranks.items():
-        parameters = Projection(searched, tight)(low)
+    assert Projection(searched, loose)(searched.row(low)).parameters.ranks
+    for name, pair in Projection(searched, tight)(searched.row(low)).parameters.ranks.items():
+        parameters = Projection(searched, tight)(searched.row(low)).parameters
         without = {other: ranks for other, ranks in parameters.ranks.items() if other != name}
         whole = searched.cost.cost(CompressionParameters(parameters.ratios, without)).latency
         assert pair and whole >= searched.cost.cost(parameters).latency

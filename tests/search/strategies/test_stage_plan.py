@@ -73,9 +73,11 @@ def test_a_limit_of_latency_is_met_by_the_original_as_by_the_model_of_the_first_
     budget = Budget.parse({"latency": 0.6}, whole.cost.cost(CompressionParameters.none()), table)
     plan = StagePlan(whole, budget, 0.5)
     plan.check(model("tiny"), DEFAULT_PRUNING)
-    first = Projection(plan.first_space, plan.target)(dict.fromkeys(plan.first_space.dimensions, 1.0))
+    first = Projection(plan.first_space, plan.target)(
+        plan.first_space.row(dict.fromkeys(plan.first_space.dimensions, 1.0))
+    ).parameters
     second = plan.second_space(plan.after_first(model("tiny"), first, DEFAULT_PRUNING))
-    values = Projection(second, budget)(dict.fromkeys(second.dimensions, 1.0))
+    values = Projection(second, budget)(second.row(dict.fromkeys(second.dimensions, 1.0))).parameters
     judged = second.cost.cost(values)
     assert judged.latency <= budget.limits[0].most
     assert whole.cost.cost(without_parts(completed(first, values))).latency == pytest.approx(judged.latency)

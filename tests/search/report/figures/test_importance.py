@@ -21,7 +21,7 @@ def study_of(trials, dimensions, front=False):
         describe(trial, PARAMETERS, COST, None)
         if front:
             trial.set_user_attr("allowed", 0.25 * (1 + number % 2))
-        finish(study, trial, Judgement(Score(wanted[dimensions[0]], 0.5), 1.0))
+        finish(study, trial, Judgement(Score(float(wanted[0]), 0.5), 1.0))
     return study
 
 
