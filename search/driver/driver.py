@@ -13,7 +13,8 @@ from objectives.accuracy.metric import ACCURACY, Metric
 from objectives.budget.budget import Budget
 from search.driver.listeners.listener import Listener
 from search.driver.rungs import Halving, Ladder, RungJudge, RunningTrial
-from search.samplers.registry import SamplerContext, Samplers, samplers
+from search.samplers.registry import samplers
+from search.samplers.sampler import SamplerContext, Samplers
 from search.samplers.sensitivity import sensitivity_of
 from search.space.levels import Levels
 from search.space.preferences import suggested
@@ -78,8 +79,11 @@ class Driver:
     @cached_property
     def _samplers(self) -> Samplers:
         sensitivity = sensitivity_of(self.study)
-        context = SamplerContext(self.settings.seed, self.space, self.budget, self.levels, sensitivity)
-        return samplers(self.settings.sampler, self.settings.sampler_options, context)
+        settings = self.settings
+        context = SamplerContext(
+            settings.seed, self.space, self.budget, self.levels, sensitivity, projection=settings.projection
+        )
+        return samplers(settings.sampler, settings.sampler_options, context)
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Propose, judge and record until all planned trials are settled.

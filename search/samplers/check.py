@@ -1,11 +1,12 @@
-"""Whether a sampler proposes anything, found out on made-up trials before real ones run."""
+"""A check that a sampler can propose, on made-up trials, before real ones run."""
 
 import optuna
 from optuna.study import StudyDirection
 
 from compress.errors import ConfigError, typed_line
 from objectives.accuracy.metric import Score
-from search.samplers.registry import Options, SamplerContext, samplers
+from search.samplers.registry import samplers
+from search.samplers.sampler import Options, SamplerContext
 from search.space.preferences import PREFERENCE, suggested
 from search.space.projection import Projection
 from search.study.judgement import Judgement

@@ -1,4 +1,4 @@
-"""What the layered sampler has to know of a search: its dimensions, its budgets, what trials kept and scored."""
+"""A study as a sampler sees it: dimensions, budgets, and what trials kept and scored."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -18,13 +18,13 @@ Floats = NDArray[np.float64]
 
 
 class StudyView:
-    """The landscape of a run's search space.
+    """The trials of a study in the terms of its search space: fractions kept, scores, budgets.
 
     Args:
         space: what is searched.
         budget: what proposals are projected to.
         levels: of a front, the budgets that trials have in its place.
-        measured: how much each dimension was found to matter, (D,), None where nobody knows.
+        measured: how much each dimension was measured to matter, (D,), None where it was not measured.
     """
 
     def __init__(

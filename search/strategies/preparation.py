@@ -25,7 +25,7 @@ from search.driver.listeners.listener import Listener
 from search.driver.listeners.trackers import check_trackers
 from search.runs.run_folder import RunFolder
 from search.samplers.check import check_sampler
-from search.samplers.registry import SamplerContext
+from search.samplers.sampler import SamplerContext
 from search.space.levels import Levels
 from search.space.projection import Projection
 from search.space.space import SearchSpace
@@ -56,7 +56,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     check_model_fits(data, model)
     metric = settings.metric(config.search.metric, data.classes)
     sampler = config.search.sampler
-    context = SamplerContext(config.seed, space, budget, levels)
+    context = SamplerContext(config.seed, space, budget, levels, projection=config.search.projection)
     check_sampler(sampler.name, sampler.options, context, front=levels is not None)
     pruning = settings.pruning(config, data)
     return Job(config, model, data, space, budget, pruning, metric, listener, earlier_run(config, model), levels)

@@ -133,11 +133,6 @@ def test_an_override_that_is_no_yaml_is_named(file: Path) -> None:
         ("search.trials=0", "search.trials: expected at least 1, received 0"),
         ("search.trials=ten", "search.trials: expected an integer, received 'ten'"),
         ("search.workers=all", "search.workers: expected an integer or 'max', received 'all'"),
-        (
-            "search.sampler=x",
-            "search.sampler.name: expected layered, tpe, gp, cmaes, nsgaii, nsgaiii, qmc, random or"
-            " optunahub:<package>, received 'x'",
-        ),
         ("simple.calibration=-2", "simple.calibration: expected at least -1, received -2"),
         ("space.ratio_max=1", "space.ratio_max: expected below 1, received 1"),
         ("proxy.learning_rate=.nan", "proxy.learning_rate: expected a finite number, received nan"),

@@ -16,6 +16,6 @@ def test_a_name_alone(name: str) -> None:
 def test_a_section() -> None:
     section = {"name": "tpe", "options": {"n_startup_trials": 20}}
     assert SamplerConfig.model_validate(section).model_dump() == section
-    for wrong in ({"name": "optunahub:"}, {"name": "optunahub:../x"}, {"options": None}, {"seed": 3}):
+    for wrong in ({"name": ""}, {"options": None}, {"seed": 3}):
         with pytest.raises(ValidationError):
             SamplerConfig.model_validate({**section, **wrong})

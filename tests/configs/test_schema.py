@@ -111,7 +111,7 @@ def test_numbers_are_kept_inside_their_bounds_and_refused_outside(
         ("search.trials", True),
         ("search.trials", 10.0),
         ("search.workers", "all"),
-        ("search.sampler", "TPE"),
+        ("search.sampler", ""),
         ("search.storage", "mysql"),
         ("search.strategy", "both"),
         ("search.projection", 1),
@@ -280,9 +280,3 @@ def test_another_run_can_only_be_reused_with_projection() -> None:
         build("search", {"reuse": "runs/other", "projection": False})
     with pytest.raises(ValidationError):
         build("search.reuse", "")
-
-
-def test_the_layered_sampler_needs_projection() -> None:
-    assert RunConfig.model_validate(BASE).search.sampler.name == "layered"
-    with pytest.raises(ValidationError, match=r"layered where projection is false, .* set search\.sampler"):
-        build("search.projection", False)

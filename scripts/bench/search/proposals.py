@@ -22,7 +22,8 @@ from compress.parameters import DEFAULT_RECIPE, CompressionParameters
 from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost_model import CostModel
-from search.samplers.registry import SamplerContext, samplers
+from search.samplers.registry import samplers
+from search.samplers.sampler import SamplerContext
 from search.space.preferences import suggested
 from search.space.projection import Projection
 from search.space.space import SearchSpace

@@ -30,8 +30,8 @@ from plotly.graph_objects import Figure, Scatter
 
 from scripts.bench.synthetic_problem import Floats, SyntheticProblem
 from search.report.pictures import write_pictures
-from search.samplers.layered import LayeredSampler
-from search.samplers.study_view import cost_shares
+from search.samplers.kinds.layered import LayeredSampler
+from search.samplers.study_view import StudyView, cost_shares
 
 ROOT = Path(__file__).parents[3]
 TRIALS, LOWEST = 200, 0.1
@@ -42,11 +42,11 @@ PENALTY = 100.0
 """Points per violation that an infeasible trial is told with, to samplers without constraints."""
 
 
-@dataclass(frozen=True)
-class SyntheticLandscape:
+class SyntheticView(StudyView):
     """What the layered sampler sees of a problem."""
 
-    problem: SyntheticProblem
+    def __init__(self, problem: SyntheticProblem) -> None:
+        self.problem = problem
 
     @cached_property
     def prior_weights(self) -> Floats:
@@ -93,7 +93,7 @@ class Method:
 
 
 def _layered(problem: SyntheticProblem, seed: int) -> BaseSampler:
-    return LayeredSampler(SyntheticLandscape(problem), LOWEST, seed)
+    return LayeredSampler(SyntheticView(problem), LOWEST, seed)
 
 
 def _optuna(kind: Callable[..., BaseSampler]) -> Callable[[SyntheticProblem, int], BaseSampler]:

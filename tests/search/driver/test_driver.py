@@ -3,12 +3,12 @@
 import optuna
 import pytest
 from optuna.trial import TrialState
+from search.samplers.layered import RANDOM_TRIALS
 
 from compress.parameters import CompressionParameters
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.driver.start_queue import enqueue_starts
-from search.samplers.layered import RANDOM_TRIALS
 from search.samplers.sensitivity import ORIGINAL, Probe, store_probe
 from search.samplers.starts import starts
 from search.space.preferences import LOWEST_PREFERENCE, Packed

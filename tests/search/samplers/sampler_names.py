@@ -4,17 +4,17 @@ from importlib.util import find_spec
 
 import pytest
 
-from search.samplers.registry import SAMPLERS
+from search.samplers.registry import sampler_kinds
 
-_NEEDS = {"gp": "torch", "cmaes": "cmaes"}
+KINDS = [kind for kind in sampler_kinds().values() if not kind.reference]
 
 
-def _param(name):
-    package = _NEEDS.get(name)
+def _param(kind):
+    package, name = kind.package, kind.name
     missing = package is not None and find_spec(package) is None
     return pytest.param(name, marks=pytest.mark.skipif(missing, reason=f"needs {package}: the extra samplers"))
 
 
-ALL = [_param(name) for name in SAMPLERS]
-FAST = [_param(name) for name in SAMPLERS if name != "gp"]
+ALL = [_param(kind) for kind in KINDS]
+FAST = [_param(kind) for kind in KINDS if kind.name != "gp"]
 """Those whose proposals take milliseconds."""

@@ -8,7 +8,7 @@ import pytest
 from compress.errors import ConfigError
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
-from search.samplers.hub import hub_sampler
+from search.samplers.kinds.optunahub import hub_sampler
 from search.samplers.registry import samplers
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import PRUNE_ONLY, space
@@ -69,6 +69,9 @@ def test_a_class_of_a_package(registry):
         hub_sampler("samplers/two:Other", {}, 7)
     with pytest.raises(ConfigError, match="expected a single sampler in .*, received none"):
         hub_sampler("samplers/none", {}, 7)
+    for wrong in ("../x", "samplers/two:", "samplers/"):
+        with pytest.raises(ConfigError, match="expected a package of OptunaHub such as .*, received 'optunahub:"):
+            hub_sampler(wrong, {}, 7)
 
 
 def test_one_object_proposes_all_trials(registry):

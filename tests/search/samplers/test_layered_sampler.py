@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.samplers.layered import RANDOM_TRIALS, LayeredSampler, remembered
+from search.samplers.kinds.layered import RANDOM_TRIALS, LayeredSampler, remembered
 from search.space.scaling import filled, scaled_to_fit
 
 WEIGHTS = np.array([1.0, 8.0, 2.0, 0.5, 4.0])
@@ -52,8 +52,8 @@ class Sums:
         return trial.value if trial.state == TrialState.COMPLETE else None
 
 
-def study_of(landscape=None, seed=0):
-    return optuna.create_study(direction="maximize", sampler=LayeredSampler(landscape or Sums(), 0.1, seed))
+def study_of(view=None, seed=0):
+    return optuna.create_study(direction="maximize", sampler=LayeredSampler(view or Sums(), 0.1, seed))
 
 
 def ask(study):

@@ -5,7 +5,7 @@ import pytest
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
 from search.samplers.check import check_sampler
-from search.samplers.registry import SamplerContext
+from search.samplers.sampler import SamplerContext
 from tests.search.fixtures.nets import cost, flops_budget, space
 from tests.search.fixtures.runs import refused, written
 from tests.search.samplers.sampler_names import ALL

@@ -9,11 +9,11 @@ import pytest
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from configs.schema.search import SAMPLER_NAMES
 from objectives.accuracy.metric import Score
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
-from search.samplers.registry import SAMPLERS, SamplerContext, samplers
+from search.samplers.registry import sampler_kind, sampler_kinds, samplers
+from search.samplers.sampler import SamplerContext
 from search.space.preferences import LOWEST_PREFERENCE, PREFERENCE, suggested
 from search.study.judgement import Judgement
 from search.study.storage import open_study
@@ -73,8 +73,22 @@ def test_tpe_learns_from_the_history():
     assert abs(sum(a - b for a, b, _ in later) / 20) < 0.27
 
 
-def test_configurations_name_exactly_these_samplers():
-    assert set(SAMPLER_NAMES) == set(SAMPLERS)
+def test_the_samplers_and_the_error_that_lists_them():
+    names = ("layered", "cmaes", "gp", "nsgaii", "nsgaiii", "random", "tpe", "qmc", "optunahub")
+    assert sorted(sampler_kinds()) == sorted(names)
+    assert all(kind.summary and kind.options for kind in sampler_kinds().values())
+    for wrong in ("TPE", "tpe:", "tpe:x", "optunahub", "optunahub:", ""):
+        with pytest.raises(ConfigError, match=r"search.sampler: expected one of layered, .*qmc; received ") as error:
+            sampler_kind(wrong)
+        assert all(name in str(error.value) for name in names) and str(error.value).endswith(repr(wrong))
+    assert sampler_kind("optunahub:samplers/cma:Other").name == "optunahub"
+
+
+def test_the_layered_sampler_needs_projection():
+    context = SamplerContext(0, SPACE, BUDGET, projection=False)
+    with pytest.raises(ConfigError, match="expected another sampler than layered where search.projection is false"):
+        samplers("layered", {}, context)
+    samplers("tpe", {}, context)
 
 
 def searched(study, name, trials, *, stop_after=None, workers=1, projection=True):

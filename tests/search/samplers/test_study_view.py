@@ -53,12 +53,12 @@ def test_beliefs_are_guesses_of_mean_one():
 
 @pytest.mark.parametrize("levels", [None, LEVELS], ids=["one budget", "front"])
 def test_what_trials_kept_is_what_they_were_judged_with(levels):
-    study, landscape = searched(levels), StudyView(SPACE, BUDGET, levels)
+    study, view = searched(levels), StudyView(SPACE, BUDGET, levels)
     for trial in study.trials:
         parameters = loads(trial.user_attrs[PARAMETERS]).parameters
         expected = SPACE.arrays.fractions(*SPACE.cost.candidate(parameters))[0]
-        np.testing.assert_array_equal(landscape.kept(trial), expected)
-        assert landscape.score(trial) == trial.values[0]
+        np.testing.assert_array_equal(view.kept(trial), expected)
+        assert view.score(trial) == trial.values[0]
 
 
 def test_a_trial_that_was_only_asked_for_kept_nothing():
@@ -69,20 +69,20 @@ def test_a_trial_that_was_only_asked_for_kept_nothing():
 
 def test_trials_of_a_front_have_budgets_of_their_own():
     """Trial 0 is of the tightest level, trial 1 of the middle one: what it keeps, the tightest does not allow."""
-    study, landscape = searched(LEVELS), StudyView(SPACE, BUDGET, LEVELS)
+    study, view = searched(LEVELS), StudyView(SPACE, BUDGET, LEVELS)
     tight, middle = study.trials[0], study.trials[1]
     assert [LEVELS.of_number(number) for number in (0, 1)] == [0, 1]
-    assert landscape.allows(tight, middle) and not landscape.allows(middle, tight)
+    assert view.allows(tight, middle) and not view.allows(middle, tight)
     wanted = np.full((1, len(SPACE.dimensions)), 0.5)
     for trial, budget in ((tight, LEVELS.budgets[0]), (middle, LEVELS.budgets[1])):
         expected = Projection(SPACE, budget).many(wanted)
-        np.testing.assert_array_equal(landscape.project(wanted, trial, True), expected)
+        np.testing.assert_array_equal(view.project(wanted, trial, True), expected)
 
 
 def test_costs_decide_what_is_allowed():
-    study, landscape = searched(), StudyView(SPACE, BUDGET)
+    study, view = searched(), StudyView(SPACE, BUDGET)
     trial = study.trials[0]
-    assert landscape.allows(trial, trial)
+    assert view.allows(trial, trial)
     dearer = replace(SPACE.cost.cost(loads(trial.user_attrs[PARAMETERS]).parameters), flops=ORIGINAL.flops)
     trial.user_attrs[COST]["flops"] = dearer.flops
-    assert not landscape.allows(trial, trial)
+    assert not view.allows(trial, trial)

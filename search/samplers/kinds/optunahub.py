@@ -1,6 +1,7 @@
 """Samplers of OptunaHub: packages in a public repository, loaded when they are asked for."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -8,10 +9,9 @@ from typing import Any
 from optuna.samplers import BaseSampler
 
 from compress.errors import ConfigError, typed_line
+from search.samplers.sampler import Options, SamplerContext, Samplers, sampler
 
-HUB = "optunahub:"
-"""What names of such samplers begin with: ``optunahub:samplers/auto_sampler``, with ``:ClassName`` if need be."""
-
+_REFERENCE = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*(:\w+)?")
 _LIBRARIES = ("optuna", "optunahub")
 
 
@@ -24,13 +24,19 @@ def hub_sampler(reference: str, options: Mapping[str, Any], seed: int) -> BaseSa
         seed: of the run.
 
     Raises:
-        ConfigError: OptunaHub is not installed, the package cannot be loaded, or has not exactly one such sampler.
+        ConfigError: a malformed reference, OptunaHub is not installed, or the package cannot be loaded or has not
+            exactly one such sampler.
         TypeError, ValueError: options that the class refuses.
     """
+    if not _REFERENCE.fullmatch(reference):
+        raise ConfigError(
+            "search.sampler: expected a package of OptunaHub such as optunahub:samplers/auto_sampler, or "
+            f"optunahub:<package>:<class>, received 'optunahub:{reference}'"
+        )
     package, _, name = reference.partition(":")
-    found = _sampler_class(_loaded(package), package, name)
-    seeded = {"seed": seed} if "seed" in inspect.signature(found).parameters else {}
-    return found(**options, **seeded)
+    kind = _sampler_class(_loaded(package), package, name)
+    seeded = {"seed": seed} if "seed" in inspect.signature(kind).parameters else {}
+    return kind(**options, **seeded)
 
 
 def _loaded(package: str) -> ModuleType:
@@ -55,15 +61,15 @@ def _loaded(package: str) -> ModuleType:
 def _sampler_class(module: ModuleType, package: str, name: str) -> type[BaseSampler]:
     """The sampler of this name in a package, or its only one."""
     public = getattr(module, "__all__", None) or vars(module)
-    found: dict[str, type[BaseSampler]] = {
+    classes: dict[str, type[BaseSampler]] = {
         key: getattr(module, key) for key in public if _is_own_sampler(getattr(module, key))
     }
-    wanted = {key: value for key, value in found.items() if key == name or not name}
+    wanted = {key: value for key, value in classes.items() if key == name or not name}
     if len(wanted) == 1:
         return next(iter(wanted.values()))
     raise ConfigError(
         f"search.sampler: expected {f'the sampler {name}' if name else 'a single sampler'} in the package {package!r} "
-        f"of OptunaHub, received {', '.join(found) or 'none'}; give one as {HUB}{package}:ClassName"
+        f"of OptunaHub, received {', '.join(classes) or 'none'}; give one as optunahub:{package}:ClassName"
     )
 
 
@@ -72,3 +78,19 @@ def _is_own_sampler(value: object) -> bool:
     if not (inspect.isclass(value) and issubclass(value, BaseSampler)):
         return False
     return value.__module__.split(".")[0] not in _LIBRARIES
+
+
+@sampler(
+    "optunahub",
+    "a sampler of OptunaHub, whose code is loaded from its repository",
+    "those of the class",
+    reference="<package>[:<class>]",
+)
+def optunahub(context: SamplerContext, options: Options) -> Samplers:
+    """One object for the whole run, seeded by the run.
+
+    Such packages may keep what they know in the object, which would be lost if it were made anew; so only where they
+    keep nothing there does a resumed search propose what an undisturbed one would have.
+    """
+    made = hub_sampler(context.reference, options, context.seed)
+    return lambda trial: made

@@ -9,6 +9,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 from scipy.stats import qmc
 
+from search.samplers.sampler import Options, SamplerContext, Samplers, sampler
 from search.space.preferences import PREFERENCE
 
 
@@ -62,3 +63,9 @@ class QuasiRandomSampler(BaseSampler):
             KeyError: a parameter that is no dimension of the space.
         """
         raise KeyError(f"expected a dimension of the search space, received {param_name!r}")
+
+
+@sampler("qmc", "points of a Sobol or Halton sequence, which fill the space evenly", "qmc_type, scramble")
+def quasi_random(context: SamplerContext, options: Options) -> Samplers:
+    """One seed for the whole run: it is one sequence, of which every trial has a point."""
+    return lambda trial: QuasiRandomSampler(context.space.dimensions, seed=context.seed, **options)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,10 @@ from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController
 
 from search.samplers.acquisition import propose
+from search.samplers.sampler import Options, SamplerContext, Samplers, sampler
+from search.samplers.study_view import StudyView
 from search.samplers.surrogate import Surrogate
+from search.space.preferences import PREFERENCE
 
 Floats = NDArray[np.float64]
 
@@ -26,30 +29,6 @@ _REMEMBERED = 256
 """Trials that the surrogate learns from: its cost grows with their square, and at first with their cube."""
 
 
-class Landscape(Protocol):
-    """What the sampler has to know of a search."""
-
-    @property
-    def dimensions(self) -> Sequence[str]:
-        """Names of the D preferences."""
-
-    @property
-    def prior_weights(self) -> Floats:
-        """Guesses of how much each dimension matters, as ``Surrogate`` takes them, (k, D)."""
-
-    def project(self, wanted: Floats, trial: FrozenTrial, fill: bool) -> Floats:
-        """What proposals (N, D) keep of every dimension, (N, D), within the budget of this trial."""
-
-    def kept(self, trial: FrozenTrial) -> Floats | None:
-        """What a trial kept, (D,); None where it was never decoded."""
-
-    def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
-        """Whether a trial that was decoded meets the budget of another."""
-
-    def score(self, trial: FrozenTrial) -> float | None:
-        """What is maximized, comparable between all trials; None where it is not known yet."""
-
-
 class LayeredSampler(BaseSampler):
     """Proposes the largest expected improvement of a Gaussian process over what candidates keep of each layer.
 
@@ -58,7 +37,7 @@ class LayeredSampler(BaseSampler):
     that failed count as the worst, running ones as what is expected of them. The first trials are random.
 
     Args:
-        landscape: the dimensions, how they are projected, what trials kept and scored.
+        view: the dimensions, how they are projected, what trials kept and scored.
         lowest: the smallest preference; the largest is 1.
         seed: of all random choices, together with the number of the trial.
         random_trials: trials, starts included, before the surrogate is asked.
@@ -67,22 +46,22 @@ class LayeredSampler(BaseSampler):
         ValueError: fewer random trials than 2.
     """
 
-    def __init__(self, landscape: Landscape, lowest: float, seed: int, random_trials: int = RANDOM_TRIALS) -> None:
+    def __init__(self, view: StudyView, lowest: float, seed: int, random_trials: int = RANDOM_TRIALS) -> None:
         if random_trials < _FEWEST:
             raise ValueError(f"expected random_trials of at least {_FEWEST}, received {random_trials!r}")
-        self._landscape, self._lowest = landscape, lowest
+        self._view, self._lowest = view, lowest
         self._seed, self._random_trials = seed, random_trials
         self._independent = RandomSampler(seed=seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """All dimensions, whatever was tried before."""
-        return {name: FloatDistribution(self._lowest, 1.0) for name in self._landscape.dimensions}
+        return {name: FloatDistribution(self._lowest, 1.0) for name in self._view.dimensions}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Preferences of the next trial: at random before enough is known."""
-        rng, names = np.random.default_rng((self._seed, trial.number)), self._landscape.dimensions
+        rng, names = np.random.default_rng((self._seed, trial.number)), self._view.dimensions
         done, failed, running = self._tried(study)
         if len(done) + len(failed) + len(running) < self._random_trials or len(done) < _FEWEST:
             wanted = rng.uniform(self._lowest, 1.0, len(names))
@@ -100,16 +79,16 @@ class LayeredSampler(BaseSampler):
         running: Sequence[FrozenTrial],
         rng: np.random.Generator,
     ) -> Floats:
-        """What the surrogate of the trials proposes, (D,)."""
-        found = [self._landscape.score(one) or 0.0 for one in done]
-        kept, scores = self._kept([*done, *failed]), np.array(found + [min(found)] * len(failed))
+        """Preferences (D,) with the largest expected improvement, by a surrogate of the trials."""
+        judged = [self._view.score(one) or 0.0 for one in done]
+        kept, scores = self._kept([*done, *failed]), np.array(judged + [min(judged)] * len(failed))
         known = remembered(scores)
-        surrogate = Surrogate(kept[known], scores[known], self._landscape.prior_weights)
+        surrogate = Surrogate(kept[known], scores[known], self._view.prior_weights)
         expected = surrogate.mean(kept[: len(done)])
-        allowed = np.array([self._landscape.allows(one, trial) for one in done])
+        allowed = np.array([self._view.allows(one, trial) for one in done])
         return propose(
             surrogate.fantasize(self._kept(running)),
-            lambda rows, fill: self._landscape.project(rows, trial, fill),
+            lambda rows, fill: self._view.project(rows, trial, fill),
             np.concatenate([kept, self._kept(running)]),
             float(expected[allowed if allowed.any() else slice(None)].max()),
             self._lowest,
@@ -118,16 +97,16 @@ class LayeredSampler(BaseSampler):
 
     def _tried(self, study: Study) -> tuple[list[FrozenTrial], list[FrozenTrial], list[FrozenTrial]]:
         """Trials with a score, trials that failed, and those whose score is not known yet, each decoded."""
-        decoded = [one for one in study.get_trials(deepcopy=False) if self._landscape.kept(one) is not None]
-        done = [one for one in decoded if self._landscape.score(one) is not None]
-        failed = [one for one in decoded if one.state == TrialState.FAIL and self._landscape.score(one) is None]
-        running = [one for one in decoded if one.state == TrialState.RUNNING and self._landscape.score(one) is None]
+        decoded = [one for one in study.get_trials(deepcopy=False) if self._view.kept(one) is not None]
+        done = [one for one in decoded if self._view.score(one) is not None]
+        failed = [one for one in decoded if one.state == TrialState.FAIL and self._view.score(one) is None]
+        running = [one for one in decoded if one.state == TrialState.RUNNING and self._view.score(one) is None]
         return done, failed, running
 
     def _kept(self, trials: Sequence[FrozenTrial]) -> Floats:
         """What they keep, (n, D)."""
-        rows = [kept for one in trials if (kept := self._landscape.kept(one)) is not None]
-        return np.array(rows).reshape(len(rows), len(self._landscape.dimensions))
+        rows = [kept for one in trials if (kept := self._view.kept(one)) is not None]
+        return np.array(rows).reshape(len(rows), len(self._view.dimensions))
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -153,3 +132,17 @@ def remembered(scores: Floats, most: int = _REMEMBERED) -> NDArray[np.intp]:
 def _blas() -> ThreadpoolController:
     """The libraries of this process that have threads of their own; looking for them takes milliseconds."""
     return ThreadpoolController()
+
+
+@sampler(
+    "layered",
+    "Gaussian process over what candidates keep of each layer",
+    "random_trials",
+    needs_projection=True,
+)
+def layered(context: SamplerContext, options: Options) -> Samplers:
+    """All that it learns is in the study; the view remembers what it has read of that."""
+    sensitivity = context.sensitivity
+    measured = None if sensitivity is None else sensitivity.weights(context.space.dimensions)
+    view = StudyView(context.space, context.budget, context.levels, measured)
+    return lambda trial: LayeredSampler(view, PREFERENCE.low, context.seed, **options)

@@ -1,0 +1,2 @@
+from .layered import LayeredSampler as LayeredSampler
+from .quasi_random import QuasiRandomSampler as QuasiRandomSampler
