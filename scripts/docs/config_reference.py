@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from configs.schema.run import RunConfig
+from search.samplers.registry import sampler_kinds
 
 Schema = Mapping[str, Any]
 
@@ -76,7 +77,16 @@ def sections(schema: Schema | None = None) -> tuple[Section, ...]:
 
 def page() -> str:
     """The whole reference as one Markdown page."""
-    return "\n".join([_INTRODUCTION, *(_markdown(section) for section in sections())])
+    return "\n".join([_INTRODUCTION, *(_markdown(section) for section in sections()), _samplers()])
+
+
+def _samplers() -> str:
+    """The samplers that ``search.sampler.name`` takes, as their files register them."""
+    lines = ["## Samplers {#samplers}", "", "| `search.sampler` | what it is | options | needs |", "|---|---|---|---|"]
+    for kind in sampler_kinds().values():
+        needs = [kind.package] * (kind.package is not None) + ["search.projection"] * kind.needs_projection
+        lines.append(f"| `{kind.shown}` | {kind.summary} | {kind.options} | {', '.join(needs)} |")
+    return "\n".join([*lines, ""])
 
 
 def anchor(path: str) -> str:

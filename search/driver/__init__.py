@@ -1,4 +1,4 @@
-"""The loop of a search: propose, judge at ever more steps, record; then the finals. Listeners are told."""
+"""The loop of a search: propose, judge at ever more steps, record; then the finals. Listeners follow its progress."""
 
 import lazy_loader
 

@@ -19,7 +19,7 @@ from search.study.trial_record import records
 from search.workers.pool import WorkerPool
 
 Entry = tuple[str, CompressionParameters | None]
-"""Source of a finalist and its parameters, None for recommended values, which are found stage by stage."""
+"""Source of a finalist and its parameters, None for recommended values, which are computed stage by stage."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Finals:
         return [entry for entry in entries if entry[0] not in judged]
 
     def _best_trials(self) -> list[Entry]:
-        """Those that take part."""
+        """The trials that take part."""
         return [(record.source, record.parameters) for record in select_finalists(records(self.study), self.candidates)]
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
@@ -69,8 +69,8 @@ class Finals:
                 store(self.study, finalist)
                 listener.finalist_settled(finalist)
 
-    def _judged(self, entry: Entry, said: Judgement) -> Finalist:
-        (source, given), judgement = entry, said.checked(self.metric)
+    def _judged(self, entry: Entry, reported: Judgement) -> Finalist:
+        (source, given), judgement = entry, reported.checked(self.metric)
         parameters = given or judgement.parameters
         cost = None if parameters is None else self._cost(parameters)
         # Trials meet the budget that they were projected to, of a front perhaps a wider one.

@@ -19,7 +19,7 @@ class Sweep:
     """Judges the model as it is, and with each part alone made smaller, without a step of training.
 
     Attributes:
-        study: keeps the results; those it has are not found again.
+        study: keeps the results; parts that it has are not judged again.
         space: whose parts they are.
         metric: what trials are ranked by.
     """
@@ -35,7 +35,7 @@ class Sweep:
         return [part for part in (WHOLE, *parts_of(self.space)) if part.name not in known]
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
-        """Judge all that is pending; a part that cannot be judged is told, and left out."""
+        """Judge all that is pending; a part that cannot be judged is reported with its error, and left out."""
         waiting = self.pending
         running: dict[Any, Part] = {}
         if waiting:
@@ -55,6 +55,6 @@ class Sweep:
 
 
 def swept(driver: Driver, pool: WorkerPool, listener: Listener) -> Sensitivity | None:
-    """What a sweep of a search's space finds; it goes on where an earlier one stopped."""
+    """Sweep a search's space, or go on where an earlier sweep stopped; returns the results."""
     Sweep(driver.study, driver.space, driver.settings.metric).run(pool, listener)
     return sensitivity_of(driver.study)

@@ -1,4 +1,4 @@
-"""Which candidate to try next: the one that a surrogate expects to improve most on what was found."""
+"""Which candidate to try next: the one that a surrogate expects to improve most on the best so far."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Project = Callable[[Floats, bool], Floats]
 
 _ROUNDS, _POPULATION, _ELITES = 10, 160, 20
 _FRESH = 40
-"""Proposals of the first round that are random; the others descend from what was found."""
+"""Proposals of the first round that are random; the others descend from the best so far."""
 
 _MIXES = (0.0, 0.0, 0.2, 0.5)
 """Shares of dimensions that a descendant takes from a second parent."""
@@ -40,7 +40,7 @@ class _Pool:
         return type(self)(self.wanted[order], self.kept[order], self.worth[order])
 
     def joined(self, other: "_Pool") -> Self:
-        """Both together."""
+        """The proposals of both pools."""
         pairs = ((self.wanted, other.wanted), (self.kept, other.kept), (self.worth, other.worth))
         return type(self)(*(np.concatenate(pair) for pair in pairs))
 
@@ -54,7 +54,7 @@ def propose(
     or mix two parents, and are projected.
 
     Args:
-        surrogate: tells scores.
+        surrogate: predicts scores.
         project: brings preferences to the budget.
         seen: what the candidates that were tried keep, (n, D).
         target: the score to improve on.

@@ -18,7 +18,7 @@ KEPT_CHANNELS, KEPT_RANKS = (0.5,), (0.3, 0.2, 0.1)
 Half of both ranks would make no 1x1 convolution cheaper, and 0.3 none that has many more channels on one side.
 """
 
-ORIGINAL = "unpruned"
+UNPRUNED = "unpruned"
 _KEY = "probe: "
 
 
@@ -42,11 +42,11 @@ class Part:
         return dict.fromkeys(space.dimensions, 1.0) | dict.fromkeys(self.dimensions, kept)
 
     def parameters(self, space: SearchSpace) -> CompressionParameters:
-        """Those of its probe."""
+        """Parameters of its probe."""
         return space.decode(space.row(self.wanted(space)))
 
 
-WHOLE = Part(ORIGINAL, (), 1.0)
+WHOLE = Part(UNPRUNED, (), 1.0)
 """The model as it is."""
 
 
@@ -57,8 +57,8 @@ def parts_of(space: SearchSpace) -> list[Part]:
         (f"ranks of {layer.layer}", (f"rank_in:{layer.layer}", f"rank_out:{layer.layer}"), KEPT_RANKS)
         for layer in space.layers
     ]
-    found = (_part(space, name, dimensions, kept) for name, dimensions, kept in (*groups, *layers))
-    return [part for part in found if part is not None]
+    parts = (_part(space, name, dimensions, kept) for name, dimensions, kept in (*groups, *layers))
+    return [part for part in parts if part is not None]
 
 
 def _part(space: SearchSpace, name: str, dimensions: tuple[str, ...], fractions: tuple[float, ...]) -> Part | None:
@@ -68,7 +68,7 @@ def _part(space: SearchSpace, name: str, dimensions: tuple[str, ...], fractions:
 
 @dataclass(frozen=True)
 class Probe:
-    """What became of a probe.
+    """The outcome of a probe: one part made smaller alone.
 
     Attributes:
         part: name of the part, or ``unpruned``.
@@ -94,8 +94,8 @@ def store_probe(study: optuna.Study, probe: Probe) -> None:
 
 def probes(study: optuna.Study) -> Mapping[str, Probe]:
     """Every probe that was made, by its part."""
-    found = [json.loads(text) for key, text in study.user_attrs.items() if key.startswith(_KEY)]
-    return {one["part"]: Probe(**{**one, "dimensions": tuple(one["dimensions"])}) for one in found}
+    entries = [json.loads(text) for key, text in study.user_attrs.items() if key.startswith(_KEY)]
+    return {entry["part"]: Probe(**{**entry, "dimensions": tuple(entry["dimensions"])}) for entry in entries}
 
 
 _LEAST_DROP = 0.02
@@ -136,13 +136,13 @@ class Sensitivity:
 
 
 def sensitivity_of(study: optuna.Study) -> Sensitivity | None:
-    """What the sweep of a study found; None where it has none, or where none of its probes succeeded."""
-    found = probes(study)
-    whole = found.get(ORIGINAL)
+    """Results of a study's sweep; None where it has none, or where none of its probes succeeded."""
+    by_part = probes(study)
+    whole = by_part.get(UNPRUNED)
     if whole is None or whole.score is None:
         return None
     drops, kept, together = {}, {}, {}
-    for probe in found.values():
+    for probe in by_part.values():
         for dimension in probe.dimensions if probe.score is not None else ():
             drops[dimension] = whole.score - (probe.score or 0.0)
             kept[dimension] = probe.kept

@@ -17,8 +17,8 @@ from search.samplers.sensitivity import Part, Sensitivity, parts_of
 from search.space.preferences import LOWEST_PREFERENCE
 from search.space.space import SearchSpace
 
-START = "sensitivity"
-"""What the start that these preferences make is called."""
+SENSITIVITY_START = "sensitivity"
+"""Name of the start that a sweep suggests."""
 
 _ROUNDS = 4
 _LARGEST = 30.0
@@ -27,20 +27,20 @@ Kept = Mapping[str, float]
 """Fraction that is kept, by the name of the part."""
 
 
-def equalized(found: Sensitivity, space: SearchSpace, budget: Budget) -> dict[str, float]:
+def equalized(sensitivity: Sensitivity, space: SearchSpace, budget: Budget) -> dict[str, float]:
     """Preferences that lose the least by the sweep's measure, and just meet the budget.
 
     A part of which a fraction f is kept is taken to lose D ((1 - f) / (1 - p))^2, where it lost D at the sweep's
     fraction p: nothing while it is whole, and the more for every further step. The sum over all parts is the smallest
     at a given cost where a further step loses as much for what it saves in all of them (Lagrange), so where
     1 - f = l C (1 - p)^2 / D. C is what the part costs per unit of f, as a share of the limit that is broken most, and
-    l, the same for all, is found by bisection. C depends on what is kept of the other parts, so that this is repeated
-    with the parts as found.
+    l, one number for all parts, is found by bisection. C depends on what is kept of the other parts, so that this is
+    repeated with what the last round kept.
 
     A part that the sweep could not judge is taken to lose as much as the middle one.
     """
     parts = _Parts(space, budget, tuple(parts_of(space)))
-    drops = found.robust_drops(part.dimensions[0] for part in parts.parts)
+    drops = sensitivity.robust_drops(part.dimensions[0] for part in parts.parts)
     kept: Kept = {part.name: 1.0 for part in parts.parts}
     for _ in range(_ROUNDS):
         worth = parts.worth(kept)
@@ -132,11 +132,11 @@ def _uniform(space: SearchSpace, budget: Budget) -> CompressionParameters:
     return pruned(bisect(fits, fitting=space.settings.ratio_max, failing=0.0))
 
 
-def _rank_fractions(space: SearchSpace, found: Ranks) -> dict[str, float]:
+def _rank_fractions(space: SearchSpace, ranks: Ranks) -> dict[str, float]:
     """VBMF's ranks as fractions of the channels; 1 where VBMF finds no signal, for the layer to stay whole."""
     fractions = {}
     for layer in space.layers:
-        rank_in, rank_out = found[layer.layer]
+        rank_in, rank_out = ranks[layer.layer]
         fractions[f"rank_in:{layer.layer}"] = (rank_in or layer.in_channels) / layer.in_channels
         fractions[f"rank_out:{layer.layer}"] = (rank_out or layer.out_channels) / layer.out_channels
     return fractions

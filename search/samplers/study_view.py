@@ -51,7 +51,7 @@ class StudyView:
         return Projection(self._space, self._budget_of(trial)).many(wanted, fill)
 
     def kept(self, trial: FrozenTrial) -> Floats | None:
-        """What a trial kept, (D,), found from its preferences; None where it was not decoded yet."""
+        """What a trial kept, (D,), by its preferences; None where it was not decoded yet."""
         if COST not in trial.user_attrs or any(name not in trial.params for name in self.dimensions):
             return None
         if trial.number not in self._kept:

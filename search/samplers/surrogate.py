@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 Floats = NDArray[np.float64]
 
 _LEVEL, _SLOPE = 4.0, 1.0
-"""Prior variances of the level and of the slope along each belief: large, so that data decide."""
+"""Prior variances of the level and of the slope along each row of prior weights: large, so that data decide."""
 
 _JITTER = 1e-6
 _ITERATIONS = 20
@@ -21,7 +21,7 @@ _FITTED = 150
 """Candidates that variances are fitted to, spread evenly over the scores: the cost grows with their cube."""
 
 _OUTLIERS = 1.5
-"""Scores further below the lower quartile, in interquartile ranges, count as so far: how dead one is says little."""
+"""Scores further below the lower quartile, in interquartile ranges, count as so far: failures differ for no reason."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class _Grams:
 class Surrogate:
     """Gaussian process of scores over candidates, with what is known of compression as its prior.
 
-    The mean falls with the squares of what dimensions lose, weighed by one or several guesses, of which data tell how
-    much is true; every dimension has a slope and a curvature of its own besides; a Matern 5/2 process adds what
+    The mean falls with the squares of what dimensions lose, weighed by one or several guesses, and data decide how
+    much of each is true; every dimension has a slope and a curvature of its own besides; a Matern 5/2 process adds what
     dimensions do together (Rasmussen & Williams 2006, chapters 2 and 5). Variances maximize the posterior density. So
     it knows after a few scores what a general process must learn in every dimension.
 
@@ -108,7 +108,7 @@ class Surrogate:
         self._targets = (clipped - self._level) / self._unit
         spread = np.argsort(clipped, kind="stable")[np.linspace(0, len(kept) - 1, min(len(kept), _FITTED)).astype(int)]
         grams, targets = _Grams.of(kept[spread], kept[spread], prior_weights), self._targets[spread]
-        found = minimize(
+        fitted = minimize(
             lambda logs: _negative_log_posterior(logs, grams, targets),
             _PRIOR.logs,
             jac=True,
@@ -116,7 +116,7 @@ class Surrogate:
             bounds=_BOUNDS,
             options={"maxiter": _ITERATIONS},
         )
-        self._parts = Hyperparameters.of_logs(found.x)
+        self._parts = Hyperparameters.of_logs(fitted.x)
 
     @cached_property
     def _solved(self) -> tuple[tuple[Floats, bool], Floats]:
@@ -143,7 +143,7 @@ class Surrogate:
         return np.asarray(trend + 4 * own.mean(1) + self._parts.joint)
 
     def fantasize(self, kept: Floats) -> "Surrogate":
-        """The same model if candidates (m, D) scored what it expects of them: it is then less curious about those."""
+        """This model as if candidates (m, D) had scored what it expects of them; it is less curious about those."""
         if not len(kept):
             return self
         other = object.__new__(Surrogate)
@@ -155,7 +155,7 @@ class Surrogate:
 
 
 def _trend(kept: Floats, prior_weights: Floats) -> Floats:
-    """The level and the mean square loss by every belief, in standard deviations of their prior, (n, 1 + k)."""
+    """The level and the mean square loss by each row of weights, in standard deviations of their prior, (n, 1 + k)."""
     level = np.full((len(kept), 1), np.sqrt(_LEVEL))
     losses = (1 - kept) ** 2 @ prior_weights.T / kept.shape[1]
     return np.concatenate([level, 3 * np.sqrt(_SLOPE) * losses], axis=1)

@@ -48,7 +48,7 @@ class Levels:
         return cls(quantity, (budget, *wider), quantity.of(original))
 
     def of_number(self, number: int) -> int:
-        """The level of a trial by its number: evenly spread over any run of numbers, the same for every driver."""
+        """The level of a trial by its number: evenly spread over any run of numbers, whichever driver asks."""
         return int(van_der_corput(number) * len(self.budgets))
 
     def of(self, trial: optuna.Trial) -> int:

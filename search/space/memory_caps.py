@@ -41,7 +41,7 @@ class MemoryCaps:
 
         while rising.any() and over(_LARGEST_LOG).any():
             scale = bisect(lambda log: not over(log).any(), fitting=_SMALLEST_LOG, failing=_LARGEST_LOG)
-            # Just above the scale that was found, where a call is over the limit.
+            # Just above that scale, where a call is over the limit.
             beyond = over(scale + 2 * (_LARGEST_LOG - _SMALLEST_LOG) / 2**STEPS)
             stopping = beyond if beyond.any() else rising
             caps, rising = np.where(stopping, at(scale), caps), rising & ~stopping

@@ -17,10 +17,10 @@ SMALLEST_SCALE = 1e-6
 
 
 def scaled_to_fit(fits: Fits, wanted: Floats, caps: Floats | float = 1.0) -> Floats:
-    """The largest multiple of each row of preferences that fits, found by bisection on the logarithm of the factor.
+    """The largest multiple of each row of preferences that fits, by bisection on the logarithm of the factor.
 
     Args:
-        fits: the test; what it says of the smallest multiple is not asked.
+        fits: the test; the smallest multiple is taken to pass it.
         wanted: positive preferences, (N, D).
         caps: the most of each fraction, broadcast to (N, D).
     """

@@ -198,7 +198,7 @@ class SpaceArrays:
         return np.array(windows), np.array(before), np.array(after)
 
     def _saves(self, left: Ints, ranks: Ints) -> NDArray[np.bool_]:
-        """Where ranks need fewer multiply-accumulates and fewer weights, as ``tucker_saves`` says, (N, layers)."""
+        """Where ranks need fewer multiply-accumulates and weights, by the rule of ``tucker_saves``, (N, layers)."""
         window, before, after = self._windows
         (ins, outs), (rank_in, rank_out) = np.moveaxis(left, -1, 0), np.moveaxis(ranks, -1, 0)
         first, rest = ins * rank_in, window * rank_in * rank_out + rank_out * outs

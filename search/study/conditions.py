@@ -43,23 +43,23 @@ class Conditions:
 
     @classmethod
     def here(cls, seed: int, precision: "PrecisionName", threads: int) -> Self:
-        """Those of this process, whose TensorFlow is loaded."""
+        """The conditions of this process, whose TensorFlow is loaded."""
         versions = [_version(package) for package in ("tensorflow", "keras", "numpy", "tuckprune")]
         return cls(seed, precision, threads, os.environ.get(ONEDNN, ""), _device(), *versions)
 
     def differences(self, other: "Conditions") -> list[str]:
-        """One line per condition that is not the same, such as ``threads: 1 -> 2``."""
+        """One line per condition that differs, such as ``threads: 1 -> 2``."""
         before, after = asdict(self), asdict(other)
         return [f"{name}: {value} -> {after[name]}" for name, value in before.items() if value != after[name]]
 
 
 def recorded_conditions(study: optuna.Study, number: int) -> Conditions | None:
-    """Those of a trial; None where there is no such trial or it was not judged."""
+    """The conditions of a trial; None where there is no such trial or it was not judged."""
     return next((restored(trial.user_attrs) for trial in study.trials if trial.number == number), None)
 
 
 def restored(attributes: dict[str, Any]) -> Conditions | None:
-    """From the attributes of a trial."""
+    """The conditions in the attributes of a trial, None where it has none."""
     fields = attributes.get(CONDITIONS)
     return None if fields is None else Conditions(**fields)
 

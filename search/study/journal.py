@@ -76,7 +76,7 @@ class BatchedJournal(JournalFileBackend):
 
 
 def _with_shared_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Every trial has attributes of the same names, which the study keeps in memory."""
+    """A dictionary whose keys are shared: every trial in memory has attributes of these names."""
     return {sys.intern(name): value for name, value in pairs}
 
 
@@ -85,7 +85,7 @@ def together(study: optuna.Study) -> Iterator[None]:
     """Where the study is in a journal, let all that a block stores reach the disk at its end, at once."""
     backend = getattr(study._storage, "_backend", None)
     if isinstance(backend, BatchedJournal):
-        # What was written before has been read by then, which tells where the batch begins.
+        # What was written before has been read by then, which fixes where the batch begins.
         study.get_trials(deepcopy=False)
         with backend.batch():
             yield

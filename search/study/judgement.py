@@ -10,7 +10,7 @@ from search.study.conditions import Conditions
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a worker says of a candidate: its figures on the validation split, or the error that stopped it.
+    """A worker's report on one candidate: its figures on the validation split, or the error that stopped it.
 
     Attributes:
         score: its figures on the validation split, None after an error.

@@ -59,7 +59,7 @@ def _fields(rung: Rung) -> dict[str, float | None]:
 
 
 def report_rung(study: optuna.Study, trial: optuna.Trial, rung: Rung) -> None:
-    """Tell Optuna, whose samplers may learn from trials that are stopped; it takes each step only once."""
+    """Report a rung to Optuna, whose samplers may learn from stopped trials; it takes each step only once."""
     if rung.steps not in study.get_trials(deepcopy=False)[trial.number].intermediate_values:
         trial.report(rung.objective, rung.steps)
 

@@ -91,9 +91,9 @@ def find_study(folder: Path, name: str, storage: str = "journal") -> optuna.Stud
     """
     if is_server(storage):
         return _on_server(storage, name)
-    found = found_storage(folder, storage)
+    holder = found_storage(folder, storage)
     with _readable(folder):
-        return optuna.load_study(storage=found, study_name=name)
+        return optuna.load_study(storage=holder, study_name=name)
 
 
 def found_storage(folder: Path, storage: str) -> BaseStorage:

@@ -1,4 +1,4 @@
-"""What becomes of a trial, as it is stored in the study."""
+"""A finished trial: how it is stored in the study, and read from it."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -99,7 +99,7 @@ def describe(
     """Store what is known of a trial before it runs; for a trial that was interrupted it is known already.
 
     violation: the constraint that samplers are to mind; None for proposals that meet the budget by construction, where
-        a constraint would tell them nothing, and have a Gaussian process fit another model to it at every proposal.
+        a constraint would teach them nothing, and have a Gaussian process fit another model to it at every proposal.
     """
     if COST in trial.user_attrs:
         return
@@ -118,7 +118,7 @@ def finish(
 ) -> TrialRecord:
     """Store the outcome of a trial that ran; one with a figure that is not finite has failed.
 
-    ``stopped`` says that it was judged at an earlier rung than the last, and does not go on.
+    stopped: whether it was judged at an earlier rung than the last, and does not go on.
     """
     judgement = reported.checked(metric)
     trial.set_user_attr(SECONDS, judgement.seconds)

@@ -133,7 +133,7 @@ _LONGEST = 300
 
 
 def reason_of(error: RayError) -> str:
-    """What Ray says in one line: its beginning tells what was lost, its end the error that was raised there, if any."""
+    """Ray's message in one line: the beginning, which names what was lost, and the end, with the error raised there."""
     text = one_line(_COLOUR.sub("", str(error)), None)
     shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 3]} ... {text[-2 * _LONGEST // 3 :]}"
     return f"{shown} ({type(error).__name__})"

@@ -146,12 +146,12 @@ class Run:
     @property
     def best(self) -> Floats:
         """Accuracy without noise of the best feasible trial so far, as observed; nan before there is one, (trials,)."""
-        found, best, high = np.full(len(self.observed), np.nan), np.nan, -np.inf
+        curve, best, high = np.full(len(self.observed), np.nan), np.nan, -np.inf
         for index, observed in enumerate(self.observed):
             if self.feasible[index] and observed > high:
                 best, high = self.accuracy[index], observed
-            found[index] = best
-        return found
+            curve[index] = best
+        return curve
 
 
 def search(problem: SyntheticProblem, name: str, seed: int, trials: int = TRIALS) -> Run:
@@ -194,13 +194,13 @@ def measure(work: Path, names: Sequence[str], seeds: range) -> None:
 
 def read_runs(work: Path) -> dict[str, list[Run]]:
     """Runs by method, in the order of their seeds."""
-    found = [Run(**json.loads(path.read_text(encoding="utf-8"))) for path in work.glob("*.json")]
-    return {name: sorted((r for r in found if r.method == name), key=lambda run: run.seed) for name in METHODS}
+    all_runs = [Run(**json.loads(path.read_text(encoding="utf-8"))) for path in work.glob("*.json")]
+    return {name: sorted((r for r in all_runs if r.method == name), key=lambda run: run.seed) for name in METHODS}
 
 
 def summary(runs: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:
     """A row per method: its best values, and the trials after which its mean reaches the best plain method's last."""
-    curves = {name: np.nanmean([run.best for run in found], axis=0) for name, found in runs.items() if found}
+    curves = {name: np.nanmean([run.best for run in own], axis=0) for name, own in runs.items() if own}
     rival = max(float(curves[name][-1]) for name in PLAIN if name in curves)
     return [_row(name, runs[name], curve, rival) for name, curve in curves.items()]
 
@@ -223,9 +223,9 @@ def _row(name: str, runs: Sequence[Run], curve: Floats, rival: float) -> dict[st
 def picture(runs: Mapping[str, Sequence[Run]]) -> Figure:
     """Mean of the best value against trials, a line per method."""
     figure = Figure()
-    for name, found in runs.items():
-        if found:
-            curve = np.nanmean([run.best for run in found], axis=0)
+    for name, own in runs.items():
+        if own:
+            curve = np.nanmean([run.best for run in own], axis=0)
             dash = "solid" if name == DEFAULT else "dash" if METHODS[name].projected else "dot"
             line = {"width": 4 if name == DEFAULT else 2, "dash": dash}
             figure.add_trace(Scatter(x=np.arange(1, len(curve) + 1), y=curve, name=name, line=line))

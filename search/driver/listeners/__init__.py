@@ -1,4 +1,4 @@
-"""Who is told about a search: the log of the run, Ray's metrics, TensorBoard, MLflow."""
+"""Listeners that follow a search: the log of the run, Ray's metrics, TensorBoard, MLflow."""
 
 import lazy_loader
 

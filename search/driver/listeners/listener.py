@@ -1,4 +1,4 @@
-"""Listeners: objects that are told about the progress of a search."""
+"""Listeners: objects that follow the progress of a search."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from search.study.trial_record import TrialRecord
 
 
 class Listener:
-    """Base class of what is told about a search; every method does nothing until a subclass overrides it."""
+    """Base class of what follows a search; every method does nothing until a subclass overrides it."""
 
     def warned(self, line: str) -> None:
         """Something is suspicious, but the search goes on."""
@@ -36,47 +36,47 @@ class Listener:
 
 
 class Listeners(Listener):
-    """Several listeners as one: tells all of them, in their order."""
+    """Several listeners as one: passes every event on to all of them, in their order."""
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
 
     def warned(self, line: str) -> None:
-        """Tell all."""
+        """Pass it on to all."""
         for listener in self._listeners:
             listener.warned(line)
 
     def noted(self, line: str) -> None:
-        """Tell all."""
+        """Pass it on to all."""
         for listener in self._listeners:
             listener.noted(line)
 
     def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
-        """Tell all."""
+        """Pass it on to all."""
         for listener in self._listeners:
             listener.started(planned, settled)
 
     def sweep_started(self, count: int) -> None:
-        """Tell all."""
+        """Pass it on to all."""
         for listener in self._listeners:
             listener.sweep_started(count)
 
     def probed(self, probe: Probe) -> None:
-        """Tell all."""
+        """Pass it on to all."""
         for listener in self._listeners:
             listener.probed(probe)
 
     def settled(self, record: TrialRecord) -> None:
-        """Tell all."""
+        """Pass it on to all."""
         for listener in self._listeners:
             listener.settled(record)
 
     def finals_started(self, count: int) -> None:
-        """Tell all."""
+        """Pass it on to all."""
         for listener in self._listeners:
             listener.finals_started(count)
 
     def finalist_settled(self, finalist: Finalist) -> None:
-        """Tell all."""
+        """Pass it on to all."""
         for listener in self._listeners:
             listener.finalist_settled(finalist)

@@ -43,12 +43,12 @@ class MlflowTracker:
         Raises:
             MlflowException: the server cannot be asked.
         """
-        found, token = set[str](), ""
+        numbers, token = set[str](), ""
         while True:
             page = self._client.search_runs([self._id], "attributes.status = 'FINISHED'", page_token=token or None)
-            found |= {run.data.tags[_TRIAL] for run in page if _TRIAL in run.data.tags}
+            numbers |= {run.data.tags[_TRIAL] for run in page if _TRIAL in run.data.tags}
             if not page.token:
-                return found
+                return numbers
             token = page.token
 
     def add(self, record: TrialRecord) -> None:

@@ -22,9 +22,9 @@ class RayMetrics(Listener):
         self._run = {"run": run}
         self._best = -float("inf")
 
-    def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
+    def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
         """Trials of before an interruption count for the best."""
-        for record in found:
+        for record in settled:
             self._raise_best(record)
 
     def settled(self, record: TrialRecord) -> None:

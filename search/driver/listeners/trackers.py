@@ -1,4 +1,4 @@
-"""Experiment trackers that are told of every trial: TensorBoard and MLflow, by the key ``log_to``."""
+"""Experiment trackers that get every trial: TensorBoard and MLflow, by the key ``log_to``."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,11 +31,11 @@ class Tracker(Protocol):
 
 @dataclass
 class Tracking(Listener):
-    """A listener that hands every trial to a tracker, once; the first failure is told, and is the last.
+    """A listener that hands every trial to a tracker, once; after its first failure it warns, and gives up.
 
     Attributes:
         tracker: who keeps the trials.
-        warn: told of the failure.
+        warn: takes a line about the failure.
         broken: whether it has failed.
     """
 
@@ -43,18 +43,18 @@ class Tracking(Listener):
     warn: Callable[[str], None]
     broken: bool = field(default=False, init=False)
 
-    def started(self, planned: int, found: Sequence[TrialRecord]) -> None:
+    def started(self, planned: int, records: Sequence[TrialRecord]) -> None:
         """Hand over what was settled before, where the tracker does not know it: it may be new, or have been killed."""
-        if found:
-            self._try(lambda: self._add_missing(found))
+        if records:
+            self._try(lambda: self._add_missing(records))
 
     def settled(self, record: TrialRecord) -> None:
         """Hand over one more."""
         self._try(lambda: self.tracker.add(record))
 
-    def _add_missing(self, found: Iterable[TrialRecord]) -> None:
+    def _add_missing(self, records: Iterable[TrialRecord]) -> None:
         known = self.tracker.known()
-        for record in found:
+        for record in records:
             if record.source not in known:
                 self.tracker.add(record)
 

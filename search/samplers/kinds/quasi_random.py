@@ -17,7 +17,7 @@ class QuasiRandomSampler(BaseSampler):
     """The point of a Sobol or Halton sequence that has the trial's number.
 
     Optuna's own ``QMCSampler`` counts in the study the points that it gave, and so leaves one out whenever a trial is
-    asked for again after an interruption; here a trial's number and the seed alone tell its proposal.
+    asked for again after an interruption; here a proposal depends on the trial's number and the seed alone.
     """
 
     def __init__(

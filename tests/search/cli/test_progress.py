@@ -10,7 +10,7 @@ from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, PARAMS, SIZE
 from search.cli.progress import ProgressDisplay
-from search.samplers.sensitivity import ORIGINAL, Probe
+from search.samplers.sensitivity import UNPRUNED, Probe
 from search.study.finalist import Finalist
 from search.study.rung import Rung
 from search.study.trial_record import TrialRecord
@@ -176,7 +176,7 @@ def test_the_sweep_is_shown():
     with ProgressDisplay(console) as display:
         display.sweep_started(3)
         for probe in (
-            Probe(ORIGINAL, (), 1.0, 0.9, 2.0),
+            Probe(UNPRUNED, (), 1.0, 0.9, 2.0),
             Probe("add_2", ("keep:add_2",), 0.5, 0.6, 2.5),
             Probe("ranks of conv3", ("rank_in:conv3", "rank_out:conv3"), 0.3, None, 1.0, "its worker was lost"),
         ):

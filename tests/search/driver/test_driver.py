@@ -9,7 +9,7 @@ from compress.parameters import CompressionParameters
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.driver.start_queue import enqueue_starts
-from search.samplers.sensitivity import ORIGINAL, Probe, store_probe
+from search.samplers.sensitivity import UNPRUNED, Probe, store_probe
 from search.samplers.starts import starts
 from search.space.preferences import LOWEST_PREFERENCE, Packed
 from search.space.projection import Projection
@@ -197,7 +197,7 @@ def test_what_a_sweep_found_is_a_belief_of_the_sampler():
 
     def proposed(minded):
         study = memory()
-        store_probe(study, Probe(ORIGINAL, (), 1.0, 0.9, 1.0))
+        store_probe(study, Probe(UNPRUNED, (), 1.0, 0.9, 1.0))
         for name in SPACE.dimensions if minded else ():
             store_probe(study, Probe(name, (name,), 0.5, 0.1 if name == minded else 0.9, 1.0))
         driver(study, trials=RANDOM_TRIALS + 1, sampler="layered").run(FakePool(), Recorder())

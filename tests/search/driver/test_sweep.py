@@ -6,7 +6,7 @@ from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from search.driver.listeners.listener import Listener
 from search.driver.sweep import Sweep
-from search.samplers.sensitivity import ORIGINAL, Probe, Sensitivity, parts_of, probes, sensitivity_of
+from search.samplers.sensitivity import UNPRUNED, Probe, Sensitivity, parts_of, probes, sensitivity_of
 from search.study.judgement import Judgement
 from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
@@ -69,7 +69,7 @@ def test_the_sweep_is_told_and_kept(tmp_path):
     assert pool.submitted[0] == CompressionParameters.none()
     assert pool.most_running == 2
     assert probes(study) == {probe.part: probe for probe in listener.told}
-    assert listener.told[0] == Probe(ORIGINAL, (), 1.0, 0.9, 2.0)
+    assert listener.told[0] == Probe(UNPRUNED, (), 1.0, 0.9, 2.0)
     found = sensitivity_of(open_study(tmp_path, "run", "journal"))
     assert found.drops == pytest.approx({name: 0.05 if name[:4] == "keep" else 0.2 for name in SPACE.dimensions})
     assert found.kept == {name: 0.5 if name[:4] == "keep" else 0.3 for name in SPACE.dimensions}
