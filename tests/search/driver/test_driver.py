@@ -3,15 +3,15 @@
 import optuna
 import pytest
 from optuna.trial import TrialState
-from search.samplers.layered import RANDOM_TRIALS
 
 from compress.parameters import CompressionParameters
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.driver.start_queue import enqueue_starts
+from search.samplers.kinds.layered import RANDOM_TRIALS
 from search.samplers.sensitivity import UNPRUNED, Probe, store_probe
 from search.samplers.starts import starts
-from search.space.preferences import LOWEST_PREFERENCE, Packed
+from search.space.preferences import LOWEST_PREFERENCE
 from search.space.projection import Projection
 from search.study.judgement import Judgement
 from search.study.storage import open_study
@@ -84,7 +84,6 @@ def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
     assert len(found) == len(listener.told) == 30
     assert 0 < len(infeasible) < 30
     assert len(pool.submitted) == 30 - len(infeasible)
-    assert all(isinstance(trial.params, Packed) for trial in study.get_trials(deepcopy=False))
     for trial, record in zip(study.trials, found, strict=True):
         violation = record.cost.flops / budget.limits[0].most - 1
         assert trial.constraints == {BUDGET: pytest.approx(violation)}
@@ -150,22 +149,6 @@ def test_an_interruption_queues_all_running_trials(tmp_path):
     driver(study).run(rest, Recorder())
     assert rest.submitted[:3] == list(pool.running.values())
     assert [record.state for record in records(study)] == ["complete"] * 12
-
-
-@pytest.mark.parametrize("kind", ["journal", "sqlite"])
-@pytest.mark.parametrize("resumed", [False, True])
-def test_trials_share_what_they_have_in_common(tmp_path, resumed, kind):
-    """Ten thousand trials of many preferences would not fit in memory otherwise."""
-    study = open_study(tmp_path, "run", kind)
-    driver(study, trials=3).run(FakePool(), Recorder())
-    if resumed:
-        study = open_study(tmp_path, "run", kind)
-        driver(study, trials=3).run(FakePool(), Recorder())
-    first, *others = study.get_trials(deepcopy=False)
-    assert isinstance(first.params, Packed) and len(others) == 2
-    for other in others:
-        assert other.distributions is first.distributions
-        assert all(mine is name for mine, name in zip(other.params, first.params, strict=True))
 
 
 def test_more_trials_continue_and_fewer_do_nothing():

@@ -124,7 +124,7 @@ def test_the_target_is_the_best_within_the_budget_of_the_trial(monkeypatch):
         targets.append((target, surrogate.mean(seen), seen))
         return np.full(5, 0.5)
 
-    monkeypatch.setattr("search.samplers.layered.propose", spy)
+    monkeypatch.setattr("search.samplers.kinds.layered.propose", spy)
     study = study_of(Sums(tight=frozenset({12})))
     run(study, 12)
     ask(study)
