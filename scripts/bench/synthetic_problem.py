@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from search.space.scaling import filled, scaled_to_fit
+from search.space.projection import filled, scaled_to_fit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

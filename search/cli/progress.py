@@ -13,8 +13,8 @@ from objectives.cost.quantity import Quantity
 from search.driver.listeners.listener import Listener
 from search.samplers.sensitivity import Probe
 from search.study.finalist import Finalist
+from search.study.judgement import counts_text, rung_counts
 from search.study.ranking import best
-from search.study.rung import counts_text, rung_counts
 from search.study.trial_record import STOPPED, TrialRecord
 
 

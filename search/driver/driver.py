@@ -17,9 +17,8 @@ from search.samplers.registry import samplers
 from search.samplers.sampler import SamplerContext, Samplers
 from search.samplers.sensitivity import sensitivity_of
 from search.space.levels import Levels
-from search.space.preferences import suggested
 from search.space.projection import Projection
-from search.space.space import Candidate, Floats, SearchSpace
+from search.space.space import Candidate, Floats, SearchSpace, suggested
 from search.study.journal import together
 from search.study.storage import requeue_running
 from search.study.trial_record import TrialRecord, describe, records, reject

@@ -11,8 +11,7 @@ import optuna
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import Metric, Score
-from search.study.judgement import Judgement
-from search.study.rung import Rung, keep_rung, report_rung
+from search.study.judgement import Judgement, Rung, keep_rung, report_rung
 from search.study.trial_record import LEVEL, TrialRecord, finish
 
 

@@ -6,8 +6,7 @@ import optuna
 
 from objectives.budget.budget import Budget
 from search.space.levels import Levels
-from search.space.preferences import LOWEST_PREFERENCE
-from search.space.space import Preferences
+from search.space.space import LOWEST_PREFERENCE, Preferences
 from search.study.trial_record import LEVEL, START
 
 

@@ -7,10 +7,9 @@ from compress.errors import ConfigError, typed_line
 from objectives.accuracy.metric import Score
 from search.samplers.registry import samplers
 from search.samplers.sampler import Options, SamplerContext
-from search.space.preferences import PREFERENCE, suggested
 from search.space.projection import Projection
-from search.study.judgement import Judgement
-from search.study.rung import Rung, keep_rung
+from search.space.space import PREFERENCE, suggested
+from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.trial_record import ALLOWED, describe, finish
 
 _TRIALS = 12

@@ -14,8 +14,7 @@ from objectives.budget.budget import Budget
 from objectives.budget.feasible import bisect
 from objectives.budget.recommended import slamp_ratios_meeting
 from search.samplers.sensitivity import Part, Sensitivity, parts_of
-from search.space.preferences import LOWEST_PREFERENCE
-from search.space.space import SearchSpace
+from search.space.space import LOWEST_PREFERENCE, SearchSpace
 
 SENSITIVITY_START = "sensitivity"
 """Name of the start that a sweep suggests."""

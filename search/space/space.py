@@ -1,11 +1,13 @@
 """The search space: one preference per group and two per decomposable layer, and what they decode to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
+from optuna.distributions import FloatDistribution
 
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.group import Decomposable, Group, Ratios
@@ -15,6 +17,13 @@ from objectives.cost.cost_model import CostModel
 from search.space.space_arrays import SpaceArrays, SpaceSettings
 
 Floats = NDArray[np.float64]
+
+LOWEST_PREFERENCE = 0.1
+"""Preferences are relative: a group may be wanted at most ten times as much as another before projection."""
+
+PREFERENCE = FloatDistribution(LOWEST_PREFERENCE, 1.0)
+"""What every dimension is drawn from."""
+
 Preferences = Mapping[str, float]
 """Wanted fraction of channels kept, in [0, 1], by dimension name, as a study queues it."""
 
@@ -117,3 +126,8 @@ class SearchSpace:
         gained = sum(max(0.0, parts[name].latency - whole[name].latency) for name in parts)
         smallest = self.cost.cost(leanest, self.settings.step)
         return replace(smallest, memory=memory, latency=smallest.latency - gained)
+
+
+def suggested(trial: optuna.Trial, dimensions: Sequence[str]) -> Floats:
+    """What the sampler wants of every dimension, (D,)."""
+    return np.array([trial.suggest_float(name, PREFERENCE.low, PREFERENCE.high) for name in dimensions])

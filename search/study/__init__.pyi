@@ -2,9 +2,9 @@ from .conditions import Conditions as Conditions
 from .finalist import Finalist as Finalist
 from .finalist import finalists as finalists
 from .judgement import Judgement as Judgement
+from .judgement import Rung as Rung
 from .ranking import Winner as Winner
 from .ranking import winner_of as winner_of
-from .rung import Rung as Rung
 from .storage import find_study as find_study
 from .storage import open_study as open_study
 from .storage import opened_study as opened_study

@@ -13,8 +13,7 @@ from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score, restored, 
 from objectives.cost.cost import Cost
 from search.study.conditions import CONDITIONS, Conditions
 from search.study.conditions import restored as restored_conditions
-from search.study.judgement import Judgement
-from search.study.rung import Rung, rungs_of
+from search.study.judgement import Judgement, Rung, rungs_of
 
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
 METRIC, VALUE, BUDGET = "metric", "value", "budget"

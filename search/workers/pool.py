@@ -32,26 +32,21 @@ _START_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
-class _Call:
-    """A method of a worker and its arguments, and how many seconds it may take."""
-
-    method: str
-    arguments: tuple[Any, ...]
-    limit: float | None
-
-
-@dataclass(frozen=True)
 class _Job:
-    """Work that a caller waits for.
+    """Work that a caller waits for: a method of a worker.
 
     Attributes:
         key: under which it is reported.
-        call: what a worker is asked for.
+        method: name of the method.
+        arguments: the candidate, and whatever else the method takes.
+        limit: seconds that it may take, None for any number.
         lost: why each worker that had it before is gone.
     """
 
     key: int
-    call: _Call
+    method: str
+    arguments: tuple[Any, ...]
+    limit: float | None
     lost: tuple[str, ...] = ()
 
 
@@ -86,7 +81,7 @@ class _Running:
     @property
     def is_late(self) -> bool:
         """Whether it ran longer than it may."""
-        return self.job.call.limit is not None and self.seconds > self.job.call.limit
+        return self.job.limit is not None and self.seconds > self.job.limit
 
 
 class WorkerPool:
@@ -141,7 +136,7 @@ class WorkerPool:
         return self._start(self._job("make", (parameters,), None))
 
     def _job(self, method: str, arguments: tuple[Any, ...], limit: float | None) -> _Job:
-        return _Job(next(self._keys), _Call(method, arguments, limit))
+        return _Job(next(self._keys), method, arguments, limit)
 
     def _start(self, job: _Job) -> int:
         index = self._free.pop(0)
@@ -173,7 +168,7 @@ class WorkerPool:
     def _call(self, index: int, job: _Job) -> int:
         slot = self._slots[index]
         slot.holds = None
-        reference = getattr(slot.actor, job.call.method).remote(*job.call.arguments)
+        reference = getattr(slot.actor, job.method).remote(*job.arguments)
         self._running[reference] = _Running(job, index)
         return job.key
 
@@ -228,7 +223,7 @@ class WorkerPool:
         except RayError as error:  # A dead process, a lost node, memory that ran out: the worker is gone either way.
             self._replace(running.slot)
             return self._lost(replace(job, lost=(*job.lost, reason_of(error))), running.seconds)
-        self._slots[running.slot].holds = job.call.arguments[0] if job.call.method in _GOES_ON else None
+        self._slots[running.slot].holds = job.arguments[0] if job.method in _GOES_ON else None
         self._free.append(running.slot)
         return {job.key: replace(judgement, lost=job.lost)}
 
@@ -298,5 +293,5 @@ class WorkerPool:
 
 
 def _late(running: _Running) -> Judgement:
-    reason = f"it ran longer than search.trial_timeout = {running.job.call.limit:g} s"
+    reason = f"it ran longer than search.trial_timeout = {running.job.limit:g} s"
     return replace(Judgement.failed(running.seconds, reason), lost=running.job.lost)

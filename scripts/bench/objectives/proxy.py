@@ -38,9 +38,8 @@ from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
 from search import settings
 from search.report.pictures import write_pictures
-from search.space.preferences import LOWEST_PREFERENCE
 from search.space.projection import Projection
-from search.space.space import SearchSpace
+from search.space.space import LOWEST_PREFERENCE, SearchSpace
 from zoo.data.dataset import ImageDataset
 from zoo.data.split import drawn
 

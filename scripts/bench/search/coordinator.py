@@ -10,7 +10,8 @@ Every part adds its figures to the results. All but the last search 69 preferenc
 per trial around trial 1,000, candidates being judged at once, proposals random, the model of a sampler aside.
 `workers`: the share of their time that 200 workers are busy, trials that sleep a minute, proposals by the default
 sampler; the workers are coroutines of four Ray actors. `memory`: kilobytes that the driver grows by with
-each trial, from trial 500 to trial 1,050. `efficiency`: how many trials two workers finish in the time in which one finishes one, over two.
+each trial, from trial 500 to trial 1,050. `efficiency`: how many trials two workers finish in the time in which one
+finishes one, over two.
 """
 
 import argparse

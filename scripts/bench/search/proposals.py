@@ -24,12 +24,10 @@ from objectives.budget.budget import Budget
 from objectives.cost.cost_model import CostModel
 from search.samplers.registry import samplers
 from search.samplers.sampler import SamplerContext
-from search.space.preferences import suggested
 from search.space.projection import Projection
-from search.space.space import SearchSpace
+from search.space.space import SearchSpace, suggested
 from search.space.space_arrays import SpaceSettings
-from search.study.judgement import Judgement
-from search.study.rung import Rung, keep_rung
+from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.trial_record import describe, finish
 from zoo.models.registry import build_model
 

@@ -7,7 +7,7 @@ from objectives.cost.quantities.standard import FLOPS, PARAMS
 from search.report.blocks import Tile
 from search.report.run_view import RunView
 from search.runs.results import SEARCH, columns, table_rows
-from search.study.rung import counts_text, rung_counts
+from search.study.judgement import counts_text, rung_counts
 from search.study.trial_record import COMPLETE, FAILED, INFEASIBLE, STOPPED, TrialRecord
 
 

@@ -16,7 +16,7 @@ from search.samplers.acquisition import propose
 from search.samplers.sampler import Options, SamplerContext, Samplers, sampler
 from search.samplers.study_view import StudyView
 from search.samplers.surrogate import Surrogate
-from search.space.preferences import PREFERENCE
+from search.space.space import PREFERENCE
 
 Floats = NDArray[np.float64]
 

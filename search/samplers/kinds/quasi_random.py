@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from scipy.stats import qmc
 
 from search.samplers.sampler import Options, SamplerContext, Samplers, sampler
-from search.space.preferences import PREFERENCE
+from search.space.space import PREFERENCE
 
 
 class QuasiRandomSampler(BaseSampler):

@@ -12,7 +12,7 @@ from objectives.cost.quantities.standard import FLOPS, PARAMS, SIZE
 from search.cli.progress import ProgressDisplay
 from search.samplers.sensitivity import UNPRUNED, Probe
 from search.study.finalist import Finalist
-from search.study.rung import Rung
+from search.study.judgement import Rung
 from search.study.trial_record import TrialRecord
 
 

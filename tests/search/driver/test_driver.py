@@ -11,8 +11,8 @@ from search.driver.start_queue import enqueue_starts
 from search.samplers.kinds.layered import RANDOM_TRIALS
 from search.samplers.sensitivity import UNPRUNED, Probe, store_probe
 from search.samplers.starts import starts
-from search.space.preferences import LOWEST_PREFERENCE
 from search.space.projection import Projection
+from search.space.space import LOWEST_PREFERENCE
 from search.study.judgement import Judgement
 from search.study.storage import open_study
 from search.study.trial_record import BUDGET, records

@@ -19,9 +19,8 @@ from search.driver.finals import Finals
 from search.driver.listeners.listener import Listener
 from search.space.levels import Levels
 from search.study.finalist import RECOMMENDED, Finalist, finalists
-from search.study.judgement import Judgement
+from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.ranking import Winner, best, winner_of
-from search.study.rung import Rung, keep_rung
 from search.study.storage import open_study
 from search.study.trial_record import describe, finish, records
 from tests.search.fixtures.fake_pool import FakePool, judged

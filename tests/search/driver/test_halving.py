@@ -7,7 +7,7 @@ from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import Score
 from objectives.cost.cost import Cost
 from search.driver.rungs import Halving, Ladder
-from search.study.rung import Rung
+from search.study.judgement import Rung
 from search.study.trial_record import TrialRecord
 
 

@@ -15,14 +15,12 @@ from objectives.cost.cost_model import CostModel
 from search import settings
 from search.runs.results import Result, write_result
 from search.runs.run_folder import RunFolder
-from search.space.preferences import suggested
-from search.space.space import SearchSpace
+from search.space.space import SearchSpace, suggested
 from search.study.finalist import RECOMMENDED, Finalist, store
 from search.study.identity import tie_to_model
 from search.study.journal import together
-from search.study.judgement import Judgement
+from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.ranking import best
-from search.study.rung import Rung, keep_rung
 from search.study.storage import open_study
 from search.study.trial_record import TrialRecord, describe, finish, records, reject
 from tests.search.fixtures.runs import config

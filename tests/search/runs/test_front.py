@@ -12,8 +12,8 @@ from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, MEMORY, PARAMS
 from search.runs.points import best_within, front, points
 from search.study.finalist import RECOMMENDED, Finalist
+from search.study.judgement import Rung
 from search.study.ranking import select_finalists, winner_of
-from search.study.rung import Rung
 from search.study.trial_record import TrialRecord
 
 

@@ -17,8 +17,7 @@ from search.runs.points import RunPoints
 from search.runs.run_folder import RunFolder
 from search.study.finalist import RECOMMENDED, Finalist, store
 from search.study.identity import tie_to_model
-from search.study.judgement import Judgement
-from search.study.rung import Rung
+from search.study.judgement import Judgement, Rung
 from search.study.storage import find_study, open_study
 from search.study.trial_record import TrialRecord, describe, finish, records, reject
 from tests.search.fixtures.nets import cost, model, space

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from search.samplers.acquisition import log_expected_improvement, propose
 from search.samplers.surrogate import Surrogate
-from search.space.scaling import filled, scaled_to_fit
+from search.space.projection import filled, scaled_to_fit
 
 
 @pytest.mark.parametrize(("mean", "deviation", "target"), [(0, 1, 0), (1, 0.5, 0), (0, 2, 3), (-1, 1, 3), (0, 1, -4)])

@@ -5,9 +5,8 @@ import pytest
 from compress.parameters import CompressionParameters
 from search.samplers.sensitivity import Sensitivity
 from search.samplers.starts import equalized
-from search.space.preferences import LOWEST_PREFERENCE
 from search.space.projection import Projection
-from search.space.space import SpaceSettings
+from search.space.space import LOWEST_PREFERENCE, SpaceSettings
 from tests.search.fixtures.nets import PRUNE_ONLY, RECIPES, cost, flops_budget, space
 
 FLOPS = cost("digits_resnet").cost(CompressionParameters.none()).flops

@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.samplers.kinds.layered import RANDOM_TRIALS, LayeredSampler, remembered
-from search.space.scaling import filled, scaled_to_fit
+from search.space.projection import filled, scaled_to_fit
 
 WEIGHTS = np.array([1.0, 8.0, 2.0, 0.5, 4.0])
 NAMES = [f"x{index}" for index in range(5)]

@@ -14,7 +14,7 @@ from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.registry import sampler_kind, sampler_kinds, samplers
 from search.samplers.sampler import SamplerContext
-from search.space.preferences import LOWEST_PREFERENCE, PREFERENCE, suggested
+from search.space.space import LOWEST_PREFERENCE, PREFERENCE, suggested
 from search.study.judgement import Judgement
 from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool

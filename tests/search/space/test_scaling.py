@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from search.space.scaling import filled, scaled_to_fit
+from search.space.projection import filled, scaled_to_fit
 
 
 def snapped(fractions):

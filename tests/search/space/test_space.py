@@ -4,6 +4,7 @@ import itertools
 from fractions import Fraction
 from typing import get_args
 
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from compress.recipe import apply_parameters
 from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import FLOPS, PARAMS, SIZE
 from objectives.cost.quantity import quantities
-from search.space.space import SpaceSettings
+from search.space.space import PREFERENCE, SpaceSettings, suggested
 from tests.search.fixtures.nets import (
     DECOMPOSE_FIRST,
     DECOMPOSE_ONLY,
@@ -153,3 +154,12 @@ def test_decoded_parameters_apply_and_cost_what_was_told(recipe):
 
     empty = CompressionParameters.none()
     assert CostModel(analyse(built)).cost(empty) == cost("tiny").cost(parameters)
+
+
+def test_preferences_are_in_the_order_of_the_dimensions_and_within_their_bounds():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    trial = study.ask()
+    row = suggested(trial, ("keep:b", "keep:a"))
+    assert row.tolist() == [trial.params["keep:b"], trial.params["keep:a"]]
+    assert trial.distributions == dict.fromkeys(("keep:b", "keep:a"), PREFERENCE)
+    assert row.shape == (2,) and (row >= 0.1).all() and (row <= 1).all()

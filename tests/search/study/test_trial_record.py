@@ -7,9 +7,8 @@ from optuna.trial import TrialState
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
 from objectives.cost.cost import Cost
-from search.study.judgement import Judgement
+from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.ranking import best
-from search.study.rung import Rung, keep_rung
 from search.study.trial_record import (
     BUDGET,
     TrialRecord,

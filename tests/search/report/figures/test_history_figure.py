@@ -6,7 +6,7 @@ import pytest
 
 from objectives.accuracy.metric import LOSS, Metric, Score
 from search.report.figures.history import histories, history
-from search.study.rung import Rung, counts_text, rung_counts
+from search.study.judgement import Rung, counts_text, rung_counts
 from tests.search.report.report_runs import by_name, record
 
 

@@ -4,7 +4,7 @@ import optuna
 
 from objectives.accuracy.metric import Score
 from search.report.figures.importance import NEEDED, SHOWN, Importance, dimension_text, importance_of, importances
-from search.space.preferences import suggested
+from search.space.space import suggested
 from search.study.judgement import Judgement
 from search.study.storage import find_study
 from search.study.trial_record import describe, finish
