@@ -14,7 +14,7 @@ from objectives.cost.cost_model import CostModel
 from tests.compress.fixtures.oracles import assert_equals_masked, kept_labels
 from tests.compress.graph.random_graph import Decks, RandomGraph
 
-GRAPHS, STEPS_EACH = 60, 9
+GRAPHS, STEPS_EACH = 42, 9
 RATIOS = (0.0, 0.2, 0.5, 0.75, 0.9)
 
 
