@@ -55,7 +55,7 @@ def test_neighbours_keep_at_least_as_many_channels():
 def test_the_committed_figures():
     figures = json.loads((ROOT / "docs" / "results" / "decompose.json").read_text(encoding="utf-8"))
     assert set(figures) == {"trials", "speedup", "kernels", "accuracy"}
-    assert figures["trials"]["same"]["cpu_seconds"] <= 3 and figures["trials"]["other"]["cpu_seconds"] <= 3
+    assert figures["trials"]["same"]["cpu_seconds"] <= 4 and figures["trials"]["other"]["cpu_seconds"] <= 4
     for methods in figures["kernels"].values():
         assert set(methods) == {"layers", *METHODS}
         assert methods["hooi"]["mean_error"] <= methods["hosvd"]["mean_error"]
