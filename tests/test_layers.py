@@ -141,6 +141,8 @@ def test_every_door_says_what_its_room_is_for_and_opens(path):
     assert 20 < len(paragraph) < 500 and "\n\n" not in paragraph
     door = importlib.import_module(module_of(path))
     assert door.__all__ and all(hasattr(door, name) for name in door.__all__)
+    # Of two things of one name, a function and the module that it lies in, only one can be had from the door.
+    assert {entry.stem for entry in entries(path.parent)}.isdisjoint(set(door.__all__) - {"main"})
 
 
 def test_importing_the_packages_loads_no_heavy_library():

@@ -1,7 +1,6 @@
 from .layer_copy import copy_layer as copy_layer
 from .layer_copy import copy_weights as copy_weights
 from .rebuild import copy_model as copy_model
-from .rebuild import rebuild as rebuild
 from .walk import Call as Call
 from .walk import as_functional as as_functional
 from .walk import calls as calls

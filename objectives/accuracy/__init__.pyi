@@ -5,4 +5,3 @@ from .metric_choice import choose_metric as choose_metric
 from .proxy import AccuracyProxy as AccuracyProxy
 from .proxy import ProxyResult as ProxyResult
 from .proxy import ProxySettings as ProxySettings
-from .score import score as score

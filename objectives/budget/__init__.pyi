@@ -1,5 +1,4 @@
 from .budget import Budget as Budget
 from .limit import Limit as Limit
 from .recommendation import Recommendation as Recommendation
-from .recommendation import recommendation as recommendation
 from .recommended import Recommender as Recommender

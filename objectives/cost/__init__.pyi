@@ -6,5 +6,4 @@ from .latency import measure_latency as measure_latency
 from .latency_table import LatencyTable as LatencyTable
 from .memory import PeakMemory as PeakMemory
 from .quantity import Quantity as Quantity
-from .quantity import quantities as quantities
 from .quantity import register as register

@@ -4,7 +4,6 @@ from .compression import compress_recommended as compress_recommended
 from .compression import compress_without_data as compress_without_data
 from .compression import read_own as read_own
 from .dry_run import DryRun as DryRun
-from .dry_run import dry_run as dry_run
 from .judging import judged_again as judged_again
 from .measuring import measure as measure
 from .measuring import measure_original as measure_original

@@ -2,9 +2,7 @@ from .registry import sampler_kinds as sampler_kinds
 from .registry import samplers as samplers
 from .sampler import SamplerContext as SamplerContext
 from .sampler import SamplerKind as SamplerKind
-from .sampler import sampler as sampler
 from .sensitivity import Probe as Probe
 from .sensitivity import Sensitivity as Sensitivity
-from .starts import starts as starts
 from .study_view import StudyView as StudyView
 from .surrogate import Surrogate as Surrogate

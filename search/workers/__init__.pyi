@@ -1,6 +1,5 @@
 from .cluster import PoolSettings as PoolSettings
 from .cluster import Share as Share
-from .cluster import cluster as cluster
 from .pool import WorkerPool as WorkerPool
 from .pool_factory import ray_pool as ray_pool
 from .shutdown import Shutdown as Shutdown

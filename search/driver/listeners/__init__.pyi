@@ -3,4 +3,3 @@ from .listener import Listeners as Listeners
 from .ray_metrics import RayMetrics as RayMetrics
 from .run_log import RunLog as RunLog
 from .trackers import Tracker as Tracker
-from .trackers import trackers as trackers

@@ -1,5 +1,4 @@
 from .section import SectionMaker as SectionMaker
-from .section import section as section
 from .section import sections_of as sections_of
 from .summary import facts as facts
 from .summary import lead as lead

@@ -1,1 +1,2 @@
-from .folder import folder as folder
+from .bundled import cifar as cifar
+from .bundled import digits as digits
