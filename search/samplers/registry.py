@@ -24,9 +24,9 @@ def sampler_kind(name: str) -> SamplerKind:
     Raises:
         ConfigError: an unknown name; with those there are.
     """
-    kinds = sampler_kinds()
-    kind, (_, colon, reference) = kinds.get(name.partition(":")[0]), name.partition(":")
-    if kind is None or bool(colon and reference) != bool(kind.reference):
+    kinds, (first, colon, reference) = sampler_kinds(), name.partition(":")
+    kind = kinds.get(first)
+    if kind is None or bool(colon) != bool(kind.reference) or (colon and not reference):
         expected = ", ".join(one.shown for one in kinds.values())
         raise ConfigError(f"search.sampler: expected one of {expected}; received {name!r}")
     return kind

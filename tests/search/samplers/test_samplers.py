@@ -78,7 +78,7 @@ def test_the_samplers_and_the_error_that_lists_them():
     assert sorted(sampler_kinds()) == sorted(names)
     assert all(kind.summary and kind.options for kind in sampler_kinds().values())
     for wrong in ("TPE", "tpe:", "tpe:x", "optunahub", "optunahub:", ""):
-        with pytest.raises(ConfigError, match=r"search.sampler: expected one of layered, .*qmc; received ") as error:
+        with pytest.raises(ConfigError, match=r"search.sampler: expected one of layered, .*qmc.*; received ") as error:
             sampler_kind(wrong)
         assert all(name in str(error.value) for name in names) and str(error.value).endswith(repr(wrong))
     assert sampler_kind("optunahub:samplers/cma:Other").name == "optunahub"
@@ -174,5 +174,5 @@ def test_a_missing_package_is_named(monkeypatch, name, package):
 
 
 def test_an_unknown_name():
-    with pytest.raises(ConfigError, match="expected layered, tpe, .* or optunahub:<package>, received 'TPE'"):
+    with pytest.raises(ConfigError, match="expected one of layered, tpe, .*; received 'TPE'"):
         made("TPE", 0)
