@@ -1,5 +1,8 @@
 """The exceptions that tuckprune raises on purpose: one tree, one line of message each."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 
 class TuckpruneError(Exception):
     """Base of all of them: what was expected, what was received, what to do."""
@@ -47,3 +50,18 @@ def one_line(error: object, width: int | None = 300) -> str:
 def typed_line(error: BaseException, width: int = 300) -> str:
     """Type and text of another library's error on one line, the text cut to `width` characters."""
     return f"{type(error).__name__}: {one_line(error, width)}"
+
+
+@contextmanager
+def foreign_code(explained: Callable[[str], TuckpruneError]) -> Iterator[None]:
+    """Run code of others, which may raise anything and call `sys.exit`.
+
+    What it raises, other than tuckprune's own errors and a KeyboardInterrupt, becomes the error that `explained` makes
+    of its type and text.
+    """
+    try:
+        yield
+    except (TuckpruneError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise explained(typed_line(error)) from error

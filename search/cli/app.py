@@ -1,11 +1,15 @@
 """The command line: one command for every stage of a run, ``tuckprune --help`` lists them."""
 
 import sys
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import typer
 from rich.console import Console
 
-from compress.errors import TuckpruneError
+from compress.errors import RunError, TuckpruneError, typed_line
 from configs.schema.storage import hide_passwords
 from search.cli.command import commands
 
@@ -35,5 +39,24 @@ def main() -> None:
         sys.exit(FAILED)
 
 
+def _ending_itself(run: Callable[..., None]) -> Callable[..., None]:
+    """A command that code it loads, a user's layer for one, cannot end by `sys.exit`, as if all were done."""
+
+    @wraps(run)
+    def guarded(*arguments: Any, **options: Any) -> None:
+        try:
+            run(*arguments, **options)
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            raise RunError(
+                f"expected code that returns or raises an error, received {typed_line(error)} from line {place.lineno} "
+                f"of '{place.filename}', before '{run.__name__}' was done; correct it"
+            ) from error
+
+    return guarded
+
+
 for command in commands():
-    app.command()(command.run)
+    app.command()(_ending_itself(command.run))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from compress.errors import DataError, typed_line
+from compress.errors import DataError, foreign_code
 from zoo.data.dataset import ImageDataset, Split
 
 
@@ -129,10 +129,9 @@ def as_split(images: Any, labels: Any, what: str) -> Split:
 
 
 def _as_array(values: Any, what: str) -> Any:
-    try:
+    # Lists of unequal lengths, and whatever a user's own type raises.
+    with foreign_code(lambda line: DataError(f"expected an array as {what}, received {line}")):
         return np.asarray(values)
-    except Exception as error:  # Lists of unequal lengths, and whatever a user's own type raises.
-        raise DataError(f"expected an array as {what}, received {typed_line(error)}") from error
 
 
 def _as_pixels(images: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from compress.errors import ConfigError, typed_line
+from compress.errors import ConfigError, foreign_code
 from search.samplers.sampler import Options, SamplerContext, Samplers, sampler
 
 _REFERENCE = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*(:\w+)?")
@@ -47,15 +47,16 @@ def _loaded(package: str) -> ModuleType:
             f"search.sampler: expected the package optunahub, received {error}; install the extra: "
             "pip install 'tuckprune[samplers]'"
         ) from error
-    try:
-        module: ModuleType = optunahub.load_module(package=package)
-    except Exception as error:  # Git, GitHub, the network and the package's own imports each raise their own.
-        raise ConfigError(
-            f"search.sampler: expected the package {package!r} of OptunaHub, received {typed_line(error)}; "
+    # Git, GitHub, the network and the package's own imports each raise their own.
+    with foreign_code(
+        lambda line: ConfigError(
+            f"search.sampler: expected the package {package!r} of OptunaHub, received {line}; "
             "check its name, what it needs to be installed, and that github.com can be reached (a package that was "
             "loaded once stays in OptunaHub's cache)"
-        ) from error
-    return module
+        )
+    ):
+        module: ModuleType = optunahub.load_module(package=package)
+        return module
 
 
 def _sampler_class(module: ModuleType, package: str, name: str) -> type[BaseSampler]:

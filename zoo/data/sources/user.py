@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from compress.errors import DataError, TuckpruneError, typed_line
+from compress.errors import DataError, foreign_code
 from zoo.data.dataset import ImageDataset
 from zoo.data.source import SourceData, Wanted, as_split, data_source, numbered_classes
 
@@ -17,7 +17,8 @@ def user(wanted: Wanted) -> SourceData | ImageDataset:
     """Import the module, from the working directory too, and call the function without arguments.
 
     It returns ((x_train, y_train), (x_test, y_test)) or a whole ImageDataset.
-    Raises DataError naming the cause when the import, the call or the result is wrong.
+    Raises DataError naming the cause when the import, the call or the result is wrong, `sys.exit` included. A crash of
+    the interpreter, or `os._exit`, ends the command: in a process of its own the data would need twice the memory.
     """
     reference = wanted.source
     module_name, _, function_name = reference.partition(":")
@@ -38,10 +39,8 @@ def _working_directory_importable() -> Iterator[None]:
 
 
 def _resolve(module_name: str, function_name: str, reference: str) -> Any:
-    try:
+    with foreign_code(lambda line: DataError(f"expected an importable module in {reference!r}, received {line}")):
         module = importlib.import_module(module_name)
-    except Exception as error:  # An import runs the user's code, which may raise anything.
-        raise DataError(f"expected an importable module in {reference!r}, received {typed_line(error)}") from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise DataError(f"expected a function {function_name!r} in module {module_name!r}, received {function!r}")
@@ -49,12 +48,8 @@ def _resolve(module_name: str, function_name: str, reference: str) -> Any:
 
 
 def _call(function: Any, reference: str) -> Any:
-    try:
+    with foreign_code(lambda line: DataError(f"expected data from {reference!r}, received {line}")):
         return function()
-    except TuckpruneError:
-        raise
-    except Exception as error:  # The user's code may raise anything.
-        raise DataError(f"expected data from {reference!r}, received {typed_line(error)}") from error
 
 
 def _as_source(result: Any, reference: str) -> SourceData:
