@@ -52,16 +52,20 @@ def write_parameters(
 
     The folder is made if need be; each file appears whole or not at all. Returns the paths in alphabetical order:
     netspresso-FD_TK.json and netspresso-PR_L2.json, whose channels are those that the recipe's stages find,
-    parameters.json (ratios and ranks), pruning.txt (the ratios) and ranks.txt (the rank pairs).
+    parameters.json (ratios and ranks), pruning.txt (the ratios) and ranks.txt (the rank pairs). Files of ratios, or of
+    ranks, are written where there are any; those of an earlier call are removed, as they belong to other parameters.
     Raises ParameterError where the parameters do not fit the model or the folder cannot be written.
     """
     staged = ModelChannels.at_stages(graph, parameters, recipe, step)
     contents = Contents(parameters, ModelChannels.of(graph), staged)
-    texts = {name: file.text(contents) for form in file_formats() for name, file in form.files.items()}
+    files = {name: file for form in file_formats() for name, file in form.files.items()}
+    texts = {name: file.text(contents) for name, file in files.items() if file.is_of_use(parameters)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in sorted(texts.items()):
             _replace(folder / name, text)
+        for name in files.keys() - texts.keys():
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise ParameterError(
             f"expected a writable folder for parameter files, received {str(folder)!r} ({error.strerror}); "

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from compress.graph.model_channels import ModelChannels
-from compress.parameters import CompressionParameters
+from compress.parameters import DECOMPOSE, PRUNE, CompressionParameters, Stage
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,22 @@ class Contents:
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A file that a form writes: what it is for, as a report says it, and its text."""
+    """A file that a form writes.
+
+    Attributes:
+        purpose: what it is for, as a report says it.
+        text: of the file.
+        stage: whose values alone it holds; without any there is no such file. None for a file that is always written.
+    """
 
     purpose: str
     text: Callable[[Contents], str]
+    stage: Stage | None = None
+
+    def is_of_use(self, parameters: CompressionParameters) -> bool:
+        """Whether there is anything to write: a ratio above zero, ranks."""
+        ratios, ranks = any(parameters.ratios.values()), bool(parameters.ranks)
+        return self.stage is None or {PRUNE: ratios, DECOMPOSE: ranks}[self.stage]
 
 
 @dataclass(frozen=True)

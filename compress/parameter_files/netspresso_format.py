@@ -12,7 +12,7 @@ from typing import Any
 from compress.errors import ParameterError, excerpt
 from compress.parameter_files.format import FileFormat, ParameterFile, WrittenFile
 from compress.parameter_files.json_format import parsed_object
-from compress.parameters import CompressionParameters, checked_ranks, checked_ratio
+from compress.parameters import DECOMPOSE, PRUNE, CompressionParameters, checked_ranks, checked_ratio
 
 PRUNING, DECOMPOSITION = "PR_L2", "FD_TK"
 
@@ -132,10 +132,12 @@ FORMAT = FileFormat(
         f"netspresso-{PRUNING}.json": WrittenFile(
             "its ratios for NetsPresso's compressor",
             lambda contents: dump_ratios(contents.parameters.ratios, contents.staged.groups),
+            PRUNE,
         ),
         f"netspresso-{DECOMPOSITION}.json": WrittenFile(
             "its ranks for NetsPresso's compressor",
             lambda contents: dump_ranks(contents.parameters.ranks, contents.staged.layers),
+            DECOMPOSE,
         ),
     },
     recognizes=lambda text: is_netspresso(parsed_object(text)),

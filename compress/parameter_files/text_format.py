@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from compress.errors import ParameterError, excerpt
 from compress.parameter_files.format import FileFormat, ParameterFile, WrittenFile
-from compress.parameters import CompressionParameters, checked_ranks, checked_ratio
+from compress.parameters import DECOMPOSE, PRUNE, CompressionParameters, checked_ranks, checked_ratio
 
 RATIO_HEADER = "# layer name : Pruning Ratio"
 RANK_HEADER = "# layer name : [In Rank, Out Rank]"
@@ -189,10 +189,10 @@ FORMAT = FileFormat(
     read=lambda text: ParameterFile(loads(text)),
     files={
         "pruning.txt": WrittenFile(
-            "its ratios as NPTK lists them", lambda contents: dump_ratios(contents.parameters.ratios)
+            "its ratios as NPTK lists them", lambda contents: dump_ratios(contents.parameters.ratios), PRUNE
         ),
         "ranks.txt": WrittenFile(
-            "its ranks as NPTK lists them", lambda contents: dump_ranks(contents.parameters.ranks)
+            "its ranks as NPTK lists them", lambda contents: dump_ranks(contents.parameters.ranks), DECOMPOSE
         ),
     },
 )

@@ -5,11 +5,11 @@ import math
 import re
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ray
 from ray.exceptions import RayError
@@ -111,6 +111,22 @@ def worker_count(workers: Workers, share: Share, trials: int) -> int:
             "search.cpus_per_worker, search.gpus_per_worker or search.memory_per_worker"
         )
     return wanted
+
+
+def reason_to_wait(actors: Sequence[Any], share: Share) -> str:
+    """Why no actor is ready: the cluster has no room for one, or those that it has given processes are still loading."""
+    if any(_is_placed(actor) for actor in actors):
+        return "the workers have room and are slow to start"
+    return f"waiting for the cluster to have room for {share}"
+
+
+def _is_placed(actor: Any) -> bool:
+    """Whether a node has given an actor a process. Ray's public interface tells it only where its dashboard runs."""
+    try:
+        from ray._private.state import actors
+    except ImportError:  # Another version of Ray, as it is private.
+        return False
+    return bool(actors(actor._actor_id.hex()).get("Address", {}).get("Port"))
 
 
 def _nodes() -> list[dict[str, float]]:

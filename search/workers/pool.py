@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from search.study.judgement import Judgement
-from search.workers.cluster import PoolSettings, reason_of
+from search.workers.cluster import PoolSettings, reason_of, reason_to_wait
 from search.workers.shutdown import Shutdown
 from search.workers.worker import Task, TrialWorker
 
@@ -249,10 +249,8 @@ class WorkerPool:
             self._busy = time.monotonic()
         elif time.monotonic() - self._busy > _PATIENCE_SECONDS:
             self._busy = math.inf
-            share = self._settings.share
-            self._warn(
-                f"no worker is ready after {_PATIENCE_SECONDS:g} s; waiting for the cluster to have room for {share}"
-            )
+            reason = reason_to_wait([slot.actor for slot in self._slots], self._settings.share)
+            self._warn(f"no worker is ready after {_PATIENCE_SECONDS:g} s: {reason}")
 
     def _look_for_room(self) -> None:
         if self._room is not None and time.monotonic() - self._looked > _ROOM_SECONDS:

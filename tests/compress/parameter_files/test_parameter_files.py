@@ -53,7 +53,7 @@ def test_files_of_two_models_are_refused(tmp_path, graph):
     first = write_parameters(PARAMETERS, tmp_path / "first", graph)
     second = write_parameters(CompressionParameters.none(), tmp_path / "second", analyse(models.chain()))
     with pytest.raises(ParameterError, match=r"second.*expected parameters for one model, received another model's"):
-        read_parameters([first[2], second[2]])
+        read_parameters([first[2], *second])
 
 
 def test_netspresso_channels_are_those_that_the_stage_finds(tmp_path, graph):
@@ -71,8 +71,8 @@ def test_netspresso_channels_are_those_that_the_stage_finds(tmp_path, graph):
 
 def test_replaces_files_and_leaves_nothing_else(tmp_path, graph):
     write_parameters(PARAMETERS, tmp_path, graph)
-    written = write_parameters(CompressionParameters.none(), tmp_path, graph)
-    assert read(*written).is_empty
+    other = CompressionParameters({"conv1": 0.25}, {"b0.conv2": (2, 2)})
+    assert read(*write_parameters(other, tmp_path, graph)) == other
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
 
 
@@ -93,6 +93,25 @@ def test_a_failed_write_keeps_the_old_files(tmp_path, graph, monkeypatch):
         write_parameters(CompressionParameters.none(), tmp_path, graph)
     assert read(*paths) == PARAMETERS
     assert len(list(tmp_path.iterdir())) == len(FILES)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "left"),
+    [
+        (CompressionParameters(PARAMETERS.ratios, {}), [*FILES[1:4]]),
+        (CompressionParameters({"conv1": 0.0}, PARAMETERS.ranks), [FILES[0], FILES[2], FILES[4]]),
+        (CompressionParameters.none(), [FILES[2]]),
+    ],
+    ids=["ratios", "ranks", "nothing"],
+)
+def test_only_what_there_is_is_written(tmp_path, graph, parameters, left):
+    """And what an earlier call has left of the rest goes: it belongs to other parameters."""
+    (tmp_path / "mine.txt").write_text("mine")
+    write_parameters(PARAMETERS, tmp_path, graph)
+    paths = write_parameters(parameters, tmp_path, graph)
+    assert [path.name for path in paths] == left
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*left, "mine.txt"])
+    assert all(path.read_text().strip() for path in paths)
 
 
 def test_folder_that_is_a_file(tmp_path, graph):

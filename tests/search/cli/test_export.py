@@ -9,7 +9,7 @@ from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost.cost_model import CostModel
-from search.pipeline import search
+from search.runs import outcome
 from search.runs.outcome import export_run, find_run
 from tests.search.fixtures.nets import cost, model
 from tests.search.fixtures.runs import config
@@ -35,6 +35,6 @@ def test_exported_files_make_the_winner(run):
 
 
 def test_another_model_than_the_searched_one_is_refused(run, monkeypatch):
-    monkeypatch.setattr(search, "load_model", lambda path: model("chain"))
+    monkeypatch.setattr(outcome, "load_model", lambda path: model("chain"))
     with pytest.raises(RunError, match="was started with another model"):
         export_run(run.folder)

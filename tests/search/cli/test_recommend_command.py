@@ -108,6 +108,17 @@ def test_wrong_usage(tuckprune, home, arguments, message):
     assert message in unwrapped(err)
 
 
+@pytest.mark.parametrize(
+    ("option", "absent"), [("--ratio", {"ranks.txt", "netspresso-FD_TK.json"}), ("--calibration", set(FILES[::3]))]
+)
+def test_a_recipe_of_one_stage_has_no_files_of_the_other(tuckprune, small, option, absent):
+    code, out, err = tuckprune("recommend", small, option, 0.5, "--out", small.parent / "values")
+    assert (code, err) == (0, "")
+    written = {path.name for path in (small.parent / "values").iterdir()}
+    assert written == set(FILES) - absent
+    assert {line.rsplit("/")[-1] for line in out.splitlines()[-3:]} == written
+
+
 def test_ranks_that_the_recipe_does_not_have(tuckprune, home):
     config = written(home, recipe=["prune"], space={"ranks": False})
     code, _, err = tuckprune("recommend", home / "tiny.keras", "--config", config, "--calibration", 0.1)

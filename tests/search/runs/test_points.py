@@ -111,9 +111,9 @@ def test_a_point_is_exported_beside_the_winner(tuckprune, made, arguments, numbe
     assert code == 0, err
     folder = made / f"point-{number}"
     written = sorted(folder.iterdir())
-    assert sorted(out.split()) == [str(path) for path in written] and len(written) == 5
+    assert sorted(out.split()) == [str(path) for path in written] and len(written) == 3
     after = tree(made)
-    assert {name: after[name] for name in before} == before and len(after) == len(before) + 6
+    assert {name: after[name] for name in before} == before and len(after) == len(before) + 4
     assert read_parameters([folder / "parameters.json"]).parameters == parameters(CHOICES[number][0])
     built = apply_parameters(load_model(made.parents[1] / "tiny.keras"), read_parameters(written).parameters)
     _, out, _ = tuckprune("front", made, "--json")
@@ -129,9 +129,7 @@ def test_a_point_is_exported_beside_the_winner(tuckprune, made, arguments, numbe
 
 def test_a_point_in_a_folder_of_ones_choice(tuckprune, made, tmp_path):
     tuckprune("export", made, "--trial", 1, "--out", tmp_path / "mine")
-    assert read_parameters(
-        [tmp_path / "mine" / "ranks.txt", tmp_path / "mine" / "pruning.txt"]
-    ).parameters == parameters(0.3)
+    assert read_parameters([tmp_path / "mine" / "pruning.txt"]).parameters == parameters(0.3)
     tuckprune("export", made, "--out", tmp_path / "winner")
     assert read_parameters([tmp_path / "winner" / "parameters.json"]).parameters == parameters(0.1)
     assert not (made / "parameters.json").exists()

@@ -1,5 +1,6 @@
 """Workers that are lost, late, old or too few, on a real local Ray cluster."""
 
+import math
 import os
 import signal
 import time
@@ -14,7 +15,7 @@ from compress.parameters import CompressionParameters
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.study.trial_record import records
-from search.workers.cluster import PoolSettings, Share
+from search.workers.cluster import PoolSettings, Share, reason_to_wait
 from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
 from tests.search.fixtures.nets import space
@@ -117,8 +118,22 @@ def test_a_cluster_without_room_is_told(pool, task, monkeypatch):
     large = WorkerPool(task, PoolSettings(1, Share(cpus=3.0)), told.append, Shutdown(0.0))
     for _ in range(3):
         assert large.wait(0.4) == {}
-    assert told == ["no worker is ready after 0.5 s; waiting for the cluster to have room for 3 CPUs and 0 GPUs"]
+    assert told == ["no worker is ready after 0.5 s: waiting for the cluster to have room for 3 CPUs and 0 GPUs"]
     large.close()
+
+
+def test_workers_that_are_slow_to_start_are_told(pool, task, monkeypatch):
+    """A worker that a node has given a process waits for no room, whatever it loads meanwhile."""
+    monkeypatch.setattr("search.workers.pool._PATIENCE_SECONDS", math.inf)
+    told = []
+    small = WorkerPool(task, PoolSettings(1, SMALL), told.append, Shutdown(0.0))
+    (slot,) = small._slots
+    while reason_to_wait([slot.actor], SMALL).startswith("waiting"):
+        time.sleep(0.05)
+    monkeypatch.setattr("search.workers.pool._PATIENCE_SECONDS", 0.0)
+    small._mind_idleness()
+    assert told == ["no worker is ready after 0 s: the workers have room and are slow to start"]
+    small.close()
 
 
 def test_the_pool_grows_with_the_cluster(pool, task):
