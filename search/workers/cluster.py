@@ -114,7 +114,7 @@ def worker_count(workers: Workers, share: Share, trials: int) -> int:
 
 
 def reason_to_wait(actors: Sequence[Any], share: Share) -> str:
-    """Why no actor is ready: the cluster has no room for one, or those that it has given processes are still loading."""
+    """Why no actor is ready: the cluster has no room for one, or they are still loading."""
     if any(_is_placed(actor) for actor in actors):
         return "the workers have room and are slow to start"
     return f"waiting for the cluster to have room for {share}"
