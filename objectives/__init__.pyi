@@ -7,7 +7,7 @@ from .accuracy.proxy import ProxyResult as ProxyResult
 from .accuracy.proxy import ProxySettings as ProxySettings
 from .accuracy.score import score as score
 from .budget.budget import Budget as Budget
-from .budget.limit import Limit as Limit
+from .budget.budget import Limit as Limit
 from .budget.recommendation import Recommendation as Recommendation
 from .budget.recommendation import recommendation as recommendation
 from .cost.cost import Cost as Cost

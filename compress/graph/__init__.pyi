@@ -1,5 +1,5 @@
 from .analysis import analyse as analyse
-from .channel_counts import ChannelCounts as ChannelCounts
+from .channel_graph import ChannelCounts as ChannelCounts
 from .channel_graph import ChannelGraph as ChannelGraph
 from .group import Decomposable as Decomposable
 from .group import Exclusion as Exclusion

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from compress.errors import ParameterError
-from compress.graph.channel_counts import ChannelCounts
-from compress.graph.channel_graph import ChannelGraph
+from compress.graph.channel_graph import ChannelCounts, ChannelGraph
 from compress.graph.group import Ranks, Ratios
 from compress.graph.naming import CORE_SUFFIX, FIRST_SUFFIX, LAST_SUFFIX, decomposed_layer
 from compress.parameters import DECOMPOSE, SINGLE_CHANNELS, ChannelStep, CompressionParameters, Stage

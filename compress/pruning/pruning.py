@@ -12,11 +12,60 @@ from compress.cloning.walk import Arguments, as_functional, layers_by_name
 from compress.errors import ParameterError, excerpt
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.group import CoupledLabels, KeptChannels, Node, Ratios
+from compress.graph.group import CoupledLabels, Group, KeptChannels, Node, Ratios
 from compress.graph.rules.layer_rule import LayerRule
 from compress.graph.rules.layers import rule_for
-from compress.pruning.importance import group_scores
-from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
+from compress.pruning.criterion import Criterion
+from compress.pruning.settings import DEFAULT_PRUNING, Policy, PruningSettings, normalized
+
+Floats = NDArray[np.float64]
+
+
+def group_scores(
+    model: Any, graph: ChannelGraph, *groups: Group, settings: PruningSettings = DEFAULT_PRUNING
+) -> Floats:
+    """Importance of every label of these groups, shape (graph.labels,); zero outside them.
+
+    A layer's scores are normalized over all its channels, combined where several of them share a label, and then
+    combined with those of the other layers of the group.
+    """
+    wanted = _labels_of(graph, groups)
+    total, members = np.zeros(graph.labels), np.zeros(graph.labels)
+    for layer in settings.criterion.scores(model, graph, wanted):
+        values = normalized(layer.values, settings.layer_norm)
+        scores, held = _per_label(layer.labels, values, graph.labels, settings.group_policy)
+        total += scores
+        members += held
+    combined = total / np.maximum(members, 1.0) if settings.policy == "average" else total
+    return np.where(wanted, combined, 0.0)
+
+
+def group_energy(
+    model: Any, graph: ChannelGraph, group: Group, criterion: Criterion = DEFAULT_PRUNING.criterion
+) -> Floats:
+    """Sum of squared scores of every label over all members of a group, shape (channels of the group,).
+
+    Under the L2 norm this is the sum of squared weights.
+    """
+    total = np.zeros(graph.labels)
+    for layer in criterion.scores(model, graph, _labels_of(graph, (group,))):
+        np.add.at(total, layer.labels, np.square(layer.values))
+    return total[np.concatenate(group.subgroups)]
+
+
+def _labels_of(graph: ChannelGraph, groups: tuple[Group, ...]) -> KeptChannels:
+    wanted = np.zeros(graph.labels, dtype=np.bool_)
+    for group in groups:
+        for subgroup in group.subgroups:
+            wanted[subgroup] = True
+    return wanted
+
+
+def _per_label(labels: CoupledLabels, values: Floats, count: int, policy: Policy) -> tuple[Floats, NDArray[np.bool_]]:
+    """One layer's score of every label, shape (count,), and which labels it holds, shape (count,)."""
+    total, times = np.zeros(count), np.bincount(labels, minlength=count)
+    np.add.at(total, labels, values)
+    return (total / np.maximum(times, 1) if policy == "average" else total), times > 0
 
 
 def labels_without(graph: ChannelGraph, channels: Mapping[str, Sequence[int]]) -> KeptChannels:

@@ -12,8 +12,8 @@ from compress.graph.analysis import WIDEST_IMAGE, analyse
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.group import Decomposable, Exclusion, Group, Ranks, Ratios
 from compress.parameters import ChannelStep, kept_channels
-from compress.pruning.criterion import MeasuredScores
-from compress.pruning.importance import Floats, group_energy
+from compress.pruning.criterion import Floats, MeasuredScores
+from compress.pruning.pruning import group_energy
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recommend.slamp import slamp_ratios
 from compress.recommend.vbmf import calibrated_rank, vbmf_conv_ranks

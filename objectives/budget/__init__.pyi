@@ -1,4 +1,4 @@
 from .budget import Budget as Budget
-from .limit import Limit as Limit
+from .budget import Limit as Limit
 from .recommendation import Recommendation as Recommendation
 from .recommended import Recommender as Recommender

@@ -1,18 +1,118 @@
-"""A budget: one limit or several, which a compressed model must meet together."""
+"""Budgets: limits of what a model may cost, and values brought within them."""
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Self
 
 import numpy as np
 
 from compress.errors import BudgetError
-from objectives.budget.limit import Limit
+from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CandidateCosts, CostModel
 from objectives.cost.latency_table import LatencyTable
-from objectives.cost.quantities.standard import MEMORY
-from objectives.cost.quantity import Quantity, quantities
+from objectives.cost.quantities.standard import LATENCY, MEMORY
+from objectives.cost.quantity import MULTIPLES, Quantity, quantities
 from objectives.cost.terms import Floats, Ints
+
+_AMOUNT = re.compile(r"(?P<number>(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?)\s*(?P<unit>[%x]?|[kmg]b?|[um]?s)", re.I | re.A)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The most that a compressed model may cost of one quantity.
+
+    Attributes:
+        quantity: what is limited.
+        most: the largest figure that is allowed, as `objectives.cost` counts it.
+        text: the limit as the user wrote it, for tables and messages.
+
+    Raises:
+        BudgetError: if the largest figure is not a positive finite number.
+    """
+
+    quantity: Quantity
+    most: float
+    text: str
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.most) and self.most > 0):
+            raise BudgetError(
+                f"budget: expected a positive finite number of {self.quantity.unit}, received {self.most!r}"
+            )
+
+    @classmethod
+    def parse(cls, quantity: Quantity, value: float | int | str, original: float) -> Self:
+        """Return the limit that `value` means for a model of `original` FLOPs, parameters, bytes or microseconds.
+
+        Accepted: a fraction 0 < f <= 1 of the original (0.25), a percentage ("25%"), a factor ("4x" is a quarter), and
+        absolute amounts ("403.6M", "1.2G", "500k", "613430000", or a whole number above 1; bytes also "2.5MB"; times
+        only with their unit, "12ms").
+
+        Raises:
+            BudgetError: if `value` has none of these forms, or leaves nothing to compress (above the original).
+        """
+        if original < 1:
+            raise BudgetError(f"budget: expected a model of at least 1 {quantity.single}, received {original:g}")
+        most = _amount(quantity, value, original)
+        if most is None or most <= 0:
+            raise BudgetError(
+                f"budget.{quantity.name}: expected a fraction (0.25), a percentage (25%), a factor (4x), or"
+                f" {quantity.unit} ({quantity.examples}), received {value!r}"
+            )
+        if most > original:
+            raise BudgetError(
+                f"budget.{quantity.name}: expected at most the original {original:.0f} {quantity.unit}, received"
+                f" {value!r} = {float(most):.0f}; nothing to compress: give a smaller budget"
+            )
+        return cls(quantity, float(most), str(value).strip())
+
+    def violation(self, cost: Cost) -> float:
+        """Return how far a cost is over the limit, as a fraction of it: 0.1 is 10 % over, <= 0 is feasible."""
+        return self.quantity.of(cost) / self.most - 1
+
+    def partway(self, original: Cost, share: float) -> "Limit":
+        """The limit after a share of the way, in factors, from the original's figure to this one."""
+        most = self.quantity.of(original) ** (1 - share) * self.most**share
+        return Limit(self.quantity, most, f"{share:g} of the way to the budget")
+
+    def missed(self, smallest: Cost, what: str, remedy: str) -> BudgetError:
+        """The error for a budget below the smallest cost of something.
+
+        Args:
+            smallest: the smallest cost that can be reached.
+            what: of what it is the smallest, to stand behind the figure.
+            remedy: what to do.
+        """
+        name, unit = self.quantity.name, self.quantity.unit
+        return BudgetError(
+            f"budget.{name}: expected at least {self.quantity.exact(smallest)} {unit}, {what},"
+            f" received {self.text} = {self.most:.0f}; {remedy}"
+        )
+
+
+def _amount(quantity: Quantity, value: float | int | str, original: float) -> Fraction | None:
+    """The figure meant by `value`, exact in its decimal digits, or None where it has no accepted form."""
+    match = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
+    if match is None:
+        return None
+    # Counts below 2^53 are exact in floats.
+    whole = Fraction(original)
+    number, unit = Fraction(match["number"]), match["unit"].lower()
+    if unit == "%":
+        return number / 100 * whole
+    if unit == "x":
+        return whole / number if number else None
+    if not unit and number <= 1:
+        return number * whole
+    multiple = MULTIPLES[quantity.kind].get(unit)
+    # 2.5 FLOPs is no budget: more likely 2.5x or 2.5 % was meant.
+    if multiple is None or (not unit and number.denominator > 1):
+        return None
+    return number * multiple
 
 
 @dataclass(frozen=True)
@@ -97,3 +197,48 @@ class Budget:
         if limit.violation(smallest) > 0:
             what = f"the smallest that this search space reaches{within}"
             raise limit.missed(smallest, what, "raise the budget or space.ratio_max")
+
+
+STEPS = 24
+"""Halvings of the interval: the value is known to one part in sixteen million of it."""
+
+
+def bisect(fits: Callable[[float], bool], *, fitting: float, failing: float, steps: int = STEPS) -> float:
+    """The value nearest to ``failing`` that still fits, by bisection between a value taken to fit and one taken not to.
+
+    ``fits`` may be noisy or not quite monotone: the value was tested to fit, or is ``fitting`` itself.
+    """
+    for _ in range(steps):
+        middle = (fitting + failing) / 2
+        fitting, failing = (middle, failing) if fits(middle) else (fitting, middle)
+    return fitting
+
+
+def drop_costly_ranks(
+    cost: CostModel, budget: Budget, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS
+) -> CompressionParameters:
+    """The candidate with layers left whole, only where their three parts break the budget's memory or latency.
+
+    Ranks add tensors and calls: the parts of a layer may need more memory, or take longer, than the layer. A layer
+    that is above the limit of memory either way takes the way that needs less. Where latency is above its limit, layers
+    that are faster whole stay so, those that gain most first, until the limit is met.
+    """
+    limits = [limit for quantity in (MEMORY, LATENCY) if (limit := budget.limit(quantity)) is not None]
+    if not limits or max(limit.violation(cost.cost(parameters, step)) for limit in limits) <= 0:
+        return parameters
+    parts = cost.layer_costs(parameters, step)
+    whole = cost.layer_costs(CompressionParameters(parameters.ratios, {}), step)
+    ranks = dict(parameters.ranks)
+    memory, latency = budget.limit(MEMORY), budget.limit(LATENCY)
+    if memory is not None:
+        heavy = [name for name in ranks if parts[name].memory > max(memory.most, whole[name].memory)]
+        ranks = {name: pair for name, pair in ranks.items() if name not in heavy}
+    if latency is not None:
+        total = cost.cost(CompressionParameters(parameters.ratios, ranks), step).latency
+        for name in sorted(ranks, key=lambda name: whole[name].latency - parts[name].latency):
+            gain = parts[name].latency - whole[name].latency
+            if total <= latency.most or gain <= 0:
+                break
+            total -= gain
+            del ranks[name]
+    return CompressionParameters(parameters.ratios, ranks)

@@ -7,8 +7,7 @@ from typing import Any
 from compress.cloning.walk import as_functional
 from compress.decomposition.tucker import decompose
 from compress.graph.analysis import analyse
-from compress.graph.channel_counts import ChannelCounts
-from compress.graph.channel_graph import ChannelGraph
+from compress.graph.channel_graph import ChannelCounts, ChannelGraph
 from compress.graph.group import Exclusion, Ranks, Ratios
 from compress.parameters import PRUNE, ChannelStep, CompressionParameters, Stage
 from compress.pruning.pruning import prune

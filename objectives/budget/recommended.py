@@ -18,8 +18,7 @@ from compress.recommend.recommend import (
     recommend_ranks,
     recommend_ratios,
 )
-from objectives.budget.budget import Budget
-from objectives.budget.feasible import bisect, drop_costly_ranks
+from objectives.budget.budget import Budget, bisect, drop_costly_ranks
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import MEMORY

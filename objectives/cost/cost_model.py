@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import ModelError
-from compress.graph.channel_counts import ChannelCounts
-from compress.graph.channel_graph import ChannelGraph
+from compress.graph.channel_graph import ChannelCounts, ChannelGraph
 from compress.graph.group import Node, positions
 from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters
 from objectives.cost.cost import Cost

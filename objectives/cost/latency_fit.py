@@ -13,8 +13,7 @@ from compress.cloning.walk import as_functional, layers_by_name
 from compress.decomposition.factored_layer import replace_layers
 from compress.decomposition.tucker import tucker_chain
 from compress.graph.analysis import analyse
-from compress.graph.channel_counts import ChannelCounts
-from compress.graph.channel_graph import ChannelGraph
+from compress.graph.channel_graph import ChannelCounts, ChannelGraph
 from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
 from objectives.cost.cost_model import CostModel

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from compress.graph.channel_counts import ChannelCounts
-from compress.graph.channel_graph import ChannelGraph
+from compress.graph.channel_graph import ChannelCounts, ChannelGraph
 from compress.graph.group import Node
 from objectives.cost.latency import LatencySettings
 from objectives.cost.latency_table import FUSED, Geometry, LatencyTable

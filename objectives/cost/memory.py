@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.graph.channel_counts import ChannelCounts
-from compress.graph.channel_graph import ChannelGraph
+from compress.graph.channel_graph import ChannelCounts, ChannelGraph
 from compress.graph.group import Node
 from objectives.cost.terms import Floats, Ints
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.graph.channel_counts import ChannelCounts
+from compress.graph.channel_graph import ChannelCounts
 from compress.graph.group import CoupledLabels
 
 Ints = NDArray[np.int64]

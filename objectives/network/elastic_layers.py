@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from compress.cloning.walk import calls
 from objectives.network.batch_normalization import apply_factors, normalize_batch
-from objectives.network.elastic_convolution import ElasticConv2D
-from objectives.network.elastic_layer import Common, ElasticLayer, kernel_and_bias
+from objectives.network.elastic_layer import Common, ElasticConv2D, ElasticLayer, kernel_and_bias
 
 
 class ElasticDepthwiseConv2D(ElasticLayer):

@@ -17,9 +17,8 @@ from search import settings
 from search.runs.outcome import model_path
 from search.runs.run_folder import RunFolder
 from search.strategies.job import trial_task
-from search.study.conditions import Conditions
 from search.study.identity import check_same_model, study_name
-from search.study.judgement import Judgement
+from search.study.judgement import Conditions, Judgement
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, records
 from search.workers.worker import Task, TrialWorker, model_bytes
@@ -75,7 +74,7 @@ class Comparison:
 def judged_again(path: Path, number: int, stage: Stage | None = None) -> Comparison:
     """Judge a trial of a run in this process as a worker did.
 
-    TensorFlow must have been loaded as ``search.study.conditions.recorded_conditions`` of the trial says.
+    TensorFlow must have been loaded as ``search.study.judgement.recorded_conditions`` of the trial says.
 
     Args:
         path: folder of the run.

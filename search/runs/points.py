@@ -14,7 +14,7 @@ from compress.model_files.files import load_model
 from compress.parameter_files.files import write_parameters
 from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Limit
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from objectives.cost.latency_table import LatencyTable

@@ -10,8 +10,7 @@ from compress.parameters import CompressionParameters
 from compress.pruning.criterion import Criterion
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recommend.recommend import RankRecommender
-from objectives.budget.budget import Budget
-from objectives.budget.feasible import bisect
+from objectives.budget.budget import Budget, bisect
 from objectives.budget.recommended import slamp_ratios_meeting
 from search.samplers.sensitivity import Part, Sensitivity, parts_of
 from search.space.space import LOWEST_PREFERENCE, SearchSpace

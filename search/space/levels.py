@@ -6,8 +6,7 @@ from typing import Any
 import optuna
 
 from compress.errors import BudgetError
-from objectives.budget.budget import Budget
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Budget, Limit
 from objectives.cost.cost import Cost
 from objectives.cost.quantity import Quantity
 from search.study.trial_record import ALLOWED, LEVEL

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.budget.feasible import STEPS, bisect
+from objectives.budget.budget import STEPS, bisect
 from search.space.space import Floats, SearchSpace
 
 _SMALLEST_LOG, _LARGEST_LOG = -14.0, 14.0

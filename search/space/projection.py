@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.budget.budget import Budget
-from objectives.budget.feasible import STEPS, drop_costly_ranks
+from objectives.budget.budget import STEPS, Budget, drop_costly_ranks
 from objectives.cost.quantities.standard import LATENCY, MEMORY
 from search.space.memory_caps import MemoryCaps
 from search.space.space import Candidate, Floats, SearchSpace

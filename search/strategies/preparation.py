@@ -12,8 +12,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from objectives.accuracy.score import predict
-from objectives.budget.budget import Budget
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Budget, Limit
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from objectives.cost.latency_fit import measured_table

@@ -1,6 +1,6 @@
-from .conditions import Conditions as Conditions
 from .finalist import Finalist as Finalist
 from .finalist import finalists as finalists
+from .judgement import Conditions as Conditions
 from .judgement import Judgement as Judgement
 from .judgement import Rung as Rung
 from .ranking import Winner as Winner

@@ -11,9 +11,8 @@ from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score, restored, stored
 from objectives.cost.cost import Cost
-from search.study.conditions import CONDITIONS, Conditions
-from search.study.conditions import restored as restored_conditions
-from search.study.judgement import Judgement, Rung, rungs_of
+from search.study.judgement import CONDITIONS, Conditions, Judgement, Rung, rungs_of
+from search.study.judgement import restored as restored_conditions
 
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
 METRIC, VALUE, BUDGET = "metric", "value", "budget"

@@ -25,8 +25,7 @@ from objectives.budget.budget import Budget
 from objectives.budget.recommended import BudgetValues, stage_values
 from objectives.cost.cost_model import CostModel
 from search.environment import use_threads
-from search.study.conditions import Conditions
-from search.study.judgement import Judgement
+from search.study.judgement import Conditions, Judgement
 from zoo.data.dataset import ImageDataset
 from zoo.data.split import drawn
 

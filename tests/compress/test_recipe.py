@@ -4,7 +4,7 @@ import pytest
 from compress.decomposition.tucker import decompose
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
-from compress.graph.channel_counts import ChannelCounts
+from compress.graph.channel_graph import ChannelCounts
 from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
 from compress.recipe import Values, apply_parameters, compress_in_stages, own_values

@@ -21,8 +21,7 @@ from compress.decomposition.tucker import decompose, tucker_saves
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
 from compress.parameters import CompressionParameters
-from compress.pruning.importance import group_scores
-from compress.pruning.pruning import remove
+from compress.pruning.pruning import group_scores, remove
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from scripts.bench.compress.masked_model import masked_outputs, relative_error

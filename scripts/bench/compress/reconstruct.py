@@ -23,7 +23,7 @@ from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
 from compress.pruning.reconstruction import prune_and_reconstruct
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
-from objectives.budget.feasible import bisect
+from objectives.budget.budget import bisect
 from objectives.cost.cost_model import CostModel
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.sources.folder import folder

@@ -34,8 +34,8 @@ def judge(
 def _restored_threads(run: Path, trial: int, stage: Stage | None) -> int:
     """The number of threads that the trial was judged with; sets what TensorFlow reads of oneDNN when it is loaded."""
     from search.runs.run_folder import RunFolder
-    from search.study.conditions import ONEDNN, recorded_conditions
     from search.study.identity import study_name
+    from search.study.judgement import ONEDNN, recorded_conditions
     from search.study.storage import find_study
 
     config = RunFolder(run).config()

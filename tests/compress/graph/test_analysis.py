@@ -5,7 +5,7 @@ from keras import layers
 
 from compress.errors import ModelError, ParameterError
 from compress.graph.analysis import analyse
-from compress.graph.channel_counts import ChannelCounts
+from compress.graph.channel_graph import ChannelCounts
 from tests.compress.fixtures import models, published
 from zoo.models.registry import build_model
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from compress.graph.analysis import analyse
-from compress.graph.channel_counts import ChannelCounts
+from compress.graph.channel_graph import ChannelCounts
 from compress.parameters import ChannelStep
 from tests.compress.fixtures import models
 

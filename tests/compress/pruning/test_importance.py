@@ -5,8 +5,7 @@ import pytest
 
 from compress.graph.analysis import analyse
 from compress.pruning.criterion import LayerScores
-from compress.pruning.importance import group_energy, group_scores
-from compress.pruning.pruning import prune
+from compress.pruning.pruning import group_energy, group_scores, prune
 from compress.pruning.settings import LayerNorm, PruningSettings
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import randomized

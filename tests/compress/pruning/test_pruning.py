@@ -11,8 +11,7 @@ from compress.decomposition.tucker import decompose
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.parameters import ChannelStep
-from compress.pruning.importance import group_energy, group_scores
-from compress.pruning.pruning import prune
+from compress.pruning.pruning import group_energy, group_scores, prune
 from compress.pruning.settings import PruningSettings
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import images, outputs, randomized

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.budget.feasible import bisect
+from objectives.budget.budget import bisect
 
 
 @given(st.floats(-1, 1, exclude_min=True))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.errors import BudgetError
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Limit
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, LATENCY, PARAMS, SIZE
 

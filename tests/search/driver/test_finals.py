@@ -9,8 +9,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
-from objectives.budget.budget import Budget
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Budget, Limit
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY

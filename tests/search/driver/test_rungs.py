@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import LOSS, Score
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Limit
 from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY
 from search.driver.driver import Driver, DriverSettings
 from search.driver.finals import Finals

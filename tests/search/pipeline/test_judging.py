@@ -11,8 +11,7 @@ from objectives.cost.cost import Cost
 from objectives.network.precision import fast_precision
 from search.pipeline.judging import Comparison
 from search.runs.outcome import find_run
-from search.study.conditions import ONEDNN, Conditions, recorded_conditions
-from search.study.judgement import Judgement
+from search.study.judgement import ONEDNN, Conditions, Judgement, recorded_conditions
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord
 from tests.search.driver.interrupted_run import TRIALS

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from compress.parameters import CompressionParameters
 from objectives.accuracy.metric import ACCURACY, LOSS, Score
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Limit
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, MEMORY, PARAMS
 from search.runs.points import best_within, front, points

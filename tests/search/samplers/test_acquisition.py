@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from search.samplers.acquisition import log_expected_improvement, propose
+from search.samplers.kinds.layered import log_expected_improvement, propose
 from search.samplers.surrogate import Surrogate
 from search.space.projection import filled, scaled_to_fit
 

@@ -8,7 +8,7 @@ import pytest
 
 from compress.parameter_files.json_format import loads
 from compress.parameters import CompressionParameters
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Limit
 from objectives.cost.quantities.standard import FLOPS
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener

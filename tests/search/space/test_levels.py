@@ -7,8 +7,7 @@ import pytest
 
 from compress.errors import BudgetError
 from compress.parameters import CompressionParameters
-from objectives.budget.budget import Budget
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Budget, Limit
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, LATENCY, PARAMS
 from search import settings

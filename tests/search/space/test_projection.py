@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from compress.errors import BudgetError
 from compress.graph.analysis import analyse
 from compress.parameters import ChannelStep, CompressionParameters
-from objectives.budget.budget import Budget
-from objectives.budget.feasible import drop_costly_ranks
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Budget, Limit, drop_costly_ranks
 from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import FLOPS, MEMORY
 from search.space.projection import Projection

@@ -12,8 +12,7 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import compress_in_stages
 from configs.load import load_config
-from objectives.budget.budget import Budget
-from objectives.budget.limit import Limit
+from objectives.budget.budget import Budget, Limit
 from objectives.budget.recommended import BudgetValues, stage_values
 from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import LatencySettings

@@ -9,15 +9,7 @@ from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
 from objectives.cost.cost import Cost
 from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.ranking import best
-from search.study.trial_record import (
-    BUDGET,
-    TrialRecord,
-    describe,
-    finish,
-    first_rung_objective,
-    records,
-    reject,
-)
+from search.study.trial_record import BUDGET, TrialRecord, describe, finish, first_rung_objective, records, reject
 
 PARAMETERS = CompressionParameters({"layer1.0.conv1": 0.7, "add": 0.1}, {"conv2": (3, 4)})
 COST = Cost(123, 45, 180, 60)
