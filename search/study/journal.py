@@ -1,6 +1,7 @@
 """A study's journal file of one writer: what belongs together reaches the disk together."""
 
 import json
+import os
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -14,23 +15,27 @@ from compress.errors import RunError
 
 Log = dict[str, Any]
 
+_PLACE = "at"
+"""Key of every line: the byte of the file at which it begins, so that lines which are missing before it are noticed."""
+
 
 class BatchedJournal(JournalFileBackend):
     """Optuna's journal file, whose lines of a batch are written at its end.
 
     Every append waits for the disk, and a proposal of 68 preferences has more than 68 lines. A kill in the midst of a
-    batch loses all of it, which leaves the study as it was before.
+    batch loses all of it, which leaves the study as it was before. Every line says where in the file it begins.
 
     Args:
         path: of the file; no other process writes to it.
 
     Raises:
-        RunError: the file cannot be written, for instance because the disk is full.
+        RunError: the file cannot be written, for instance because the disk is full; or lines are missing in it, or
+            were changed.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path), lock_obj=JournalFileOpenLock(str(path)))
-        self._path = path
+        self._path, self._held = path, JournalFileOpenLock(str(path))
+        super().__init__(str(path), lock_obj=self._held)
         self._batch: list[Log] | None = None
         self._written = 0
 
@@ -47,19 +52,43 @@ class BatchedJournal(JournalFileBackend):
         if self._batch is None:
             self._written = log_number_from
             for log in super().read_logs(log_number_from):
+                self._check_place(log.pop(_PLACE, None))
                 self._written += 1
                 yield log
         else:
             yield from self._batch[log_number_from - self._written :]
 
+    def _check_place(self, written_at: int | None) -> None:
+        """Refuse the line that is read next where it is not where it was written; Optuna's own writers do not tell."""
+        begins = self._log_number_offset[self._written]
+        if written_at not in (None, begins):
+            raise RunError(
+                f"the study '{self._path}' is damaged: expected line {self._written + 1} at byte {written_at}, where "
+                f"it was written, received it at byte {begins}: lines before it are missing or were changed; restore "
+                "the file, or start a run of another name:"
+            )
+
     def _write(self, logs: list[Log]) -> None:
         try:
-            super().append_logs(logs)
+            self._held.acquire()
+            try:
+                self._append(logs)
+            finally:
+                self._held.release()
         except OSError as error:
             raise RunError(
                 f"the study '{self._path}' cannot be written ({error.strerror}); what it holds is safe: make room, and "
                 "run the same command again"
             ) from error
+
+    def _append(self, logs: list[Log]) -> None:
+        with self._path.open("ab") as file:
+            begins, lines = file.tell(), bytearray()
+            for log in logs:
+                lines += json.dumps({**log, _PLACE: begins + len(lines)}, separators=(",", ":")).encode() + b"\n"
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
 
     @contextmanager
     def batch(self) -> Iterator[None]:

@@ -141,6 +141,8 @@ def _readable(folder: Path) -> Iterator[None]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         yield
+    except RunError:
+        raise
     except Exception as error:  # SQLAlchemy, JSON and the operating system each raise their own for a bad file.
         raise RunError(
             f"the study in '{folder}' cannot be opened: {typed_line(error, 200)}; "

@@ -21,7 +21,7 @@ from search.study.judgement import Judgement
 from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import cost, flops_budget, space
-from tests.search.fixtures.runs import config, environment
+from tests.search.fixtures.runs import config, environment, refused
 
 WHOLE = CompressionParameters.none()
 ORIGINAL = cost("tiny").cost(WHOLE)
@@ -120,3 +120,13 @@ finally:
 def test_a_folder_that_is_no_run(tmp_path, tuckprune):
     code, _, err = tuckprune("status", tmp_path)
     assert code == 1 and "is not a run folder" in err
+
+
+@pytest.mark.parametrize("command", ["status", "front", "export", "report"])
+def test_a_journal_with_lines_missing_in_the_middle_is_refused(tuckprune, run, command):
+    """Five lines, as a bad copy leaves them out; what would be shown without them looks like a run."""
+    journal = run.path / "study.journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:40], *lines[45:]]))
+    line = refused(tuckprune, run.path, command, run.path)
+    assert f"the study '{journal}' is damaged: expected line 41 at byte " in line

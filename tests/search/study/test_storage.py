@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from compress.errors import RunError
+from search.study.journal import together
 from search.study.storage import FILES, JOURNAL_FILE, SQLITE_FILE, find_study, has_study, open_study
 from tests.search.fixtures.studies import run, trials
 
@@ -94,6 +95,47 @@ def test_a_torn_last_line_is_dropped_wherever_it_is_torn(tmp_path):
     assert journal.read_bytes().endswith(b"\n")
     run(study, 1)
     assert len(trials(open_study(tmp_path, "run", "journal"))) == 4
+
+
+def test_missing_lines_are_noticed_wherever_they_are(tmp_path):
+    """Whatever they hold: a study, a trial, a parameter, a figure, an end. Only the last lines may never have been."""
+    journal = tmp_path / JOURNAL_FILE
+    study = open_study(tmp_path, "run", "journal")
+    run(study, 3)
+    with together(study):
+        started(study)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    for first in range(len(lines)):
+        for missing in (1, 2, 5):
+            journal.write_bytes(b"".join([*lines[:first], *lines[first + missing :]]))
+            if first + missing >= len(lines):
+                assert len(find_study(tmp_path, "run").trials) <= 4
+                continue
+            for opened in (find_study, lambda *run: open_study(*run, "journal")):
+                with pytest.raises(RunError, match=rf"'{journal}' is damaged: expected line {first + 1} at byte \d+, "):
+                    opened(tmp_path, "run")
+
+
+def test_a_line_that_was_changed_is_noticed_at_the_next(tmp_path):
+    journal = tmp_path / JOURNAL_FILE
+    run(open_study(tmp_path, "run", "journal"), 2)
+    journal.write_bytes(journal.read_bytes().replace(b'"study_name":"run"', b'"study_name": "run"'))
+    with pytest.raises(RunError, match="expected line 2 at byte .* lines before it are missing or were changed"):
+        find_study(tmp_path, "run")
+
+
+def test_lines_that_go_missing_while_it_is_read_are_noticed(tmp_path):
+    """Nothing of what was read before is read again, and the next lines tell."""
+    journal = tmp_path / JOURNAL_FILE
+    writer = open_study(tmp_path, "run", "journal")
+    run(writer, 1)
+    reader = find_study(tmp_path, "run")
+    begins = journal.stat().st_size
+    run(writer, 1)
+    content = journal.read_bytes()
+    journal.write_bytes(content[:begins] + content[content.index(b"\n", begins) + 1 :])
+    with pytest.raises(RunError, match=f"received it at byte {begins}: lines before it are missing"):
+        reader.get_trials()
 
 
 def test_a_lock_left_behind_does_not_delay(tmp_path):
