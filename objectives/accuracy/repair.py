@@ -7,29 +7,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from compress.errors import DivergenceError, ModelError
 from objectives.network.distillation import SoftLabels
 from objectives.network.network import Network
-from zoo.data.batches import gather
+from zoo.data.batches import Indices, gather, whole_batches
 from zoo.data.dataset import ImageDataset, Split
-
-Indices = npt.NDArray[np.int64]
-
-
-def whole_batches(count: int, batch_size: int, rng: np.random.Generator) -> Iterator[Indices]:
-    """Yield random, disjoint index arrays into `count` images, each of min(batch_size, count) indices.
-
-    An incomplete last batch is dropped: batches of one size are traced once, and averages over them weigh every image
-    the same.
-    """
-    order = rng.permutation(count)
-    size = min(batch_size, count)
-    for start in range(0, count - size + 1, size):
-        yield order[start : start + size]
 
 
 def batches_from(count: int, batch_size: int, seed: int, start: int) -> Iterator[Indices]:

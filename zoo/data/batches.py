@@ -1,6 +1,6 @@
 """Batches gathered by index: the data set is never copied, only the batch is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -20,6 +20,18 @@ def epoch_indices(n: int, batch_size: int, rng: np.random.Generator) -> list[Ind
     Batch sizes differ by at most one, so that no small last batch upsets batch normalisation.
     """
     return np.array_split(rng.permutation(n), ceil(n / batch_size))
+
+
+def whole_batches(count: int, batch_size: int, rng: np.random.Generator) -> Iterator[Indices]:
+    """Yield random, disjoint index arrays into `count` images, each of min(batch_size, count) indices.
+
+    An incomplete last batch is dropped: batches of one size are traced once, and averages over them weigh every image
+    the same.
+    """
+    order = rng.permutation(count)
+    size = min(batch_size, count)
+    for start in range(0, count - size + 1, size):
+        yield order[start : start + size]
 
 
 def gather(

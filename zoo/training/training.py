@@ -14,6 +14,7 @@ from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fit
 from zoo.training.callbacks import BestWeights, DivergenceGuard
 from zoo.training.checkpoint import Checkpoint, TrainingBackup
 from zoo.training.loss import loss_for
+from zoo.training.recalibration import Recalibration
 from zoo.training.subsampling import subsampled
 
 
@@ -97,7 +98,8 @@ def train(
 ) -> TrainingResult:
     """Train `model` in place (weights and compile state) and leave it with its best-validation weights.
 
-    Best is the highest validation accuracy, at equal accuracy the lowest validation loss. Sets Keras's global seed.
+    Best is the highest validation accuracy, at equal accuracy the lowest validation loss. Every validation is of
+    statistics of batch normalization that have just been estimated anew. Sets Keras's global seed.
 
     learner: what is fitted in the model's place: a model of the same weights and outputs, with a loss of its own.
     checkpoint: written after every epoch; a run that has one goes on from there, to the same weights.
@@ -119,7 +121,9 @@ def train(
         model.set_weights(best.weights)
         return TrainingResult(done, 0.0, best.accuracy)
     # The guard first: no other callback may act on a loss that is not finite.
-    watching = [DivergenceGuard(), best, plateau, *callbacks, *([] if backup is None else [backup])]
+    recalibration = Recalibration(model, dataset, settings.batch_size, settings.seed)
+    backups = [] if backup is None else [backup]
+    watching = [DivergenceGuard(), recalibration, best, plateau, *callbacks, *backups]
     with subsampled(model):
         history = fitted.fit(
             _batches(dataset, settings, done),

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from compress.errors import DataError, DivergenceError, ModelError
-from objectives.accuracy.repair import batches_from, whole_batches
+from objectives.accuracy.repair import batches_from
 from tests.objectives.images import CLASSES, SHAPE, conv_model, dataset, dense_model
 from tests.objectives.network.networks import repair_of
+from zoo.data.batches import whole_batches
 from zoo.data.dataset import Normalization
 
 DATA = dataset()

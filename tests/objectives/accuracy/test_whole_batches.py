@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.accuracy.repair import batches_from, whole_batches
+from objectives.accuracy.repair import batches_from
+from zoo.data.batches import whole_batches
 
 
 @given(st.integers(1, 60), st.integers(1, 80), st.integers(0, 5))
