@@ -1,5 +1,6 @@
 """The settings of the packages below, made of a configuration's sections; those packages know no configurations."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -28,12 +29,18 @@ from search.space.space_arrays import SpaceSettings
 from zoo.data.batches import Augmentation
 from zoo.data.dataset import ImageDataset, Normalization
 from zoo.data.load import load_dataset
+from zoo.data.source import print_warning
 from zoo.data.split import drawn, limited
 from zoo.training.training import TrainingSettings
 
 
-def dataset(config: DataConfig, seed: int) -> ImageDataset:
+def dataset(config: DataConfig, seed: int, warn: Callable[[str], None] = print_warning) -> ImageDataset:
     """The data set that a configuration names.
+
+    Args:
+        config: where the images come from.
+        seed: of the splits.
+        warn: takes a line about what of the source is not read.
 
     Raises:
         DataError: missing, corrupt or ill-shaped data.
@@ -47,6 +54,8 @@ def dataset(config: DataConfig, seed: int) -> ImageDataset:
         seed=seed,
         image_size=config.image_size,
         normalization=normalization,
+        exif_orientation=config.exif_orientation,
+        warn=warn,
     )
     return limited(loaded, train=config.train_limit, test=config.test_limit, seed=seed)
 

@@ -65,10 +65,17 @@ class DataConfig(_Section):
 
     source: Text = Field(json_schema_extra=_describe_sources)
     validation: float = Field(
-        default=0.1, gt=0, lt=1, description="fraction of the training images kept for validation"
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="fraction of the training images kept for validation, unless a folder has validation images",
     )
     image_size: ImageSize | None = Field(
         default=None, description="height and width in pixels to resize images of a folder to"
+    )
+    exif_orientation: bool = Field(
+        default=False,
+        description="whether to turn images of a folder as their EXIF orientation says; Keras leaves them as stored",
     )
     scale: Positive | None = Field(default=None, description="images become (image / scale - mean) / std")
     mean: Means | None = Field(default=None, description="one number per image channel, after division by scale")

@@ -51,7 +51,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     budget = settings.budget(config.budget, original, table)
     levels = front_levels(config, budget, original)
     Projection(space, budget).check_reachable()
-    data = settings.dataset(config.data, config.seed)
+    data = settings.dataset(config.data, config.seed, listener.warned)
     check_model_fits(data, model)
     metric = settings.metric(config.search.metric, data.classes)
     sampler = config.search.sampler

@@ -1,5 +1,6 @@
 """Data sets by source: a name, a path, or the user's own function."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -8,7 +9,7 @@ import numpy as np
 from compress.errors import DataError
 from zoo.data.checks import check_dataset, check_disjoint
 from zoo.data.dataset import ImageDataset, Normalization, Split
-from zoo.data.source import SourceData, Wanted, data_sources, source_words
+from zoo.data.source import SourceData, Wanted, data_sources, print_warning, source_words
 from zoo.data.split import stratified_split
 
 # Of the CIFAR training images, as in NPTK's ModelZoo recipe; close to any natural colour images'.
@@ -25,6 +26,8 @@ def load_dataset(
     seed: int = 0,
     image_size: tuple[int, int] | None = None,
     normalization: Normalization | None = None,
+    exif_orientation: bool = False,
+    warn: Callable[[str], None] = print_warning,
 ) -> ImageDataset:
     """Load images and divide them into train, validation and test, stratified and disjoint.
 
@@ -32,13 +35,15 @@ def load_dataset(
         .npz file in Keras's convention, or `module:function` (arrays in that convention, or an ImageDataset, whose own
         splits are then taken as they are).
     validation: share of the images outside the test split that is held out of training; `seed` draws it, and the test
-        split where the source has none (20 %; digits 30 %).
+        split where the source has none (20 %; digits 30 %). A validation split of the source's own is taken as it is.
     image_size: (height, width) to resize to; image folders only.
     normalization: by default CIFAR's constants for uint8 colour images, else the training split's mean and SD.
+    exif_orientation: whether to turn images as their EXIF orientation says; image folders only.
+    warn: takes a line about what of a source is not read.
     Raises DataError for a source that is unknown, missing or malformed, for a class without images in a split, and for
     pixels that do not fit the normalization.
     """
-    data = _read(Wanted(source, seed, image_size))
+    data = _read(Wanted(source, seed, image_size, exif_orientation, warn))
     if isinstance(data, ImageDataset):
         own = data if normalization is None else replace(data, normalization=normalization)
         check_dataset(own)
@@ -46,6 +51,8 @@ def load_dataset(
         return own
     made = _divided(data, validation, seed, normalization)
     check_dataset(made, data.class_names)
+    if data.validation is not None:
+        check_disjoint(made)
     return made
 
 
@@ -54,7 +61,9 @@ def _divided(data: SourceData, validation: float, seed: int, normalization: Norm
     rest, test = data.train, data.test
     if test is None:
         rest, test = stratified_split(rest, TEST_FRACTION, seed, held_out="test", class_names=names)
-    train, held_out = stratified_split(rest, validation, seed, held_out="validation", class_names=names)
+    train, held_out = rest, data.validation
+    if held_out is None:
+        train, held_out = stratified_split(rest, validation, seed, held_out="validation", class_names=names)
     return ImageDataset(data.name, train, held_out, test, len(names), normalization or _default(data, train))
 
 
@@ -63,8 +72,10 @@ def _read(wanted: Wanted) -> SourceData | ImageDataset:
     if size is not None and min(size) < 1:
         raise DataError(f"expected a positive image_size (height, width), received {size}")
     taking = next((one for one in data_sources() if one.takes(source)), None)
-    if size is not None and (taking is None or not taking.resizes):
-        raise DataError(f"expected an image_size for an image folder only, received {size} for {source!r}")
+    if taking is None or not taking.resizes:
+        for key, given in (("image_size", size), ("exif_orientation", wanted.exif_orientation)):
+            if given:
+                raise DataError(f"expected an {key} for an image folder only, received {given} for {source!r}")
     if taking is not None:
         return taking.read(wanted)
     near = get_close_matches(source, [one.words for one in data_sources() if one.named], n=1)

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,7 @@ from zoo.data.dataset import ImageDataset, Split
 
 @dataclass(frozen=True, eq=False)
 class SourceData:
-    """train and test as the source has them (test None: none of its own); class_names: the class of each label.
+    """train, validation and test as the source has them (None: none of its own); class_names: the class of each label.
 
     scale: the pixel value that stands for 1; None takes 255 for uint8 and 1 for float32.
     """
@@ -26,6 +27,12 @@ class SourceData:
     test: Split | None
     class_names: tuple[str, ...]
     scale: float | None = None
+    validation: Split | None = None
+
+
+def print_warning(line: str) -> None:
+    """Print a warning to standard error."""
+    print(f"warning: {line}", file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,15 @@ class Wanted:
         source: the text that the user gave: a name, a path, a reference.
         seed: of what is drawn at random.
         image_size: (height, width) to resize to, only given to sources that do so.
+        exif_orientation: whether to turn images as their EXIF orientation says, only given to sources that resize.
+        warn: takes a line about what is not read.
     """
 
     source: str
     seed: int = 0
     image_size: tuple[int, int] | None = None
+    exif_orientation: bool = False
+    warn: Callable[[str], None] = print_warning
 
     @property
     def path(self) -> Path:
@@ -60,7 +71,7 @@ class DataSource:
         read: returns the images; raises DataError where it cannot.
         takes: whether a text that the user gave means this source.
         named: whether the words are the one text that it takes.
-        resizes: whether it can resize images.
+        resizes: whether it can resize images, and turn them as their EXIF orientation says.
     """
 
     words: str

@@ -32,6 +32,11 @@ def _truncated(root):
         path.write_bytes(path.read_bytes()[:60])
 
 
+def _renamed(root):
+    for path in list((root / "3").iterdir()):
+        path.rename(path.with_suffix(".txt"))
+
+
 def _clear(folder):
     for path in folder.iterdir():
         path.unlink()
@@ -45,7 +50,11 @@ def _clear(folder):
         (lambda root: shutil.rmtree(root / "3"), {}, r"model's output \(10,\), received 9 from data set"),
         (_truncated, {}, "2 of .* image files cannot be used: expected a readable image at .*/3/.* | .*/7/"),
         (lambda root: (root / "3/zero.png").touch(), {}, "expected a readable image at .*/3/zero.png, received"),
-        (lambda root: (root / "3/notes.txt").write_text("3"), {}, "expected a readable image at .*/3/notes.txt"),
+        (
+            _renamed,
+            {},
+            "class '3' in .*, received .* other files such as .*txt; convert them to jpg, jpeg, png, bmp or gif",
+        ),
         (lambda root: None, {"image_size": [9, 8]}, r"model's input shape \(8, 8, 1\), received \(9, 8, 1\)"),
         (lambda root: None, {"scale": 1.0, "mean": [0.3], "std": [0.2]}, "data.scale 1, .*; correct these keys"),
     ],

@@ -1,12 +1,15 @@
 """Image folders of real files: layouts, pixels, sizes, and every way in which a folder can be wrong."""
 
+import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from compress.errors import DataError
+from zoo.data.folder_files import folder_files
 from zoo.data.sources.folder import folder
 
 _RED, _BLUE = (255, 0, 0), (0, 0, 255)
@@ -105,13 +108,75 @@ def test_all_corrupt_files_are_named_at_once(tmp_path: Path) -> None:
     assert len(named) == 10 and str(error.value).endswith("| and 3 more") and "\n" not in str(error.value)
 
 
-def test_files_that_are_no_images_are_named(pets: Path) -> None:
-    (pets / "train/dog/notes.txt").write_text("good dog")
-    (pets / "test/cat/more").mkdir()
-    with pytest.raises(
-        DataError, match="^2 of 7 image files cannot be used: .*notes.txt.* \\| .*more, received IsADir"
-    ):
-        folder(pets)
+def test_what_keras_does_not_read_is_named_once(pets: Path) -> None:
+    for path in ["labels.csv", "train/Thumbs.db", "train/dog/desktop.ini", "train/dog/notes.txt", "test/cat/0.webp"]:
+        (pets / path).write_bytes(b"no image")
+    _write(pets / "train/__MACOSX/dog/0.png")
+    _write(pets / "train/cat/__MACOSX/0.png")
+    _write(pets / "train/loose.png")
+    os.mkfifo(pets / "train/cat/pipe.png")
+    lines: list[str] = []
+    data = folder(pets, warn=lines.append)
+    assert data.class_names == ("cat", "dog") and len(data.train) == 3
+    assert lines == [
+        f"9 entries of {pets} not read, because only jpg, jpeg, png, bmp and gif files in folders of classes are: "
+        "labels.csv, test/cat/0.webp, train/Thumbs.db, train/__MACOSX, train/loose.png, train/cat/__MACOSX, "
+        "train/cat/pipe.png (no regular file), train/dog/desktop.ini, train/dog/notes.txt"
+    ]
+
+
+def test_a_warning_names_ten(pets: Path) -> None:
+    for index in range(12):
+        (pets / f"train/dog/{index:02}.txt").touch()
+    lines: list[str] = []
+    folder(pets, warn=lines.append)
+    assert len(lines) == 1 and lines[0].startswith("12 entries") and lines[0].endswith("train/dog/09.txt and 2 more")
+
+
+def test_a_pipe_beside_the_parts_or_classes_is_not_opened(pets: Path) -> None:
+    os.mkfifo(pets / "pipe")
+    os.mkfifo(pets / "train/pipe.png")
+    lines: list[str] = []
+    assert len(folder(pets, warn=lines.append).train) == 3
+    assert "pipe (no regular file), train/pipe.png (no regular file)" in lines[0]
+
+
+def test_the_same_files_as_keras_reads(tmp_path: Path) -> None:
+    for path in ["b/x/2.png", "b/x/y/1.JPG", "b/0.gif", "a/9.bmp", "a/z/8.jpeg"]:
+        _write(tmp_path / path)
+    (tmp_path / "a/notes.txt").touch()
+    _write(tmp_path / "elsewhere/0.png").parent.rename(tmp_path.parent / f"{tmp_path.name}-elsewhere")
+    (tmp_path / "a/link").symlink_to(tmp_path.parent / f"{tmp_path.name}-elsewhere")
+    files = folder_files(tmp_path)
+    expected = keras.utils.image_dataset_from_directory(tmp_path, image_size=(4, 4), verbose=False, shuffle=False)
+    assert [str(path) for paths in files.train.values() for path in paths] == expected.file_paths
+    assert list(files.train) == expected.class_names
+    assert files.skipped == ("a/link", "a/notes.txt")
+
+
+def test_the_first_frame_of_a_gif_is_read(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in (_RED, _BLUE)]
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        frames[0].save(tmp_path / name / "0.gif", save_all=True, append_images=frames[1:])
+    assert (folder(tmp_path).train.images == _RED).all()
+
+
+def test_images_are_turned_on_request(tmp_path: Path) -> None:
+    """Orientation 6: the first stored column is the upright image's top row."""
+    stored = Image.new("RGB", (2, 3), _RED)
+    for y in range(3):
+        stored.putpixel((0, y), _BLUE)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        stored.save(tmp_path / name / "0.png", exif=exif)
+    as_stored, turned = folder(tmp_path).train.images, folder(tmp_path, upright=True).train.images
+    assert (
+        as_stored.shape == (2, 3, 2, 3) and (as_stored[:, :, 0] == _BLUE).all() and (as_stored[:, :, 1] == _RED).all()
+    )
+    assert turned.shape == (2, 2, 3, 3) and (turned[:, 0] == _BLUE).all() and (turned[:, 1] == _RED).all()
 
 
 def test_deep_pixels_are_refused(pets: Path) -> None:
@@ -125,6 +190,11 @@ def test_an_empty_class_is_named(pets: Path) -> None:
     (pets / "train/bird").mkdir()
     with pytest.raises(DataError, match="images of class 'bird' in .*, received an empty folder"):
         folder(pets)
+    (pets / "train/bird/0.webp").touch()
+    with pytest.raises(
+        DataError, match="class 'bird' in .*, received 1 other files such as 0.webp; convert them to jpg"
+    ):
+        folder(pets)
 
 
 def test_a_class_missing_from_test_is_named(pets: Path) -> None:
@@ -134,17 +204,45 @@ def test_a_class_missing_from_test_is_named(pets: Path) -> None:
 
 
 def test_other_parts_are_not_skipped(pets: Path) -> None:
-    _write(pets / "val/cat/0.png")
-    with pytest.raises(DataError, match="expected only train and test in .*, received val"):
+    _write(pets / "more/cat/0.png")
+    with pytest.raises(DataError, match="expected only train, validation and test in .*, received more; move"):
         folder(pets)
 
 
-def test_loose_files_are_not_skipped_but_hidden_ones_are(pets: Path) -> None:
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [("train", "val", "test"), ("Training", "VALIDATION", "Testing"), ("TRAIN", "valid", "Test")],
+)
+def test_parts_by_any_of_their_names(pets: Path, train: str, validation: str, test: str) -> None:
+    (pets / "train").rename(pets / "moved")
+    (pets / "moved").rename(pets / train)
+    (pets / "test").rename(pets / "moved")
+    (pets / "moved").rename(pets / test)
+    _write(pets / validation / "cat/0.png", (9, 9, 9))
+    _write(pets / validation / "dog/0.png", (8, 8, 8))
+    data = folder(pets)
+    assert data.validation is not None and data.test is not None
+    assert data.validation.images[:, 0, 0].tolist() == [[9, 9, 9], [8, 8, 8]]
+    assert data.validation.labels.tolist() == data.test.labels.tolist() == [0, 1]
+    assert len(data.train) == 3 and data.test.images[:, 3, 3].tolist() == [[255, 0, 0], [0, 0, 255]]
+
+
+def test_a_part_in_two_folders_is_refused(pets: Path) -> None:
+    _write(pets / "Training/cat/0.png")
+    with pytest.raises(DataError, match="one folder for each part in .*, received Training and train; move"):
+        folder(pets)
+
+
+def test_hidden_files_are_not_named(pets: Path) -> None:
     (pets / "train/.hidden").write_bytes(b"")
     (pets / "train/cat/.hidden").write_bytes(b"")
-    assert len(folder(pets).train) == 3
-    _write(pets / "train/loose.png")
-    with pytest.raises(DataError, match="received 2 folders and 1 files such as loose.png"):
+    lines: list[str] = []
+    assert len(folder(pets, warn=lines.append).train) == 3 and not lines
+
+
+def test_a_broken_link_is_an_unreadable_image(pets: Path) -> None:
+    (pets / "train/dog/1.png").symlink_to(pets / "nowhere")
+    with pytest.raises(DataError, match="expected a readable image at .*dog/1.png, received FileNotFoundError"):
         folder(pets)
 
 

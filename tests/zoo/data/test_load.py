@@ -1,5 +1,7 @@
 """Every source through load_dataset, and every source that is wrong."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +151,44 @@ def test_a_folder_without_test_gets_a_test_split(tmp_path: Path) -> None:
         np.testing.assert_array_equal(part.labels, red >= 20)
 
 
+def _photographs(root: Path, *parts: str, count: int = 10) -> None:
+    """Noise in two classes for each part, no image like another."""
+    noise = np.random.default_rng(0).integers(0, 256, (len(parts), 2, count, 4, 4, 3), np.uint8)
+    for index in np.ndindex(noise.shape[:3]):
+        path = root / parts[index[0]] / ("cat", "dog")[index[1]] / f"{index[2]}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise[index]).save(path)
+
+
+def test_a_validation_split_of_the_user_s_own_is_taken(tmp_path: Path) -> None:
+    _photographs(tmp_path, "train", "val", "test")
+    dataset = load_dataset(str(tmp_path), validation=0.5)
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [20, 20, 20]
+    for part, folder in ((dataset.train, "train"), (dataset.validation, "val"), (dataset.test, "test")):
+        stored = [np.asarray(Image.open(path)).tobytes() for path in tmp_path.glob(f"{folder}/*/*")]
+        assert _keys(part) == sorted(stored)
+
+
+def test_a_validation_split_without_a_test_split(tmp_path: Path) -> None:
+    _photographs(tmp_path, "Training", "Validation")
+    dataset = load_dataset(str(tmp_path))
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [16, 20, 4]
+
+
+def test_a_validation_split_that_is_trained_on_is_refused(tmp_path: Path) -> None:
+    _photographs(tmp_path, "train")
+    shutil.copytree(tmp_path / "train", tmp_path / "val")
+    with pytest.raises(DataError, match="not trained on in data set .*, received 1[0-9] of 20"):
+        load_dataset(str(tmp_path))
+
+
+def test_what_is_skipped_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _photographs(tmp_path, "")
+    (tmp_path / "labels.csv").touch()
+    load_dataset(str(tmp_path))
+    assert re.fullmatch(r"warning: 1 entry of .* not read, because .*: labels.csv\n", capsys.readouterr().err)
+
+
 def test_cifar_comes_through_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = _arrays()
     pairs = (arrays["x_train"], arrays["y_train"][:, None]), (arrays["x_test"], arrays["y_test"][:, None])
@@ -262,6 +302,11 @@ def test_an_unknown_source_is_answered_with_the_nearest() -> None:
 def test_image_size_is_for_folders(size: tuple[int, int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_dataset("digits", image_size=size)
+
+
+def test_exif_orientation_is_for_folders() -> None:
+    with pytest.raises(DataError, match="expected an exif_orientation for an image folder only, received True for 'di"):
+        load_dataset("digits", exif_orientation=True)
 
 
 def test_a_source_is_added_in_one_file(tmp_path: Path) -> None:

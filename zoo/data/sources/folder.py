@@ -1,20 +1,22 @@
-"""A folder of images: `train/<class>/*` with an optional `test/<class>/*`, or `<class>/*` directly.
+"""A folder of images: `train/<class>/*` with optional `validation` and `test` beside it, or `<class>/*` directly.
 
-Classes in alphabetical order are labels 0, 1, ...; hidden files are no images, and everything else must decode.
+Classes in alphabetical order are labels 0, 1, ...; every image file must decode.
 """
 
 import struct
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
-from zoo.data.source import SourceData, Wanted, data_source
+from zoo.data.folder_files import ClassFiles, folder_files
+from zoo.data.source import SourceData, Wanted, data_source, print_warning
 
 # Files per task of the thread pool: a task per 32x32 file would cost more than its decoding.
 _FILES_PER_TASK = 128
@@ -25,84 +27,52 @@ _DEEP_MODES = ("I", "F")
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 Pixels = npt.NDArray[np.uint8]
+Read = Callable[[Path], Image.Image]
 
 
 @data_source("an existing image folder", lambda source: Path(source).is_dir(), resizes=True)
 def read_folder(wanted: Wanted) -> SourceData:
     """The images of a folder. Raises DataError where `folder` does."""
-    return folder(wanted.path, wanted.image_size)
+    return folder(wanted.path, wanted.image_size, upright=wanted.exif_orientation, warn=wanted.warn)
 
 
-def folder(root: Path, image_size: tuple[int, int] | None = None) -> SourceData:
+def folder(
+    root: Path,
+    image_size: tuple[int, int] | None = None,
+    *,
+    upright: bool = False,
+    warn: Callable[[str], None] = print_warning,
+) -> SourceData:
     """Decode every image into uint8 (N, H, W, 3), or (N, H, W, 1) where all are grey.
 
     image_size: (height, width) to resize to, bilinear; without it all images must have one size.
-    Raises DataError naming the file or the class that is empty, misplaced, corrupt or of another size.
+    upright: turn images as their EXIF orientation says; Keras leaves them as they are stored.
+    warn: takes one line that names what of the folder is not read.
+    Raises DataError naming the file or the class that is empty, misplaced, corrupt or of another size, or where the
+    images are more than fits into memory.
     """
-    split_in_two = any(_folders(root / "train"))
-    if split_in_two:
-        _check_parts(root)
-    train_files = _class_files(root / "train" if split_in_two else root)
-    names = tuple(train_files)
-    test_files = _class_files(root / "test") if split_in_two and (root / "test").is_dir() else {}
-    if test_files and tuple(test_files) != names:
-        raise DataError(
-            f"expected the classes of {root / 'train'} in {root / 'test'}, received a difference in "
-            f"{', '.join(sorted(set(names) ^ set(test_files)))}"
-        )
-    sizes = [sum(map(len, files.values())) for files in (train_files, test_files)]
-    images = _decode(
-        [path for files in (train_files, test_files) for paths in files.values() for path in paths], image_size
-    )
-    train = Split(images[: sizes[0]], _labels(train_files))
-    test = Split(images[sizes[0] :], _labels(test_files)) if test_files else None
-    return SourceData(root.resolve().name, train, test, names)
+    files = folder_files(root)
+    if files.warning is not None:
+        warn(files.warning)
+    parts = (files.train, files.validation, files.test)
+    paths = [path for part in parts for paths in part.values() for path in paths]
+    images = _decode(paths, image_size, partial(_open, upright=upright))
+    labels = [_labels(part) for part in parts]
+    pixels = np.split(images, np.cumsum([len(part) for part in labels])[:-1])
+    validation, test = (Split(*part) if len(part[1]) else None for part in zip(pixels[1:], labels[1:], strict=True))
+    return SourceData(root.resolve().name, Split(pixels[0], labels[0]), test, tuple(files.train), validation=validation)
 
 
-def _folders(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _check_parts(root: Path) -> None:
-    unknown = [entry.name for entry in _folders(root) if entry.name not in ("train", "test")]
-    if unknown:
-        raise DataError(f"expected only train and test in {root}, received {', '.join(unknown)}; move them away")
-
-
-def _class_files(root: Path) -> dict[str, list[Path]]:
-    """Class name to its files, both sorted."""
-    files = {entry.name: _files(entry) for entry in _folders(root)}
-    loose = [entry.name for entry in sorted(root.iterdir()) if entry.is_file() and not entry.name.startswith(".")]
-    if len(files) < 2 or loose:
-        raise DataError(
-            f"expected two or more folders of images, one a class, and nothing else in {root}; "
-            f"received {len(files)} folders and {len(loose)} files{f' such as {loose[0]}' if loose else ''}; "
-            "put the images of each class into a folder of its name"
-        )
-    return files
-
-
-def _files(root: Path) -> list[Path]:
-    files = sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
-    if not files:
-        raise DataError(
-            f"expected images of class {root.name!r} in {root}, received an empty folder; remove or fill it"
-        )
-    return files
-
-
-def _labels(files: dict[str, list[Path]]) -> npt.NDArray[np.int64]:
+def _labels(files: ClassFiles) -> npt.NDArray[np.int64]:
     return np.repeat(np.arange(len(files), dtype=np.int64), [len(paths) for paths in files.values()])
 
 
-def _decode(paths: list[Path], image_size: tuple[int, int] | None) -> Pixels:
+def _decode(paths: list[Path], image_size: tuple[int, int] | None, read: Read) -> Pixels:
     """All images as one array, decoded by threads: Pillow releases the interpreter lock while it decodes."""
-    reference = None if image_size else _first_readable(paths)
-    size = (image_size[1], image_size[0]) if image_size else _open(reference or paths[0]).size
+    reference = None if image_size else _first_readable(paths, read)
+    size = (image_size[1], image_size[0]) if image_size else read(reference or paths[0]).size
     images = np.empty((len(paths), size[1], size[0], 3), np.uint8)
-    decode = partial(_decode_task, paths, images, reference)
+    decode = partial(_decode_task, paths, images, reference, read)
     with ThreadPoolExecutor() as pool:
         try:
             tasks = list(pool.map(decode, range(0, len(paths), _FILES_PER_TASK)))
@@ -112,18 +82,20 @@ def _decode(paths: list[Path], image_size: tuple[int, int] | None) -> Pixels:
     return np.ascontiguousarray(images[..., :1]) if all(grey for grey, _ in tasks) else images
 
 
-def _first_readable(paths: list[Path]) -> Path:
+def _first_readable(paths: list[Path], read: Read) -> Path:
     """The file whose size all others must have; the first file where none is readable."""
     for path in paths:
         try:
-            _open(path)
+            read(path)
         except DataError:  # Told with all others like it.
             continue
         return path
     return paths[0]
 
 
-def _decode_task(paths: list[Path], images: Pixels, reference: Path | None, start: int) -> tuple[bool, list[DataError]]:
+def _decode_task(
+    paths: list[Path], images: Pixels, reference: Path | None, read: Read, start: int
+) -> tuple[bool, list[DataError]]:
     """Fill images[start:start + _FILES_PER_TASK]; returns whether all of these are grey, and what is wrong with some.
 
     reference: the file that gave the size, None to resize.
@@ -132,7 +104,7 @@ def _decode_task(paths: list[Path], images: Pixels, reference: Path | None, star
     size = (images.shape[2], images.shape[1])
     for index, path in enumerate(paths[start : start + _FILES_PER_TASK], start=start):
         try:
-            picture = _open(path)
+            picture = read(path)
             images[index] = _fitted(picture, size, path, reference)
         except DataError as error:
             problems.append(error)
@@ -164,12 +136,14 @@ def _check_readable(problems: list[DataError], count: int) -> None:
         raise DataError(f"{len(problems)} of {count} image files cannot be used: {named}{more}")
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path, *, upright: bool) -> Image.Image:
     """Open and decode, so that a truncated file is found here, by its name."""
     try:
         with Image.open(path) as picture:
             picture.load()
             mode = picture.mode
+            if upright:
+                ImageOps.exif_transpose(picture, in_place=True)
     except _DECODE_ERRORS as error:
         raise DataError(
             f"expected a readable image at {path}, received {typed_line(error)}; replace or remove it"
