@@ -45,9 +45,10 @@ class FolderFiles:
         if not self.skipped:
             return None
         count = len(self.skipped)
+        entries = "1 entry" if count == 1 else f"{count} entries"
         more = f" and {count - _NAMED} more" if count > _NAMED else ""
         return (
-            f"{count} {'entry' if count == 1 else 'entries'} of {self.root} not read, because only {_formats(' and ')} files "
+            f"{entries} of {self.root} not read, because only {_formats(' and ')} files "
             f"in folders of classes are: {', '.join(self.skipped[:_NAMED])}{more}"
         )
 
