@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from compress.cloning.layer_copy import copy_layer, copy_weights
+from compress.cloning.layer_copy import copy_weights
+from compress.cloning.whole_layer import copy_whole
 from compress.errors import ModelError
 
 
@@ -91,8 +92,7 @@ class _Inlining:
     def _copy(self, layer: Any) -> Any:
         if id(layer) not in self._copies:
             name = self._names[id(layer)]
-            changes = {} if name == layer.name else {"name": name}
-            self._copies[id(layer)] = layer, copy_layer(layer, **changes)
+            self._copies[id(layer)] = layer, copy_whole(layer, None if name == layer.name else name)
         return self._copies[id(layer)][1]
 
     def copy_weights(self) -> None:

@@ -16,17 +16,23 @@ def copy_layer(layer: Any, **changes: Any) -> Any:
     Raises:
         ModelError: the layer cannot be made from its configuration.
     """
-    # Keras refuses code from files; this code runs already, in the layer that is copied.
-    options = {"safe_mode": False} if type(layer) is keras.layers.Lambda else {}
     try:
+        if type(layer) is keras.layers.Lambda:
+            return _copy_lambda(layer, **changes)
         config = layer.get_config()
         kept = {**_for_any_shape(layer, config), **_functions(layer, config)}
-        return type(layer).from_config({**config, **kept, **changes}, **options)
+        return type(layer).from_config({**config, **kept, **changes})
     except Exception as error:  # Whatever the layer's own code raises.
         raise ModelError(
             f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {typed_line(error)}; "
             "give it a get_config() from which it can be made"
         ) from error
+
+
+def _copy_lambda(layer: Any, **changes: Any) -> Any:
+    # With the function itself: made from its code, as the configuration has it, it would lack its module's globals.
+    settings = {**keras.Layer.get_config(layer), **changes}
+    return keras.layers.Lambda(layer.function, layer._output_shape, layer.mask, dict(layer.arguments), **settings)
 
 
 def _for_any_shape(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:

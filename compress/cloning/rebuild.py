@@ -7,6 +7,7 @@ import keras
 
 from compress.cloning.layer_copy import copy_layer, copy_weights
 from compress.cloning.walk import Arguments, as_functional, layers_by_name
+from compress.cloning.whole_layer import copy_whole
 
 Chain = Sequence[Any]
 """Unbuilt layers that are called one after the other in a layer's place; the last one defines the output."""
@@ -52,7 +53,7 @@ def _copy_inputs(model: Any) -> Any:
 def copy_model(model: Any) -> Any:
     """A model with the same layers and equal weights that shares nothing with the original."""
     source = as_functional(model)
-    copy = rebuild(source, lambda layer: [copy_layer(layer)])
+    copy = rebuild(source, lambda layer: [copy_whole(layer)])
     made = layers_by_name(copy)
     for name, layer in layers_by_name(source).items():
         copy_weights(layer, made[name])

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from compress.cloning.layer_copy import copy_layer, copy_weights
+from compress.cloning.layer_copy import copy_weights
 from compress.cloning.rebuild import Chain, rebuild
 from compress.cloning.walk import layers_by_name
+from compress.cloning.whole_layer import copy_whole
 from compress.decomposition.kernel_bases import Array, as_kernel
 from compress.errors import ParameterError, excerpt
 
@@ -28,7 +29,7 @@ def replace_layers(model: Any, chains: Mapping[str, Chain], factors: Callable[[s
     Raises:
         ModelError: a kernel that is not finite, or a layer that cannot be copied.
     """
-    smaller = rebuild(model, lambda layer: chains.get(layer.name) or [copy_layer(layer)])
+    smaller = rebuild(model, lambda layer: chains.get(layer.name) or [copy_whole(layer)])
     made = layers_by_name(smaller)
     for name, layer in layers_by_name(model).items():
         if name in chains:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from compress.cloning.layer_copy import copy_layer, copy_weights
 from compress.cloning.rebuild import Chain, rebuild
 from compress.cloning.walk import Arguments, as_functional, layers_by_name
+from compress.cloning.whole_layer import copy_whole
 from compress.errors import ParameterError, excerpt
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
@@ -184,7 +185,9 @@ def remove(model: Any, graph: ChannelGraph, kept: KeptChannels, chain_for: Calla
 
     def shrunk(layer: Any) -> Chain:
         rule = _rule_that_shrinks(layer, nodes[layer.name], kept)
-        changes = rule.resize(layer, nodes[layer.name], kept) if rule is not None and rule.resize else {}
+        if rule is None:
+            return chain_for(copy_whole(layer))
+        changes = rule.resize(layer, nodes[layer.name], kept) if rule.resize else {}
         return chain_for(copy_layer(layer, **changes))
 
     def rewritten(layer: Any, arguments: Arguments) -> Arguments:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from compress.cloning.layer_copy import copy_layer, copy_weights
 from compress.cloning.rebuild import rebuild
 from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.whole_layer import copy_whole
 from objectives.network.distillation import TrainingLoss
 from objectives.network.elastic_layer import Common, ElasticLayer, LayerWeights, Weight
 from objectives.network.elastic_layers import elastic_layer, fold, takes_any_channels
@@ -174,7 +175,7 @@ def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
             return [elastic_layer(layer, replace(common, policy=own))]
         # A layer of the user's own computes as it says itself: it may not even take a policy.
         takes_policy = isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras.")
-        copied = copy_layer(layer, **({"dtype": own} if own and takes_policy else {}))
+        copied = copy_layer(layer, dtype=own) if own and takes_policy else copy_whole(layer)
         if isinstance(copied, keras.layers.BatchNormalization):
             copied.momentum = common.momentum
         return [copied]

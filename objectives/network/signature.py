@@ -34,9 +34,17 @@ def signature(model: Any) -> str | None:
 
 def _line(call: Call, made: dict[int, int]) -> str:
     layer, kind = call.layer, type(call.layer)
-    config = {key: value for key, value in layer.get_config().items() if not _says_counts(layer, key)}
+    config = {key: value for key, value in _config(layer).items() if not _says_counts(layer, key)}
     arguments = keras.tree.map_structure(lambda value: _text(value, made), call.arguments)
     return f"{kind.__module__}.{kind.__qualname__} {sorted(config.items(), key=repr)} {arguments}"
+
+
+def _config(layer: Any) -> dict[str, Any]:
+    """The configuration of a layer; of one of the user's that has none, its name: candidates hold copies of it."""
+    try:
+        return dict(layer.get_config())
+    except Exception:  # Whatever the layer's own code raises.
+        return {"name": layer.name}
 
 
 def _says_counts(layer: Any, key: str) -> bool:
