@@ -46,6 +46,11 @@ def check_dataset(dataset: ImageDataset, class_names: tuple[str, ...] | None = N
     Raises:
         DataError: a class without images in a split, or pixel values far from what a network is trained on.
     """
+    if dataset.classes > len(dataset.train):
+        raise DataError(
+            f"expected at most {len(dataset.train)} classes in data set {dataset.name!r}, one for each training image, "
+            f"received {dataset.classes}; number the classes from 0 without gaps"
+        )
     for part, split in (("training", dataset.train), ("validation", dataset.validation), ("test", dataset.test)):
         _check_classes(dataset, part, split, class_names)
     problem = value_problem(dataset, POSSIBLE)

@@ -13,6 +13,7 @@ import numpy as np
 
 from compress.errors import DataError, foreign_code
 from zoo.data.dataset import ImageDataset, Split
+from zoo.data.labels import class_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,18 +124,11 @@ def as_split(images: Any, labels: Any, what: str) -> Split:
     images: (N, H, W) or (N, H, W, C), uint8, other integers within 0 to 255, or floats; grey images get a channel.
     labels: (N,) or (N, 1) integers. Raises DataError for anything else.
     """
-    pixels, classes = _as_array(images, f"{what} images"), _as_array(labels, f"{what} labels")
-    if classes.ndim == 2 and classes.shape[1] == 1:
-        classes = classes[:, 0]
-    if classes.ndim != 1 or not np.issubdtype(classes.dtype, np.integer):
-        raise DataError(
-            f"expected integer labels of shape (N,) in {what}, received {classes.dtype} of shape {classes.shape}; "
-            "turn one-hot labels into class numbers with argmax"
-        )
+    pixels, classes = _as_array(images, f"{what} images"), class_numbers(_as_array(labels, f"{what} labels"), what)
     if pixels.ndim == 3:
         pixels = pixels[..., np.newaxis]
     try:
-        return Split(_as_pixels(pixels), classes.astype(np.int64))
+        return Split(_as_pixels(pixels), classes)
     except DataError as error:
         raise DataError(f"{what}: {error}") from error
 
@@ -156,6 +150,15 @@ def _as_pixels(images: Any) -> Any:
     return images
 
 
-def numbered_classes(*splits: Split) -> tuple[str, ...]:
-    """Class names "0", "1", ... up to the largest label of the splits."""
-    return tuple(str(label) for label in range(max(int(split.labels.max()) for split in splits) + 1))
+def numbered_classes(train: Split, *others: Split) -> tuple[str, ...]:
+    """Class names "0", "1", ... up to the largest label of the splits.
+
+    Raises DataError for a label from the number of training images up: some class before it has none.
+    """
+    largest = max(int(split.labels.max()) for split in (train, *others))
+    if largest >= len(train):
+        raise DataError(
+            f"expected labels below {len(train)}, the number of training images, for every class needs one; received "
+            f"{largest}; number the classes from 0 without gaps"
+        )
+    return tuple(str(label) for label in range(largest + 1))

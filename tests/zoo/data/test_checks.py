@@ -100,3 +100,8 @@ def test_validation_images_that_are_trained_on_are_counted(shared: int, refused:
             check_disjoint(data)
     else:
         check_disjoint(data)
+
+
+def test_more_classes_than_images_are_refused_before_they_are_counted() -> None:
+    with pytest.raises(DataError, match="at most 30 classes in data set 'noise', .*, received 4294967296; number"):
+        check_dataset(replace(dataset(), classes=2**32))

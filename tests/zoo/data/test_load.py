@@ -82,8 +82,9 @@ def test_small_integers_become_bytes(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"y_test": None}, "x_train, y_train, x_test, y_test in .*, received x_test, x_train, y_train"),
-        ({"y_train": np.eye(20)}, r"integer labels.*received float64 of shape \(20, 20\); .*argmax"),
-        ({"y_train": np.zeros(20)}, "received float64"),
+        ({"y_train": np.eye(20)}, r"integer labels.*received float64 of shape \(20, 20\): one-hot rows; .*argmax"),
+        ({"y_train": np.zeros(20)}, r"received float64 of shape \(20,\): whole numbers as floats; .*astype"),
+        ({"y_test": np.array([0, 1, 1, 4_294_967_295])}, "labels below 20, .* received 4294967295; number the classes"),
         ({"y_train": np.zeros(7, np.int64)}, r"x_train, y_train: expected int64 labels of shape \(20,\)"),
         ({"x_train": np.full((20, 4, 4, 3), 300)}, "integer pixels from 0 to 255, received 300 to 300"),
         ({"x_train": np.full((20, 4, 4, 3), "a")}, "uint8 or float32 images"),

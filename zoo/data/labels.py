@@ -1,0 +1,56 @@
+"""Labels as class numbers, and what labels of other kinds are called."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compress.errors import DataError, excerpt
+
+
+def class_numbers(labels: Any, what: str) -> npt.NDArray[np.int64]:
+    """Labels (N,) or (N, 1) of integers as (N,) int64; `what` names them in messages.
+
+    Raises DataError for labels of any other kind, which it names.
+    """
+    classes = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if classes.ndim == 1 and np.issubdtype(classes.dtype, np.integer):
+        return classes.astype(np.int64)
+    raise DataError(
+        f"expected integer labels of shape (N,) in {what}, received {labels.dtype} of shape {labels.shape}: "
+        f"{_kind(classes)}"
+    )
+
+
+def _kind(labels: Any) -> str:
+    """What labels seem to be, and what to do with them."""
+    only = "only single-label class numbers are supported so far"
+    if labels.dtype.kind not in "biuf":
+        return _kind_of_objects(labels.ravel(), only)
+    if labels.ndim == 2:
+        return _kind_of_rows(labels, only)
+    if labels.ndim != 1:
+        return f"masks, boxes or other labels of {labels.ndim - 1} axes an image; {only}"
+    if labels.dtype.kind == "b":
+        return "true or false; turn them into class numbers with astype('int64')"
+    if np.isfinite(labels).all() and (labels == np.round(labels)).all():
+        return "whole numbers as floats; if they are class numbers, turn them into integers with astype('int64')"
+    return f"a number an image, as for regression; {only}"
+
+
+def _kind_of_rows(rows: Any, only: str) -> str:
+    zeros_and_ones = ((rows == 0) | (rows == 1)).all()
+    if len(rows) and zeros_and_ones and ((rows != 0).sum(axis=1) == 1).all():
+        return "one-hot rows; turn them into class numbers with argmax(axis=1)"
+    if zeros_and_ones:
+        return f"rows of zeros and ones that are not one-hot, as for several labels an image; {only}"
+    if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3):
+        return f"rows of probabilities; {only}"
+    return f"{rows.shape[1]} numbers an image; {only}"
+
+
+def _kind_of_objects(values: Any, only: str) -> str:
+    first = next(iter(values[:1].tolist()), None)
+    if isinstance(first, (str, bytes)):
+        return f"names such as {excerpt(first)}; number them from 0 with numpy.unique(labels, return_inverse=True)[1]"
+    return f"objects such as {excerpt(first)}; {only}"
