@@ -15,7 +15,8 @@ def class_numbers(labels: Any, what: str) -> npt.NDArray[np.int64]:
     """
     classes = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if classes.ndim == 1 and np.issubdtype(classes.dtype, np.integer):
-        return classes.astype(np.int64)
+        numbers: npt.NDArray[np.int64] = classes.astype(np.int64)
+        return numbers
     raise DataError(
         f"expected integer labels of shape (N,) in {what}, received {labels.dtype} of shape {labels.shape}: "
         f"{_kind(classes)}"
