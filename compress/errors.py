@@ -1,5 +1,6 @@
 """The exceptions that tuckprune raises on purpose: one tree, one line of message each."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -36,6 +37,15 @@ class DivergenceError(TuckpruneError):
     """A loss or an output that stopped being finite."""
 
 
+# C0 and C1 controls, which terminals obey; what turns the direction of text around; halves of characters.
+_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+
+
+def escaped(text: str) -> str:
+    """`text` with escape sequences for the characters that a terminal would obey, such as ``\\x1b`` for ESC."""
+    return _UNPRINTABLE.sub(lambda character: character[0].encode("unicode_escape").decode(), text)
+
+
 def excerpt(value: object, width: int = 80) -> str:
     """Return `repr(value)` on one line, cut to `width` characters (array reprs span lines, strings may be long)."""
     line = " ".join(repr(value).split())
@@ -43,8 +53,8 @@ def excerpt(value: object, width: int = 80) -> str:
 
 
 def one_line(error: object, width: int | None = 300) -> str:
-    """The text of an error on one line, cut to `width` characters unless that is None."""
-    return " ".join(str(error).split())[:width] or "no message"
+    """The text of an error on one line, control characters escaped, cut to `width` characters unless that is None."""
+    return escaped(" ".join(str(error).split()))[:width] or "no message"
 
 
 def typed_line(error: BaseException, width: int = 300) -> str:

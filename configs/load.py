@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from compress.errors import ConfigError, one_line
+from compress.errors import ConfigError, excerpt, one_line
 from configs.schema.problems import describe
 from configs.schema.run import RunConfig
 from configs.schema.storage import hide_passwords
@@ -81,11 +81,11 @@ def _apply(override: str, data: dict[str, Any]) -> None:
     key, equals, text = override.partition("=")
     names, shown = key.strip().split("."), hide_passwords(override)
     if not equals or not all(names):
-        raise ConfigError(f"override: expected KEY=VALUE such as search.trials=10, received {shown!r}")
+        raise ConfigError(f"override: expected KEY=VALUE such as search.trials=10, received {excerpt(shown)}")
     try:
         value = _parsed(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"override {shown!r}: expected a YAML value, received {_one_line(error)}") from error
+        raise ConfigError(f"override {excerpt(shown)}: expected a YAML value, received {_one_line(error)}") from error
     section = data
     for name in names[:-1]:
         if section.get(name) is None:
@@ -93,7 +93,7 @@ def _apply(override: str, data: dict[str, Any]) -> None:
         section = section[name]
         if not isinstance(section, dict):
             raise ConfigError(
-                f"override {shown!r}: expected {name} to be a section, received {_one_line(repr(section))}"
+                f"override {excerpt(shown)}: expected {name} to be a section, received {_one_line(repr(section))}"
             )
     section[names[-1]] = value
 
@@ -101,7 +101,10 @@ def _apply(override: str, data: dict[str, Any]) -> None:
 def _parsed(text: str) -> Any:
     # Errors quote a piece of a string, of a stream only the place.
     secret = hide_passwords(text) != text
-    return yaml.load(io.StringIO(text) if secret else text, _Loader)
+    try:
+        return yaml.load(io.StringIO(text) if secret else text, _Loader)
+    except RecursionError:
+        raise yaml.YAMLError("maps or lists that are nested too deep") from None
 
 
 def _one_line(error: object) -> str:

@@ -106,9 +106,13 @@ class SearchConfig(Section):
 
     trials: Count = Field(default=100, description="trials of the whole study")
     workers: Count | Literal["max"] = Field(default="max", description="worker processes, or max for all that fit")
-    cpus_per_worker: Positive = Field(default=1.0, description="processor cores reserved per worker")
-    gpus_per_worker: NonNegative = Field(default=0.0, description="GPUs reserved per worker; a fraction shares one")
-    memory_per_worker: Positive | None = Field(default=None, description="gigabytes reserved per worker, or null")
+    cpus_per_worker: Positive = Field(default=1.0, le=1e6, description="processor cores reserved per worker")
+    gpus_per_worker: NonNegative = Field(
+        default=0.0, le=1e6, description="GPUs reserved per worker; a fraction shares one"
+    )
+    memory_per_worker: Positive | None = Field(
+        default=None, le=1e9, description="gigabytes reserved per worker, or null"
+    )
     sampler: SamplerConfig = Field(default=SamplerConfig(), description="who proposes candidates")
     metric: MetricConfig = Field(default=MetricConfig(), description="what is searched for on validation images")
     projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
@@ -129,10 +133,14 @@ class SearchConfig(Section):
         repr=False,
         description="the study's file in the run folder, journal or sqlite, or the URL of a PostgreSQL or MySQL server",
     )
-    trial_timeout: Positive | None = Field(default=None, description="seconds before a trial counts as failed, or null")
+    trial_timeout: Positive | None = Field(
+        default=None, le=1e9, description="seconds before a trial counts as failed, or null"
+    )
     retries: int = Field(default=1, ge=0, description="times that a trial is started again after its worker was lost")
     grace: NonNegative = Field(
-        default=20.0, description="seconds after SIGTERM in which running trials may finish before the search ends"
+        default=20.0,
+        le=1e9,
+        description="seconds after SIGTERM in which running trials may finish before the search ends",
     )
     address: Text | None = Field(
         default=None, description="of a running Ray cluster (auto, host:port), or null for a local one"

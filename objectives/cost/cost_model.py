@@ -60,7 +60,7 @@ class CostModel:
         self._rows = [row for node in graph.nodes for row in _rows(node)]
         self._layers = tuple(dict.fromkeys(node.layer for node in graph.nodes))
         forms = ChannelForms(self.counts)
-        self._factors = np.array([forms.factors(row.term.channels) for row in self._rows]).reshape(-1, 2)
+        self._factors = np.array([forms.factors(row.term.channels) for row in self._rows], np.int64).reshape(-1, 2)
         # float64 is exact for integers below 2^53 and, unlike int64, multiplied by BLAS.
         self._figures = np.array([row.figures for row in self._rows], dtype=np.float64).reshape(-1, FIGURES)
         self._products = Products.of(self._factors, self._figures)

@@ -4,14 +4,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import wraps
+from io import TextIOWrapper
 from typing import Any
 
 import typer
-from rich.console import Console
 
-from compress.errors import RunError, TuckpruneError, typed_line
+from compress.errors import RunError, TuckpruneError, one_line, typed_line
 from configs.schema.storage import hide_passwords
 from search.cli.command import commands
+from search.cli.console import console
 
 FAILED = 1
 
@@ -30,12 +31,13 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; every error that tuckprune foresees is one line and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # What a terminal's encoding does not have is escaped.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except TuckpruneError as error:
-        Console(stderr=True, soft_wrap=True).print(
-            f"error: {hide_passwords(str(error))}", style="red", markup=False, highlight=False
-        )
+        console(True).print(f"error: {one_line(hide_passwords(str(error)), None)}", style="red")
         sys.exit(FAILED)
 
 

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
+from compress.errors import escaped
 from configs.schema.storage import hide_passwords
 from objectives.cost.quantity import quantities
 
@@ -46,12 +48,26 @@ AsJson = Annotated[
 ]
 
 
+class PlainConsole(Console):
+    """A console that shows text as it is: no markup, no emoji codes, no colours by kind, control characters escaped.
+
+    Names of files and layers and texts of errors are a user's, and may hold ``[/]``, ``:x:`` or an escape sequence.
+    """
+
+    def __init__(self, *, stderr: bool = False, soft_wrap: bool = True) -> None:
+        super().__init__(stderr=stderr, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text of a line or a table's cell, line ends kept."""
+        return super().render_str("\n".join(map(escaped, text.split("\n"))), **options)
+
+
 def console(as_json: bool, *, soft_wrap: bool = True) -> Console:
     """The console for what people read: standard output, or standard error where JSON goes to standard output.
 
     soft_wrap: whether the terminal wraps long lines, so that paths can be copied; tables are wrapped here instead.
     """
-    return Console(stderr=as_json, soft_wrap=soft_wrap)
+    return PlainConsole(stderr=as_json, soft_wrap=soft_wrap)
 
 
 def print_json(entry: Mapping[str, Any] | Sequence[Any]) -> None:

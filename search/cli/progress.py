@@ -35,7 +35,7 @@ class ProgressDisplay(Listener):
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             console=console,
             disable=not console.is_terminal,
         )
@@ -115,8 +115,8 @@ class ProgressDisplay(Listener):
         self._rungs.update(rung_counts([record.rungs]))
 
     def _print(self, line: str) -> None:
-        # Errors hold brackets of their own, which are no markup.
-        self._console.print(line, highlight=False, markup=False)
+        # Any console may be given; errors hold brackets of their own, which are no markup.
+        self._console.print(line, highlight=False, markup=False, emoji=False)
 
     def _line(self, record: TrialRecord) -> str:
         head = f"[{self._done}/{self._planned}] {record.source}: "

@@ -1,5 +1,6 @@
 """The folder of one run: ``runs/<name>/``, everything that a search needs to resume and leaves behind."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,14 +94,15 @@ class RunFolder:
     @property
     def is_held(self) -> bool:
         """Whether a process writes to the folder."""
-        lock = FileLock(self.path / LOCK_FILE, timeout=0)
-        if not Path(lock.lock_file).exists():
-            return False
         try:
-            with lock:
-                return False
-        except Timeout:
+            # To read only, as the folder may be: FileLock would open the file to write.
+            with (self.path / LOCK_FILE).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
             return True
+        return False
 
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:

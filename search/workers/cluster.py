@@ -2,8 +2,10 @@
 
 import logging
 import math
+import os
 import re
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,9 @@ from compress.errors import RunError, one_line
 _PACKAGES = ("compress", "objectives", "search", "configs", "zoo")
 
 Workers = int | Literal["max"]
+
+_LONGEST_SOCKET = 107
+_SOCKET = len("/ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 
 # Resources are fractions such as 0.1, whose sums and quotients are rounded.
 _ROUNDING = 1e-9
@@ -36,34 +41,36 @@ def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None
     if ray.is_initialized():
         yield
         return
-    handler = signal.getsignal(signal.SIGTERM)
-    # "local" is explicit: without it Ray joins whatever cluster RAY_ADDRESS names.
-    room = _local_cpus(workers, cpus) if address is None else None
-    try:
-        ray.init(
-            address=address or "local",
-            num_cpus=room,
-            include_dashboard=False if address is None else None,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            # Other machines may have no disk in common with this one; of libraries they need their own.
-            runtime_env=None if address is None else {"py_modules": _own_packages()},
-        )
-    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-        text = one_line(error, 200)
-        if address is None:
-            raise RunError(f"Ray cannot be started on this machine: {text}") from error
-        raise RunError(
-            f"no Ray cluster at search.address '{address}': {text}; start one with 'ray start --head', and where it "
-            "asks for a token, set RAY_AUTH_MODE=token"
-        ) from error
-    try:
-        if threading.current_thread() is threading.main_thread():
-            # Ray takes SIGTERM for itself and would exit at once; whoever called decides how a search is stopped.
-            signal.signal(signal.SIGTERM, handler)
-        yield
-    finally:
-        ray.shutdown()
+    with _socket_folder(address) as folder:
+        handler = signal.getsignal(signal.SIGTERM)
+        # "local" is explicit: without it Ray joins whatever cluster RAY_ADDRESS names.
+        room = _local_cpus(workers, cpus) if address is None else None
+        try:
+            ray.init(
+                address=address or "local",
+                num_cpus=room,
+                _temp_dir=folder,
+                include_dashboard=False if address is None else None,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                # Other machines may have no disk in common with this one; of libraries they need their own.
+                runtime_env=None if address is None else {"py_modules": _own_packages()},
+            )
+        except (OSError, ValueError, RuntimeError, RayError) as error:
+            text = one_line(error, 200)
+            if address is None:
+                raise RunError(f"Ray cannot be started on this machine: {text}") from error
+            raise RunError(
+                f"no Ray cluster at search.address '{address}': {text}; start one with 'ray start --head', and where "
+                "it asks for a token, set RAY_AUTH_MODE=token"
+            ) from error
+        try:
+            if threading.current_thread() is threading.main_thread():
+                # Ray takes SIGTERM for itself and would exit at once; whoever called decides how a search is stopped.
+                signal.signal(signal.SIGTERM, handler)
+            yield
+        finally:
+            ray.shutdown()
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,17 @@ def _own_packages() -> list[str]:
 def _local_cpus(workers: Workers, cpus: float) -> int | None:
     """Room for all workers, also where they are more than the machine's cores."""
     return None if workers == "max" else max(1, math.ceil(workers * cpus - _ROUNDING))
+
+
+@contextmanager
+def _socket_folder(address: str | None) -> Iterator[str | None]:
+    """Where a local Ray keeps its sockets if TMPDIR is too long for their paths; else None, which leaves it to Ray."""
+    length = len(os.fsencode(tempfile.gettempdir())) + _SOCKET
+    if address is not None or "RAY_TMPDIR" in os.environ or length <= _LONGEST_SOCKET or not os.access("/tmp", os.W_OK):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield folder
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,7 +64,7 @@ def compress(
     shown = console(as_json)
     with resumable(shown, "compress"):
         made = _made(model, params or [], recommended, loaded, out, shown)
-    shown.print(_line(made), highlight=False)
+    shown.print(_line(made))
     code = ship_apart(made.path, config, formats, overrides or (), as_json) if formats and config else 0
     if as_json:
         print_json(_entry(made, loaded if formats and not code else None))
@@ -78,7 +77,7 @@ def _made(
 ) -> "Compressed":
     from search.pipeline import compression
 
-    log = partial(shown.print, highlight=False)
+    log = shown.print
     if loaded is not None and recommended:
         return compression.compress_recommended(model, loaded, log)
     own = compression.read_own(params)

@@ -4,10 +4,9 @@ from contextlib import suppress
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from search.cli.command import command
-from search.cli.console import RunPath
+from search.cli.console import RunPath, console
 
 
 @command(order=110)
@@ -19,5 +18,5 @@ def dashboard(
     from search.runs import dashboard
 
     with dashboard.dashboard(run, port) as server, suppress(KeyboardInterrupt):
-        Console(soft_wrap=True).print(f"{server.address} shows '{run}'; Ctrl-C ends it", highlight=False)
+        console(False).print(f"{server.address} shows '{run}'; Ctrl-C ends it")
         server.serve_forever()

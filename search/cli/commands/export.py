@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from search.cli.command import command
-from search.cli.console import AsJson, QuantityName, RunPath, print_json
+from search.cli.console import AsJson, QuantityName, RunPath, console, print_json
 from search.environment import import_tensorflow
 
 
@@ -42,7 +42,7 @@ def export(
         print_json({"files": [str(path) for path in written]})
         return
     for path in written:
-        typer.echo(path)
+        console(False).print(str(path))
 
 
 def _written(run: Path, trial: int | None, budget: str | None, quantity: str | None, out: Path | None) -> list[Path]:

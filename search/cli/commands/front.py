@@ -1,9 +1,7 @@
 """The command ``tuckprune front``: the Pareto front of a run."""
 
-from rich.console import Console
-
 from search.cli.command import command
-from search.cli.console import AsJson, QuantityName, RunPath, print_json
+from search.cli.console import AsJson, QuantityName, RunPath, console, print_json
 from search.environment import import_tensorflow
 
 
@@ -29,4 +27,4 @@ def front(
         print_json([front_table.entry(point, chosen, points.original) for point in offered])
     else:
         title = f"{points.config.name}: Pareto front of accuracy against {chosen.unit}"
-        Console().print(front_table.table(offered, chosen, points.original, title))
+        console(False, soft_wrap=False).print(front_table.table(offered, chosen, points.original, title))

@@ -25,7 +25,7 @@ def judge(
 
     comparison = judged_again(run, trial, stage)
     for line in comparison.lines:
-        console(as_json).print(line, highlight=False)
+        console(as_json).print(line)
     if as_json:
         print_json(comparison.entry)
     comparison.check()

@@ -10,7 +10,7 @@ from rich.console import Console
 from configs.load import load_config
 from configs.schema.run import RunConfig, Stage
 from search.cli.command import command
-from search.cli.console import ModelPath, Overrides
+from search.cli.console import ModelPath, Overrides, console
 from search.environment import import_tensorflow
 
 if TYPE_CHECKING:
@@ -68,13 +68,13 @@ def recommend(
     from compress.parameter_files.files import write_parameters
 
     recommended = _recommended(model, options, loaded, recipe)
-    console = Console(stderr=as_json)
-    _show(console, recommended)
+    shown = console(as_json, soft_wrap=False)
+    _show(shown, recommended)
     if out is not None:
         for path in write_parameters(
             recommended.parameters, out, recommended.graph, recommended.recipe, recommended.step
         ):
-            console.print(path, highlight=False, soft_wrap=True)
+            shown.print(str(path), soft_wrap=True)
     if as_json:
         typer.echo(json_format.dumps(recommended.parameters, ModelChannels.of(recommended.graph)), nl=False)
 
@@ -132,18 +132,18 @@ def _recommended(
     return recommendation(model, options.source(model, loaded, recipe, pruning), recipe, pruning)
 
 
-def _show(console: Console, recommended: "Recommendation") -> None:
+def _show(shown: Console, recommended: "Recommendation") -> None:
     from objectives.cost.cost_model import CostModel
     from search.cli import tables
 
     for stage in recommended.recipe:
         pruned = stage == "prune"
-        console.print(
+        shown.print(
             tables.pruned_groups(recommended.groups) if pruned else tables.decomposed_layers(recommended.layers)
         )
-    console.print(tables.left_whole(recommended.unpruned, recommended.undecomposed, "Left whole"))
+    shown.print(tables.left_whole(recommended.unpruned, recommended.undecomposed, "Left whole"))
     if len(recommended.recipe) == 2:
         first, second = ("ratios", "ranks") if recommended.recipe[0] == "prune" else ("ranks", "ratios")
-        console.print(f"the {second} are for the model with these {first}", soft_wrap=True)
-    console.print(tables.change(recommended.before, recommended.after), highlight=False, soft_wrap=True)
-    tables.warn_of_uncounted(console, CostModel(recommended.graph))
+        shown.print(f"the {second} are for the model with these {first}", soft_wrap=True)
+    shown.print(tables.change(recommended.before, recommended.after), soft_wrap=True)
+    tables.warn_of_uncounted(shown, CostModel(recommended.graph))

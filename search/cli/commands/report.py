@@ -19,8 +19,8 @@ def report(run: RunPath, as_json: AsJson = False) -> None:
     shown.print(tables.comparison(results, f"{name}: test accuracy and cost"), soft_wrap=False)
     written = write_report(run)
     for path in written.paths:
-        shown.print(path, highlight=False)
+        shown.print(str(path))
     if written.without_pictures:
-        shown.print(f"no pictures of the figures: {written.without_pictures}", highlight=False, markup=False)
+        shown.print(f"no pictures of the figures: {written.without_pictures}")
     if as_json:
         print_json({"files": [str(path) for path in written.paths], "results": [result.stored() for result in results]})

@@ -98,8 +98,8 @@ def _dry_run(loaded: RunConfig, config: Path, overrides: list[str], shown: Conso
 
     tried = dry_run(loaded, ProgressDisplay(shown))
     for line in lines(tried):
-        shown.print(line, highlight=False, markup=False)
+        shown.print(line)
     tried.check()
-    shown.print(f"nothing was written. Start with: tuckprune search {arguments(config, overrides)}", highlight=False)
+    shown.print(f"nothing was written. Start with: tuckprune search {arguments(config, overrides)}")
     if as_json:
         print_json(entry(tried))

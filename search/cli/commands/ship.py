@@ -62,7 +62,7 @@ def ship(
     shown = console(as_json)
 
     def log(line: str) -> None:
-        shown.print(line, highlight=False)
+        shown.print(line)
 
     shipped = shipment.ship(model, loaded, names, log)
     log(f"{model}: compared on {shipped.images} test images")

@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from search.cli.command import command
-from search.cli.console import AsJson, RunPath, print_json
+from search.cli.console import AsJson, RunPath, console, print_json
 
 if TYPE_CHECKING:  # It loads Optuna, which `tuckprune --help` does without.
     from search.runs.status import Status
@@ -21,9 +19,9 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
     if as_json:
         print_json(_entry(current))
         return
-    console = Console(soft_wrap=True)
+    shown = console(False)
     for line in _lines(current, str(run)):
-        console.print(line, highlight=False, markup=False)
+        shown.print(line)
 
 
 def _entry(current: "Status") -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The command ``tuckprune train``: the model of a configuration that names one of the zoo."""
 
-from functools import partial
-
 from configs.load import load_config
 from search.cli.command import command
 from search.cli.console import AsJson, ConfigPath, Overrides, arguments, console, print_json, resumable
@@ -20,7 +18,7 @@ def train(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = Fal
     path = RunFolder.of(loaded).trained_model
     shown.print(f"{path} is there already" if path.exists() else f"training {loaded.model.zoo} on {loaded.data.source}")
     with resumable(shown, "train"):
-        result = train_model(loaded, partial(shown.print, highlight=False))
+        result = train_model(loaded, shown.print)
     shown.print(
         f"{path}: test accuracy {100 * (result.accuracy or 0):.2f} %, {result.flops / 1e6:.2f} MFLOPs, "
         f"{result.params / 1e6:.3f} M parameters\nnext: tuckprune search {arguments(config, overrides)}",

@@ -194,6 +194,13 @@ def test_bad_configurations(tuckprune, home, changes, expected):
         assert expected in refused(tuckprune, home, *arguments)
 
 
+@pytest.mark.parametrize("key", ["memory_per_worker", "cpus_per_worker", "gpus_per_worker", "trial_timeout", "grace"])
+def test_resources_beyond_any_machine(tuckprune, home, key):
+    """No figure of the search is so large that a sum or a product with it breaks off."""
+    line = refused(tuckprune, home, "search", written(home), "--set", f"search.{key}=1e308")
+    assert f"search.{key}: expected at most 1e+0" in line and "received 1e+308" in line
+
+
 def test_an_override_that_cannot_be(tuckprune, home):
     config = written(home)
     assert "unknown key" in refused(tuckprune, home, "search", config, "--set", "search.trails=3")
@@ -217,6 +224,11 @@ def test_missing_and_broken_configurations(tuckprune, home):
     assert "no.yaml" in refused(tuckprune, home, "search", home / "no.yaml")
     (home / "bad.yaml").write_text("name: [")
     assert "expected valid YAML" in refused(tuckprune, home, "search", home / "bad.yaml")
+    for deep in ("[" * 20_000 + "]" * 20_000, "".join(f"{' ' * depth}a:\n" for depth in range(3000))):
+        (home / "bad.yaml").write_text(deep)
+        assert refused(tuckprune, home, "search", home / "bad.yaml").endswith("maps or lists that are nested too deep")
+    line = refused(tuckprune, home, "search", written(home), "--set", f"name={'[' * 2000}{']' * 2000}")
+    assert line.endswith("maps or lists that are nested too deep") and len(line) < 250
     (home / "bad.yaml").write_bytes(b"\xff\xfe\x00")
     assert "bad.yaml" in refused(tuckprune, home, "search", home / "bad.yaml")
 

@@ -1,6 +1,8 @@
 """How a run stands, at every moment of its life."""
 
+import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -66,6 +68,26 @@ def test_a_driver_at_work_is_seen_and_not_disturbed(run):
     with FileLock(run.path / LOCK_FILE):
         assert status_of(run.path).driver
     assert not status_of(run.path).driver
+
+
+def test_a_folder_that_can_only_be_read(tuckprune, run, monkeypatch):
+    """Not even its lock is opened to write; root may write anywhere, so that opening is what is refused here."""
+
+    def reading(opened, writes):
+        def guarded(path, how="r", *arguments, **options):
+            if str(run.path) in str(path) and writes(how):
+                raise PermissionError(13, "Permission denied", str(path))
+            return opened(path, how, *arguments, **options)
+
+        return guarded
+
+    monkeypatch.setattr("os.open", reading(os.open, lambda flags: flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)))
+    monkeypatch.setattr("io.open", reading(io.open, lambda mode: set(mode) & set("wax+")))
+    monkeypatch.setattr("builtins.open", io.open)
+    for _ in range(2):
+        code, out, err = tuckprune("status", run.path)
+        assert (code, err) == (0, "") and "5 of 8 trials settled" in out and "no driver is at work" in out
+        (run.path / LOCK_FILE).unlink(missing_ok=True)  # As a copy of a run may lack it.
 
 
 def test_the_pace_is_the_middle_span():
