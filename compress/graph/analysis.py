@@ -192,10 +192,11 @@ def _window(layer: Any, rank: int) -> tuple[int, ...]:
 
 def _weight_specs(visit: _Visit, labels: CoupledLabels) -> Iterator[WeightSpec]:
     layer, rule = visit.at.layer, visit.rule
+    learned = _learned(layer)
     if rule is None or visit.reason is not None:
         for weight in getattr(layer, "weights", ()):
             shape = tuple(weight.shape)
-            yield WeightSpec(weight.path, shape, (None,) * len(shape), weight.trainable)
+            yield WeightSpec(weight.path, shape, (None,) * len(shape), id(weight) in learned)
         return
     for name, roles in weights_of(layer, rule).items():
         weight = getattr(layer, name)
@@ -204,7 +205,14 @@ def _weight_specs(visit: _Visit, labels: CoupledLabels) -> Iterator[WeightSpec]:
             None if role is None else labels[_labels_along(role, size, visit.inputs, visit.outputs)]
             for role, size in zip(roles, shape, strict=True)
         )
-        yield WeightSpec(name, shape, along, weight.trainable)
+        yield WeightSpec(name, shape, along, id(weight) in learned)
+
+
+def _learned(layer: Any) -> frozenset[int]:
+    """Identities of the weights that training changes where no layer is frozen."""
+    # A frozen layer's weights say that they are not trainable; Keras keeps what they were made as in this attribute.
+    layers = layer._flatten_layers() if isinstance(layer, keras.Layer) else ()
+    return frozenset(id(weight) for part in layers for weight in part._trainable_variables)
 
 
 def _labels_along(role: str, size: int, inputs: tuple[Channels, ...], outputs: tuple[Channels, ...]) -> Labels:

@@ -55,13 +55,13 @@ class WeightSpec:
         name: the layer's attribute (``kernel``, ``gamma``, ...).
         shape: full shape before pruning.
         labels: for each axis the labels along it, or None where it follows no channels.
-        trainable: whether an optimizer updates it.
+        learned: whether training changes it where its layer is not frozen, unlike statistics and states.
     """
 
     name: str
     shape: tuple[int, ...]
     labels: tuple[CoupledLabels | None, ...]
-    trainable: bool
+    learned: bool
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ class Cost:
 
     Attributes:
         flops: floating point operations of one forward pass on one image.
-        params: trainable parameters.
+        params: weights that training changes where no layer is frozen: kernels and biases, but no statistics.
         bytes: of all weights, statistics included.
         macs: multiply-accumulates, each two of the FLOPs; 0 where they were not counted.
         memory: bytes of the tensors alive where they are most, of one image; 0 where it was not computed.

@@ -29,7 +29,7 @@ _CHUNK = 512
 
 @dataclass(frozen=True)
 class _Row:
-    """The channels of a term, and what their product counts: FLOPs, trainable parameters, bytes and MACs."""
+    """The channels of a term, and what their product counts: FLOPs, parameters, bytes and MACs."""
 
     layer: str
     term: Term
@@ -100,7 +100,7 @@ class CostModel:
         return kept[None], ranks[None]
 
     def evaluate(self, kept: Ints, ranks: Ints) -> Ints:
-        """Cost of many candidates, shape (N, 4): FLOPs, trainable parameters, bytes of weights, MACs.
+        """Cost of many candidates, shape (N, 4): FLOPs, parameters, bytes of weights, MACs.
 
         Args:
             kept: channels that stay in every subgroup, shape (N, subgroups).
@@ -154,7 +154,7 @@ class CandidateCosts:
 
     @cached_property
     def counted(self) -> Ints:
-        """FLOPs, trainable parameters, bytes of weights, MACs, shape (N, 4)."""
+        """FLOPs, parameters, bytes of weights, MACs, shape (N, 4)."""
         return self.model.evaluate(self.kept, self.ranks)
 
     @cached_property
@@ -187,7 +187,7 @@ def _tucker_layer(calls: Sequence[Node], whole: NDArray[np.float64], forms: Chan
     kernel = calls[0].weight("kernel")
     if kernel is None:
         raise ModelError(f"layer '{calls[0].layer}': expected a convolution with a kernel, received none; report it")
-    weight = np.array([0, int(kernel.trainable), BYTES_PER_WEIGHT, 0], dtype=np.float64)
+    weight = np.array([0, int(kernel.learned), BYTES_PER_WEIGHT, 0], dtype=np.float64)
     mac = np.array([2.0, 0.0, 0.0, 1.0])
     return TuckerLayer(
         forms.number(calls[0].inputs[0]),
@@ -204,6 +204,6 @@ def _rows(node: Node) -> list[_Row]:
     if not node.repeated:
         for weight in node.weights:
             term = weight_term(weight)
-            params = term.coefficient if weight.trainable else 0
+            params = term.coefficient if weight.learned else 0
             rows.append(_Row(node.layer, term, (0, params, term.coefficient * BYTES_PER_WEIGHT, 0)))
     return rows

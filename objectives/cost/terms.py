@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 FIGURES = 4
-"""What is counted: FLOPs, trainable parameters, bytes, multiply-accumulates."""
+"""What is counted: FLOPs, parameters, bytes, multiply-accumulates."""
 
 
 class ChannelForms:

@@ -20,7 +20,7 @@ class Result:
         label: ``original``, ``simple`` (recommended values) or ``search`` (own values).
         accuracy: top-1 on the test split, None where there was no data.
         flops: of one forward pass on one image.
-        params: trainable parameters.
+        params: weights that training changes where no layer is frozen: kernels and biases, but no statistics.
         size: bytes as a ``.keras`` file, without the state of an optimizer.
         metric: name of what candidates were ranked by, where that is neither accuracy nor loss.
         value: of that metric on the test split.

@@ -21,7 +21,7 @@ FLOPS = register(
 PARAMS = register(
     Quantity(
         name="params",
-        description="trainable parameters: 0.25, 25%, 4x, 2.5M, or a whole number",
+        description="parameters, frozen ones included: 0.25, 25%, 4x, 2.5M, or a whole number",
         unit="parameters",
         single="parameter",
         examples="2.5M, 500k, 2170000",

@@ -136,16 +136,42 @@ def test_a_shared_layer_works_twice_and_weighs_once():
     assert found == Cost(2 * (2 * 36 * 120 + 36 * 8), 128, 4 * 128, 2 * 36 * 120, memory)
 
 
-def test_frozen_weights_are_no_parameters():
+@pytest.mark.parametrize("frozen", [("conv2",), ("conv1", "bn1", "conv2", "linear"), None])
+def test_frozen_weights_are_parameters_and_statistics_are_not(frozen):
     original = tiny()
-    original.get_layer("conv2").trainable = False
+    for layer in [original] if frozen is None else map(original.get_layer, frozen):
+        layer.trainable = False
     model = CostModel(analyse(original))
     cost = model.cost(NONE)
-    assert (cost.params, cost.bytes) == (1015 - 720, 4 * (1015 + 16))
+    assert (cost.params, cost.bytes) == (1015, 4 * (1015 + 16))
+    # At ranks (3, 2): 8 * 3 + 9 * 3 * 2 + 2 * 10 = 98 weights in place of 720.
     decomposed = CompressionParameters({}, {"conv2": (3, 2)})
     built = apply_parameters(original, decomposed)
     assert model.cost(decomposed) == CostModel(analyse(built)).cost(NONE)
-    assert model.cost(decomposed).params == 1015 - 720
+    assert model.cost(decomposed).params == 1015 - 720 + 98
+
+
+class Scaled(keras.layers.Layer):
+    """Holds a normalization and a convolution, none of which the analysis sees into."""
+
+    def build(self, shape):
+        self.inner = [keras.layers.BatchNormalization(), keras.layers.Conv2D(2, 1)]
+        for layer in self.inner:
+            layer.build(shape)
+        self.counter = self.add_weight(shape=(), name="counter", trainable=False)
+
+    def call(self, x):
+        return self.inner[1](self.inner[0](x))
+
+
+def test_parameters_inside_a_layer_that_is_not_understood():
+    inputs = keras.Input((4, 4, 3))
+    whole = keras.Model(inputs, Scaled(name="own")(inputs))
+    for trainable in (True, False):
+        whole.get_layer("own").trainable = trainable
+        cost = CostModel(analyse(whole)).cost(NONE)
+        # Scale and offset of 3 channels, 3 * 2 weights and 2 biases; then 6 statistics and a counter.
+        assert (cost.params, cost.bytes) == (6 + 8, 4 * (14 + 7))
 
 
 def test_channel_step():
