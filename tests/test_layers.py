@@ -11,14 +11,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "compress": (),
-    "zoo": ("compress.errors",),
+    "zoo": ("compress.errors", "compress.declared_size"),
     "configs": ("compress.errors", "compress.pruning.registry", "objectives.cost.quantity", "zoo.data.source"),
     "objectives": ("compress", "zoo"),
     "search": ("compress", "objectives", "configs", "zoo"),
 }
 ROOMS = {
     "compress": (
-        ("errors", "registration"),
+        ("errors", "registration", "declared_size"),
         ("parameters",),
         ("cloning",),
         ("graph",),

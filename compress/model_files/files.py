@@ -11,6 +11,7 @@ import keras
 
 from compress.cloning.walk import as_functional, check_finite
 from compress.errors import ModelError, one_line, typed_line
+from compress.model_files.declared import check_model_file
 from compress.model_files.keras2_h5 import is_legacy_h5, load_legacy_h5
 from compress.model_files.keras2_zip import is_legacy_zip, load_legacy_zip
 from compress.model_files.saved_model import GRAPH_FILE, load_saved_model
@@ -56,6 +57,7 @@ def file_size(path: Path) -> int:
 def _read(path: Path) -> Any:
     if path.is_dir():
         return load_saved_model(path)
+    check_model_file(path)
     if is_legacy_h5(path):
         return load_legacy_h5(path)
     if is_legacy_zip(path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from compress import declared_size
 from compress.errors import DataError
 from zoo.data.folder_files import folder_files
 from zoo.data.sources.folder import folder
@@ -249,3 +250,19 @@ def test_a_broken_link_is_an_unreadable_image(pets: Path) -> None:
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="two or more folders of images.*received 0 folders and 0 files"):
         folder(tmp_path)
+
+
+def test_an_image_size_that_fills_memory_is_refused(pets: Path) -> None:
+    with pytest.raises(DataError, match="at most 89,478,485 pixels, received 100000x100000 .*; give a smaller image_s"):
+        folder(pets, (100_000, 100_000))
+
+
+def test_images_that_fill_memory_together_are_refused(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """5 images of 3 * 90 * 60 bytes are 81,000 bytes."""
+    monkeypatch.setattr(declared_size, "_memory", lambda: 80_999)
+    with pytest.raises(
+        DataError, match="5 images of at most 79.1 KiB, .*, received 79.1 KiB for 90x60 .*; give a small"
+    ):
+        folder(pets, (90, 60))
+    monkeypatch.setattr(declared_size, "_memory", lambda: 81_000)
+    assert folder(pets, (90, 60)).train.images.shape == (3, 90, 60, 3)

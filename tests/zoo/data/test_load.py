@@ -1,9 +1,11 @@
 """Every source through load_dataset, and every source that is wrong."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -12,6 +14,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from compress import declared_size
 from compress.errors import DataError
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import CIFAR_NORMALIZATION, load_dataset
@@ -137,6 +140,46 @@ def test_an_unreadable_npz_is_refused(tmp_path: Path, write: object) -> None:
     write(path)
     with pytest.raises(DataError, match=f"readable .npz file of arrays at {path}"):
         load_dataset(str(path))
+
+
+def _archive(path: Path, header: dict[str, object], body: bytes = b"", version: int = 1) -> None:
+    """An .npz whose x_train says this of itself and holds these bytes."""
+    text = repr(header).encode("latin1") + b"\n"
+    start = b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4, "little") + text
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("x_train.npy", start + body)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_header_that_claims_terabytes_is_refused(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "claim.npz"
+    _archive(path, {"descr": "<f8", "fortran_order": False, "shape": (10**6, 1000, 1000, 3)}, version=version)
+    with pytest.raises(DataError, match=f"as x_train.npy in {path} has, .* declares 24,000,000,000,000; save the arr"):
+        load_dataset(str(path))
+
+
+def test_an_archive_that_unpacks_to_far_more_than_itself_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte of zeros takes a kilobyte."""
+    path, body = tmp_path / "bomb.npz", bytes(2**20)
+    _archive(path, {"descr": "|u1", "fortran_order": False, "shape": (2**20,)}, body)
+    monkeypatch.setattr(declared_size, "_ALWAYS", 2**20)
+    with pytest.raises(
+        DataError, match=f"arrays in {path} of at most 1 MiB, 100 times the file of .* KiB or 1 GiB, re"
+    ):
+        load_dataset(str(path))
+    monkeypatch.setattr(declared_size, "_memory", lambda: 2**19)
+    with pytest.raises(
+        DataError, match="of at most 512 KiB, this machine's memory, received 1 MiB; write fewer images"
+    ):
+        load_dataset(str(path))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(DataError, match="a regular .npz file at .*pipe.npz, received a folder, pipe or device"):
+        load_dataset(str(tmp_path / "pipe.npz"))
 
 
 def test_a_folder_without_test_gets_a_test_split(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from compress.declared_size import check_declared
 from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
 from zoo.data.folder_files import ClassFiles, folder_files
@@ -22,6 +23,8 @@ from zoo.data.source import SourceData, Wanted, data_source, print_warning
 _FILES_PER_TASK = 128
 # Files that one error names.
 _NAMED = 10
+# From here on Pillow takes a file for a decompression bomb.
+_MOST_PIXELS = 89_478_485
 _GREY_MODES = ("1", "L", "LA")
 _DEEP_MODES = ("I", "F")
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
@@ -71,6 +74,7 @@ def _decode(paths: list[Path], image_size: tuple[int, int] | None, read: Read) -
     """All images as one array, decoded by threads: Pillow releases the interpreter lock while it decodes."""
     reference = None if image_size else _first_readable(paths, read)
     size = (image_size[1], image_size[0]) if image_size else read(reference or paths[0]).size
+    _check_size(len(paths), size)
     images = np.empty((len(paths), size[1], size[0], 3), np.uint8)
     decode = partial(_decode_task, paths, images, reference, read)
     with ThreadPoolExecutor() as pool:
@@ -80,6 +84,22 @@ def _decode(paths: list[Path], image_size: tuple[int, int] | None, read: Read) -
             pool.shutdown(cancel_futures=True)
     _check_readable([problem for _, problems in tasks for problem in problems], len(paths))
     return np.ascontiguousarray(images[..., :1]) if all(grey for grey, _ in tasks) else images
+
+
+def _check_size(count: int, size: tuple[int, int]) -> None:
+    """Refuse images of this size (width, height) that are each, or all together, too large to decode."""
+    width, height = size
+    if width * height > _MOST_PIXELS:
+        raise DataError(
+            f"expected images of at most {_MOST_PIXELS:,} pixels, received {height}x{width} (height x width); "
+            "give a smaller image_size"
+        )
+    check_declared(
+        3 * count * width * height,
+        None,
+        f"{count} images",
+        lambda line: DataError(f"{line} for {height}x{width} pixels each; give a smaller image_size, or fewer images"),
+    )
 
 
 def _first_readable(paths: list[Path], read: Read) -> Path:

@@ -1,11 +1,14 @@
 """An .npz file in Keras's convention."""
 
 import zlib
+from math import prod
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from compress.declared_size import check_declared
 from compress.errors import DataError, typed_line
 from zoo.data.source import SourceData, Wanted, as_split, data_source, numbered_classes
 
@@ -14,18 +17,58 @@ _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 @data_source("an .npz file", lambda source: Path(source).suffix == ".npz")
 def npz(wanted: Wanted) -> SourceData:
-    """Read x_train, y_train, x_test, y_test; raises DataError for a missing, corrupt or incomplete file."""
+    """Read x_train, y_train, x_test, y_test.
+
+    Raises DataError for a missing, corrupt or incomplete file, or one that declares more than it can hold.
+    """
     path = wanted.path
     try:
         # Opened here: numpy leaves a file open that is no archive. Pickled objects, which run code, are refused.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with _opened(path) as file, np.load(file, allow_pickle=False) as archive:
             received = sorted(archive.files)
+            _check_members(archive.zip, path)
             arrays = [archive[key] for key in _KEYS if key in received]
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error, TypeError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error, TypeError, RuntimeError) as error:
         # TypeError: numpy returns a bare array, which no `with` takes, for an .npy file under an .npz name.
+        # RuntimeError: an encrypted archive.
         raise DataError(f"expected a readable .npz file of arrays at {path}, received {typed_line(error)}") from error
     if len(arrays) != len(_KEYS):
         raise DataError(f"expected the arrays {', '.join(_KEYS)} in {path}, received {', '.join(received) or 'none'}")
     train = as_split(arrays[0], arrays[1], f"{path} x_train, y_train")
     test = as_split(arrays[2], arrays[3], f"{path} x_test, y_test")
     return SourceData(path.stem, train, test, numbered_classes(train, test))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A pipe would be waited for without end."""
+    if path.exists() and not path.is_file():
+        raise DataError(f"expected a regular .npz file at {path}, received a folder, pipe or device; give a file")
+    return path.open("rb")
+
+
+def _check_members(archive: ZipFile, path: Path) -> None:
+    """Refuse arrays by the sizes that the archive and their headers declare, before memory is taken for them."""
+    members = [member for member in archive.infolist() if member.filename.removesuffix(".npy") in _KEYS]
+    check_declared(
+        sum(member.file_size for member in members),
+        path.stat().st_size,
+        f"arrays in {path}",
+        lambda line: DataError(f"{line}; write fewer images, or save them as a folder"),
+    )
+    for member in members:
+        with archive.open(member) as file:
+            size = _header_size(file)
+        if size > member.file_size:
+            raise DataError(
+                f"expected as many bytes as {member.filename} in {path} has, {member.file_size:,}; received a header "
+                f"that declares {size:,}; save the arrays again with numpy.savez"
+            )
+
+
+def _header_size(file: Any) -> int:
+    """Bytes of an array by its header; 0 for Python objects, which are refused when they are read."""
+    read = np.lib.format.read_array_header_1_0
+    if np.lib.format.read_magic(file) != (1, 0):
+        read = np.lib.format.read_array_header_2_0  # Version 3 differs in the names of fields alone.
+    shape, _, dtype = read(file)
+    return 0 if dtype.hasobject else prod(shape) * dtype.itemsize
