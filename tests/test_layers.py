@@ -11,15 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "compress": (),
-    "zoo": ("compress.errors", "compress.declared_size"),
+    "zoo": ("compress.errors", "compress.disk"),
     "configs": ("compress.errors", "compress.pruning.registry", "objectives.cost.quantity", "zoo.data.source"),
     "objectives": ("compress", "zoo"),
     "search": ("compress", "objectives", "configs", "zoo"),
 }
 ROOMS = {
     "compress": (
-        ("errors", "registration", "declared_size"),
-        ("parameters",),
+        ("errors", "registration"),
+        ("parameters", "disk"),
         ("cloning",),
         ("graph",),
         ("pruning", "decomposition", "staged_parameters", "parameter_files", "model_files"),

@@ -8,7 +8,7 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import h5py
 
-from compress.declared_size import check_declared
+from compress.disk.declared_size import check_declared
 from compress.errors import ModelError
 
 

@@ -1,6 +1,5 @@
 """Reads and writes Keras model files."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import keras
 
 from compress.cloning.walk import as_functional, check_finite
+from compress.disk.whole_file import replaced
 from compress.errors import ModelError, one_line, typed_line
 from compress.model_files.declared import check_model_file
 from compress.model_files.keras2_h5 import is_legacy_h5, load_legacy_h5
@@ -80,15 +80,11 @@ def save_model(model: Any, path: Path) -> Path:
     Raises:
         ModelError: the file cannot be written.
     """
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _without_optimizer(model):
+        with replaced(path) as partial, _without_optimizer(model):
             model.save(partial)
-        os.replace(partial, path)
     except (OSError, ValueError) as error:  # ValueError: Keras knows no such file format.
-        if partial.is_file():
-            partial.unlink()
         raise ModelError(f"model file '{path}' cannot be written: {typed_line(error)}") from error
     return path
 

@@ -1,10 +1,9 @@
 """Reads and writes compression parameters in every form that a module of this folder has a ``FileFormat`` of."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
 
+from compress.disk.whole_file import replaced
 from compress.errors import ParameterError
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.model_channels import ModelChannels
@@ -63,7 +62,8 @@ def write_parameters(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in sorted(texts.items()):
-            _replace(folder / name, text)
+            with replaced(folder / name) as partial:
+                partial.write_text(text, encoding="utf-8", newline="\n")
         for name in files.keys() - texts.keys():
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
@@ -88,16 +88,3 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         reason = f"not UTF-8: {error.reason}"
     raise ParameterError(f"expected a readable parameter file, received {str(path)!r} ({reason}); check the path")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside `path`, then rename over it. The name is unique across nodes that share the folder."""
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

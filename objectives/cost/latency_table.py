@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from compress.disk.whole_file import write_whole
 from compress.errors import ModelError, RunError
 from compress.graph.group import Node
 from objectives.cost.latency import LatencySettings
@@ -203,8 +204,8 @@ class LatencyTable:
         return dict(self.laws)
 
     def write(self, path: Path) -> None:
-        """Write the table as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        """Write the table as JSON; raises RunError where that fails."""
+        write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> "LatencyTable":

@@ -1,10 +1,12 @@
 """Plotly figures as PNG files, drawn by kaleido in a browser without a window."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import plotly.graph_objects as go
 
+from compress.disk.whole_file import replaced
 from compress.errors import RunError, typed_line
 
 _HEIGHT = 460
@@ -26,12 +28,17 @@ def write_pictures(figures: Mapping[Path, go.Figure], width: int = 1000, scale: 
         import kaleido
 
         opts = {"format": "png", "width": width, "scale": scale}
-        drawn = [
-            {"fig": figure.to_dict(), "path": path, "opts": {**opts, "height": figure.layout.height or _HEIGHT}}
-            for path, figure in figures.items()
-        ]
-        # Without MathJax, which it would fetch from the network, and wait for where that does not answer.
-        kaleido.write_fig_from_object_sync(drawn, kopts={"mathjax": False})
+        with ExitStack() as partial:
+            drawn = [
+                {
+                    "fig": figure.to_dict(),
+                    "path": partial.enter_context(replaced(path)),
+                    "opts": {**opts, "height": figure.layout.height or _HEIGHT},
+                }
+                for path, figure in figures.items()
+            ]
+            # Without MathJax, which it would fetch from the network, and wait for where that does not answer.
+            kaleido.write_fig_from_object_sync(drawn, kopts={"mathjax": False})
     except (ImportError, OSError, RuntimeError) as error:
         reason = typed_line(error).partition(". ")[0]
         raise RunError(f"expected kaleido and a browser, received: {reason}; {_NEEDED}") from error

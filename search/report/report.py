@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from compress.disk.whole_file import replaced
 from compress.errors import RunError
 from search.report.blocks import Chart, charts
 from search.report.page import page
@@ -44,8 +45,9 @@ def write_report(run: Path) -> Report:
     text = page(view.folder.path.name, lead(view), facts(view), tiles(view), sections)
     html, table = run / "report.html", run / "table.md"
     try:
-        html.write_text(text, encoding="utf-8")
-        table.write_text(markdown_table(view.results), encoding="utf-8")
+        for path, content in ((html, text), (table, markdown_table(view.results))):
+            with replaced(path) as partial:
+                partial.write_text(content, encoding="utf-8")
     except OSError as error:
         raise RunError(f"the report in '{run}' cannot be written ({error.strerror}); make room for it") from error
     try:

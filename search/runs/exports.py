@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from compress.disk.whole_file import write_whole
+
 
 @dataclass(frozen=True)
 class Export:
@@ -30,6 +32,6 @@ class Export:
 
 
 def write_exports(exports: Sequence[Export], path: Path) -> Path:
-    """Write the table as JSON: one object a format."""
-    path.write_text(json.dumps([asdict(export) for export in exports], indent=1) + "\n", encoding="utf-8")
+    """Write the table as JSON: one object a format; raises RunError where that fails."""
+    write_whole(path, json.dumps([asdict(export) for export in exports], indent=1) + "\n")
     return path

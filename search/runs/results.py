@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from compress.disk.whole_file import write_whole
 from compress.errors import RunError
 from objectives.cost.quantity import Quantity, quantities
 
@@ -65,10 +66,10 @@ class Result:
 
 
 def write_result(result: Result, folder: Path) -> Path:
-    """Write ``<label>.json``."""
+    """Write ``<label>.json``; raises RunError where that fails."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.label}.json"
-    path.write_text(json.dumps(result.stored(), indent=2) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(result.stored(), indent=2) + "\n")
     return path
 
 

@@ -1,7 +1,6 @@
 """The folder of one run: ``runs/<name>/``, everything that a search needs to resume and leaves behind."""
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from compress.disk.whole_file import replaced
 from compress.errors import RunError
 from configs.load import difference, dump_config, load_config
 from configs.schema.run import RunConfig
@@ -163,10 +163,9 @@ class RunFolder:
 
     def _write(self, config: RunConfig) -> None:
         """Replace the configuration file whole: half a file would lock everyone out of the run."""
-        partial = self.config_file.with_name(f".{CONFIG_FILE}.partial")
         try:
-            partial.write_text(dump_config(config), encoding="utf-8")
-            os.replace(partial, self.config_file)
+            with replaced(self.config_file) as partial:
+                partial.write_text(dump_config(config), encoding="utf-8")
         except OSError as error:
             raise self._unwritable(error) from error
 

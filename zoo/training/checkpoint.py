@@ -1,7 +1,6 @@
 """A training run between two epochs, as a file: what resumes in another process and ends in the same weights."""
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from compress.disk.whole_file import replaced
 from compress.errors import RunError, one_line
 from zoo.training.callbacks import BestWeights
 
@@ -108,17 +108,11 @@ class Checkpoint:
         arrays: dict[str, Any] = {_META: np.array(meta)}
         for name in _GROUPS:
             arrays |= {f"{name}-{i}": array for i, array in enumerate(getattr(state, name))}
-        partial = self.path.with_name(f".partial-{self.path.name}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
+            with replaced(self.path) as partial, partial.open("wb") as file:
                 np.savez(file, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, self.path)
         except OSError as error:
-            if partial.is_file():
-                partial.unlink()
             raise RunError(
                 f"checkpoint '{self.path}' cannot be written ({error.strerror}); make room, and run the same command "
                 "again: it goes on from the last epoch that was kept"

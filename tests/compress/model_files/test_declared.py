@@ -5,7 +5,7 @@ import zipfile
 import h5py
 import pytest
 
-from compress import declared_size
+from compress.disk import declared_size
 from compress.errors import ModelError
 from compress.model_files.files import load_model, save_model
 from tests.compress.fixtures import models

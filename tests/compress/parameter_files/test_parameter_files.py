@@ -12,7 +12,6 @@ from compress.cloning.rebuild import copy_layer, rebuild
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.graph.model_channels import ModelChannels
-from compress.parameter_files import files
 from compress.parameter_files.files import read_parameters, write_parameters
 from compress.parameters import CompressionParameters
 from tests.compress.fixtures import models
@@ -88,7 +87,7 @@ def test_a_failed_write_keeps_the_old_files(tmp_path, graph, monkeypatch):
     def fail(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(ParameterError, match="No space left on device"):
         write_parameters(CompressionParameters.none(), tmp_path, graph)
     assert read(*paths) == PARAMETERS

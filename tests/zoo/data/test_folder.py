@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compress import declared_size
+from compress.disk import declared_size
 from compress.errors import DataError
 from zoo.data.folder_files import folder_files
 from zoo.data.sources.folder import folder

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from compress import declared_size
+from compress.disk import declared_size
 from compress.errors import DataError
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import CIFAR_NORMALIZATION, load_dataset

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from compress.declared_size import check_declared
+from compress.disk.declared_size import check_declared
 from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
 from zoo.data.folder_files import ClassFiles, folder_files

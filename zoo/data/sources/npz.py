@@ -8,7 +8,7 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from compress.declared_size import check_declared
+from compress.disk.declared_size import check_declared
 from compress.errors import DataError, typed_line
 from zoo.data.source import SourceData, Wanted, as_split, data_source, numbered_classes
 
