@@ -1,8 +1,10 @@
-"""The exceptions that tuckprune raises on purpose: one tree, one line of message each."""
+"""The exceptions that tuckprune raises on purpose, one tree, one line of message each; and how code of users is run."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class TuckpruneError(Exception):
@@ -75,3 +77,14 @@ def foreign_code(explained: Callable[[str], TuckpruneError]) -> Iterator[None]:
         raise
     except BaseException as error:
         raise explained(typed_line(error)) from error
+
+
+@contextmanager
+def working_directory_importable() -> Iterator[None]:
+    """A console script's path lacks the working directory, where the user's module usually is."""
+    entry = str(Path.cwd())
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)

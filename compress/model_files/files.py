@@ -1,5 +1,6 @@
 """Reads and writes Keras model files."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,22 +12,32 @@ import keras
 from compress.cloning.walk import as_functional, check_finite
 from compress.disk.whole_file import replaced
 from compress.errors import ModelError, one_line, typed_line
+from compress.model_files.custom_objects import register_custom_objects
 from compress.model_files.declared import check_model_file
 from compress.model_files.keras2_h5 import is_legacy_h5, load_legacy_h5
 from compress.model_files.keras2_zip import is_legacy_zip, load_legacy_zip
 from compress.model_files.saved_model import GRAPH_FILE, load_saved_model
 
+_NOT_LOCATED = re.compile(r"Could not locate (?P<kind>class|function) '(?P<name>[^']+)'")
 
-def load_model(path: Path) -> Any:
+_OWN_MODULE = "if it is your own, name the module that defines it: --custom-objects MODULE, or model.custom_objects"
+
+
+def load_model(path: Path, custom_objects: str | None = None) -> Any:
     """A functional Keras model; no code in the file is executed.
 
     Reads ``.keras`` and ``.h5`` files of Keras 3 and of Keras 2 (TensorFlow 2.3 to 2.15), and the SavedModel folders of
     Keras 2.
 
+    Args:
+        path: the file or folder.
+        custom_objects: name of the module that defines classes of the user's own, which is imported first.
+
     Raises:
-        ModelError: the file is missing, unreadable, or holds code, a subclassed model, a layer that cannot be made,
-            or weights that are not finite.
+        ModelError: the module cannot be imported, or the file is missing, unreadable, or holds code, a subclassed
+            model, a layer that cannot be made, or weights that are not finite.
     """
+    register_custom_objects(custom_objects)
     if not path.is_file() and not (path / GRAPH_FILE).is_file():
         raise ModelError(
             f"expected a .keras or .h5 file, or a SavedModel folder, received '{path}', which is none; check the path"
@@ -37,14 +48,18 @@ def load_model(path: Path) -> Any:
     except ModelError as error:
         raise ModelError(f"model file '{path}' cannot be read: {one_line(error, None)}") from error
     except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
-        raise ModelError(f"model file '{path}' cannot be read: {typed_line(error)}{_hint(path, error)}") from error
+        raise ModelError(f"model file '{path}' cannot be read: {_reason(path, error)}") from error
     return model
 
 
-def _hint(path: Path, error: Exception) -> str:
+def _reason(path: Path, error: Exception) -> str:
+    missing = _NOT_LOCATED.search(str(error))
+    if missing is not None:
+        return f"Keras does not know its {missing['kind']} '{missing['name']}'; {_OWN_MODULE}"
     if path.suffix != ".h5" or not str(error).startswith("Unknown layer"):
-        return ""
-    return "; Keras reads no operations of keras.ops from .h5 files: save the model as .keras"
+        return typed_line(error)
+    hint = "Keras reads no operations of keras.ops from .h5 files: save the model as .keras"
+    return f"{typed_line(error)}; {_OWN_MODULE}; {hint}"
 
 
 def file_size(path: Path) -> int:

@@ -39,11 +39,16 @@ Stages = Annotated[tuple[Stage, ...], Field(strict=False), AfterValidator(_not_e
 
 
 class ModelConfig(_Section):
-    """The model to compress: exactly one of the two keys."""
+    """The model to compress: exactly one of zoo and path."""
 
     zoo: Text | None = Field(default=None, description="name of a model of the zoo, to be trained")
     path: Text | None = Field(
         default=None, description="a trained model: .keras, .h5 or SavedModel, relative to the working directory"
+    )
+    custom_objects: Text | None = Field(
+        default=None,
+        description="module that defines layers of your own which the model holds, imported before it is loaded, here "
+        "and in workers; it may lie in the working directory",
     )
 
     @model_validator(mode="after")

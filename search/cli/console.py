@@ -42,6 +42,14 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a key of the configuration: --set search.trials=10. Repeatable."),
 ]
+CustomObjects = Annotated[
+    str | None,
+    typer.Option(
+        "--custom-objects",
+        metavar="MODULE",
+        help="Module that defines layers of your own which the model holds; it is imported.",
+    ),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON to standard output, and all else to standard error."),

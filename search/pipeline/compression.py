@@ -97,7 +97,7 @@ def compress_own(
     Raises:
         TuckpruneError: bad model, parameters, data, or run folder.
     """
-    original = load_model(model_path)
+    original = load_model(model_path, config.model.custom_objects)
     graph = analyse(original)
     check_made_for(graph, made_for)
     check_parameters(graph, parameters, config.recipe, settings.channel_step(config.pruning))
@@ -110,7 +110,7 @@ def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str
     Raises:
         TuckpruneError: bad model, budget, data, or run folder.
     """
-    original = load_model(model_path)
+    original = load_model(model_path, config.model.custom_objects)
 
     def values(pruning: PruningSettings) -> Values:
         return stage_values(configured(original, config, pruning), log)

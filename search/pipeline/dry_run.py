@@ -141,7 +141,7 @@ def dry_run(config: RunConfig, listener: Listener) -> DryRun:
 def _model(config: RunConfig) -> tuple[Any, bool]:
     """The original model, and whether it is trained."""
     if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
-        return load_model(model_path(config)), True
+        return load_model(model_path(config), config.model.custom_objects), True
     data = settings.dataset(config.data, config.seed)
     keras.utils.set_random_seed(config.seed)
     return build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes), False

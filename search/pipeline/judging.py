@@ -89,7 +89,7 @@ def judged_again(path: Path, number: int, stage: Stage | None = None) -> Compari
     config = folder.config()
     study = find_study(path, study_name(config, stage), config.search.storage)
     record = _judged(study, number, path)
-    model = load_model(model_path(config, folder))
+    model = load_model(model_path(config, folder), config.model.custom_objects)
     check_same_model(study, model)
     task, parameters = _task(config, model, record.conditions), record.parameters
     if record.stage == config.recipe[0]:

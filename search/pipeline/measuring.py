@@ -24,7 +24,7 @@ _BATCH = 512
 
 def measure_original(path: Path, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:
     """Cost, test accuracy and metric of the original model, also written to the run's results."""
-    result = measure(load_model(path), ORIGINAL, data, config)
+    result = measure(load_model(path, config.model.custom_objects), ORIGINAL, data, config)
     write_result(result, folder.results)
     return result
 

@@ -35,7 +35,7 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         TuckpruneError: bad model, data, budget or run folder; or no trial that can be used.
         KeyboardInterrupt: the run is left resumable.
     """
-    folder, model = RunFolder.of(config), load_model(model_path(config))
+    folder, model = RunFolder.of(config), load_model(model_path(config), config.model.custom_objects)
     listener = listener or Listener()
     job = prepared(folder.kept(config), model, listener)
     is_new = not has_study(folder.path, config.name, config.search.storage)

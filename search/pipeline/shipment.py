@@ -88,7 +88,7 @@ def ship(model_path: Path, config: RunConfig, names: Sequence[str], log: Callabl
         TuckpruneError: bad model, data, or run folder; nothing is written.
     """
     check_installed(names)
-    model = load_model(model_path)
+    model = load_model(model_path, config.model.custom_objects)
     check_single(model)
     data = settings.dataset(config.data, config.seed)
     check_model_fits(data, model)

@@ -55,7 +55,7 @@ def export_run(path: Path, out: Path | None = None) -> list[Path]:
     """
     outcome = find_run(path)
     config = outcome.folder.config()
-    model = load_model(model_path(config, outcome.folder))
+    model = load_model(model_path(config, outcome.folder), config.model.custom_objects)
     check_same_model(find_study(path, config.name, config.search.storage), model)
     step = settings.channel_step(config.pruning)
     return write_parameters(outcome.winner.parameters, out or path, analyse(model), config.recipe, step)

@@ -102,7 +102,7 @@ class RunPoints:
         folder = RunFolder(path)
         config = folder.config()
         study = find_study(path, config.name, config.search.storage)
-        model = load_model(model_path(config, folder))
+        model = load_model(model_path(config, folder), config.model.custom_objects)
         check_same_model(study, model)
         graph = analyse(model)
         return cls(folder, config, study, graph, _original(graph, folder))

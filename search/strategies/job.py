@@ -36,7 +36,16 @@ def trial_task(
     final: how finalists are judged; None where there are none.
     """
     proxy = settings.proxy(config.proxy, config.seed, metric)
-    return Task(model_bytes(model), data, proxy, config.recipe, pruning, config.search.threads_per_worker, final)
+    return Task(
+        model_bytes(model),
+        data,
+        proxy,
+        config.recipe,
+        pruning,
+        config.search.threads_per_worker,
+        final,
+        custom_objects=config.model.custom_objects,
+    )
 
 
 @dataclass(frozen=True)

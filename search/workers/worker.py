@@ -12,6 +12,7 @@ from typing import Any
 
 from compress.errors import RunError, TuckpruneError, typed_line
 from compress.graph.analysis import analyse
+from compress.model_files.custom_objects import register_custom_objects
 from compress.parameters import PRUNE, CompressionParameters, Stage
 from compress.pruning.settings import PruningSettings
 from compress.recipe import Values, compress_in_stages, own_values
@@ -51,6 +52,7 @@ class Task:
         threads: TensorFlow threads per worker.
         final: how finalists are judged; None where there are none.
         teacher: the model that candidates learn from by distillation, as ``model_bytes`` packs it; None for ``model``.
+        custom_objects: module of the user's own classes in the models, which a worker imports.
     """
 
     model: bytes
@@ -61,6 +63,7 @@ class Task:
     threads: int
     final: FinalTask | None = None
     teacher: bytes | None = None
+    custom_objects: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class TrialWorker:
         # More threads than cores slow every worker down.
         use_threads(task.threads)
         self._task = task
+        register_custom_objects(task.custom_objects)
         self._original = model_of(task.model)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning

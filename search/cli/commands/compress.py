@@ -12,7 +12,7 @@ from configs.load import load_config
 from configs.schema.run import RunConfig
 from search.cli.command import command
 from search.cli.commands.ship import ALL, CHOICES, FORMATS, chosen_formats, ship_apart
-from search.cli.console import AsJson, ModelPath, Overrides, console, print_json, resumable
+from search.cli.console import AsJson, CustomObjects, ModelPath, Overrides, console, print_json, resumable
 from search.environment import import_tensorflow
 from search.runs.run_folder import RunFolder
 
@@ -48,6 +48,7 @@ def compress(
             help="Then ship the result in this format as well, as ship does. Repeatable.",
         ),
     ] = None,
+    custom_objects: CustomObjects = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
@@ -57,6 +58,9 @@ def compress(
         raise typer.BadParameter("--format needs --config, for the images that the formats are compared on")
     loaded = load_config(config, overrides or ()) if config else None
     import_tensorflow()
+    from compress.model_files.custom_objects import register_custom_objects
+
+    register_custom_objects(custom_objects)
     if formats:
         from search.pipeline.shipment import check_installed
 
@@ -65,7 +69,9 @@ def compress(
     with resumable(shown, "compress"):
         made = _made(model, params or [], recommended, loaded, out, shown)
     shown.print(_line(made))
-    code = ship_apart(made.path, config, formats, overrides or (), as_json) if formats and config else 0
+    code = 0
+    if formats and config:
+        code = ship_apart(made.path, config, formats, overrides or (), as_json, custom_objects)
     if as_json:
         print_json(_entry(made, loaded if formats and not code else None))
     if code:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.cli.command import command
-from search.cli.console import AsJson, ModelPath, console, print_json
+from search.cli.console import AsJson, CustomObjects, ModelPath, console, print_json
 from search.environment import import_tensorflow
 
 if TYPE_CHECKING:  # It loads TensorFlow.
@@ -18,6 +18,7 @@ def inspect(
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure latency too, on one thread: of the model, and of its layers.")
     ] = False,
+    custom_objects: CustomObjects = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what can be compressed: groups, decomposable layers, what is excluded and why, cost per layer."""
@@ -30,7 +31,7 @@ def inspect(
     from search.cli import tables
 
     shown = console(as_json, soft_wrap=False)
-    loaded = load_model(model)
+    loaded = load_model(model, custom_objects)
     graph = analyse(loaded)
     for part in (tables.groups(graph), tables.decomposable(graph), tables.excluded(graph)):
         shown.print(part)

@@ -10,7 +10,7 @@ from rich.console import Console
 from configs.load import load_config
 from configs.schema.run import RunConfig, Stage
 from search.cli.command import command
-from search.cli.console import ModelPath, Overrides, console
+from search.cli.console import CustomObjects, ModelPath, Overrides, console
 from search.environment import import_tensorflow
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def recommend(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print parameters.json to standard output, and all else to standard error.")
     ] = False,
+    custom_objects: CustomObjects = None,
     overrides: Overrides = None,
 ) -> None:
     """Recommend pruning ratios (SLAMP) and Tucker ranks (VBMF) without a search: look, edit, feed to compress.
@@ -64,9 +65,11 @@ def recommend(
     recipe = options.stages(loaded.recipe if loaded else ("prune", "decompose"))
     import_tensorflow()
     from compress.graph.model_channels import ModelChannels
+    from compress.model_files.custom_objects import register_custom_objects
     from compress.parameter_files import json_format
     from compress.parameter_files.files import write_parameters
 
+    register_custom_objects(custom_objects)
     recommended = _recommended(model, options, loaded, recipe)
     shown = console(as_json, soft_wrap=False)
     _show(shown, recommended)
@@ -127,7 +130,7 @@ def _recommended(
     from objectives.budget.recommendation import recommendation
     from search import settings
 
-    model = load_model(path)
+    model = load_model(path, loaded.model.custom_objects if loaded else None)
     pruning = settings.pruning(loaded) if loaded else DEFAULT_PRUNING
     return recommendation(model, options.source(model, loaded, recipe, pruning), recipe, pruning)
 

@@ -11,7 +11,7 @@ import typer
 
 from configs.load import load_config
 from search.cli.command import command
-from search.cli.console import AsJson, ModelPath, Overrides, console, print_json
+from search.cli.console import AsJson, CustomObjects, ModelPath, Overrides, console, print_json
 from search.environment import import_tensorflow
 from search.pipeline.formats.format import formats
 
@@ -48,6 +48,7 @@ def ship(
         ),
     ],
     as_json: AsJson = False,
+    custom_objects: CustomObjects = None,
     overrides: Overrides = None,
 ) -> None:
     """Write a model, compressed or not, in other formats; load each back, compare it on test images, and time it.
@@ -56,6 +57,7 @@ def ship(
     """
     loaded = load_config(config, overrides or ())
     import_tensorflow(threads=1)
+    from compress.model_files.custom_objects import register_custom_objects
     from search.cli import tables
     from search.pipeline import shipment
 
@@ -64,6 +66,7 @@ def ship(
     def log(line: str) -> None:
         shown.print(line)
 
+    register_custom_objects(custom_objects)
     shipped = shipment.ship(model, loaded, names, log)
     log(f"{model}: compared on {shipped.images} test images")
     shown.print(tables.exports(shipped.exports), soft_wrap=False)
@@ -72,12 +75,20 @@ def ship(
     shipped.check()
 
 
-def ship_apart(model: Path, config: Path, names: Sequence[str], overrides: Sequence[str], quietly: bool) -> int:
+def ship_apart(
+    model: Path,
+    config: Path,
+    names: Sequence[str],
+    overrides: Sequence[str],
+    quietly: bool,
+    custom_objects: str | None = None,
+) -> int:
     """Ship in a process of its own, as this one's TensorFlow has the threads that training takes; its exit code.
 
     quietly: whether standard output belongs to something else.
     """
     options = [word for name in names for word in ("--format", name)]
+    options += [] if custom_objects is None else ["--custom-objects", custom_objects]
     options += [word for override in overrides for word in ("--set", override)]
     command = [sys.executable, "-P", "-m", "search", "ship", str(model), "--config", str(config), *options]
     sys.stdout.flush()

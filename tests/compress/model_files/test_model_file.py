@@ -1,5 +1,6 @@
 import os
 import zipfile
+from threading import Lock
 
 import keras
 import numpy as np
@@ -130,11 +131,12 @@ def test_files_that_cannot_be_written(tmp_path, name):
 
 
 class Scaled(layers.Layer):
-    """A layer whose configuration lacks what its constructor needs."""
+    """A layer whose configuration lacks what its constructor needs, and that holds what cannot be copied."""
 
     def __init__(self, factor, **options):
         super().__init__(**options)
         self.factor = factor
+        self.lock = Lock()
 
     def get_config(self):
         return {"name": self.name}

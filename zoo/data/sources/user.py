@@ -1,13 +1,9 @@
 """The user's own function, given as `module:function`."""
 
 import importlib
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from compress.errors import DataError, foreign_code
+from compress.errors import DataError, foreign_code, working_directory_importable
 from zoo.data.dataset import ImageDataset
 from zoo.data.source import SourceData, Wanted, as_split, data_source, numbered_classes
 
@@ -22,20 +18,9 @@ def user(wanted: Wanted) -> SourceData | ImageDataset:
     """
     reference = wanted.source
     module_name, _, function_name = reference.partition(":")
-    with _working_directory_importable():
+    with working_directory_importable():
         result = _call(_resolve(module_name, function_name, reference), reference)
     return result if isinstance(result, ImageDataset) else _as_source(result, reference)
-
-
-@contextmanager
-def _working_directory_importable() -> Iterator[None]:
-    """A console script's path lacks the working directory, where the user's module usually is."""
-    entry = str(Path.cwd())
-    sys.path.insert(0, entry)
-    try:
-        yield
-    finally:
-        sys.path.remove(entry)
 
 
 def _resolve(module_name: str, function_name: str, reference: str) -> Any:
