@@ -75,3 +75,8 @@ class FinetuneConfig(TrainingConfig):
     distillation: DistillationConfig | None = Field(
         default=None, description="how much the original model's outputs count, or null for the labels alone"
     )
+    unfreeze: bool = Field(
+        default=True,
+        description="whether frozen layers that pruning or decomposition can change are trained, by trials as well;"
+        " false: as the model's file says",
+    )

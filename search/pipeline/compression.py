@@ -7,6 +7,7 @@ from typing import Any
 
 from compress.errors import ParameterError, RunError
 from compress.graph.analysis import analyse
+from compress.graph.frozen import unfrozen
 from compress.graph.model_channels import ModelChannels, check_made_for
 from compress.model_files.files import load_model, save_model
 from compress.parameter_files.files import read_parameters, write_parameters
@@ -25,7 +26,7 @@ from search.pipeline.measuring import measure, measure_original
 from search.pipeline.resumable_training import ResumableTraining
 from search.runs.results import SEARCH, SIMPLE, Result, write_result
 from search.runs.run_folder import RunFolder
-from search.strategies.preparation import latency_table
+from search.strategies.preparation import latency_table, warn_of_frozen
 from zoo.data.dataset import check_model_fits
 
 
@@ -151,12 +152,15 @@ def _compress(
     settings.metric(config.search.metric, data.classes)  # one that cannot be measured is refused before any training
     pruning = settings.pruning(config, data)
     chosen = values(pruning)
+    if config.finetune.epochs:
+        warn_of_frozen(config, original, analyse(original), log)
+    source = unfrozen(original, config.recipe) if config.finetune.unfreeze else original
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.
         measure_original(model_path, data, folder, config)
         training = ResumableTraining(config, folder, data, log)
         made = compress_in_stages(
-            original,
+            source,
             chosen,
             config.recipe,
             fine_tune=_fine_tuner(training, original, label),

@@ -118,7 +118,8 @@ class ResumableTraining:
         """
         sections = self.config.model_dump(mode="json", include={"seed", "data", "pruning", "recipe"})
         shapes = [list(variable.shape) for variable in model.variables]
-        parts = [name, keras.__version__, sections, repr(tuning), shapes, model_digest(original)]
+        parts = [name, keras.__version__, sections, self.config.finetune.unfreeze, repr(tuning), shapes]
+        parts.append(model_digest(original))
         data = [repr(self.data.normalization), *(_digest(split) for split in (self.data.train, self.data.validation))]
         text = json.dumps([*parts, *data])
         return hashlib.sha256(text.encode()).hexdigest()

@@ -45,6 +45,7 @@ def trial_task(
         config.search.threads_per_worker,
         final,
         custom_objects=config.model.custom_objects,
+        unfreeze=config.finetune.unfreeze,
     )
 
 

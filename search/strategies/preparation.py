@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from compress.cloning.walk import as_functional
 from compress.errors import BudgetError, DataError
 from compress.graph.analysis import analyse
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.frozen import changeable_layers, frozen_layers
 from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from objectives.accuracy.score import predict
@@ -33,6 +36,9 @@ from search.strategies.job import Job
 from zoo.data.checks import USUAL, value_problem
 from zoo.data.dataset import ImageDataset, Split, check_model_fits
 
+_NAMED = 4
+"""Frozen layers that a warning names."""
+
 _IMAGES, _BATCH = 1000, 128
 """Validation images that the original is checked on at most, and images of one call."""
 
@@ -47,6 +53,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     check_trackers(config.log_to)
     table = latency_table(config, model)
     space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
+    warn_of_frozen(config, model, space.graph, listener.warned)
     original = space.cost.cost(CompressionParameters.none())
     budget = settings.budget(config.budget, original, table)
     levels = front_levels(config, budget, original)
@@ -59,6 +66,21 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     check_sampler(sampler.name, sampler.options, context, front=levels is not None)
     pruning = settings.pruning(config, data)
     return Job(config, model, data, space, budget, pruning, metric, listener, earlier_run(config, model), levels)
+
+
+def warn_of_frozen(config: RunConfig, model: Any, graph: ChannelGraph, warn: Callable[[str], None]) -> None:
+    """Name the frozen layers that compression can change, and say whether they will be trained."""
+    changed = changeable_layers(graph, config.recipe)
+    names = [name for name in frozen_layers(as_functional(model)) if name in changed]
+    if not names:
+        return
+    named = ", ".join(f"'{name}'" for name in names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    advice = (
+        "will be trained all the same; finetune.unfreeze: false leaves them as they are"
+        if config.finetune.unfreeze
+        else "will not be trained, which costs accuracy; finetune.unfreeze: true trains them"
+    )
+    warn(f"frozen layers that compression can change ({len(names)}: {named}) {advice}")
 
 
 def front_levels(config: RunConfig, limits: Budget, original: Cost) -> Levels | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from compress.errors import RunError, TuckpruneError, typed_line
 from compress.graph.analysis import analyse
+from compress.graph.frozen import unfrozen
 from compress.model_files.custom_objects import register_custom_objects
 from compress.parameters import PRUNE, CompressionParameters, Stage
 from compress.pruning.settings import PruningSettings
@@ -53,6 +54,7 @@ class Task:
         final: how finalists are judged; None where there are none.
         teacher: the model that candidates learn from by distillation, as ``model_bytes`` packs it; None for ``model``.
         custom_objects: module of the user's own classes in the models, which a worker imports.
+        unfreeze: whether frozen layers that the recipe can change are trained.
     """
 
     model: bytes
@@ -64,6 +66,7 @@ class Task:
     final: FinalTask | None = None
     teacher: bytes | None = None
     custom_objects: str | None = None
+    unfreeze: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class TrialWorker:
         self._task = task
         register_custom_objects(task.custom_objects)
         self._original = model_of(task.model)
+        if task.unfreeze:
+            self._original = unfrozen(self._original, task.recipe)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         teacher = self._original if task.teacher is None else model_of(task.teacher)

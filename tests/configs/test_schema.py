@@ -197,6 +197,7 @@ def test_finetune_inherits_training_at_a_tenth_of_its_learning_rate() -> None:
 def test_distillation_is_of_fine_tuning_and_nobody_is_told_unasked() -> None:
     config = RunConfig.model_validate(BASE)
     assert (config.finetune.distillation, config.finetune.early_stopping, config.log_to) == (None, None, ())
+    assert config.finetune.unfreeze
     assert build("training", {"early_stopping": 6}).finetune.early_stopping == 6
     assert build("log_to", ["tensorboard", "mlflow"]).log_to == ("tensorboard", "mlflow")
     with pytest.raises(ValidationError, match="distillation"):
