@@ -99,4 +99,4 @@ def test_fine_tuning_takes_every_key(tmp_path):
     whole = settings.fine_tuning(given.finetune, given.seed)
     assert whole.distillation == Distillation(0.7, 3.0)
     assert (whole.training.epochs, whole.training.early_stopping) == (20, 4)
-    assert settings.final(given) == replace(whole, recipe=replace(whole.training, epochs=5))
+    assert settings.final(given) == replace(whole, training=replace(whole.training, epochs=5))
