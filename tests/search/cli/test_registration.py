@@ -63,7 +63,7 @@ def test_a_new_file_is_a_new_figure_of_a_section(add_module):
     assert figures_in("sections-have-names", None) == []
     source = """
 from search.report.blocks import Paragraph
-from search.report.figures import figure
+from search.report.figures.figure import figure
 
 @figure(section="sections-have-names", order=1)
 def drawn(view):
@@ -82,7 +82,7 @@ def test_a_new_file_is_a_new_section_of_the_report(add_module, home):
     ]
     source = """
 from search.report.blocks import Paragraph
-from search.report.sections import section
+from search.report.sections.section import section
 
 @section("new", "New", order=55)
 def new(view):
