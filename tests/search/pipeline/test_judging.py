@@ -44,7 +44,7 @@ def test_equal_figures_pass_wherever_they_come_from():
 
 @pytest.mark.parametrize("figure", [{"accuracy": 0.7500000001}, {"loss": 0.9000000001}, {"value": 0.5}])
 def test_other_figures_are_refused_with_what_is_different(figure):
-    here = replace(AGAIN, **figure)
+    here = replace(AGAIN, score=replace(AGAIN.score, **figure))
     with pytest.raises(RunError, match=r"trial 7 gets other figures .*the conditions are the same"):
         Comparison(RECORD, here).check()
     changed = replace(here, conditions=replace(THERE, device="New CPU", threads=2))
