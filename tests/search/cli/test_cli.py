@@ -115,11 +115,11 @@ def test_a_finished_search_says_so_again_and_reports(tuckprune, run):
     code, out, err = tuckprune("export", run.folder)
     assert (code, err) == (0, "")
     assert [line.rsplit("/")[-1] for line in out.splitlines()] == [
+        "netspresso-FD_TK.json",
+        "netspresso-PR_L2.json",
+        "parameters.json",
         "pruning.txt",
         "ranks.txt",
-        "parameters.json",
-        "netspresso-PR_L2.json",
-        "netspresso-FD_TK.json",
     ]
     code, out, err = tuckprune("report", run.folder)
     assert (code, err) == (0, "")
