@@ -52,4 +52,4 @@ def without_parts(parameters: CompressionParameters, step: ChannelStep = SINGLE_
 
 def _original_name(name: str, parameters: CompressionParameters) -> str:
     layer = name.removesuffix(LAST_SUFFIX)
-    return layer if layer != name and layer in parameters.ranks else name
+    return layer if layer in parameters.ranks else name
