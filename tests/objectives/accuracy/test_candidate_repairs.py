@@ -16,14 +16,15 @@ from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.cost.cost_model import CostModel
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.images import CLASSES, SHAPE, dataset
-from zoo.models.registry import MODEL_NAMES, build_model
+from tests.objectives.thin_models import thin_model
+from zoo.models.registry import MODEL_NAMES
 
 SETTINGS = ProxySettings(recalibration_images=32, steps=3, batch_size=16, learning_rate=0.05)
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_values_are_the_weights_of_the_model_that_is_built(name: str) -> None:
-    original = as_functional(build_model(name))
+    original = as_functional(thin_model(name))
     graph = analyse(original)
     for seed in range(2):
         parameters = random_candidate(CostModel(graph), seed)

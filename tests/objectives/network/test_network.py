@@ -16,6 +16,7 @@ from objectives.network.signature import signature
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy
 from tests.objectives.network.networks import network_of, randomized
+from tests.objectives.thin_models import thin_model
 from zoo.models.registry import MODEL_NAMES, build_model
 from zoo.training.loss import loss_for
 
@@ -42,7 +43,7 @@ def step(network: Any, x: np.ndarray, y: np.ndarray, rate: float) -> float:
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_a_pruned_and_decomposed_model_is_computed_as_keras_does(name: str) -> None:
-    original = randomized(build_model(name, classes=10) if name != "digits_resnet" else build_model(name))
+    original = randomized(thin_model(name))
     model = apply_parameters(original, random_candidate(CostModel(analyse(original)), seed=3))
     x, _ = images(model)
     # Through 56 untrained layers logits reach tens, whose rounding shows behind the softmax: bring them to ones.
