@@ -205,7 +205,7 @@ def shared(graph, x):
 
 def nested(graph, x):
     inner = graph.shared("model", inner_model)
-    return inner(graph.conv(x, 3)) if x.shape[1] == SIDE else None
+    return inner(graph.conv(x, 3)) if x.shape[1:3] == (SIDE, SIDE) else None
 
 
 def inner_model():

@@ -35,6 +35,6 @@ def test_exported_files_make_the_winner(run):
 
 
 def test_another_model_than_the_searched_one_is_refused(run, monkeypatch):
-    monkeypatch.setattr(outcome, "load_model", lambda path: model("chain"))
+    monkeypatch.setattr(outcome, "load_model", lambda path, custom_objects=None: model("chain"))
     with pytest.raises(RunError, match="was started with another model"):
         export_run(run.folder)
