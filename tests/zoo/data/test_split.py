@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from compress.errors import DataError
-from zoo.data.dataset import Split
-from zoo.data.split import stratified_split
+from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.data.split import limited, stratified_split
 
 
 def _numbered(sizes: list[int]) -> Split:
@@ -64,3 +64,13 @@ def test_a_class_too_small_is_named() -> None:
 def test_an_impossible_fraction_is_refused(fraction: float) -> None:
     with pytest.raises(DataError, match=rf"test fraction in \(0, 1\), received {fraction}"):
         stratified_split(_numbered([10, 10]), fraction, 0, held_out="test")
+
+
+def test_a_limit_takes_as_many_in_proportion_and_at_or_above_all_leaves_the_split() -> None:
+    parts = {"train": _numbered([20, 40]), "validation": _numbered([5, 5]), "test": _numbered([6, 12])}
+    data = ImageDataset(name="numbers", classes=2, normalization=Normalization(1.0, (0.0,), (1.0,)), **parts)
+    for count in (60, 61, None):
+        assert limited(data, train=count, test=count, seed=0).train is data.train
+    fewer = limited(data, train=30, test=9, seed=0)
+    assert np.bincount(fewer.train.labels).tolist() == [10, 20] and np.bincount(fewer.test.labels).tolist() == [3, 6]
+    assert set(fewer.train.images.ravel()) < set(data.train.images.ravel()) and fewer.validation is data.validation
