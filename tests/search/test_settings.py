@@ -19,11 +19,18 @@ from search import settings
 from search.driver.rungs import Ladder
 from tests.search.fixtures.runs import ROOT, config
 from zoo.data.batches import Augmentation
+from zoo.data.dataset import Normalization
 from zoo.training.training import TrainingSettings
 
 
 def pruning(folder, **section):
     return settings.pruning(config(folder, pruning=section))
+
+
+def test_a_normalization_of_the_configuration_replaces_that_of_the_source(tmp_path):
+    given = {"source": "digits", "scale": 8.0, "mean": [0.25], "std": [0.5]}
+    assert settings.dataset(config(tmp_path, data=given).data, 0).normalization == Normalization(8.0, (0.25,), (0.5,))
+    assert settings.dataset(config(tmp_path).data, 0).normalization.scale == 16.0
 
 
 def test_the_defaults_are_those_of_the_compression(tmp_path):
