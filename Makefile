@@ -37,7 +37,8 @@ demo: install
 test: install
 	$(BIN)/python -m pytest $(PARALLEL)
 
-# Drivers, workers and nodes that are killed, for minutes, one test after another: their clusters use the same ports. Writes what became of the run to docs/results/faults.json.
+# Drivers, workers and nodes that are killed, for minutes, one test after another, for their clusters use the same ports;
+# writes what became of the run to docs/results/faults.json.
 test-faults: install
 	TUCKPRUNE_FAULT_RESULTS=docs/results/faults.json $(BIN)/python -m pytest -m faults
 
