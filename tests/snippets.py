@@ -37,7 +37,7 @@ class Snippet:
 
 def snippets(language: str, *pages: str) -> list[Snippet]:
     """All of one language, of all pages unless some are named."""
-    return [found for path in PAGES for found in _of(path) if found.language == language and _wanted(path, pages)]
+    return [result for path in PAGES for result in _of(path) if result.language == language and _wanted(path, pages)]
 
 
 def inline_codes() -> list[tuple[str, str]]:

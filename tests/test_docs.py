@@ -21,9 +21,9 @@ from tests.snippets import ROOT, Snippet, command_lines, inline_codes, merged, s
 ELSEWHERE = {"docs/examples/own-model.md", "docs/shipping.md"}
 """Need files of their own: run in test_examples.py and in search/test_shipment.py."""
 BASE = {"name": "base", "model": {"path": "m.keras"}, "data": {"source": "digits"}, "budget": {"flops": "25%"}}
-PYTHON_PAGES = sorted({found.page for found in snippets("python")} - ELSEWHERE)
+PYTHON_PAGES = sorted({result.page for result in snippets("python")} - ELSEWHERE)
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-SHELL = [(found, words) for found in snippets("sh") for words in command_lines(found.text)]
+SHELL = [(result, words) for result in snippets("sh") for words in command_lines(result.text)]
 INLINE = [(page, text) for page, text in inline_codes() if re.match(r"tuckprune \w", text)]
 SECTIONS = {section.path: section for section in sections()}
 KEYS = {option.path for section in SECTIONS.values() for option in section.options}
@@ -33,7 +33,7 @@ FILES = (".txt", ".json", ".yaml", ".keras", ".py")
 
 def test_there_is_something_to_check() -> None:
     assert {"README.md", "docs/examples/digits.md", "docs/nptk.md"} <= set(PYTHON_PAGES)
-    assert {"docs/examples/own-model.md", "docs/examples/widen.md"} <= {found.page for found in snippets("yaml")}
+    assert {"docs/examples/own-model.md", "docs/examples/widen.md"} <= {result.page for result in snippets("yaml")}
     assert {words[1] for _, words in SHELL if words[0] == "tuckprune"} >= {"inspect", "search", "export", "compress"}
 
 
@@ -43,14 +43,14 @@ def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     write_tiny(source, tmp_path / "configs" / "digits.yaml")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "page"}
-    for found in snippets("python", page):
-        exec(compile("\n" * found.line + found.text, page, "exec"), names)
+    for result in snippets("python", page):
+        exec(compile("\n" * result.line + result.text, page, "exec"), names)
 
 
-@pytest.mark.parametrize("found", snippets("yaml"), ids=str)
-def test_configuration_is_accepted(found: Snippet) -> None:
-    written = yaml.safe_load(found.text)
-    checked = check_config(merged(BASE, written), str(found)).model_dump(mode="json")
+@pytest.mark.parametrize("result", snippets("yaml"), ids=str)
+def test_configuration_is_accepted(result: Snippet) -> None:
+    written = yaml.safe_load(result.text)
+    checked = check_config(merged(BASE, written), str(result)).model_dump(mode="json")
     assert written.keys() <= checked.keys()
 
 
@@ -76,7 +76,7 @@ def test_command_in_running_text_is_there(page: str, text: str) -> None:
     assert {word for word in text.split() if word.startswith("--")} <= known
 
 
-@pytest.mark.parametrize(("page", "text"), [found for found in DOTTED if found[1].split(".")[0] in SECTIONS])
+@pytest.mark.parametrize(("page", "text"), [result for result in DOTTED if result[1].split(".")[0] in SECTIONS])
 def test_key_in_running_text_is_there(page: str, text: str) -> None:
     key = text.split(":")[0]
     assert key in KEYS or key.endswith(FILES) or (ROOT / key.replace(".", "/")).with_suffix(".py").exists()

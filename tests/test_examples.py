@@ -50,13 +50,13 @@ def flops(path: Path) -> int:
 def test_the_pages_from_the_first_line_to_the_last(shell: Shell, tmp_path: Path, local_pool: None) -> None:
     keras.utils.set_random_seed(0)
     names: dict[str, object] = {"__name__": "page"}
-    for found in snippets("python", OWN_MODEL):
-        exec(compile(found.text, OWN_MODEL, "exec"), names)
+    for result in snippets("python", OWN_MODEL):
+        exec(compile(result.text, OWN_MODEL, "exec"), names)
     (configuration,) = snippets("yaml", OWN_MODEL)
     write_tiny(configuration.text, tmp_path / "configs" / "mine.yaml")
     said = {}
-    for found in [*snippets("sh", OWN_MODEL), *snippets("sh", WIDEN)]:
-        for words in command_lines(found.text.replace("search.trials=40", f"search.trials={MORE}")):
+    for result in [*snippets("sh", OWN_MODEL), *snippets("sh", WIDEN)]:
+        for words in command_lines(result.text.replace("search.trials=40", f"search.trials={MORE}")):
             said[words[1]] = shell(words)
     check_compressed(tmp_path)
     check_resumed(tmp_path)

@@ -29,14 +29,14 @@ def test_by_hand(rounding, kept):
 @given(CHANNELS, st.data(), SIZES)
 def test_what_is_kept_is_the_multiple_asked_for(channels, data, size):
     kept = data.draw(st.integers(1, channels))
-    found = {rounding: ChannelStep(size, rounding).rounded(kept, channels) for rounding in ("up", "down", "nearest")}
+    result = {rounding: ChannelStep(size, rounding).rounded(kept, channels) for rounding in ("up", "down", "nearest")}
     if kept == channels:
-        assert set(found.values()) == {channels}
+        assert set(result.values()) == {channels}
         return
     up, down = math.ceil(kept / size) * size, max(size, math.floor(kept / size) * size)
-    assert found["up"] == min(channels, up)
-    assert found["down"] == min(channels, down)
-    assert found["nearest"] == min(channels, down if kept - down < up - kept else up)
+    assert result["up"] == min(channels, up)
+    assert result["down"] == min(channels, down)
+    assert result["nearest"] == min(channels, down if kept - down < up - kept else up)
 
 
 @given(CHANNELS, st.data())

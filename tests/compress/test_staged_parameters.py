@@ -17,9 +17,9 @@ RATIOS = CompressionParameters(
 
 
 def test_a_decomposed_layers_group_gets_back_its_name_and_parts_keep_theirs():
-    found = completed(RANKS, RATIOS)
-    assert found.ranks == RANKS.ranks
-    assert found.ratios == {
+    result = completed(RANKS, RATIOS)
+    assert result.ranks == RANKS.ranks
+    assert result.ratios == {
         "block.conv1_tucker_0": 0.3,
         "block.conv1_tucker_1": 0.5,
         "block.conv1": 0.25,
@@ -42,9 +42,9 @@ def test_both_stages_come_apart_again():
 
 def test_ratios_of_parts_become_ranks():
     # Of 10 and 7 inner channels 0.3 and 0.5 leave 7 and 4.
-    found = without_parts(completed(RANKS, RATIOS))
-    assert found == CompressionParameters({"block.conv1": 0.25, "add": 0.5}, {"block.conv1": (7, 4), "conv2": (9, 16)})
-    assert without_parts(CompressionParameters(RATIOS.ratios, RANKS.ranks)) == found
+    result = without_parts(completed(RANKS, RATIOS))
+    assert result == CompressionParameters({"block.conv1": 0.25, "add": 0.5}, {"block.conv1": (7, 4), "conv2": (9, 16)})
+    assert without_parts(CompressionParameters(RATIOS.ratios, RANKS.ranks)) == result
     # Rounded up to multiples of 4: 8 of 10, 4 of 7.
     assert without_parts(completed(RANKS, RATIOS), ChannelStep(4)).ranks["block.conv1"] == (8, 4)
 

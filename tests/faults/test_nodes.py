@@ -75,7 +75,7 @@ def test_a_lost_head_leaves_a_run_that_goes_on_elsewhere(tmp_path, nodes):
 def test_workers_get_the_code_from_the_driver(nodes):
     """Other machines need not have it: what they import is what was sent."""
     with cluster(nodes.address, "max", 1.0):
-        found = ray.get(
+        result = ray.get(
             ray.remote(lambda: [importlib.import_module(name).__file__ for name in ("compress", "search")]).remote()
         )
-    assert all("runtime_resources" in file for file in found)
+    assert all("runtime_resources" in file for file in result)

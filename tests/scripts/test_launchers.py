@@ -61,8 +61,8 @@ def slurm(tmp_path) -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("script", ["setup.sh", "dev/servers.sh", "launch/slurm.sh", "launch/submit.sh"])
 def test_shellcheck_finds_nothing(script):
-    found = subprocess.run([SHELLCHECK, SCRIPTS / script], capture_output=True, text=True, check=False)
-    assert (found.returncode, found.stdout) == (0, "")
+    result = subprocess.run([SHELLCHECK, SCRIPTS / script], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "")
 
 
 def job(config: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
@@ -111,15 +111,15 @@ def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
     ],
 )
 def test_launchers_tell_what_they_need(command, said):
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.returncode == 2 and found.stderr.startswith(said)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2 and result.stderr.startswith(said)
 
 
 def test_slurm_is_needed(tmp_path):
     alone = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
     command = ["bash", LAUNCH / "slurm.sh", "config.yaml"]
-    found = subprocess.run(command, env=alone, capture_output=True, text=True, check=False)
-    assert found.returncode != 0 and "expected to run in a SLURM job" in found.stderr
+    result = subprocess.run(command, env=alone, capture_output=True, text=True, check=False)
+    assert result.returncode != 0 and "expected to run in a SLURM job" in result.stderr
 
 
 @pytest.mark.launchers

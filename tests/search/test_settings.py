@@ -51,9 +51,9 @@ def test_every_key_arrives(tmp_path, name, criterion):
 def test_feature_maps_are_made_of_normalized_training_images(tmp_path):
     given = config(tmp_path, pruning={"criterion": "nuclear_norm", "images": 20})
     data = settings.dataset(given.data, given.seed)
-    found, again = settings.pruning(given).criterion, settings.pruning(given, data).criterion
-    assert isinstance(found, NuclearNorm) and isinstance(again, NuclearNorm)
-    (images,), (same,) = found.images, again.images
+    result, again = settings.pruning(given).criterion, settings.pruning(given, data).criterion
+    assert isinstance(result, NuclearNorm) and isinstance(again, NuclearNorm)
+    (images,), (same,) = result.images, again.images
     np.testing.assert_array_equal(images, same)
     assert images.shape == (20, 8, 8, 1)
     training = {image.tobytes() for image in data.normalization(data.train.images)}

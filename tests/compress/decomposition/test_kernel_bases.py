@@ -36,11 +36,11 @@ def test_bases_of_a_kernel_of_lower_rank_are_orthonormal(shape):
 
 def test_the_cache_finds_a_kernel_by_its_values():
     cache, kernel = BasesCache(), kernel_of((3, 3, 4, 5))
-    found = cache.of(kernel)
-    assert cache.of(kernel.copy()) is found
-    assert cache.of(kernel.reshape(3, 3, 5, 4)) is not found
-    assert cache.of(2 * kernel) is not found
-    np.testing.assert_array_equal(found.u_in, KernelBases.of(kernel).u_in)
+    result = cache.of(kernel)
+    assert cache.of(kernel.copy()) is result
+    assert cache.of(kernel.reshape(3, 3, 5, 4)) is not result
+    assert cache.of(2 * kernel) is not result
+    np.testing.assert_array_equal(result.u_in, KernelBases.of(kernel).u_in)
 
 
 def test_the_cache_forgets_what_was_used_longest_ago():

@@ -77,9 +77,9 @@ def test_blocks_hold_channels_that_occur_equally_often():
 
 
 def test_a_merge_of_two_groups_names_neither():
-    found = groups(models.crossed_merge())
-    assert sorted((layers, sizes) for _, layers, sizes in found) == [(("a", "c"), [4]), (("b", "d"), [6])]
-    assert all(name in layers for name, layers, _ in found)
+    result = groups(models.crossed_merge())
+    assert sorted((layers, sizes) for _, layers, sizes in result) == [(("a", "c"), [4]), (("b", "d"), [6])]
+    assert all(name in layers for name, layers, _ in result)
 
 
 def test_flatten_repeats_channels_by_position():
@@ -99,8 +99,8 @@ def test_gates():
 
 
 def test_shared_layers_couple_their_calls():
-    found = groups(models.shared())
-    assert found == [("twice", ("conv1", "twice"), [8]), ("other", ("other",), [5])]
+    result = groups(models.shared())
+    assert result == [("twice", ("conv1", "twice"), [8]), ("other", ("other",), [5])]
 
 
 def test_several_inputs_and_outputs():

@@ -13,8 +13,8 @@ def test_counts_of_every_tensor_at_ratios():
     kept = counts.kept_subgroups({"add": 0.5, "last": 0.3})
     a, b = (int(counts.subgroup_of[graph.node(name).output[0]]) for name in ("a", "b"))
     assert (kept[a], kept[b], kept[2]) == (2, 3, 4)
-    found = {name: counts.count(graph.node(name).output, kept) for name in ("a", "b", "c", "add", "last", "linear")}
-    assert found == {"a": 2, "b": 3, "c": 5, "add": 5, "last": 4, "linear": 3}
+    result = {name: counts.count(graph.node(name).output, kept) for name in ("a", "b", "c", "add", "last", "linear")}
+    assert result == {"a": 2, "b": 3, "c": 5, "add": 5, "last": 4, "linear": 3}
     # Concat(add, b) holds the first subgroup once and the second twice, and none that stay in any case.
     constant, row = counts.form(graph.node("last").inputs[0])
     assert (constant, row[a], row[b], row[2]) == (0, 1, 2, 0)

@@ -23,10 +23,10 @@ def test_channels_of_the_model(graph):
 
 
 def test_decomposition_finds_what_pruning_leaves(graph):
-    found = ModelChannels.at_stages(graph, PARAMETERS, ("prune", "decompose"))
-    assert found.groups == GROUPS
+    result = ModelChannels.at_stages(graph, PARAMETERS, ("prune", "decompose"))
+    assert result.groups == GROUPS
     # 8 channels of add_1 become 4, 7 of b1.conv1 become 6.
-    assert found.layers == {
+    assert result.layers == {
         "b0.conv1": (8, 5),
         "b0.conv2": (5, 4),
         "b0.shortcut": (8, 4),
@@ -40,14 +40,14 @@ def test_decomposition_finds_what_pruning_leaves(graph):
 
 
 def test_pruning_finds_what_decomposition_makes(graph):
-    found = ModelChannels.at_stages(graph, PARAMETERS, ("decompose", "prune"))
-    assert found == ModelChannels({**GROUPS, "b1.conv1_tucker_0": 3, "b1.conv1_tucker_1": 2}, LAYERS)
+    result = ModelChannels.at_stages(graph, PARAMETERS, ("decompose", "prune"))
+    assert result == ModelChannels({**GROUPS, "b1.conv1_tucker_0": 3, "b1.conv1_tucker_1": 2}, LAYERS)
 
 
 def test_a_group_by_the_name_that_decomposition_gives_it(graph):
     parameters = CompressionParameters({"b1.conv1_tucker_2": 0.2}, PARAMETERS.ranks)
-    found = ModelChannels.at_stages(graph, parameters, ("decompose", "prune")).groups
-    assert "b1.conv1" not in found and found["b1.conv1_tucker_2"] == 7
+    result = ModelChannels.at_stages(graph, parameters, ("decompose", "prune")).groups
+    assert "b1.conv1" not in result and result["b1.conv1_tucker_2"] == 7
 
 
 def test_the_same_model_and_an_unknown_one_are_accepted(graph):

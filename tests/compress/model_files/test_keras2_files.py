@@ -31,9 +31,9 @@ def test_predictions_are_the_writers(era, file):
     model = load_model(DATA / f"{era}-{file}")
     expected = np.load(DATA / f"{era}-expected.npz")
     name = file.removesuffix(".h5")
-    found = outputs(model, expected[f"{name}_x"])
-    assert f"{name}_y{len(found)}" not in expected
-    for index, output in enumerate(found):
+    received = outputs(model, expected[f"{name}_x"])
+    assert f"{name}_y{len(received)}" not in expected
+    for index, output in enumerate(received):
         np.testing.assert_allclose(output, expected[f"{name}_y{index}"], rtol=1e-5, atol=1e-5)
 
 

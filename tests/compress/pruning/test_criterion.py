@@ -19,7 +19,7 @@ from tests.compress.fixtures.models import randomized
 def measured(criterion, model):
     """Scores of every layer, by name."""
     graph = analyse(model)
-    return {found.layer: found for found in criterion.scores(model, graph, np.ones(graph.labels, dtype=bool))}
+    return {result.layer: result for result in criterion.scores(model, graph, np.ones(graph.labels, dtype=bool))}
 
 
 def wide(filters):
@@ -47,15 +47,15 @@ def test_geometric_median():
 
 def test_geometric_median_against_pairs_of_filters():
     model = randomized(models.depthwise(2))
-    found = measured(GeometricMedian(), model)
-    assert set(found) == {"conv1", "depthwise", "pointwise", "linear"}
-    kernels = {name: np.asarray(model.get_layer(name).kernel, dtype=np.float64) for name in found}
+    result = measured(GeometricMedian(), model)
+    assert set(result) == {"conv1", "depthwise", "pointwise", "linear"}
+    kernels = {name: np.asarray(model.get_layer(name).kernel, dtype=np.float64) for name in result}
     for name, kernel in kernels.items():
         # Depthwise filters of all multipliers go with their input channel.
         axis = 2 if name == "depthwise" else kernel.ndim - 1
         filters = [kernel.take(index, axis) for index in range(kernel.shape[axis])]
         pairs = [sum(np.linalg.norm(np.ravel(a - b)) for b in filters) for a in filters]
-        np.testing.assert_allclose(found[name].values, pairs, rtol=1e-9)
+        np.testing.assert_allclose(result[name].values, pairs, rtol=1e-9)
 
 
 def test_redundant_filters_go_by_geometric_median_and_weak_ones_by_norm():
@@ -71,9 +71,9 @@ def test_only_wanted_layers_are_scored():
     wanted = np.zeros(graph.labels, dtype=bool)
     wanted[graph.node("conv2").output[:1]] = True
     for criterion in (L2Norm(), GeometricMedian(), MeasuredScores.of(L2Norm(), model, graph)):
-        (found,) = criterion.scores(model, graph, wanted)
-        assert found.layer == "conv2"
-        assert found.values.shape == found.labels.shape == (6,)
+        (result,) = criterion.scores(model, graph, wanted)
+        assert result.layer == "conv2"
+        assert result.values.shape == result.labels.shape == (6,)
 
 
 @pytest.mark.parametrize("criterion", [L2Norm(), GeometricMedian()])

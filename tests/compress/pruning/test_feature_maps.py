@@ -14,8 +14,8 @@ from tests.compress.fixtures.models import images, outputs, randomized
 
 def measured(model, *arrays):
     graph = analyse(model)
-    found = NuclearNorm(arrays).scores(model, graph, np.ones(graph.labels, dtype=bool))
-    return {layer.layer: layer.values for layer in found}
+    result = NuclearNorm(arrays).scores(model, graph, np.ones(graph.labels, dtype=bool))
+    return {layer.layer: layer.values for layer in result}
 
 
 def tensor(model, layer, x):
@@ -42,7 +42,7 @@ def test_nuclear_norms_of_other_ranks():
 def test_feature_maps_are_what_the_next_layers_read():
     model = randomized(models.residual())
     x = images(model, count=20)
-    found = measured(model, x)
+    result = measured(model, x)
     behind = {
         "conv1": "conv1.relu",  # read by two layers
         "b0.conv1": "b0.conv1.relu",
@@ -52,18 +52,18 @@ def test_feature_maps_are_what_the_next_layers_read():
         "b1.conv2": "b1.bn2",
         "linear": "linear",
     }
-    assert set(found) == set(behind)
+    assert set(result) == set(behind)
     for name, layer in behind.items():
         expected = nuclear_norms(tensor(model, layer, x)).mean(axis=0)
-        np.testing.assert_allclose(found[name], expected, rtol=1e-5)
+        np.testing.assert_allclose(result[name], expected, rtol=1e-5)
 
 
 def test_a_feature_map_that_is_an_output_of_the_model():
     model = randomized(models.several_ends())
     first, second = images(model)
-    found = measured(model, first, second)
+    result = measured(model, first, second)
     features = outputs(model, [first, second])[0]
-    np.testing.assert_allclose(found["features"], nuclear_norms(features).mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(result["features"], nuclear_norms(features).mean(axis=0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("build", [lambda: models.depthwise(2), models.shared, models.dense_blocks, models.flatten])

@@ -32,8 +32,8 @@ def test_patches_times_the_kernel_are_the_convolutions_outputs(options):
     reader = Reader.of(layer)
     assert reader.output_size(x.shape) == model.output.shape[1:3]
     places = np.stack([np.random.default_rng(i).permutation(expected.shape[1])[:5] for i in range(3)])
-    found = reader.patches(x, places) @ np.asarray(layer.kernel).reshape(-1, 4) + np.asarray(layer.bias)
-    np.testing.assert_allclose(found.reshape(3, 5, 4), np.take_along_axis(expected, places[..., None], 1), atol=1e-5)
+    result = reader.patches(x, places) @ np.asarray(layer.kernel).reshape(-1, 4) + np.asarray(layer.bias)
+    np.testing.assert_allclose(result.reshape(3, 5, 4), np.take_along_axis(expected, places[..., None], 1), atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(6,), (5, 6), (4, 3, 6)], ids=str)
@@ -45,5 +45,5 @@ def test_a_dense_layer_reads_one_position(shape):
     expected = np.asarray(model(x)).reshape(-1, 2)
     positions = int(np.prod(shape[:-1]))
     places = np.tile(np.arange(positions), (3, 1))
-    found = Reader.of(layer).patches(x, places) @ np.asarray(layer.kernel) + np.asarray(layer.bias)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    result = Reader.of(layer).patches(x, places) @ np.asarray(layer.kernel) + np.asarray(layer.bias)
+    np.testing.assert_allclose(result, expected, atol=1e-5)

@@ -28,21 +28,21 @@ def scores(settings, **layers):
     group = graph.group("add_1")
     first = int(group.subgroups[0][0])
     known = {name: (np.add(labels, first), values) for name, (labels, values) in layers.items()}
-    found = group_scores(model, graph, group, settings=PruningSettings(Known(**known), **settings))
-    return found[group.subgroups[0]][:3]
+    result = group_scores(model, graph, group, settings=PruningSettings(Known(**known), **settings))
+    return result[group.subgroups[0]][:3]
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("average", [5.5, 2.5, 3.5]), ("sum", [11, 5, 7])])
 def test_policies(policy, expected):
-    found = scores({"policy": policy}, a=([0, 1, 2], [1, 2, 3]), b=([0, 1, 2], [10, 3, 4]))
-    np.testing.assert_allclose(found, expected)
+    result = scores({"policy": policy}, a=([0, 1, 2], [1, 2, 3]), b=([0, 1, 2], [10, 3, 4]))
+    np.testing.assert_allclose(result, expected)
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("average", [(3 + 2) / 2, (4 + 6) / 2]), ("sum", [4, 7])])
 def test_group_policies(policy, expected):
     # Layer a holds labels 0 and 1 twice: 1 and 5, 2 and 6 under "average" are 3 and 4, under "sum" 6 and 8.
-    found = scores({"group_policy": policy}, a=([0, 1, 0, 1], [1, 2, 5, 6]), b=([0, 1], [2, 6]))
-    np.testing.assert_allclose(found[:2], expected)
+    result = scores({"group_policy": policy}, a=([0, 1, 0, 1], [1, 2, 5, 6]), b=([0, 1], [2, 6]))
+    np.testing.assert_allclose(result[:2], expected)
 
 
 def test_layer_norms_act_on_each_layer_before_layers_are_combined():
@@ -70,7 +70,7 @@ def test_average_and_sum_remove_the_same_channels(build, norm):
     model = randomized(build())
     ratios = {group.name: 0.5 for group in analyse(model).groups}
     small = [prune(model, ratios, PruningSettings(layer_norm=norm, policy=policy)) for policy in ("average", "sum")]
-    for one, other in zip(*(found.get_weights() for found in small), strict=True):
+    for one, other in zip(*(result.get_weights() for result in small), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

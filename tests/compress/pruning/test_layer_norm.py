@@ -29,8 +29,8 @@ def test_by_hand(norm, expected):
 @pytest.mark.parametrize("norm", NORMS)
 @given(SCORES)
 def test_the_order_of_a_layers_channels_stays(norm, scores):
-    found = normalized(scores, norm)
-    np.testing.assert_array_equal(np.argsort(found, kind="stable"), np.argsort(scores, kind="stable"))
+    result = normalized(scores, norm)
+    np.testing.assert_array_equal(np.argsort(result, kind="stable"), np.argsort(scores, kind="stable"))
 
 
 @given(SCORES)

@@ -106,8 +106,8 @@ def test_removes_the_filters_of_least_norm():
     norms = np.array([5.0, 1.0, 8.0, 2.0, 7.0, 3.0, 4.0, 6.0])
     model.get_layer("conv1").kernel.assign(kernel / np.linalg.norm(kernel.reshape(27, 8), axis=0) * norms)
     small = prune(model, {"conv1": 0.6})  # ceil(8 * 0.4) = 4 filters stay: norms 5, 8, 7 and 6, in their order
-    found = np.linalg.norm(np.asarray(small.get_layer("conv1").kernel).reshape(27, -1), axis=0)
-    np.testing.assert_allclose(found, [5, 8, 7, 6], rtol=1e-5)
+    result = np.linalg.norm(np.asarray(small.get_layer("conv1").kernel).reshape(27, -1), axis=0)
+    np.testing.assert_allclose(result, [5, 8, 7, 6], rtol=1e-5)
 
 
 def test_equal_scores_remove_the_last_channels():

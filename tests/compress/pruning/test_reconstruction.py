@@ -31,10 +31,10 @@ def test_redundant_channels_leave_no_error(options):
     x = layers.Conv2D(5, 3, activation="relu", name="second", **options)(x)
     model = randomized(keras.Model(inputs, layers.Dense(3, activation="softmax", name="linear")(layers.Flatten()(x))))
     redundant(model.get_layer("first"), 3)
-    found = prune_and_reconstruct(model, {"first": 0.5}, images(model, count=20), settings=EXACT)
-    assert found.model.get_layer("first").filters == 3
-    assert found.reconstructed == ("second", "linear")
-    assert_same_outputs(found.model, model, tolerance=1e-3)
+    result = prune_and_reconstruct(model, {"first": 0.5}, images(model, count=20), settings=EXACT)
+    assert result.model.get_layer("first").filters == 3
+    assert result.reconstructed == ("second", "linear")
+    assert_same_outputs(result.model, model, tolerance=1e-3)
     pruned = prune(model, {"first": 0.5})
     assert np.abs(outputs(pruned, images(model))[0] - outputs(model, images(model))[0]).max() > 0.05
 
@@ -45,7 +45,7 @@ def test_every_layer_is_the_least_squares_fit_on_inputs_that_hold_the_earlier_er
         x = layers.Conv2D(filters, 1, activation="tanh", name=name)(x)
     model = randomized(keras.Model(inputs, x))
     calibration = images(model, count=20)
-    found = prune_and_reconstruct(model, {"a": 0.5, "b": 0.4}, calibration, settings=EXACT).model
+    result = prune_and_reconstruct(model, {"a": 0.5, "b": 0.4}, calibration, settings=EXACT).model
     bare = prune(model, {"a": 0.5, "b": 0.4})
     kept_b = [
         np.flatnonzero(np.asarray(model.get_layer("b").bias) == b)[0] for b in np.asarray(bare.get_layer("b").bias)
@@ -60,8 +60,8 @@ def test_every_layer_is_the_least_squares_fit_on_inputs_that_hold_the_earlier_er
         layer = model.get_layer(name)
         whole = np.concatenate([np.asarray(layer.kernel)[0, 0], np.asarray(layer.bias)[None]])[:, list(kept)]
         target = inputs_of(model, name) @ whole
-        best = np.linalg.lstsq(inputs_of(found, name), target, rcond=None)[0]
-        fitted = found.get_layer(name)
+        best = np.linalg.lstsq(inputs_of(result, name), target, rcond=None)[0]
+        fitted = result.get_layer(name)
         np.testing.assert_allclose(np.asarray(fitted.kernel)[0, 0], best[:-1], atol=1e-4)
         np.testing.assert_allclose(np.asarray(fitted.bias), best[-1], atol=1e-4)
 
@@ -69,15 +69,15 @@ def test_every_layer_is_the_least_squares_fit_on_inputs_that_hold_the_earlier_er
 def test_a_firm_ridge_keeps_the_pruned_weights():
     model = randomized(models.residual())
     settings = ReconstructionSettings(ridge=1e9)
-    found = prune_and_reconstruct(model, {"conv1": 0.5}, images(model, count=4), settings=settings)
-    for fitted, pruned in zip(found.model.get_weights(), prune(model, {"conv1": 0.5}).get_weights(), strict=True):
+    result = prune_and_reconstruct(model, {"conv1": 0.5}, images(model, count=4), settings=settings)
+    for fitted, pruned in zip(result.model.get_weights(), prune(model, {"conv1": 0.5}).get_weights(), strict=True):
         np.testing.assert_allclose(fitted, pruned, atol=1e-5)
 
 
 def test_nothing_pruned_changes_nothing():
     model = randomized(models.residual())
-    found = prune_and_reconstruct(model, {}, images(model, count=4))
-    assert_same_outputs(found.model, model)
+    result = prune_and_reconstruct(model, {}, images(model, count=4))
+    assert_same_outputs(result.model, model)
 
 
 def test_the_original_is_untouched():
@@ -105,9 +105,9 @@ def test_layers_that_are_left_are_named():
     x = layers.Conv2D(8, 3, groups=2, name="grouped")(shared(shared(x)))
     x = layers.Dense(3, name="linear")(layers.GlobalAveragePooling2D()(x))
     model = randomized(keras.Model(inputs, x))
-    found = prune_and_reconstruct(model, {}, images(model))
-    assert found.reconstructed == ("linear",)
-    assert [(left.name, left.reason) for left in found.left] == [
+    result = prune_and_reconstruct(model, {}, images(model))
+    assert result.reconstructed == ("linear",)
+    assert [(left.name, left.reason) for left in result.left] == [
         ("first", "it reads the model's input, which pruning does not change"),
         ("shared", "it is called several times"),
         ("grouped", "it is a grouped convolution (groups=2)"),
@@ -118,8 +118,8 @@ def test_layers_that_another_model_uses_too():
     model = randomized(models.chain())
     other = keras.Input((8, 8, 8))
     model.get_layer("conv2")(other)
-    found = prune_and_reconstruct(model, {"conv1": 0.5}, images(model, count=4))
-    assert found.reconstructed == ("conv2", "linear")
+    result = prune_and_reconstruct(model, {"conv1": 0.5}, images(model, count=4))
+    assert result.reconstructed == ("conv2", "linear")
 
 
 def test_inputs_of_any_size():
@@ -127,15 +127,15 @@ def test_inputs_of_any_size():
     x = keras.ops.relu(layers.Conv2D(6, 3, name="second")(layers.Conv2D(8, 3, name="first")(x)))
     x = layers.Dense(3, name="linear")(layers.GlobalAveragePooling2D()(x))
     model = randomized(keras.Model(inputs, x))
-    found = prune_and_reconstruct(model, {"first": 0.5}, np.ones((2, 9, 9, 3), np.float32))
-    assert found.reconstructed == ("linear",)
-    assert found.left[1].reason == "its input has no fixed size (None, None, None, 8)"
+    result = prune_and_reconstruct(model, {"first": 0.5}, np.ones((2, 9, 9, 3), np.float32))
+    assert result.reconstructed == ("linear",)
+    assert result.left[1].reason == "its input has no fixed size (None, None, None, 8)"
 
 
 def test_kept_channels_are_rounded_up():
     model = randomized(models.chain())
-    found = prune_and_reconstruct(model, {"conv1": 0.5}, images(model), pruning=PruningSettings(step=ChannelStep(3)))
-    assert found.model.get_layer("conv1").filters == 6
+    result = prune_and_reconstruct(model, {"conv1": 0.5}, images(model), pruning=PruningSettings(step=ChannelStep(3)))
+    assert result.model.get_layer("conv1").filters == 6
 
 
 @pytest.mark.parametrize("shape", [(4, 8, 8, 1), (0, 8, 8, 3), (8, 8, 3)], ids=str)

@@ -33,9 +33,9 @@ def test_ranks_by_vbmf():
 
 
 def test_recommended_ranks_say_what_is_left_whole():
-    found = recommend_ranks(planted())
-    assert found.ranks == {"low": (4, 6)}
-    assert {item.name: item.reason for item in found.left_whole} == {
+    result = recommend_ranks(planted())
+    assert result.ranks == {"low": (4, 6)}
+    assert {item.name: item.reason for item in result.left_whole} == {
         "stem": "it reads the model's input, of only 3 channels",
         "noise": "VBMF finds no signal in it (rank 0)",
         "high": "ranks [14, 14] would not make it cheaper",  # 2 * 32 * 14 + 14 * 14 = 1092 of 1024 weights
@@ -58,9 +58,9 @@ def test_narrow_inputs_get_no_recommendation():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(3, 3, name="conv1")(inputs)
     model = keras.Model(inputs, models.head(layers.Conv2D(64, 3, name="conv2")(x)))
-    found = recommend_ranks(model)
-    assert not found.ranks
-    assert [(item.name, item.reason) for item in found.left_whole] == [
+    result = recommend_ranks(model)
+    assert not result.ranks
+    assert [(item.name, item.reason) for item in result.left_whole] == [
         ("conv1", "it reads the model's input, of only 3 channels"),
         ("conv2", "it has only 3 input channels"),
     ]

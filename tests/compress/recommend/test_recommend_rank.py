@@ -27,15 +27,15 @@ def planted_model():
 
 
 def test_planted_ranks_are_found_and_the_rest_is_named():
-    found = recommend_svd_ranks(planted_model())
-    assert found.ranks == {"pointwise": 2, "dense": 3}
-    assert [exclusion.name for exclusion in found.left_whole] == ["linear"]
+    result = recommend_svd_ranks(planted_model())
+    assert result.ranks == {"pointwise": 2, "dense": 3}
+    assert [exclusion.name for exclusion in result.left_whole] == ["linear"]
 
 
 def test_convolutions_with_a_window():
-    found = recommend_cp_ranks(planted_model())
-    assert found.ranks == {"conv": 2}
-    assert [(left.name, left.reason) for left in found.left_whole] == [("pointwise", "its window is 1x1; use SVD")]
+    result = recommend_cp_ranks(planted_model())
+    assert result.ranks == {"conv": 2}
+    assert [(left.name, left.reason) for left in result.left_whole] == [("pointwise", "its window is 1x1; use SVD")]
 
 
 @pytest.mark.parametrize("recommend", [recommend_svd_ranks, recommend_cp_ranks])

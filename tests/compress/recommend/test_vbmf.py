@@ -88,8 +88,8 @@ def test_noise_variance_is_the_global_minimum(seed):
     threshold = _retention_threshold(0.5)
     dense = np.linspace(math.log(energy[-1] / 100), math.log(energy[0] * 100), 20_000)
     least = min(_free_energy(point, energy, 0.5, threshold) for point in dense)
-    found = math.log(_noise_variance(energy, 0.5, threshold))
-    assert _free_energy(found, energy, 0.5, threshold) <= least + 1e-6
+    result = math.log(_noise_variance(energy, 0.5, threshold))
+    assert _free_energy(result, energy, 0.5, threshold) <= least + 1e-6
 
 
 def test_conv_ranks_are_in_then_out():

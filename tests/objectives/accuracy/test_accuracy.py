@@ -145,8 +145,8 @@ def test_distillation_pulls_towards_the_original_s_outputs() -> None:
         proxy = AccuracyProxy(data, settings, original)
         repair = proxy.start(model)
         proxy.rung(repair, settings.steps)
-        found = repair.outputs(data.validation)
-        return float(np.sum(expected * np.log(expected / found), axis=1).mean())
+        received = repair.outputs(data.validation)
+        return float(np.sum(expected * np.log(expected / received), axis=1).mean())
 
     settings = replace(SETTINGS, steps=60)
     soft = replace(settings, distillation=Distillation(weight=1.0))

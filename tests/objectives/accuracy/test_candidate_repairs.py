@@ -31,9 +31,9 @@ def test_values_are_the_weights_of_the_model_that_is_built(name: str) -> None:
         model = prune_and_decompose(original, parameters.ratios, parameters.ranks)
         values = compressed_values(original, graph, parameters.ratios, parameters.ranks)
         layers = layers_by_name(model)
-        assert sum(len(found) for found in values.values()) == len(model.weights)
-        for layer, found in values.items():
-            for attribute, value in found.items():
+        assert sum(len(result) for result in values.values()) == len(model.weights)
+        for layer, result in values.items():
+            for attribute, value in result.items():
                 np.testing.assert_array_equal(value, np.asarray(getattr(layers[layer], attribute)))
 
 
@@ -63,9 +63,9 @@ def test_every_candidate_is_judged_as_its_model_is(recipe: tuple[Any, ...]) -> N
     proxy = AccuracyProxy(data, SETTINGS)
     candidates = CandidateRepairs(original, proxy, recipe)
     for parameters in CANDIDATES:
-        found = proxy.rung(candidates.start(parameters), 3)
+        result = proxy.rung(candidates.start(parameters), 3)
         alone = AccuracyProxy(data, SETTINGS)(apply_parameters(original, parameters, recipe))
-        assert replace(found, seconds=0.0) == replace(alone, seconds=0.0), parameters
+        assert replace(result, seconds=0.0) == replace(alone, seconds=0.0), parameters
 
 
 def test_no_model_is_built_where_pruning_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,9 +107,9 @@ def test_a_model_whose_configuration_follows_the_channels_is_built_every_time(mo
     candidates = CandidateRepairs(model, proxy)
     for ratio in (0.5, 0.25):
         parameters = CompressionParameters({"a": ratio}, {})
-        found = proxy.rung(candidates.start(parameters), 3)
+        result = proxy.rung(candidates.start(parameters), 3)
         alone = AccuracyProxy(data, SETTINGS)(apply_parameters(model, parameters))
-        assert replace(found, seconds=0.0) == replace(alone, seconds=0.0)
+        assert replace(result, seconds=0.0) == replace(alone, seconds=0.0)
 
 
 def test_calibration_images_change_the_weights_that_a_candidate_starts_with() -> None:
@@ -121,7 +121,7 @@ def test_calibration_images_change_the_weights_that_a_candidate_starts_with() ->
         repair = CandidateRepairs(original, proxy, calibration=calibration).start(CANDIDATES[1])
         outputs.append(repair.outputs(data.train))
     original_outputs = original.predict(images, verbose=0)
-    errors = [np.square(found - original_outputs).mean() for found in outputs]
+    errors = [np.square(result - original_outputs).mean() for result in outputs]
     assert errors[1] < 0.5 * errors[0]
 
 

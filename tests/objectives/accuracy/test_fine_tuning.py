@@ -21,7 +21,7 @@ WEIGHT, TEMPERATURE, RATE, DECAY = 0.3, 2.0, 0.5, 0.01
 
 class _Logs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self.found = dict(logs or {})
+        self.result = dict(logs or {})
 
 
 def _linear(kernel: np.ndarray, activation: str | None, dropout: float = 0.0, decay: float = 0.0) -> keras.Model:
@@ -48,14 +48,14 @@ def test_a_step_of_distillation_by_hand(student: str | None, teacher: str | None
     hard = -log_softmax(ours, axis=1)[np.arange(6), LABELS].mean()
     soft = -(softmax(theirs / TEMPERATURE, axis=1) * log_softmax(ours / TEMPERATURE, axis=1)).sum(1).mean()
     loss = (1 - WEIGHT) * hard + WEIGHT * TEMPERATURE**2 * soft + DECAY * (KERNEL**2).sum()
-    assert logs.found["loss"] == pytest.approx(loss, rel=1e-5)
+    assert logs.result["loss"] == pytest.approx(loss, rel=1e-5)
     slope = (1 - WEIGHT) * (softmax(ours, axis=1) - np.eye(3)[LABELS])
     slope += WEIGHT * TEMPERATURE * (softmax(ours / TEMPERATURE, axis=1) - softmax(theirs / TEMPERATURE, axis=1))
     expected = KERNEL - RATE * (PIXELS.T @ slope / 6 + 2 * DECAY * KERNEL)
     np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-4, atol=1e-5)
     # Validation is by labels.
     after = -log_softmax(PIXELS @ expected, axis=1)[np.arange(6), LABELS].mean() + DECAY * (expected**2).sum()
-    assert logs.found["val_loss"] == pytest.approx(after, rel=1e-4)
+    assert logs.result["val_loss"] == pytest.approx(after, rel=1e-4)
     np.testing.assert_array_equal(original.get_weights()[0], TAUGHT)
     assert original.trainable and not original.compiled
     # What is saved is the student, with the momenta of its own weights.

@@ -64,15 +64,15 @@ def test_accuracy_and_loss_need_no_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "result"),
     [
         ("sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy"),
         ("auc", "AUC"),
         ("kl_divergence", "KLDivergence"),
     ],
 )
-def test_names_may_be_written_with_underscores(name: str, found: str) -> None:
-    assert choose_metric(name, 10).name == found
+def test_names_may_be_written_with_underscores(name: str, result: str) -> None:
+    assert choose_metric(name, 10).name == result
 
 
 def test_what_is_given_is_kept() -> None:

@@ -49,9 +49,9 @@ def test_a_metric_is_of_all_images_and_gets_probabilities_of_logits_too() -> Non
     probabilities = twins[1].predict(DATA.normalization(DATA.test.images), verbose=0)
     expected = ((np.eye(CLASSES)[DATA.test.labels] - probabilities) ** 2).mean()
     for model in twins:
-        found = score(model, DATA.test, DATA.normalization, 8, metric)
-        assert found.value == pytest.approx(expected, rel=1e-4)
-        assert score(model, DATA.test, DATA.normalization, 8, LOSS) == replace(found, value=None)
+        received = score(model, DATA.test, DATA.normalization, 8, metric)
+        assert received.value == pytest.approx(expected, rel=1e-4)
+        assert score(model, DATA.test, DATA.normalization, 8, LOSS) == replace(received, value=None)
 
 
 @pytest.mark.parametrize(("from_logits", "loss"), [(False, np.log(2)), (True, np.log(1 + np.e**0.5) - 0.25)])
@@ -61,13 +61,13 @@ def test_outputs_alone_can_be_scored(from_logits: bool, loss: float) -> None:
     labels = np.array([0, 1])
     if from_logits:
         outputs = np.array([[0.5, 0.0], [0.5, 0.0]], np.float32)
-    found = score_outputs(outputs, labels, keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits))
-    assert (found.accuracy, found.value) == (0.5, None)
-    assert found.loss == pytest.approx(loss, rel=1e-6)
+    received = score_outputs(outputs, labels, keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits))
+    assert (received.accuracy, received.value) == (0.5, None)
+    assert received.loss == pytest.approx(loss, rel=1e-6)
 
 
 def test_outputs_that_are_not_finite_have_no_metric() -> None:
     outputs = np.array([[np.nan, np.nan]], np.float32)
     metric = Metric("MeanSquaredError", "minimize", "one_hot")
-    found = score_outputs(outputs, np.array([0]), keras.losses.SparseCategoricalCrossentropy(), metric)
-    assert np.isnan(found.loss) and found.value is None
+    received = score_outputs(outputs, np.array([0]), keras.losses.SparseCategoricalCrossentropy(), metric)
+    assert np.isnan(received.loss) and received.value is None

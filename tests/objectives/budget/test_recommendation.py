@@ -19,48 +19,48 @@ NONE = CompressionParameters.none()
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY, DECOMPOSE_ONLY])
 @pytest.mark.parametrize("pruning", [PruningSettings(), PruningSettings(GeometricMedian(), step=ChannelStep(4))])
 def test_the_values_make_the_model_whose_cost_is_told(recipe, pruning):
-    found = recommendation(trained_like(), GlobalValues(0.4, 0.1, pruning), recipe, pruning)
-    made = apply_parameters(trained_like(), found.parameters, recipe, pruning=pruning)
-    assert CostModel(analyse(made)).cost(NONE) == found.after
-    assert CostModel(analyse(trained_like())).cost(NONE) == found.before
-    assert found.after.flops < found.before.flops
-    assert bool(found.groups) == ("prune" in recipe)
-    assert bool(found.layers) == ("decompose" in recipe)
+    result = recommendation(trained_like(), GlobalValues(0.4, 0.1, pruning), recipe, pruning)
+    made = apply_parameters(trained_like(), result.parameters, recipe, pruning=pruning)
+    assert CostModel(analyse(made)).cost(NONE) == result.after
+    assert CostModel(analyse(trained_like())).cost(NONE) == result.before
+    assert result.after.flops < result.before.flops
+    assert bool(result.groups) == ("prune" in recipe)
+    assert bool(result.layers) == ("decompose" in recipe)
 
 
 @pytest.mark.parametrize("rounding", ["up", "down", "nearest"])
 def test_ratios_need_no_step_to_keep_the_same_channels(rounding):
     pruning = PruningSettings(step=ChannelStep(8, rounding))
-    found = recommendation(trained_like(), GlobalValues(0.4, 0.0, pruning), PRUNE_ONLY, pruning)
+    result = recommendation(trained_like(), GlobalValues(0.4, 0.0, pruning), PRUNE_ONLY, pruning)
     for settings in (pruning, PruningSettings()):
-        made = apply_parameters(trained_like(), found.parameters, PRUNE_ONLY, pruning=settings)
-        assert CostModel(analyse(made)).cost(NONE) == found.after
-    assert {group.kept % 8 for group in found.groups} == {0}
+        made = apply_parameters(trained_like(), result.parameters, PRUNE_ONLY, pruning=settings)
+        assert CostModel(analyse(made)).cost(NONE) == result.after
+    assert {group.kept % 8 for group in result.groups} == {0}
 
 
 def test_every_group_and_convolution_is_recommended_or_named():
     for recipe in (PRUNE_FIRST, PRUNE_ONLY):
-        found = recommendation(trained_like(), GlobalValues(0.02, -0.3), recipe)
+        result = recommendation(trained_like(), GlobalValues(0.02, -0.3), recipe)
         graph = analyse(trained_like())
         every = [group.name for group in graph.groups] + [exclusion.name for exclusion in graph.excluded]
-        assert sorted([row.name for row in found.groups] + [row.name for row in found.unpruned]) == sorted(every)
-        assert found.unpruned and found.groups
+        assert sorted([row.name for row in result.groups] + [row.name for row in result.unpruned]) == sorted(every)
+        assert result.unpruned and result.groups
         if recipe == PRUNE_FIRST:
             convolutions = [x.name for x in trained_like().layers if isinstance(x, keras.layers.Conv2D)]
-            named = [row.name for row in found.layers] + [row.name for row in found.undecomposed]
+            named = [row.name for row in result.layers] + [row.name for row in result.undecomposed]
             assert sorted(named) == sorted(convolutions)
-            assert "conv1" in {row.name for row in found.undecomposed}  # It reads the image.
+            assert "conv1" in {row.name for row in result.undecomposed}  # It reads the image.
 
 
 def test_rows_hold_the_channels_before_and_after():
-    found = recommendation(trained_like(), GlobalValues(0.5), PRUNE_FIRST)
-    pruned = apply_parameters(trained_like(), CompressionParameters(found.parameters.ratios, {}))
-    for row in found.groups:
+    result = recommendation(trained_like(), GlobalValues(0.5), PRUNE_FIRST)
+    pruned = apply_parameters(trained_like(), CompressionParameters(result.parameters.ratios, {}))
+    for row in result.groups:
         (layer,) = analyse(trained_like()).group(row.name).layers[-1:]
         assert (row.kept, row.channels) == (
             pruned.get_layer(layer).filters,
             trained_like().get_layer(layer).filters,
         )
-    for row in found.layers:
+    for row in result.layers:
         assert row.channels == pruned.get_layer(row.name).kernel.shape[2:]
-        assert row.ranks == found.parameters.ranks[row.name]
+        assert row.ranks == result.parameters.ranks[row.name]

@@ -126,10 +126,10 @@ def test_ranks_that_break_memory_are_left_out():
         kernel.assign((left @ right).reshape(kernel.shape) + rng.normal(0, 0.05, kernel.shape))
     whole = Budget.parse({"memory": "1x", "flops": "90%"}, cost_of(model))
     assert set(vbmf_ranks_meeting(model, whole.without(MEMORY)).ranks) == {"a", "b"}
-    found = vbmf_ranks_meeting(model, whole)
+    result = vbmf_ranks_meeting(model, whole)
     # a is alive while the parts of b are called.
-    assert set(found.ranks) == {"a"}
-    assert "its parts would break a limit of the budget" in {left.name: left.reason for left in found.left_whole}["b"]
+    assert set(result.ranks) == {"a"}
+    assert "its parts would break a limit of the budget" in {left.name: left.reason for left in result.left_whole}["b"]
 
 
 def test_the_limit_that_recommended_values_cannot_meet_is_named():
@@ -153,14 +153,14 @@ def test_slamp_ratios_are_the_smallest_that_meet_the_target():
 
 def test_vbmf_ranks_meet_the_target():
     cost = CostModel(analyse(trained_like()))
-    found = vbmf_ranks_meeting(trained_like(), budget(0.4))
+    result = vbmf_ranks_meeting(trained_like(), budget(0.4))
     assert (
         0.9 * budget(0.4).limits[0].most
-        < cost.cost(CompressionParameters({}, found.ranks)).flops
+        < cost.cost(CompressionParameters({}, result.ranks)).flops
         <= budget(0.4).limits[0].most
     )
     convolutions = {layer.name for layer in trained_like().layers if isinstance(layer, keras.layers.Conv2D)}
-    assert set(found.ranks) | {left.name for left in found.left_whole} == convolutions
+    assert set(result.ranks) | {left.name for left in result.left_whole} == convolutions
 
 
 def test_global_values_are_nptks_knobs_as_they_are():

@@ -126,14 +126,14 @@ def test_layer_costs_sum_to_the_total(seed):
 def test_a_shared_layer_works_twice_and_weighs_once():
     model = CostModel(analyse(models.shared()))
     # twice: 6x6 positions, 9 * 8 * 8 weights and 8 biases, called twice.
-    found = model.layer_costs(NONE)["twice"]
+    result = model.layer_costs(NONE)["twice"]
     memory = model.memory.by_layer(*model.candidate(NONE))["twice"]
-    assert found == Cost(2 * (2 * 36 * 576 + 36 * 8), 584, 4 * 584, 2 * 36 * 576, memory)
+    assert result == Cost(2 * (2 * 36 * 576 + 36 * 8), 584, 4 * 584, 2 * 36 * 576, memory)
     # At ranks (2, 4): 8 * 2 + 9 * 2 * 4 + 4 * 8 = 120 weights.
     decomposed = CompressionParameters({}, {"twice": (2, 4)})
-    found = model.layer_costs(decomposed)["twice"]
+    result = model.layer_costs(decomposed)["twice"]
     memory = model.memory.by_layer(*model.candidate(decomposed))["twice"]
-    assert found == Cost(2 * (2 * 36 * 120 + 36 * 8), 128, 4 * 128, 2 * 36 * 120, memory)
+    assert result == Cost(2 * (2 * 36 * 120 + 36 * 8), 128, 4 * 128, 2 * 36 * 120, memory)
 
 
 @pytest.mark.parametrize("frozen", [("conv2",), ("conv1", "bn1", "conv2", "linear"), None])

@@ -12,8 +12,10 @@ from tests.search.fixtures.nets import tiny
 
 def test_median_and_interquartile_range_by_hand():
     # Of 1, 2, 3, 4, 100 microseconds the quartiles are 2, 3 and 4.
-    found = Latency.of([4e-6, 1e-6, 100e-6, 2e-6, 3e-6])
-    assert (found.low, found.median, found.high, found.spread, found.runs) == pytest.approx((2.0, 3.0, 4.0, 2.0, 5))
+    result = Latency.of([4e-6, 1e-6, 100e-6, 2e-6, 3e-6])
+    assert (result.low, result.median, result.high, result.spread, result.runs) == pytest.approx(
+        (2.0, 3.0, 4.0, 2.0, 5)
+    )
 
 
 @pytest.mark.parametrize("runtime", ["litert", "keras"])
@@ -22,15 +24,15 @@ def test_every_run_is_timed_and_no_other(runtime):
     ticks = accumulate(cycle([0.0, 0.005, 1.0, 0.007, 1.0, 0.009]))
     settings = LatencySettings(runtime, warm_up=4, runs=3)
     asked = []
-    found = measure_latency(tiny(), settings, lambda: asked.append(next(ticks)) or asked[-1])
+    result = measure_latency(tiny(), settings, lambda: asked.append(next(ticks)) or asked[-1])
     assert len(asked) == 6
-    assert (found.median, found.spread) == pytest.approx((7000.0, 2000.0))
+    assert (result.median, result.spread) == pytest.approx((7000.0, 2000.0))
 
 
 @pytest.mark.parametrize("runtime", ["litert", "keras"])
 def test_a_real_measurement(runtime):
-    found = measure_latency(tiny(), LatencySettings(runtime, threads=1, batch=3, warm_up=1, runs=9))
-    assert found.runs == 9 and found.median > 0 and found.spread >= 0
+    result = measure_latency(tiny(), LatencySettings(runtime, threads=1, batch=3, warm_up=1, runs=9))
+    assert result.runs == 9 and result.median > 0 and result.spread >= 0
 
 
 def test_several_inputs():

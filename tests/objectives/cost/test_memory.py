@@ -29,9 +29,9 @@ def by_layer(model, parameters=NONE):
 
 def peak(model, parameters=NONE):
     graph = analyse(model)
-    (found,) = PeakMemory(graph).evaluate(*CostModel(graph).candidate(parameters))
-    assert found == max(by_layer(model, parameters).values())
-    return found
+    (result,) = PeakMemory(graph).evaluate(*CostModel(graph).candidate(parameters))
+    assert result == max(by_layer(model, parameters).values())
+    return result
 
 
 def simulated(model):
@@ -64,9 +64,9 @@ def simulated(model):
 def test_of_a_tiny_model_by_hand():
     # Bytes: input 8*8*3*4 = 768; conv1, bn1, relu 8*8*8*4 = 2048 each; pool 4*4*8*4 = 512; conv2 2*2*10*4 = 160;
     # avgpool 40; linear 20. A call needs its input and its output; nothing else is alive.
-    found = by_layer(tiny())
+    result = by_layer(tiny())
     expected = {"conv1": 768 + 2048, "bn1": 4096, "pool": 2560, "conv2": 512 + 160, "avgpool": 200, "linear": 60}
-    assert {name: found[name] for name in expected} == expected
+    assert {name: result[name] for name in expected} == expected
     assert peak(tiny()) == 4096
 
 
@@ -75,9 +75,9 @@ def test_of_a_tiny_pruned_and_decomposed_model_by_hand():
     # conv2 at ranks (3, 2): 4*4*3*4 = 192 between the first and the second, 2*2*2*4 = 32 after it.
     # -> 256 + 192 = 448, then 192 + 32, then 32 + 112.
     parameters = CompressionParameters({"conv1": 0.5, "conv2": 0.3}, {"conv2": (3, 2)})
-    found = by_layer(tiny(), parameters)
+    result = by_layer(tiny(), parameters)
     expected = {"conv1": 768 + 1024, "bn1": 2048, "pool": 1280, "conv2": 448, "avgpool": 140, "linear": 48}
-    assert {name: found[name] for name in expected} == expected
+    assert {name: result[name] for name in expected} == expected
     assert peak(tiny(), parameters) == 2048
 
 
@@ -92,9 +92,9 @@ def residual(shortcut_first=False):
 @pytest.mark.parametrize("shortcut_first", [False, True])
 def test_a_branch_stays_alive_by_hand(shortcut_first):
     # 64 bytes per channel: input 128, a 384, b 640, c 384, add 384; a is alive until the addition.
-    found = by_layer(residual(shortcut_first))
-    assert [found[name] for name in "abc"] == [128 + 384, 384 + 640, 384 + 640 + 384]
-    assert found["add"] == 3 * 384
+    result = by_layer(residual(shortcut_first))
+    assert [result[name] for name in "abc"] == [128 + 384, 384 + 640, 384 + 640 + 384]
+    assert result["add"] == 3 * 384
     assert peak(residual(shortcut_first)) == 1408
 
 
@@ -126,8 +126,8 @@ def test_outputs_stay_to_the_end_and_inputs_are_there_from_the_beginning():
     a = layers.Conv2D(3, 1, name="a")(first)
     b = layers.Conv2D(2, 1, name="b")(second)
     # Bytes: first 64, second 80, a 192, b 32. a: both inputs and a; b: a stays, as it is an output.
-    found = by_layer(keras.Model([first, second], [a, b]))
-    assert (found["a"], found["b"]) == (64 + 80 + 192, 192 + 80 + 32)
+    result = by_layer(keras.Model([first, second], [a, b]))
+    assert (result["a"], result["b"]) == (64 + 80 + 192, 192 + 80 + 32)
 
 
 @pytest.mark.parametrize("recipe", [("prune", "decompose"), ("decompose", "prune")], ids="-".join)
@@ -153,9 +153,9 @@ def test_many_candidates_at_once():
     cost, memory = CostModel(analyse(model)), PeakMemory(analyse(model))
     candidates = [cost.candidate(random_candidate(cost, seed)) for seed in range(20)]
     kept, ranks = (np.concatenate(arrays) for arrays in zip(*candidates, strict=True))
-    found = memory.evaluate(kept, ranks)
-    assert found.tolist() == [max(memory.by_layer(*candidate).values()) for candidate in candidates]
-    assert len(set(found.tolist())) > 10
+    result = memory.evaluate(kept, ranks)
+    assert result.tolist() == [max(memory.by_layer(*candidate).values()) for candidate in candidates]
+    assert len(set(result.tolist())) > 10
 
 
 def test_layers_without_a_fixed_size_are_named():

@@ -15,8 +15,8 @@ def test_outputs_statistics_and_gradients_are_those_of_the_definition(shape: tup
     x = tf.constant(rng.normal(2, 3, shape), tf.float32)
     scale, offset, above = (tf.constant(rng.normal(size=s), tf.float32) for s in (shape[-1:], shape[-1:], shape))
     axes = list(range(len(shape) - 1))
-    found, expected = [], []
-    for outputs, into in ((None, found), (1, expected)):
+    result, expected = [], []
+    for outputs, into in ((None, result), (1, expected)):
         with tf.GradientTape() as tape:
             tape.watch([x, scale, offset])
             if outputs is None:
@@ -26,7 +26,7 @@ def test_outputs_statistics_and_gradients_are_those_of_the_definition(shape: tup
                 y = tf.nn.batch_normalization(x, mean, variance, offset, scale, 0.01)
             loss = tf.reduce_sum(y * above)
         into.extend([y, mean, variance, *tape.gradient(loss, [x, scale, offset])])
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(result, expected, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-4, atol=1e-5)
 
 
@@ -34,5 +34,5 @@ def test_outputs_statistics_and_gradients_are_those_of_the_definition(shape: tup
 def test_factors_are_applied_by_channel(shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(2)
     x, slope, shift = (rng.normal(size=s).astype(np.float32) for s in (shape, shape[-1:], shape[-1:]))
-    found = apply_factors(*map(tf.constant, (x, slope, shift)))
-    np.testing.assert_allclose(found.numpy(), x * slope + shift, rtol=1e-5, atol=1e-6)
+    result = apply_factors(*map(tf.constant, (x, slope, shift)))
+    np.testing.assert_allclose(result.numpy(), x * slope + shift, rtol=1e-5, atol=1e-6)

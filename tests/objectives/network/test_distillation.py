@@ -25,8 +25,8 @@ def test_the_whole_is_mixed_by_weight_from_probabilities(constant: float) -> Non
     hard = -np.log(probabilities[np.arange(5), labels]).mean()
     soft = -4 * (softmax(SOFT / 2, axis=1) * log_softmax(LOGITS / 2, axis=1)).sum(1).mean()
     loss = TrainingLoss(loss_for(conv_model()), Distillation(0.3, 2.0))
-    found = loss(tf.constant(labels), tf.constant(probabilities), tf.constant(SOFT + constant))
-    assert float(found) == pytest.approx(0.7 * hard + 0.3 * soft, rel=1e-5)
+    result = loss(tf.constant(labels), tf.constant(probabilities), tf.constant(SOFT + constant))
+    assert float(result) == pytest.approx(0.7 * hard + 0.3 * soft, rel=1e-5)
 
 
 def test_soft_labels_are_computed_once_for_each_image() -> None:

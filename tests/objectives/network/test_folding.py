@@ -77,8 +77,8 @@ def test_a_network_computes_as_its_model(block: Any) -> None:
     loss, weights = keras_step(model, x, y, 0.05)
     assert step(network, x, y, 0.05) == pytest.approx(loss, rel=1e-5)
     network.unload(model)
-    for found, expected in zip(model.trainable_variables, weights, strict=True):
-        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-3, atol=2e-5)
+    for result, expected in zip(model.trainable_variables, weights, strict=True):
+        np.testing.assert_allclose(result.numpy(), expected, rtol=1e-3, atol=2e-5)
 
 
 @pytest.mark.parametrize("block", [*ALONE, *NOT])

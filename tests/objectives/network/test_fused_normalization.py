@@ -18,7 +18,7 @@ def case(shape: tuple[int, ...], dtype: Any, seed: int = 1) -> tuple[np.ndarray,
     return x, rng.normal(size=shape[-1]), rng.normal(size=shape[-1]), above
 
 
-def found(x: np.ndarray, scale: np.ndarray, offset: np.ndarray, above: np.ndarray, dtype: Any, rectify: bool) -> Any:
+def result(x: np.ndarray, scale: np.ndarray, offset: np.ndarray, above: np.ndarray, dtype: Any, rectify: bool) -> Any:
     inputs, scale, offset = tf.cast(x, dtype), tf.cast(scale, tf.float32), tf.cast(offset, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch([inputs, scale, offset])
@@ -43,7 +43,7 @@ def expected(x: np.ndarray, scale: np.ndarray, offset: np.ndarray, above: np.nda
 @pytest.mark.parametrize("rectify", [False, True])
 def test_outputs_statistics_and_gradients_are_those_of_the_definition(shape: tuple[int, ...], rectify: bool) -> None:
     values = case(shape, tf.float32)
-    for one, other in zip(found(*values, tf.float32, rectify), expected(*values, rectify), strict=True):
+    for one, other in zip(result(*values, tf.float32, rectify), expected(*values, rectify), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
 
 
@@ -51,7 +51,7 @@ def test_outputs_statistics_and_gradients_are_those_of_the_definition(shape: tup
 @pytest.mark.parametrize("channels", [1, 7, 16])
 def test_of_short_floats_only_inputs_and_outputs_are_rounded(dtype: Any, channels: int) -> None:
     values = case((4, 8, 8, channels), dtype)
-    y, mean, variance, *gradients = found(*values, dtype, rectify=True)
+    y, mean, variance, *gradients = result(*values, dtype, rectify=True)
     exact_y, exact_mean, exact_variance, *exact_gradients = expected(*values, rectify=True)
     np.testing.assert_allclose(mean, exact_mean, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(variance, exact_variance, rtol=1e-3)
@@ -61,7 +61,7 @@ def test_of_short_floats_only_inputs_and_outputs_are_rounded(dtype: Any, channel
 
 def test_values_far_from_zero_keep_their_variance() -> None:
     values = case((8, 4, 4, 3), tf.float32)
-    _, _, variance, *_ = found(values[0] + 1000, *values[1:], tf.float32, rectify=False)
+    _, _, variance, *_ = result(values[0] + 1000, *values[1:], tf.float32, rectify=False)
     np.testing.assert_allclose(variance, values[0].var(axis=(0, 1, 2)), rtol=1e-3)
 
 

@@ -61,8 +61,8 @@ def test_a_step_on_a_candidate_is_keras_s() -> None:
     loss, weights = keras_step(model, x, y, 0.01)
     assert step(network, x, y, 0.01) == pytest.approx(loss, rel=1e-4)
     network.unload(model)
-    for found, expected in zip(model.trainable_variables, weights, strict=True):
-        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-3, atol=1e-4)
+    for result, expected in zip(model.trainable_variables, weights, strict=True):
+        np.testing.assert_allclose(result.numpy(), expected, rtol=1e-3, atol=1e-4)
 
 
 def variety() -> keras.Model:
@@ -90,8 +90,8 @@ def test_any_layer_is_computed_as_keras_does() -> None:
     loss, weights = keras_step(model, x, y, 0.05)
     assert step(network, x, y, 0.05) == pytest.approx(loss, rel=1e-5)
     network.unload(model)
-    for found, expected in zip(model.trainable_variables, weights, strict=True):
-        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-3, atol=2e-5)
+    for result, expected in zip(model.trainable_variables, weights, strict=True):
+        np.testing.assert_allclose(result.numpy(), expected, rtol=1e-3, atol=2e-5)
 
 
 def test_a_nested_model_is_computed_as_keras_does() -> None:

@@ -26,18 +26,18 @@ def test_the_published_parameters_are_read():
 
 def test_kernels():
     rng = np.random.default_rng(0)
-    found = compare_kernels([(rng.normal(size=(3, 3, 8, 6)).astype(np.float32), (3, 2))])
-    assert tuple(found) == METHODS
-    assert found["partial_tucker"].max_error_over_partial_tucker == 1
-    assert found["hooi"].mean_error <= found["hosvd"].mean_error
-    assert found["hooi"].mean_error == found["hooi, bases kept"].mean_error
+    result = compare_kernels([(rng.normal(size=(3, 3, 8, 6)).astype(np.float32), (3, 2))])
+    assert tuple(result) == METHODS
+    assert result["partial_tucker"].max_error_over_partial_tucker == 1
+    assert result["hooi"].mean_error <= result["hosvd"].mean_error
+    assert result["hooi"].mean_error == result["hooi, bases kept"].mean_error
 
 
 def test_trials():
     model = randomized(models.residual())
-    found = compare_trials(model, PARAMETERS, repeats=1)
-    assert tuple(found) == ("first", "straightforward", "same", "other", "decompose_first")
-    assert all(figures.least <= figures.seconds <= figures.most for figures in found.values())
+    result = compare_trials(model, PARAMETERS, repeats=1)
+    assert tuple(result) == ("first", "straightforward", "same", "other", "decompose_first")
+    assert all(figures.least <= figures.seconds <= figures.most for figures in result.values())
 
 
 def test_the_straightforward_trial_makes_the_same_model():
@@ -46,9 +46,9 @@ def test_the_straightforward_trial_makes_the_same_model():
 
 
 def test_neighbours_keep_at_least_as_many_channels():
-    found = others(PARAMETERS, 4)
-    assert len({tuple(each.ratios.values()) for each in found}) > 1
-    for each in found:
+    result = others(PARAMETERS, 4)
+    assert len({tuple(each.ratios.values()) for each in result}) > 1
+    for each in result:
         assert all(each.ratios[name] in (ratio, round(ratio - 0.1, 1)) for name, ratio in PARAMETERS.ratios.items())
 
 

@@ -9,18 +9,18 @@ from scripts.bench.synthetic_problem import SyntheticProblem
 
 def test_levels_are_equal_factors_apart():
     problem = SyntheticProblem.drawn(0)
-    found = [level.budget / problem.budget for level in levels(problem, 3)]
-    assert found == pytest.approx([1, 2.5**0.5, 2.5])
+    result = [level.budget / problem.budget for level in levels(problem, 3)]
+    assert result == pytest.approx([1, 2.5**0.5, 2.5])
 
 
 def test_a_search_returns_what_its_best_observed_trials_are_worth():
     problem = SyntheticProblem.drawn(1, noise=0.0)
     told = []
-    found = search(
+    result = search(
         levels(problem, 2), 6, 1, lambda observed, at, kept: told.append((at.budget, observed)) or [observed]
     )
     # The first call only asks how many values there are.
-    for end, accuracy in zip(levels(problem, 2), found, strict=True):
+    for end, accuracy in zip(levels(problem, 2), result, strict=True):
         assert accuracy == max(observed for budget, observed in told[1:] if budget == end.budget)
     assert len(told) == 7
 

@@ -13,11 +13,11 @@ SCORES = {"30 steps": [0.1, 0.3, 0.2, 0.4], "100 steps": [0.2, 0.3, 0.4, 0.5]}
 @pytest.fixture
 def result(tmp_path):
     for number, truth in enumerate(TRUTH):
-        found = {
+        received = {
             name: {"accuracy": scores[number], "loss": scores[number], "seconds": 1.0 + number}
             for name, scores in SCORES.items()
         }
-        (tmp_path / f"proxies-{number:03d}.json").write_text(json.dumps(found))
+        (tmp_path / f"proxies-{number:03d}.json").write_text(json.dumps(received))
         (tmp_path / f"long-{number:03d}.json").write_text(
             json.dumps({"steps": 1000, "test_accuracy": truth, "seconds": 100.0})
         )

@@ -25,13 +25,13 @@ def test_cases_say_what_each_way_computed_in():
     clock.seconds = {"plain, float32, 30": [8.0], "plain, float32, 0": [4.0], "plain, mixed_bfloat16, 30": [6.0]}
     clock.seconds |= {"ours, float32, 30": [4.0], "ours, float32, 0": [1.0]}
     clock.seconds |= {"ours, mixed_bfloat16, 30": [2.0], "ours, mixed_bfloat16, 0": [0.5]}
-    found = {made["name"]: made for made in cases(clock, [Precision(), Precision("mixed_bfloat16")])}
-    assert {name: made["ratio"] for name, made in found.items()} == {
+    result = {made["name"]: made for made in cases(clock, [Precision(), Precision("mixed_bfloat16")])}
+    assert {name: made["ratio"] for name, made in result.items()} == {
         **{"30 steps": 4.0, "recalibration alone": 8.0, "recalibration alone, against 30 plain steps": 16.0},
         **{"30 steps, float32": 2.0, "recalibration alone, float32": 4.0},
         **{"recalibration alone, against 30 plain steps, float32": 8.0, "30 steps, both mixed_bfloat16": 3.0},
     }
-    precisions = [found[name]["ours_precision"] for name in ("30 steps", "30 steps, float32")]
+    precisions = [result[name]["ours_precision"] for name in ("30 steps", "30 steps, float32")]
     assert precisions == ["mixed_bfloat16", "float32"]
     assert [made["ratio"] for made in cases(clock, [Precision()])] == [2.0, 4.0, 8.0]
 

@@ -71,7 +71,7 @@ def test_an_interruption_stays_one(tuckprune, home):
 
 @pytest.mark.parametrize("ending", [SystemExit(0), GeneratorExit("no more"), type("Own", (BaseException,), {})("mine")])
 def test_a_layer_that_ends_the_process(tuckprune, home, ending):
-    """The same holds for whatever code a command runs, here a registered layer's as the model is read."""
+    """Whatever code ends a command, here that of a registered layer as the model is read, is one line."""
 
     @keras.saving.register_keras_serializable("ends_process")
     class Ends(keras.layers.Layer):

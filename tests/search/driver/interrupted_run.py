@@ -56,14 +56,14 @@ def interrupted_run(home: Path) -> InterruptedRun:
 
 def processes(home: Path) -> list[str]:
     """Command lines of the processes that a driver of this run started, itself included."""
-    found = []
+    result = []
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit() and f"{MARK}={home}".encode() in (entry / "environ").read_bytes():
-                found.append((entry / "cmdline").read_text(errors="replace"))
+                result.append((entry / "cmdline").read_text(errors="replace"))
         except OSError:  # It has ended meanwhile, or is another user's.
             continue
-    return found
+    return result
 
 
 def stopped(home: Path, config: Path, at: str | None, stop: Callable[["subprocess.Popen[str]"], None]) -> Stopped:

@@ -27,17 +27,17 @@ SPACE = space("tiny")
 
 class Recorder(Listener):
     def __init__(self):
-        self.found, self.told = None, []
+        self.result, self.told = None, []
 
-    def started(self, planned, found):
-        self.found = list(found)
+    def started(self, planned, result):
+        self.result = list(result)
 
     def settled(self, record):
         self.told.append(record)
 
 
-def driver(study, trials=12, *, sampler="tpe", projection=True, budget=HALF, seed=3, found=SPACE):
-    return Driver(study, found, budget, DriverSettings(seed, sampler, trials, projection))
+def driver(study, trials=12, *, sampler="tpe", projection=True, budget=HALF, seed=3, searched=SPACE):
+    return Driver(study, searched, budget, DriverSettings(seed, sampler, trials, projection))
 
 
 def memory():
@@ -51,12 +51,12 @@ def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
     work = driver(study, sampler=sampler)
     assert work.remaining == 12
     work.run(pool, listener)
-    found = records(study)
-    assert (len(found), len(study.trials), len(pool.submitted), work.remaining) == (12, 12, 12, 0)
+    result = records(study)
+    assert (len(result), len(study.trials), len(pool.submitted), work.remaining) == (12, 12, 12, 0)
     assert pool.most_running == workers
-    assert listener.found == []
+    assert listener.result == []
     assert sorted(record.number for record in listener.told) == list(range(12))
-    for record in found:
+    for record in result:
         assert record.state == "complete"
         assert record.cost == cost("tiny").cost(record.parameters)
         assert record.cost.flops <= HALF.limits[0].most
@@ -68,23 +68,23 @@ def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
     # What was recorded is what was judged: the projected proposal of each trial's own numbers.
     project = Projection(SPACE, HALF)
     assert [project(SPACE.row(trial.params)).parameters for trial in study.trials] == [
-        record.parameters for record in found
+        record.parameters for record in result
     ]
     # They meet the budget: a constraint would only have samplers fit a model to it.
     assert not any(trial.constraints for trial in study.trials)
-    assert [record.parameters for record in found] == pool.submitted
+    assert [record.parameters for record in result] == pool.submitted
 
 
 def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
     study, pool, listener = memory(), FakePool(2), Recorder()
     budget = flops_budget(0.25 * FLOPS, "0.25")
     driver(study, trials=30, projection=False, budget=budget).run(pool, listener)
-    found = records(study)
-    infeasible = [record for record in found if record.state == "infeasible"]
-    assert len(found) == len(listener.told) == 30
+    result = records(study)
+    infeasible = [record for record in result if record.state == "infeasible"]
+    assert len(result) == len(listener.told) == 30
     assert 0 < len(infeasible) < 30
     assert len(pool.submitted) == 30 - len(infeasible)
-    for trial, record in zip(study.trials, found, strict=True):
+    for trial, record in zip(study.trials, result, strict=True):
         violation = record.cost.flops / budget.limits[0].most - 1
         assert trial.constraints == {BUDGET: pytest.approx(violation)}
         assert (record.state == "infeasible") == (violation > 0)
@@ -101,14 +101,14 @@ def test_failed_trials_are_recorded_with_their_error_and_the_search_goes_on():
 
     study, pool = memory(), FakePool(1, judge)
     driver(study, trials=6).run(pool, Recorder())
-    found = records(study)
-    assert [record.state for record in found] == ["complete", "failed"] * 3
-    assert [record.error for record in found] == [None, "loss of trial 2 is nan", None, "loss of trial 4 is nan"] + [
+    result = records(study)
+    assert [record.state for record in result] == ["complete", "failed"] * 3
+    assert [record.error for record in result] == [None, "loss of trial 2 is nan", None, "loss of trial 4 is nan"] + [
         None,
         "loss of trial 6 is nan",
     ]
-    assert [record.seconds for record in found] == [0.1, 2.5] * 3
-    assert all(record.parameters.ratios for record in found)
+    assert [record.seconds for record in result] == [0.1, 2.5] * 3
+    assert all(record.parameters.ratios for record in result)
 
 
 @pytest.mark.parametrize(("kind", "stop_after"), [("journal", 0), ("journal", 2), ("journal", 9), ("sqlite", 2)])
@@ -130,7 +130,7 @@ def test_an_interrupted_search_goes_on_as_if_it_never_was(tmp_path, kind, stop_a
     assert len(listener.told) == 0
     rest = FakePool()
     driver(resumed).run(rest, listener)
-    assert [record.number for record in listener.found] == list(range(stop_after))
+    assert [record.number for record in listener.result] == list(range(stop_after))
     assert [record.number for record in listener.told] == list(range(stop_after, 12))
     # Nothing was judged twice but the trial that was under way.
     assert pool.submitted[:-1] + rest.submitted == [record.parameters for record in records(whole)]
@@ -201,10 +201,10 @@ def test_starts_are_tried_first_by_name_and_only_once():
     for _ in range(2):
         enqueue_starts(study, wanted)
     driver(study, trials=4).run(FakePool(), Recorder())
-    found = records(study)
-    assert [record.start for record in found] == ["even", "little", None, None]
+    result = records(study)
+    assert [record.start for record in result] == ["even", "little", None, None]
     assert study.trials[1].params == dict.fromkeys(SPACE.dimensions, LOWEST_PREFERENCE)
-    assert found[0].parameters == Projection(SPACE, HALF)(SPACE.row(wanted["even"])).parameters
+    assert result[0].parameters == Projection(SPACE, HALF)(SPACE.row(wanted["even"])).parameters
 
 
 def test_trials_of_a_second_stage_hold_the_values_of_both():
@@ -212,14 +212,14 @@ def test_trials_of_a_second_stage_hold_the_values_of_both():
     before = CompressionParameters({"add": 0.5}, {})
     settings = DriverSettings(3, "tpe", 3, True, stage="decompose")
     Driver(study, space("tiny", DECOMPOSE_ONLY), HALF, settings, before=before).run(pool, Recorder())
-    found = records(study)
+    result = records(study)
     assert all(given.ranks and not given.ratios for given in pool.submitted)
-    assert [record.parameters for record in found] == [before.merged(given) for given in pool.submitted]
-    assert [record.source for record in found] == [f"decompose trial {number}" for number in range(3)]
-    assert [record.cost for record in found] == [cost("tiny").cost(given) for given in pool.submitted]
+    assert [record.parameters for record in result] == [before.merged(given) for given in pool.submitted]
+    assert [record.source for record in result] == [f"decompose trial {number}" for number in range(3)]
+    assert [record.cost for record in result] == [cost("tiny").cost(given) for given in pool.submitted]
 
 
 def test_a_space_without_ranks():
     study = memory()
-    driver(study, trials=3, found=space("tiny", PRUNE_ONLY)).run(FakePool(), Recorder())
+    driver(study, trials=3, searched=space("tiny", PRUNE_ONLY)).run(FakePool(), Recorder())
     assert all(record.parameters.ratios and not record.parameters.ranks for record in records(study))

@@ -111,10 +111,10 @@ def test_recommended_values_over_the_budget_cannot_win():
     finals(study, 1).run(
         FakePool(1, judge=lambda given: Judgement(Score(1.0, 0.0), 1.0, parameters=given or ROOMY)), Recorder()
     )
-    found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
+    result = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     flops = cost("tiny").cost(ROOMY).flops
-    assert found.error == f"they need {flops} FLOPs, the budget allows {0.5 * FLOPS:.0f}"
-    assert found.score is None
+    assert result.error == f"they need {flops} FLOPs, the budget allows {0.5 * FLOPS:.0f}"
+    assert result.score is None
     assert winner_of(records(study), finalists(study)).source != RECOMMENDED
 
 
@@ -124,11 +124,11 @@ def test_a_trial_at_a_wider_level_of_a_front_may_cost_more_than_the_budget():
     Driver(study, space("tiny"), HALF, DriverSettings(3, "tpe", 6, True), levels).run(FakePool(2), Recorder())
     work = finals(study, 1)
     work.run(FakePool(1, judge=lambda given: Judgement(Score(0.5, 0.2), 1.0, parameters=given or SMALL)), Recorder())
-    found = finalists(study)
-    assert [finalist.error for finalist in found] == [None] * 3
-    assert sorted(finalist.cost.flops > 0.5 * FLOPS for finalist in found) == [False, False, True]
+    result = finalists(study)
+    assert [finalist.error for finalist in result] == [None] * 3
+    assert sorted(finalist.cost.flops > 0.5 * FLOPS for finalist in result) == [False, False, True]
     assert work.pending == []
-    assert winner_of(records(study), found).cost.flops <= 0.5 * FLOPS
+    assert winner_of(records(study), result).cost.flops <= 0.5 * FLOPS
 
 
 def test_recommended_values_may_prune_the_parts_of_layers_that_were_decomposed_first():
@@ -138,9 +138,9 @@ def test_recommended_values_may_prune_the_parts_of_layers_that_were_decomposed_f
     )
     work = Finals(study, space("tiny", DECOMPOSE_FIRST), HALF, 1, ACCURACY)
     work.run(FakePool(1, judge=lambda other: Judgement(Score(1.0, 0.0), 1.0, parameters=other or given)), Recorder())
-    found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
+    result = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     built = apply_parameters(model("tiny"), given, DECOMPOSE_FIRST)
-    assert found.cost == CostModel(analyse(built)).cost(CompressionParameters.none())
+    assert result.cost == CostModel(analyse(built)).cost(CompressionParameters.none())
 
 
 def test_the_limit_that_recommended_values_break_is_named():
@@ -148,9 +148,9 @@ def test_the_limit_that_recommended_values_break_is_named():
     budget = Budget.parse({"flops": 1.0, "params": "2x"}, original)
     work = Finals(study, space("tiny"), budget, 1, ACCURACY)
     work.run(FakePool(1, judge=lambda given: Judgement(Score(1.0, 0.0), 1.0, parameters=given or ROOMY)), Recorder())
-    found = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
+    result = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     params = cost("tiny").cost(ROOMY).params
-    assert found.error == f"they need {params} parameters, the budget allows {original.params / 2:.0f}"
+    assert result.error == f"they need {params} parameters, the budget allows {original.params / 2:.0f}"
 
 
 def test_failed_finals_leave_the_best_trial_the_winner():
@@ -186,8 +186,8 @@ def finalist(source, accuracy, loss, metric=ACCURACY):
 
 @pytest.mark.parametrize(("metric", "expected"), [(ACCURACY, "b"), (LOSS, "c")])
 def test_the_best_finalist_is_that_of_the_metric(metric, expected):
-    found = [finalist("a", 0.9, 0.5, metric), finalist("b", 0.9, 0.4, metric), finalist("c", 0.8, 0.3, metric)]
-    assert best(found).source == expected
+    result = [finalist("a", 0.9, 0.5, metric), finalist("b", 0.9, 0.4, metric), finalist("c", 0.8, 0.3, metric)]
+    assert best(result).source == expected
 
 
 def test_a_metric_of_keras_decides_the_finals():

@@ -35,9 +35,9 @@ def test_a_killed_driver_leaves_its_running_trials(run):
 
 
 def test_finished_trials_stay_through_every_stop(run):
-    found = [complete(stopped) for stopped in run.starts.values()]
-    assert 1 <= len(found[0]) < len(found[1]) < TRIALS
-    for before, after in zip(found, found[1:], strict=False):
+    result = [complete(stopped) for stopped in run.starts.values()]
+    assert 1 <= len(result[0]) < len(result[1]) < TRIALS
+    for before, after in zip(result, result[1:], strict=False):
         assert before.items() <= after.items()
 
 

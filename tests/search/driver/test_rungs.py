@@ -72,23 +72,23 @@ TABLE = [
 def test_trials_climb_as_derived_by_hand():
     study, pool, listener = memory(), RungPool(10, scripted(TABLE)), Recorder()
     driver(study, len(TABLE)).run(pool, listener)
-    found = records(study)
+    result = records(study)
     assert pool.judgements == [
         *((0, 10, 0.50), (0, 30, 0.60), (0, 90, 0.70), (1, 10, 0.40), (2, 10, 0.60), (2, 30, 0.55)),
         *((3, 10, 0.55), (3, 30, 0.65), (3, 90, 0.65), (4, 10, 0.52), (5, 10, 0.58), (5, 30, None), (6, 10, None)),
     ]
-    assert [record.state for record in found] == [
+    assert [record.state for record in result] == [
         *("complete", "stopped", "stopped", "complete", "stopped", "failed", "failed"),
     ]
-    assert [record.steps for record in found] == [90, 10, 30, 90, 10, 10, None]
-    assert [record.score and record.score.accuracy for record in found] == [0.70, 0.40, 0.55, 0.65, 0.52, None, None]
-    assert [record.score.loss for record in found[:5]] == [1 - record.score.accuracy for record in found[:5]]
-    assert [record.seconds for record in found] == [3, 1, 2, 3, 1, 2, 1]
-    assert [record.error for record in found] == [None] * 5 + ["loss is nan", "its worker was lost"]
-    assert [[rung.score.accuracy for rung in record.rungs] for record in found] == [
+    assert [record.steps for record in result] == [90, 10, 30, 90, 10, 10, None]
+    assert [record.score and record.score.accuracy for record in result] == [0.70, 0.40, 0.55, 0.65, 0.52, None, None]
+    assert [record.score.loss for record in result[:5]] == [1 - record.score.accuracy for record in result[:5]]
+    assert [record.seconds for record in result] == [3, 1, 2, 3, 1, 2, 1]
+    assert [record.error for record in result] == [None] * 5 + ["loss is nan", "its worker was lost"]
+    assert [[rung.score.accuracy for rung in record.rungs] for record in result] == [
         *([0.50, 0.60, 0.70], [0.40], [0.60, 0.55], [0.55, 0.65, 0.65], [0.52], [0.58], []),
     ]
-    assert listener.told == found
+    assert listener.told == result
 
 
 def test_what_optuna_is_told():
@@ -108,9 +108,9 @@ def test_ranks_go_by_rung_then_by_score():
     study = memory()
     table = [(0.50, 0.60, 0.61), (0.40,), (0.60, 0.55), (0.55, 0.65, 0.59), (0.70, 0.67, 0.60), (0.80, 0.62)]
     driver(study, len(table)).run(RungPool(10, scripted(table)), Recorder())
-    found = records(study)
+    result = records(study)
     # At the last rung 0.61, 0.60 and 0.59, at the second 0.62 (third of 5) and 0.55.
-    assert best(found).number == 0
+    assert best(result).number == 0
     assert [source for source, _ in Finals(study, SPACE, HALF, 5, LOSS).pending] == [
         *("recommended values", "trial 0", "trial 4", "trial 3", "trial 5", "trial 2"),
     ]
@@ -228,10 +228,10 @@ def test_a_trial_of_one_rung_is_not_reported_as_it_climbs():
     study = memory()
     pool = RungPool(10, noisy)
     driver(study, 3, Ladder((10,))).run(pool, Recorder())
-    found = records(study)
-    assert [(record.state, record.steps) for record in found] == [("complete", 10)] * 3
+    result = records(study)
+    assert [(record.state, record.steps) for record in result] == [("complete", 10)] * 3
     assert [trial.intermediate_values for trial in study.trials] == [{}] * 3
-    assert [first_rung_objective(trial) for trial in study.trials] == [record.score.accuracy for record in found]
+    assert [first_rung_objective(trial) for trial in study.trials] == [record.score.accuracy for record in result]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "nsgaii", "qmc"])
@@ -244,8 +244,8 @@ def test_every_level_of_a_front_climbs_apart(sampler):
     scores = [0.1 + number / 100 if number % 2 == 0 else 0.8 - number / 100 for number in range(12)]
     pool = RungPool(10, lambda candidate, steps: Judgement(Score(scores[candidate], 0.5), 1.0))
     Driver(study, SPACE, HALF, work.settings, levels).run(pool, Recorder())
-    found = records(study)
-    assert [record.level for record in found] == [0, 1] * 6
-    assert [record.state for record in found] == ["complete", "complete"] + ["complete", "stopped"] * 5
+    result = records(study)
+    assert [record.level for record in result] == [0, 1] * 6
+    assert [record.state for record in result] == ["complete", "complete"] + ["complete", "stopped"] * 5
     assert [trial.intermediate_values for trial in study.trials] == [{}] * 12
     assert [first_rung_objective(trial) for trial in study.trials] == scores

@@ -33,11 +33,11 @@ def judge(parameters):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_part_is_made_smaller_alone(recipe):
-    found = space("tiny", recipe)
-    parts = parts_of(found)
-    assert sorted(dimension for part in parts for dimension in part.dimensions) == sorted(found.dimensions)
+    result = space("tiny", recipe)
+    parts = parts_of(result)
+    assert sorted(dimension for part in parts for dimension in part.dimensions) == sorted(result.dimensions)
     for part in parts:
-        parameters = part.parameters(found)
+        parameters = part.parameters(result)
         assert list(parameters.ratios.values()) in ([], [0.5])
         assert len(parameters.ratios) + len(parameters.ranks) == 1
         assert part.name.endswith(next(iter(parameters.ratios or parameters.ranks)))
@@ -53,12 +53,12 @@ def test_ranks_are_three_tenths():
 
 def test_layers_of_uneven_channels_are_made_smaller_as_well():
     """0.3 of a 1x1 convolution from 64 to 256 channels costs more than the whole: 20 x 64 + 20 x 77 + 77 x 256."""
-    found = space("resnet50", DECOMPOSE_ONLY)
-    parts = {part.name: part for part in parts_of(found)}
-    assert len(parts) == len(found.layers)
+    result = space("resnet50", DECOMPOSE_ONLY)
+    parts = {part.name: part for part in parts_of(result)}
+    assert len(parts) == len(result.layers)
     layer = "layer1.0.conv3"
     assert parts[f"ranks of {layer}"].kept == 0.2
-    assert parts[f"ranks of {layer}"].parameters(found).ranks == {layer: (13, 52)}
+    assert parts[f"ranks of {layer}"].parameters(result).ranks == {layer: (13, 52)}
 
 
 def test_the_sweep_is_told_and_kept(tmp_path):
@@ -70,9 +70,9 @@ def test_the_sweep_is_told_and_kept(tmp_path):
     assert pool.most_running == 2
     assert probes(study) == {probe.part: probe for probe in listener.told}
     assert listener.told[0] == Probe(UNPRUNED, (), 1.0, 0.9, 2.0)
-    found = sensitivity_of(open_study(tmp_path, "run", "journal"))
-    assert found.drops == pytest.approx({name: 0.05 if name[:4] == "keep" else 0.2 for name in SPACE.dimensions})
-    assert found.kept == {name: 0.5 if name[:4] == "keep" else 0.3 for name in SPACE.dimensions}
+    result = sensitivity_of(open_study(tmp_path, "run", "journal"))
+    assert result.drops == pytest.approx({name: 0.05 if name[:4] == "keep" else 0.2 for name in SPACE.dimensions})
+    assert result.kept == {name: 0.5 if name[:4] == "keep" else 0.3 for name in SPACE.dimensions}
 
 
 def test_an_interrupted_sweep_goes_on(tmp_path):
@@ -106,12 +106,14 @@ def test_figures_that_are_not_finite_are_none(tmp_path):
 
 def test_the_metric_decides(tmp_path):
     """The study maximizes: a loss that rises is a drop."""
-    study, found = open_study(tmp_path, "run", "journal"), space("tiny", PRUNE_ONLY)
-    Sweep(study, found, LOSS).run(
+    study, result = open_study(tmp_path, "run", "journal"), space("tiny", PRUNE_ONLY)
+    Sweep(study, result, LOSS).run(
         FakePool(1, lambda given: Judgement(Score(0.5, 1.0 + len(given.ratios)), 1.0)), Recorder()
     )
     assert sensitivity_of(study) == Sensitivity(
-        dict.fromkeys(found.dimensions, 1.0), dict.fromkeys(found.dimensions, 0.5), dict.fromkeys(found.dimensions, 1)
+        dict.fromkeys(result.dimensions, 1.0),
+        dict.fromkeys(result.dimensions, 0.5),
+        dict.fromkeys(result.dimensions, 1),
     )
 
 

@@ -15,16 +15,16 @@ from search.space.projection import filled, scaled_to_fit
 @pytest.mark.parametrize(("mean", "deviation", "target"), [(0, 1, 0), (1, 0.5, 0), (0, 2, 3), (-1, 1, 3), (0, 1, -4)])
 def test_expected_improvement_is_the_integral(mean, deviation, target):
     integral, _ = quad(lambda y: (y - target) * norm.pdf(y, mean, deviation), target, target + 60)
-    found = log_expected_improvement(np.array([mean]), np.array([deviation]), target)
-    np.testing.assert_allclose(np.exp(found), integral, rtol=1e-5)
+    result = log_expected_improvement(np.array([mean]), np.array([deviation]), target)
+    np.testing.assert_allclose(np.exp(result), integral, rtol=1e-5)
 
 
 def test_far_below_the_target_it_is_still_a_number_and_grows_with_the_mean():
     means = np.array([-100.0, -40.0, -20.0, -10.0, -1.01, -0.99, 0.0, 5.0])
-    found = log_expected_improvement(means, np.ones(8), 0.0)
-    assert np.isfinite(found).all() and np.all(np.diff(found) > 0)
+    result = log_expected_improvement(means, np.ones(8), 0.0)
+    assert np.isfinite(result).all() and np.all(np.diff(result) > 0)
     # Mills' ratio: log of phi(z) / z^2 for z far below.
-    assert found[0] == pytest.approx(norm.logpdf(100) - 2 * np.log(100), abs=1e-3)
+    assert result[0] == pytest.approx(norm.logpdf(100) - 2 * np.log(100), abs=1e-3)
 
 
 def snapped(rows):

@@ -57,8 +57,8 @@ def registry(monkeypatch, tmp_path):
 
 
 def test_a_package_with_its_options_and_the_seed(registry):
-    found = hub_sampler("samplers/one", {"start": 0.3}, 7)
-    assert (type(found).__name__, found.start, found.seed) == ("Counting", 0.3, 7)
+    result = hub_sampler("samplers/one", {"start": 0.3}, 7)
+    assert (type(result).__name__, result.start, result.seed) == ("Counting", 0.3, 7)
 
 
 def test_a_class_of_a_package(registry):

@@ -65,20 +65,20 @@ def ask(study):
 
 
 def run(study, trials):
-    found = []
+    result = []
     for _ in range(trials):
         trial, kept = ask(study)
         study.tell(trial, float(accuracy(kept)))
-        found.append(kept)
-    return np.array(found)
+        result.append(kept)
+    return np.array(result)
 
 
 def test_the_best_of_the_whole_grid_is_found_soon():
     grid = np.array(list(itertools.product((0.2, 0.4, 0.6, 0.8, 1.0), repeat=5)))
     best = accuracy(grid[grid.sum(axis=1) <= 2.2 + 1e-9]).max()
-    found = run(study_of(), 25)
-    assert accuracy(found).max() == pytest.approx(best)
-    assert accuracy(found[:RANDOM_TRIALS]).max() < best
+    result = run(study_of(), 25)
+    assert accuracy(result).max() == pytest.approx(best)
+    assert accuracy(result[:RANDOM_TRIALS]).max() < best
 
 
 def test_the_first_trials_are_random_and_the_same_for_the_same_seed():
@@ -99,9 +99,9 @@ def test_a_sampler_made_anew_proposes_what_the_old_one_does():
 
 def test_nothing_is_tried_twice_nor_while_it_is_running():
     study = study_of()
-    found = run(study, 14)
+    result = run(study, 14)
     running = [ask(study)[1] for _ in range(4)]
-    assert len(np.unique(np.concatenate([found[RANDOM_TRIALS:], running]), axis=0)) == 8
+    assert len(np.unique(np.concatenate([result[RANDOM_TRIALS:], running]), axis=0)) == 8
 
 
 def test_where_trials_fail_no_more_are_made():

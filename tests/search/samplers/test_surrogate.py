@@ -47,11 +47,11 @@ def test_data_tell_which_belief_is_true():
     kept, odd = rng.uniform(0.1, 1, (60, 40)), np.arange(40) % 2 * 2.0
     scores = 80 - (1 - kept) ** 2 @ odd
     alike = np.ones((1, 40))
-    found = [
+    result = [
         np.corrcoef(Surrogate(kept[:12], scores[:12], prior_weights).mean(kept[12:]), scores[12:])[0, 1]
         for prior_weights in (alike, np.concatenate([alike, odd[None]]))
     ]
-    assert found[0] < 0.7 < 0.85 < found[1]
+    assert result[0] < 0.7 < 0.85 < result[1]
 
 
 def test_gradient_is_that_of_the_value():

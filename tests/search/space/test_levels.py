@@ -43,11 +43,11 @@ def memory():
 
 def test_levels_are_equal_factors_apart():
     budget = Budget((Limit(PARAMS, 900.0, "900"), Limit(FLOPS, 100.0, "100")))
-    found = Levels.between(budget, Limit(FLOPS, 800.0, "800"), 4, Cost(1600, 1000, 4000))
-    assert [item.limit(FLOPS).most for item in found.budgets] == pytest.approx([100, 200, 400, 800])
-    assert found.budgets[0] is budget
-    assert all(item.limit(PARAMS) == budget.limit(PARAMS) for item in found.budgets)
-    assert [found.attributes(level)[ALLOWED] for level in range(4)] == pytest.approx([1 / 16, 1 / 8, 1 / 4, 1 / 2])
+    result = Levels.between(budget, Limit(FLOPS, 800.0, "800"), 4, Cost(1600, 1000, 4000))
+    assert [item.limit(FLOPS).most for item in result.budgets] == pytest.approx([100, 200, 400, 800])
+    assert result.budgets[0] is budget
+    assert all(item.limit(PARAMS) == budget.limit(PARAMS) for item in result.budgets)
+    assert [result.attributes(level)[ALLOWED] for level in range(4)] == pytest.approx([1 / 16, 1 / 8, 1 / 4, 1 / 2])
     ends = Levels.between(budget, Limit(FLOPS, 800.0, "800"), 2, Cost(1600, 1000, 4000))
     assert [item.limit(FLOPS).most for item in ends.budgets] == [100, 800]
 
@@ -71,9 +71,9 @@ def test_the_sequence_by_hand():
 
 @pytest.mark.parametrize("count", [2, 3, 5, 8])
 def test_every_run_of_numbers_has_every_level_about_equally_often(count):
-    found = [levels(count).of_number(number) for number in range(400)]
+    result = [levels(count).of_number(number) for number in range(400)]
     for start in (0, 17, 333):
-        part = found[start : start + 60]
+        part = result[start : start + 60]
         assert all(abs(part.count(level) - 60 / count) <= 4 for level in range(count))
 
 
@@ -104,16 +104,16 @@ def test_configured_levels(tmp_path):
 def test_every_trial_just_meets_the_budget_of_its_own_level(sampler, workers):
     study, given = memory(), levels(params="90%")
     driver(study, given, sampler=sampler).run(FakePool(workers), Listener())
-    found = records(study)
-    assert [record.level for record in found] == [given.of_number(number) for number in range(16)]
-    for record, trial in zip(found, study.trials, strict=True):
+    result = records(study)
+    assert [record.level for record in result] == [given.of_number(number) for number in range(16)]
+    for record, trial in zip(result, study.trials, strict=True):
         budget = given.budgets[record.level]
         assert record.cost == cost("tiny").cost(record.parameters)
         assert budget.violation(record.cost) <= 0
         assert record.parameters == Projection(SPACE, budget)(SPACE.row(trial.params)).parameters
         assert trial.values == [record.objective, pytest.approx(budget.limit(FLOPS).most / ORIGINAL.flops)]
     # Three groups on a coarse grid: a step of the one that costs most may be a large part of a tight budget.
-    assert median(given.budgets[record.level].violation(record.cost) for record in found) > -0.1
+    assert median(given.budgets[record.level].violation(record.cost) for record in result) > -0.1
     assert len({tuple(trial.params.items()) for trial in study.trials}) == 16
 
 
@@ -163,10 +163,10 @@ def test_starts_are_spread_over_the_levels_once():
         ("c", 2),
     ]
     driver(study, given, trials=8).run(FakePool(), Listener())
-    found = records(study)
-    assert [record.level for record in found] == [0, 0, 1, 2, 2, *(given.of_number(number) for number in (5, 6, 7))]
-    assert [record.start for record in found] == ["a", "c", "b", "a", "c", None, None, None]
-    for trial, record in zip(study.trials[:5], found, strict=False):
+    result = records(study)
+    assert [record.level for record in result] == [0, 0, 1, 2, 2, *(given.of_number(number) for number in (5, 6, 7))]
+    assert [record.start for record in result] == ["a", "c", "b", "a", "c", None, None, None]
+    for trial, record in zip(study.trials[:5], result, strict=False):
         assert list(trial.params.values()) == pytest.approx([[0.2, 0.4, 0.8][record.level]] * len(trial.params))
         assert given.budgets[record.level].violation(record.cost) <= 0
 
@@ -181,7 +181,7 @@ def test_without_a_front_starts_are_queued_as_they_are():
 def test_latency_is_a_fraction_of_the_measured_original(tmp_path):
     given = config(tmp_path, budget={"latency": 0.25}, front={"quantity": "latency", "widest": 0.5, "levels": 2})
     budget = settings.budget(given.budget, ORIGINAL, table("tiny"))
-    found = front_levels(given, budget, ORIGINAL)
-    assert found.budgets[1].limit(LATENCY).most == pytest.approx(0.5 * table("tiny").original)
-    assert found.budgets[1].table is table("tiny")
-    assert found.attributes(1)[ALLOWED] == pytest.approx(0.5)
+    result = front_levels(given, budget, ORIGINAL)
+    assert result.budgets[1].limit(LATENCY).most == pytest.approx(0.5 * table("tiny").original)
+    assert result.budgets[1].table is table("tiny")
+    assert result.attributes(1)[ALLOWED] == pytest.approx(0.5)

@@ -41,17 +41,17 @@ GRIDS = st.builds(
 @st.composite
 def proposals(draw):
     """A space and preferences for all of its dimensions."""
-    found = space(draw(st.sampled_from(NETS)), draw(st.sampled_from(RECIPES)), draw(GRIDS))
-    size = len(found.dimensions)
+    result = space(draw(st.sampled_from(NETS)), draw(st.sampled_from(RECIPES)), draw(GRIDS))
+    size = len(result.dimensions)
     values = draw(st.lists(st.floats(0, 1), min_size=size, max_size=size))
-    return found, dict(zip(found.dimensions, values, strict=True))
+    return result, dict(zip(result.dimensions, values, strict=True))
 
 
-def channels_left(found, parameters, layer):
+def channels_left(result, parameters, layer):
     """(in, out) channels of a layer after pruning, counted on the graph's labels."""
-    counts = found.cost.counts
-    kept = counts.kept_subgroups(parameters.ratios, found.settings.step)
-    node = found.graph.node(layer.layer)
+    counts = result.cost.counts
+    kept = counts.kept_subgroups(parameters.ratios, result.settings.step)
+    node = result.graph.node(layer.layer)
     return counts.count(node.inputs[0], kept), counts.count(node.output, kept)
 
 
@@ -80,45 +80,45 @@ def test_decoded_by_hand():
 @given(proposals())
 @settings(max_examples=150)
 def test_decoded_values_are_on_the_grid_and_fit_the_layers(proposal):
-    found, wanted = proposal
-    grid, parameters = found.settings, found.decode(found.row(wanted))
-    for group in found.groups:
+    result, wanted = proposal
+    grid, parameters = result.settings, result.decode(result.row(wanted))
+    for group in result.groups:
         ratio = parameters.ratios.get(group.name, 0.0)
         # What a person would write: the shortest decimal is a whole multiple of the step, exactly.
         assert Fraction(repr(ratio)) % Fraction(repr(grid.ratio_step)) == 0
         assert ratio <= grid.ratio_max
         assert 0.0 not in parameters.ratios.values()
-    for layer in found.layers:
-        left = channels_left(found, parameters, layer)
-        base = left if found.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
+    for layer in result.layers:
+        left = channels_left(result, parameters, layer)
+        base = left if result.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
         pair = parameters.ranks.get(layer.layer)
         if pair is not None:
             assert all(1 <= rank <= most for rank, most in zip(pair, base, strict=True))
-            assert tucker_saves(found.graph.node(layer.layer), *left, pair)
-    if PRUNE not in found.recipe:
+            assert tucker_saves(result.graph.node(layer.layer), *left, pair)
+    if PRUNE not in result.recipe:
         assert not parameters.ratios
-    if DECOMPOSE not in found.recipe:
+    if DECOMPOSE not in result.recipe:
         assert not parameters.ranks
 
 
 @given(proposals())
 @settings(max_examples=150)
 def test_encoded_parameters_decode_to_themselves(proposal):
-    found, wanted = proposal
-    parameters = found.decode(found.row(wanted))
-    encoded = found.encode(parameters)
-    assert set(encoded) == set(found.dimensions)
-    assert found.decode(found.row(encoded)) == parameters
+    result, wanted = proposal
+    parameters = result.decode(result.row(wanted))
+    encoded = result.encode(parameters)
+    assert set(encoded) == set(result.dimensions)
+    assert result.decode(result.row(encoded)) == parameters
 
 
 @given(proposals(), st.data())
 @settings(max_examples=150)
 def test_wanting_more_of_anything_never_costs_less(proposal, data):
-    found, wanted = proposal
-    name = data.draw(st.sampled_from(found.dimensions))
+    result, wanted = proposal
+    name = data.draw(st.sampled_from(result.dimensions))
     more = wanted | {name: data.draw(st.floats(wanted[name], 1))}
-    step = found.settings.step
-    less, greater = (found.cost.cost(found.decode(found.row(proposed)), step) for proposed in (wanted, more))
+    step = result.settings.step
+    less, greater = (result.cost.cost(result.decode(result.row(proposed)), step) for proposed in (wanted, more))
     # Not memory: a layer that is whole again, wanting all its ranks, holds fewer tensors than the three in its place.
     assert all(quantity.of(less) <= quantity.of(greater) for quantity in (FLOPS, PARAMS, SIZE))
 
@@ -126,28 +126,29 @@ def test_wanting_more_of_anything_never_costs_less(proposal, data):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_smallest_model_has_the_least_of_everything_on_the_whole_grid(recipe):
     grid = SpaceSettings(ratio_max=0.75, ratio_step=0.25, rank_step=0.25)
-    found = space("chain", recipe, grid)
-    points = itertools.product((0.25, 0.5, 0.75, 1.0), repeat=len(found.dimensions))
+    result = space("chain", recipe, grid)
+    points = itertools.product((0.25, 0.5, 0.75, 1.0), repeat=len(result.dimensions))
     costs = [
-        found.cost.cost(found.decode(found.row(dict(zip(found.dimensions, point, strict=True))))) for point in points
+        result.cost.cost(result.decode(result.row(dict(zip(result.dimensions, point, strict=True)))))
+        for point in points
     ]
     for quantity in quantities().values():
-        assert quantity.of(found.smallest()) == min(map(quantity.of, costs))
+        assert quantity.of(result.smallest()) == min(map(quantity.of, costs))
 
 
 @pytest.mark.parametrize("step", [0.1, 0.3, 0.4, 0.7, 1.0])
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST])
 def test_wanting_everything_leaves_the_model_whole(recipe, step):
     """Also for a step of which 1 is no multiple."""
-    found = space("digits_resnet", recipe, SpaceSettings(rank_step=step))
-    assert found.decode(found.row(dict.fromkeys(found.dimensions, 1.0))).is_empty
+    result = space("digits_resnet", recipe, SpaceSettings(rank_step=step))
+    assert result.decode(result.row(dict.fromkeys(result.dimensions, 1.0))).is_empty
 
 
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST])
 def test_decoded_parameters_apply_and_cost_what_was_told(recipe):
-    found = space("tiny", recipe)
-    wanted = {name: 0.55 if name.startswith("keep:") else 0.3 for name in found.dimensions}
-    parameters = found.decode(found.row(wanted))
+    result = space("tiny", recipe)
+    wanted = {name: 0.55 if name.startswith("keep:") else 0.3 for name in result.dimensions}
+    parameters = result.decode(result.row(wanted))
     assert set(parameters.ratios.values()) == {0.5}
     assert parameters.ranks
     built = apply_parameters(model("tiny"), parameters, recipe)

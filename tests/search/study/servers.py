@@ -119,8 +119,8 @@ class PostgreSQL(DatabaseServer):
     def programs() -> dict[str, str] | None:
         folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[-2]))
         where = os.pathsep.join([os.environ.get("PATH", ""), *reversed(folders)])
-        found = {name: shutil.which(name, path=where) for name in ("initdb", "postgres")}
-        return {name: path for name, path in found.items() if path} if all(found.values()) else None
+        received = {name: shutil.which(name, path=where) for name in ("initdb", "postgres")}
+        return {name: path for name, path in received.items() if path} if all(received.values()) else None
 
     def prepare(self) -> None:
         secret = self.folder / "password"
@@ -151,10 +151,10 @@ class MariaDB(DatabaseServer):
     @staticmethod
     def programs() -> dict[str, str] | None:
         where = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-        found = {
+        received = {
             name: shutil.which(name, path=where) for name in ("mariadb-install-db", "my_print_defaults", "mariadbd")
         }
-        return {name: path for name, path in found.items() if path} if all(found.values()) else None
+        return {name: path for name, path in received.items() if path} if all(received.values()) else None
 
     def prepare(self) -> None:
         options = ["--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={self.folder / 'data'}"]

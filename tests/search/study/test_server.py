@@ -119,9 +119,9 @@ def test_an_interrupted_search_goes_on_as_if_it_never_was(database):
         driven(study, FakePool(stop_after=7))
     with opened_study(HERE, "run", database) as study:
         driven(study, FakePool())
-    found = find_study(HERE, "run", database)
-    assert records(found) == records(whole)
-    assert [trial.params for trial in found.trials] == [trial.params for trial in whole.trials]
+    result = find_study(HERE, "run", database)
+    assert records(result) == records(whole)
+    assert [trial.params for trial in result.trials] == [trial.params for trial in whole.trials]
 
 
 def test_a_second_process_is_refused_until_the_first_is_killed(database):
@@ -171,15 +171,15 @@ def test_a_lost_connection_ends_the_driver_because_another_may_have_written(serv
 def test_a_front_has_two_objectives(database):
     with opened_study(HERE, "run", database, front=True) as study:
         study.tell(study.ask(), [0.5, 0.25])
-    found = find_study(HERE, "run", database)
-    assert [direction.name for direction in found.directions] == ["MAXIMIZE", "MINIMIZE"]
-    assert found.trials[0].values == [0.5, 0.25]
+    result = find_study(HERE, "run", database)
+    assert [direction.name for direction in result.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert result.trials[0].values == [0.5, 0.25]
 
 
 def test_a_staged_search_has_both_studies_on_the_server(database, tmp_path, monkeypatch):
     monkeypatch.setattr("search.study.identity.model_digest", lambda given: "the same")
 
-    def found(search):
+    def result(search):
         return [records(search.first), records(search.study), finalists(search.study)]
 
     whole = staged(tmp_path / "whole", model("tiny"), PRUNE_FIRST, FakePoolFactory())
@@ -189,8 +189,8 @@ def test_a_staged_search_has_both_studies_on_the_server(database, tmp_path, monk
             search = replace(staged(tmp_path / "cut", model("tiny"), PRUNE_FIRST, open_pool), study=study, first=first)
             with nullcontext() if open_pool.stop_at is None else pytest.raises(KeyboardInterrupt):
                 search.run()
-            kept = found(search)
-    assert kept == found(whole)
+            kept = result(search)
+    assert kept == result(whole)
 
 
 def refusal(storage):

@@ -161,13 +161,13 @@ def test_a_killed_writer_loses_nothing(tmp_path, kind):
                     break
             process.send_signal(signal.SIGKILL)
     study = open_study(tmp_path, "run", kind)
-    found = study.trials
-    assert [trial.number for trial in found] == list(range(len(found)))
-    complete = {trial.number: trial.value for trial in found if trial.state == TrialState.COMPLETE}
+    result = study.trials
+    assert [trial.number for trial in result] == list(range(len(result)))
+    complete = {trial.number: trial.value for trial in result if trial.state == TrialState.COMPLETE}
     assert told.items() <= complete.items()
     # At most one trial was under way.
     assert sorted(complete) == list(range(len(complete)))
-    assert [trial.state for trial in found[len(complete) :]] in ([], [TrialState.WAITING])
+    assert [trial.state for trial in result[len(complete) :]] in ([], [TrialState.WAITING])
     run(study, 2)
     assert len(study.get_trials(states=(TrialState.COMPLETE,))) == len(complete) + 2
 

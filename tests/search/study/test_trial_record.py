@@ -131,8 +131,8 @@ def record(number, accuracy, loss=None):
 
 
 def test_best_is_the_most_accurate_then_the_least_lossy_then_the_first():
-    found = [record(0, 0.5, 0.1), record(1, 0.9, 0.5), record(2, None), record(3, 0.9, 0.4), record(4, 0.9, 0.4)]
-    assert best(found) is found[3]
+    result = [record(0, 0.5, 0.1), record(1, 0.9, 0.5), record(2, None), record(3, 0.9, 0.4), record(4, 0.9, 0.4)]
+    assert best(result) is result[3]
     assert best([record(0, None)]) is None
     assert best([]) is None
     assert best([record(0, 0.0, 9.0)]).number == 0

@@ -66,10 +66,10 @@ def changed(pool, worker, change):
 
 def outcome(pool, key):
     while True:
-        found = pool.wait(1.0)
-        if found:
-            assert list(found) == [key]
-            return found[key]
+        result = pool.wait(1.0)
+        if result:
+            assert list(result) == [key]
+            return result[key]
 
 
 def outcomes(pool, keys):

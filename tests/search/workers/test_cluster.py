@@ -10,8 +10,8 @@ from search.workers.cluster import Share, _local_cpus, room, worker_count
 @pytest.fixture
 def nodes(monkeypatch):
     def given(*resources):
-        found = [{"Alive": True, "Resources": each} for each in resources]
-        monkeypatch.setattr(ray, "nodes", lambda: [*found, {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}])
+        result = [{"Alive": True, "Resources": each} for each in resources]
+        monkeypatch.setattr(ray, "nodes", lambda: [*result, {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}])
 
     return given
 

@@ -58,14 +58,14 @@ def test_a_study_of_real_trials(pool, task):
     study = optuna.create_study(direction="maximize")
     budget = flops_budget(0.5 * cost("tiny").cost(WHOLE).flops, "0.5")
     Driver(study, space("tiny"), budget, DriverSettings(0, "tpe", 4, True)).run(pool, Listener())
-    found = records(study)
-    assert [record.state for record in found] == ["complete"] * 4
-    assert {record.conditions.precision for record in found} == {"float32"}
-    assert all(record.cost.flops <= budget.limits[0].most and record.seconds > 0 for record in found)
-    made = apply_parameters(model("tiny"), found[0].parameters, pruning=PRUNING)
+    result = records(study)
+    assert [record.state for record in result] == ["complete"] * 4
+    assert {record.conditions.precision for record in result} == {"float32"}
+    assert all(record.cost.flops <= budget.limits[0].most and record.seconds > 0 for record in result)
+    made = apply_parameters(model("tiny"), result[0].parameters, pruning=PRUNING)
     here = AccuracyProxy(task.dataset, PROXY)(made)
-    assert found[0].score.accuracy == pytest.approx(here.accuracy, abs=0.05)
-    assert found[0].score.loss == pytest.approx(here.loss, rel=1e-2)
+    assert result[0].score.accuracy == pytest.approx(here.accuracy, abs=0.05)
+    assert result[0].score.loss == pytest.approx(here.loss, rel=1e-2)
 
 
 def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
@@ -111,10 +111,10 @@ def test_a_study_of_real_rungs(pool):
     study = optuna.create_study(direction="maximize")
     ladder = Ladder((PROXY.steps, 4), 2)
     Driver(study, space("tiny"), HALF, DriverSettings(0, "random", 12, True, ladder=ladder)).run(pool, Listener())
-    found = records(study)
-    assert {record.state for record in found} == {"complete", "stopped"}
-    assert {record.state: record.steps for record in found} == {"complete": 4, "stopped": 2}
-    assert all(record.error is None for record in found)
+    result = records(study)
+    assert {record.state for record in result} == {"complete", "stopped"}
+    assert {record.state: record.steps for record in result} == {"complete": 4, "stopped": 2}
+    assert all(record.error is None for record in result)
 
 
 def test_a_late_rung_is_given_up(pool, monkeypatch):
@@ -141,10 +141,10 @@ def test_finalists_go_through_the_recipe_with_its_training(pool, task):
 
     here = compress_in_stages(model("tiny"), own_values(chosen), fine_tune=train_stage, pruning=PRUNING)
     expected = score(here.model, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
-    for found in (recommended, again):
-        assert found.score.accuracy == pytest.approx(expected.accuracy, abs=0.05)
-        assert found.score.loss == pytest.approx(expected.loss, rel=1e-2)
-        assert found.model is None
+    for result in (recommended, again):
+        assert result.score.accuracy == pytest.approx(expected.accuracy, abs=0.05)
+        assert result.score.loss == pytest.approx(expected.loss, rel=1e-2)
+        assert result.model is None
 
 
 def test_a_finalist_can_be_had_with_its_model(pool, task):
@@ -221,8 +221,8 @@ def test_ray_exports_what_a_search_counts(pool, task):
         time.sleep(1)
         with urllib.request.urlopen(address) as page:
             lines = [line for line in page.read().decode().splitlines() if "mine" in line]
-        found = {line.rpartition("{")[0] or line.split()[0]: float(line.split()[-1]) for line in lines}
-        values = {name: value for name, value in found.items() if name in expected}
+        result = {line.rpartition("{")[0] or line.split()[0]: float(line.split()[-1]) for line in lines}
+        values = {name: value for name, value in result.items() if name in expected}
     assert values == expected
 
 

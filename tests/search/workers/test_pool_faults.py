@@ -45,9 +45,9 @@ class Killer:
         return key
 
     def wait(self, seconds):
-        found = self.pool.wait(seconds)
+        result = self.pool.wait(seconds)
         self._kill()
-        return found
+        return result
 
     def _kill(self):
         if self.submitted == 2 and self.kills and self.pool._running:
@@ -70,23 +70,23 @@ def searched(pool, kills):
 def test_the_trial_of_a_killed_worker_is_started_again(pool):
     undisturbed = searched(pool, kills=0)
     TOLD.clear()
-    found = searched(pool, kills=1)
-    assert [(one.number, one.parameters, one.score) for one in found] == [
+    result = searched(pool, kills=1)
+    assert [(one.number, one.parameters, one.score) for one in result] == [
         (one.number, one.parameters, one.score) for one in undisturbed
     ]
-    assert [len(one.lost) for one in found] == [0, 1, 0, 0]
-    assert found[1].lost[0].endswith("(ActorDiedError)") and "\n" not in found[1].lost[0]
-    assert TOLD == [f"a worker was lost: {found[1].lost[0]}; its work is started again"]
-    assert found[1].worker.partition(":")[2] in {str(process(pool, worker)) for worker in (0, 1)}
+    assert [len(one.lost) for one in result] == [0, 1, 0, 0]
+    assert result[1].lost[0].endswith("(ActorDiedError)") and "\n" not in result[1].lost[0]
+    assert TOLD == [f"a worker was lost: {result[1].lost[0]}; its work is started again"]
+    assert result[1].worker.partition(":")[2] in {str(process(pool, worker)) for worker in (0, 1)}
 
 
 def test_a_trial_whose_workers_die_again_and_again_fails(pool):
-    found = searched(pool, kills=2)
-    assert [record.state for record in found] == ["complete", "failed", "complete", "complete"]
-    assert found[1].error.startswith("its worker was lost: ") and found[1].error.endswith("(ActorDiedError)")
-    assert len(found[1].lost) == 1
-    assert "\n" not in found[1].error
-    assert found[1].parameters.ratios
+    result = searched(pool, kills=2)
+    assert [record.state for record in result] == ["complete", "failed", "complete", "complete"]
+    assert result[1].error.startswith("its worker was lost: ") and result[1].error.endswith("(ActorDiedError)")
+    assert len(result[1].lost) == 1
+    assert "\n" not in result[1].error
+    assert result[1].parameters.ratios
 
 
 def test_a_lost_rung_is_climbed_again_from_the_start(pool):

@@ -35,15 +35,17 @@ def test_candidates_learn_from_the_teacher_or_else_from_their_own_model(monkeypa
 
     monkeypatch.setattr("search.workers.worker.AccuracyProxy", Proxy)
     TrialWorker(replace(task, teacher=model_bytes(trained_like())) if has_teacher else task)
-    (found,) = taught
-    for weight, expected in zip(found.weights, (trained_like() if has_teacher else model("tiny")).weights, strict=True):
+    (result,) = taught
+    for weight, expected in zip(
+        result.weights, (trained_like() if has_teacher else model("tiny")).weights, strict=True
+    ):
         np.testing.assert_array_equal(weight, expected)
 
 
 def test_probes_are_recalibrated_and_nothing_else(task):
     worker, parameters = TrialWorker(task), CompressionParameters({"add": 0.5}, {})
-    found = worker.probe(parameters)
+    result = worker.probe(parameters)
     without_steps = TrialWorker(replace(task, proxy=replace(PROXY, steps=0))).judge(parameters)
-    assert found.error is None
-    assert found.score == without_steps.score
-    assert found.score != worker.judge(parameters).score
+    assert result.error is None
+    assert result.score == without_steps.score
+    assert result.score != worker.judge(parameters).score

@@ -63,8 +63,8 @@ def _all(model: keras.Model) -> list[np.ndarray]:
     return [np.array(variable.numpy()) for variable in [*model.variables, *model.optimizer.variables]]
 
 
-def _same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
-    for one, other in zip(found, expected, strict=True):
+def _same(received: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for one, other in zip(received, expected, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -82,13 +82,13 @@ def test_every_tensor_is_that_of_the_undisturbed_run(few: ImageDataset, tmp_path
     _stopped(path, few, SETTINGS, 2)
     _stopped(path, few, SETTINGS, 4)
     model, rest = _random(), _Stop(None)
-    found = train(model, few, SETTINGS, [rest], checkpoint=Checkpoint(path, "x"))
-    assert (found.epochs, found.validation_accuracy) == (5, expected.validation_accuracy)
+    received = train(model, few, SETTINGS, [rest], checkpoint=Checkpoint(path, "x"))
+    assert (received.epochs, received.validation_accuracy) == (5, expected.validation_accuracy)
     assert rest.rates == watch.rates[4:]
     _same(_all(model), _all(whole))
     # What is whole is only put back.
     again = _random()
-    assert train(again, few, SETTINGS, [_Stop(0)], checkpoint=Checkpoint(path, "x")) == replace(found, seconds=0.0)
+    assert train(again, few, SETTINGS, [_Stop(0)], checkpoint=Checkpoint(path, "x")) == replace(received, seconds=0.0)
     _same(_all(again), _all(whole))
     assert sorted(file.name for file in path.parent.iterdir()) == ["one.npz"]
 

@@ -22,12 +22,12 @@ def test_the_runs_are_exactly_the_study(tmp_path, monkeypatch):
     experiment = client.create_experiment("digits")
     # Of a process that was killed while it wrote this trial: it is handed over again.
     client.create_run(experiment, tags={"tuckprune.trial": "trial 0"})
-    found = tracked(lambda: MlflowTracker("digits", file))
+    result = tracked(lambda: MlflowTracker("digits", file))
     many = record(5, parameters=CompressionParameters({f"layer{i}.conv(1)": i / 200 for i in range(150)}, {}))
     MlflowTracker("digits", file).add(many)
     runs = client.search_runs([experiment], "attributes.status = 'FINISHED'", order_by=["attributes.start_time ASC"])
-    assert [run.info.run_name for run in runs] == [record.source for record in [*found, many]]
-    for run, expected in zip(runs, [*found, many], strict=True):
+    assert [run.info.run_name for run in runs] == [record.source for record in [*result, many]]
+    for run, expected in zip(runs, [*result, many], strict=True):
         assert run.data.metrics == metrics_of(expected)
         names = {name.replace("(", "_").replace(")", "_"): value for name, value in settings_of(expected).items()}
         assert {name: float(value) for name, value in run.data.params.items()} == names

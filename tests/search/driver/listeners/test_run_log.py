@@ -21,9 +21,9 @@ def record(number, **changes):
 
 
 def lines(path):
-    found = [json.loads(line) for line in path.read_text().splitlines()]
-    assert all(line.pop("time").endswith("+00:00") for line in found)
-    return found
+    result = [json.loads(line) for line in path.read_text().splitlines()]
+    assert all(line.pop("time").endswith("+00:00") for line in result)
+    return result
 
 
 def test_every_worker_has_a_file_and_every_trial_a_line(tmp_path):

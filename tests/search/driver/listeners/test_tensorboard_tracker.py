@@ -14,10 +14,10 @@ def test_the_event_files_hold_exactly_the_study(tmp_path):
     folder = tmp_path / "trials"
     # Of a process that was killed while it wrote this trial.
     (folder / ".trial 4").mkdir(parents=True)
-    found = tracked(lambda: TensorBoardTracker(folder))
-    assert len(found) == 5 and {record.state for record in found} == {"complete", "failed"}
-    assert {path.name for path in folder.iterdir()} == {record.source for record in found}
-    for record in found:
+    result = tracked(lambda: TensorBoardTracker(folder))
+    assert len(result) == 5 and {record.state for record in result} == {"complete", "failed"}
+    assert {path.name for path in folder.iterdir()} == {record.source for record in result}
+    for record in result:
         events = EventAccumulator(str(folder / record.source))
         events.Reload()
         content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
