@@ -1,3 +1,4 @@
+from .cloning.user_rules import rule as rule
 from .decomposition.cp import decompose_cp as decompose_cp
 from .decomposition.svd import decompose_svd as decompose_svd
 from .decomposition.tucker import decompose as decompose
