@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from compress.cloning.layer_copy import weight_of
 from compress.cloning.rebuild import Chain
 from compress.cloning.walk import as_functional, check_finite, layers_by_name
 from compress.decomposition.factored_layer import set_factors
@@ -104,7 +105,7 @@ def compressed_values(
     weights: dict[str, dict[str, Array]] = {}
     for name, layer in layers_by_name(model).items():
         node = graph.node(name)
-        values = {weight.name: np.asarray(getattr(layer, weight.name)) for weight in node.weights}
+        values = {weight.name: np.asarray(weight_of(layer, weight.name)) for weight in node.weights}
         values.update(kept_values(layer, node, kept))
         if name in ranks:
             kernels = tucker_kernels(as_kernel(values["kernel"], name), ranks[name], cache)

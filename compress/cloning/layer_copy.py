@@ -10,7 +10,7 @@ import numpy as np
 from compress.errors import ModelError, typed_line
 
 
-def copy_layer(layer: Any, **changes: Any) -> Any:
+def copy_layer(layer: Any, /, **changes: Any) -> Any:
     """An unbuilt copy of a layer, or of a ``keras.ops`` operation, with some configuration values changed.
 
     Raises:
@@ -19,6 +19,8 @@ def copy_layer(layer: Any, **changes: Any) -> Any:
     try:
         if type(layer) is keras.layers.Lambda:
             return _copy_lambda(layer, **changes)
+        if type(layer) is keras.layers.TimeDistributed:
+            return _copy_time_distributed(layer, **changes)
         config = layer.get_config()
         kept = {**_for_any_shape(layer, config), **_functions(layer, config)}
         return type(layer).from_config({**config, **kept, **changes})
@@ -33,6 +35,12 @@ def _copy_lambda(layer: Any, **changes: Any) -> Any:
     # With the function itself: made from its code, as the configuration has it, it would lack its module's globals.
     settings = {**keras.Layer.get_config(layer), **changes}
     return keras.layers.Lambda(layer.function, layer._output_shape, layer.mask, dict(layer.arguments), **settings)
+
+
+def _copy_time_distributed(layer: Any, /, **changes: Any) -> Any:
+    # Around a copy: serialized, the layer in it would lose the functions that it holds.
+    inner = changes.pop("layer", None) or copy_layer(layer.layer)
+    return keras.layers.TimeDistributed(inner, **{**keras.Layer.get_config(layer), **changes})
 
 
 def _for_any_shape(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,13 +61,22 @@ def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -
     Args:
         old: the layer to copy.
         new: a built layer.
-        changed: values that replace the old ones, by attribute name; all other weights are copied.
+        changed: values that replace the old ones, by attribute name, as in "kernel" or "layer.kernel"; all other
+            weights are copied.
     """
     changed = changed or {}
     for before, after in zip(old.weights, new.weights, strict=True):
-        name = next((name for name in changed if getattr(new, name) is after), None)
+        name = next((name for name in changed if weight_of(new, name) is after), None)
         after.assign(before if name is None else changed[name])
     finalize_state(new)
+
+
+def weight_of(layer: Any, name: str) -> Any:
+    """A weight by attribute name, "layer.kernel" for one of the layer in a ``TimeDistributed``; None without it."""
+    owner = layer
+    for part in name.split("."):
+        owner = getattr(owner, part, None)
+    return owner
 
 
 def finalize_state(layer: Any) -> None:

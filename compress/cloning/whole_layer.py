@@ -41,6 +41,23 @@ def copy_whole(layer: Any, name: str | None = None) -> Any:
     return made
 
 
+def copy_to_build(layer: Any) -> Any:
+    """An unbuilt copy of a layer that makes its weights in ``build``: it holds all but them, and can get other shapes.
+
+    Raises:
+        ModelError: the layer can neither be copied nor be made from its configuration.
+    """
+    made = copy_whole(layer)
+    if made.built:
+        made._tracker.unlock()
+        for name, value in list(vars(made).items()):
+            if isinstance(value, keras.Variable) and any(value is weight for weight in made.weights):
+                made._untrack_variable(value)
+                del vars(made)[name]
+        made.built = False
+    return made
+
+
 def _parts(layer: Any) -> list[Any]:
     """The layer, and all layers, operations and metrics that it holds."""
     parts: dict[int, Any] = {}

@@ -7,37 +7,46 @@ from typing import Any
 import keras
 import numpy as np
 
+from compress.cloning.layer_copy import weight_of
+from compress.cloning.user_rules import has_rule
 from compress.cloning.walk import Call, as_functional, calls
 from compress.graph.channel_graph import ChannelGraph
+from compress.graph.convolutions import convolutions
 from compress.graph.coupling import Channels, Coupling, Labels
-from compress.graph.group import CoupledLabels, Decomposable, Exclusion, Node, WeightSpec
+from compress.graph.group import CoupledLabels, Node, WeightSpec
 from compress.graph.grouping import form_groups
-from compress.graph.naming import SUFFIXES
 from compress.graph.rules.layer_rule import LayerCall, LayerRule, along_last_axis
-from compress.graph.rules.layers import not_known, obstacle, rule_for, weights_of
-
-WIDEST_IMAGE = 3
-"""Convolutions that read a model's input of this many channels or fewer are never decomposed, as in NPTK."""
+from compress.graph.rules.layers import misfit, obstacle, rule_for, weights_of
+from compress.graph.rules.time_distributed import without_time
 
 
-def analyse(model: Any) -> ChannelGraph:
+def analyse(model: Any, across_normalization: bool = False) -> ChannelGraph:
     """Channel groups and decomposable layers of a functional or Sequential Keras model, which is not modified.
 
+    Args:
+        model: the model.
+        across_normalization: whether channels may go over which a layer normalizes. What is left is then normalized
+            with the statistics of the channels that stay: the pruned model is not the original without some channels.
+
     Raises:
-        ModelError: for a subclassed or unbuilt model.
+        ModelError: for a subclassed or unbuilt model, or a rule of ``compress.rule`` that does not fit its layer.
     """
-    return _Analysis(as_functional(model)).graph()
+    return _Analysis(as_functional(model), across_normalization).graph()
 
 
 @dataclass(frozen=True)
 class _Visit:
-    """One call with the channels of its tensors; ``reason`` says why its rule does not hold, None where it does."""
+    """One call with the channels of its tensors; ``reason`` says why its rule does not hold, None where it does.
+
+    ``exact``: whether it computes the channels that stay as before.
+    """
 
     at: LayerCall
     rule: LayerRule | None
     inputs: tuple[Channels, ...]
     outputs: tuple[Channels, ...]
     reason: str | None
+    exact: bool = True
     reads: tuple[int, ...] = ()
     writes: tuple[int, ...] = ()
 
@@ -45,7 +54,8 @@ class _Visit:
 class _Analysis:
     """One pass over the model: provisional labels flow from layer to layer, then coupled ones get one final label."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, across_normalization: bool) -> None:
+        self._across = across_normalization
         self._coupling = Coupling()
         self._channels: dict[int, Channels] = {}
         self._numbers: dict[int, int] = {}
@@ -78,8 +88,8 @@ class _Analysis:
         if rule is not None and reason is None:
             outputs = self._ruled(at, rule, inputs)
             if _fits(at, rule, inputs, outputs):
-                return _Visit(at, rule, inputs, outputs, None)
-            reason = not_known(at.layer)
+                return _Visit(at, rule, inputs, outputs, None, rule.across(at, inputs) is None)
+            reason = misfit(at.layer)
         return _Visit(at, rule, inputs, self._opaque(at, inputs, str(reason)), str(reason))
 
     def _along_last_axis(self, tensor: Any, channels: Channels, layer: Any) -> Channels:
@@ -94,6 +104,8 @@ class _Analysis:
     def _obstacle(self, at: LayerCall, rule: LayerRule | None, inputs: tuple[Channels, ...]) -> str | None:
         first = self._first.get(at.layer.name)
         reason = obstacle(at, rule, inputs)
+        if reason is None and rule is not None and not self._across:
+            reason = rule.across(at, inputs)
         if rule is None or reason is not None or first is None:
             return reason
         if _is_sized(rule) and _layout(first.at, first.inputs) != _layout(at, inputs):
@@ -133,7 +145,7 @@ class _Analysis:
         producers = [name for name, visit in self._first.items() if visit.rule and visit.rule.produces]
         groups, excluded = form_groups(nodes, producers, merges, frozen)
         layers = {visit.at.layer.name: visit.at.layer for visit in self._visits}
-        decomposable, undecomposable = _convolutions(layers, nodes)
+        decomposable, undecomposable = convolutions(layers, nodes)
         count = int(labels.max()) + 1 if labels.size else 0
         return ChannelGraph(groups, excluded, decomposable, undecomposable, nodes, count, self._returned)
 
@@ -153,7 +165,7 @@ def _fits(at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...], outputs:
         if len(shape) > 1 and channels.size != (shape[channels.axis] or 0):
             return False
     for name, roles in weights_of(at.layer, rule).items():
-        for role, size in zip(roles, getattr(at.layer, name).shape, strict=True):
+        for role, size in zip(roles, weight_of(at.layer, name).shape, strict=True):
             if role is not None and _labels_along(role, size, inputs, outputs).size != size:
                 return False
     return True
@@ -166,7 +178,7 @@ def _layout(at: LayerCall, inputs: tuple[Channels, ...]) -> list[tuple[int, int]
 
 def _node(visit: _Visit, labels: CoupledLabels, repeated: bool) -> Node:
     layer = visit.at.layer
-    return Node(
+    node = Node(
         layer=layer.name,
         kind=type(layer).__name__,
         inputs=tuple(labels[channels.labels] for channels in visit.inputs),
@@ -181,6 +193,27 @@ def _node(visit: _Visit, labels: CoupledLabels, repeated: bool) -> Node:
         pool_size=_window(layer, len(visit.at.output_shape) - 2),
         repeated=repeated,
         understood=visit.reason is None,
+        exact=visit.exact,
+        ruled_by_user=has_rule(layer),
+    )
+    understood_inside = visit.reason is None and type(layer) is keras.layers.TimeDistributed
+    return replace(node, inside=_at_one_step(node, layer.layer)) if understood_inside else node
+
+
+def _at_one_step(node: Node, layer: Any) -> Node:
+    """What the layer in a ``TimeDistributed`` does at one time step."""
+    shapes = tuple(map(without_time, node.output_shapes))
+    return replace(
+        node,
+        layer=layer.name,
+        kind=type(layer).__name__,
+        input_axes=tuple(axis - 1 for axis in node.input_axes),
+        axes=tuple(axis - 1 for axis in node.axes),
+        input_shapes=tuple(map(without_time, node.input_shapes)),
+        output_shapes=shapes,
+        weights=tuple(replace(weight, name=weight.name.removeprefix("layer.")) for weight in node.weights),
+        pool_size=_window(layer, len(shapes[0]) - 2),
+        ruled_by_user=has_rule(layer),
     )
 
 
@@ -199,7 +232,7 @@ def _weight_specs(visit: _Visit, labels: CoupledLabels) -> Iterator[WeightSpec]:
             yield WeightSpec(weight.path, shape, (None,) * len(shape), id(weight) in learned)
         return
     for name, roles in weights_of(layer, rule).items():
-        weight = getattr(layer, name)
+        weight = weight_of(layer, name)
         shape = tuple(weight.shape)
         along = tuple(
             None if role is None else labels[_labels_along(role, size, visit.inputs, visit.outputs)]
@@ -222,47 +255,3 @@ def _labels_along(role: str, size: int, inputs: tuple[Channels, ...], outputs: t
     labels = inputs[0].labels
     # "group": a grouped kernel holds the channels of one group; "deep": every channel is there several times.
     return labels[:size] if role == "group" else np.repeat(labels, size // max(labels.size, 1))
-
-
-def _convolutions(
-    layers: dict[str, Any], nodes: tuple[Node, ...]
-) -> tuple[tuple[Decomposable, ...], tuple[Exclusion, ...]]:
-    decomposable, excluded = [], []
-    received: set[int] = set()
-    for node in nodes:
-        layer = layers[node.layer]
-        if _passes_images(node, received):
-            received.update(*(labels.tolist() for labels in node.outputs))
-        if node.repeated or type(layer) not in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D):
-            continue
-        taken = next((node.layer + suffix for suffix in SUFFIXES if node.layer + suffix in layers), None)
-        reason = _undecomposable_reason(layer, node, received)
-        if reason is None and taken is not None:
-            reason = f"the model has another layer '{taken}', as a part of it would be called"
-        if reason is None:
-            decomposable.append(Decomposable(node.layer, node.inputs[0].size, node.output.size))
-        else:
-            excluded.append(Exclusion(node.layer, reason))
-    return tuple(decomposable), tuple(excluded)
-
-
-def _passes_images(node: Node, received: set[int]) -> bool:
-    """Whether a layer's output is the model's input, or what augmentation without weights makes of it."""
-    return not node.understood and not node.weights and all(map(received.issuperset, node.inputs))
-
-
-def _undecomposable_reason(layer: Any, node: Node, received: set[int]) -> str | None:
-    if node.kind == "DepthwiseConv2D":
-        return "a depthwise convolution does not mix channels"
-    if node.layer.endswith(SUFFIXES):
-        return "it is already a part of a decomposed convolution"
-    if layer.groups != 1:
-        return f"it is a grouped convolution (groups={layer.groups})"
-    if layer.data_format != "channels_last":
-        return f"it uses data_format='{layer.data_format}'; only 'channels_last' is supported"
-    if not node.understood:
-        return "it holds weights that its type does not have"
-    # Only images: a layer that pruning has left with as few channels may still have been given ranks.
-    if node.inputs[0].size <= WIDEST_IMAGE and received.issuperset(node.inputs[0].tolist()):
-        return f"it reads the model's input, of only {node.inputs[0].size} channels"
-    return None

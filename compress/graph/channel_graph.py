@@ -44,6 +44,16 @@ class ChannelGraph:
     def _nodes_by_layer(self) -> dict[str, Node]:
         return {node.layer: node for node in self.nodes if not node.repeated}
 
+    @cached_property
+    def not_exact(self) -> tuple[str, ...]:
+        """Layers that normalize across channels of which some may go, in the order of their first calls.
+
+        There are some only where the analysis was asked for ``across_normalization``.
+        """
+        prunable = {label for group in self.groups for labels in group.subgroups for label in labels.tolist()}
+        names = [node.layer for node in self.nodes if not (node.exact or prunable.isdisjoint(node.output.tolist()))]
+        return tuple(dict.fromkeys(names))
+
     def group(self, name: str) -> Group:
         """The prunable group called ``name``.
 

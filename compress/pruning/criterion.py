@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.cloning.layer_copy import weight_of
 from compress.cloning.walk import layers_by_name
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.group import CoupledLabels, KeptChannels, Node
@@ -82,5 +83,5 @@ def filters_of(
     for node, layer, rule in scored_nodes(model, graph, wanted):
         if rule.scored is not None:
             name, role = rule.scored
-            kernel = np.asarray(getattr(layer, name)).astype(np.float64)
+            kernel = np.asarray(weight_of(layer, name)).astype(np.float64)
             yield node.layer, node.labels(role), kernel, rule.weights[name].index(role)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.cloning.layer_copy import copy_layer, copy_weights
+from compress.cloning.layer_copy import copy_weights, weight_of
 from compress.cloning.rebuild import Chain, rebuild
 from compress.cloning.walk import Arguments, as_functional, layers_by_name
 from compress.cloning.whole_layer import copy_whole
@@ -18,6 +18,7 @@ from compress.graph.rules.layer_rule import LayerRule
 from compress.graph.rules.layers import rule_for
 from compress.pruning.criterion import Criterion
 from compress.pruning.settings import DEFAULT_PRUNING, Policy, PruningSettings, normalized
+from compress.pruning.smaller_layer import smaller_layer
 
 Floats = NDArray[np.float64]
 
@@ -184,11 +185,9 @@ def remove(model: Any, graph: ChannelGraph, kept: KeptChannels, chain_for: Calla
     nodes = {node.layer: node for node in graph.nodes if not node.repeated}
 
     def shrunk(layer: Any) -> Chain:
-        rule = _rule_that_shrinks(layer, nodes[layer.name], kept)
-        if rule is None:
-            return chain_for(copy_whole(layer))
-        changes = rule.resize(layer, nodes[layer.name], kept) if rule.resize else {}
-        return chain_for(copy_layer(layer, **changes))
+        node = nodes[layer.name]
+        shrinks = _rule_that_shrinks(layer, node, kept) is not None
+        return chain_for(smaller_layer(layer, node, kept) if shrinks else copy_whole(layer))
 
     def rewritten(layer: Any, arguments: Arguments) -> Arguments:
         rule = _rule_that_shrinks(layer, nodes[layer.name], kept)
@@ -213,7 +212,7 @@ def kept_values(layer: Any, node: Node, kept: KeptChannels) -> dict[str, NDArray
     values = {}
     for weight in node.weights:
         if any(labels is not None for labels in weight.labels):
-            values[weight.name] = np.asarray(getattr(layer, weight.name))
+            values[weight.name] = np.asarray(weight_of(layer, weight.name))
             for axis, labels in enumerate(weight.labels):
                 if labels is not None:
                     values[weight.name] = np.compress(kept[labels], values[weight.name], axis=axis)

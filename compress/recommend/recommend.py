@@ -8,8 +8,9 @@ import numpy as np
 
 from compress.cloning.walk import as_functional, layers_by_name
 from compress.decomposition.tucker import tucker_saves
-from compress.graph.analysis import WIDEST_IMAGE, analyse
+from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
+from compress.graph.convolutions import WIDEST_IMAGE
 from compress.graph.group import Decomposable, Exclusion, Group, Ranks, Ratios
 from compress.parameters import ChannelStep, kept_channels
 from compress.pruning.criterion import Floats, MeasuredScores

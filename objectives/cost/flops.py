@@ -38,6 +38,11 @@ def _multiplied(term: Term, times: int) -> Term:
     return Term(2 * macs, term.channels, macs)
 
 
+def _repeated(term: Term, times: int) -> Term:
+    """What is computed so many times."""
+    return Term(term.coefficient * times, term.channels, term.macs * times)
+
+
 def _affine(node: Node) -> Iterator[Term]:
     outputs = positions(node.output_shape)
     for weight in node.weights:
@@ -123,6 +128,12 @@ FLOPS: Mapping[str, Callable[[Node], Iterable[Term]]] = MappingProxyType(
 
 def flops_terms(node: Node) -> tuple[Term, ...] | None:
     """FLOPs of one call of a layer as a sum of terms, or None where it is not known how to count them."""
+    if node.inside is not None:
+        times = positions((None, node.output_shape[1], None))
+        terms = flops_terms(node.inside)
+        return None if terms is None else tuple(_repeated(term, times) for term in terms)
+    if node.ruled_by_user and node.understood:
+        return ()
     counted = FLOPS.get(node.kind)
     if counted is None or not (node.understood or counted in (_nothing, _reduction)):
         return None

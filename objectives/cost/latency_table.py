@@ -39,7 +39,8 @@ class Geometry:
     def of(cls, node: Node) -> "Geometry | None":
         """The geometry of a call, None for a type that has no law of its own or whose size is not fixed."""
         # What adds a number to its only input is elementwise: too quick for a law.
-        if node.kind not in LAYERS or not node.understood or (node.kind in MERGES and len(node.inputs) < 2):
+        known = node.kind in LAYERS and node.understood and not node.ruled_by_user
+        if not known or (node.kind in MERGES and len(node.inputs) < 2):
             return None
         outputs = node.output_shape[1:-1]
         # Inputs of a merge may be of one position each, as those of an attention are: the largest counts.

@@ -46,7 +46,8 @@ Resize = Callable[[Any, Node, KeptChannels], dict[str, Any]]
 Rewrite = Callable[[Arguments, Node, KeptChannels], Arguments]
 
 
-def _none(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+def no_obstacle(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    """The rule always holds."""
     return None
 
 
@@ -57,7 +58,8 @@ class LayerRule:
     Attributes:
         propagate: channels of the inputs -> channels of each output; may unify or freeze labels.
         obstacle: why the rule does not hold for this call, which is then left whole with all that it touches.
-        weights: roles of the axes of each weight, by attribute name.
+        across: why the rule holds but not exactly: the call normalizes across the channels, over those that stay.
+        weights: roles of the axes of each weight, by attribute name, as in "kernel" or "layer.kernel".
         resize: configuration values of the layer when only some channels are kept.
         rewrite: arguments of the call when only some channels are kept.
         produces: whether the type makes new channels, and so founds a group.
@@ -68,7 +70,8 @@ class LayerRule:
     """
 
     propagate: Propagate
-    obstacle: Obstacle = _none
+    obstacle: Obstacle = no_obstacle
+    across: Obstacle = no_obstacle
     weights: Mapping[str, Roles] = field(default_factory=dict)
     resize: Resize | None = None
     rewrite: Rewrite | None = None

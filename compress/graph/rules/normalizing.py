@@ -1,13 +1,14 @@
 """Channels through normalizations: which of them compute every channel from itself alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from compress.graph.coupling import Channels, Coupling
 from compress.graph.group import KeptChannels, Node
-from compress.graph.rules.layer_rule import LayerCall
+from compress.graph.rules.layer_rule import LayerCall, LayerRule
 from compress.graph.rules.reshaping import axes_of
 
 
@@ -19,29 +20,41 @@ def normalizes_another_axis(call: LayerCall, inputs: Sequence[Channels]) -> str 
     return f"'{call.layer.name}' normalizes axis {axis}, not the channels"
 
 
-def normalizes_across_channels(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+def across_channels(call: LayerCall, inputs: Sequence[Channels]) -> str:
     """Why a normalization over channels is not exact: the mean over fewer channels is another one."""
-    if inputs[0].axis in axes_of(call.layer.axis, len(call.output_shape)):
-        return f"'{call.layer.name}' ({type(call.layer).__name__}) normalizes across channels, so none may go"
-    return None
+    name, kind = call.layer.name, type(call.layer).__name__
+    return f"'{name}' ({kind}) normalizes across channels: see pruning.across_normalization"
 
 
-def normalizes_in_one_group(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
-    """Why a group normalization is not exact: only whole groups may go, and there is but one."""
-    if call.layer.groups == 1:
-        return f"'{call.layer.name}' (GroupNormalization) normalizes all channels together, so none may go"
-    return normalizes_another_axis(call, inputs)
+def across_last_axis(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    """Why a layer normalization is not exact, where it runs over the channels."""
+    over_channels = inputs[0].axis in axes_of(call.layer.axis, len(call.output_shape))
+    return across_channels(call, inputs) if over_channels else None
+
+
+def across_one_group(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    """Why a group normalization of but one group is not exact."""
+    return across_channels(call, inputs) if call.layer.groups == 1 else None
+
+
+def with_axes(layer: Any, rule: LayerRule) -> LayerRule:
+    """The rule of a built layer whose weights have an axis for each one that it normalizes over."""
+    rank = len(layer.get_build_config()["input_shape"])
+    axes = layer.axis if isinstance(layer.axis, list | tuple) else (layer.axis,)
+    roles = tuple("out" if axis % rank == rank - 1 else None for axis in axes)
+    return replace(rule, weights=dict.fromkeys(rule.weights, roles))
 
 
 def normalize_groups(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> tuple[Channels, ...]:
-    """Only whole groups may go: the channels of one group are coupled."""
-    coupling.couple(inputs[0].labels.reshape(call.layer.groups, -1).T)
+    """Only whole groups may go: the channels of one group are coupled, unless there is but one."""
+    if call.layer.groups > 1:
+        coupling.couple(inputs[0].labels.reshape(call.layer.groups, -1).T)
     return (inputs[0],)
 
 
 def kept_groups(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
     """The ``groups`` of a group normalization."""
-    return {"groups": int(kept[node.output].sum()) * layer.groups // node.output.size}
+    return {"groups": max(1, int(kept[node.output].sum()) * layer.groups // node.output.size)}
 
 
 def kept_statistics(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:

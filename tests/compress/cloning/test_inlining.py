@@ -6,8 +6,9 @@ from keras import layers
 
 from compress.cloning.inlining import inlined
 from compress.cloning.walk import as_functional
-from tests.compress.fixtures.models import Scaled, block, conv, head, images, outputs, randomized
+from tests.compress.fixtures.models import block, conv, head, images, outputs, randomized
 from tests.compress.fixtures.oracles import checked_prune
+from tests.compress.fixtures.user_layers import Scaled
 
 
 def backbone(name="backbone"):

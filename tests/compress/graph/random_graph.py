@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from tests.compress.fixtures.models import Doubling, Scaled, randomized
+from tests.compress.fixtures.models import Doubling, randomized
+from tests.compress.fixtures.user_layers import Scaled
 
 WIDTHS = (1, 2, 3, 4, 6)
 SIDE = 4

@@ -130,15 +130,15 @@ def halve(x):
         (models.Doubling(name="odd"), "it touches 'odd' (Doubling), whose effect on channels is not known"),
         (
             layers.LayerNormalization(name="odd"),
-            "'odd' (LayerNormalization) normalizes across channels, so none may go",
+            "'odd' (LayerNormalization) normalizes across channels: see pruning.across_normalization",
         ),
         (
             layers.RMSNormalization(name="odd"),
-            "'odd' (RMSNormalization) normalizes across channels, so none may go",
+            "'odd' (RMSNormalization) normalizes across channels: see pruning.across_normalization",
         ),
         (
             layers.GroupNormalization(1, name="odd"),
-            "'odd' (GroupNormalization) normalizes all channels together, so none may go",
+            "'odd' (GroupNormalization) normalizes across channels: see pruning.across_normalization",
         ),
         (
             layers.Dropout(0.5, noise_shape=(None, 1, 1, 8), name="odd"),
@@ -146,7 +146,6 @@ def halve(x):
         ),
         (layers.Softmax(name="odd"), "the softmax of 'odd' mixes channels"),
         (layers.PReLU(shared_axes=[1, 2, 3], name="odd"), "'odd' (PReLU) shares its slopes between channels"),
-        (models.Weighted(name="odd"), "'odd' (Weighted) holds weights that its type does not have"),
         (
             layers.Permute((3, 1, 2), name="odd"),
             "'after' (Conv2D) reads it with its channels not along the last axis",

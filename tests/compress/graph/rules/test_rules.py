@@ -71,7 +71,6 @@ def test_layers_that_make_channels(layer, left):
         layers.CenterCrop(4, 4),
         layers.UpSampling2D(interpolation="bilinear"),
         layers.MaxPooling2D(2),
-        models.Scaled(),
     ],
     ids=lambda layer: type(layer).__name__,
 )
