@@ -55,7 +55,7 @@ def prune_and_decompose(
     """
     source = as_functional(model)
     check_finite(source)
-    graph = analyse(source)
+    graph = analyse(source, pruning.across_normalization)
     kept = kept_labels(source, graph, ratios, pruning)
     _check_ranks_left(graph, ranks, kept)
     chains: dict[str, Chain] = {}

@@ -160,6 +160,7 @@ def pruning(config: RunConfig, data: ImageDataset | None = None) -> PruningSetti
         group_policy=section.group_policy,
         policy=section.policy,
         step=channel_step(section),
+        across_normalization=section.across_normalization,
     )
 
 

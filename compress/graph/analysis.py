@@ -85,12 +85,13 @@ class _Analysis:
         if rule is not None and not rule.any_axis:
             inputs = tuple(map(self._along_last_axis, call.inputs, inputs, [call.layer] * len(inputs)))
         reason = "it is an input of the model" if call.is_input else self._obstacle(at, rule, inputs)
+        exact = rule is None or rule.across(at, inputs) is None
         if rule is not None and reason is None:
             outputs = self._ruled(at, rule, inputs)
             if _fits(at, rule, inputs, outputs):
-                return _Visit(at, rule, inputs, outputs, None, rule.across(at, inputs) is None)
+                return _Visit(at, rule, inputs, outputs, None, exact)
             reason = misfit(at.layer)
-        return _Visit(at, rule, inputs, self._opaque(at, inputs, str(reason)), str(reason))
+        return _Visit(at, rule, inputs, self._opaque(at, inputs, str(reason)), str(reason), exact)
 
     def _along_last_axis(self, tensor: Any, channels: Channels, layer: Any) -> Channels:
         """The channels of an input of a layer that needs them last; others are frozen."""
@@ -147,7 +148,7 @@ class _Analysis:
         layers = {visit.at.layer.name: visit.at.layer for visit in self._visits}
         decomposable, undecomposable = convolutions(layers, nodes)
         count = int(labels.max()) + 1 if labels.size else 0
-        return ChannelGraph(groups, excluded, decomposable, undecomposable, nodes, count, self._returned)
+        return ChannelGraph(groups, excluded, decomposable, undecomposable, nodes, count, self._returned, self._across)
 
 
 def _shapes(tensors: tuple[Any, ...]) -> tuple[tuple[int | None, ...], ...]:

@@ -26,6 +26,7 @@ class ChannelGraph:
         nodes: every layer call, in topological order.
         labels: number of coupled labels of the whole model; they are numbered from 0.
         outputs: numbers of the tensors that the model returns, in their order.
+        across_normalization: whether channels may go over which a layer normalizes.
     """
 
     groups: tuple[Group, ...]
@@ -35,6 +36,7 @@ class ChannelGraph:
     nodes: tuple[Node, ...]
     labels: int
     outputs: tuple[int, ...]
+    across_normalization: bool = False
 
     @cached_property
     def _groups_by_name(self) -> dict[str, Group]:
@@ -46,10 +48,7 @@ class ChannelGraph:
 
     @cached_property
     def not_exact(self) -> tuple[str, ...]:
-        """Layers that normalize across channels of which some may go, in the order of their first calls.
-
-        There are some only where the analysis was asked for ``across_normalization``.
-        """
+        """Layers that normalize across channels of which some may go; none without ``across_normalization``."""
         prunable = {label for group in self.groups for labels in group.subgroups for label in labels.tolist()}
         names = [node.layer for node in self.nodes if not (node.exact or prunable.isdisjoint(node.output.tolist()))]
         return tuple(dict.fromkeys(names))

@@ -32,18 +32,23 @@ def changeable_layers(graph: ChannelGraph, recipe: Sequence[Stage]) -> frozenset
     return frozenset(names)
 
 
-def unfrozen(model: Any, recipe: Sequence[Stage]) -> Any:
+def unfrozen(model: Any, recipe: Sequence[Stage], across_normalization: bool = False) -> Any:
     """The model as a functional one, in which every layer that the recipe can change is trainable.
 
     Its other layers are as they were. The layers are those of `model`, whose own flags change with it, unless it holds
     other models.
+
+    Args:
+        model: a functional or Sequential model.
+        recipe: the stages.
+        across_normalization: whether channels may go over which a layer normalizes.
 
     Raises:
         ModelError: the model's layer graph cannot be read.
     """
     functional = as_functional(model)
     frozen = frozen_layers(functional)
-    changed = changeable_layers(analyse(functional), recipe).intersection(frozen)
+    changed = changeable_layers(analyse(functional, across_normalization), recipe).intersection(frozen)
     if changed:
         _set_trainable(functional, frozen, changed)
     return functional

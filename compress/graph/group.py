@@ -83,7 +83,7 @@ class Node:
         pool_size: window of a pooling layer, else ``()``.
         repeated: True for the second and later calls of a shared layer, whose weights an earlier node counts.
         understood: False where the layer's effect on channels is not known; its weights then follow no channels.
-        exact: False where it normalizes across channels, of which some may go: the others are computed otherwise then.
+        exact: False where it normalizes across channels: if some of them go, the others are computed otherwise.
         ruled_by_user: whether the user has registered the rule of its type, which keeps channels apart.
         inside: for a ``TimeDistributed``, the call of the layer in it at one time step.
     """

@@ -64,15 +64,20 @@ def check_made_for(graph: ChannelGraph, made_for: ModelChannels | None) -> None:
     if made_for is None:
         return
     here = ModelChannels.of(graph)
+    # Normalization across channels only adds groups, which parameters that were made without it leave whole.
+    added = set(here.groups) - set(made_for.groups) if graph.across_normalization else set()
+    groups = {name: channels for name, channels in here.groups.items() if name not in added}
     differences = [
-        *_differences("group", here.groups, made_for.groups, lambda channels: f"{channels} channels"),
+        *_differences("group", groups, made_for.groups, lambda channels: f"{channels} channels"),
         *_differences("layer", here.layers, made_for.layers, lambda pair: f"{pair[0]} -> {pair[1]} channels"),
     ]
     if differences:
+        across = not graph.across_normalization and not all(node.exact for node in graph.nodes)
+        hint = ", or prune across normalization if they were made so (pruning.across_normalization)" if across else ""
         more = f" (and {len(differences) - 1} more differences)" if len(differences) > 1 else ""
         raise ParameterError(
             f"expected the model that the parameters were made for, received another one: {differences[0]}{more}; "
-            "use that model or its own parameters"
+            f"use that model or its own parameters{hint}"
         )
 
 

@@ -18,6 +18,12 @@ def decomposed_layer(name: str) -> str | None:
     return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), None)
 
 
+def not_exact(layers: Sequence[str]) -> str:
+    """One line on layers that normalize across channels that may go, empty where there are none."""
+    names = ", ".join(f"'{name}'" for name in layers)
+    return f"not exact: normalized across channels, over those that stay: {names}" if layers else ""
+
+
 def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
     """Message about a name that the model does not have, with the names nearest to it."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

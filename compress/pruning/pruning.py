@@ -124,7 +124,7 @@ def prune(model: Any, ratios: Ratios, settings: PruningSettings = DEFAULT_PRUNIN
         DataError: images of a criterion that measures feature maps do not fit the model.
     """
     source = as_functional(model)
-    graph = analyse(source)
+    graph = analyse(source, settings.across_normalization)
     return remove(source, graph, kept_labels(source, graph, ratios, settings))
 
 
@@ -147,13 +147,14 @@ def kept_labels(
     return graph.keep(ratios, {group.name: scores for group in groups}, settings.step)
 
 
-def prune_channels(model: Any, channels: Mapping[str, Sequence[int]]) -> Any:
+def prune_channels(model: Any, channels: Mapping[str, Sequence[int]], across_normalization: bool = False) -> Any:
     """Remove the named channels, whatever their importance (NetsPresso's pruning by channel index).
 
     Args:
         model: a functional or Sequential Keras model; it is not modified.
         channels: indices of the channels to remove, counted from 0 in the output of the layer that the group is
             named after, by group name.
+        across_normalization: whether channels may go over which a layer normalizes, which is not exact.
 
     Returns:
         A new functional model, not compiled.
@@ -164,7 +165,7 @@ def prune_channels(model: Any, channels: Mapping[str, Sequence[int]]) -> Any:
             layer that would lose all its channels.
     """
     source = as_functional(model)
-    graph = analyse(source)
+    graph = analyse(source, across_normalization)
     return remove(source, graph, labels_without(graph, channels))
 
 

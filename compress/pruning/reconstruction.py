@@ -86,7 +86,7 @@ def prune_and_reconstruct(
         DataError: images that do not fit the model.
     """
     source = as_functional(model)
-    graph = analyse(source)
+    graph = analyse(source, pruning.across_normalization)
     return reconstruct(source, graph, kept_labels(source, graph, ratios, pruning), images, settings)
 
 

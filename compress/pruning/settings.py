@@ -82,6 +82,8 @@ class PruningSettings:
         policy: how the layers of a group are combined. The channels that are compared, those of a subgroup, are held by
             equally many layers, so average and sum remove the same ones.
         step: what the kept channels are rounded to.
+        across_normalization: whether channels may go over which a layer normalizes, as layer normalization does; what
+            is left is normalized with its own statistics then, so that pruning is not exact.
     """
 
     criterion: Criterion = L2Norm()
@@ -89,11 +91,13 @@ class PruningSettings:
     group_policy: Policy = "average"
     policy: Policy = "average"
     step: ChannelStep = SINGLE_CHANNELS
+    across_normalization: bool = False
 
     def measured(self, model: Any) -> Self:
         """These settings with a criterion that knows the scores of this model, for one that is pruned many times."""
         source = as_functional(model)
-        return replace(self, criterion=MeasuredScores.of(self.criterion, source, analyse(source)))
+        graph = analyse(source, self.across_normalization)
+        return replace(self, criterion=MeasuredScores.of(self.criterion, source, graph))
 
 
 DEFAULT_PRUNING = PruningSettings()

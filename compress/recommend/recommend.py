@@ -61,7 +61,7 @@ class RatioRecommender:
             ModelError: the model's layer graph cannot be read, or holds weights that are not finite.
         """
         source = as_functional(model)
-        graph = analyse(source)
+        graph = analyse(source, settings.across_normalization)
         scores = MeasuredScores.of(settings.criterion, source, graph)
         energies = {group.name: group_energy(source, graph, group, scores) for group in graph.groups}
         return cls(graph, energies, settings.step)

@@ -179,6 +179,11 @@ class PruningConfig(_Section):
     policy: Literal["average", "sum"] = Field(default="average", description="how the layers of a group are combined")
     step: Count = Field(default=1, description="kept channels are rounded to a multiple of this")
     rounding: Literal["up", "down", "nearest", "none"] = Field(default="up", description="how they are rounded")
+    across_normalization: bool = Field(
+        default=False,
+        description="whether channels may go over which a layer normalizes, as layer normalization does; what stays is "
+        "normalized with statistics of its own, so that pruning is not exact there",
+    )
 
 
 class SimpleConfig(_Section):

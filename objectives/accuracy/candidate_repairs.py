@@ -43,7 +43,7 @@ class CandidateRepairs:
     ) -> None:
         self._original, self._proxy = as_functional(original), proxy
         self._recipe, self._pruning, self._calibration = tuple(recipe), pruning, calibration
-        self._graph = analyse(self._original)
+        self._graph = analyse(self._original, pruning.across_normalization)
         self._cache = BasesCache()
         # XLA compiles both forms of a layer that may be decomposed, and one of them has no fitting weights.
         self._shares = not proxy.settings.jit_compile and self._only_counts_change() and self._share()
@@ -57,7 +57,9 @@ class CandidateRepairs:
         name = signature(self._original)
         if name is None:
             return False
-        return signature(prune(self._original, {group.name: _SOME for group in self._graph.groups})) == name
+        ratios = {group.name: _SOME for group in self._graph.groups}
+        settings = PruningSettings(across_normalization=self._pruning.across_normalization)
+        return signature(prune(self._original, ratios, settings)) == name
 
     def start(self, parameters: CompressionParameters, state: RepairState | None = None) -> Repair:
         """The repair of a candidate, at its beginning or where its state was taken.

@@ -85,7 +85,7 @@ def recommendation(
         TuckpruneError: a model that cannot be analysed, or a budget that recommended values cannot meet.
     """
     current = as_functional(model)
-    graph = analyse(current)
+    graph = analyse(current, pruning.across_normalization)
     before = _cost(graph)
     result = Recommendation(graph, tuple(recipe), pruning.step, before, before)
     for stage in recipe:
@@ -97,7 +97,7 @@ def recommendation(
             ranks = source.ranks(current)
             result = replace(result, layers=_layers(graph, ranks.ranks), undecomposed=ranks.left_whole)
             current = decompose(current, ranks.ranks)
-        graph = analyse(current)
+        graph = analyse(current, pruning.across_normalization)
     return replace(result, after=_cost(graph))
 
 

@@ -147,7 +147,8 @@ class BudgetValues:
         return recommended
 
     def _check(self, model: Any, parameters: CompressionParameters, stage: Stage) -> None:
-        reached = CostModel(analyse(model), self.budget.table).cost(parameters, self.pruning.step)
+        graph = analyse(model, self.pruning.across_normalization)
+        reached = CostModel(graph, self.budget.table).cost(parameters, self.pruning.step)
         limit = self.budget.tightest(reached)
         if stage == self.recipe[-1] and limit.violation(reached) > 0:
             raise limit.missed(reached, "the fewest that recommended values reach", "raise the budget")

@@ -16,6 +16,7 @@ from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelCounts, ChannelGraph
 from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
+from compress.pruning.settings import PruningSettings
 from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import LatencySettings, measure_latency
 from objectives.cost.latency_model import timed_calls
@@ -47,26 +48,29 @@ class _Grid:
         return _Grid(_joined(self.inputs, other.inputs), _joined(self.outputs, other.outputs))
 
 
-def measured_table(model: Any, settings: LatencySettings, measure: Measure | None = None) -> LatencyTable:
+def measured_table(
+    model: Any, settings: LatencySettings, measure: Measure | None = None, across_normalization: bool = False
+) -> LatencyTable:
     """The latency table of a functional or Sequential model, of its parts and of all that it can be compressed to.
 
     Args:
         model: the original model; it is not modified.
         settings: how to measure.
         measure: microseconds of a model, by default the first quartile, which other work on the machine disturbs least.
+        across_normalization: whether channels may go over which a layer normalizes.
 
     Raises:
         ModelError: the model cannot be run so.
     """
     source = as_functional(model)
-    graph = analyse(source)
+    graph = analyse(source, across_normalization)
     timed = measure or (lambda built: measure_latency(built, settings).low)
     call = timed(_empty())
     laws = tuple(
         (geometry, _law(geometry, grid, lambda built: max(timed(built) - call, _SHORTEST)))
         for geometry, grid in _grids(graph, settings).items()
     )
-    return _added_up(source, LatencyTable(settings, laws), timed)
+    return _added_up(source, graph, LatencyTable(settings, laws), timed)
 
 
 def untimed(graph: ChannelGraph) -> tuple[str, ...]:
@@ -136,18 +140,19 @@ def _nearest(terms: Sequence[Sequence[float]], times: Sequence[float]) -> list[f
     return [float(value) for value in coefficients]
 
 
-def _added_up(source: Any, table: LatencyTable, measure: Measure) -> LatencyTable:
+def _added_up(source: Any, graph: ChannelGraph, table: LatencyTable, measure: Measure) -> LatencyTable:
     """The table with overhead and scale of models that are built, the original first."""
-    cost = CostModel(analyse(source), table)
+    cost = CostModel(graph, table)
     probes = _probes(cost)
-    times = [measure(_built(source, probe)) for probe in probes]
+    pruning = PruningSettings(across_normalization=graph.across_normalization)
+    times = [measure(_built(source, probe, pruning)) for probe in probes]
     overhead, scale = _nearest([(1.0, cost.cost(probe).latency) for probe in probes], times)
     return replace(table, overhead=overhead, scale=scale, original=times[0])
 
 
-def _built(source: Any, parameters: CompressionParameters) -> Any:
+def _built(source: Any, parameters: CompressionParameters, pruning: PruningSettings) -> Any:
     """The compressed model as the recipe builds it, but for the values of its factors, which change no latency."""
-    pruned = prune(source, parameters.ratios)
+    pruned = prune(source, parameters.ratios, pruning)
     layers = layers_by_name(pruned)
     chains = {name: tucker_chain(layers[name], pair) for name, pair in parameters.ranks.items()}
     return replace_layers(

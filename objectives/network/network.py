@@ -176,8 +176,8 @@ def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
         # A layer of the user's own computes as it says itself: it may not even take a policy.
         takes_policy = isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras.")
         copied = copy_layer(layer, dtype=own) if own and takes_policy else copy_whole(layer)
-        if isinstance(copied, keras.layers.BatchNormalization):
-            copied.momentum = common.momentum
+        for normalization in _batch_normalizations(copied):
+            normalization.momentum = common.momentum
         return [copied]
 
     return rebuild(source, stand_in)
@@ -218,5 +218,10 @@ def _penalties(weights: Sequence[Weight]) -> list[Any]:
 
 
 def _estimates(layer: Any) -> bool:
-    is_norm = isinstance(getattr(layer, "source", layer), keras.layers.BatchNormalization)
-    return is_norm and bool(getattr(layer, "source", layer).trainable)
+    return any(part.trainable for part in _batch_normalizations(getattr(layer, "source", layer)))
+
+
+def _batch_normalizations(layer: Any) -> list[Any]:
+    """The layer itself, or those in it, as in a ``TimeDistributed``, that normalize by batches."""
+    parts = layer._flatten_layers() if isinstance(layer, keras.Layer) else ()
+    return [part for part in parts if isinstance(part, keras.layers.BatchNormalization)]

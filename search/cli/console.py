@@ -50,6 +50,14 @@ CustomObjects = Annotated[
         help="Module that defines layers of your own which the model holds; it is imported.",
     ),
 ]
+AcrossNormalization = Annotated[
+    bool,
+    typer.Option(
+        "--across-normalization",
+        help="Let channels go over which a layer normalizes, as layer normalization does. It is not exact there. "
+        "In a configuration: pruning.across_normalization.",
+    ),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON to standard output, and all else to standard error."),
@@ -76,6 +84,14 @@ def console(as_json: bool, *, soft_wrap: bool = True) -> Console:
     soft_wrap: whether the terminal wraps long lines, so that paths can be copied; tables are wrapped here instead.
     """
     return PlainConsole(stderr=as_json, soft_wrap=soft_wrap)
+
+
+def check_across(across_normalization: bool, config: Path | None) -> None:
+    """Refuse the option beside a configuration, which has a key for it."""
+    if across_normalization and config is not None:
+        raise typer.BadParameter(
+            "--across-normalization is for a command without --config: set pruning.across_normalization there"
+        )
 
 
 def print_json(entry: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -41,6 +41,7 @@ def entry(run: DryRun) -> dict[str, Any]:
         "rank_pairs": len(job.space.layers),
         "dimensions": len(job.space.dimensions),
         "candidates_log10": run.candidates_log10,
+        "not_exact": list(job.space.graph.not_exact),
         "budget": {
             limit.quantity.name: {
                 "most": limit.most,

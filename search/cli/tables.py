@@ -9,6 +9,7 @@ from rich.table import Table
 
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.group import Exclusion
+from compress.graph.naming import not_exact
 from compress.parameters import CompressionParameters
 from objectives.budget.recommendation import DecomposedLayer, PrunedGroup
 from objectives.cost.cost import Cost
@@ -127,6 +128,12 @@ def warn_of_uncounted(console: Console, cost: CostModel) -> None:
     if cost.uncounted:
         names = ", ".join(cost.uncounted)
         console.print(f"counted as 0 FLOPs, their type is not known: {names}", style="yellow", soft_wrap=True)
+
+
+def warn_of_not_exact(console: Console, graph: ChannelGraph) -> None:
+    """Name the layers behind which pruning is not exact, where there are any."""
+    if graph.not_exact:
+        console.print(not_exact(graph.not_exact), style="yellow", soft_wrap=True)
 
 
 def warn_of_unsized(console: Console, memory: PeakMemory) -> None:

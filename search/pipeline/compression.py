@@ -26,7 +26,7 @@ from search.pipeline.measuring import measure, measure_original
 from search.pipeline.resumable_training import ResumableTraining
 from search.runs.results import SEARCH, SIMPLE, Result, write_result
 from search.runs.run_folder import RunFolder
-from search.strategies.preparation import latency_table, warn_of_frozen
+from search.strategies.preparation import latency_table, warn_of_frozen, warn_of_not_exact
 from zoo.data.dataset import check_model_fits
 
 
@@ -53,7 +53,13 @@ def read_own(paths: Sequence[Path]) -> ParameterFile:
 
 
 def compress_without_data(
-    model_path: Path, parameters: CompressionParameters, out: Path, made_for: ModelChannels | None = None
+    model_path: Path,
+    parameters: CompressionParameters,
+    out: Path,
+    log: Callable[[str], None] = silent,
+    *,
+    made_for: ModelChannels | None = None,
+    across_normalization: bool = False,
 ) -> Compressed:
     """Prune and decompose without fine-tuning, for a model whose data is elsewhere.
 
@@ -61,7 +67,9 @@ def compress_without_data(
         model_path: the original model.
         parameters: what to prune and to decompose.
         out: where to write the compressed model.
+        log: takes a line on what is not exact.
         made_for: the model that the parameters were made for, where their file says it; another one is refused.
+        across_normalization: whether channels may go over which a layer normalizes.
 
     Raises:
         ModelError, ParameterError: the model or the parameters cannot be used, or the model reads images of no fixed
@@ -71,11 +79,13 @@ def compress_without_data(
     if out.exists() or out.suffix != ".keras":
         raise RunError(f"expected a new .keras file as --out, received '{out}'; choose another name")
     original = load_model(model_path)
-    graph = analyse(original)
+    graph = analyse(original, across_normalization)
     check_made_for(graph, made_for)
     check_parameters(graph, parameters, DEFAULT_RECIPE)
+    warn_of_not_exact(graph, DEFAULT_RECIPE, log)
     CostModel(graph)  # Refuses before anything is written what could not be measured afterwards.
-    made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE)
+    pruning = PruningSettings(across_normalization=across_normalization)
+    made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE, pruning=pruning)
     try:
         path = save_model(made.model, out)
     except OSError as error:
@@ -99,7 +109,7 @@ def compress_own(
         TuckpruneError: bad model, parameters, data, or run folder.
     """
     original = load_model(model_path, config.model.custom_objects)
-    graph = analyse(original)
+    graph = analyse(original, config.pruning.across_normalization)
     check_made_for(graph, made_for)
     check_parameters(graph, parameters, config.recipe, settings.channel_step(config.pruning))
     return _compress(original, model_path, lambda pruning: own_values(parameters), config, log, label)
@@ -152,9 +162,13 @@ def _compress(
     settings.metric(config.search.metric, data.classes)  # one that cannot be measured is refused before any training
     pruning = settings.pruning(config, data)
     chosen = values(pruning)
+    graph = analyse(original, pruning.across_normalization)
     if config.finetune.epochs:
-        warn_of_frozen(config, original, analyse(original), log)
-    source = unfrozen(original, config.recipe) if config.finetune.unfreeze else original
+        warn_of_frozen(config, original, graph, log)
+    warn_of_not_exact(graph, config.recipe, log)
+    source = original
+    if config.finetune.unfreeze:
+        source = unfrozen(original, config.recipe, pruning.across_normalization)
     with folder.opened(config):
         # Anew each time: the table compares with the model that was compressed, which may not be the last one.
         measure_original(model_path, data, folder, config)
@@ -170,7 +184,7 @@ def _compress(
         write_parameters(
             made.parameters,
             folder.path / f"{label}-parameters",
-            analyse(original),
+            graph,
             config.recipe,
             pruning.step,
         )

@@ -58,7 +58,8 @@ def export_run(path: Path, out: Path | None = None) -> list[Path]:
     model = load_model(model_path(config, outcome.folder), config.model.custom_objects)
     check_same_model(find_study(path, config.name, config.search.storage), model)
     step = settings.channel_step(config.pruning)
-    return write_parameters(outcome.winner.parameters, out or path, analyse(model), config.recipe, step)
+    graph = analyse(model, config.pruning.across_normalization)
+    return write_parameters(outcome.winner.parameters, out or path, graph, config.recipe, step)
 
 
 def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:

@@ -104,7 +104,7 @@ class RunPoints:
         study = find_study(path, config.name, config.search.storage)
         model = load_model(model_path(config, folder), config.model.custom_objects)
         check_same_model(study, model)
-        graph = analyse(model)
+        graph = analyse(model, config.pruning.across_normalization)
         return cls(folder, config, study, graph, _original(graph, folder))
 
     def quantity(self, name: str | None) -> Quantity:

@@ -1,7 +1,7 @@
 """The preparation of a search: data, space, budget, levels of a front, latency table, and a check of the original."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,8 @@ from compress.errors import BudgetError, DataError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.frozen import changeable_layers, frozen_layers
-from compress.parameters import CompressionParameters
+from compress.graph.naming import not_exact
+from compress.parameters import PRUNE, CompressionParameters, Stage
 from configs.schema.run import RunConfig
 from objectives.accuracy.score import predict
 from objectives.budget.budget import Budget, Limit
@@ -52,7 +53,9 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     """
     check_trackers(config.log_to)
     table = latency_table(config, model)
-    space = SearchSpace(CostModel(analyse(model), table), settings.space(config), config.recipe)
+    graph = analyse(model, config.pruning.across_normalization)
+    space = SearchSpace(CostModel(graph, table), settings.space(config), config.recipe)
+    warn_of_not_exact(graph, config.recipe, listener.warned)
     warn_of_frozen(config, model, space.graph, listener.warned)
     original = space.cost.cost(CompressionParameters.none())
     budget = settings.budget(config.budget, original, table)
@@ -81,6 +84,12 @@ def warn_of_frozen(config: RunConfig, model: Any, graph: ChannelGraph, warn: Cal
         else "will not be trained, which costs accuracy; finetune.unfreeze: true trains them"
     )
     warn(f"frozen layers that compression can change ({len(names)}: {named}) {advice}")
+
+
+def warn_of_not_exact(graph: ChannelGraph, recipe: Sequence[Stage], warn: Callable[[str], None]) -> None:
+    """Name the layers behind which pruning is not exact, where there are any."""
+    if graph.not_exact and PRUNE in recipe:
+        warn(not_exact(graph.not_exact))
 
 
 def front_levels(config: RunConfig, limits: Budget, original: Cost) -> Levels | None:
@@ -116,7 +125,10 @@ def latency_table(config: RunConfig, model: Any) -> LatencyTable | None:
     if LATENCY.name not in config.budget.amounts:
         return None
     path = RunFolder.of(config).latency_table
-    return LatencyTable.read(path) if path.exists() else measured_table(model, settings.latency(config.latency))
+    if path.exists():
+        return LatencyTable.read(path)
+    across = config.pruning.across_normalization
+    return measured_table(model, settings.latency(config.latency), across_normalization=across)
 
 
 def keep_latency_table(table: LatencyTable | None, folder: RunFolder) -> None:

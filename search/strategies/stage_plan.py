@@ -47,7 +47,8 @@ class StagePlan:
 
     def second_space(self, model: Any) -> SearchSpace:
         """The values of the second stage, for a model that the first one has made."""
-        return SearchSpace(CostModel(analyse(model), self.budget.table), self.space.settings, self.stages[1:])
+        graph = analyse(model, self.space.graph.across_normalization)
+        return SearchSpace(CostModel(graph, self.budget.table), self.space.settings, self.stages[1:])
 
     @property
     def target(self) -> Budget:

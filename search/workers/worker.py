@@ -87,7 +87,7 @@ class TrialWorker:
         register_custom_objects(task.custom_objects)
         self._original = model_of(task.model)
         if task.unfreeze:
-            self._original = unfrozen(self._original, task.recipe)
+            self._original = unfrozen(self._original, task.recipe, task.pruning.across_normalization)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         teacher = self._original if task.teacher is None else model_of(task.teacher)

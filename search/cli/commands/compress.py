@@ -12,7 +12,17 @@ from configs.load import load_config
 from configs.schema.run import RunConfig
 from search.cli.command import command
 from search.cli.commands.ship import ALL, CHOICES, FORMATS, chosen_formats, ship_apart
-from search.cli.console import AsJson, CustomObjects, ModelPath, Overrides, console, print_json, resumable
+from search.cli.console import (
+    AcrossNormalization,
+    AsJson,
+    CustomObjects,
+    ModelPath,
+    Overrides,
+    check_across,
+    console,
+    print_json,
+    resumable,
+)
 from search.environment import import_tensorflow
 from search.runs.run_folder import RunFolder
 
@@ -48,12 +58,14 @@ def compress(
             help="Then ship the result in this format as well, as ship does. Repeatable.",
         ),
     ] = None,
+    across_normalization: AcrossNormalization = False,
     custom_objects: CustomObjects = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
     _check_options(bool(params), recommended, config, out)
+    check_across(across_normalization, config)
     if formats and config is None:
         raise typer.BadParameter("--format needs --config, for the images that the formats are compared on")
     loaded = load_config(config, overrides or ()) if config else None
@@ -67,7 +79,10 @@ def compress(
         check_installed(formats)
     shown = console(as_json)
     with resumable(shown, "compress"):
-        made = _made(model, params or [], recommended, loaded, out, shown)
+        if loaded is None:
+            made = _made_apart(model, params or [], out or Path(), across_normalization, shown)
+        else:
+            made = _made(model, params or [], recommended, loaded, shown)
     shown.print(_line(made))
     code = 0
     if formats and config:
@@ -78,18 +93,29 @@ def compress(
         raise typer.Exit(code)
 
 
-def _made(
-    model: Path, params: Sequence[Path], recommended: bool, loaded: RunConfig | None, out: Path | None, shown: Console
+def _made(model: Path, params: Sequence[Path], recommended: bool, loaded: RunConfig, shown: Console) -> "Compressed":
+    from search.pipeline import compression
+
+    if recommended:
+        return compression.compress_recommended(model, loaded, shown.print)
+    own = compression.read_own(params)
+    return compression.compress_own(model, own.parameters, loaded, shown.print, made_for=own.made_for)
+
+
+def _made_apart(
+    model: Path, params: Sequence[Path], out: Path, across_normalization: bool, shown: Console
 ) -> "Compressed":
     from search.pipeline import compression
 
-    log = shown.print
-    if loaded is not None and recommended:
-        return compression.compress_recommended(model, loaded, log)
     own = compression.read_own(params)
-    if loaded is not None:
-        return compression.compress_own(model, own.parameters, loaded, log, made_for=own.made_for)
-    return compression.compress_without_data(model, own.parameters, out or Path(), own.made_for)
+    return compression.compress_without_data(
+        model,
+        own.parameters,
+        out,
+        shown.print,
+        made_for=own.made_for,
+        across_normalization=across_normalization,
+    )
 
 
 def _line(made: "Compressed") -> str:

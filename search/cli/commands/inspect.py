@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.cli.command import command
-from search.cli.console import AsJson, CustomObjects, ModelPath, console, print_json
+from search.cli.console import AcrossNormalization, AsJson, CustomObjects, ModelPath, console, print_json
 from search.environment import import_tensorflow
 
 if TYPE_CHECKING:  # It loads TensorFlow.
@@ -18,6 +18,7 @@ def inspect(
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure latency too, on one thread: of the model, and of its layers.")
     ] = False,
+    across_normalization: AcrossNormalization = False,
     custom_objects: CustomObjects = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,11 +33,13 @@ def inspect(
 
     shown = console(as_json, soft_wrap=False)
     loaded = load_model(model, custom_objects)
-    graph = analyse(loaded)
+    graph = analyse(loaded, across_normalization)
     for part in (tables.groups(graph), tables.decomposable(graph), tables.excluded(graph)):
         shown.print(part)
+    tables.warn_of_not_exact(shown, graph)
     # A model that takes images of any size is refused here: everything else is printed by then.
-    cost = CostModel(graph, measured_table(loaded, LatencySettings()) if latency else None)
+    table = measured_table(loaded, LatencySettings(), across_normalization=across_normalization) if latency else None
+    cost = CostModel(graph, table)
     shown.print(tables.layer_costs(cost))
     tables.warn_of_uncounted(shown, cost)
     tables.warn_of_unsized(shown, cost.memory)
@@ -60,6 +63,7 @@ def _entry(cost: "CostModel") -> dict[str, Any]:
             for layer in graph.decomposable
         ],
         "not_pruned": {exclusion.name: exclusion.reason for exclusion in graph.excluded},
+        "not_exact": list(graph.not_exact),
         "not_decomposed": {exclusion.name: exclusion.reason for exclusion in graph.undecomposable},
         "uncounted": list(cost.uncounted),
         "layers": {name: figures.stored() for name, figures in cost.layer_costs(whole).items()},

@@ -10,7 +10,7 @@ from rich.console import Console
 from configs.load import load_config
 from configs.schema.run import RunConfig, Stage
 from search.cli.command import command
-from search.cli.console import CustomObjects, ModelPath, Overrides, console
+from search.cli.console import AcrossNormalization, CustomObjects, ModelPath, Overrides, check_across, console
 from search.environment import import_tensorflow
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def recommend(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print parameters.json to standard output, and all else to standard error.")
     ] = False,
+    across_normalization: AcrossNormalization = False,
     custom_objects: CustomObjects = None,
     overrides: Overrides = None,
 ) -> None:
@@ -59,6 +60,7 @@ def recommend(
     """
     options = _Options(ratio, calibration, flops)
     options.check()
+    check_across(across_normalization, config)
     loaded = load_config(config, overrides or ()) if config else None
     if overrides and loaded is None:
         raise typer.BadParameter("--set changes a configuration; give one with --config")
@@ -70,7 +72,7 @@ def recommend(
     from compress.parameter_files.files import write_parameters
 
     register_custom_objects(custom_objects)
-    recommended = _recommended(model, options, loaded, recipe)
+    recommended = _recommended(model, options, loaded, recipe, across_normalization)
     shown = console(as_json, soft_wrap=False)
     _show(shown, recommended)
     if out is not None:
@@ -123,15 +125,15 @@ class _Options:
 
 
 def _recommended(
-    path: Path, options: _Options, loaded: RunConfig | None, recipe: tuple[Stage, ...]
+    path: Path, options: _Options, loaded: RunConfig | None, recipe: tuple[Stage, ...], across_normalization: bool
 ) -> "Recommendation":
     from compress.model_files.files import load_model
-    from compress.pruning.settings import DEFAULT_PRUNING
+    from compress.pruning.settings import PruningSettings
     from objectives.budget.recommendation import recommendation
     from search import settings
 
     model = load_model(path, loaded.model.custom_objects if loaded else None)
-    pruning = settings.pruning(loaded) if loaded else DEFAULT_PRUNING
+    pruning = settings.pruning(loaded) if loaded else PruningSettings(across_normalization=across_normalization)
     return recommendation(model, options.source(model, loaded, recipe, pruning), recipe, pruning)
 
 
@@ -149,4 +151,5 @@ def _show(shown: Console, recommended: "Recommendation") -> None:
         first, second = ("ratios", "ranks") if recommended.recipe[0] == "prune" else ("ranks", "ratios")
         shown.print(f"the {second} are for the model with these {first}", soft_wrap=True)
     shown.print(tables.change(recommended.before, recommended.after), soft_wrap=True)
+    tables.warn_of_not_exact(shown, recommended.graph)
     tables.warn_of_uncounted(shown, CostModel(recommended.graph))

@@ -1,5 +1,6 @@
 """The section of a report that shows every layer."""
 
+from compress.graph.naming import not_exact
 from search.report.blocks import Block, Folded, Paragraph, Table
 from search.report.figures.figure import figures_in
 from search.report.run_view import RunLayers, RunView
@@ -21,6 +22,8 @@ def layers(view: RunView) -> list[Block]:
     if view.layers is None:
         blocks.append(Paragraph(f"Costs of the layers, and what stays whole, are not shown: {view.missing}"))
     else:
+        if view.layers.graph.not_exact:
+            blocks.append(Paragraph(f"Pruning is {not_exact(view.layers.graph.not_exact)}."))
         blocks.append(_left_whole(view.layers))
     return blocks
 
