@@ -57,7 +57,8 @@ def difference(a: RunConfig, b: RunConfig) -> list[str]:
 
 
 def _difference(a: Any, b: Any, key: str) -> list[str]:
-    if isinstance(a, dict) and isinstance(b, dict):
+    # Of what users name, such as options and patterns of layers, keys may differ, and their order may count.
+    if isinstance(a, dict) and isinstance(b, dict) and list(a) == list(b):
         return [line for name in a for line in _difference(a[name], b[name], f"{key}.{name}" if key else name)]
     # 1 == 1.0 and True == 1 in Python, but not for the reader of a file.
     before, after = json.dumps(a, ensure_ascii=False), json.dumps(b, ensure_ascii=False)

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from compress.errors import ConfigError, ParameterError
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.choices import ANY_RANK, Bounds, Choices, LayerChoice
 from compress.parameters import ChannelStep
 from compress.pruning.criteria.nuclear_norm import NuclearNorm
 from compress.pruning.criterion import Criterion
@@ -11,6 +14,7 @@ from compress.pruning.registry import make_criterion
 from compress.pruning.settings import PruningSettings
 from configs.schema.run import BudgetConfig, DataConfig, LatencyConfig, PruningConfig, RunConfig
 from configs.schema.search import MetricConfig
+from configs.schema.space import LayerConfig, SpaceConfig, ends
 from configs.schema.training import DistillationConfig, FinetuneConfig, ProxyConfig, TrainingConfig
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.accuracy.metric import ACCURACY, Metric
@@ -136,8 +140,32 @@ def limited_quantities(config: BudgetConfig) -> list[Quantity]:
 
 def space(config: RunConfig) -> SpaceSettings:
     """What may be searched."""
-    section = config.space
-    return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, channel_step(config.pruning))
+    section, step = config.space, channel_step(config.pruning)
+    return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, step, choices(section))
+
+
+def choices(config: SpaceConfig) -> Choices:
+    """What single groups and layers may become."""
+    return Choices(tuple(_choice(pattern, choice) for pattern, choice in config.layers.items()))
+
+
+def check_choices(config: RunConfig, graph: ChannelGraph) -> None:
+    """Refuse choices per layer that a model cannot have.
+
+    Raises:
+        ConfigError: names the pattern, and why.
+    """
+    try:
+        choices(config.space).check(graph)
+    except ParameterError as error:
+        raise ConfigError(f"space.layers: {error}") from None
+
+
+def _choice(pattern: str, config: LayerConfig) -> LayerChoice:
+    ratio = None if config.ratio is None else Bounds(*ends(config.ratio))
+    sides = [config.rank if side is None else side for side in (config.rank_in, config.rank_out)]
+    rank_in, rank_out = (ANY_RANK if side is None else Bounds(*ends(side)) for side in sides)
+    return LayerChoice(pattern, ratio, (rank_in, rank_out) if config.has_ranks else None)
 
 
 def channel_step(config: PruningConfig) -> ChannelStep:

@@ -5,7 +5,7 @@ import re
 import reprlib
 import types
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +15,7 @@ from configs.schema.storage import hide_passwords
 
 _WORDINGS = {
     "bool_type": "true or false",
+    "dict_type": "a section of keys",
     "float_type": "a number",
     "greater_than": "above {gt:g}",
     "greater_than_equal": "at least {ge:g}",
@@ -73,24 +74,34 @@ def _unknown(loc: tuple[int | str, ...]) -> str:
 
 
 def _keys_beside(loc: tuple[int | str, ...]) -> list[str]:
-    section: type[BaseModel] = RunConfig
+    annotation: Any = RunConfig
     for name in loc[:-1]:
-        section = next(_sections(section.model_fields[str(name)].annotation))
-    return list(section.model_fields)
+        annotation = _inside(annotation, name)
+    return list(next(_sections(annotation)).model_fields)
 
 
 def _key(loc: tuple[int | str, ...]) -> str:
     """The key as it is written in a file: without the type that pydantic adds for each member of a union."""
     parts: list[str] = []
-    section: type[BaseModel] | None = RunConfig
+    annotation: Any = RunConfig
     for item in loc:
-        if section is not None:
+        if annotation is not None:
             parts.append(str(item))
-            field = section.model_fields.get(str(item))
-            section = next(_sections(field.annotation), None) if field else None
+            annotation = _inside(annotation, item)
         elif isinstance(item, int):
             parts[-1] += f"[{item}]"
     return ".".join(parts)
+
+
+def _inside(annotation: Any, key: int | str) -> Any:
+    """What a key of a section, or of a mapping of sections, holds; None where it holds neither of them."""
+    if get_origin(annotation) is dict:
+        return next(_sections(get_args(annotation)[1]), None)
+    field = next(_sections(annotation)).model_fields.get(str(key))
+    held = None if field is None else field.annotation
+    if get_origin(held) is dict:
+        return held if next(_sections(get_args(held)[1]), None) else None
+    return None if held is None else next(_sections(held), None)
 
 
 def _sections(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -9,6 +9,7 @@ from compress.pruning.registry import criterion_names
 from configs.schema.search import STAGED, FinalsConfig, FrontConfig, RungsConfig, SearchConfig, Strategy, obstacle
 from configs.schema.section import Amount, Count, OneOf, Positive, Text
 from configs.schema.section import Section as _Section
+from configs.schema.space import SpaceConfig
 from configs.schema.training import FinetuneConfig, ProxyConfig, TrainingConfig
 from objectives.cost.quantity import quantities
 
@@ -142,23 +143,6 @@ class LatencyConfig(_Section):
     runs: Count = Field(default=50, description="passes that are timed; their first quartile counts")
 
 
-class SpaceConfig(_Section):
-    """What the search may choose from."""
-
-    ratio_max: float = Field(default=0.9, gt=0, lt=1, description="largest fraction of a group's channels to remove")
-    ratio_step: float = Field(default=0.1, gt=0, lt=1, description="grid of the ratios")
-    ranks: bool = Field(default=True, description="whether Tucker ranks are searched")
-    rank_step: float = Field(
-        default=0.1, gt=0, le=1, description="grid of the ranks, as a fraction of the layer's channels"
-    )
-
-    @model_validator(mode="after")
-    def _step_fits(self) -> Self:
-        if self.ratio_step > self.ratio_max:
-            raise ValueError(f"expected ratio_step at most ratio_max, received {self.ratio_step} and {self.ratio_max}")
-        return self
-
-
 class PruningConfig(_Section):
     """Which channels go, once a ratio says how many; for a search and for simple compression alike."""
 
@@ -241,6 +225,18 @@ class RunConfig(_Section):
                 "expected 'decompose' in recipe exactly when space.ranks is true, received"
                 f" recipe {list(self.recipe)} and space.ranks {self.space.ranks}; change one of them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _choices_fit(self) -> Self:
+        for pattern, choice in self.space.layers.items():
+            needed = {"prune": choice.ratio is not None, "decompose": choice.has_ranks}
+            missing = [stage for stage, is_needed in needed.items() if is_needed and stage not in self.recipe]
+            if missing and not choice.is_kept:
+                raise ValueError(
+                    f"space.layers.{pattern}: expected '{missing[0]}' in recipe, received recipe {list(self.recipe)};"
+                    " change one of them"
+                )
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
@@ -183,12 +183,15 @@ class Budget:
             self.table,
         )
 
-    def check_reachable(self, smallest: Cost, within: str = "") -> None:
+    def check_reachable(
+        self, smallest: Cost, within: str = "", remedy: str = "raise the budget or space.ratio_max"
+    ) -> None:
         """Refuse a budget that the smallest model of the search space does not meet.
 
         Args:
             smallest: the smallest cost that can be reached.
             within: what else it meets, to stand in the message.
+            remedy: what to do.
 
         Raises:
             BudgetError: names the limit that is missed most, and the smallest figure.
@@ -196,7 +199,7 @@ class Budget:
         limit = self.tightest(smallest)
         if limit.violation(smallest) > 0:
             what = f"the smallest that this search space reaches{within}"
-            raise limit.missed(smallest, what, "raise the budget or space.ratio_max")
+            raise limit.missed(smallest, what, remedy)
 
 
 STEPS = 24
@@ -215,13 +218,17 @@ def bisect(fits: Callable[[float], bool], *, fitting: float, failing: float, ste
 
 
 def drop_costly_ranks(
-    cost: CostModel, budget: Budget, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS
+    cost: CostModel,
+    budget: Budget,
+    parameters: CompressionParameters,
+    step: ChannelStep = SINGLE_CHANNELS,
+    fixed: Collection[str] = (),
 ) -> CompressionParameters:
     """The candidate with layers left whole, only where their three parts break the budget's memory or latency.
 
     Ranks add tensors and calls: the parts of a layer may need more memory, or take longer, than the layer. A layer
     that is above the limit of memory either way takes the way that needs less. Where latency is above its limit, layers
-    that are faster whole stay so, those that gain most first, until the limit is met.
+    that are faster whole stay so, those that gain most first, until the limit is met. Layers of fixed ranks keep them.
     """
     limits = [limit for quantity in (MEMORY, LATENCY) if (limit := budget.limit(quantity)) is not None]
     if not limits or max(limit.violation(cost.cost(parameters, step)) for limit in limits) <= 0:
@@ -232,10 +239,12 @@ def drop_costly_ranks(
     memory, latency = budget.limit(MEMORY), budget.limit(LATENCY)
     if memory is not None:
         heavy = [name for name in ranks if parts[name].memory > max(memory.most, whole[name].memory)]
+        heavy = [name for name in heavy if name not in fixed]
         ranks = {name: pair for name, pair in ranks.items() if name not in heavy}
     if latency is not None:
         total = cost.cost(CompressionParameters(parameters.ratios, ranks), step).latency
-        for name in sorted(ranks, key=lambda name: whole[name].latency - parts[name].latency):
+        free = [name for name in ranks if name not in fixed]
+        for name in sorted(free, key=lambda name: whole[name].latency - parts[name].latency):
             gain = parts[name].latency - whole[name].latency
             if total <= latency.most or gain <= 0:
                 break

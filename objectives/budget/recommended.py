@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from compress.graph.analysis import analyse
+from compress.graph.choices import NO_CHOICES, Choices
 from compress.graph.group import Exclusion, Ranks, Ratios
 from compress.parameters import DECOMPOSE, PRUNE, CompressionParameters, Stage
 from compress.pruning.pruning import prune
@@ -16,9 +17,9 @@ from compress.recommend.recommend import (
     RecommendedRanks,
     RecommendedRatios,
     recommend_ranks,
-    recommend_ratios,
 )
 from objectives.budget.budget import Budget, bisect, drop_costly_ranks
+from objectives.budget.chosen import chosen_ranks, chosen_ratios
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import MEMORY
@@ -78,19 +79,23 @@ class GlobalValues:
         ratio: fraction of all channels that SLAMP removes.
         calibration: moves the ranks that VBMF finds.
         pruning: how channels are scored, and what the kept ones are rounded to.
+        choices: bounds of single groups and layers, to which values are brought.
     """
 
     ratio: float
     calibration: float = 0.0
     pruning: PruningSettings = DEFAULT_PRUNING
+    choices: Choices = NO_CHOICES
 
     def ratios(self, model: Any) -> RecommendedRatios:
         """SLAMP at the global ratio."""
-        return recommend_ratios(model, self.ratio, self.pruning)
+        recommender = RatioRecommender.of(model, self.pruning)
+        return chosen_ratios(recommender.graph, recommender.at(self.ratio), self.choices)
 
     def ranks(self, model: Any) -> RecommendedRanks:
         """VBMF at the calibration ratio."""
-        return recommend_ranks(model, self.calibration)
+        recommender = RankRecommender.of(model)
+        return chosen_ranks(recommender.graph, recommender.at(self.calibration), self.choices)
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,14 @@ class BudgetValues:
         budget: what the result may cost; all its limits are met.
         original: cost of the original model.
         pruning: how channels are scored, and what the kept ones are rounded to.
+        choices: bounds of single groups and layers, to which values are brought.
     """
 
     recipe: tuple[Stage, ...]
     budget: Budget
     original: Cost
     pruning: PruningSettings = DEFAULT_PRUNING
+    choices: Choices = NO_CHOICES
 
     def ratios(self, model: Any) -> RecommendedRatios:
         """SLAMP's ratios on the way to the budget.
@@ -124,7 +131,8 @@ class BudgetValues:
         pruning = self.pruning.measured(model)
         shares = _SHARES if ranks_follow else (1.0,)
         for share in shares:
-            recommended = slamp_ratios_meeting(model, self._target(PRUNE, share) or self.budget, pruning)
+            target = self._target(PRUNE, share) or self.budget
+            recommended = slamp_ratios_meeting(model, target, pruning, self.choices)
             if ranks_follow and self._ranks_reach_budget(prune(model, recommended.ratios, pruning)):
                 break
         self._check(model, CompressionParameters(recommended.ratios, {}), PRUNE)
@@ -132,8 +140,8 @@ class BudgetValues:
 
     def _ranks_reach_budget(self, model: Any) -> bool:
         cost, others = CostModel(analyse(model), self.budget.table), self.budget.without(MEMORY)
-        lowest = CompressionParameters({}, recommend_ranks(model, -1.0).ranks)
-        least = cost.cost(drop_costly_ranks(cost, self.budget, lowest))
+        lowest = _ranks_within(cost, self.budget, recommend_ranks(model, -1.0), self.choices).ranks
+        least = cost.cost(CompressionParameters({}, lowest))
         return self.budget.violation(least) <= 0 and (others is None or 1 + others.violation(least) <= _MARGIN)
 
     def ranks(self, model: Any) -> RecommendedRanks:
@@ -142,7 +150,7 @@ class BudgetValues:
         Raises:
             BudgetError: this is the last stage, and no ranks meet the budget.
         """
-        recommended = vbmf_ranks_meeting(model, self._target(DECOMPOSE, self._share(DECOMPOSE)))
+        recommended = vbmf_ranks_meeting(model, self._target(DECOMPOSE, self._share(DECOMPOSE)), self.choices)
         self._check(model, CompressionParameters({}, recommended.ranks), DECOMPOSE)
         return recommended
 
@@ -163,29 +171,37 @@ class BudgetValues:
         return target if stage == self.recipe[-1] or stage == PRUNE else target.without(MEMORY)
 
 
-def slamp_ratios_meeting(model: Any, target: Budget, pruning: PruningSettings = DEFAULT_PRUNING) -> RecommendedRatios:
-    """SLAMP ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does."""
+def slamp_ratios_meeting(
+    model: Any, target: Budget, pruning: PruningSettings = DEFAULT_PRUNING, choices: Choices = NO_CHOICES
+) -> RecommendedRatios:
+    """SLAMP ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does.
+
+    Ratios are brought to the bounds that choices give to their groups.
+    """
     recommender = RatioRecommender.of(model, pruning)
     cost = CostModel(recommender.graph, target.table)
 
+    def at(ratio: float) -> RecommendedRatios:
+        return chosen_ratios(recommender.graph, recommender.at(ratio), choices)
+
     def fits(ratio: float) -> bool:
-        pruned = CompressionParameters(recommender.at(ratio).ratios, {})
+        pruned = CompressionParameters(at(ratio).ratios, {})
         return target.violation(cost.cost(pruned, pruning.step)) <= 0
 
-    return recommender.at(bisect(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
+    return at(bisect(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
 
 
-def vbmf_ranks_meeting(model: Any, target: Budget | None) -> RecommendedRanks:
+def vbmf_ranks_meeting(model: Any, target: Budget | None, choices: Choices = NO_CHOICES) -> RecommendedRanks:
     """VBMF ranks at the largest calibration ratio in [-1, 1] that meets the target, or at -1 where none does.
 
-    Layers whose parts would break a limit that the whole layer keeps are left whole.
+    Ranks are brought to the bounds that choices give to their layers. Layers whose parts would break a limit that the
+    whole layer keeps are left whole, unless their ranks are fixed.
     """
     recommender = RankRecommender.of(model)
     cost = CostModel(recommender.graph, None if target is None else target.table)
 
     def at(calibration: float) -> RecommendedRanks:
-        recommended = recommender.at(calibration)
-        return recommended if target is None else _without_costly_ranks(cost, target, recommended)
+        return _ranks_within(cost, target, recommender.at(calibration), choices)
 
     def fits(calibration: float) -> bool:
         return target is None or target.violation(cost.cost(CompressionParameters({}, at(calibration).ranks))) <= 0
@@ -193,8 +209,15 @@ def vbmf_ranks_meeting(model: Any, target: Budget | None) -> RecommendedRanks:
     return at(bisect(fits, fitting=-1.0, failing=1.0))
 
 
-def _without_costly_ranks(cost: CostModel, target: Budget, recommended: RecommendedRanks) -> RecommendedRanks:
-    ranks = drop_costly_ranks(cost, target, CompressionParameters({}, recommended.ranks)).ranks
+def _ranks_within(
+    cost: CostModel, target: Budget | None, recommended: RecommendedRanks, choices: Choices
+) -> RecommendedRanks:
+    """Recommended ranks within the choices, without those that cost more of the target than whole layers."""
+    chosen = chosen_ranks(cost.graph, recommended, choices)
+    if target is None:
+        return chosen
+    fixed = [name for name in chosen.ranks if choices.decomposes(name)]
+    ranks = drop_costly_ranks(cost, target, CompressionParameters({}, chosen.ranks), fixed=fixed).ranks
     reason = "its parts would break a limit of the budget that the whole layer keeps"
-    left = tuple(Exclusion(name, reason) for name in recommended.ranks if name not in ranks)
-    return RecommendedRanks(ranks, recommended.left_whole + left)
+    left = tuple(Exclusion(name, reason) for name in chosen.ranks if name not in ranks)
+    return RecommendedRanks(ranks, chosen.left_whole + left)

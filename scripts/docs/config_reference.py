@@ -100,12 +100,15 @@ def _sections(path: str, schema: Schema, definitions: Schema) -> Iterator[Sectio
     options: list[Option] = []
     for key, field in schema["properties"].items():
         name = f"{path}.{key}" if path else key
-        section = _section_of(field, definitions)
+        section, of_each = _section_of(field, definitions), _section_of_each(field, definitions)
         if section is not None:
             inner.append((name, section))
+        if of_each is not None:
+            inner.append((f"{name}.NAME", of_each))
         description = field.get("description") or (section or {}).get("description", "").split("\n")[0]
         default = "required" if key in required else _default(field, section)
-        options.append(Option(name, _type(field, name), default, description))
+        kind = _type(field, name) if of_each is None else f"mapping of names to [sections](#{anchor(f'{name}.NAME')})"
+        options.append(Option(name, kind, default, description))
     yield Section(path, schema.get("description", ""), tuple(options))
     for name, section in inner:
         yield from _sections(name, section, definitions)
@@ -118,6 +121,13 @@ def _section_of(field: Schema, definitions: Schema) -> Schema | None:
             section: Schema = definitions[form["$ref"].rsplit("/", 1)[-1]]
             return section
     return None
+
+
+def _section_of_each(field: Schema, definitions: Schema) -> Schema | None:
+    """The section that a mapping holds for every name."""
+    held = field.get("additionalProperties")
+    section = _section_of(held, definitions) if isinstance(held, dict) else None
+    return section if section and "properties" in section else None
 
 
 def _default(field: Schema, section: Schema | None) -> str:

@@ -130,16 +130,19 @@ def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str
 
 
 def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Recommender:
-    """The recommender that a configuration asks for: at ``simple.ratio``, or else at the budget.
+    """The recommender that a configuration asks for: at ``simple.ratio``, or else at the budget; within its choices.
 
     Raises:
         BudgetError: a budget that is malformed or above the model.
+        ConfigError: a choice per layer that the model cannot have.
     """
+    settings.check_choices(config, analyse(original, pruning.across_normalization))
+    choices = settings.choices(config.space)
     if config.simple.ratio is not None:
-        return GlobalValues(config.simple.ratio, config.simple.calibration, pruning)
+        return GlobalValues(config.simple.ratio, config.simple.calibration, pruning, choices)
     table = latency_table(config, original)
     cost = cost_of(original, table)
-    return BudgetValues(config.recipe, settings.budget(config.budget, cost, table), cost, pruning)
+    return BudgetValues(config.recipe, settings.budget(config.budget, cost, table), cost, pruning, choices)
 
 
 def cost_of(model: Any, table: LatencyTable | None = None) -> Cost:

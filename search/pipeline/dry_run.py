@@ -64,8 +64,10 @@ class DryRun:
     def candidates_log10(self) -> float:
         """Decimal logarithm of the number of candidates on the grid."""
         space = self.job.space
-        ratios, ranks = space.arrays.most_steps + 1, math.ceil(round(1 / space.settings.rank_step, 9))
-        return len(space.groups) * math.log10(ratios) + 2 * len(space.layers) * math.log10(ranks)
+        fewest, most = space.arrays.step_bounds
+        ranks = math.ceil(round(1 / space.settings.rank_step, 9))
+        free_ranks = np.count_nonzero(space.arrays.is_free[len(space.groups) :])
+        return float(np.log10(most - fewest + 1).sum() + free_ranks * math.log10(ranks))
 
     @property
     def sweep_seconds(self) -> float:

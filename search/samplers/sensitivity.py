@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from compress.graph.choices import Bounds
 from compress.parameters import CompressionParameters
 from search.space.space import SearchSpace
 
@@ -51,8 +52,11 @@ WHOLE = Part(UNPRUNED, (), 1.0)
 
 
 def parts_of(space: SearchSpace) -> list[Part]:
-    """All parts of a space that can be made smaller alone."""
-    groups = [(group.name, (f"keep:{group.name}",), KEPT_CHANNELS) for group in space.groups]
+    """All parts of a space that can be made smaller alone; what choices keep or fix is none of them."""
+    groups = [
+        (group.name, (f"keep:{group.name}",), _probed(bounds))
+        for group, bounds in zip(space.groups, space.arrays.ratio_bounds, strict=True)
+    ]
     layers = [
         (f"ranks of {layer.layer}", (f"rank_in:{layer.layer}", f"rank_out:{layer.layer}"), KEPT_RANKS)
         for layer in space.layers
@@ -61,9 +65,17 @@ def parts_of(space: SearchSpace) -> list[Part]:
     return [part for part in parts if part is not None]
 
 
+def _probed(bounds: Bounds) -> tuple[float, ...]:
+    """Fractions that a probe of a group tries: the usual, or what its bounds allow; at last the least they allow."""
+    least = 1 - bounds.most
+    usual = tuple(max(fraction, least) for fraction in KEPT_CHANNELS)
+    return (*usual, least) if bounds.least else usual
+
+
 def _part(space: SearchSpace, name: str, dimensions: tuple[str, ...], fractions: tuple[float, ...]) -> Part | None:
-    parts = (Part(name, dimensions, kept) for kept in fractions)
-    return next((part for part in parts if part.parameters(space) != CompressionParameters.none()), None)
+    free = tuple(dimension for dimension in dimensions if dimension in space.dimensions)
+    parts = (Part(name, free, kept) for kept in fractions if free)
+    return next((part for part in parts if part.parameters(space) != space.largest), None)
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def starts(
         fractions = _rank_fractions(space, RankRecommender.of(model).vbmf)
         wanted["uniform"] = dict.fromkeys(space.dimensions, 1.0)
         wanted |= {f"{name} + VBMF": {**keep, **fractions} for name, keep in wanted.items()}
-    return wanted
+    return {name: {key: start[key] for key in space.dimensions} for name, start in wanted.items()}
 
 
 def _slamp(model: Any, space: SearchSpace, budget: Budget, pruning: PruningSettings) -> dict[str, float]:

@@ -68,7 +68,10 @@ class Projection:
         """The most of each fraction that memory allows, (D,)."""
         caps, limit, groups = np.ones(len(wanted)), self.budget.limit(MEMORY), len(self.space.groups)
         if limit is not None:
-            caps[:groups] = MemoryCaps(self.space, limit.most)(np.maximum(wanted[:groups], SMALLEST_SCALE))
+            arrays = self.space.arrays
+            keep = np.maximum(arrays.with_fixed(wanted[None])[0, :groups], SMALLEST_SCALE)
+            free = arrays.is_free[:groups]
+            caps[: np.count_nonzero(free)] = MemoryCaps(self.space, limit.most)(keep)[free]
         return caps
 
     @property
@@ -98,14 +101,20 @@ class Projection:
             BudgetError: names the limit that is missed most, and the smallest figure: of all candidates, or of those
                 that are as lean as the other limits need.
         """
-        self.budget.check_reachable(self.space.smallest())
+        self.budget.check_reachable(self.space.smallest(), remedy=self._remedy)
         leanest = self._candidate(np.zeros(len(self.space.dimensions)))
-        self.budget.check_reachable(leanest.cost, " within the other limits")
+        self.budget.check_reachable(leanest.cost, " within the other limits", self._remedy)
+
+    @property
+    def _remedy(self) -> str:
+        bounded = ", or widen the choices of space.layers" if self.space.settings.choices.layers else ""
+        return f"raise the budget or space.ratio_max{bounded}"
 
     def _candidate(self, wanted: Floats) -> Candidate:
         """What a row of fractions (D,) decodes to, without ranks that cost more of the budget than whole layers."""
         decoded, step = self.space.decode(wanted), self.space.settings.step
-        return self.space.candidate(drop_costly_ranks(self.space.cost, self.budget, decoded, step))
+        fixed = self.space.always_decomposed
+        return self.space.candidate(drop_costly_ranks(self.space.cost, self.budget, decoded, step, fixed))
 
 
 def scaled_to_fit(fits: Fits, wanted: Floats, caps: Floats | float = 1.0) -> Floats:

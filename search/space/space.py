@@ -45,6 +45,8 @@ class Candidate:
 class SearchSpace:
     """Dimensions named ``keep:<group>``, ``rank_in:<layer>`` and ``rank_out:<layer>``, each a number in [0, 1].
 
+    What a choice per layer fixes has no dimension.
+
     Attributes:
         cost: cost model of the original model.
         settings: grid and bounds.
@@ -62,12 +64,12 @@ class SearchSpace:
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """Groups that are searched; none for a recipe that does not prune."""
+        """Groups that are pruned, at ratios that are searched or fixed; none for a recipe that does not prune."""
         return self.graph.groups if PRUNE in self.recipe else ()
 
     @property
     def layers(self) -> tuple[Decomposable, ...]:
-        """Layers whose ranks are searched; none for a recipe that does not decompose."""
+        """Layers that are decomposed, at ranks that are searched or fixed; none without that stage."""
         return self.graph.decomposable if DECOMPOSE in self.recipe else ()
 
     @cached_property
@@ -75,7 +77,18 @@ class SearchSpace:
         """Names of all dimensions."""
         keep = [f"keep:{group.name}" for group in self.groups]
         ranks = [f"{side}:{layer.layer}" for layer in self.layers for side in ("rank_in", "rank_out")]
-        return (*keep, *ranks)
+        return tuple(name for name, is_free in zip((*keep, *ranks), self.arrays.is_free, strict=True) if is_free)
+
+    @cached_property
+    def largest(self) -> CompressionParameters:
+        """What is applied where all that is searched stays whole: fixed values, and the least of bounded ones."""
+        return self.decode(np.ones(len(self.dimensions)))
+
+    @cached_property
+    def always_decomposed(self) -> frozenset[str]:
+        """Layers that are decomposed in all candidates, because a choice fixes their ranks."""
+        fixed = zip(self.layers, self.arrays.always_decomposed, strict=True)
+        return frozenset(layer.layer for layer, is_fixed in fixed if is_fixed)
 
     def decode(self, wanted: Floats) -> CompressionParameters:
         """Parameters on the grid, at most the wanted fractions (D,) of it; fractions above 1 count as 1.
@@ -105,7 +118,7 @@ class SearchSpace:
             pair = parameters.ranks.get(layer.layer, base)
             wanted[f"rank_in:{layer.layer}"] = min(1.0, pair[0] / base[0])
             wanted[f"rank_out:{layer.layer}"] = min(1.0, pair[1] / base[1])
-        return wanted
+        return {name: wanted[name] for name in self.dimensions}
 
     def _channels_left(self, ratios: Ratios) -> list[tuple[int, int]]:
         """Input and output channels of every searched layer after pruning."""
@@ -122,8 +135,10 @@ class SearchSpace:
         leanest = self.decode(np.zeros(len(self.dimensions)))
         parts = self.cost.layer_costs(leanest, self.settings.step)
         whole = self.cost.layer_costs(CompressionParameters(leanest.ratios, {}), self.settings.step)
-        memory = max(min(parts[name].memory, whole[name].memory) for name in parts)
-        gained = sum(max(0.0, parts[name].latency - whole[name].latency) for name in parts)
+        either = [name for name in parts if name not in self.always_decomposed]
+        fixed = [parts[name].memory for name in self.always_decomposed]
+        memory = max([*fixed, *(min(parts[name].memory, whole[name].memory) for name in either)])
+        gained = sum(max(0.0, parts[name].latency - whole[name].latency) for name in either)
         smallest = self.cost.cost(leanest, self.settings.step)
         return replace(smallest, memory=memory, latency=smallest.latency - gained)
 

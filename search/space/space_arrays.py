@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.graph.choices import ANY_RANK, NO_CHOICES, Bounds, Choices, RankPair
 from compress.graph.group import Decomposable, Group, Node, positions
 from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters, kept_channels
 from objectives.cost.cost_model import CostModel
@@ -21,12 +22,14 @@ class SpaceSettings:
         ratio_step: grid of the ratios.
         rank_step: grid of the ranks, as a fraction of the layer's channels.
         step: what the kept channels are rounded to.
+        choices: bounds of single groups and layers; their ends are choices too where they are not on the grid.
     """
 
     ratio_max: float = 0.9
     ratio_step: float = 0.1
     rank_step: float = 0.1
     step: ChannelStep = SINGLE_CHANNELS
+    choices: Choices = NO_CHOICES
 
 
 Floats = NDArray[np.float64]
@@ -55,6 +58,8 @@ class Candidates:
 class SpaceArrays:
     """What ``SearchSpace`` decodes, for arrays of preferences (N, D) in the order of its dimensions.
 
+    Values that choices fix have no dimension: they are the same in all candidates.
+
     Attributes:
         cost: cost model of the original model.
         settings: grid and bounds.
@@ -72,37 +77,77 @@ class SpaceArrays:
     def decode(self, wanted: Floats) -> Candidates:
         """Candidates on the grid, at most the wanted fractions (N, D) of it; fractions above 1 count as 1.
 
-        Rank pairs that would not make a layer cheaper are 0: the layer stays whole.
+        Rank pairs that would not make a layer cheaper are 0: the layer stays whole, unless both ranks are fixed.
         """
-        groups = len(self.groups)
+        groups, wanted = len(self.groups), self.with_fixed(wanted)
         steps = self.ratio_steps(wanted[:, :groups])
         kept = self.kept(steps)
         ranks = np.zeros((len(wanted), len(self.cost.graph.decomposable), 2), dtype=np.int64)
         if self.layers:
             fractions = wanted[:, groups:].reshape(len(wanted), len(self.layers), 2)
             left = self.channels_left(kept)
-            on_grid = self._ranks(fractions, self._bases(left))
-            ranks = np.where(self._saves(left, on_grid)[..., None], on_grid, 0)
+            bases = self._bases(left)
+            on_grid = self._ranks(fractions, bases)
+            decomposed = self._saves(left, on_grid) | (self.always_decomposed & (on_grid < bases).any(axis=-1))
+            ranks = np.where(decomposed[..., None], on_grid, 0)
         return Candidates(steps, kept, ranks)
+
+    @cached_property
+    def ratio_bounds(self) -> tuple[Bounds, ...]:
+        """Of every searched group: as chosen, or else from 0 to the last grid point up to the largest ratio."""
+        step = self.settings.ratio_step
+        most = round(math.floor(self.settings.ratio_max / step + _ROUNDING) * step, 10)
+        return tuple(self.settings.choices.ratio(group) or Bounds(0.0, most) for group in self.groups)
+
+    @cached_property
+    def rank_bounds(self) -> tuple[RankPair, ...]:
+        """Of every searched layer: as chosen, or else any."""
+        return tuple(self.settings.choices.ranks(layer.layer) or (ANY_RANK, ANY_RANK) for layer in self.layers)
+
+    @cached_property
+    def is_free(self) -> NDArray[np.bool_]:
+        """Which values are dimensions, not fixed: one per searched group, then two per searched layer."""
+        bounds = [*self.ratio_bounds, *(side for pair in self.rank_bounds for side in pair)]
+        return np.array([not bound.is_fixed for bound in bounds], dtype=np.bool_)
+
+    @cached_property
+    def always_decomposed(self) -> NDArray[np.bool_]:
+        """Which of the searched layers have two fixed ranks, and not those of the whole layer, (layers,)."""
+        return np.array([self.settings.choices.decomposes(layer.layer) for layer in self.layers], dtype=np.bool_)
+
+    def with_fixed(self, wanted: Floats) -> Floats:
+        """Preferences (N, D) with a column for every value: one for each searched group, two for each layer."""
+        if self.is_free.all():
+            return wanted
+        values = np.ones((len(wanted), self.is_free.size))
+        values[:, self.is_free] = wanted
+        return values
 
     def ratio_steps(self, keep: Floats) -> Ints:
         """Pruning ratios in steps of the grid, from the fractions (N, groups) that are wanted to stay."""
         steps = np.ceil((1.0 - np.minimum(keep, 1.0)) / self.settings.ratio_step - _ROUNDING)
-        return np.minimum(steps, self.most_steps).astype(np.int64)
+        return np.clip(steps, *self.step_bounds).astype(np.int64)
 
     @cached_property
-    def most_steps(self) -> int:
-        """Steps of the largest ratio."""
-        return math.floor(self.settings.ratio_max / self.settings.ratio_step + _ROUNDING)
+    def step_bounds(self) -> tuple[Ints, Ints]:
+        """Fewest and most steps of the ratio of every searched group, (groups,) each; equal where it is fixed."""
+        step, bounds = self.settings.ratio_step, self.ratio_bounds
+        most = [math.ceil(bound.most / step - _ROUNDING) for bound in bounds]
+        least = [
+            last if bound.is_fixed else math.floor(bound.least / step + _ROUNDING)
+            for bound, last in zip(bounds, most, strict=True)
+        ]
+        return np.array(least, dtype=np.int64), np.array(most, dtype=np.int64)
 
-    def ratio(self, steps: int) -> float:
-        """A ratio as a person would write it: 0.3, not 0.30000000000000004."""
-        return round(steps * self.settings.ratio_step, 10)
+    def ratio(self, bounds: Bounds, steps: int) -> float:
+        """A ratio as a person would write it: 0.3, not 0.30000000000000004; at the ends, the bounds themselves."""
+        return bounds.clipped(round(steps * self.settings.ratio_step, 10))
 
     def parameters(self, candidates: Candidates, index: int = 0) -> CompressionParameters:
         """One of the candidates as parameters."""
         steps, ranks = candidates.ratio_steps[index].tolist(), candidates.ranks[index].tolist()
-        ratios = {group.name: self.ratio(n) for group, n in zip(self.groups, steps, strict=True) if n}
+        values = [self.ratio(bounds, n) for bounds, n in zip(self.ratio_bounds, steps, strict=True)]
+        ratios = {group.name: ratio for group, ratio in zip(self.groups, values, strict=True) if ratio}
         pairs = zip(self.layers, ranks, strict=False)
         return CompressionParameters(ratios, {layer.layer: (a, b) for layer, (a, b) in pairs if a})
 
@@ -115,9 +160,10 @@ class SpaceArrays:
         """
         keep = kept @ self._group_sums[0] / self._group_sums[1]
         if not self.layers:
-            return np.asarray(keep)
+            return np.asarray(keep[:, self.is_free])
         share = np.where(ranks > 0, ranks / self._bases(self.channels_left(kept)), 1.0)
-        return np.concatenate([keep, np.minimum(share, 1.0).reshape(len(kept), -1)], axis=1)
+        values = np.concatenate([keep, np.minimum(share, 1.0).reshape(len(kept), -1)], axis=1)
+        return values if self.is_free.all() else values[:, self.is_free]
 
     def channels_left(self, kept: Ints) -> Ints:
         """Input and output channels of every searched layer after pruning, shape (N, layers, 2)."""
@@ -130,7 +176,7 @@ class SpaceArrays:
     def grid(self) -> Floats:
         """Grid step of every dimension, (D,)."""
         groups, ranks = len(self.groups), 2 * len(self.layers)
-        return np.array([self.settings.ratio_step] * groups + [self.settings.rank_step] * ranks)
+        return np.array([self.settings.ratio_step] * groups + [self.settings.rank_step] * ranks)[self.is_free]
 
     def by_group(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether any subgroup of each group is flagged, (groups,), from one flag per subgroup."""
@@ -157,10 +203,17 @@ class SpaceArrays:
     @cached_property
     def _kept_table(self) -> Ints:
         """Channels that stay of every subgroup at every ratio of the grid, shape (subgroups, steps)."""
-        ratios = [self.ratio(steps) for steps in range(self.most_steps + 1)]
-        sizes = self.cost.counts.sizes.tolist()
-        by_size = {size: [kept_channels(size, ratio, self.settings.step) for ratio in ratios] for size in set(sizes)}
-        return np.array([by_size[size] for size in sizes], dtype=np.int64)
+        sizes, steps = self.cost.counts.sizes.tolist(), range(int(self.step_bounds[1].max()) + 1)
+        rows: dict[tuple[int, Bounds], list[int]] = {}
+        for key in self._sized_bounds(sizes):
+            if key not in rows:
+                size, bounds = key
+                rows[key] = [kept_channels(size, self.ratio(bounds, n), self.settings.step) for n in steps]
+        return np.array([rows[key] for key in self._sized_bounds(sizes)], dtype=np.int64)
+
+    def _sized_bounds(self, sizes: list[int]) -> list[tuple[int, Bounds]]:
+        """Channels of every subgroup, and the bounds of its group."""
+        return [(size, self.ratio_bounds[group]) for size, group in zip(sizes, self._group_of, strict=True)]
 
     @cached_property
     def _channel_forms(self) -> tuple[Floats, Floats]:
@@ -186,7 +239,23 @@ class SpaceArrays:
         points = np.maximum(1, np.floor(fractions / step + _ROUNDING)) * step
         # All channels can be had whatever the step: only so can a layer stay whole.
         wanted = np.where(fractions >= 1, 1.0, points)
-        return np.asarray(np.minimum(bases, np.ceil(bases * wanted - _ROUNDING).astype(np.int64)))
+        ranks = np.minimum(bases, np.ceil(bases * wanted - _ROUNDING).astype(np.int64))
+        if all(pair == (ANY_RANK, ANY_RANK) for pair in self.rank_bounds):
+            return np.asarray(ranks)
+        least, most = (self._rank_limit(bound, bases) for bound in self._rank_limits)
+        return np.asarray(np.clip(ranks, least, most))
+
+    @cached_property
+    def _rank_limits(self) -> tuple[Floats, Floats]:
+        """Lower and upper bounds of the ranks of every layer, (layers, 2) each."""
+        least = [[side.least for side in pair] for pair in self.rank_bounds]
+        return np.array(least), np.array([[side.most for side in pair] for pair in self.rank_bounds])
+
+    @staticmethod
+    def _rank_limit(bounds: Floats, bases: Ints) -> Ints:
+        """Bounds (layers, 2) as ranks of so many channels (N, layers, 2), as ``Bounds.ranks`` has them."""
+        ranks = np.where(bounds <= 1, np.ceil(bases * np.minimum(bounds, 1) - _ROUNDING), bounds)
+        return np.clip(ranks, 1, bases).astype(np.int64)
 
     @cached_property
     def _windows(self) -> tuple[Ints, Ints, Ints]:

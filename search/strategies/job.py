@@ -80,7 +80,8 @@ class Job:
     def task(self) -> Task:
         """The task of the workers: candidates of the whole recipe, and finalists."""
         config = self.config
-        final = FinalTask(settings.final(config), self.budget) if config.finetune.epochs else None
+        choices = self.space.settings.choices
+        final = FinalTask(settings.final(config), self.budget, choices) if config.finetune.epochs else None
         return trial_task(config, self.model, self.data, self.pruning, self.metric, final=final)
 
     def driver(self, study: optuna.Study) -> Driver:

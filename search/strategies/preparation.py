@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from compress.cloning.walk import as_functional
-from compress.errors import BudgetError, DataError
+from compress.errors import BudgetError, ConfigError, DataError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.frozen import changeable_layers, frozen_layers
@@ -54,7 +54,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     check_trackers(config.log_to)
     table = latency_table(config, model)
     graph = analyse(model, config.pruning.across_normalization)
-    space = SearchSpace(CostModel(graph, table), settings.space(config), config.recipe)
+    space = search_space(config, CostModel(graph, table))
     warn_of_not_exact(graph, config.recipe, listener.warned)
     warn_of_frozen(config, model, space.graph, listener.warned)
     original = space.cost.cost(CompressionParameters.none())
@@ -69,6 +69,22 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     check_sampler(sampler.name, sampler.options, context, front=levels is not None)
     pruning = settings.pruning(config, data)
     return Job(config, model, data, space, budget, pruning, metric, listener, earlier_run(config, model), levels)
+
+
+def search_space(config: RunConfig, cost: CostModel) -> SearchSpace:
+    """The space of a model, with the choices per layer of a configuration.
+
+    Raises:
+        ConfigError: a choice that the model cannot have, or choices that leave nothing to search.
+    """
+    space = SearchSpace(cost, settings.space(config), config.recipe)
+    settings.check_choices(config, space.graph)
+    if config.space.layers and not space.dimensions:
+        raise ConfigError(
+            "space.layers: expected something left to search, received choices that fix all ratios and ranks; give one"
+            " of them bounds, or apply the values themselves: tuckprune compress --params"
+        )
+    return space
 
 
 def warn_of_frozen(config: RunConfig, model: Any, graph: ChannelGraph, warn: Callable[[str], None]) -> None:

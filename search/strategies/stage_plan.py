@@ -81,6 +81,9 @@ class StagePlan:
             BudgetError: names the stage, and how to divide otherwise.
         """
         first, target = self.first_space, self.target
+        for stage in self.stages:
+            if self.space.dimensions and not replace(self.space, recipe=(stage,)).dimensions:
+                raise BudgetError(f"stage '{stage}': expected something to search, received none; search joint")
         try:
             even = Projection(first, target)(np.ones(len(first.dimensions))).parameters
         except BudgetError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 from compress.errors import RunError, TuckpruneError, typed_line
 from compress.graph.analysis import analyse
+from compress.graph.choices import NO_CHOICES, Choices
 from compress.graph.frozen import unfrozen
 from compress.model_files.custom_objects import register_custom_objects
 from compress.parameters import PRUNE, CompressionParameters, Stage
@@ -34,10 +35,11 @@ from zoo.data.split import drawn
 
 @dataclass(frozen=True)
 class FinalTask:
-    """How finalists are judged: the training after each stage, and the budget that recommended values meet."""
+    """How finalists are judged: the training after each stage; what recommended values meet, and are within."""
 
     tuning: FineTuning
     budget: Budget
+    choices: Choices = NO_CHOICES
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,8 @@ class TrialWorker:
 
     def _recommended(self, final: FinalTask) -> Values:
         original = CostModel(analyse(self._original), final.budget.table).cost(CompressionParameters.none())
-        return stage_values(BudgetValues(self._task.recipe, final.budget, original, self._task.pruning))
+        recommended = BudgetValues(self._task.recipe, final.budget, original, self._task.pruning, final.choices)
+        return stage_values(recommended)
 
 
 def _judgement(work: Callable[[], Judgement]) -> Judgement:

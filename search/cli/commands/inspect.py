@@ -1,11 +1,13 @@
 """The command ``tuckprune inspect``: what of a model can be compressed, and what its layers cost."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from configs.load import load_config
 from search.cli.command import command
-from search.cli.console import AcrossNormalization, AsJson, CustomObjects, ModelPath, console, print_json
+from search.cli.console import AcrossNormalization, AsJson, CustomObjects, ModelPath, check_across, console, print_json
 from search.environment import import_tensorflow
 
 if TYPE_CHECKING:  # It loads TensorFlow.
@@ -19,26 +21,38 @@ def inspect(
         bool, typer.Option("--latency", help="Measure latency too, on one thread: of the model, and of its layers.")
     ] = False,
     across_normalization: AcrossNormalization = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration whose choices per layer to check and show.")
+    ] = None,
     custom_objects: CustomObjects = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what can be compressed: groups, decomposable layers, what is excluded and why, cost per layer."""
+    check_across(across_normalization, config)
+    configured = load_config(config) if config else None
+    across = across_normalization if configured is None else configured.pruning.across_normalization
     import_tensorflow()
     from compress.graph.analysis import analyse
     from compress.model_files.files import load_model
     from objectives.cost.cost_model import CostModel
     from objectives.cost.latency import LatencySettings
     from objectives.cost.latency_fit import measured_table
+    from search import settings
     from search.cli import tables
+    from search.cli.choices_table import choices_entry, choices_table, chosen_layers
 
     shown = console(as_json, soft_wrap=False)
     loaded = load_model(model, custom_objects)
-    graph = analyse(loaded, across_normalization)
+    graph = analyse(loaded, across)
     for part in (tables.groups(graph), tables.decomposable(graph), tables.excluded(graph)):
         shown.print(part)
     tables.warn_of_not_exact(shown, graph)
+    if configured is not None:
+        settings.check_choices(configured, graph)
+        chosen = chosen_layers(graph, settings.choices(configured.space))
+        shown.print(choices_table(chosen))
     # A model that takes images of any size is refused here: everything else is printed by then.
-    table = measured_table(loaded, LatencySettings(), across_normalization=across_normalization) if latency else None
+    table = measured_table(loaded, LatencySettings(), across_normalization=across) if latency else None
     cost = CostModel(graph, table)
     shown.print(tables.layer_costs(cost))
     tables.warn_of_uncounted(shown, cost)
@@ -47,7 +61,7 @@ def inspect(
         shown.print(tables.latencies(loaded))
         tables.warn_of_untimed(shown, graph)
     if as_json:
-        print_json(_entry(cost))
+        print_json(_entry(cost) | ({} if configured is None else {"choices": choices_entry(chosen)}))
 
 
 def _entry(cost: "CostModel") -> dict[str, Any]:

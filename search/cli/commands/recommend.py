@@ -43,7 +43,8 @@ def recommend(
         str | None, typer.Option(help="Set both so that the result meets this budget: 25%, 4x, 403.6M.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Configuration with the recipe, the criterion and the channel step to use.")
+        Path | None,
+        typer.Option(help="Configuration with the recipe, criterion, channel step and choices to use."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the parameter files, as export writes them.")] = None,
     as_json: Annotated[
@@ -108,19 +109,27 @@ class _Options:
     def source(
         self, model: Any, loaded: RunConfig | None, recipe: tuple[Stage, ...], pruning: "PruningSettings"
     ) -> "Recommender":
+        from compress.graph.analysis import analyse
+        from compress.graph.choices import NO_CHOICES
         from objectives.budget.budget import Budget
         from objectives.budget.recommended import BudgetValues, GlobalValues
+        from search import settings
         from search.pipeline.compression import configured, cost_of
 
+        choices = NO_CHOICES
+        if loaded is not None:
+            settings.check_choices(loaded, analyse(model, pruning.across_normalization))
+            choices = settings.choices(loaded.space)
         if self.flops is not None:
             cost = cost_of(model)
-            return BudgetValues(recipe, Budget.parse({"flops": self.flops}, cost), cost, pruning)
+            return BudgetValues(recipe, Budget.parse({"flops": self.flops}, cost), cost, pruning, choices)
         if loaded is not None and self.ratio is None and self.calibration is None:
             return configured(model, loaded, pruning)
         return GlobalValues(
             _RATIO if self.ratio is None else self.ratio,
             _CALIBRATION if self.calibration is None else self.calibration,
             pruning,
+            choices,
         )
 
 

@@ -92,6 +92,7 @@ def _entry(outcome: "SearchOutcome") -> dict[str, Any]:
 
 
 def _dry_run(loaded: RunConfig, config: Path, overrides: list[str], shown: Console, as_json: bool) -> None:
+    from search.cli.choices_table import choices_entry, choices_table, chosen_layers
     from search.cli.dry_run_text import entry, lines
     from search.cli.progress import ProgressDisplay
     from search.pipeline.dry_run import dry_run
@@ -99,7 +100,10 @@ def _dry_run(loaded: RunConfig, config: Path, overrides: list[str], shown: Conso
     tried = dry_run(loaded, ProgressDisplay(shown))
     for line in lines(tried):
         shown.print(line)
+    chosen = chosen_layers(tried.job.space.graph, tried.job.space.settings.choices)
+    if chosen:
+        shown.print(choices_table(chosen))
     tried.check()
     shown.print(f"nothing was written. Start with: tuckprune search {arguments(config, overrides)}")
     if as_json:
-        print_json(entry(tried))
+        print_json(entry(tried) | {"choices": choices_entry(chosen)})

@@ -30,6 +30,24 @@ def test_inspect(tuckprune, home):
     assert sum(layer["flops"] for layer in said["layers"].values()) == said["total"]["flops"]
 
 
+def test_inspect_shows_the_choices_of_a_configuration(tuckprune, home):
+    layers = {"conv1": "keep", "conv2": {"ratio": [0, 0.5], "rank": 0.25}, "block.*1": {"rank_out": [2, 99]}}
+    path = written(home, space={"layers": layers})
+    code, out, err = tuckprune("inspect", home / "tiny.keras", "--config", path, "--json")
+    assert code == 0, err
+    # conv1 is in the group "add", and cannot be decomposed; a quarter of conv2's 16 and 24 channels is 4 and 6.
+    assert json.loads(out)["choices"] == {
+        "add": {"ratio": [0.0, 0.0]},
+        "conv2": {"ratio": [0.0, 0.5], "rank_in": [4, 4], "rank_out": [6, 6]},
+        "block.conv1": {"rank_in": [1, 16], "rank_out": [2, 16]},
+    }
+    shown = err[err.index("Choices of space.layers") :]
+    assert "not pruned" in shown and "0 to 0.5" in shown and "2 to 16" in shown
+    wrong = written(home, space={"layers": {"conv3": "keep"}})
+    code, _, err = tuckprune("inspect", home / "tiny.keras", "--config", wrong)
+    assert code == 1 and "space.layers: unknown layer or group 'conv3'; nearest: 'conv2'" in err
+
+
 def test_train(tuckprune, tmp_path):
     path = written(tmp_path, model={"zoo": "digits_resnet"})
     code, out, err = tuckprune("train", path, "--json")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from compress.errors import RunError
+from compress.errors import ConfigError, RunError
 from objectives.accuracy.metric import Score
 from search.cli.dry_run_text import entry, lines
 from search.driver.listeners.listener import Listener
@@ -40,6 +40,20 @@ def test_the_grid_is_counted(tried):
     groups, layers = len(space("tiny").groups), len(space("tiny").layers)
     # Ratios 0 to 0.9 and ranks 0.1 to 1 of both sides: ten each.
     assert tried.candidates_log10 == pytest.approx(groups + 2 * layers)
+
+
+def test_choices_leave_fewer_candidates_or_none(home):
+    layers = {"*": "keep", "conv2": {"ratio": [0, 0.3], "rank_in": [0.1, 1], "rank_out": 12}}
+    job = prepared(config(home, budget={"flops": "90%"}, space={"layers": layers}), model("tiny"), Listener())
+    # Ratios of conv2 from 0 to 0.3, and ten In Ranks.
+    assert DryRun(job, True, 1, judged(1.0), judged(1.0), None).candidates_log10 == pytest.approx(math.log10(4 * 10))
+    assert job.task().final is None or job.task().final.choices == job.space.settings.choices
+    for wrong, message in (
+        ({"*": "keep"}, "space.layers: expected something left to search"),
+        ({"con2": "keep"}, "space.layers: unknown layer or group 'con2'; nearest: 'conv2'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            prepared(config(home, budget={"flops": "90%"}, space={"layers": wrong}), model("tiny"), Listener())
 
 
 def test_durations_are_those_of_the_slowest_worker(tried):

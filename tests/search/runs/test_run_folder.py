@@ -54,6 +54,7 @@ def test_what_does_not_change_a_trial_may_change(tmp_path, changes):
         ({"seed": 1}, "seed: 0 -> 1"),
         ({"search": {"trials": 4, "workers": 2, "sampler": "random"}}, 'search.sampler: "layered" -> "random"'),
         ({"space": {"ratio_max": 0.8}}, "space.ratio_max: 0.9 -> 0.8"),
+        ({"space": {"layers": {"conv1": "keep"}}}, 'space.layers: {} -> {"conv1": "keep"}'),
         ({"recipe": ["decompose", "prune"]}, "recipe: "),
         ({"proxy": {"steps": 3}}, "proxy.steps: 2 -> 3"),
         ({"data": {"source": "digits", "validation": 0.2}}, "data.validation: 0.1 -> 0.2"),
