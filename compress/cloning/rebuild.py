@@ -6,7 +6,8 @@ from typing import Any
 import keras
 
 from compress.cloning.layer_copy import copy_layer, copy_weights
-from compress.cloning.walk import Arguments, as_functional, layers_by_name
+from compress.cloning.nodes import Arguments
+from compress.cloning.walk import as_functional, layers_by_name
 from compress.cloning.whole_layer import copy_whole
 
 Chain = Sequence[Any]

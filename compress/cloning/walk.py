@@ -7,7 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from compress.cloning.inlining import inlined, plain_functional
+from compress.cloning.functional import has_graph, plain_functional
+from compress.cloning.inlining import inlined, traced_model
+from compress.cloning.nodes import Arguments, arguments_of, nodes_of
 from compress.errors import ModelError, excerpt
 
 
@@ -19,18 +21,21 @@ class Call:
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...]
     is_input: bool
-    arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    arguments: Arguments
 
 
 def as_functional(model: Any) -> Any:
-    """The model as a plain functional one without models inside.
+    """The model as a plain functional one without models inside, and without layers that hold others where possible.
 
-    A Sequential or functional subclass is rewrapped around the same layers. A model that holds other models becomes a
-    flat copy with layers and weights of its own; the caller's keeps its own nodes.
+    A Sequential or functional subclass is rewrapped around the same layers. A model that holds other models, or layers
+    that can be replaced by what they call, becomes a flat copy with layers and weights of its own; the caller's keeps
+    its own nodes. So does a subclassed model whose call can be traced.
 
     Raises:
-        ModelError: for a subclassed or unbuilt model, whose layer graph cannot be read.
+        ModelError: for a model that is not built, or a subclassed one whose call cannot be traced; says why.
     """
+    if isinstance(model, keras.Model) and not has_graph(model):
+        return inlined(traced_model(model))
     return inlined(plain_functional(model))
 
 
@@ -58,13 +63,5 @@ def check_finite(model: Any) -> None:
 
 def calls(model: Any) -> Iterator[Call]:
     """Every layer call of a functional model, producers before consumers."""
-    # Keras keeps the call graph only in this attribute; clone_model itself walks it.
-    by_depth = model._nodes_by_depth
-    for depth in sorted(by_depth, reverse=True):
-        for node in by_depth[depth]:
-            arguments = node.arguments.args, node.arguments.kwargs
-            yield Call(node.operation, tuple(node.input_tensors), tuple(node.outputs), node.is_input, arguments)
-
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-"""Positional and keyword arguments of a call."""
+    for node in nodes_of(model):
+        yield Call(node.operation, tuple(node.input_tensors), tuple(node.outputs), node.is_input, arguments_of(node))

@@ -28,7 +28,7 @@ def copy_whole(layer: Any, name: str | None = None) -> Any:
         ModelError: the layer can neither be copied nor be made from its configuration.
     """
     changes = {} if name is None else {"name": name}
-    if all(type(part).__module__.startswith("keras.") for part in _parts(layer)):
+    if all(type(part).__module__.startswith("keras.") for part in parts_of(layer)):
         return copy_layer(layer, **changes)
     try:
         made = _deep_copy(layer)
@@ -58,7 +58,7 @@ def copy_to_build(layer: Any) -> Any:
     return made
 
 
-def _parts(layer: Any) -> list[Any]:
+def parts_of(layer: Any) -> list[Any]:
     """The layer, and all layers, operations and metrics that it holds."""
     parts: dict[int, Any] = {}
     left = [layer]
@@ -77,7 +77,7 @@ def _parts(layer: Any) -> list[Any]:
 def _deep_copy(layer: Any) -> Any:
     # Keras pickles a layer by its configuration, and so does copy.deepcopy(): here every part gets an empty object of
     # its type first, which stands for it wherever the others hold it.
-    parts = _parts(layer)
+    parts = parts_of(layer)
     _check_alone(layer, parts)
     made = [part.__class__.__new__(part.__class__) for part in parts]
     memo: dict[int, Any] = {id(module): module for module in sys.modules.values()}

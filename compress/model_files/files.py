@@ -93,8 +93,13 @@ def save_model(model: Any, path: Path) -> Path:
     The state of an optimizer, as large as the weights or twice that, is left out.
 
     Raises:
-        ModelError: the file cannot be written.
+        ModelError: the file cannot be written, or could not be read again.
     """
+    if path.suffix == ".h5" and not all(isinstance(item, keras.Layer) for item in getattr(model, "operations", ())):
+        raise ModelError(
+            f"model file '{path}' cannot be written: Keras reads no operations of keras.ops from .h5 files; "
+            "write a .keras file"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replaced(path) as partial, _without_optimizer(model):

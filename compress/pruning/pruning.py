@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.cloning.layer_copy import copy_weights, weight_of
+from compress.cloning.nodes import Arguments
 from compress.cloning.rebuild import Chain, rebuild
-from compress.cloning.walk import Arguments, as_functional, layers_by_name
+from compress.cloning.walk import as_functional, layers_by_name
 from compress.cloning.whole_layer import copy_whole
 from compress.errors import ParameterError, excerpt
 from compress.graph.analysis import analyse

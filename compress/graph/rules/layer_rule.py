@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from compress.cloning.walk import Arguments
+from compress.cloning.nodes import Arguments
 from compress.graph.coupling import Channels, Coupling
 from compress.graph.group import KeptChannels, Node
 

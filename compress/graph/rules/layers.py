@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from compress.cloning.layer_copy import weight_of
+from compress.cloning.tracing.traces import why_whole
 from compress.cloning.user_rules import UserRule, has_rule, user_rule
 from compress.errors import ModelError
 from compress.graph.coupling import Channels
@@ -176,7 +177,9 @@ def not_known(layer: Any) -> str:
     kind = type(layer).__name__
     if type(layer) is keras.layers.TimeDistributed:
         kind = f"{kind} of {type(layer.layer).__name__}"
-    return f"it touches '{layer.name}' ({kind}), whose effect on channels is not known"
+    why = why_whole(layer)
+    known = f"it touches '{layer.name}' ({kind}), whose effect on channels is not known"
+    return known if why is None else f"{known}: {why}"
 
 
 def misfit(layer: Any) -> str:

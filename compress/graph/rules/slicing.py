@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from compress.cloning.walk import Arguments
+from compress.cloning.nodes import Arguments
 from compress.graph.coupling import Channels, Coupling
 from compress.graph.group import KeptChannels, Node
 from compress.graph.rules.layer_rule import LayerCall

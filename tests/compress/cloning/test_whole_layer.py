@@ -5,6 +5,7 @@ from keras import layers
 
 from compress.cloning.layer_copy import copy_layer
 from compress.cloning.rebuild import copy_model
+from compress.cloning.tracing.traces import keep_whole
 from compress.cloning.whole_layer import copy_whole
 from compress.errors import ModelError
 from compress.graph.analysis import analyse
@@ -105,7 +106,8 @@ KINDS = [
 
 
 def around(layer):
-    """A network with this layer after two convolutions, of which the first can be pruned."""
+    """A network with this layer, which stays one, after two convolutions, of which the first can be pruned."""
+    keep_whole(layer, "it is tested as one")
     inputs = keras.Input((6, 6, 3))
     x = conv(conv(inputs, "pruned", 8), "whole_channels", 8)
     return randomized(keras.Model(inputs, head(conv(layer(x), "after", 6))))
@@ -209,7 +211,9 @@ def test_a_layer_that_the_model_calls_elsewhere_is_not_doubled():
 
     shared = layers.Conv2D(8, 1, name="shared")
     inputs = keras.Input((6, 6, 8))
-    model = keras.Model(inputs, Reads(shared)(shared(inputs)))
+    reads = Reads(shared)
+    keep_whole(reads, "it is tested as one")
+    model = keras.Model(inputs, reads(shared(inputs)))
     with pytest.raises(ModelError, match=r"the layer 'shared' in it is called outside of it, too"):
         copy_model(model)
 

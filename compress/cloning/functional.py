@@ -1,0 +1,39 @@
+"""Models whose layer graph can be read: functional and Sequential ones, not subclasses that compute something else."""
+
+from typing import Any
+
+import keras
+
+from compress.errors import ModelError
+
+
+def plain_functional(model: Any) -> Any:
+    """The model as a functional one of Keras's own class, around the same layers.
+
+    Raises:
+        ModelError: for a model that is not built, or without a layer graph that could be read.
+    """
+    if isinstance(model, keras.Sequential) and not (model.built and model.inputs):
+        raise ModelError(
+            f"expected a built model, received Sequential '{model.name}' without an input shape; call build() first"
+        )
+    if not has_graph(model):
+        raise ModelError(f"expected a functional or Sequential Keras model, received {type(model).__name__}")
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model if _is_keras(type(model)) else keras.Model(model.input, model.output, name=model.name)
+
+
+def has_graph(model: Any) -> bool:
+    """Whether a model's layer graph says what it computes: a subclass with a ``call()`` may compute anything."""
+    own_call = not _is_keras(getattr(type(model), "call", None))
+    return not own_call and (isinstance(model, keras.Sequential) or hasattr(model, "_nodes_by_depth"))
+
+
+def is_nested(layer: Any) -> bool:
+    """Whether a layer is a model whose graph can be put in the place of its call."""
+    return isinstance(layer, keras.Model) and has_graph(layer) and bool(getattr(layer, "inputs", None))
+
+
+def _is_keras(item: Any) -> bool:
+    return str(getattr(item, "__module__", "")).startswith("keras.")
