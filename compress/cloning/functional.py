@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from compress.errors import ModelError
+from compress.errors import ModelError, excerpt
 
 
 def plain_functional(model: Any) -> Any:
@@ -18,7 +18,7 @@ def plain_functional(model: Any) -> Any:
             f"expected a built model, received Sequential '{model.name}' without an input shape; call build() first"
         )
     if not has_graph(model):
-        raise ModelError(f"expected a functional or Sequential Keras model, received {type(model).__name__}")
+        raise ModelError(f"expected a functional or Sequential Keras model, received {excerpt(model)}")
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model if _is_keras(type(model)) else keras.Model(model.input, model.output, name=model.name)

@@ -8,9 +8,9 @@ import keras
 
 from compress.cloning.layer_copy import copy_layer
 from compress.cloning.nodes import Arguments, arguments_of, nodes_of
-from compress.cloning.tracing.proof import NotTraced, check_same_mode, check_same_values, follow_mode
+from compress.cloning.tracing.proof import NotTraced, check_same_mode, check_same_values, first_sentence, follow_mode
 from compress.cloning.whole_layer import parts_of
-from compress.errors import ModelError, typed_line
+from compress.errors import ModelError
 
 
 def trace(layer: Any, arguments: Arguments) -> Any:
@@ -77,7 +77,7 @@ def _graph(layer: Any, arguments: Arguments, training: bool) -> Any:
         try:
             outputs = layer.call(*args, **{**kwargs, **mode})
         except Exception as error:  # Whatever the layer's own code raises.
-            raise NotTraced(f"its call does not run on symbolic tensors ({typed_line(error, 120)})") from error
+            raise NotTraced(f"its call does not run on symbolic tensors ({first_sentence(error)})") from error
     if scope.state_mapping:
         raise NotTraced("its call draws random numbers or changes variables itself")
     if scope.losses:
@@ -87,7 +87,7 @@ def _graph(layer: Any, arguments: Arguments, training: bool) -> Any:
     try:
         return keras.Function(inputs, outputs)
     except ValueError as error:
-        raise NotTraced(f"its call leaves no graph ({typed_line(error, 120)})") from error
+        raise NotTraced(f"its call leaves no graph ({first_sentence(error)})") from error
 
 
 def _converted(layer: Any, tensor: Any) -> Any:
@@ -138,4 +138,4 @@ def _check_operations(graph: Any) -> None:
         try:
             copy_layer(node.operation)
         except ModelError as error:
-            raise NotTraced(f"its call has an operation without a configuration ({typed_line(error, 99)})") from error
+            raise NotTraced(f"its call has an operation without a configuration ({first_sentence(error)})") from error

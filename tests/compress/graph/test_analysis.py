@@ -127,7 +127,11 @@ def halve(x):
             "the activation halve of 'odd' is not one of Keras's, and may mix channels",
         ),
         (layers.BatchNormalization(axis=1, name="odd"), "'odd' normalizes axis 1, not the channels"),
-        (models.Doubling(name="odd"), "it touches 'odd' (Doubling), whose effect on channels is not known"),
+        (
+            models.Doubling(name="odd"),
+            "it touches 'odd' (Doubling), whose effect on channels is not known: its call does not run on symbolic "
+            "tensors (ValueError: A KerasTensor cannot be used as input to a TensorFlow function)",
+        ),
         (
             layers.LayerNormalization(name="odd"),
             "'odd' (LayerNormalization) normalizes across channels: see pruning.across_normalization",
@@ -287,7 +291,7 @@ def test_a_functional_subclass_is_read_by_its_graph():
         (Subclassed(name="mine"), "received the subclassed Subclassed 'mine', whose layer graph cannot be read"),
         (OwnCall(*(lambda m: (m.input, m.output))(models.chain())), "received the subclassed OwnCall"),
         (keras.Sequential([layers.Dense(2)], name="bare"), "received Sequential 'bare' without an input shape"),
-        (42, "received the subclassed int '?'"),
+        (42, "expected a functional or Sequential Keras model, received 42"),
     ],
     ids=["subclassed", "own call", "unbuilt", "no model"],
 )

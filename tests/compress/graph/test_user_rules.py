@@ -50,12 +50,12 @@ def test_a_smaller_copy_trains_the_weights_that_the_layer_does():
 
 
 def test_a_rule_is_for_exactly_its_class():
-    class Other(Scaled):
+    class Other(LayerScale):
         pass
 
-    assert has_rule(Scaled()) and not has_rule(Other())
-    (reason,) = {item.reason for item in analyse(with_layer(Other(name="own"))).excluded if item.name == "before"}
-    assert reason == "it touches 'own' (Other), whose effect on channels is not known"
+    assert has_rule(LayerScale(0.1)) and not has_rule(Other(0.1))
+    (reason,) = {item.reason for item in analyse(with_layer(Other(0.1, name="own"))).excluded if item.name == "before"}
+    assert reason.startswith("it touches 'own' (Other), whose effect on channels is not known")
 
 
 class Offset(keras.layers.Layer):
