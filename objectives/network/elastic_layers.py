@@ -96,6 +96,31 @@ class ElasticBatchNormalization(ElasticLayer):
         return tuple(input_shape)
 
 
+class ElasticExampleNormalization(ElasticLayer):
+    """Normalization of each example by itself, over its channels or over all that it has, however many those are."""
+
+    def __init__(self, source: Any, common: Common) -> None:
+        names = ("gamma",) * source.scale + ("beta",) * source.center
+        super().__init__(source, common, {name: (None,) for name in names})
+
+    def call(self, inputs: Any) -> Any:
+        """Inputs (N, ..., C) to the same shape, in float32 until the end as Keras does."""
+        over_channels = isinstance(self.source, keras.layers.LayerNormalization)
+        axes = [-1] if over_channels else list(range(1, inputs.shape.rank))
+        values = tf.cast(inputs, tf.float32)
+        mean, variance = tf.nn.moments(values, axes, keepdims=True)
+        outputs = (values - mean) * tf.math.rsqrt(variance + self.source.epsilon)
+        if self.source.scale:
+            outputs *= self.weights_by_name["gamma"].variable.read_value()
+        if self.source.center:
+            outputs += self.weights_by_name["beta"].variable.read_value()
+        return tf.cast(outputs, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The input's."""
+        return tuple(input_shape)
+
+
 class ElasticRectifier(ElasticLayer):
     """Negative values to zero, unless the batch normalization before does that along."""
 
@@ -153,6 +178,8 @@ _STAND_INS: Mapping[type, Callable[[Any, Common], ElasticLayer]] = MappingProxyT
         keras.layers.DepthwiseConv2D: ElasticDepthwiseConv2D,
         keras.layers.Dense: ElasticDense,
         keras.layers.BatchNormalization: ElasticBatchNormalization,
+        keras.layers.LayerNormalization: ElasticExampleNormalization,
+        keras.layers.GroupNormalization: ElasticExampleNormalization,
         keras.layers.ReLU: ElasticRectifier,
         keras.layers.Activation: ElasticRectifier,
     }
@@ -164,6 +191,8 @@ _OPTIONS: Mapping[type, Callable[[Any], bool]] = MappingProxyType(
         keras.layers.DepthwiseConv2D: lambda layer: layer.strides[0] == layer.strides[1],
         keras.layers.Dense: lambda layer: True,
         keras.layers.BatchNormalization: _normalizes_last_axis,
+        keras.layers.LayerNormalization: lambda layer: layer.axis in (-1, [-1]) and not layer.rms_scaling,
+        keras.layers.GroupNormalization: lambda layer: layer.groups == 1 and layer.axis == -1,
         keras.layers.ReLU: _rectifies,
         keras.layers.Activation: lambda layer: layer.activation is keras.activations.relu,
     }

@@ -10,11 +10,13 @@ import pytest
 from compress.cloning.walk import as_functional, layers_by_name
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
+from compress.pruning.settings import PruningSettings
 from compress.recipe import apply_parameters, compressed_values, prune_and_decompose
 from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.cost.cost_model import CostModel
 from scripts.bench.objectives.random_candidate import random_candidate
+from tests.compress.fixtures.user_layers import LayerScale
 from tests.objectives.images import CLASSES, SHAPE, dataset
 from tests.objectives.thin_models import thin_model
 from zoo.models.registry import MODEL_NAMES
@@ -66,6 +68,36 @@ def test_every_candidate_is_judged_as_its_model_is(recipe: tuple[Any, ...]) -> N
         result = proxy.rung(candidates.start(parameters), 3)
         alone = AccuracyProxy(data, SETTINGS)(apply_parameters(original, parameters, recipe))
         assert replace(result, seconds=0.0) == replace(alone, seconds=0.0), parameters
+
+
+@pytest.mark.parametrize(
+    ("norm", "shared"),
+    [
+        (keras.layers.LayerNormalization, True),
+        (lambda: keras.layers.LayerNormalization(scale=False, center=False), True),
+        (lambda: keras.layers.GroupNormalization(1, scale=False), True),
+        (lambda: keras.layers.LayerNormalization(axis=[1, 2, 3], scale=False, center=False), True),
+        (keras.layers.RMSNormalization, False),
+        (lambda: keras.layers.LayerNormalization(axis=[1, 2, 3]), False),
+        (lambda: LayerScale(0.5), False),
+    ],
+)
+def test_candidates_across_normalization_are_judged_as_their_models_are(norm: Any, shared: bool) -> None:
+    inputs = keras.Input(SHAPE)
+    x = norm()(keras.layers.Conv2D(12, 3, padding="same", name="a")(inputs))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(6, 1, name="b", activation="relu")(x))
+    original = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(x))
+    data, pruning = dataset(), PruningSettings(across_normalization=True)
+    proxy = AccuracyProxy(data, SETTINGS)
+    candidates = CandidateRepairs(original, proxy, pruning=pruning)
+    assert candidates._shares == shared
+    for parameters in CANDIDATES[1:3]:
+        model = apply_parameters(original, parameters, pruning=pruning)
+        repair = candidates.start(parameters)
+        computed, expected = repair.outputs(data.train), model.predict(data.normalization(data.train.images), verbose=0)
+        np.testing.assert_allclose(computed, expected, rtol=1e-3, atol=1e-5)
+        result, alone = proxy.rung(repair, 3), AccuracyProxy(data, SETTINGS)(model)
+        assert replace(result, seconds=0.0) == replace(alone, seconds=0.0)
 
 
 def test_no_model_is_built_where_pruning_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:

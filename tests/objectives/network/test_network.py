@@ -276,6 +276,22 @@ def test_any_batch_normalization_is_estimated_and_left_alone_by_steps(norm: Any)
     np.testing.assert_allclose(norm.moving_variance.numpy(), expected, rtol=1e-4)
 
 
+def test_batch_normalization_inside_another_layer_is_estimated_and_left_alone_by_steps() -> None:
+    inputs, norm = keras.Input(SHAPE), keras.layers.BatchNormalization()
+    x = keras.layers.TimeDistributed(norm)(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(CLASSES)(keras.layers.Flatten()(x)))
+    network, (x, y) = network_of(model), images(model, 16)
+    x[:] = x[:, :1]  # Alike at every step.
+    step(network, x, y, 0.1)
+    network.unload(model)
+    np.testing.assert_array_equal(norm.moving_mean.numpy(), 0)
+    assert network.normalizes
+    network.observe(x, 1.0)
+    network.unload(model)
+    np.testing.assert_allclose(norm.moving_mean.numpy(), x.mean((0, 1, 2)), atol=1e-6)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), x.var((0, 1, 2)), rtol=1e-4)
+
+
 @pytest.mark.parametrize("policy", ["float16", "bfloat16"])
 def test_models_of_one_low_precision_are_taken(policy: str) -> None:
     keras.config.set_dtype_policy(policy)
