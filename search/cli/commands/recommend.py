@@ -43,8 +43,7 @@ def recommend(
         str | None, typer.Option(help="Set both so that the result meets this budget: 25%, 4x, 403.6M.")
     ] = None,
     config: Annotated[
-        Path | None,
-        typer.Option(help="Configuration with the recipe, criterion, channel step and choices to use."),
+        Path | None, typer.Option(help="Configuration with the recipe, criterion, channel step and choices to use.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the parameter files, as export writes them.")] = None,
     as_json: Annotated[
