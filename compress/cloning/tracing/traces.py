@@ -82,11 +82,9 @@ class Traces:
 
 
 def _is_atom(layer: Any) -> bool:
-    """Whether a layer or operation stays one: it is Keras's, or its type says itself what it does to channels."""
-    kind = type(layer)
-    if not isinstance(layer, keras.Layer) or kind.__module__.startswith("keras."):
-        return True
-    return has_rule(layer) or getattr(kind, "keeps_channels", False) is True
+    """Whether a layer or operation stays one: it is Keras's, or has a rule of the user's own."""
+    keras_has_it = not isinstance(layer, keras.Layer) or type(layer).__module__.startswith("keras.")
+    return keras_has_it or has_rule(layer)
 
 
 def _shared_weights(leaves: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, str]]:

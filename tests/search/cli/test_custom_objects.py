@@ -14,11 +14,15 @@ from tests.search.fixtures.runs import PATIENCE, refused, written
 _MODULE = """
 import keras
 
+import compress
+
+@compress.rule
 @keras.saving.register_keras_serializable("tests_custom_objects")
 class Registered(keras.layers.Layer):
     def call(self, x):
         return keras.ops.tanh(x)
 
+@compress.rule(weights={"scale": ("out",)})
 class Offered(keras.layers.Layer):
     def build(self, shape):
         self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="scale")
@@ -80,7 +84,7 @@ def test_a_module_that_cannot_be_imported_is_named(tuckprune, home, own):
 def test_inspect(tuckprune, own):
     code, out, _ = tuckprune("inspect", own, "--json", "--custom-objects", "custom_objects_module")
     assert code == 0
-    assert [group["name"] for group in json.loads(out)["groups"]] == ["first"]
+    assert [group["name"] for group in json.loads(out)["groups"]] == ["first", "second", "third"]
     assert keras.saving.get_registered_object("Dense") is None
 
 
@@ -97,6 +101,7 @@ def test_recommend_and_compress(tuckprune, home, own, forget):
         load_model(home / "small.keras")
     small = load_model(home / "small.keras", "custom_objects_module")
     assert small.get_layer("first").filters < 4
+    assert small.get_layer("offered").scale.shape == (small.get_layer("second").filters,) < (4,)
 
 
 def test_the_configuration_names_it(tuckprune, home, own):
