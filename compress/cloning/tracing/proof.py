@@ -46,8 +46,9 @@ def check_same_mode(inference: Any, training: Any) -> None:
     if len(inference._nodes) != len(training._nodes) or not all(_same_call(one, other) for one, other in rows):
         raise NotTraced("its call does other things in training than in inference")
     for node, other in zip(nodes_of(inference), nodes_of(training), strict=True):
-        modes = [arguments_of(item)[1].get("training") for item in (node, other)]
-        if modes not in ([None, None], [False, True]):
+        modes = _mode(node), _mode(other)
+        # Keras records the default of the layer's own call where none is given: what is computed in the end tells.
+        if modes != (False, True) and set(modes) != {_default_mode(node.operation)}:
             raise NotTraced(f"its call runs '{node.operation.name}' with training={modes[0]} whatever the mode")
 
 
@@ -55,6 +56,16 @@ def follow_mode(graph: Any) -> None:
     """Drop the mode from all calls of a graph, so that they take that of the graph's own call."""
     for node in nodes_of(graph):
         node.arguments.kwargs.pop("training", None)
+
+
+def _mode(node: Any) -> Any:
+    return arguments_of(node)[1].get("training", _default_mode(node.operation))
+
+
+def _default_mode(operation: Any) -> Any:
+    signature = getattr(operation, "_call_signature", None)
+    parameter = None if signature is None else signature.parameters.get("training")
+    return None if parameter is None else parameter.default
 
 
 def _rows(graph: Any) -> Iterator[tuple[Any, ...]]:

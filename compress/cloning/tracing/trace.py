@@ -29,9 +29,9 @@ def trace(layer: Any, arguments: Arguments) -> Any:
     _check_plain(layer, arguments)
     with _calls_forgotten(layer):
         graph = _graph(layer, arguments, training=False)
-        if "training" in layer._call_signature.parameters:
-            check_same_mode(graph, _graph(layer, arguments, training=True))
-            follow_mode(graph)
+        takes_mode = "training" in layer._call_signature.parameters
+        check_same_mode(graph, _graph(layer, arguments, training=True) if takes_mode else graph)
+        follow_mode(graph)
     _check_weights(layer, graph)
     _check_operations(graph)
     check_same_values(layer, graph, arguments)

@@ -156,6 +156,15 @@ class Freezes(ConvBlock):
         return self.normalize(self.conv(x), training=False) + self.project(x)
 
 
+class StaysCalm(ConvBlock):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.drop = layers.Dropout(0.5, seed=1)
+
+    def call(self, x, training=None):
+        return self.drop(super().call(x, training=training), training=False)
+
+
 class Trains(ConvBlock):
     def call(self, x, training=True):
         return super().call(x, training=training)
@@ -222,6 +231,7 @@ WHOLE = {
     Shortens: "its call does other things in training than in inference",
     Skips: "its call uses its weight '.*normal.*' outside of the layers in it, or not at all",
     Freezes: "its call runs 'batch_norm.*' with training=False whatever the mode",
+    StaysCalm: "the graph of its call computes something else",
     Trains: "its call has training=True by default",
     Shakes: "its call draws random numbers or changes variables itself",
     Rolls: "its call does other things in training than in inference",
