@@ -21,7 +21,7 @@ def copy_layer(layer: Any, /, **changes: Any) -> Any:
             return _copy_lambda(layer, **changes)
         if type(layer) is keras.layers.TimeDistributed:
             return _copy_time_distributed(layer, **changes)
-        config = layer.get_config()
+        config = _config(layer)
         kept = {**_for_any_shape(layer, config), **_functions(layer, config)}
         return type(layer).from_config({**config, **kept, **changes})
     except Exception as error:  # Whatever the layer's own code raises.
@@ -29,6 +29,20 @@ def copy_layer(layer: Any, /, **changes: Any) -> Any:
             f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {typed_line(error)}; "
             "give it a get_config() from which it can be made"
         ) from error
+
+
+def _config(layer: Any) -> dict[str, Any]:
+    """The configuration; of a layer that takes no arguments of its own and has none, what every layer's holds.
+
+    Keras's ``Identity`` has none where it was made with a dtype policy.
+    """
+    own = set(inspect.signature(type(layer).__init__).parameters) - {"self", "args", "kwargs"}
+    try:
+        return dict(layer.get_config())
+    except NotImplementedError:
+        if own or not isinstance(layer, keras.Layer):
+            raise
+        return {"name": layer.name, "trainable": layer.trainable, "dtype": layer.dtype_policy.name}
 
 
 def _copy_lambda(layer: Any, **changes: Any) -> Any:

@@ -82,9 +82,10 @@ class Traces:
 
 
 def _is_atom(layer: Any) -> bool:
-    """Whether a layer or operation stays one: it is Keras's, or has a rule of the user's own."""
-    keras_has_it = not isinstance(layer, keras.Layer) or type(layer).__module__.startswith("keras.")
-    return keras_has_it or has_rule(layer)
+    """Whether a layer or operation stays one: it has a rule of the user's own, or it is Keras's and no Lambda."""
+    kind = type(layer)
+    keras_has_it = not isinstance(layer, keras.Layer) or kind.__module__.startswith("keras.")
+    return has_rule(layer) or (keras_has_it and kind is not keras.layers.Lambda)
 
 
 def _shared_weights(leaves: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, str]]:

@@ -24,7 +24,7 @@ def _kimm(name: str, side: int = 64, **options: Any) -> Build:
 
 
 def _cv(name: str, **options: Any) -> Build:
-    return _of("keras_cv.models", name, input_shape=(64, 64, 3), **options)
+    return _of("keras_cv.models", name, input_shape=(64, 64, 3), include_rescaling=False, **options)
 
 
 def _yolo(family: str, name: str) -> Build:
@@ -35,10 +35,10 @@ def _unet(name: str, **options: Any) -> Build:
     return _of("keras_unet_collection.models", name, (64, 64, 3), filter_num=[8, 16, 32, 64], n_labels=2, **options)
 
 
-def _resnet(block: str, filters: tuple[int, ...] = (32, 64, 96, 128)) -> Any:
+def _resnet(block: str, filters: tuple[int, ...] = (64, 64, 96, 128)) -> Any:
     return _hub(
         "ResNetBackbone",
-        input_conv_filters=[32],
+        input_conv_filters=[64],
         input_conv_kernel_sizes=[7],
         stackwise_num_filters=list(filters),
         stackwise_num_blocks=[2, 2, 2, 2],
@@ -106,7 +106,7 @@ def _segformer() -> Any:
 
 
 def _basnet() -> Any:
-    backbone = _hub("BASNetBackbone", image_encoder=_resnet("basic_block")(), num_classes=1)()
+    backbone = _hub("BASNetBackbone", image_encoder=_resnet("basic_block", (64, 128, 256, 512))(), num_classes=1)()
     return _of("keras_hub.models", "BASNetImageSegmenter", backbone)()
 
 
@@ -119,14 +119,23 @@ def _tcn(**options: Any) -> Any:
     )
 
 
+def _cv_resnet() -> Any:
+    return _cv(
+        "ResNetV2Backbone",
+        stackwise_filters=[32, 64, 96, 128],
+        stackwise_blocks=[2, 2, 2, 2],
+        stackwise_strides=[1, 2, 2, 2],
+    )
+
+
 def _cv_deeplab() -> Any:
-    backbone = _cv("ResNet18V2Backbone", include_rescaling=False)()
-    return _of("keras_cv.models", "DeepLabV3Plus", backbone=backbone, num_classes=4)()
+    return _of("keras_cv.models", "DeepLabV3Plus", backbone=_cv_resnet()(), num_classes=4)()
 
 
 def _cv_yolo() -> Any:
-    backbone = _cv("YOLOV8XSBackbone", include_rescaling=False)()
-    return _of("keras_cv.models", "YOLOV8Detector", num_classes=4, bounding_box_format="xywh", backbone=backbone)()
+    backbone = _cv("YOLOV8Backbone", stackwise_channels=[16, 32, 64, 128], stackwise_depth=[1, 2, 2, 1])()
+    options = {"num_classes": 4, "bounding_box_format": "xywh", "fpn_depth": 1}
+    return _of("keras_cv.models", "YOLOV8Detector", backbone=backbone, **options)()
 
 
 def _cct() -> Any:
@@ -177,28 +186,50 @@ PACKAGES: Mapping[str, Mapping[str, Build]] = {
             stackwise_strides=[1, 2, 2],
             stackwise_num_filters=[32, 64, 128],
             block_type="dark_block",
+            stage_type="dark",
         ),
         "DenseNet": _hub("DenseNetBackbone", stackwise_num_repeats=[2, 4, 4, 2]),
         "VGG": _hub("VGGBackbone", stackwise_num_repeats=[1, 1, 2], stackwise_num_filters=[32, 64, 128]),
         "Xception": _hub(
             "XceptionBackbone",
-            stackwise_conv_filters=[[32, 64], [64, 64], [128, 128], [128, 256]],
-            stackwise_pooling=[True, True, False, False],
+            stackwise_conv_filters=[[32, 64], [64, 128], [256, 256]],
+            stackwise_pooling=[True, True, False],
         ),
     },
     "kimm": {
         **{name: _kimm(name) for name in ("ConvNeXtAtto", "EfficientNetB0", "EfficientNetLiteB0", "EfficientNetV2B0")},
         **{name: _kimm(name) for name in ("TinyNetE", "GhostNetW050", "GhostNetV2W100", "GhostNetV3W050", "HGNetTiny")},
-        **{name: _kimm(name) for name in ("HGNetV2B0", "InceptionNeXtAtto", "MobileNetV2W050", "MobileNetV3W050Small")},
+        **{name: _kimm(name) for name in ("HGNetV2B0", "InceptionNeXtTiny", "MobileNetV2W050", "MobileNetV3W050Small")},
         **{name: _kimm(name) for name in ("MobileOneS0", "RegNetY002", "RepVGGA0", "ResNet18", "DenseNet121")},
         "MobileViTV2W050": _kimm("MobileViTV2W050"),
     },
     "keras-cv": {
         "YOLOV8Detector": _cv_yolo,
         "DeepLabV3Plus": _cv_deeplab,
-        "CSPDarkNetTiny": _cv("CSPDarkNetTinyBackbone", include_rescaling=False),
-        "EfficientNetV1B0": _cv("EfficientNetV1B0Backbone", include_rescaling=False),
-        "MobileNetV3Small": _cv("MobileNetV3SmallBackbone", include_rescaling=False),
+        "ResNetV2": _cv_resnet(),
+        "CSPDarkNet": _cv("CSPDarkNetBackbone", stackwise_channels=[32, 64, 128, 256], stackwise_depth=[1, 2, 2, 1]),
+        "DenseNet": _cv("DenseNetBackbone", stackwise_num_repeats=[2, 4, 4, 2]),
+        "EfficientNetV1": _cv(
+            "EfficientNetV1Backbone",
+            width_coefficient=1.0,
+            depth_coefficient=1.0,
+            stackwise_kernel_sizes=[3, 3, 5, 3],
+            stackwise_num_repeats=[1, 2, 2, 2],
+            stackwise_input_filters=[32, 16, 24, 40],
+            stackwise_output_filters=[16, 24, 40, 80],
+            stackwise_expansion_ratios=[1, 6, 6, 6],
+            stackwise_strides=[1, 2, 2, 2],
+            stackwise_squeeze_and_excite_ratios=[0.25] * 4,
+        ),
+        "MobileNetV3": _cv(
+            "MobileNetV3Backbone",
+            stackwise_expansion=[1, 4.5, 3.6, 4, 6],
+            stackwise_filters=[16, 24, 24, 40, 40],
+            stackwise_kernel_size=[3, 3, 3, 5, 5],
+            stackwise_stride=[2, 2, 1, 2, 1],
+            stackwise_se_ratio=[0.25, None, None, 0.25, 0.25],
+            stackwise_activation=["relu", "relu", "relu", "hard_swish", "hard_swish"],
+        ),
     },
     "kyolo": {
         "yolov5n": _yolo("yolov5", "yolov5n"),

@@ -366,3 +366,15 @@ def test_a_subclassed_model_that_cannot_be_traced_says_why():
     model._build_shapes_dict = {"input_shape": (2, 8, 8, 3)}
     with pytest.raises(ModelError, match=r"its call does not run on symbolic tensors .*rebuild it"):
         as_functional(model)
+
+
+def test_a_lambda_is_what_its_function_does():
+    model = between(layers.Lambda(lambda x: 2.0 * ops.tanh(x), name="lambda"))
+    graph, _ = checked_prune(model)
+    assert [group.name for group in graph.groups] == ["before", "after"]
+    assert {"lambda.tanh", "lambda.multiply"} <= {node.layer for node in graph.nodes}
+
+
+def test_an_identity_with_a_dtype_policy_is_copied():
+    model = between(layers.Identity(dtype=keras.DTypePolicy("float32")))
+    assert [group.name for group in checked_prune(model)[0].groups] == ["before", "after"]
