@@ -134,7 +134,9 @@ class SearchConfig(Section):
         description="the study's file in the run folder, journal or sqlite, or the URL of a PostgreSQL or MySQL server",
     )
     trial_timeout: Positive | None = Field(
-        default=None, le=1e9, description="seconds before a trial counts as failed, or null"
+        default=None,
+        le=1e9,
+        description="seconds before a trial counts as failed, from when its worker has loaded and compiled, or null",
     )
     retries: int = Field(default=1, ge=0, description="times that a trial is started again after its worker was lost")
     grace: NonNegative = Field(

@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -15,7 +15,9 @@ from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from search.study.judgement import Judgement
 from search.workers.cluster import PoolSettings, reason_of, reason_to_wait
+from search.workers.job import Job, Running, Slot
 from search.workers.shutdown import Shutdown
+from search.workers.time_limit import TimeLimit
 from search.workers.worker import Task, TrialWorker
 
 _ROOM_SECONDS = 5.0
@@ -29,59 +31,6 @@ _GOES_ON = ("judge", "go_on")
 
 _START_ATTEMPTS = 3
 """Times that a worker may fail to start, one after the other, before the reason is taken to be the run's own."""
-
-
-@dataclass(frozen=True)
-class _Job:
-    """Work that a caller waits for: a method of a worker.
-
-    Attributes:
-        key: under which it is reported.
-        method: name of the method.
-        arguments: the candidate, and whatever else the method takes.
-        limit: seconds that it may take, None for any number.
-        lost: why each worker that had it before is gone.
-    """
-
-    key: int
-    method: str
-    arguments: tuple[Any, ...]
-    limit: float | None
-    lost: tuple[str, ...] = ()
-
-
-@dataclass
-class _Slot:
-    """A place for one worker.
-
-    Attributes:
-        actor: the worker.
-        served: candidates that it began.
-        holds: the candidate that it judged last, and can go on with; None while it works or where there is none.
-        failed_starts: workers in this place that did not start, one after the other.
-    """
-
-    actor: Any
-    served: int = 0
-    holds: CompressionParameters | None = None
-    failed_starts: int = 0
-
-
-@dataclass(frozen=True)
-class _Running:
-    job: _Job
-    slot: int
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def seconds(self) -> float:
-        """Since it was started."""
-        return time.monotonic() - self.started
-
-    @property
-    def is_late(self) -> bool:
-        """Whether it ran longer than it may."""
-        return self.job.limit is not None and self.seconds > self.job.limit
 
 
 class WorkerPool:
@@ -106,11 +55,12 @@ class WorkerPool:
         self._settings, self._warn, self._shutdown, self._room = settings, warn, shutdown, room
         self._task = ray.put(task)
         self._keys = count(1)
-        self._slots: list[_Slot] = []
+        self._slots: list[Slot] = []
         self._starting: dict[Any, int] = {}
         self._free: list[int] = []
-        self._waiting: deque[_Job] = deque()
-        self._running: dict[Any, _Running] = {}
+        self._waiting: deque[Job] = deque()
+        self._running: dict[Any, Running] = {}
+        self._time_limit = TimeLimit()
         self._looked = self._busy = time.monotonic()
         self._grow(settings.workers)
 
@@ -135,16 +85,19 @@ class WorkerPool:
         """Start a finalist whose model comes with its judgement, without a time limit; returns its key."""
         return self._start(self._job("make", (parameters,), None))
 
-    def _job(self, method: str, arguments: tuple[Any, ...], limit: float | None) -> _Job:
-        return _Job(next(self._keys), method, arguments, limit)
+    def _job(self, method: str, arguments: tuple[Any, ...], limit: float | None) -> Job:
+        return Job(next(self._keys), method, arguments, limit)
 
-    def _start(self, job: _Job) -> int:
-        index = self._free.pop(0)
-        if self._slots[index].served >= self._settings.trials_per_worker:
-            self._end(index)
-            self._slots[index] = _Slot(self._new_actor())
-        self._slots[index].served += 1
-        return self._call(index, job)
+    def _start(self, job: Job) -> int:
+        """Give it to a free worker that is not old, or to whoever is ready next."""
+        while self._free:
+            index = self._free.pop(0)
+            if self._slots[index].served < self._settings.trials_per_worker:
+                self._slots[index].served += 1
+                return self._call(index, job)
+            self._replace(index)
+        self._waiting.append(job)
+        return job.key
 
     def go_on(self, parameters: CompressionParameters, steps: int) -> int:
         """Let a candidate that was judged before take so many steps in all.
@@ -160,16 +113,13 @@ class WorkerPool:
         if holding is not None:
             self._free.remove(holding)
             return self._call(holding, job)
-        if self._free:
-            return self._start(job)
-        self._waiting.append(job)
-        return job.key
+        return self._start(job)
 
-    def _call(self, index: int, job: _Job) -> int:
+    def _call(self, index: int, job: Job) -> int:
         slot = self._slots[index]
         slot.holds = None
         reference = getattr(slot.actor, job.method).remote(*job.arguments)
-        self._running[reference] = _Running(job, index)
+        self._running[reference] = Running(job, index)
         return job.key
 
     def wait(self, seconds: float) -> dict[int, Judgement]:
@@ -179,7 +129,7 @@ class WorkerPool:
         work fails at once.
 
         Raises:
-            RunError: workers die before they are ready.
+            RunError: workers die before they are ready, or work is late again and again and never in time.
             KeyboardInterrupt: a shutdown is requested, and nothing runs any more, or its time is over.
         """
         if self._shutdown.overdue or (self._shutdown.requested and not self._running):
@@ -202,7 +152,7 @@ class WorkerPool:
         """Take in a worker that is ready, or start another in its place."""
         index = self._starting.pop(reference)
         try:
-            ray.get(reference)
+            seconds = ray.get(reference)
         except RayError as error:
             failed = self._slots[index].failed_starts + 1
             if failed >= _START_ATTEMPTS:
@@ -212,6 +162,7 @@ class WorkerPool:
             self._warn(f"a worker did not start: {reason_of(error)}; another is started")
             self._replace(index, failed)
         else:
+            self._time_limit.warmed_up(seconds)
             self._slots[index].failed_starts = 0
             self._free.append(index)
 
@@ -225,9 +176,10 @@ class WorkerPool:
             return self._lost(replace(job, lost=(*job.lost, reason_of(error))), running.seconds)
         self._slots[running.slot].holds = job.arguments[0] if job.method in _GOES_ON else None
         self._free.append(running.slot)
+        self._time_limit.ended(job.method, judgement)
         return {job.key: replace(judgement, lost=job.lost)}
 
-    def _lost(self, job: _Job, seconds: float) -> dict[int, Judgement]:
+    def _lost(self, job: Job, seconds: float) -> dict[int, Judgement]:
         """Nothing where the work goes back to the queue, its failure where that was tried before."""
         if len(job.lost) <= self._settings.retries:
             self._warn(f"a worker was lost: {job.lost[-1]}; its work is started again")
@@ -237,11 +189,15 @@ class WorkerPool:
         return {job.key: replace(failed, lost=job.lost[:-1])}
 
     def _expired(self) -> dict[int, Judgement]:
-        late = {reference: running for reference, running in self._running.items() if running.is_late}
-        for reference, running in late.items():
-            del self._running[reference]
+        late = [reference for reference, running in self._running.items() if running.is_late]
+        if late:  # What has ended by now is collected next.
+            _, late = ray.wait(late, num_returns=len(late), timeout=0)
+        judgements: dict[int, Judgement] = {}
+        for reference in late:
+            running = self._running.pop(reference)
             self._replace(running.slot)
-        return {running.job.key: _late(running) for running in late.values()}
+            judgements[running.job.key] = self._time_limit.given_up(running, len(self._slots))
+        return judgements
 
     def _mind_idleness(self) -> None:
         """Warn, once, that no worker has been ready for a while."""
@@ -262,11 +218,14 @@ class WorkerPool:
     def _grow(self, workers: int) -> None:
         """Start workers until there are so many; those of lost nodes wait to be placed, and are never taken away."""
         while len(self._slots) < workers:
-            self._slots.append(_Slot(self._new_actor()))
+            self._slots.append(Slot(self._new_actor()))
             self._ask_ready(len(self._slots) - 1)
 
     def _ask_ready(self, index: int) -> None:
-        self._starting[self._slots[index].actor.ready.remote()] = index
+        actor = self._slots[index].actor
+        # A limit counts from when a worker has traced and compiled; without one, its first trial does that.
+        ready = actor.ready if self._settings.timeout is None else actor.warm_up
+        self._starting[ready.remote()] = index
 
     def _new_actor(self) -> Any:
         share, environment = self._settings.share, self._settings.environment
@@ -278,7 +237,7 @@ class WorkerPool:
     def _replace(self, index: int, failed_starts: int = 0) -> None:
         """Another worker in the place of one; it is free when it is ready."""
         self._end(index)
-        self._slots[index] = _Slot(self._new_actor(), failed_starts=failed_starts)
+        self._slots[index] = Slot(self._new_actor(), failed_starts=failed_starts)
         self._ask_ready(index)
 
     def _end(self, index: int) -> None:
@@ -288,8 +247,3 @@ class WorkerPool:
         """End all workers."""
         for index in range(len(self._slots)):
             self._end(index)
-
-
-def _late(running: _Running) -> Judgement:
-    reason = f"it ran longer than search.trial_timeout = {running.job.limit:g} s"
-    return replace(Judgement.failed(running.seconds, reason), lost=running.job.lost)

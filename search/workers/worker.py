@@ -103,6 +103,12 @@ class TrialWorker:
     def ready(self) -> None:
         """Answers when everything is loaded."""
 
+    def warm_up(self) -> float:
+        """Trace and compile what trials share, by a step of the whole model; the seconds that took."""
+        warmed = self.judge(CompressionParameters.none(), min(1, self._task.proxy.steps))
+        self._held = None
+        return warmed.seconds
+
     def judge(self, parameters: CompressionParameters, steps: int | None = None) -> Judgement:
         """Compress, repair and score one candidate; an error is part of the answer, not raised.
 

@@ -49,3 +49,26 @@ def test_probes_are_recalibrated_and_nothing_else(task):
     assert result.error is None
     assert result.score == without_steps.score
     assert result.score != worker.judge(parameters).score
+
+
+def test_a_warm_worker_traces_nothing_more_and_judges_the_same(task):
+    parameters = CompressionParameters({"add": 0.5}, {})
+    cold, warm = TrialWorker(task), TrialWorker(task)
+    assert warm.warm_up() > 0
+    network = warm._proxy._shared["candidates"]
+
+    def traces():
+        return [
+            function.experimental_get_tracing_count() for function in (network.step, network._observe, network.infer)
+        ]
+
+    assert traces() == [1, 1, 1]
+    assert warm.judge(parameters).score == cold.judge(parameters).score
+    assert traces() == [1, 1, 1]
+
+
+def test_what_breaks_while_a_worker_warms_up_is_told_by_its_trials(task, monkeypatch):
+    worker = TrialWorker(task)
+    monkeypatch.setattr(worker, "_short", None)
+    worker.warm_up()
+    assert worker.judge(CompressionParameters.none()).error == "TypeError: 'NoneType' object is not callable"
