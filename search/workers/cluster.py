@@ -17,6 +17,7 @@ import ray
 from ray.exceptions import RayError
 
 from compress.errors import RunError, one_line
+from search.workers.leftovers import children, end_leftovers, recorded
 
 _PACKAGES = ("compress", "objectives", "search", "configs", "zoo")
 
@@ -41,36 +42,72 @@ def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None
     if ray.is_initialized():
         yield
         return
-    with _socket_folder(address) as folder:
-        handler = signal.getsignal(signal.SIGTERM)
-        # "local" is explicit: without it Ray joins whatever cluster RAY_ADDRESS names.
-        room = _local_cpus(workers, cpus) if address is None else None
+    handler = signal.getsignal(signal.SIGTERM)
+    with _local(_local_cpus(workers, cpus)) if address is None else _connected(address):
+        if threading.current_thread() is threading.main_thread():
+            # Ray takes SIGTERM for itself and would exit at once; whoever called decides how a search is stopped.
+            signal.signal(signal.SIGTERM, handler)
+        yield
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[None]:
+    try:
+        # Other machines may have no disk in common with this one; of libraries they need their own.
+        _init(address=address, runtime_env={"py_modules": _own_packages()})
+    except _REFUSALS as error:
+        raise RunError(
+            f"no Ray cluster at search.address '{address}': {one_line(error, 200)}; start one with 'ray start --head', "
+            "and where it asks for a token, set RAY_AUTH_MODE=token"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _local(cpus: int | None) -> Iterator[None]:
+    end_leftovers()
+    others = children()
+    with _socket_folder() as folder:
         try:
-            ray.init(
-                address=address or "local",
-                num_cpus=room,
-                _temp_dir=folder,
-                include_dashboard=False if address is None else None,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                # Other machines may have no disk in common with this one; of libraries they need their own.
-                runtime_env=None if address is None else {"py_modules": _own_packages()},
-            )
-        except (OSError, ValueError, RuntimeError, RayError) as error:
-            text = one_line(error, 200)
-            if address is None:
-                raise RunError(f"Ray cannot be started on this machine: {text}") from error
-            raise RunError(
-                f"no Ray cluster at search.address '{address}': {text}; start one with 'ray start --head', and where "
-                "it asks for a token, set RAY_AUTH_MODE=token"
-            ) from error
-        try:
-            if threading.current_thread() is threading.main_thread():
-                # Ray takes SIGTERM for itself and would exit at once; whoever called decides how a search is stopped.
-                signal.signal(signal.SIGTERM, handler)
-            yield
-        finally:
-            ray.shutdown()
+            with _loopback():
+                # "local" is explicit: without it Ray joins whatever cluster RAY_ADDRESS names.
+                _init(address="local", num_cpus=cpus, _temp_dir=folder, include_dashboard=False)
+        except _REFUSALS as error:
+            raise RunError(f"Ray cannot be started on this machine: {one_line(error, 200)}") from error
+        with recorded(children() - others):
+            try:
+                yield
+            finally:
+                ray.shutdown()
+
+
+_REFUSALS = (OSError, ValueError, RuntimeError, RayError)
+
+
+def _init(**options: Any) -> None:
+    ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)
+
+
+@contextmanager
+def _loopback() -> Iterator[None]:
+    """Have a Ray that is started meanwhile listen on 127.0.0.1 alone, as it does by itself on macOS and Windows.
+
+    `ray.init` replaces a 127.0.0.1 that it is given as ``_node_ip_address`` by an address that others can reach.
+    """
+    try:
+        from ray._private import ray_constants
+    except ImportError:  # Another version of Ray, as it is private.
+        yield
+        return
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @dataclass(frozen=True)
@@ -152,10 +189,10 @@ def _local_cpus(workers: Workers, cpus: float) -> int | None:
 
 
 @contextmanager
-def _socket_folder(address: str | None) -> Iterator[str | None]:
+def _socket_folder() -> Iterator[str | None]:
     """Where a local Ray keeps its sockets if TMPDIR is too long for their paths; else None, which leaves it to Ray."""
     length = len(os.fsencode(tempfile.gettempdir())) + _SOCKET
-    if address is not None or "RAY_TMPDIR" in os.environ or length <= _LONGEST_SOCKET or not os.access("/tmp", os.W_OK):
+    if "RAY_TMPDIR" in os.environ or length <= _LONGEST_SOCKET or not os.access("/tmp", os.W_OK):
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:

@@ -6,6 +6,7 @@ import urllib.request
 from dataclasses import replace
 
 import optuna
+import psutil
 import pytest
 import ray
 
@@ -235,3 +236,16 @@ def test_a_connected_process_stays_connected(ray_cluster):
     with cluster("nowhere:1", "max", 1.0):
         assert ray.is_initialized()
     assert ray.is_initialized()
+
+
+def test_nothing_listens_but_on_this_machine(pool):
+    """The driver, what Ray has started for it, and the workers."""
+    driver = psutil.Process()
+    listening = {
+        (process.name(), connection.laddr.ip)
+        for process in (driver, *driver.children(recursive=True))
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert {name for name, _ in listening} >= {"gcs_server", "raylet"}
+    assert {ip.removeprefix("::ffff:") for _, ip in listening} <= {"127.0.0.1", "::1"}, listening
