@@ -37,14 +37,14 @@ demo: install
 test: install
 	$(BIN)/python -m pytest $(PARALLEL)
 
-# Drivers, workers and nodes that are killed, for minutes, one test after another, for their clusters use the same ports;
-# writes what became of the run to docs/results/faults.json.
+# Drivers, workers and nodes that are killed, for minutes: one process kills the run of docs/results/faults.json, which
+# this writes, and the other one does everything else meanwhile.
 test-faults: install
-	TUCKPRUNE_FAULT_RESULTS=docs/results/faults.json $(BIN)/python -m pytest -m faults
+	TUCKPRUNE_FAULT_RESULTS=docs/results/faults.json $(BIN)/python -m pytest -m faults $(PARALLEL)
 
-# The scripts that start clusters and jobs, on clusters of this machine; others on it are stopped.
+# The scripts that start clusters and jobs, on clusters of this machine.
 test-launchers: install
-	$(BIN)/python -m pytest -m launchers
+	$(BIN)/python -m pytest -m launchers $(PARALLEL)
 
 # The tests that touch dependencies, against exactly the lower bounds that pyproject.toml declares.
 test-lowest: .venv-lowest/installed

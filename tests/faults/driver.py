@@ -15,6 +15,14 @@ from tests.search.fixtures.runs import environment, tuckprune, written
 
 SLOW = {"recalibration_images": 64, "steps": 300, "batch_size": 32}
 """A proxy that takes seconds, so that faults arrive while trials run."""
+NODE: dict[str, Any] = {
+    "num_cpus": 1,
+    "object_store_memory": 100_000_000,
+    # No port that Ray itself would not choose: on one machine, only one cluster could have it.
+    "include_dashboard": False,
+    "dashboard_agent_listen_port": 0,
+}
+"""A node of a cluster of several on this machine, beside other clusters."""
 
 
 def small_run(home: Path, trials: int, proxy: dict[str, Any], finals: int = 0, **search: Any) -> Path:

@@ -19,7 +19,7 @@ from ray.cluster_utils import Cluster
 
 from search.runs.outcome import find_run
 from search.study.trial_record import TrialRecord
-from tests.faults.driver import search, small_run
+from tests.faults.driver import NODE, search, small_run
 
 CYCLES, TRIALS, OWN_CLUSTER = 20, 60, 4
 MOST_LINES, MOST_SECONDS = 4, 0.5
@@ -80,7 +80,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Killed, Kil
     killed, whole = (
         small_run(home / name, TRIALS, proxy, finals=3, sensitivity=True, workers=1) for name in ("killed", "whole")
     )
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 100_000_000})
+    cluster = Cluster(initialize_head=True, head_node_args=NODE)
     with ThreadPoolExecutor() as beside:
         undisturbed = beside.submit(search_through_kills, whole, 0, "")
         yield search_through_kills(killed, CYCLES, cluster.address), undisturbed.result()

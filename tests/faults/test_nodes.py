@@ -11,7 +11,7 @@ from ray.cluster_utils import Cluster
 from search.runs.outcome import find_run
 from search.study.storage import find_study
 from search.workers.cluster import cluster
-from tests.faults.driver import SLOW, rest, search, small_run, wait_for
+from tests.faults.driver import NODE, SLOW, rest, search, small_run, wait_for
 from tests.search.fixtures.runs import PATIENCE
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("others")]
@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("others")]
 TRIALS = 30
 LONG = SLOW | {"steps": 900}
 """Nodes need half a minute to be missed and to join, and newcomers need trials that are left."""
-NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
 
 
 @pytest.fixture

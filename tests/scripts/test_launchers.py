@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def slurm(tmp_path) -> Iterator[dict[str, str]]:
+def slurm(tmp_path) -> dict[str, str]:
     """The environment of a job on two nodes of one core each."""
     commands = tmp_path / "commands"
     commands.mkdir()
@@ -55,8 +56,7 @@ def slurm(tmp_path) -> Iterator[dict[str, str]]:
         "SLURM_GPUS_ON_NODE": "0",
     }
     own = {"RAY_PORT": str(free_port()), "STUB_LOG": str(tmp_path / "scontrol.log")}
-    yield environment() | job | own | {"PATH": f"{commands}:{os.environ['PATH']}"}
-    subprocess.run([Path(sys.executable).with_name("ray"), "stop", "--force"], capture_output=True, check=False)
+    return environment() | job | own | {"PATH": f"{commands}:{os.environ['PATH']}"}
 
 
 @pytest.mark.parametrize("script", ["setup.sh", "dev/servers.sh", "launch/slurm.sh", "launch/submit.sh"])
@@ -65,8 +65,10 @@ def test_shellcheck_finds_nothing(script):
     assert (result.returncode, result.stdout) == (0, "")
 
 
-def job(config: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextmanager
+def job(config: Path, variables: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
+    """The script, whose processes are gone with the context."""
+    with subprocess.Popen(
         ["bash", LAUNCH / "slurm.sh", config],
         cwd=config.parent,
         env=variables,
@@ -74,10 +76,16 @@ def job(config: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
+    ) as script:
+        try:
+            yield script
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(script.pid, signal.SIGKILL)
 
 
 @pytest.mark.launchers
+@pytest.mark.xdist_group("slurm")
 def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
     config = small_run(tmp_path, 6, SLOW, workers=2)
     with job(config, slurm) as first:
@@ -92,7 +100,6 @@ def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
     assert (tmp_path / "scontrol.log").read_text() == "requeue 7\n"
     before = states(tmp_path).count(TrialState.COMPLETE)
     assert 1 <= before < 6
-    subprocess.run([Path(sys.executable).with_name("ray"), "stop", "--force"], capture_output=True, check=False)
     with job(config, slurm) as second:
         assert second.stdout is not None
         said = second.stdout.read()
@@ -122,19 +129,47 @@ def test_slurm_is_needed(tmp_path):
     assert result.returncode != 0 and "expected to run in a SLURM job" in result.stderr
 
 
+@contextmanager
+def head(variables: dict[str, str]) -> Iterator[str]:
+    """The address of the dashboard of a cluster that ends with the context."""
+    dashboard = free_port()
+    ports = {"port": free_port(), "dashboard-port": dashboard, "ray-client-server-port": free_port()}
+    command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=2"]
+    options = [f"--{name}={port}" for name, port in ports.items()]
+    with subprocess.Popen(
+        [*command, *options, "--dashboard-agent-listen-port=0", "--disable-usage-stats"],
+        env=variables,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as node:
+        try:
+            wait_until(lambda: answers(dashboard))
+            yield f"http://127.0.0.1:{dashboard}"
+        finally:
+            os.killpg(node.pid, signal.SIGKILL)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
 @pytest.mark.launchers
+@pytest.mark.xdist_group("submitted")
 def test_a_submitted_job_searches_on_the_cluster(tmp_path):
-    ray = Path(sys.executable).with_name("ray")
-    port, dashboard = free_port(), free_port()
     config = small_run(tmp_path, 4, SLOW, workers=2)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 2}
     variables = environment() | token | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    start = [ray, "start", "--head", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=2"]
-    subprocess.run([*start, "--disable-usage-stats"], env=variables, check=True, capture_output=True)
-    try:
-        command = ["sh", LAUNCH / "submit.sh", f"http://127.0.0.1:{dashboard}", config.name]
+    with head(variables) as address:
         given = subprocess.run(
-            command,
+            ["sh", LAUNCH / "submit.sh", address, config.name],
             cwd=tmp_path,
             env=variables,
             stdout=subprocess.PIPE,
@@ -143,12 +178,8 @@ def test_a_submitted_job_searches_on_the_cluster(tmp_path):
             timeout=PATIENCE,
         )
         assert given.returncode == 0, given.stdout
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and (not (tmp_path / "runs").exists() or len(done(tmp_path)) < 4):
-            time.sleep(1)
-        assert done(tmp_path) == [TrialState.COMPLETE] * 4
-    finally:
-        subprocess.run([ray, "stop", "--force"], env=variables, capture_output=True, check=False)
+        wait_until(lambda: len(done(tmp_path)) == 4)
+    assert done(tmp_path) == [TrialState.COMPLETE] * 4
 
 
 def done(home: Path) -> list[TrialState]:
