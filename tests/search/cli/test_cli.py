@@ -46,7 +46,7 @@ def test_inspect_shows_what_can_be_compressed_and_what_it_costs(tuckprune, home)
 
 
 def test_inspect_shows_latency_where_it_is_asked_for(tuckprune, home, monkeypatch):
-    monkeypatch.setattr("objectives.cost.latency_fit.measured_table", lambda model, settings: synthetic.table("tiny"))
+    monkeypatch.setattr("objectives.cost.latency_fit.measured_table", lambda *_, **__: synthetic.table("tiny"))
     code, out, err = tuckprune("inspect", home / "tiny.keras", "--latency")
     assert (code, err) == (0, "")
     rows = [re.sub(r"[^\w.,=*()' ]+", " ", line).split() for line in out.splitlines()]

@@ -142,7 +142,7 @@ def test_a_run_measures_its_table_once(tmp_path, monkeypatch):
     config = load_config("configs/digits.yaml", [f"runs={tmp_path}", "budget.latency=50%", "latency.threads=2"])
     asked = []
 
-    def measure(model, settings):
+    def measure(model, settings, across_normalization):
         asked.append(settings)
         return synthetic.table("tiny")
 
