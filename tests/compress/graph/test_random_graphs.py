@@ -12,7 +12,8 @@ from compress.pruning.pruning import remove
 from compress.pruning.settings import PruningSettings
 from compress.recipe import apply_parameters
 from objectives.cost.cost_model import CostModel
-from tests.compress.fixtures.oracles import assert_equals_masked, kept_labels
+from tests.compress.fixtures.oracles import assert_equals_masked, assert_same_outputs, kept_labels
+from tests.compress.graph.graph_steps import STEPS
 from tests.compress.graph.random_graph import Decks, RandomGraph
 
 GRAPHS = int(os.environ.get("TUCKPRUNE_GRAPHS", "42"))
@@ -26,8 +27,9 @@ def test_any_graph():
     for number in range(GRAPHS):
         print(f"graph {number}")
         rng = np.random.default_rng(number)
-        model = RandomGraph(decks).model(STEPS_EACH)
+        model = RandomGraph(decks, STEPS).model(STEPS_EACH)
         source = as_functional(model)
+        assert_same_outputs(source, model)
         graph = analyse(source)
         ratios = {group.name: float(rng.choice(RATIOS)) for group in graph.groups}
         kept = kept_labels(source, graph, ratios)
