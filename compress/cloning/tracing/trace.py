@@ -1,5 +1,6 @@
 """Traces: what one call of a layer does to its tensors, as a graph of the layers and operations that it calls."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -85,9 +86,35 @@ def _graph(layer: Any, arguments: Arguments, training: bool) -> Any:
     if not inputs or not all(isinstance(item, keras.KerasTensor) for item in keras.tree.flatten(outputs)):
         raise NotTraced("its call answers with something that does not follow from its tensors")
     try:
-        return keras.Function(inputs, outputs)
+        return _for_any_batch(keras.Function(inputs, outputs))
     except ValueError as error:
         raise NotTraced(f"its call leaves no graph ({first_sentence(error)})") from error
+
+
+def _for_any_batch(graph: Any) -> Any:
+    """The graph with ``keras.ops.reshape`` to shapes with a batch of -1, where they have one of None.
+
+    That is the size that a call is told for the batch of symbolic tensors, and backends take none.
+    """
+    if not any(_asks_for_batch(node.operation) for node in nodes_of(graph)):
+        return graph
+    inputs = [keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype) for tensor in graph.inputs]
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if not _asks_for_batch(operation):
+            return operation(*args, **kwargs)
+        sizes, given = operation.newshape[1:], args[0].shape[1:]
+        if -1 in sizes and None not in given:
+            rest = math.prod(size for size in sizes if size != -1)
+            sizes = tuple(math.prod(given) // rest if size == -1 else size for size in sizes)
+        return keras.ops.reshape(args[0], (-1, *sizes))
+
+    return keras.Function(inputs, graph._run_through_graph(inputs, call_fn=call))
+
+
+def _asks_for_batch(operation: Any) -> bool:
+    shape: tuple[int | None, ...] = getattr(operation, "newshape", ())
+    return type(operation).__name__ == "Reshape" and bool(shape) and shape[0] is None and None not in shape[1:]
 
 
 def _converted(layer: Any, tensor: Any) -> Any:

@@ -131,7 +131,9 @@ OPERATIONS: Mapping[str, LayerRule] = {
     "numpy.Flip": LayerRule(flip, any_axis=True),
     "numpy.Pad": LayerRule(pass_on, pads_channels, any_axis=True),
 }
-"""Rules by module and class name: Keras exports the functions, but not the classes of the nodes that they leave."""
+"""Rules by module and class name: Keras exports the functions, but not the classes of the nodes that they leave.
+
+``keras.activations`` leaves two of its own, of relu and mish; the others are those of ``keras.ops``."""
 
 
 def is_elementwise(name: str) -> bool:
@@ -143,6 +145,10 @@ def is_elementwise(name: str) -> bool:
 def operation_rule(layer: Any) -> LayerRule | None:
     """The rule of an operation of ``keras.ops``, or None for layers and for operations that are not understood."""
     kind = type(layer)
-    if not kind.__module__.startswith("keras.src.ops.") or isinstance(layer, keras.Layer):
+    if isinstance(layer, keras.Layer):
+        return None
+    if kind.__module__ == "keras.src.activations.activations":
+        return _ELEMENTWISE
+    if not kind.__module__.startswith("keras.src.ops."):
         return None
     return OPERATIONS.get(f"{kind.__module__.removeprefix('keras.src.ops.')}.{kind.__name__}")

@@ -8,6 +8,7 @@ Writes docs/results/zoo.json and docs/zoo.md after every model; models that are 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +25,7 @@ TABLE_FILE = ROOT / "docs" / "zoo.md"
 RATIO = 0.5
 WELL = 0.95
 REASONS = 3
+OUTPUT = "it is an output of the model"
 LIMIT = 900
 
 
@@ -93,8 +95,8 @@ def prunable_share(graph: Any) -> float:
 
 
 def left(graph: Any) -> str:
-    """The most frequent reasons for which groups are left whole, other than being an output."""
-    reasons = Counter(item.reason for item in graph.excluded if item.reason != "it is an output of the model")
+    """The most frequent reasons for which groups are left whole, other than being an output; layers by their type."""
+    reasons = Counter(re.sub(r"'[^']*' (?=\()", "", item.reason) for item in graph.excluded if item.reason != OUTPUT)
     return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(REASONS))
 
 
@@ -191,7 +193,7 @@ def write(rows: Sequence[Row]) -> None:
 
 
 def main() -> None:
-    """Measure all models that are not in the file, each in a process of its own."""
+    """Measure all models that are not in the file, each in a process of its own; fails if one could not be."""
     from scripts.bench.compress.zoo_models import PACKAGES
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -207,9 +209,15 @@ def main() -> None:
     names = [(package, name) for package, models in PACKAGES.items() for name in models]
     for package, name in names:
         if (package, name) not in known:
-            known[package, name] = measured_alone(package, name)
+            try:
+                known[package, name] = measured_alone(package, name)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                print(error, flush=True)
+                continue
             print(known[package, name], flush=True)
             write([known[key] for key in names if key in known])
+    if missing := [name for name in names if name not in known]:
+        sys.exit(f"not measured: {missing}")
 
 
 if __name__ == "__main__":

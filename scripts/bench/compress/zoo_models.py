@@ -16,7 +16,7 @@ def _of(module: str, name: str, *arguments: Any, **options: Any) -> Build:
 
 
 def _hub(name: str, **options: Any) -> Build:
-    return _of("keras_hub.models", name, image_shape=(64, 64, 3), **options)
+    return _of("keras_hub.models", name, **{"image_shape": (64, 64, 3), **options})
 
 
 def _kimm(name: str, side: int = 64, **options: Any) -> Build:
@@ -35,7 +35,7 @@ def _unet(name: str, **options: Any) -> Build:
     return _of("keras_unet_collection.models", name, (64, 64, 3), filter_num=[8, 16, 32, 64], n_labels=2, **options)
 
 
-def _resnet(block: str, filters: tuple[int, ...] = (64, 64, 96, 128)) -> Any:
+def _resnet(block: str, filters: tuple[int, ...] = (64, 64, 96, 128), **options: Any) -> Build:
     return _hub(
         "ResNetBackbone",
         input_conv_filters=[64],
@@ -44,6 +44,7 @@ def _resnet(block: str, filters: tuple[int, ...] = (64, 64, 96, 128)) -> Any:
         stackwise_num_blocks=[2, 2, 2, 2],
         stackwise_num_strides=[1, 2, 2, 2],
         block_type=block,
+        **options,
     )
 
 
@@ -106,7 +107,11 @@ def _segformer() -> Any:
 
 
 def _basnet() -> Any:
-    backbone = _hub("BASNetBackbone", image_encoder=_resnet("basic_block", (64, 128, 256, 512))(), num_classes=1)()
+    backbone = _hub(
+        "BASNetBackbone",
+        image_encoder=_resnet("basic_block", (64, 128, 256, 512), image_shape=(None, None, 3))(),
+        num_classes=1,
+    )()
     return _of("keras_hub.models", "BASNetImageSegmenter", backbone)()
 
 

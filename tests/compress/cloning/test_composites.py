@@ -378,3 +378,21 @@ def test_a_lambda_is_what_its_function_does():
 def test_an_identity_with_a_dtype_policy_is_copied():
     model = between(layers.Identity(dtype=keras.DTypePolicy("float32")))
     assert [group.name for group in checked_prune(model)[0].groups] == ["before", "after"]
+
+
+class Positions(layers.Layer):
+    """Reshapes with the batch that it is told, which is None for symbolic tensors."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.conv, self.over = layers.Conv2D(filters, 1), layers.Conv1D(filters, 3, padding="same")
+
+    def call(self, x):
+        batch, height, width, _ = ops.shape(x)
+        y = self.over(ops.reshape(self.conv(x), (batch, -1, self.conv.filters)))
+        return ops.reshape(y, (batch, height, width, self.conv.filters))
+
+
+def test_the_batch_of_a_reshape_may_be_the_one_that_is_told():
+    graph, _ = checked_prune(between(Positions(5, name="positions")))
+    assert [group.name for group in graph.groups] == ["before", "positions.conv", "positions.over", "after"]
