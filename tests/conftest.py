@@ -21,6 +21,7 @@ GROUPS = {"run": "ray", "ray_cluster": "ray", "server": "servers"}
 """What tests with one of these fixtures share is slow to make: with `pytest -n` a group stays in one process."""
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep groups together; the pages' whole runs come first, for no process to wait for them at the end."""
     items.sort(key=lambda item: item.path.parent.name != "tests")

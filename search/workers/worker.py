@@ -101,7 +101,9 @@ class TrialWorker:
         self._held: _Held | None = None
 
     def ready(self) -> None:
-        """Answers when everything is loaded."""
+        """Answers when everything is loaded; after every candidate the garbage collector looks at what is newer alone."""
+        gc.collect()
+        gc.freeze()
 
     def warm_up(self) -> float:
         """Trace and compile what trials share, by a step of the whole model; the seconds that took."""
