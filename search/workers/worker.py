@@ -101,7 +101,7 @@ class TrialWorker:
         self._held: _Held | None = None
 
     def ready(self) -> None:
-        """Answers when everything is loaded; after every candidate the garbage collector looks at what is newer alone."""
+        """Answers when everything is loaded; from then on the garbage collector looks only at what is newer."""
         gc.collect()
         gc.freeze()
 

@@ -3,16 +3,16 @@
 import io
 import os
 import shutil
-import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 
 import keras
 import pytest
 from rich.table import Table
 
+from search.cli.app import main
 from search.cli.console import PlainConsole
-from tests.search.fixtures.runs import environment, refused
-from tests.search.fixtures.runs import tuckprune as command_line
+from tests.search.fixtures.runs import refused
 
 NAMES = ["a:x:b", "a[red]b", "[/]", "a[link=x]b", ":smile:", "1.5", "'x'"]
 HOSTILE = {
@@ -67,17 +67,23 @@ def test_a_user_s_names_in_all_that_a_command_prints(tuckprune, home, name):
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252"])
-def test_a_terminal_that_lacks_characters(home, encoding):
+def test_a_terminal_that_lacks_characters(home, encoding, monkeypatch):
     """They are escaped, in what is printed and in errors; JSON is ASCII anyway."""
     for name in ("größe 层.keras", os.fsdecode(b"\xff.keras")):
         path = home / name
         shutil.copyfile(home / "tiny.keras", path)
-        own = {**environment(), "PYTHONIOENCODING": encoding}
-        arguments = command_line("recommend", path, "--ratio", 0.5, "--out", home / f"{name} values")
-        done = subprocess.run(arguments, env=own, capture_output=True, check=False)
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert (r"\u5c42" if "层" in name else r"\udcff") in done.stdout.decode(encoding)
-        assert b"Traceback" not in done.stdout
+        streams = {stream: TextIOWrapper(BytesIO(), encoding=encoding) for stream in ("stdout", "stderr")}
+        arguments = ["tuckprune", "recommend", str(path), "--ratio", "0.5", "--out", str(home / f"{name} values")]
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", arguments)
+            for stream, terminal in streams.items():
+                patch.setattr(sys, stream, terminal)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out, err = (terminal.detach().getvalue() for terminal in streams.values())
+        assert (ended.value.code or 0, err) == (0, b"")
+        assert (r"\u5c42" if "层" in name else r"\udcff") in out.decode(encoding)
+        assert b"Traceback" not in out
 
 
 def test_a_model_without_layers(tuckprune, home):

@@ -175,7 +175,7 @@ def other(home):
     return folder.path
 
 
-def test_a_search_begins_with_the_trials_of_another(home, other):
+def test_a_search_begins_with_the_trials_of_another(home, other, local_pool):
     given = config(home, search={"trials": 1, "workers": 1, "reuse": str(other)})
     run_search(given)
     (trial,) = records(find_study(RunFolder.of(given).path, given.name))

@@ -61,11 +61,11 @@ def test_the_digits_network_learns(digits: ImageDataset) -> None:
     result = train(
         model,
         digits,
-        TrainingSettings(epochs=10, learning_rate=0.05, batch_size=64, augmentation=Augmentation(1, False)),
+        TrainingSettings(epochs=5, learning_rate=0.05, batch_size=64, augmentation=Augmentation(1, False)),
     )
-    assert result.epochs == 10 and result.seconds > 0
-    assert evaluate(model, digits.test, digits.normalization) > 0.93
-    assert result.validation_accuracy > 0.93
+    assert result.epochs == 5 and result.seconds > 0
+    assert evaluate(model, digits.test, digits.normalization) > 0.9
+    assert result.validation_accuracy > 0.9
 
 
 def test_the_best_validation_weights_are_kept(digits: ImageDataset) -> None:
