@@ -25,6 +25,7 @@ TABLE_FILE = ROOT / "docs" / "zoo.md"
 RATIO = 0.5
 WELL = 0.95
 REASONS = 3
+CHANGE = 1e-3
 OUTPUT = "it is an output of the model"
 LIMIT = 900
 
@@ -54,7 +55,11 @@ class Row:
 
 
 def measure(package: str, name: str, original: Any) -> Row:
-    """Analyse, prune and check one model."""
+    """Analyse, prune and check one model.
+
+    Raises:
+        ValueError: pruning leaves the outputs as they are, so that nothing is proven.
+    """
     from compress.cloning.walk import as_functional
     from compress.errors import TuckpruneError, one_line
     from compress.graph.analysis import analyse
@@ -76,6 +81,8 @@ def measure(package: str, name: str, original: Any) -> Row:
         relative_error(outputs(pruned, x), masked_outputs(model, graph, kept, x)),
         relative_error(outputs(model, x), outputs(original, x)),
     ]
+    if relative_error(outputs(pruned, x), outputs(original, x)) < CHANGE and ratios:
+        raise ValueError(f"{name}: expected pruning to change the outputs, received the original's")
     cost = CostModel(graph)
     flops = [cost.cost(CompressionParameters(given, {})).flops for given in ({}, ratios)]
     return Row(name, package, prunable_share(graph), *flops, float(f"{max(errors):.2g}"), left(graph))
@@ -95,9 +102,16 @@ def prunable_share(graph: Any) -> float:
 
 
 def left(graph: Any) -> str:
-    """The most frequent reasons for which groups are left whole, other than being an output; layers by their type."""
-    reasons = Counter(re.sub(r"'[^']*' (?=\()", "", item.reason) for item in graph.excluded if item.reason != OUTPUT)
-    return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(REASONS))
+    """The most frequent reasons for which groups are left whole, other than being an output: an example of each."""
+    reasons = [item.reason for item in graph.excluded if item.reason != OUTPUT]
+    examples = {_kind(reason): reason for reason in reversed(reasons)}
+    counts = Counter(map(_kind, reasons))
+    return "; ".join(f"{examples[kind]} ({count})" for kind, count in counts.most_common(REASONS))
+
+
+def _kind(reason: str) -> str:
+    """A reason without the names in it."""
+    return re.sub(r"'[^']*'", "", reason)
 
 
 def images(model: Any, count: int) -> Any:
@@ -150,16 +164,19 @@ def measure_one(package: str, name: str) -> None:
     import search  # noqa: F401, I001  before TensorFlow, for the environment that it needs
     import keras
 
-    from scripts.bench.compress.zoo_models import PACKAGES
+    from scripts.bench.compress.zoo_models import build
 
     os.nice(19)
     keras.utils.set_random_seed(0)
-    print(json.dumps(asdict(measure(package, name, randomized(PACKAGES[package][name]())))))
+    print(json.dumps(asdict(measure(package, name, randomized(build(package, name))))))
 
 
 def table(rows: Sequence[Row]) -> str:
     """docs/zoo.md."""
+    from scripts.bench.compress.zoo_models import RULES
+
     well = sum(row.prunable >= WELL for row in rows)
+    classes = ", ".join(f"`{kind}`" for rules in RULES.values() for _, kind, _ in rules)
     lines = [
         "# Models of other packages",
         "",
@@ -169,7 +186,8 @@ def table(rows: Sequence[Row]) -> str:
         f"{WELL:.0%} of them in {well}",
         f"of {len(rows)} models. The error is max |a - b| / max |b|, between the outputs of the pruned model and those",
         "of the original with the removed channels set to zero after every call, or, if that is larger, between those",
-        "of the unpruned flat model and of the original.",
+        "of the unpruned flat model and of the original. These layer classes have rules as their user would give them",
+        f"(`compress.rule`): {classes}.",
         "",
         "| package | model | prunable | MFLOPs before | after | error |",
         "|---|---|---|---|---|---|",

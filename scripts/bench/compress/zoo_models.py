@@ -1,11 +1,10 @@
 """Models of other packages for the zoo benchmark: each with random weights, at the smallest images that it takes."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from compress.cloning.user_rules import rule
 
 Build = Callable[[], Any]
 
@@ -160,6 +159,20 @@ def _cct() -> Any:
     )()
 
 
+RULES: Mapping[str, Sequence[tuple[str, str, Mapping[str, tuple[str, ...]]]]] = {
+    "keras-hub": (
+        ("keras_hub.src.models.hgnetv2.hgnetv2_layers", "HGNetV2LearnableAffineBlock", {"scale": (), "bias": ()}),
+        ("keras_hub.src.models.mit.mit_layers", "DropPath", {}),
+    ),
+    "kimm": (
+        ("kimm.layers", "LayerScale", {"gamma": ("out",)}),
+        ("kimm.layers", "LearnableAffine", {"scale": (), "bias": ()}),
+    ),
+    "k3im": (("k3im.cct", "StochasticDepth", {}),),
+}
+"""What a user of a package tells of its layer classes: module, class, and what the axes of their weights follow."""
+
+
 PACKAGES: Mapping[str, Mapping[str, Build]] = {
     "keras-hub": {
         "EfficientNet (MBConv)": _efficientnet("unfused"),
@@ -253,3 +266,10 @@ PACKAGES: Mapping[str, Mapping[str, Build]] = {
     "keras-tcn": {"TCN": _tcn, "TCN (normalized)": lambda: _tcn(use_batch_norm=True, use_skip_connections=False)},
 }
 """How each model is made, by package and name."""
+
+
+def build(package: str, name: str) -> Any:
+    """A model of a package, the rules of whose layers are registered first."""
+    for module, kind, weights in RULES.get(package, ()):
+        rule(getattr(import_module(module), kind), weights=weights)
+    return PACKAGES[package][name]()
