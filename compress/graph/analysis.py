@@ -18,20 +18,40 @@ from compress.graph.grouping import form_groups
 from compress.graph.rules.layer_rule import LayerCall, LayerRule, along_last_axis
 from compress.graph.rules.layers import misfit, obstacle, rule_for, weights_of
 from compress.graph.rules.time_distributed import without_time
+from compress.graph.sizes import ImageSize, sized_shapes, takes_any_size
 
 
-def analyse(model: Any, across_normalization: bool = False) -> ChannelGraph:
+def analyse(model: Any, across_normalization: bool = False, image_size: ImageSize | None = None) -> ChannelGraph:
     """Channel groups and decomposable layers of a functional or Sequential Keras model, which is not modified.
 
     Args:
         model: the model.
         across_normalization: whether channels may go over which a layer normalizes. What is left is then normalized
             with the statistics of the channels that stay: the pruned model is not the original without some channels.
+        image_size: of a model that takes images of any size, the size at which its cost is counted. Which channels are
+            coupled does not depend on it, so that what is compressed takes any size as well.
 
     Raises:
-        ModelError: for a subclassed or unbuilt model, or a rule of ``compress.rule`` that does not fit its layer.
+        ModelError: for a subclassed or unbuilt model, or a rule of ``compress.rule`` that does not fit its layer, or a
+            size that the model does not take.
     """
-    return _Analysis(as_functional(model), across_normalization).graph()
+    source = as_functional(model)
+    graph = _Analysis(source, across_normalization).graph()
+    return graph if image_size is None or not takes_any_size(source) else _sized(graph, source, image_size)
+
+
+def _sized(graph: ChannelGraph, model: Any, size: ImageSize) -> ChannelGraph:
+    """The graph with the shapes that its tensors have at a size of the inputs."""
+    shapes = sized_shapes(model, size)
+    nodes = tuple(
+        replace(
+            node,
+            input_shapes=tuple(shapes[id(tensor)] for tensor in call.inputs),
+            output_shapes=tuple(shapes[id(tensor)] for tensor in call.outputs),
+        )
+        for node, call in zip(graph.nodes, calls(model), strict=True)
+    )
+    return replace(graph, nodes=nodes, image_size=size)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class ChannelGraph:
         labels: number of coupled labels of the whole model; they are numbered from 0.
         outputs: numbers of the tensors that the model returns, in their order.
         across_normalization: whether channels may go over which a layer normalizes.
+        image_size: at which the shapes are given, of a model that takes images of any size; else None.
     """
 
     groups: tuple[Group, ...]
@@ -37,6 +38,7 @@ class ChannelGraph:
     labels: int
     outputs: tuple[int, ...]
     across_normalization: bool = False
+    image_size: tuple[int, ...] | None = None
 
     @cached_property
     def _groups_by_name(self) -> dict[str, Group]:

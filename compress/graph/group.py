@@ -134,7 +134,8 @@ def positions(shape: tuple[int | None, ...]) -> int:
     spatial = shape[1:-1]
     if None in spatial:
         raise ModelError(
-            f"expected fixed spatial sizes, received a tensor of shape {shape}; give the model an input size"
+            f"expected the size of images, which the model leaves open, received a tensor of shape {shape}; give "
+            "--input-size 224 or 224x160, or from Python analyse(model, image_size=(224, 160))"
         )
     return math.prod(size for size in spatial if size is not None)
 

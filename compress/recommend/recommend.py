@@ -12,6 +12,7 @@ from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.convolutions import WIDEST_IMAGE
 from compress.graph.group import Decomposable, Exclusion, Group, Ranks, Ratios
+from compress.graph.sizes import ImageSize
 from compress.parameters import ChannelStep, kept_channels
 from compress.pruning.criterion import Floats, MeasuredScores
 from compress.pruning.pruning import group_energy
@@ -51,8 +52,8 @@ class RatioRecommender:
     step: ChannelStep
 
     @classmethod
-    def of(cls, model: Any, settings: PruningSettings = DEFAULT_PRUNING) -> Self:
-        """The recommender of a functional or Sequential model.
+    def of(cls, model: Any, settings: PruningSettings = DEFAULT_PRUNING, image_size: ImageSize | None = None) -> Self:
+        """The recommender of a functional or Sequential model, whose graph is for this size of images.
 
         SLAMP squares the criterion's scores and sums them over the layers of a group. Layer norms and policies do not
         enter: SLAMP itself puts the groups on one scale.
@@ -61,7 +62,7 @@ class RatioRecommender:
             ModelError: the model's layer graph cannot be read, or holds weights that are not finite.
         """
         source = as_functional(model)
-        graph = analyse(source, settings.across_normalization)
+        graph = analyse(source, settings.across_normalization, image_size)
         scores = MeasuredScores.of(settings.criterion, source, graph)
         energies = {group.name: group_energy(source, graph, group, scores) for group in graph.groups}
         return cls(graph, energies, settings.step)
@@ -105,14 +106,14 @@ class RankRecommender:
     vbmf: Ranks
 
     @classmethod
-    def of(cls, model: Any) -> Self:
-        """The recommender of a functional or Sequential model.
+    def of(cls, model: Any, image_size: ImageSize | None = None) -> Self:
+        """The recommender of a functional or Sequential model, for this size of images.
 
         Raises:
             ModelError: the model's layer graph cannot be read, or holds kernels that are not finite.
         """
         source = as_functional(model)
-        graph, layers = analyse(source), layers_by_name(source)
+        graph, layers = analyse(source, image_size=image_size), layers_by_name(source)
         kernels = {layer.layer: np.asarray(layers[layer.layer].kernel) for layer in graph.decomposable}
         return cls(graph, {name: vbmf_conv_ranks(kernel) for name, kernel in kernels.items()})
 
@@ -160,15 +161,16 @@ def recommend_ratios(model: Any, ratio: float, settings: PruningSettings = DEFAU
     return RatioRecommender.of(model, settings).at(ratio)
 
 
-def recommend_ranks(model: Any, calibration: float = 0.0) -> RecommendedRanks:
+def recommend_ranks(model: Any, calibration: float = 0.0, image_size: ImageSize | None = None) -> RecommendedRanks:
     """VBMF ranks moved by a calibration ratio; convolutions of rank 0 or without saving are left whole and named.
 
     Args:
         model: a functional or Sequential Keras model.
         calibration: c in [-1, 1]; rank' = rank + trunc((channels - rank) * c).
+        image_size: of a model that takes images of any size, the size at which ranks must make a layer cheaper.
 
     Raises:
         ModelError: the model's layer graph cannot be read.
         ParameterError: a calibration ratio outside [-1, 1].
     """
-    return RankRecommender.of(model).at(calibration)
+    return RankRecommender.of(model, image_size).at(calibration)

@@ -9,6 +9,7 @@ from compress.decomposition.tucker import decompose
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelCounts, ChannelGraph
 from compress.graph.group import Exclusion, Ranks, Ratios
+from compress.graph.sizes import ImageSize, takes_any_size
 from compress.parameters import PRUNE, ChannelStep, CompressionParameters, Stage
 from compress.pruning.pruning import prune
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
@@ -44,8 +45,8 @@ class Recommendation:
         graph: analysis of the original model.
         recipe: the stages in order; each one's values are for the model as the stages before leave it.
         step: what the kept channels are rounded to.
-        before: cost of the original model.
-        after: cost of the compressed model.
+        before: cost of the original model, None where it takes images of any size and none was given.
+        after: cost of the compressed model, None in the same case.
         groups: groups that lose channels.
         layers: convolutions that are decomposed.
         unpruned: groups that lose nothing, with the reason.
@@ -55,8 +56,8 @@ class Recommendation:
     graph: ChannelGraph
     recipe: tuple[Stage, ...]
     step: ChannelStep
-    before: Cost
-    after: Cost
+    before: Cost | None
+    after: Cost | None
     groups: tuple[PrunedGroup, ...] = ()
     layers: tuple[DecomposedLayer, ...] = ()
     unpruned: tuple[Exclusion, ...] = ()
@@ -71,7 +72,11 @@ class Recommendation:
 
 
 def recommendation(
-    model: Any, source: Recommender, recipe: Sequence[Stage], pruning: PruningSettings = DEFAULT_PRUNING
+    model: Any,
+    source: Recommender,
+    recipe: Sequence[Stage],
+    pruning: PruningSettings = DEFAULT_PRUNING,
+    image_size: ImageSize | None = None,
 ) -> Recommendation:
     """Ask for the values of each stage on the model as it then is, and compress it with them.
 
@@ -80,13 +85,15 @@ def recommendation(
         source: what is recommended.
         recipe: the stages, each at most once.
         pruning: which channels go, and what the kept ones are rounded to.
+        image_size: at which cost is counted, of a model that takes images of any size.
 
     Raises:
         TuckpruneError: a model that cannot be analysed, or a budget that recommended values cannot meet.
     """
     current = as_functional(model)
-    graph = analyse(current, pruning.across_normalization)
-    before = _cost(graph)
+    graph = analyse(current, pruning.across_normalization, image_size)
+    is_sized = image_size is not None or not takes_any_size(current)
+    before = _cost(graph) if is_sized else None
     result = Recommendation(graph, tuple(recipe), pruning.step, before, before)
     for stage in recipe:
         if stage == PRUNE:
@@ -97,8 +104,8 @@ def recommendation(
             ranks = source.ranks(current)
             result = replace(result, layers=_layers(graph, ranks.ranks), undecomposed=ranks.left_whole)
             current = decompose(current, ranks.ranks)
-        graph = analyse(current, pruning.across_normalization)
-    return replace(result, after=_cost(graph))
+        graph = analyse(current, pruning.across_normalization, image_size)
+    return replace(result, after=_cost(graph) if is_sized else None)
 
 
 def _cost(graph: ChannelGraph) -> Cost:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from compress.graph.analysis import analyse
 from compress.graph.choices import NO_CHOICES, Choices
 from compress.graph.group import Exclusion, Ranks, Ratios
+from compress.graph.sizes import ImageSize
 from compress.parameters import DECOMPOSE, PRUNE, CompressionParameters, Stage
 from compress.pruning.pruning import prune
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
@@ -16,7 +17,6 @@ from compress.recommend.recommend import (
     RatioRecommender,
     RecommendedRanks,
     RecommendedRatios,
-    recommend_ranks,
 )
 from objectives.budget.budget import Budget, bisect, drop_costly_ranks
 from objectives.budget.chosen import chosen_ranks, chosen_ratios
@@ -80,12 +80,14 @@ class GlobalValues:
         calibration: moves the ranks that VBMF finds.
         pruning: how channels are scored, and what the kept ones are rounded to.
         choices: bounds of single groups and layers, to which values are brought.
+        image_size: at which cost is counted, of a model that takes images of any size.
     """
 
     ratio: float
     calibration: float = 0.0
     pruning: PruningSettings = DEFAULT_PRUNING
     choices: Choices = NO_CHOICES
+    image_size: ImageSize | None = None
 
     def ratios(self, model: Any) -> RecommendedRatios:
         """SLAMP at the global ratio."""
@@ -94,7 +96,7 @@ class GlobalValues:
 
     def ranks(self, model: Any) -> RecommendedRanks:
         """VBMF at the calibration ratio."""
-        recommender = RankRecommender.of(model)
+        recommender = RankRecommender.of(model, self.image_size)
         return chosen_ranks(recommender.graph, recommender.at(self.calibration), self.choices)
 
 
@@ -113,6 +115,7 @@ class BudgetValues:
         original: cost of the original model.
         pruning: how channels are scored, and what the kept ones are rounded to.
         choices: bounds of single groups and layers, to which values are brought.
+        image_size: at which cost is counted, of a model that takes images of any size.
     """
 
     recipe: tuple[Stage, ...]
@@ -120,6 +123,7 @@ class BudgetValues:
     original: Cost
     pruning: PruningSettings = DEFAULT_PRUNING
     choices: Choices = NO_CHOICES
+    image_size: ImageSize | None = None
 
     def ratios(self, model: Any) -> RecommendedRatios:
         """SLAMP's ratios on the way to the budget.
@@ -132,15 +136,16 @@ class BudgetValues:
         shares = _SHARES if ranks_follow else (1.0,)
         for share in shares:
             target = self._target(PRUNE, share) or self.budget
-            recommended = slamp_ratios_meeting(model, target, pruning, self.choices)
+            recommended = slamp_ratios_meeting(model, target, pruning, self.choices, self.image_size)
             if ranks_follow and self._ranks_reach_budget(prune(model, recommended.ratios, pruning)):
                 break
         self._check(model, CompressionParameters(recommended.ratios, {}), PRUNE)
         return recommended
 
     def _ranks_reach_budget(self, model: Any) -> bool:
-        cost, others = CostModel(analyse(model), self.budget.table), self.budget.without(MEMORY)
-        lowest = _ranks_within(cost, self.budget, recommend_ranks(model, -1.0), self.choices).ranks
+        recommender, others = RankRecommender.of(model, self.image_size), self.budget.without(MEMORY)
+        cost = CostModel(recommender.graph, self.budget.table)
+        lowest = _ranks_within(cost, self.budget, recommender.at(-1.0), self.choices).ranks
         least = cost.cost(CompressionParameters({}, lowest))
         return self.budget.violation(least) <= 0 and (others is None or 1 + others.violation(least) <= _MARGIN)
 
@@ -150,12 +155,13 @@ class BudgetValues:
         Raises:
             BudgetError: this is the last stage, and no ranks meet the budget.
         """
-        recommended = vbmf_ranks_meeting(model, self._target(DECOMPOSE, self._share(DECOMPOSE)), self.choices)
+        target = self._target(DECOMPOSE, self._share(DECOMPOSE))
+        recommended = vbmf_ranks_meeting(model, target, self.choices, self.image_size)
         self._check(model, CompressionParameters({}, recommended.ranks), DECOMPOSE)
         return recommended
 
     def _check(self, model: Any, parameters: CompressionParameters, stage: Stage) -> None:
-        graph = analyse(model, self.pruning.across_normalization)
+        graph = analyse(model, self.pruning.across_normalization, self.image_size)
         reached = CostModel(graph, self.budget.table).cost(parameters, self.pruning.step)
         limit = self.budget.tightest(reached)
         if stage == self.recipe[-1] and limit.violation(reached) > 0:
@@ -172,13 +178,17 @@ class BudgetValues:
 
 
 def slamp_ratios_meeting(
-    model: Any, target: Budget, pruning: PruningSettings = DEFAULT_PRUNING, choices: Choices = NO_CHOICES
+    model: Any,
+    target: Budget,
+    pruning: PruningSettings = DEFAULT_PRUNING,
+    choices: Choices = NO_CHOICES,
+    image_size: ImageSize | None = None,
 ) -> RecommendedRatios:
     """SLAMP ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does.
 
     Ratios are brought to the bounds that choices give to their groups.
     """
-    recommender = RatioRecommender.of(model, pruning)
+    recommender = RatioRecommender.of(model, pruning, image_size)
     cost = CostModel(recommender.graph, target.table)
 
     def at(ratio: float) -> RecommendedRatios:
@@ -191,13 +201,15 @@ def slamp_ratios_meeting(
     return at(bisect(fits, fitting=_LARGEST_RATIO, failing=0.0, steps=_RATIO_STEPS))
 
 
-def vbmf_ranks_meeting(model: Any, target: Budget | None, choices: Choices = NO_CHOICES) -> RecommendedRanks:
+def vbmf_ranks_meeting(
+    model: Any, target: Budget | None, choices: Choices = NO_CHOICES, image_size: ImageSize | None = None
+) -> RecommendedRanks:
     """VBMF ranks at the largest calibration ratio in [-1, 1] that meets the target, or at -1 where none does.
 
     Ranks are brought to the bounds that choices give to their layers. Layers whose parts would break a limit that the
     whole layer keeps are left whole, unless their ranks are fixed.
     """
-    recommender = RankRecommender.of(model)
+    recommender = RankRecommender.of(model, image_size)
     cost = CostModel(recommender.graph, None if target is None else target.table)
 
     def at(calibration: float) -> RecommendedRanks:

@@ -169,6 +169,12 @@ class CandidateCosts:
         return np.zeros(len(self.kept)) if latency is None else latency.evaluate(self.kept, self.ranks)
 
 
+def learned_weights(graph: ChannelGraph) -> int:
+    """Weights of a model that training changes, as the cost model counts its parameters; no sizes of images needed."""
+    weights = [weight for node in graph.nodes if not node.repeated for weight in node.weights]
+    return sum(math.prod(weight.shape) for weight in weights if weight.learned)
+
+
 def _tucker_terms(graph: ChannelGraph, rows: Sequence[_Row], forms: ChannelForms) -> TuckerTerms:
     """What decomposing each decomposable layer changes."""
     whole: dict[str, NDArray[np.float64]] = {}

@@ -58,6 +58,14 @@ AcrossNormalization = Annotated[
         "In a configuration: pruning.across_normalization.",
     ),
 ]
+InputSize = Annotated[
+    str | None,
+    typer.Option(
+        "--input-size",
+        metavar="SIZE",
+        help="Size of images, 224 or 224x160, at which the cost of a model that takes any size is counted.",
+    ),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON to standard output, and all else to standard error."),
@@ -84,6 +92,20 @@ def console(as_json: bool, *, soft_wrap: bool = True) -> Console:
     soft_wrap: whether the terminal wraps long lines, so that paths can be copied; tables are wrapped here instead.
     """
     return PlainConsole(stderr=as_json, soft_wrap=soft_wrap)
+
+
+def image_size(text: str | None) -> tuple[int, ...] | None:
+    """The numbers of ``--input-size``: 224 or, height by width, 224x160.
+
+    Raises:
+        typer.BadParameter: another text.
+    """
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 3 or not all(part.isascii() and part.isdecimal() and 0 < int(part) < 10**6 for part in parts):
+        raise typer.BadParameter(f"--input-size: expected 224 or, height by width, 224x160, received {text!r}")
+    return tuple(map(int, parts))
 
 
 def check_across(across_normalization: bool, config: Path | None) -> None:

@@ -9,6 +9,7 @@ from compress.errors import ParameterError, RunError
 from compress.graph.analysis import analyse
 from compress.graph.frozen import unfrozen
 from compress.graph.model_channels import ModelChannels, check_made_for
+from compress.graph.sizes import ImageSize, takes_any_size
 from compress.model_files.files import load_model, save_model
 from compress.parameter_files.files import read_parameters, write_parameters
 from compress.parameter_files.format import ParameterFile
@@ -60,6 +61,7 @@ def compress_without_data(
     *,
     made_for: ModelChannels | None = None,
     across_normalization: bool = False,
+    image_size: ImageSize | None = None,
 ) -> Compressed:
     """Prune and decompose without fine-tuning, for a model whose data is elsewhere.
 
@@ -70,27 +72,28 @@ def compress_without_data(
         log: takes a line on what is not exact.
         made_for: the model that the parameters were made for, where their file says it; another one is refused.
         across_normalization: whether channels may go over which a layer normalizes.
+        image_size: at which FLOPs are counted, of a model that takes images of any size; without it they are unknown.
 
     Raises:
-        ModelError, ParameterError: the model or the parameters cannot be used, or the model reads images of no fixed
-            size, whose cost is not known.
+        ModelError, ParameterError: the model, the size or the parameters cannot be used.
         RunError: the output exists already, is no ``.keras`` file, or cannot be written.
     """
     if out.exists() or out.suffix != ".keras":
         raise RunError(f"expected a new .keras file as --out, received '{out}'; choose another name")
     original = load_model(model_path)
-    graph = analyse(original, across_normalization)
+    graph = analyse(original, across_normalization, image_size)
     check_made_for(graph, made_for)
     check_parameters(graph, parameters, DEFAULT_RECIPE)
     warn_of_not_exact(graph, DEFAULT_RECIPE, log)
-    CostModel(graph)  # Refuses before anything is written what could not be measured afterwards.
+    if image_size is not None or not takes_any_size(original):
+        CostModel(graph)  # Refuses before anything is written what could not be measured afterwards.
     pruning = PruningSettings(across_normalization=across_normalization)
     made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE, pruning=pruning)
     try:
         path = save_model(made.model, out)
     except OSError as error:
         raise RunError(f"'{out}' cannot be written ({error.strerror}); give another --out") from error
-    return Compressed(path, measure(made.model, SEARCH), made.parameters)
+    return Compressed(path, measure(made.model, SEARCH, image_size=image_size), made.parameters)
 
 
 def compress_own(
@@ -112,7 +115,7 @@ def compress_own(
     graph = analyse(original, config.pruning.across_normalization)
     check_made_for(graph, made_for)
     check_parameters(graph, parameters, config.recipe, settings.channel_step(config.pruning))
-    return _compress(original, model_path, lambda pruning: own_values(parameters), config, log, label)
+    return _compress(original, model_path, lambda pruning, size: own_values(parameters), config, log, label)
 
 
 def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str], None] = silent) -> Compressed:
@@ -123,14 +126,22 @@ def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str
     """
     original = load_model(model_path, config.model.custom_objects)
 
-    def values(pruning: PruningSettings) -> Values:
-        return stage_values(configured(original, config, pruning), log)
+    def values(pruning: PruningSettings, size: ImageSize) -> Values:
+        return stage_values(configured(original, config, pruning, size), log)
 
     return _compress(original, model_path, values, config, log, SIMPLE)
 
 
-def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Recommender:
+def configured(
+    original: Any, config: RunConfig, pruning: PruningSettings, image_size: ImageSize | None = None
+) -> Recommender:
     """The recommender that a configuration asks for: at ``simple.ratio``, or else at the budget; within its choices.
+
+    Args:
+        original: the original model.
+        config: of the run.
+        pruning: which channels go.
+        image_size: at which cost is counted, of a model that takes images of any size.
 
     Raises:
         BudgetError: a budget that is malformed or above the model.
@@ -139,21 +150,22 @@ def configured(original: Any, config: RunConfig, pruning: PruningSettings) -> Re
     settings.check_choices(config, analyse(original, pruning.across_normalization))
     choices = settings.choices(config.space)
     if config.simple.ratio is not None:
-        return GlobalValues(config.simple.ratio, config.simple.calibration, pruning, choices)
-    table = latency_table(config, original)
-    cost = cost_of(original, table)
-    return BudgetValues(config.recipe, settings.budget(config.budget, cost, table), cost, pruning, choices)
+        return GlobalValues(config.simple.ratio, config.simple.calibration, pruning, choices, image_size)
+    table = latency_table(config, original, image_size)
+    cost = cost_of(original, table, image_size)
+    budget = settings.budget(config.budget, cost, table)
+    return BudgetValues(config.recipe, budget, cost, pruning, choices, image_size)
 
 
-def cost_of(model: Any, table: LatencyTable | None = None) -> Cost:
-    """Cost of a model as it is."""
-    return CostModel(analyse(model), table).cost(CompressionParameters.none())
+def cost_of(model: Any, table: LatencyTable | None = None, image_size: ImageSize | None = None) -> Cost:
+    """Cost of a model as it is; of one that takes images of any size, for this size of them."""
+    return CostModel(analyse(model, image_size=image_size), table).cost(CompressionParameters.none())
 
 
 def _compress(
     original: Any,
     model_path: Path,
-    values: Callable[[PruningSettings], Values],
+    values: Callable[[PruningSettings, ImageSize], Values],
     config: RunConfig,
     log: Callable[[str], None],
     label: str,
@@ -164,7 +176,7 @@ def _compress(
     check_model_fits(data, original)
     settings.metric(config.search.metric, data.classes)  # one that cannot be measured is refused before any training
     pruning = settings.pruning(config, data)
-    chosen = values(pruning)
+    chosen = values(pruning, data.image_shape[:-1])
     graph = analyse(original, pruning.across_normalization)
     if config.finetune.epochs:
         warn_of_frozen(config, original, graph, log)
@@ -202,7 +214,8 @@ def _fine_tuner(training: ResumableTraining, original: Any, label: str) -> Calla
 
     def fine_tune(model: Any, stage: Stage) -> None:
         done, epochs = {"prune": "pruning", "decompose": "decomposition"}[stage], config.finetune.epochs
-        training.log(f"after {done}: {cost_of(model).flops / 1e6:.2f} MFLOPs; fine-tuning for {epochs} epochs")
+        cost = cost_of(model, image_size=training.data.image_shape[:-1])
+        training.log(f"after {done}: {cost.flops / 1e6:.2f} MFLOPs; fine-tuning for {epochs} epochs")
         if epochs:
             training(f"{label}-{stage}", model, settings.fine_tuning(config.finetune, config.seed), original)
 

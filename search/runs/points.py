@@ -24,7 +24,7 @@ from search import settings
 from search.runs.outcome import model_path
 from search.runs.run_folder import RunFolder
 from search.study.finalist import RECOMMENDED, Finalist, finalists
-from search.study.identity import check_same_model
+from search.study.identity import check_same_model, known_image_size
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, records
 
@@ -104,7 +104,7 @@ class RunPoints:
         study = find_study(path, config.name, config.search.storage)
         model = load_model(model_path(config, folder), config.model.custom_objects)
         check_same_model(study, model)
-        graph = analyse(model, config.pruning.across_normalization)
+        graph = analyse(model, config.pruning.across_normalization, known_image_size(study))
         return cls(folder, config, study, graph, _original(graph, folder))
 
     def quantity(self, name: str | None) -> Quantity:

@@ -20,7 +20,7 @@ class Result:
     Attributes:
         label: ``original``, ``simple`` (recommended values) or ``search`` (own values).
         accuracy: top-1 on the test split, None where there was no data.
-        flops: of one forward pass on one image.
+        flops: of one forward pass on one image, None where the model takes any size and none was given.
         params: weights that training changes where no layer is frozen: kernels and biases, but no statistics.
         size: bytes as a ``.keras`` file, without the state of an optimizer.
         metric: name of what candidates were ranked by, where that is neither accuracy nor loss.
@@ -32,7 +32,7 @@ class Result:
 
     label: str
     accuracy: float | None
-    flops: int
+    flops: int | None
     params: int
     size: int
     metric: str | None = None

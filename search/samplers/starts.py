@@ -114,7 +114,7 @@ def starts(
 
 
 def _slamp(model: Any, space: SearchSpace, budget: Budget, pruning: PruningSettings) -> dict[str, float]:
-    ratios = slamp_ratios_meeting(model, budget, pruning).ratios
+    ratios = slamp_ratios_meeting(model, budget, pruning, image_size=space.graph.image_size).ratios
     return space.encode(CompressionParameters(ratios, {}))
 
 

@@ -13,6 +13,7 @@ from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.frozen import changeable_layers, frozen_layers
 from compress.graph.naming import not_exact
+from compress.graph.sizes import ImageSize, at_size
 from compress.parameters import PRUNE, CompressionParameters, Stage
 from configs.schema.run import RunConfig
 from objectives.accuracy.score import predict
@@ -52,8 +53,10 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
             cannot be reused.
     """
     check_trackers(config.log_to)
-    table = latency_table(config, model)
-    graph = analyse(model, config.pruning.across_normalization)
+    data = settings.dataset(config.data, config.seed, listener.warned)
+    check_model_fits(data, model)
+    table = latency_table(config, model, data.image_shape[:-1])
+    graph = analyse(model, config.pruning.across_normalization, data.image_shape[:-1])
     space = search_space(config, CostModel(graph, table))
     warn_of_not_exact(graph, config.recipe, listener.warned)
     warn_of_frozen(config, model, space.graph, listener.warned)
@@ -61,8 +64,6 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     budget = settings.budget(config.budget, original, table)
     levels = front_levels(config, budget, original)
     Projection(space, budget).check_reachable()
-    data = settings.dataset(config.data, config.seed, listener.warned)
-    check_model_fits(data, model)
     metric = settings.metric(config.search.metric, data.classes)
     sampler = config.search.sampler
     context = SamplerContext(config.seed, space, budget, levels, projection=config.search.projection)
@@ -131,8 +132,13 @@ def front_levels(config: RunConfig, limits: Budget, original: Cost) -> Levels | 
     return Levels.between(limits, widest, section.levels, measured)
 
 
-def latency_table(config: RunConfig, model: Any) -> LatencyTable | None:
+def latency_table(config: RunConfig, model: Any, image_size: ImageSize | None = None) -> LatencyTable | None:
     """The run's table, measured on this machine where the run has none yet; None where latency is not limited.
+
+    Args:
+        config: of the run.
+        model: its original model.
+        image_size: at which it is measured where it takes images of any size.
 
     Raises:
         ModelError: the model cannot be run to be measured.
@@ -144,7 +150,7 @@ def latency_table(config: RunConfig, model: Any) -> LatencyTable | None:
     if path.exists():
         return LatencyTable.read(path)
     across = config.pruning.across_normalization
-    return measured_table(model, settings.latency(config.latency), across_normalization=across)
+    return measured_table(at_size(model, image_size), settings.latency(config.latency), across_normalization=across)
 
 
 def keep_latency_table(table: LatencyTable | None, folder: RunFolder) -> None:

@@ -47,7 +47,8 @@ class StagePlan:
 
     def second_space(self, model: Any) -> SearchSpace:
         """The values of the second stage, for a model that the first one has made."""
-        graph = analyse(model, self.space.graph.across_normalization)
+        original = self.space.graph
+        graph = analyse(model, original.across_normalization, original.image_size)
         return SearchSpace(CostModel(graph, self.budget.table), self.space.settings, self.stages[1:])
 
     @property

@@ -10,7 +10,7 @@ from compress.errors import RunError
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 
-_MODEL = "model"
+_MODEL, _IMAGE_SIZE = "model", "image size"
 
 
 def model_digest(model: Any) -> str:
@@ -50,6 +50,18 @@ def check_same_model(study: optuna.Study, model: Any) -> None:
             f"the study '{study.study_name}' was started with another model (SHA-256 {known[:12]}, received "
             f"{digest[:12]}); restore that model, or give this run another name:"
         )
+
+
+def keep_image_size(study: optuna.Study, size: tuple[int, ...] | None) -> None:
+    """Remember the size of images at which cost is counted, of a model that takes any; None for others."""
+    if size is not None:
+        study.set_user_attr(_IMAGE_SIZE, list(size))
+
+
+def known_image_size(study: optuna.Study) -> tuple[int, ...] | None:
+    """The size of images at which the cost of a study's trials is counted; None where the model has a fixed one."""
+    size = study.user_attrs.get(_IMAGE_SIZE)
+    return None if size is None else tuple(size)
 
 
 def first_study(config: RunConfig) -> str:

@@ -171,8 +171,12 @@ class TrialWorker:
         return Judgement(result, 0.0, parameters=made.parameters, model=packed)
 
     def _recommended(self, final: FinalTask) -> Values:
-        original = CostModel(analyse(self._original), final.budget.table).cost(CompressionParameters.none())
-        recommended = BudgetValues(self._task.recipe, final.budget, original, self._task.pruning, final.choices)
+        size = self._task.dataset.image_shape[:-1]
+        graph = analyse(self._original, image_size=size)
+        original = CostModel(graph, final.budget.table).cost(CompressionParameters.none())
+        recommended = BudgetValues(
+            self._task.recipe, final.budget, original, self._task.pruning, final.choices, image_size=size
+        )
         return stage_values(recommended)
 
 

@@ -16,10 +16,12 @@ from search.cli.console import (
     AcrossNormalization,
     AsJson,
     CustomObjects,
+    InputSize,
     ModelPath,
     Overrides,
     check_across,
     console,
+    image_size,
     print_json,
     resumable,
 )
@@ -59,6 +61,7 @@ def compress(
         ),
     ] = None,
     across_normalization: AcrossNormalization = False,
+    input_size: InputSize = None,
     custom_objects: CustomObjects = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -66,6 +69,9 @@ def compress(
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
     _check_options(bool(params), recommended, config, out)
     check_across(across_normalization, config)
+    size = image_size(input_size)
+    if size is not None and config is not None:
+        raise typer.BadParameter("--input-size is for a command without --config: there the data says it")
     if formats and config is None:
         raise typer.BadParameter("--format needs --config, for the images that the formats are compared on")
     loaded = load_config(config, overrides or ()) if config else None
@@ -80,7 +86,7 @@ def compress(
     shown = console(as_json)
     with resumable(shown, "compress"):
         if loaded is None:
-            made = _made_apart(model, params or [], out or Path(), across_normalization, shown)
+            made = _made_apart(model, params or [], out or Path(), across_normalization, size, shown)
         else:
             made = _made(model, params or [], recommended, loaded, shown)
     shown.print(_line(made))
@@ -103,7 +109,12 @@ def _made(model: Path, params: Sequence[Path], recommended: bool, loaded: RunCon
 
 
 def _made_apart(
-    model: Path, params: Sequence[Path], out: Path, across_normalization: bool, shown: Console
+    model: Path,
+    params: Sequence[Path],
+    out: Path,
+    across_normalization: bool,
+    size: tuple[int, ...] | None,
+    shown: Console,
 ) -> "Compressed":
     from search.pipeline import compression
 
@@ -115,16 +126,16 @@ def _made_apart(
         shown.print,
         made_for=own.made_for,
         across_normalization=across_normalization,
+        image_size=size,
     )
 
 
 def _line(made: "Compressed") -> str:
     result = made.result
     accuracy = "not fine-tuned" if result.accuracy is None else f"test accuracy {100 * result.accuracy:.2f} %"
-    return (
-        f"{made.path}: {accuracy}, {result.flops / 1e6:.2f} MFLOPs, {result.params / 1e6:.3f} M parameters, "
-        f"{result.size / 1e6:.2f} MB"
-    )
+    unknown = "FLOPs unknown without --input-size"
+    flops = unknown if result.flops is None else f"{result.flops / 1e6:.2f} MFLOPs"
+    return f"{made.path}: {accuracy}, {flops}, {result.params / 1e6:.3f} M parameters, {result.size / 1e6:.2f} MB"
 
 
 def _entry(made: "Compressed", shipped: RunConfig | None) -> dict[str, Any]:

@@ -7,7 +7,17 @@ import typer
 
 from configs.load import load_config
 from search.cli.command import command
-from search.cli.console import AcrossNormalization, AsJson, CustomObjects, ModelPath, check_across, console, print_json
+from search.cli.console import (
+    AcrossNormalization,
+    AsJson,
+    CustomObjects,
+    InputSize,
+    ModelPath,
+    check_across,
+    console,
+    image_size,
+    print_json,
+)
 from search.environment import import_tensorflow
 
 if TYPE_CHECKING:  # It loads TensorFlow.
@@ -24,15 +34,17 @@ def inspect(
     config: Annotated[
         Path | None, typer.Option(help="Configuration whose choices per layer to check and show.")
     ] = None,
+    input_size: InputSize = None,
     custom_objects: CustomObjects = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what can be compressed: groups, decomposable layers, what is excluded and why, cost per layer."""
     check_across(across_normalization, config)
-    configured = load_config(config) if config else None
+    configured, size = load_config(config) if config else None, image_size(input_size)
     across = across_normalization if configured is None else configured.pruning.across_normalization
     import_tensorflow()
     from compress.graph.analysis import analyse
+    from compress.graph.sizes import at_size
     from compress.model_files.files import load_model
     from objectives.cost.cost_model import CostModel
     from objectives.cost.latency import LatencySettings
@@ -43,7 +55,7 @@ def inspect(
 
     shown = console(as_json, soft_wrap=False)
     loaded = load_model(model, custom_objects)
-    graph = analyse(loaded, across)
+    graph = analyse(loaded, across, size)
     for part in (tables.groups(graph), tables.decomposable(graph), tables.excluded(graph)):
         shown.print(part)
     tables.warn_of_not_exact(shown, graph)
@@ -51,14 +63,15 @@ def inspect(
         settings.check_choices(configured, graph)
         chosen = chosen_layers(graph, settings.choices(configured.space))
         shown.print(choices_table(chosen))
-    # A model that takes images of any size is refused here: everything else is printed by then.
-    table = measured_table(loaded, LatencySettings(), across_normalization=across) if latency else None
+    # A model that takes images of any size, without one given, is refused here: everything else is printed by then.
+    sized = at_size(loaded, size)
+    table = measured_table(sized, LatencySettings(), across_normalization=across) if latency else None
     cost = CostModel(graph, table)
     shown.print(tables.layer_costs(cost))
     tables.warn_of_uncounted(shown, cost)
     tables.warn_of_unsized(shown, cost.memory)
     if latency:
-        shown.print(tables.latencies(loaded))
+        shown.print(tables.latencies(sized))
         tables.warn_of_untimed(shown, graph)
     if as_json:
         print_json(_entry(cost) | ({} if configured is None else {"choices": choices_entry(chosen)}))

@@ -10,7 +10,16 @@ from rich.console import Console
 from configs.load import load_config
 from configs.schema.run import RunConfig, Stage
 from search.cli.command import command
-from search.cli.console import AcrossNormalization, CustomObjects, ModelPath, Overrides, check_across, console
+from search.cli.console import (
+    AcrossNormalization,
+    CustomObjects,
+    InputSize,
+    ModelPath,
+    Overrides,
+    check_across,
+    console,
+    image_size,
+)
 from search.environment import import_tensorflow
 
 if TYPE_CHECKING:
@@ -50,6 +59,7 @@ def recommend(
         bool, typer.Option("--json", help="Print parameters.json to standard output, and all else to standard error.")
     ] = False,
     across_normalization: AcrossNormalization = False,
+    input_size: InputSize = None,
     custom_objects: CustomObjects = None,
     overrides: Overrides = None,
 ) -> None:
@@ -58,7 +68,7 @@ def recommend(
     Ranks are those of the pruned model, or ratios those of the decomposed one, in the order of the recipe
     (default: prune, then decompose). Nothing is trained. What stays whole is listed with the reason.
     """
-    options = _Options(ratio, calibration, flops)
+    options = _Options(ratio, calibration, flops, image_size(input_size))
     options.check()
     check_across(across_normalization, config)
     loaded = load_config(config, overrides or ()) if config else None
@@ -69,28 +79,33 @@ def recommend(
     from compress.graph.model_channels import ModelChannels
     from compress.model_files.custom_objects import register_custom_objects
     from compress.parameter_files import json_format
-    from compress.parameter_files.files import write_parameters
 
     register_custom_objects(custom_objects)
     recommended = _recommended(model, options, loaded, recipe, across_normalization)
     shown = console(as_json, soft_wrap=False)
     _show(shown, recommended)
     if out is not None:
-        for path in write_parameters(
-            recommended.parameters, out, recommended.graph, recommended.recipe, recommended.step
-        ):
-            shown.print(str(path), soft_wrap=True)
+        _write(shown, recommended, out)
     if as_json:
         typer.echo(json_format.dumps(recommended.parameters, ModelChannels.of(recommended.graph)), nl=False)
 
 
+def _write(shown: Console, recommended: "Recommendation", out: Path) -> None:
+    from compress.parameter_files.files import write_parameters
+
+    graph, recipe, step = recommended.graph, recommended.recipe, recommended.step
+    for path in write_parameters(recommended.parameters, out, graph, recipe, step):
+        shown.print(str(path), soft_wrap=True)
+
+
 @dataclass(frozen=True)
 class _Options:
-    """The options that set how much is compressed."""
+    """The options that set how much is compressed, and at which size of images cost is counted."""
 
     ratio: float | None
     calibration: float | None
     flops: str | None
+    size: tuple[int, ...] | None
 
     def check(self) -> None:
         if self.flops is not None and not (self.ratio is None and self.calibration is None):
@@ -120,15 +135,16 @@ class _Options:
             settings.check_choices(loaded, analyse(model, pruning.across_normalization))
             choices = settings.choices(loaded.space)
         if self.flops is not None:
-            cost = cost_of(model)
-            return BudgetValues(recipe, Budget.parse({"flops": self.flops}, cost), cost, pruning, choices)
+            cost = cost_of(model, image_size=self.size)
+            return BudgetValues(recipe, Budget.parse({"flops": self.flops}, cost), cost, pruning, choices, self.size)
         if loaded is not None and self.ratio is None and self.calibration is None:
-            return configured(model, loaded, pruning)
+            return configured(model, loaded, pruning, self.size)
         return GlobalValues(
             _RATIO if self.ratio is None else self.ratio,
             _CALIBRATION if self.calibration is None else self.calibration,
             pruning,
             choices,
+            self.size,
         )
 
 
@@ -142,7 +158,7 @@ def _recommended(
 
     model = load_model(path, loaded.model.custom_objects if loaded else None)
     pruning = settings.pruning(loaded) if loaded else PruningSettings(across_normalization=across_normalization)
-    return recommendation(model, options.source(model, loaded, recipe, pruning), recipe, pruning)
+    return recommendation(model, options.source(model, loaded, recipe, pruning), recipe, pruning, options.size)
 
 
 def _show(shown: Console, recommended: "Recommendation") -> None:
@@ -158,6 +174,9 @@ def _show(shown: Console, recommended: "Recommendation") -> None:
     if len(recommended.recipe) == 2:
         first, second = ("ratios", "ranks") if recommended.recipe[0] == "prune" else ("ranks", "ratios")
         shown.print(f"the {second} are for the model with these {first}", soft_wrap=True)
-    shown.print(tables.change(recommended.before, recommended.after), soft_wrap=True)
     tables.warn_of_not_exact(shown, recommended.graph)
+    if recommended.before is None or recommended.after is None:
+        shown.print("FLOPs unknown: the model takes images of any size; give one, --input-size 224", soft_wrap=True)
+        return
+    shown.print(tables.change(recommended.before, recommended.after), soft_wrap=True)
     tables.warn_of_uncounted(shown, CostModel(recommended.graph))

@@ -1,5 +1,6 @@
 """The command line: one line for whatever is wrong, and nothing is written."""
 
+import json
 import re
 import shutil
 import zipfile
@@ -9,12 +10,13 @@ import pytest
 import yaml
 
 from compress.graph.model_channels import ModelChannels
+from compress.model_files.files import load_model
 from compress.parameter_files.json_format import dumps
 from compress.parameters import CompressionParameters
 from search.space.space import SpaceSettings
 from tests.search.driver.interrupted_run import TRIALS
 from tests.search.fixtures.nets import cost, space
-from tests.search.fixtures.runs import called, document, refused, written
+from tests.search.fixtures.runs import called, document, refused, unwrapped, written
 
 COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "report")
 
@@ -96,11 +98,24 @@ def test_a_model_without_a_fixed_image_size(tuckprune, home):
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, name="conv1")(inputs))
     keras.Model(inputs, keras.layers.Dense(2, name="linear")(x)).save(home / "any.keras")
     (home / "own.txt").write_text("'conv1' : 0.5\n")
-    arguments = ("compress", home / "any.keras", "--params", home / "own.txt", "--out", home / "out.keras")
-    assert "give the model an input size" in refused(tuckprune, home, *arguments)
     code, out, err = tuckprune("inspect", home / "any.keras")
     assert code == 1 and "conv1" in out and "it is an output of the model" in out
-    assert "give the model an input size" in err
+    assert "--input-size 224 or 224x160" in err
+    code, out, err = tuckprune("recommend", home / "any.keras", "--flops", "50%")
+    assert code == 1 and "--input-size 224 or 224x160" in err
+    assert "received '0x4'" in unwrapped(tuckprune("inspect", home / "any.keras", "--input-size", "0x4")[2])
+    code, out, err = tuckprune("inspect", home / "any.keras", "--input-size", "2")
+    assert code == 1 and "layer 'conv1' (Conv2D) cannot be called on an input of 2: " in err
+    code, out, err = tuckprune("inspect", home / "any.keras", "--input-size", "5x4", "--json")
+    # 3x3 of 3 channels into 8 and a bias at 3 x 2 positions; pooling; 8 to 2 and a bias.
+    assert code == 0 and json.loads(out)["total"]["flops"] == (2 * 27 + 1) * 8 * 6 + 6 * 8 + (2 * 8 + 1) * 2
+    # Values of one's own need no FLOPs, and so no size.
+    arguments = ("compress", home / "any.keras", "--params", home / "own.txt", "--out")
+    code, out, err = tuckprune(*arguments, home / "out.keras", "--json")
+    assert code == 0 and json.loads(out)["flops"] is None and "FLOPs unknown without --input-size" in err
+    assert load_model(home / "out.keras").input_shape == (None, None, None, 3)
+    code, out, _ = tuckprune(*arguments, home / "sized.keras", "--input-size", "5x4", "--json")
+    assert code == 0 and json.loads(out)["flops"] == (2 * 27 + 1) * 4 * 6 + 6 * 4 + (2 * 4 + 1) * 2
 
 
 def test_parameters_of_another_model(tuckprune, home):
