@@ -67,13 +67,9 @@ def compress(
     as_json: AsJson = False,
 ) -> None:
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
-    _check_options(bool(params), recommended, config, out)
+    _check_options(bool(params), recommended, config, out, bool(formats))
     check_across(across_normalization, config)
-    size = image_size(input_size)
-    if size is not None and config is not None:
-        raise typer.BadParameter("--input-size is for a command without --config: there the data says it")
-    if formats and config is None:
-        raise typer.BadParameter("--format needs --config, for the images that the formats are compared on")
+    size = _checked_size(input_size, config)
     loaded = load_config(config, overrides or ()) if config else None
     import_tensorflow()
     from compress.model_files.custom_objects import register_custom_objects
@@ -143,10 +139,18 @@ def _entry(made: "Compressed", shipped: RunConfig | None) -> dict[str, Any]:
     return {"path": str(made.path), **made.result.stored(), "exports": exports}
 
 
-def _check_options(own: bool, recommended: bool, config: Path | None, out: Path | None) -> None:
+def _checked_size(text: str | None, config: Path | None) -> tuple[int, ...] | None:
+    if text is not None and config is not None:
+        raise typer.BadParameter("--input-size is for a command without --config, whose data says it")
+    return image_size(text)
+
+
+def _check_options(own: bool, recommended: bool, config: Path | None, out: Path | None, ships: bool) -> None:
     if own == recommended:
         raise typer.BadParameter("expected either --params FILE or --recommend")
     if recommended and config is None:
         raise typer.BadParameter("--recommend needs --config, for the budget, the data and the fine-tuning")
     if (config is None) == (out is None):
         raise typer.BadParameter("expected either --config CONFIG (fine-tunes, writes to its run folder) or --out FILE")
+    if ships and config is None:
+        raise typer.BadParameter("--format needs --config, for the images that the formats are compared on")
