@@ -8,10 +8,10 @@ from compress.model_files.files import load_model
 from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
 from objectives.cost.cost_model import CostModel
+from search.cli.progress import ProgressDisplay
 from search.runs.outcome import find_run, first_trials
 from search.runs.results import read_results
 from search.workers.worker import TrialWorker
-from tests.search.driver.interrupted_run import stopped
 from tests.search.fixtures.local_pool import use_local_pool
 from tests.search.fixtures.nets import cost
 from tests.search.fixtures.runs import called_in_turn, refused, written
@@ -37,6 +37,20 @@ def interrupted_in_the_second_trial(tuckprune, config):
         return tuckprune("search", config)
 
 
+def interrupted_at(tuckprune, config, line):
+    """Search with workers until this line is printed."""
+    noted = ProgressDisplay.noted
+
+    def stopping(progress, text):
+        noted(progress, text)
+        if text.startswith(line):
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ProgressDisplay, "noted", stopping)
+        return tuckprune("search", config)
+
+
 def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home, ray_cluster):
     config = written(home, search=SEARCH, **SECTIONS)
     run, model = home / "runs" / "run", home / "tiny.keras"
@@ -49,8 +63,8 @@ def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home, ray_clu
 
     # A configuration that leaves the strategy open goes on with that of the run.
     config = written(home, search={key: SEARCH[key] for key in ("trials", "workers")}, **SECTIONS)
-    in_second = stopped(home, config, "stage 2 of 2: prune, on decompose trial", lambda driver: driver.kill())
-    assert in_second.code == -9
+    code, out, err = interrupted_at(tuckprune, config, "stage 2 of 2: prune, on decompose trial")
+    assert (code, err) == (130, "") and "] prune trial" not in out
     middle = (run / "middle.keras").read_bytes()
 
     code, out, err = tuckprune("search", config)
