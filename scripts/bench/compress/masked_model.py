@@ -34,7 +34,7 @@ def masked_outputs(model: Any, graph: ChannelGraph, kept: np.ndarray, x: Any) ->
         )
         # As model(x, training=False) does, whatever the mode that a call was recorded with.
         mode = {"training": False} if "training" in inspect.signature(call.layer.call).parameters else {}
-        if node.exact:
+        if node.exact or not node.understood:
             results = keras.tree.flatten(call.layer(*args, **{**kwargs, **mode}))
         else:
             results = [_normalized(call.layer, np.asarray(args[0]), kept[node.output])]

@@ -52,7 +52,8 @@ def normalized(graph, x):
     return graph.some(
         layers.BatchNormalization(scale=graph.some(True, False)),
         layers.BatchNormalization(axis=graph.some(1, -1)),
-        layers.LayerNormalization(axis=graph.some(-1, [1, 2])),
+        layers.LayerNormalization(axis=graph.some(-1, [1, 2], [1, 2, 3]), scale=graph.some(True, False)),
+        layers.RMSNormalization(),
         layers.UnitNormalization(),
         layers.Rescaling(0.5, 1.0),
         layers.Normalization(),
@@ -224,6 +225,20 @@ def as_sequence(graph, x):
     return layers.Reshape((height, width, y.shape[-1]))(y)
 
 
+def over_time(graph, x):
+    """The rows of an image as time steps."""
+    return layers.TimeDistributed(
+        graph.some(
+            layers.Conv1D(graph.width(), 3, padding="same", activation=graph.some("relu", None)),
+            layers.DepthwiseConv1D(3, padding="same"),
+            layers.BatchNormalization(),
+            layers.Dense(graph.width(), use_bias=graph.some(True, False)),
+            layers.MaxPooling1D(2, padding="same"),
+            LayerScale(0.5),
+        )
+    )(x)
+
+
 def as_volume(graph, x):
     """Convolutions over an image of depth one."""
     y = layers.Reshape((1, *x.shape[1:]))(x)
@@ -234,5 +249,5 @@ def as_volume(graph, x):
 STEPS = (
     *(convolution, activated, dilated, grouped, depthwise, separable, transposed, dense, normalized),
     *(group_normalized, pointwise, resized, merged, merged, concatenated, concatenated, stacked, gated, shared),
-    *(nested, composite, composite, arithmetic, moved, sliced, shuffled, decoded, as_sequence, as_volume),
+    *(nested, composite, composite, arithmetic, moved, sliced, shuffled, decoded, as_sequence, over_time, as_volume),
 )

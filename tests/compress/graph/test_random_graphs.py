@@ -30,7 +30,7 @@ def test_any_graph():
         model = RandomGraph(decks, STEPS).model(STEPS_EACH)
         source = as_functional(model)
         assert_same_outputs(source, model)
-        graph = analyse(source)
+        graph = analyse(source, across_normalization=number % 3 == 0)
         ratios = {group.name: float(rng.choice(RATIOS)) for group in graph.groups}
         kept = kept_labels(source, graph, ratios)
         small = remove(source, graph, kept)
@@ -47,7 +47,7 @@ def check_decomposed(model, graph, ratios, rng):
     """With ranks, channels in steps, and in either order of the stages."""
     step = ChannelStep(int(rng.integers(1, 4)), str(rng.choice(get_args(Rounding))))
     parameters = CompressionParameters(ratios, drawn_ranks(graph, ratios, rng, step))
-    pruning = PruningSettings(step=step)
+    pruning = PruningSettings(step=step, across_normalization=graph.across_normalization)
     for recipe in (("prune", "decompose"), ("decompose", "prune")):
         check_cost(apply_parameters(model, parameters, recipe, pruning=pruning), graph, parameters, step)
 
