@@ -34,6 +34,9 @@ TOLERANCE = 1e-4
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 NONE = CompressionParameters.none()
 
+ACROSS = ", across normalization"
+"""End of the name of a row in whose model channels go over which a layer normalizes."""
+
 FAMILIES = {
     "VGG16": 32,
     "ResNet50": 32,
@@ -49,6 +52,7 @@ FAMILIES = {
     "InceptionResNetV2": 75,
     "NASNetMobile": 32,
     "ConvNeXtTiny": 32,
+    "ConvNeXtTiny" + ACROSS: 32,
 }
 """One member of each family, and the smallest side of an image that it takes."""
 
@@ -58,7 +62,7 @@ class Row:
     """What came out for one family.
 
     Attributes:
-        family: name of the model in keras.applications.
+        family: name of the model in keras.applications, perhaps with ``ACROSS``.
         groups: prunable groups.
         frozen: groups that are left whole: name and reason.
         decomposed: convolutions that were decomposed after pruning.
@@ -82,7 +86,7 @@ def build(family: str, side: int) -> Any:
     """A member of keras.applications without pretrained weights, with random parameters and lively activations."""
     keras.utils.clear_session()  # or operations would be named after how many were made before
     keras.utils.set_random_seed(0)
-    make = getattr(keras.applications, family)
+    make = getattr(keras.applications, family.removesuffix(ACROSS))
     model = make(weights=None, input_shape=(side, side, 3), classes=10, classifier_activation=None)
     rng = np.random.default_rng(0)
     for variable in model.trainable_weights:
@@ -133,7 +137,7 @@ def measure(family: str, side: int) -> Row:
     """
     model = as_functional(build(family, side))
     start = time.perf_counter()
-    graph = analyse(model)
+    graph = analyse(model, across_normalization=family.endswith(ACROSS))
     ratios = ratios_of(graph)
     kept = graph.keep(ratios, {group.name: group_scores(model, graph, group) for group in graph.groups})
     pruned = remove(model, graph, kept)
@@ -185,8 +189,9 @@ def table(rows: Sequence[Row]) -> str:
         "One member of each, random weights, smallest legal image; by `python -m scripts.bench.compress.families`.",
         "Groups are pruned at ratios 0.1 to 0.6 in turn; of the convolutions that become cheaper by it, up to three",
         "are decomposed at a quarter of their full ranks. The error is max |a - b| / max |b| between the logits of the",
-        "pruned model and those of the original with the removed channels set to zero after every call. The built",
-        "models have the predicted parameters; they and the originals have the FLOPs that TensorFlow counts.",
+        "pruned model and those of the original with the removed channels set to zero after every call; in the last",
+        "row [normalization across channels](design.md#normalization-across-channels) is over those that are left. The",
+        "built models have the predicted parameters; they and the originals have the FLOPs that TensorFlow counts.",
         "",
         "| family | groups | left whole | decomposed | MFLOPs before | after | error | seconds |",
         "|---|---|---|---|---|---|---|---|",
