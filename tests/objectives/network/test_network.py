@@ -77,8 +77,8 @@ def variety() -> keras.Model:
     x = keras.layers.SeparableConv2D(6, 3, padding="same")(x)
     x = keras.layers.Conv2D(6, 3, padding="valid", dilation_rate=1, activation="relu")(keras.layers.ZeroPadding2D()(x))
     x = keras.layers.Concatenate()([keras.layers.Add()([x, short]), x])
-    x = keras.layers.Conv2D(4, 1, groups=2)(x)
-    x = keras.layers.Dense(5, activation="relu")(x)
+    x = keras.layers.GroupNormalization(1, gamma_regularizer="l2")(keras.layers.Conv2D(4, 1, groups=2)(x))
+    x = keras.layers.LayerNormalization(center=False)(keras.layers.Dense(5, activation="relu")(x))
     x = keras.layers.BatchNormalization()(keras.layers.Flatten()(x))
     return randomized(keras.Model(inputs, keras.layers.Dense(3)(x)))
 
