@@ -15,7 +15,7 @@ from compress.graph.convolutions import convolutions
 from compress.graph.coupling import Channels, Coupling, Labels
 from compress.graph.group import CoupledLabels, Node, WeightSpec
 from compress.graph.grouping import form_groups
-from compress.graph.rules.layer_rule import LayerCall, LayerRule, along_last_axis
+from compress.graph.rules.layer_rule import LayerCall, LayerRule, Shape, along_last_axis
 from compress.graph.rules.layers import misfit, obstacle, rule_for, weights_of
 from compress.graph.rules.time_distributed import without_time
 from compress.graph.sizes import ImageSize, sized_shapes, takes_any_size
@@ -44,14 +44,23 @@ def _sized(graph: ChannelGraph, model: Any, size: ImageSize) -> ChannelGraph:
     """The graph with the shapes that its tensors have at a size of the inputs."""
     shapes = sized_shapes(model, size)
     nodes = tuple(
-        replace(
+        _reshaped(
             node,
-            input_shapes=tuple(shapes[id(tensor)] for tensor in call.inputs),
-            output_shapes=tuple(shapes[id(tensor)] for tensor in call.outputs),
+            tuple(shapes[id(tensor)] for tensor in call.inputs),
+            tuple(shapes[id(tensor)] for tensor in call.outputs),
         )
         for node, call in zip(graph.nodes, calls(model), strict=True)
     )
     return replace(graph, nodes=nodes, image_size=size)
+
+
+def _reshaped(node: Node, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Node:
+    """A node with other shapes, and the layer in it with those at one time step."""
+    made = replace(node, input_shapes=inputs, output_shapes=outputs)
+    if node.inside is None:
+        return made
+    inner = _reshaped(node.inside, tuple(map(without_time, inputs)), tuple(map(without_time, outputs)))
+    return replace(made, inside=inner)
 
 
 @dataclass(frozen=True)
@@ -223,17 +232,15 @@ def _node(visit: _Visit, labels: CoupledLabels, repeated: bool) -> Node:
 
 def _at_one_step(node: Node, layer: Any) -> Node:
     """What the layer in a ``TimeDistributed`` does at one time step."""
-    shapes = tuple(map(without_time, node.output_shapes))
+    inputs, outputs = (tuple(map(without_time, shapes)) for shapes in (node.input_shapes, node.output_shapes))
     return replace(
-        node,
+        _reshaped(node, inputs, outputs),
         layer=layer.name,
         kind=type(layer).__name__,
         input_axes=tuple(axis - 1 for axis in node.input_axes),
         axes=tuple(axis - 1 for axis in node.axes),
-        input_shapes=tuple(map(without_time, node.input_shapes)),
-        output_shapes=shapes,
         weights=tuple(replace(weight, name=weight.name.removeprefix("layer.")) for weight in node.weights),
-        pool_size=_window(layer, len(shapes[0]) - 2),
+        pool_size=_window(layer, len(outputs[0]) - 2),
         ruled_by_user=has_rule(layer),
     )
 

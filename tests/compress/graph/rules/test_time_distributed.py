@@ -65,6 +65,13 @@ def test_flops_count_once_for_every_step(layer, flops):
     assert (cost.cost(CompressionParameters.none()).flops, cost.uncounted) == (STEPS * flops, ())
 
 
+def test_flops_at_the_size_of_images_that_is_given():
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, over_time(layers.Conv1D(4, 3, padding="same", use_bias=False))(inputs))
+    cost = CostModel(analyse(model, image_size=(STEPS, SIDE))).cost(CompressionParameters.none())
+    assert cost.flops == STEPS * SIDE * 2 * 9 * 4
+
+
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
