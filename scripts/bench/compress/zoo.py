@@ -9,15 +9,26 @@ import argparse
 import json
 import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import search  # noqa: F401  before TensorFlow, for the environment that it needs
+
+# isort: split
+import keras
 import numpy as np
+
+from compress.cloning.walk import as_functional
+from compress.errors import TuckpruneError, one_line
+from compress.graph.analysis import analyse
+from compress.parameters import CompressionParameters
+from compress.pruning.pruning import group_scores, remove
+from objectives.cost.cost_model import CostModel
+from scripts.bench.compress.masked_model import masked_outputs, relative_error
+from scripts.bench.compress.zoo_models import PACKAGES, RULES, build
 
 ROOT = Path(__file__).parents[3]
 JSON_FILE = ROOT / "docs" / "results" / "zoo.json"
@@ -27,7 +38,6 @@ WELL = 0.95
 REASONS = 3
 CHANGE = 1e-3
 OUTPUT = "it is an output of the model"
-LIMIT = 900
 
 
 @dataclass(frozen=True)
@@ -60,14 +70,6 @@ def measure(package: str, name: str, original: Any) -> Row:
     Raises:
         ValueError: pruning leaves the outputs as they are, so that nothing is proven.
     """
-    from compress.cloning.walk import as_functional
-    from compress.errors import TuckpruneError, one_line
-    from compress.graph.analysis import analyse
-    from compress.parameters import CompressionParameters
-    from compress.pruning.pruning import group_scores, remove
-    from objectives.cost.cost_model import CostModel
-    from scripts.bench.compress.masked_model import masked_outputs, relative_error
-
     x = images(original, 2)
     try:
         model = as_functional(original)
@@ -116,8 +118,6 @@ def _kind(reason: str) -> str:
 
 def images(model: Any, count: int) -> Any:
     """Random inputs of a model: one array, or a list of them."""
-    import keras
-
     rng = np.random.default_rng(2)
     tensors = keras.tree.flatten(model.inputs)
     arrays = [rng.normal(size=(count, *tensor.shape[1:])).astype(np.float32) for tensor in tensors]
@@ -126,15 +126,11 @@ def images(model: Any, count: int) -> Any:
 
 def outputs(model: Any, x: Any) -> list[Any]:
     """What a model computes in inference mode, as a flat list of arrays."""
-    import keras
-
     return [np.asarray(item) for item in keras.tree.flatten(model(x, training=False))]
 
 
 def randomized(model: Any) -> Any:
     """The model with random vectors, and with normalizations that have seen images, or activations would vanish."""
-    import keras
-
     rng = np.random.default_rng(0)
     for variable in model.trainable_weights:
         if len(variable.shape) == 1:
@@ -150,30 +146,15 @@ def randomized(model: Any) -> Any:
     return model
 
 
-def measured_alone(package: str, name: str) -> Row:
-    """The row of one model, measured in a process of its own that yields to others."""
-    command = [sys.executable, "-m", "scripts.bench.compress.zoo", "--one", package, name]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False)
-    if result.returncode:
-        raise RuntimeError(f"{package} {name}: {result.stderr[-2000:]}")
-    return Row(**json.loads(result.stdout.splitlines()[-1]))
-
-
-def measure_one(package: str, name: str) -> None:
-    """Build a model, measure it, and print its row."""
-    import search  # noqa: F401, I001  before TensorFlow, for the environment that it needs
-    import keras
-
-    from scripts.bench.compress.zoo_models import build
-
-    os.nice(19)
+def measured(package: str, name: str) -> Row:
+    """The row of one model, which is built anew."""
+    keras.utils.clear_session()
     keras.utils.set_random_seed(0)
-    print(json.dumps(asdict(measure(package, name, randomized(build(package, name))))))
+    return measure(package, name, randomized(build(package, name)))
 
 
 def table(rows: Sequence[Row]) -> str:
     """docs/zoo.md."""
-    from scripts.bench.compress.zoo_models import RULES
 
     well = sum(row.prunable >= WELL for row in rows)
     classes = ", ".join(f"`{kind}`" for rules in RULES.values() for _, kind, _ in rules)
@@ -211,31 +192,22 @@ def write(rows: Sequence[Row]) -> None:
 
 
 def main() -> None:
-    """Measure all models that are not in the file, each in a process of its own; fails if one could not be."""
-    from scripts.bench.compress.zoo_models import PACKAGES
+    """Measure all models that are not in the file, yielding the processor to others."""
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--again", action="store_true", help="measure models that are in the file, too")
-    parser.add_argument("--one", nargs=2, metavar=("PACKAGE", "MODEL"), help="print the row of one model")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="measure these packages and models again")
     arguments = parser.parse_args()
-    if arguments.one:
-        measure_one(*arguments.one)
-        return
+    os.nice(19)
+    names = [(package, name) for package, models in PACKAGES.items() for name in models]
     known = {}
     if JSON_FILE.exists() and not arguments.again:
         known = {(row["package"], row["model"]): Row(**row) for row in json.loads(JSON_FILE.read_text())}
-    names = [(package, name) for package, models in PACKAGES.items() for name in models]
-    for package, name in names:
-        if (package, name) not in known:
-            try:
-                known[package, name] = measured_alone(package, name)
-            except (RuntimeError, subprocess.TimeoutExpired) as error:
-                print(error, flush=True)
-                continue
-            print(known[package, name], flush=True)
+    for key in names:
+        if key not in known or not set(arguments.only).isdisjoint(key):
+            known[key] = measured(*key)
+            print(known[key], flush=True)
             write([known[key] for key in names if key in known])
-    if missing := [name for name in names if name not in known]:
-        sys.exit(f"not measured: {missing}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from compress.cloning.user_rules import rule
+
 Build = Callable[[], Any]
 
 
@@ -268,8 +270,6 @@ PACKAGES: Mapping[str, Mapping[str, Build]] = {
 
 def build(package: str, name: str) -> Any:
     """A model of a package, the rules of whose layers are registered first."""
-    from compress.cloning.user_rules import rule
-
     for module, kind, weights in RULES.get(package, ()):
         rule(getattr(import_module(module), kind), weights=weights)
     return PACKAGES[package][name]()
