@@ -105,15 +105,6 @@ def _segformer() -> Any:
     return _of("keras_hub.models", "SegFormerImageSegmenter", backbone, num_classes=4)()
 
 
-def _basnet() -> Any:
-    backbone = _hub(
-        "BASNetBackbone",
-        image_encoder=_resnet("basic_block", (64, 128, 256, 512), image_shape=(None, None, 3))(),
-        num_classes=1,
-    )()
-    return _of("keras_hub.models", "BASNetImageSegmenter", backbone)()
-
-
 def _tcn(**options: Any) -> Any:
     import keras
 
@@ -193,7 +184,6 @@ PACKAGES: Mapping[str, Mapping[str, Build]] = {
         "DeepLabV3Plus": _deeplab,
         "MiT": _mit,
         "SegFormer": _segformer,
-        "BASNet": _basnet,
         "ResNet": _resnet("bottleneck_block"),
         "CSPDarkNet": _hub(
             "CSPNetBackbone",
@@ -216,7 +206,7 @@ PACKAGES: Mapping[str, Mapping[str, Build]] = {
     },
     "kimm": {
         **{name: _kimm(name) for name in ("ConvNeXtAtto", "EfficientNetB0", "EfficientNetLiteB0", "EfficientNetV2B0")},
-        **{name: _kimm(name) for name in ("TinyNetE", "GhostNetW050", "GhostNetV2W100", "GhostNetV3W050", "HGNetTiny")},
+        **{name: _kimm(name) for name in ("TinyNetE", "GhostNetW050", "GhostNetV2W100", "HGNetTiny")},
         **{name: _kimm(name) for name in ("HGNetV2B0", "InceptionNeXtTiny", "MobileNetV2W050", "MobileNetV3W050Small")},
         **{name: _kimm(name) for name in ("MobileOneS0", "RegNetY002", "RepVGGA0", "ResNet18", "DenseNet121")},
         "MobileViTV2W050": _kimm("MobileViTV2W050"),

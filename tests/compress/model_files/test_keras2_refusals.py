@@ -154,11 +154,16 @@ def test_names_that_keras_split(tmp_path):
 
 def test_registered_layers_are_made(tmp_path):
     class Homemade(layers.Add):
-        pass
+        made = []
+
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.made.append(self.name)
 
     path = edited(tmp_path, entry("add", class_name="Homemade"))
     with keras.saving.custom_object_scope({"Homemade": Homemade}):
-        assert isinstance(load_model(path).get_layer("add"), Homemade)
+        load_model(path)
+    assert "add" in Homemade.made
 
 
 def test_code_of_keras_2_is_not_executed(tmp_path):
