@@ -45,16 +45,20 @@ def _check_plain(layer: Any, arguments: Arguments) -> None:
         raise NotTraced("it is not built")
     if layer.activity_regularizer is not None:
         raise NotTraced("it has an activity regularizer")
-    if layer._call_context_args != {"training"}:
+    if getattr(layer, "_call_context_args", {"training"}) != {"training"}:
         raise NotTraced("its call takes more from its context than the mode")
     tensors = [item for item in keras.tree.flatten(arguments) if isinstance(item, keras.KerasTensor)]
-    if any(getattr(tensor, "_keras_mask", None) is not None for tensor in tensors):
+    if any(map(_has_mask, tensors)):
         raise NotTraced("it is called with a mask")
     if not _is_default(layer.compute_mask):
         raise NotTraced("it makes masks of its own")
     default = getattr(layer._call_signature.parameters.get("training"), "default", None)
     if default not in (None, False):
         raise NotTraced(f"its call has training={default!r} by default")
+
+
+def _has_mask(tensor: Any) -> bool:
+    return getattr(tensor, "_keras_mask", None) is not None
 
 
 def _is_default(method: Any) -> bool:
@@ -85,6 +89,8 @@ def _graph(layer: Any, arguments: Arguments, training: bool) -> Any:
         raise NotTraced("its call adds a loss")
     if not inputs or not all(isinstance(item, keras.KerasTensor) for item in keras.tree.flatten(outputs)):
         raise NotTraced("its call answers with something that does not follow from its tensors")
+    if any(map(_has_mask, keras.tree.flatten(outputs))):
+        raise NotTraced("its call answers with a mask")
     try:
         return _for_any_batch(keras.Function(inputs, outputs))
     except ValueError as error:

@@ -46,14 +46,13 @@ class Traces:
 
     def graph_of(self, layer: Any, arguments: Arguments) -> Any:
         """The graph of a call of a layer or nested model, or None where it stays one."""
-        if is_nested(layer):
-            return self._traces.setdefault((id(layer), ""), plain_functional(layer))
-        if _is_atom(layer) or why_whole(layer) is not None:
+        nested = is_nested(layer)
+        if not nested and (_is_atom(layer) or why_whole(layer) is not None):
             return None
-        key = id(layer), str(keras.tree.map_structure(_spec, arguments))
+        key = id(layer), "" if nested else str(keras.tree.map_structure(_spec, arguments))
         if key not in self._traces:
             try:
-                self._traces[key] = trace(layer, arguments)
+                self._traces[key] = plain_functional(layer) if nested else trace(layer, arguments)
             except NotTraced as error:
                 keep_whole(layer, str(error))
                 self.outdated = True

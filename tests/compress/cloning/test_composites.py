@@ -276,6 +276,22 @@ def test_a_layer_called_with_a_mask_stays_one():
     assert reasons["before"].startswith("it touches")
 
 
+class Masks(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.mask = layers.Masking()
+
+    def call(self, x):
+        return self.mask(x)
+
+
+def test_a_layer_that_makes_a_mask_stays_one():
+    inputs = keras.Input((5, 4))
+    model = keras.Model(inputs, layers.LSTM(2)(Masks()(layers.Conv1D(4, 1, name="before")(inputs))))
+    reasons = {item.name: item.reason for item in analyse(model).excluded}
+    assert reasons["before"].endswith("its call answers with a mask")
+
+
 class Gate1D(layers.Layer):
     supports_masking = True
 
