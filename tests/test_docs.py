@@ -124,6 +124,11 @@ def test_python_on_the_pages_imports_from_the_doors() -> None:
     assert {name for name in imported if name.split(".")[0] in PACKAGES} <= set(PACKAGES)
 
 
+def test_what_checks_a_promise_is_there() -> None:
+    checks = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+    assert len(set(checks)) >= 8 and all((ROOT / path).is_file() for path in checks)
+
+
 def test_the_additions_of_contributing_run() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     examples = re.findall(r"^```python\n# ([\w/]+)\.py\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

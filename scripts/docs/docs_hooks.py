@@ -18,7 +18,7 @@ teaches the shell to complete them.
 
 """
 ROOT = Path(__file__).parents[2]
-_HOME = {"README.md": "index.md", "CHANGELOG.md": "CHANGELOG.md", "CONTRIBUTING.md": "CONTRIBUTING.md"}
+_HOME = {"README.md": "index.md"} | {name: name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")}
 _DRAWING = re.compile(r'<img alt="([^"]*)" src="([^"]*drawings/[\w-]+\.svg)"[^>]*>')
 
 

@@ -2,6 +2,7 @@ import os
 import zipfile
 from threading import Lock
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -216,3 +217,37 @@ def test_the_size_is_that_of_a_file_without_them(tmp_path):
     model.compile(keras.optimizers.Adam(), "mse")
     model.fit(np.zeros((4, *model.input_shape[1:])), np.zeros((4, *model.output_shape[1:])), verbose=0)
     assert saved_size(model) == pytest.approx(plain, rel=0.01)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_weights_that_lie_in_another_file_are_not_read(tmp_path, suffix):
+    """Else a model could carry whatever its user may read."""
+    (tmp_path / "secret").write_bytes(bytes(64))
+    inputs = keras.Input((3,))
+    path = tmp_path / f"model{suffix}"
+    keras.Model(inputs, layers.Dense(4, name="dense")(inputs)).save(path)
+    if suffix == ".h5":
+        point_elsewhere(path, tmp_path / "secret")
+    else:
+        name = "model.weights.h5"
+        with zipfile.ZipFile(path) as archive:
+            members = {member: archive.read(member) for member in archive.namelist()}
+        (tmp_path / name).write_bytes(members[name])
+        point_elsewhere(tmp_path / name, tmp_path / "secret")
+        members[name] = (tmp_path / name).read_bytes()
+        with zipfile.ZipFile(path, "w") as archive:
+            for member, content in members.items():
+                archive.writestr(member, content)
+    with pytest.raises(ModelError, match="Not allowed: H5 file with external"):
+        load_model(path)
+
+
+def point_elsewhere(path, target):
+    """Put the kernel's 12 numbers into another file."""
+    with h5py.File(path, "r+") as file:
+        kernels = []
+        file.visititems(lambda name, item: kernels.append(name) if getattr(item, "shape", None) == (3, 4) else None)
+        (kernel,) = kernels
+        del file[kernel]
+        file.create_dataset(kernel, (3, 4), "float32", external=[(str(target), 0, 48)])

@@ -143,3 +143,20 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(DataError, match="a regular .npz file at .*pipe.npz, received a folder, pipe or device"):
         load_dataset(str(tmp_path / "pipe.npz"))
+
+
+class _Payload:
+    """Its pickle makes a file when it is loaded."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.marker,)
+
+
+def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
+    source = _saved(tmp_path, y_train=np.array([_Payload(tmp_path / "executed")] * 20, object))
+    with pytest.raises(DataError, match="Object arrays cannot be loaded"):
+        load_dataset(source)
+    assert not (tmp_path / "executed").exists()
