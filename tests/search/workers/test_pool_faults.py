@@ -24,7 +24,7 @@ from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
 from tests.search.fixtures.nets import space
 from tests.search.fixtures.runs import ROOT, environment
-from tests.search.workers.pools import HALF, SMALL, TOLD, WHOLE, all_free, ask, outcome, process
+from tests.search.workers.pools import HALF, SMALL, TOLD, WHOLE, all_free, ask, changed, outcome, process
 
 
 class Killer:
@@ -105,7 +105,7 @@ def test_a_lost_rung_is_climbed_again_from_the_start(pool):
     all_free(pool)
 
 
-@pytest.mark.parametrize("length", [30, 83, 200])
+@pytest.mark.parametrize("length", [83, 200])
 def test_a_temporary_folder_of_any_length(tmp_path, length):
     """Paths of sockets may have 107 bytes, and Ray lays its own below TMPDIR."""
     folder = Path("/tmp") / f"{tmp_path.parent.name}{'x' * length}"[: length - len("/tmp/")]
@@ -177,34 +177,46 @@ def test_the_pool_grows_with_the_cluster(pool, task):
 
 
 @contextmanager
-def stopping(task, grace):
-    """A pool of one worker and the shutdown that it minds."""
-    shutdown = Shutdown(grace)
+def minding(pool, shutdown):
+    """The pool minds this shutdown meanwhile."""
+    before = pool._shutdown
     with shutdown.working():
-        small = WorkerPool(task, PoolSettings(1, SMALL), TOLD.append, shutdown)
-        all_free(small)
-        yield small, shutdown
-        small.close()
+        pool._shutdown = shutdown
+        try:
+            yield shutdown
+        finally:
+            pool._shutdown = before
 
 
-def test_a_shutdown_lets_running_trials_finish(pool, task):
-    with stopping(task, 600.0) as (small, shutdown):
-        key = small.submit(WHOLE)
+def test_a_shutdown_lets_running_trials_finish(pool):
+    all_free(pool)
+    with minding(pool, Shutdown(600.0)) as shutdown:
+        key = pool.submit(WHOLE)
         shutdown.request()
-        assert outcome(small, key).error is None
-        assert not small.has_room
+        assert outcome(pool, key).error is None
+        assert not pool.has_room
         with pytest.raises(KeyboardInterrupt):
-            small.wait(1.0)
+            pool.wait(1.0)
 
 
-def test_a_shutdown_waits_no_longer_than_its_grace(pool, task):
-    with stopping(task, 0.0) as (small, shutdown):
-        ask(small, 0, lambda actor: setattr(actor, "_short", lambda *_: __import__("time").sleep(60)))
-        small.submit(WHOLE)
-        shutdown.request()
-        time.sleep(0.01)
-        with pytest.raises(KeyboardInterrupt):
-            small.wait(1.0)
+def test_a_shutdown_waits_no_longer_than_its_grace(pool, tmp_path):
+    def until_told(*_):
+        import time
+
+        while not (tmp_path / "told").exists():
+            time.sleep(0.05)
+        raise RuntimeError("told")
+
+    all_free(pool)
+    with changed(pool, pool._free[0], lambda actor: setattr(actor, "_short", until_told)):
+        key = pool.submit(WHOLE)
+        with minding(pool, Shutdown(0.0)) as shutdown:
+            shutdown.request()
+            time.sleep(0.01)
+            with pytest.raises(KeyboardInterrupt):
+                pool.wait(1.0)
+        (tmp_path / "told").touch()
+        assert outcome(pool, key).error == "RuntimeError: told"
 
 
 def test_a_late_trial_is_given_up(pool, monkeypatch):
