@@ -108,6 +108,29 @@ def test_a_copy_that_cannot_be_made_says_what_is_missing(size, message):
         prune(with_layer(Offset((8,), name="own")), {"before": 0.5})
 
 
+class Sized(keras.layers.Layer):
+    """Works on so many channels only."""
+
+    def __init__(self, channels, strict=False, **options):
+        super().__init__(**options)
+        self.channels, self.strict = channels, strict
+
+    def call(self, inputs):
+        if self.strict and inputs.shape[-1] != self.channels:
+            raise ValueError("too few channels")
+        return keras.ops.reshape(inputs, (-1, *inputs.shape[1:-1], self.channels))
+
+
+@pytest.mark.parametrize(
+    ("strict", "message"),
+    [(False, r"it makes \(None, 6, 6, 8\) of \(None, 6, 6, 4\)"), (True, "too few channels")],
+)
+def test_a_copy_that_computes_with_other_channels_is_refused(strict, message):
+    compress.rule(Sized)
+    with pytest.raises(compress.ModelError, match=rf"layer 'own' \(Sized\) cannot be made with 4 channels: {message}"):
+        prune(with_layer(Sized(8, strict, name="own")), {"before": 0.5})
+
+
 def test_what_cannot_have_a_rule_is_refused():
     with pytest.raises(compress.ModelError, match="expected a layer class of your own, received Dense, which is Keras"):
         compress.rule(layers.Dense)
