@@ -10,8 +10,10 @@ from compress.parameters import CompressionParameters
 from compress.pruning.criteria.geometric_median import GeometricMedian
 from compress.pruning.settings import PruningSettings
 from objectives.accuracy.fine_tuning import FineTuning
+from objectives.accuracy.metric import Score
 from objectives.accuracy.proxy import ProxySettings
 from search import settings
+from search.study.judgement import Judgement
 from search.workers.cluster import Share
 from search.workers.worker import FinalTask, Task, model_bytes
 from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, model
@@ -37,6 +39,23 @@ def pool_task() -> Task:
     data = settings.dataset(config(Path()).data, seed=0)
     final = FinalTask(FineTuning(TRAINING), HALF)
     return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1, final=final)
+
+
+def use_light_workers(monkeypatch, broken=False):
+    """Let pools have workers that load nothing and judge at once, or that break while they start."""
+
+    class Worker:
+        def __init__(self, task):
+            if broken:
+                raise ValueError("no model")
+
+        def ready(self):
+            pass
+
+        def judge(self, parameters):
+            return Judgement(Score(1.0, 0.0), 0.0)
+
+    monkeypatch.setattr("search.workers.pool.TrialWorker", Worker)
 
 
 def all_free(pool):

@@ -24,7 +24,18 @@ from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
 from tests.search.fixtures.nets import space
 from tests.search.fixtures.runs import ROOT, environment
-from tests.search.workers.pools import HALF, SMALL, TOLD, WHOLE, all_free, ask, changed, outcome, process
+from tests.search.workers.pools import (
+    HALF,
+    SMALL,
+    TOLD,
+    WHOLE,
+    all_free,
+    ask,
+    changed,
+    outcome,
+    process,
+    use_light_workers,
+)
 
 
 class Killer:
@@ -119,11 +130,12 @@ def test_a_temporary_folder_of_any_length(tmp_path, length):
     assert (done.returncode, done.stdout) == (0, b"started\n"), done.stderr
 
 
-def test_workers_that_never_start_end_the_search(pool, task):
+def test_workers_that_never_start_end_the_search(ray_cluster, monkeypatch):
     """What breaks every worker while it loads is the run's fault, not that of a machine."""
-    told, broken = [], replace(task, model=b"no model")
-    small = WorkerPool(broken, PoolSettings(1, SMALL), told.append, Shutdown(0.0))
-    with pytest.raises(RunError, match="expected workers that start, received 3 in a row that did not: "):
+    use_light_workers(monkeypatch, broken=True)
+    told = []
+    small = WorkerPool(None, PoolSettings(1, SMALL), told.append, Shutdown(0.0))
+    with pytest.raises(RunError, match="expected workers that start, received 3 in a row that did not: .*no model"):
         while True:
             assert small.wait(1.0) == {}
     # On a slow machine it is also told that no worker is ready.
@@ -131,21 +143,22 @@ def test_workers_that_never_start_end_the_search(pool, task):
     small.close()
 
 
-def test_a_cluster_without_room_is_told(pool, task, monkeypatch):
+def test_a_cluster_without_room_is_told(ray_cluster, monkeypatch):
     monkeypatch.setattr("search.workers.pool._PATIENCE_SECONDS", 0.5)
     told = []
-    large = WorkerPool(task, PoolSettings(1, Share(cpus=3.0)), told.append, Shutdown(0.0))
+    large = WorkerPool(None, PoolSettings(1, Share(cpus=9.0)), told.append, Shutdown(0.0))
     for _ in range(3):
         assert large.wait(0.4) == {}
-    assert told == ["no worker is ready after 0.5 s: waiting for the cluster to have room for 3 CPUs and 0 GPUs"]
+    assert told == ["no worker is ready after 0.5 s: waiting for the cluster to have room for 9 CPUs and 0 GPUs"]
     large.close()
 
 
-def test_workers_that_are_slow_to_start_are_told(pool, task, monkeypatch):
+def test_workers_that_are_slow_to_start_are_told(ray_cluster, monkeypatch):
     """A worker that a node has given a process waits for no room, whatever it loads meanwhile."""
+    use_light_workers(monkeypatch)
     monkeypatch.setattr("search.workers.pool._PATIENCE_SECONDS", math.inf)
     told = []
-    small = WorkerPool(task, PoolSettings(1, SMALL), told.append, Shutdown(0.0))
+    small = WorkerPool(None, PoolSettings(1, SMALL), told.append, Shutdown(0.0))
     (slot,) = small._slots
     while reason_to_wait([slot.actor], SMALL).startswith("waiting"):
         time.sleep(0.05)
@@ -155,10 +168,10 @@ def test_workers_that_are_slow_to_start_are_told(pool, task, monkeypatch):
     small.close()
 
 
-def test_the_pool_grows_with_the_cluster(pool, task):
-    all_free(pool)
+def test_the_pool_grows_with_the_cluster(ray_cluster, monkeypatch):
+    use_light_workers(monkeypatch)
     told, rooms = [], [1]
-    small = WorkerPool(task, PoolSettings(1, SMALL), told.append, Shutdown(0.0), lambda: rooms[-1])
+    small = WorkerPool(None, PoolSettings(1, SMALL), told.append, Shutdown(0.0), lambda: rooms[-1])
     all_free(small)
     for expected in (1, 2, 2):
         rooms.append(expected)
