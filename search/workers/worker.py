@@ -109,6 +109,7 @@ class TrialWorker:
         """Trace and compile what trials share, by a step of the whole model; the seconds that took."""
         warmed = self.judge(CompressionParameters.none(), min(1, self._task.proxy.steps))
         self._held = None
+        self.ready()
         return warmed.seconds
 
     def judge(self, parameters: CompressionParameters, steps: int | None = None) -> Judgement:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -30,7 +29,6 @@ from tests.search.workers.pools import (
     TOLD,
     WHOLE,
     all_free,
-    ask,
     changed,
     outcome,
     process,
@@ -230,29 +228,3 @@ def test_a_shutdown_waits_no_longer_than_its_grace(pool, tmp_path):
                 pool.wait(1.0)
         (tmp_path / "told").touch()
         assert outcome(pool, key).error == "RuntimeError: told"
-
-
-def test_a_late_trial_is_given_up(pool, monkeypatch):
-    worker = pool._free[0]
-    before = process(pool, worker)
-    ask(pool, worker, lambda actor: setattr(actor, "_short", lambda *_: __import__("time").sleep(60)))
-    monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
-    failed = outcome(pool, pool.submit(WHOLE))
-    assert failed.error == "it ran longer than search.trial_timeout = 1 s"
-    assert failed.seconds > 1
-    monkeypatch.undo()
-    assert process(pool, worker) != before
-    assert outcome(pool, pool.submit(WHOLE)).error is None
-
-
-def test_an_old_worker_is_replaced(pool, monkeypatch):
-    """By one that is ready before it gets a trial, whose time is limited."""
-    outcome(pool, pool.submit(WHOLE))
-    worker = pool._free[-1]
-    before, served = process(pool, worker), pool._slots[worker].served
-    pool._free.sort(key=lambda free: free != worker)
-    monkeypatch.setattr(pool, "_settings", replace(pool._settings, trials_per_worker=served))
-    assert outcome(pool, pool.submit(WHOLE)).error is None
-    assert process(pool, worker) != before
-    assert pool._slots[worker].served <= 1
-    all_free(pool)

@@ -12,7 +12,7 @@ from search.workers.job import Job, Running
 from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
 from search.workers.time_limit import TimeLimit
-from tests.search.workers.pools import SMALL, WHOLE, outcome
+from tests.search.workers.pools import SMALL, WHOLE, outcome, process
 
 IN_TIME, FAILED = Judgement(Score(1.0, 0.0), 1.0), Judgement.failed(1.0, "unknown layer")
 
@@ -84,16 +84,21 @@ def ready(pool):
 
 
 def test_workers_that_start_slowly_have_the_whole_time_for_a_trial(ray_cluster, monkeypatch):
+    """Each in the place of one that has judged as many as it may."""
     pool = ready(pool_of(monkeypatch, warm_up=1.5, trial=0.0))
+    first = process(pool, 0)
     assert [outcome(pool, pool.submit(WHOLE)).error for _ in range(2)] == [None, None]
+    assert process(pool, 0) != first and pool._slots[0].served == 1
     pool.close()
 
 
 def test_workers_that_hang_end_the_run(ray_cluster, monkeypatch):
     pool = ready(pool_of(monkeypatch, warm_up=0.0, trial=60.0))
     for _ in range(2):
-        assert "longer than search.trial_timeout = 1 s" in outcome(pool, pool.submit(WHOLE)).error
-        ready(pool)
+        hanging = process(pool, 0)
+        late_one = outcome(pool, pool.submit(WHOLE))
+        assert late_one.error == "it ran longer than search.trial_timeout = 1 s" and late_one.seconds > 1
+        assert process(ready(pool), 0) != hanging
     key = pool.submit(WHOLE)
     with pytest.raises(RunError, match="expected trials that end within 1 s, received 3 in a row"):
         outcome(pool, key)
