@@ -76,9 +76,7 @@ def test_every_candidate_is_judged_as_its_model_is(recipe: tuple[Any, ...]) -> N
         (keras.layers.LayerNormalization, True),
         (lambda: keras.layers.LayerNormalization(scale=False, center=False), True),
         (lambda: keras.layers.GroupNormalization(1, scale=False), True),
-        (lambda: keras.layers.LayerNormalization(axis=[1, 2, 3], scale=False, center=False), True),
         (keras.layers.RMSNormalization, False),
-        (lambda: keras.layers.LayerNormalization(axis=[1, 2, 3]), False),
         (lambda: LayerScale(0.5), False),
     ],
 )
@@ -91,13 +89,12 @@ def test_candidates_across_normalization_are_judged_as_their_models_are(norm: An
     proxy = AccuracyProxy(data, SETTINGS)
     candidates = CandidateRepairs(original, proxy, pruning=pruning)
     assert candidates._shares == shared
-    for parameters in CANDIDATES[1:3]:
-        model = apply_parameters(original, parameters, pruning=pruning)
-        repair = candidates.start(parameters)
-        computed, expected = repair.outputs(data.train), model.predict(data.normalization(data.train.images), verbose=0)
-        np.testing.assert_allclose(computed, expected, rtol=1e-3, atol=1e-5)
-        result, alone = proxy.rung(repair, 3), AccuracyProxy(data, SETTINGS)(model)
-        assert replace(result, seconds=0.0) == replace(alone, seconds=0.0)
+    model = apply_parameters(original, CANDIDATES[2], pruning=pruning)
+    repair = candidates.start(CANDIDATES[2])
+    computed, expected = repair.outputs(data.train), model(data.normalization(data.train.images)).numpy()
+    np.testing.assert_allclose(computed, expected, rtol=1e-3, atol=1e-5)
+    result, alone = proxy.rung(repair, 3), AccuracyProxy(data, SETTINGS)(model)
+    assert replace(result, seconds=0.0) == replace(alone, seconds=0.0)
 
 
 def test_no_model_is_built_where_pruning_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
