@@ -95,7 +95,7 @@ def _of_ranks(name: str, ranks: Iterable[int] = (1, 2, 3)) -> tuple[str, ...]:
 
 FLOPS: Mapping[str, Callable[[Node], Iterable[Term]]] = MappingProxyType(
     {
-        **dict.fromkeys((*_of_ranks("Conv{}D"), *_of_ranks("DepthwiseConv{}D", (1, 2)), "Dense"), _affine),
+        **dict.fromkeys((*_of_ranks("Conv{}D"), *_of_ranks("DepthwiseConv{}D"), "Dense"), _affine),
         **dict.fromkeys(_of_ranks("SeparableConv{}D", (1, 2)), _affine),
         **dict.fromkeys(_of_ranks("Conv{}DTranspose"), _transposed),
         **dict.fromkeys(
