@@ -76,7 +76,7 @@ _MERGE = LayerRule(merge, several=True, merges=True, any_axis=True)
 RULES: dict[type, LayerRule] = {
     **{getattr(keras.layers, f"Conv{rank}D"): affine(rank) for rank in (1, 2, 3)},
     **{getattr(keras.layers, f"Conv{rank}DTranspose"): affine(rank, ("out", "in")) for rank in (1, 2, 3)},
-    # Keras 3.15 has none of rank 3 yet.
+    # Keras 3.15 has none for volumes: there it is a Conv3D with a group for each channel.
     **{kind: depthwise(rank) for rank in (1, 2, 3) for kind in layer_types("DepthwiseConv", ranks=(rank,))},
     **{getattr(keras.layers, f"SeparableConv{rank}D"): separable(rank) for rank in (1, 2)},
     keras.layers.Dense: affine(0, width="units"),

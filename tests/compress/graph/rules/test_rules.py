@@ -96,6 +96,16 @@ def test_a_grouped_convolution_of_single_channels_is_a_depthwise_one():
     assert (layer.groups, layer.filters, layer.kernel.shape) == (4, 8, (3, 3, 1, 8))
 
 
+def test_a_depthwise_convolution_of_volumes_is_one_of_groups():
+    def build(x):
+        x = layers.Conv3D(8, 2, groups=4, name="it")(layers.Conv3D(4, 1, name="before")(x))
+        return layers.Dense(2)(layers.GlobalAveragePooling3D()(x))
+
+    graph, small = checked_prune(model_of(build, (3, 3, 3, 2)), {"before": 0.5})
+    assert names(graph) == ["before"]
+    assert (small.get_layer("it").groups, small.get_layer("it").kernel.shape) == (2, (2, 2, 2, 1, 4))
+
+
 def test_group_normalization_loses_whole_groups():
     graph, small = checked_prune(on_images(layers.GroupNormalization(4, name="it")), {"before": 0.5})
     assert [block.size for group in graph.groups for block in group.subgroups] == [4]
