@@ -68,7 +68,7 @@ def measure(package: str, name: str, original: Any) -> Row:
     """Analyse, prune and check one model.
 
     Raises:
-        ValueError: pruning leaves the outputs as they are, so that nothing is proven.
+        ValueError: outputs are not finite, or as they were before pruning, so that nothing is proven.
     """
     x = images(original, 2)
     try:
@@ -83,6 +83,8 @@ def measure(package: str, name: str, original: Any) -> Row:
         relative_error(outputs(pruned, x), masked_outputs(model, graph, kept, x)),
         relative_error(outputs(model, x), outputs(original, x)),
     ]
+    if not np.isfinite(errors).all():
+        raise ValueError(f"{name}: expected finite outputs, received errors of {errors}")
     if relative_error(outputs(pruned, x), outputs(original, x)) < CHANGE and ratios:
         raise ValueError(f"{name}: expected pruning to change the outputs, received the original's")
     cost = CostModel(graph)
