@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -133,17 +134,29 @@ def _converted(layer: Any, tensor: Any) -> Any:
 
 @contextmanager
 def _calls_forgotten(layer: Any) -> Iterator[None]:
-    """Take back what calls on symbolic tensors leave on a layer's parts."""
+    """Take back what calls on symbolic tensors leave on a layer's parts, and let Sequential ones take any size."""
     parts = [part for part in parts_of(layer) if isinstance(part, keras.Operation)]
     nodes = [(list(part._inbound_nodes), list(part._outbound_nodes)) for part in parts]
     losses = [(part, set(part._loss_ids)) for part in parts if isinstance(part, keras.Layer)]
+    sequential = [part for part in parts if isinstance(part, keras.Sequential)]
+    for part in sequential:
+        vars(part)["compute_output_spec"] = partial(_spec_of_sequential, part)
     try:
         yield
     finally:
+        for part in sequential:
+            del vars(part)["compute_output_spec"]
         for part, (inbound, outbound) in zip(parts, nodes, strict=True):
             part._inbound_nodes[:], part._outbound_nodes[:] = inbound, outbound
         for part, ids in losses:
             part._loss_ids = ids
+
+
+def _spec_of_sequential(model: Any, inputs: Any, **options: Any) -> Any:
+    """Symbolic outputs of a Sequential model on tensors of any size, which it takes unless they are symbolic."""
+    for layer in model.layers:
+        inputs = layer.compute_output_spec(inputs)
+    return inputs
 
 
 def _check_weights(layer: Any, graph: Any) -> None:

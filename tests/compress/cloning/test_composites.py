@@ -412,3 +412,27 @@ class Positions(layers.Layer):
 def test_the_batch_of_a_reshape_may_be_the_one_that_is_told():
     graph, _ = checked_prune(between(Positions(5, name="positions")))
     assert [group.name for group in graph.groups] == ["before", "positions.conv", "positions.over", "after"]
+
+
+class Padded(layers.Layer):
+    """Its Sequential part was built for a larger image than it is called with, as in RepVGG."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.part = keras.Sequential([layers.Conv2D(filters, 1, name="part"), layers.BatchNormalization()])
+
+    def build(self, shape):
+        self.part.build((None, shape[1] + 2, shape[2] + 2, shape[3]))
+
+    def call(self, x, training=None):
+        return self.part(x, training=training)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], 5)
+
+
+def test_a_sequential_part_takes_images_of_any_size():
+    layer = Padded(5, name="padded")
+    graph, _ = checked_prune(between(layer))
+    assert [group.name for group in graph.groups] == ["before", "padded.part.part", "after"]
+    assert "compute_output_spec" not in vars(layer.part)
