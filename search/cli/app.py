@@ -51,6 +51,8 @@ def _ending_itself(run: Callable[..., None]) -> Callable[..., None]:
         except (Exception, KeyboardInterrupt):
             raise
         except BaseException as error:
+            if isinstance(error.__context__, BrokenPipeError):  # Whoever reads the output has ended: head, less.
+                raise
             place = traceback.extract_tb(error.__traceback__)[-1]
             raise RunError(
                 f"expected code that returns or raises an error, received {typed_line(error)} from line {place.lineno} "

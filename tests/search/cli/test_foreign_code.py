@@ -5,6 +5,7 @@ import sys
 import keras
 import pytest
 
+from search.cli.app import _ending_itself
 from tests.search.fixtures.runs import refused, written
 
 _MODULE = """
@@ -88,3 +89,16 @@ def test_a_layer_that_ends_the_process(tuckprune, home, ending):
     code, out, err = tuckprune("inspect", home / "ends.keras")
     assert code == 1 and out == "" and err.startswith("error: ") and err.count("\n") == 1
     assert f"received {type(ending).__name__}: " in err and __file__ in err and "before 'inspect' was done" in err
+
+
+def test_a_reader_of_the_output_that_ends_is_no_error():
+    """As in `tuckprune status RUN | head -1`: Rich ends the process where the pipe is broken."""
+
+    def printing():
+        try:
+            raise BrokenPipeError
+        except BrokenPipeError:
+            raise SystemExit(1)  # noqa: B904  as Rich does
+
+    with pytest.raises(SystemExit):
+        _ending_itself(printing)()
