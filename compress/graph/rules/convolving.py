@@ -35,7 +35,7 @@ def mixes_channels(call: LayerCall) -> str | None:
         return f"the {name} of '{call.layer.name}' mixes channels"
     if activation is getattr(keras.activations, name, None):
         return None
-    if activation is getattr(keras.ops, name, None) and is_elementwise(name):
+    if is_elementwise(activation):
         return None
     return f"the activation {name} of '{call.layer.name}' is not one of Keras's, and may mix channels"
 

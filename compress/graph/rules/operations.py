@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from compress.cloning.nodes import arguments_of, nodes_of
 from compress.graph.coupling import Channels, Coupling
 from compress.graph.rules.layer_rule import LayerCall, LayerRule, pass_on, pass_on_last
 from compress.graph.rules.merging import concatenate, merge, stack, unusable_constant, without_removed
@@ -69,8 +70,12 @@ def _acts_along_channels(call: LayerCall, inputs: Sequence[Channels]) -> str | N
     return None
 
 
+def _has_bounds_by_element(operation: Any) -> bool:
+    return bool(np.ndim(operation.x_min) or np.ndim(operation.x_max))
+
+
 def _bounds_by_channel(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
-    if np.ndim(call.layer.x_min) or np.ndim(call.layer.x_max):
+    if _has_bounds_by_element(call.layer):
         return f"'{call.layer.name}' (Clip) has bounds of its own for some elements"
     return None
 
@@ -78,6 +83,7 @@ def _bounds_by_channel(call: LayerCall, inputs: Sequence[Channels]) -> str | Non
 _ELEMENTWISE = LayerRule(pass_on, any_axis=True)
 _SPATIAL = LayerRule(pass_on_last)
 _MERGE = LayerRule(merge, unusable_constant, rewrite=without_removed, several=True, merges=True, any_axis=True)
+_CLIP = LayerRule(pass_on, _bounds_by_channel, any_axis=True)
 _REDUCTION = LayerRule(reduce, reduces_channels, any_axis=True)
 _TRANSPOSITION = LayerRule(transpose, moves_batch, any_axis=True)
 _ALONG_AN_AXIS = LayerRule(pass_on, _acts_along_channels, any_axis=True)
@@ -116,7 +122,7 @@ OPERATIONS: Mapping[str, LayerRule] = {
     **dict.fromkeys(("numpy.Var", "numpy.Std", "numpy.Prod", "math.Logsumexp"), _REDUCTION),
     **dict.fromkeys(("numpy.Transpose", "numpy.Swapaxes", "numpy.Moveaxis"), _TRANSPOSITION),
     **dict.fromkeys(("nn.Softmax", "nn.LogSoftmax", "numpy.Cumsum", "numpy.Roll"), _ALONG_AN_AXIS),
-    "numpy.Clip": LayerRule(pass_on, _bounds_by_channel, any_axis=True),
+    "numpy.Clip": _CLIP,
     "numpy.Reshape": LayerRule(reshape, unknown_sizes, resize=new_shape, any_axis=True),
     "numpy.Squeeze": LayerRule(squeeze, squeezes_channels, any_axis=True),
     "numpy.ExpandDims": LayerRule(expand_dims, any_axis=True),
@@ -136,10 +142,31 @@ OPERATIONS: Mapping[str, LayerRule] = {
 ``keras.activations`` leaves two of its own, of relu and mish; the others are those of ``keras.ops``."""
 
 
-def is_elementwise(name: str) -> bool:
-    """Whether the function of ``keras.ops`` of this name computes every element from itself alone."""
-    operation = "".join(word.capitalize() for word in name.split("_"))
-    return any(OPERATIONS.get(f"{module}.{operation}") is _ELEMENTWISE for module in ("nn", "numpy", "math"))
+def is_elementwise(function: Any) -> bool:
+    """Whether a function or layer without weights computes every element from itself alone, as its operations tell.
+
+    It is called on a symbolic tensor; one that does not run on it is not known to do so.
+    """
+    tensor = keras.Input((2, 3))
+    try:
+        with keras.StatelessScope() as scope:
+            output = function.call(tensor) if isinstance(function, keras.Layer) else function(tensor)
+            graph = keras.Function(tensor, output)
+    except Exception:  # Whatever the function's own code raises.
+        return False
+    return not scope.state_mapping and all(map(_is_elementwise_call, nodes_of(graph)))
+
+
+def _is_elementwise_call(node: Any) -> bool:
+    values = [item for item in keras.tree.flatten(arguments_of(node)) if not isinstance(item, keras.KerasTensor)]
+    if node.is_input:
+        return True
+    if any(isinstance(value, keras.Variable) or np.ndim(value) for value in values):
+        return False
+    if isinstance(node.operation, keras.Layer):
+        return type(node.operation) in (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.Multiply)
+    rule = operation_rule(node.operation)
+    return rule is _ELEMENTWISE or rule is _MERGE or (rule is _CLIP and not _has_bounds_by_element(node.operation))
 
 
 def operation_rule(layer: Any) -> LayerRule | None:
