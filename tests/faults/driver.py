@@ -1,19 +1,20 @@
 """A real driver in a process of its own, of a small run."""
 
-import os
-import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
+import psutil
 
+from tests.faults.forked import Forked
 from tests.search.fixtures.nets import tiny
 from tests.search.fixtures.runs import environment, tuckprune, written
 
-SLOW = {"recalibration_images": 64, "steps": 300, "batch_size": 32}
+SLOW = {"recalibration_images": 64, "steps": 200, "batch_size": 32}
 """A proxy that takes seconds, so that faults arrive while trials run."""
 NODE: dict[str, Any] = {
     "num_cpus": 1,
@@ -39,36 +40,52 @@ def small_run(home: Path, trials: int, proxy: dict[str, Any], finals: int = 0, *
     )
 
 
+Driver = Forked | subprocess.Popen[str]
+
+
 @contextmanager
-def search(config: Path, *arguments: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
-    """The driver, with what it says on its standard output; killed if it is still there at the end."""
-    with subprocess.Popen(
-        tuckprune("search", config, *arguments),
-        cwd=config.parent,
-        env=environment() | variables,
+def search(config: Path, *arguments: str, cold: bool = False, **variables: str) -> Iterator[Driver]:
+    """The driver, with what it says on its standard output; killed if it is still there at the end.
+
+    cold: whether it loads the libraries itself, as users' do.
+    """
+    words, own = ("search", config, *arguments), environment() | variables
+    driver = _cold(words, config.parent, own) if cold else Forked(words, config.parent, own)
+    assert driver.stdout is not None
+    try:
+        with driver.stdout:
+            yield driver
+    finally:
+        driver.kill()
+        driver.wait()
+
+
+def _cold(words: tuple[object, ...], cwd: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        tuckprune(*words),
+        cwd=cwd,
+        env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    ) as driver:
-        try:
-            yield driver
-        finally:
-            driver.kill()
+    )
 
 
 @contextmanager
-def stopped(driver: "subprocess.Popen[str]") -> Iterator[None]:
+def stopped(driver: Driver) -> Iterator[None]:
     """Nothing happens in the driver meanwhile."""
-    driver.send_signal(signal.SIGSTOP)
-    os.waitpid(driver.pid, os.WUNTRACED)
+    process = psutil.Process(driver.pid)
+    process.suspend()
+    while process.status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
     try:
         yield
     finally:
-        driver.send_signal(signal.SIGCONT)
+        process.resume()
 
 
-def wait_for(driver: "subprocess.Popen[str]", text: str, times: int = 1) -> list[str]:
+def wait_for(driver: Driver, text: str, times: int = 1) -> list[str]:
     """The lines up to the one that has the text in it for so many times."""
     assert driver.stdout is not None
     said = []
@@ -80,7 +97,7 @@ def wait_for(driver: "subprocess.Popen[str]", text: str, times: int = 1) -> list
     raise AssertionError(f"expected {text!r}, received {''.join(said)}")
 
 
-def rest(driver: "subprocess.Popen[str]", code: int = 0) -> str:
+def rest(driver: Driver, code: int = 0) -> str:
     """What it says to its end, with this exit code."""
     assert driver.stdout is not None
     said = driver.stdout.read()

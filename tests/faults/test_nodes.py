@@ -16,25 +16,28 @@ from tests.search.fixtures.runs import PATIENCE
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("others")]
 
-TRIALS = 30
-LONG = SLOW | {"steps": 900}
-"""Nodes need half a minute to be missed and to join, and newcomers need trials that are left."""
+TRIALS = 24
+LONG = SLOW | {"steps": 600}
+"""Nodes need seconds to be missed and to join, and newcomers need trials that are left."""
 
 
 @pytest.fixture
-def nodes(monkeypatch, tmp_path) -> Iterator[Cluster]:
-    """A head and two more, one core each, that find no code of this project where they are."""
+def nodes(request, monkeypatch, tmp_path) -> Iterator[Cluster]:
+    """So many nodes, one core each, that find no code of this project where they are."""
     monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.chdir(tmp_path)
-    # A lost head is noticed after these seconds, and not after a minute.
+    # A lost head is noticed after these seconds, and not after a minute; a lost node after three of these milliseconds.
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
+    monkeypatch.setenv("RAY_health_check_period_ms", "1000")
+    monkeypatch.setenv("RAY_health_check_failure_threshold", "3")
     made = Cluster(initialize_head=True, head_node_args=NODE)
-    for _ in range(2):
+    for _ in range(request.param - 1):
         made.add_node(**NODE)
     yield made
     made.shutdown()
 
 
+@pytest.mark.parametrize("nodes", [3], indirect=True)
 def test_a_node_is_lost_and_another_joins(tmp_path, nodes):
     config = small_run(tmp_path, TRIALS, LONG, workers="max")
     with search(config, "--address", nodes.address) as driver:
@@ -54,6 +57,7 @@ def test_a_node_is_lost_and_another_joins(tmp_path, nodes):
     assert len({trial.worker for trial in trials}) >= 4
 
 
+@pytest.mark.parametrize("nodes", [2], indirect=True)
 def test_a_lost_head_leaves_a_run_that_goes_on_elsewhere(tmp_path, nodes):
     config = small_run(tmp_path, 6, SLOW, workers=2)
     with search(config, "--address", nodes.address, RAY_gcs_rpc_server_reconnect_timeout_s="5") as driver:
@@ -71,6 +75,7 @@ def test_a_lost_head_leaves_a_run_that_goes_on_elsewhere(tmp_path, nodes):
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 6
 
 
+@pytest.mark.parametrize("nodes", [1], indirect=True)
 def test_workers_get_the_code_from_the_driver(nodes):
     """Other machines need not have it: what they import is what was sent."""
     with cluster(nodes.address, "max", 1.0):
