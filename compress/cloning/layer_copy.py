@@ -64,9 +64,13 @@ def _for_any_shape(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _functions(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Activations that are functions, as they are: Keras finds one of the user's by name only if it is registered."""
+    """Activations that are functions, or layers of the user's, as they are: Keras finds them only if registered."""
     activations = {name: getattr(layer, name, None) for name in config if name.endswith("activation")}
-    return {name: value for name, value in activations.items() if inspect.isfunction(value)}
+    return {name: value for name, value in activations.items() if inspect.isfunction(value) or _is_users(value)}
+
+
+def _is_users(value: Any) -> bool:
+    return isinstance(value, keras.Layer) and not type(value).__module__.startswith("keras.") and not value.weights
 
 
 def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -> None:

@@ -57,6 +57,20 @@ def test_layers_with_functions_of_the_user_are_left_whole():
     assert decompose(small, {"mine": (2, 3)}).get_layer("mine_tucker_2").activation is mine
 
 
+class HardSigmoid(keras.layers.Layer):
+    """A layer of the user's as the activation of another; Keras does not find it by its name."""
+
+    def call(self, x):
+        return keras.layers.ReLU(6.0)(x + 3.0) * (1.0 / 6.0)
+
+
+def test_layers_of_the_user_as_activations_are_kept():
+    inputs = keras.Input((6, 6, 4))
+    graph, small = checked_prune(keras.Model(inputs, head(conv(inputs, "gate", 8, activation=HardSigmoid()))))
+    assert [group.name for group in graph.groups] == ["gate"]
+    assert isinstance(small.get_layer("gate").activation, HardSigmoid)
+
+
 class NoConfig(keras.layers.Layer):
     def __init__(self, factor):
         super().__init__(name="mine")
