@@ -31,20 +31,24 @@ from search.driver.driver import DriverSettings
 from search.driver.rungs import Ladder
 from search.space.space_arrays import SpaceSettings
 from zoo.data.batches import Augmentation
-from zoo.data.dataset import ImageDataset, Normalization
+from zoo.data.dataset import ImageDataset, Normalization, takes_series
 from zoo.data.load import load_dataset
 from zoo.data.source import print_warning
 from zoo.data.split import drawn, limited
 from zoo.training.training import TrainingSettings
 
 
-def dataset(config: DataConfig, seed: int, warn: Callable[[str], None] = print_warning) -> ImageDataset:
+def dataset(
+    config: DataConfig, seed: int, warn: Callable[[str], None] = print_warning, model: Any = None
+) -> ImageDataset:
     """The data set that a configuration names.
 
     Args:
         config: where the images come from.
         seed: of the splits.
         warn: takes a line about what of the source is not read.
+        model: the model that will read it, None for one of the zoo, which reads images: arrays of three axes are
+            series where it takes those.
 
     Raises:
         DataError: missing, corrupt or ill-shaped data.
@@ -59,6 +63,7 @@ def dataset(config: DataConfig, seed: int, warn: Callable[[str], None] = print_w
         image_size=config.image_size,
         normalization=normalization,
         exif_orientation=config.exif_orientation,
+        series=model is not None and takes_series(model),
         warn=warn,
     )
     return limited(loaded, train=config.train_limit, test=config.test_limit, seed=seed)
@@ -79,6 +84,19 @@ def training(config: TrainingConfig, seed: int) -> TrainingSettings:
         seed=seed,
         early_stopping=config.early_stopping,
     )
+
+
+def check_augmentation(config: TrainingConfig, data: ImageDataset) -> None:
+    """Refuse augmentation of series, which is for images.
+
+    Raises:
+        ConfigError: with what to change.
+    """
+    if data.is_series and config.augment is not None:
+        raise ConfigError(
+            f"finetune.augment: expected null for series of shape {data.image_shape}, received crops and flips, which "
+            "are for images; set finetune.augment: null"
+        )
 
 
 def metric(config: MetricConfig, classes: int) -> Metric:
@@ -173,17 +191,18 @@ def channel_step(config: PruningConfig) -> ChannelStep:
     return ChannelStep(config.step, config.rounding)
 
 
-def pruning(config: RunConfig, data: ImageDataset | None = None) -> PruningSettings:
+def pruning(config: RunConfig, data: ImageDataset | None = None, model: Any = None) -> PruningSettings:
     """How the channels to be removed are chosen.
 
-    Feature maps are made of images of the training split; the data set is loaded if need be and not given.
+    Feature maps are made of images of the training split; the data set is loaded, for this model, if need be and not
+    given.
 
     Raises:
         DataError: missing, corrupt or ill-shaped data.
     """
     section = config.pruning
     return PruningSettings(
-        criterion=_criterion(config, data),
+        criterion=_criterion(config, data, model),
         layer_norm=section.layer_norm,
         group_policy=section.group_policy,
         policy=section.policy,
@@ -197,11 +216,11 @@ def feature_maps(config: RunConfig, data: ImageDataset) -> Criterion:
     return NuclearNorm(_images(config, data))
 
 
-def _criterion(config: RunConfig, data: ImageDataset | None) -> Criterion:
-    return make_criterion(
-        config.pruning.criterion,
-        lambda: _images(config, dataset(config.data, config.seed) if data is None else data),
-    )
+def _criterion(config: RunConfig, data: ImageDataset | None, model: Any) -> Criterion:
+    def images() -> tuple[Any, ...]:
+        return _images(config, dataset(config.data, config.seed, model=model) if data is None else data)
+
+    return make_criterion(config.pruning.criterion, images)
 
 
 def _images(config: RunConfig, data: ImageDataset) -> tuple[Any, ...]:

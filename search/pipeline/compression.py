@@ -172,8 +172,9 @@ def _compress(
 ) -> Compressed:
     check_trackers(config.log_to)
     folder = RunFolder.of(config)
-    data = settings.dataset(config.data, config.seed)
+    data = settings.dataset(config.data, config.seed, model=original)
     check_model_fits(data, original)
+    settings.check_augmentation(config.finetune, data)
     settings.metric(config.search.metric, data.classes)  # one that cannot be measured is refused before any training
     pruning = settings.pruning(config, data)
     chosen = values(pruning, data.image_shape[:-1])

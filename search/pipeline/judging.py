@@ -113,7 +113,7 @@ def _judged(study: optuna.Study, number: int, path: Path) -> TrialRecord:
 
 
 def _task(config: RunConfig, model: Any, before: Conditions | None) -> Task:
-    data = settings.dataset(config.data, config.seed)
+    data = settings.dataset(config.data, config.seed, model=model)
     metric = settings.metric(config.search.metric, data.classes)
     task = trial_task(config, model, data, settings.pruning(config, data), metric)
     if before is None:

@@ -90,7 +90,7 @@ def ship(model_path: Path, config: RunConfig, names: Sequence[str], log: Callabl
     check_installed(names)
     model = load_model(model_path, config.model.custom_objects)
     check_single(model)
-    data = settings.dataset(config.data, config.seed)
+    data = settings.dataset(config.data, config.seed, model=model)
     check_model_fits(data, model)
     folder = RunFolder.of(config)
     with folder.opened(config):

@@ -37,7 +37,7 @@ def whole_batches(count: int, batch_size: int, rng: np.random.Generator) -> Iter
 def gather(
     split: Split, indices: Indices, normalization: Normalization, augment: Callable[[Images], Images] | None = None
 ) -> tuple[npt.NDArray[np.float32], Labels]:
-    """Copy out the images at `indices`: (x, y) of shapes (B, H, W, C) float32, normalised, and (B,) int64.
+    """Copy out the images at `indices`: (x, y), (B, H, W, C) or (B, steps, C) float32, normalised, and (B,) int64.
 
     augment: applied to the raw images, before normalisation.
     """
@@ -98,6 +98,11 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         epoch: int = 0,
     ) -> None:
         super().__init__()
+        if augmentation is not None and split.images.ndim != 4:
+            raise DataError(
+                f"expected images to augment, of shape (N, height, width, channels), received series of shape "
+                f"{split.images.shape}; set augment: null"
+            )
         self._split, self._normalization, self._augmentation = split, normalization, augmentation
         self._batch_size, self._seed = batch_size, seed
         self._start_epoch(epoch)

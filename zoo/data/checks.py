@@ -74,8 +74,9 @@ def value_problem(dataset: ImageDataset, bounds: Bounds) -> str | None:
     count = min(_SAMPLE, len(dataset.train))
     images = dataset.train.images[np.linspace(0, len(dataset.train) - 1, count).astype(int)]
     pixels = dataset.normalization(images)
-    means = pixels.mean(axis=(0, 1, 2), dtype=np.float64)
-    mean, deviation = float(means[np.abs(means).argmax()]), float(pixels.std(axis=(0, 1, 2), dtype=np.float64).max())
+    axes = tuple(range(pixels.ndim - 1))
+    means = pixels.mean(axis=axes, dtype=np.float64)
+    mean, deviation = float(means[np.abs(means).argmax()]), float(pixels.std(axis=axes, dtype=np.float64).max())
     if abs(mean) <= bounds.mean and bounds.least_deviation <= deviation <= bounds.most_deviation:
         return None
     norm = dataset.normalization

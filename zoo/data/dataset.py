@@ -17,15 +17,21 @@ _CHUNK = 1024
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """images: (N, H, W, C) uint8 or float32, unnormalised; labels: (N,) int64. Raises DataError otherwise."""
+    """images: (N, H, W, C), or series (N, steps, C), uint8 or float32, unnormalised; labels: (N,) int64.
+
+    Raises DataError otherwise.
+    """
 
     images: Images
     labels: Labels
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
-        if images.ndim != 4 or 0 in images.shape:
-            raise DataError(f"expected images of shape (N, height, width, channels), none 0; received {images.shape}")
+        if images.ndim not in (3, 4) or 0 in images.shape:
+            raise DataError(
+                "expected images of shape (N, height, width, channels), or series of shape (N, steps, channels), none "
+                f"0; received {images.shape}"
+            )
         if images.dtype not in (np.uint8, np.float32):
             raise DataError(f"expected uint8 or float32 images, received {images.dtype}; convert them")
         if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
@@ -34,7 +40,7 @@ class Split:
                 f"received {labels.dtype} of shape {labels.shape}"
             )
         if images.dtype == np.float32 and not np.isfinite(images).all():
-            broken = int(np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))[0])
+            broken = int(np.flatnonzero(~np.isfinite(images).all(axis=tuple(range(1, images.ndim))))[0])
             raise DataError(f"expected finite pixel values, received NaN or infinity in image {broken}; remove it")
 
     def __len__(self) -> int:
@@ -77,11 +83,11 @@ class Normalization:
 
     @classmethod
     def fit(cls, images: Images, scale: float) -> "Normalization":
-        """Mean and population SD of each channel of images (N, H, W, C) after division by `scale`."""
-        chunks = range(0, len(images), _CHUNK)
+        """Mean and population SD of each channel, the last axis, of images or series after division by `scale`."""
+        chunks, axes = range(0, len(images), _CHUNK), tuple(range(images.ndim - 1))
         pixels = images[..., 0].size
-        mean = sum(images[i : i + _CHUNK].sum(axis=(0, 1, 2), dtype=np.float64) for i in chunks) / pixels
-        squares = sum(((images[i : i + _CHUNK] - mean) ** 2).sum(axis=(0, 1, 2)) for i in chunks)
+        mean = sum(images[i : i + _CHUNK].sum(axis=axes, dtype=np.float64) for i in chunks) / pixels
+        squares = sum(((images[i : i + _CHUNK] - mean) ** 2).sum(axis=axes) for i in chunks)
         return cls(scale, tuple((mean / scale).tolist()), tuple((np.sqrt(squares / pixels) / scale).tolist()))
 
 
@@ -121,19 +127,29 @@ class ImageDataset:
             )
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of every image."""
-        _, height, width, channels = self.train.images.shape
-        return height, width, channels
+    def image_shape(self) -> tuple[int, ...]:
+        """(height, width, channels) of every image, or (steps, channels) of every series."""
+        return tuple(self.train.images.shape[1:])
+
+    @property
+    def is_series(self) -> bool:
+        """Whether it holds series, (N, steps, channels), which are no images."""
+        return self.train.images.ndim == 3
+
+
+def takes_series(model: Any) -> bool:
+    """Whether the Keras model takes series, (N, steps, channels), as Conv1D does, and no images."""
+    return len(model.inputs) == 1 and len(model.inputs[0].shape) == 3
 
 
 def check_model_fits(dataset: ImageDataset, model: Any) -> None:
     """Raise DataError unless the Keras model takes the data set's images and has one output for each class.
 
-    A model whose height or width is None takes any.
+    A model whose height, width or number of steps is None takes any.
     """
     expected, received = tuple(model.input_shape[1:]), dataset.image_shape
-    if len(expected) != 3 or any(e not in (None, r) for e, r in zip(expected, received, strict=True)):
+    fits = len(expected) == len(received)
+    if not fits or any(e not in (None, r) for e, r in zip(expected, received, strict=True)):
         raise DataError(
             f"expected images of the model's input shape {expected}, received {received} from data set "
             f"{dataset.name!r}; give an image_size or another model"

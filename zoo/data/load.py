@@ -27,6 +27,7 @@ def load_dataset(
     image_size: tuple[int, int] | None = None,
     normalization: Normalization | None = None,
     exif_orientation: bool = False,
+    series: bool = False,
     warn: Callable[[str], None] = print_warning,
 ) -> ImageDataset:
     """Load images and divide them into train, validation and test, stratified and disjoint.
@@ -39,11 +40,13 @@ def load_dataset(
     image_size: (height, width) to resize to; image folders only.
     normalization: by default CIFAR's constants for uint8 colour images, else the training split's mean and SD.
     exif_orientation: whether to turn images as their EXIF orientation says; image folders only.
+    series: whether arrays of three axes are series, (N, steps, channels), for a model that takes these, and not grey
+        images, (N, height, width); .npz files and functions only.
     warn: takes a line about what of a source is not read.
     Raises DataError for a source that is unknown, missing or malformed, for a class without images in a split, and for
     pixels that do not fit the normalization.
     """
-    data = _read(Wanted(source, seed, image_size, exif_orientation, warn))
+    data = _read(Wanted(source, seed, image_size, exif_orientation, series, warn))
     if isinstance(data, ImageDataset):
         own = data if normalization is None else replace(data, normalization=normalization)
         check_dataset(own)

@@ -45,6 +45,7 @@ class Wanted:
         seed: of what is drawn at random.
         image_size: (height, width) to resize to, only given to sources that do so.
         exif_orientation: whether to turn images as their EXIF orientation says, only given to sources that resize.
+        series: whether arrays of three axes are series, (N, steps, channels), and not grey images, (N, height, width).
         warn: takes a line about what is not read.
     """
 
@@ -52,6 +53,7 @@ class Wanted:
     seed: int = 0
     image_size: tuple[int, int] | None = None
     exif_orientation: bool = False
+    series: bool = False
     warn: Callable[[str], None] = print_warning
 
     @property
@@ -118,14 +120,15 @@ def source_words() -> str:
     return f"{', '.join(others)} or {last}"
 
 
-def as_split(images: Any, labels: Any, what: str) -> Split:
+def as_split(images: Any, labels: Any, what: str, series: bool = False) -> Split:
     """Turn arrays in Keras's convention into a Split; `what` names them in messages.
 
     images: (N, H, W) or (N, H, W, C), uint8, other integers within 0 to 255, or floats; grey images get a channel.
+    series: whether arrays of three axes are series, (N, steps, channels), which get none.
     labels: (N,) or (N, 1) integers. Raises DataError for anything else.
     """
     pixels, classes = _as_array(images, f"{what} images"), class_numbers(_as_array(labels, f"{what} labels"), what)
-    if pixels.ndim == 3:
+    if pixels.ndim == 3 and not series:
         pixels = pixels[..., np.newaxis]
     try:
         return Split(_as_pixels(pixels), classes)

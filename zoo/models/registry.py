@@ -43,9 +43,7 @@ _ENTRIES: Final = {
 MODEL_NAMES: Final = tuple(_ENTRIES)
 
 
-def build_model(
-    name: str, *, input_shape: tuple[int, int, int] | None = None, classes: int | None = None
-) -> keras.Model:
+def build_model(name: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None) -> keras.Model:
     """Build an untrained functional model named `name`, with input `input` and softmax layer `linear`.
 
     input_shape: (height, width, channels), by default what the network was published for.
@@ -56,7 +54,7 @@ def build_model(
     if name not in _ENTRIES:
         raise ConfigError(f"expected a zoo model, one of {', '.join(_nearest_first(name))}; received {name!r}")
     entry = _ENTRIES[name]
-    shape = entry.input_shape if input_shape is None else tuple(input_shape)
+    shape: tuple[int, ...] = entry.input_shape if input_shape is None else tuple(input_shape)
     width = entry.classes if classes is None else classes
     if len(shape) != 3 or min(shape) < 1 or min(shape[:2]) < entry.smallest_image:
         raise ConfigError(
@@ -65,7 +63,8 @@ def build_model(
         )
     if width < 2:
         raise ConfigError(f"expected at least 2 classes for {name}, received {width}")
-    return entry.builder(name, shape, width)
+    height, breadth, channels = shape
+    return entry.builder(name, (height, breadth, channels), width)
 
 
 def _nearest_first(name: str) -> list[str]:

@@ -157,7 +157,8 @@ def _recommended(
     from search import settings
 
     model = load_model(path, loaded.model.custom_objects if loaded else None)
-    pruning = settings.pruning(loaded) if loaded else PruningSettings(across_normalization=across_normalization)
+    across = PruningSettings(across_normalization=across_normalization)
+    pruning = settings.pruning(loaded, model=model) if loaded else across
     return recommendation(model, options.source(model, loaded, recipe, pruning), recipe, pruning, options.size)
 
 

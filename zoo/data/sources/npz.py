@@ -34,8 +34,8 @@ def npz(wanted: Wanted) -> SourceData:
         raise DataError(f"expected a readable .npz file of arrays at {path}, received {typed_line(error)}") from error
     if len(arrays) != len(_KEYS):
         raise DataError(f"expected the arrays {', '.join(_KEYS)} in {path}, received {', '.join(received) or 'none'}")
-    train = as_split(arrays[0], arrays[1], f"{path} x_train, y_train")
-    test = as_split(arrays[2], arrays[3], f"{path} x_test, y_test")
+    train = as_split(arrays[0], arrays[1], f"{path} x_train, y_train", wanted.series)
+    test = as_split(arrays[2], arrays[3], f"{path} x_test, y_test", wanted.series)
     return SourceData(path.stem, train, test, numbered_classes(train, test))
 
 

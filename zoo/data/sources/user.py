@@ -20,7 +20,7 @@ def user(wanted: Wanted) -> SourceData | ImageDataset:
     module_name, _, function_name = reference.partition(":")
     with working_directory_importable():
         result = _call(_resolve(module_name, function_name, reference), reference)
-    return result if isinstance(result, ImageDataset) else _as_source(result, reference)
+    return result if isinstance(result, ImageDataset) else _as_source(result, reference, wanted.series)
 
 
 def _resolve(module_name: str, function_name: str, reference: str) -> Any:
@@ -37,7 +37,7 @@ def _call(function: Any, reference: str) -> Any:
         return function()
 
 
-def _as_source(result: Any, reference: str) -> SourceData:
+def _as_source(result: Any, reference: str, series: bool) -> SourceData:
     try:
         (train_images, train_labels), (test_images, test_labels) = result
     except (TypeError, ValueError) as error:
@@ -45,6 +45,6 @@ def _as_source(result: Any, reference: str) -> SourceData:
             f"expected ((x_train, y_train), (x_test, y_test)) or an ImageDataset from {reference!r}, "
             f"received {type(result).__name__}"
         ) from error
-    train = as_split(train_images, train_labels, f"{reference} train")
-    test = as_split(test_images, test_labels, f"{reference} test")
+    train = as_split(train_images, train_labels, f"{reference} train", series)
+    test = as_split(test_images, test_labels, f"{reference} test", series)
     return SourceData(reference, train, test, numbered_classes(train, test))
