@@ -14,7 +14,8 @@ def lines(run: DryRun) -> list[str]:
     """Lines on the model, the data, the space, the budget, and the time that the search takes."""
     job = run.job
     config, data, space = job.config, job.data, job.space
-    images = f"{len(data.train)} training, {len(data.validation)} validation and {len(data.test)} test images"
+    kind = "series" if data.is_series else "images"
+    images = f"{len(data.train)} training, {len(data.validation)} validation and {len(data.test)} test {kind}"
     shape = "x".join(map(str, data.image_shape))
     left = len(space.graph.excluded) + len(space.graph.undecomposable)
     return [
