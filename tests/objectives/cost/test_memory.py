@@ -15,6 +15,7 @@ from objectives.cost.cost_model import CostModel
 from objectives.cost.memory import PeakMemory
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures import models
+from tests.compress.graph.graph_steps import STEPS
 from tests.compress.graph.random_graph import Decks, RandomGraph
 from tests.objectives.cost.test_cost import tiny
 from zoo.models.registry import build_model
@@ -142,7 +143,7 @@ def test_candidates_need_what_the_built_models_do(name, recipe, seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_any_graph(seed):
     rng = np.random.default_rng(seed)
-    model = RandomGraph(Decks(seed)).model(int(rng.integers(3, 8)))
+    model = RandomGraph(Decks(seed), STEPS).model(int(rng.integers(3, 8)))
     assert peak(model) == simulated(model)
     parameters = random_candidate(CostModel(analyse(model)), seed)
     assert peak(model, parameters) == simulated(apply_parameters(model, parameters))
