@@ -1,9 +1,13 @@
 from .analysis import analyse as analyse
 from .channel_graph import ChannelCounts as ChannelCounts
 from .channel_graph import ChannelGraph as ChannelGraph
+from .choices import Bounds as Bounds
+from .choices import Choices as Choices
+from .choices import LayerChoice as LayerChoice
 from .group import Decomposable as Decomposable
 from .group import Exclusion as Exclusion
 from .group import Group as Group
 from .group import Node as Node
 from .group import WeightSpec as WeightSpec
 from .model_channels import ModelChannels as ModelChannels
+from .sizes import at_size as at_size

@@ -131,7 +131,7 @@ def _images(model: Any, settings: LatencySettings) -> list[Any]:
     if any(None in shape for shape in shapes):
         raise ModelError(
             f"model '{model.name}': expected inputs of a fixed size to measure latency, received {shapes};"
-            " give a size, --input-size 224 or 224x160, or from Python compress.graph.sizes.at_size(model, (224, 160))"
+            " give a size, --input-size 224 or 224x160, or from Python compress.graph.at_size(model, (224, 160))"
         )
     generator = np.random.default_rng(0)
     return [

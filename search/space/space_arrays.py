@@ -240,14 +240,16 @@ class SpaceArrays:
         # All channels can be had whatever the step: only so can a layer stay whole.
         wanted = np.where(fractions >= 1, 1.0, points)
         ranks = np.minimum(bases, np.ceil(bases * wanted - _ROUNDING).astype(np.int64))
-        if all(pair == (ANY_RANK, ANY_RANK) for pair in self.rank_bounds):
+        if self._rank_limits is None:
             return np.asarray(ranks)
         least, most = (self._rank_limit(bound, bases) for bound in self._rank_limits)
         return np.asarray(np.clip(ranks, least, most))
 
     @cached_property
-    def _rank_limits(self) -> tuple[Floats, Floats]:
-        """Lower and upper bounds of the ranks of every layer, (layers, 2) each."""
+    def _rank_limits(self) -> tuple[Floats, Floats] | None:
+        """Lower and upper bounds of the ranks of every layer, (layers, 2) each; None where no choice bounds any."""
+        if all(pair == (ANY_RANK, ANY_RANK) for pair in self.rank_bounds):
+            return None
         least = [[side.least for side in pair] for pair in self.rank_bounds]
         return np.array(least), np.array([[side.most for side in pair] for pair in self.rank_bounds])
 

@@ -6,6 +6,7 @@ import pytest
 
 from compress.errors import BudgetError
 from compress.graph.analysis import analyse
+from compress.graph.choices import Bounds, Choices, LayerChoice
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import DEFAULT_PRUNING
 from compress.staged_parameters import completed, without_parts
@@ -19,6 +20,7 @@ from search.study.trial_record import TrialRecord
 from tests.objectives.cost import synthetic_latency as synthetic
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, PRUNE_FIRST, cost, flops_budget, model, space
 
+FIXED = Bounds(0.3, 0.3)
 ORIGINAL = cost("tiny").cost(CompressionParameters.none())
 
 
@@ -97,6 +99,15 @@ def test_a_second_stage_that_cannot_go_so_far_is_refused():
     text = str(raised.value)
     assert text.startswith("stage 'decompose', 2 of 2: budget.flops: expected at least ")
     assert text.endswith("; or raise search.staged.budget, now 0.3, or search joint")
+
+
+@pytest.mark.parametrize(("choice", "stage"), [({"ratio": FIXED}, "prune"), ({"ranks": (FIXED, FIXED)}, "decompose")])
+def test_a_stage_that_choices_leave_nothing_to_search_is_refused(choice, stage):
+    fixed = SpaceSettings(choices=Choices((LayerChoice("*", **choice),)))
+    with pytest.raises(
+        BudgetError, match=f"stage '{stage}': expected something to search, received none; search joint"
+    ):
+        plan(settings=fixed).check(model("tiny"), DEFAULT_PRUNING)
 
 
 def record(number, parameters, accuracy):

@@ -91,7 +91,7 @@ def test_an_impossible_normalization_is_refused(
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, np.int64), r"received \(2, 4, 4\)"),
+        (np.zeros((2, 4), np.uint8), np.zeros(2, np.int64), r"received \(2, 4\)"),
         (np.zeros((0, 4, 4, 1), np.uint8), np.zeros(0, np.int64), r"none 0; received \(0, 4, 4, 1\)"),
         (np.zeros((2, 4, 4, 1)), np.zeros(2, np.int64), "uint8 or float32 images, received float64"),
         (np.zeros((2, 4, 4, 1), np.uint8), np.zeros(3, np.int64), r"shape \(2,\).*received int64 of shape \(3,\)"),
