@@ -1,11 +1,13 @@
 """A table measured by a synthetic law predicts that law."""
 
+import keras
 import numpy as np
 import pytest
 
 from compress.errors import ModelError
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
+from compress.pruning.settings import PruningSettings
 from compress.recipe import apply_parameters
 from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import LatencySettings
@@ -43,6 +45,17 @@ def test_candidates_take_what_the_built_models_do(name, recipe):
         assert compressed.latency == pytest.approx(synthetic.microseconds(built), rel=1e-6)
 
 
+def test_candidates_across_normalization_take_what_the_built_models_do():
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.LayerNormalization()(keras.layers.Conv2D(8, 3, name="first")(inputs))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(6, 3)(x))
+    model, parameters = keras.Model(inputs, keras.layers.Dense(2)(x)), CompressionParameters({"first": 0.5}, {})
+    table = measured_table(model, LatencySettings(), synthetic.microseconds, across_normalization=True)
+    built = apply_parameters(model, parameters, pruning=PruningSettings(across_normalization=True))
+    predicted = CostModel(analyse(model, across_normalization=True), table).cost(parameters)
+    assert predicted.latency == pytest.approx(synthetic.microseconds(built), rel=1e-6)
+
+
 def test_many_candidates_at_once():
     model = cost("digits_resnet")
     candidates = [random_candidate(model, seed) for seed in range(20)]
@@ -78,8 +91,6 @@ def test_without_a_table_there_is_no_latency():
 
 
 def test_layers_without_a_law_are_named():
-    import keras
-
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Conv2DTranspose(4, 3)(keras.layers.Conv2D(4, 3)(inputs))
     assert untimed(analyse(keras.Model(inputs, x))) == ("Conv2DTranspose",)
