@@ -51,7 +51,7 @@ def _check_plain(layer: Any, arguments: Arguments) -> None:
     tensors = [item for item in keras.tree.flatten(arguments) if isinstance(item, keras.KerasTensor)]
     if any(map(_has_mask, tensors)):
         raise NotTraced("it is called with a mask")
-    if not _is_default(layer.compute_mask):
+    if not _is_default(layer.compute_mask) or (type(layer) is keras.layers.Lambda and layer.mask is not None):
         raise NotTraced("it makes masks of its own")
     default = getattr(layer._call_signature.parameters.get("training"), "default", None)
     if default not in (None, False):
