@@ -32,8 +32,8 @@ def analyse(model: Any, across_normalization: bool = False, image_size: ImageSiz
             coupled does not depend on it, so that what is compressed takes any size as well.
 
     Raises:
-        ModelError: for a subclassed or unbuilt model, or a rule of ``compress.rule`` that does not fit its layer, or a
-            size that the model does not take.
+        ModelError: for a model that is not built, or a subclassed one whose call cannot be traced, or a rule of
+            ``compress.rule`` that does not fit its layer, or a size that the model does not take.
     """
     source = as_functional(model)
     graph = _Analysis(source, across_normalization).graph()

@@ -35,7 +35,7 @@ def load_model(path: Path, custom_objects: str | None = None) -> Any:
 
     Raises:
         ModelError: the module cannot be imported, or the file is missing, unreadable, or holds code, a subclassed
-            model, a layer that cannot be made, or weights that are not finite.
+            model whose call cannot be traced, a layer that cannot be made, or weights that are not finite.
     """
     register_custom_objects(custom_objects)
     if not path.is_file() and not (path / GRAPH_FILE).is_file():
