@@ -200,7 +200,8 @@ def test_unknown_spatial_size():
     with pytest.raises(ModelError) as caught:
         CostModel(graph)
     assert str(caught.value) == (
-        "expected fixed spatial sizes, received a tensor of shape (None, None, None, 4); give the model an input size"
+        "expected the size of images, which the model leaves open, received a tensor of shape (None, None, None, 4); "
+        "give --input-size 224 or 224x160, or from Python analyse(model, image_size=(224, 160))"
     )
 
 
