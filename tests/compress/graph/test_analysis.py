@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from compress.errors import ModelError, ParameterError
+from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelCounts
 from tests.compress.fixtures import models, published
@@ -269,38 +269,3 @@ def test_no_such_convolution(name, message):
     with pytest.raises(ParameterError) as caught:
         analyse(models.residual()).convolution(name)
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
-
-
-class Subclassed(keras.Model):
-    def call(self, inputs):
-        return inputs
-
-
-class FunctionalSubclass(keras.Model):
-    """Made from inputs and outputs, with the graph's own call()."""
-
-
-class OwnCall(FunctionalSubclass):
-    def call(self, inputs):
-        return 2.0 * super().call(inputs)
-
-
-def test_a_functional_subclass_is_read_by_its_graph():
-    plain = models.chain()
-    assert groups(FunctionalSubclass(plain.input, plain.output)) == groups(plain)
-
-
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        (Subclassed(name="mine"), "received the subclassed Subclassed 'mine', whose layer graph cannot be read"),
-        (OwnCall(*(lambda m: (m.input, m.output))(models.chain())), "received the subclassed OwnCall"),
-        (keras.Sequential([layers.Dense(2)], name="bare"), "received Sequential 'bare' without an input shape"),
-        (42, "expected a functional or Sequential Keras model, received 42"),
-    ],
-    ids=["subclassed", "own call", "unbuilt", "no model"],
-)
-def test_models_that_cannot_be_read(model, message):
-    with pytest.raises(ModelError) as caught:
-        analyse(model)
-    assert message in str(caught.value) and "\n" not in str(caught.value)

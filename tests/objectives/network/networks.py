@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from objectives.accuracy.repair import Repair
 from objectives.network.distillation import TrainingLoss
@@ -36,3 +37,25 @@ def randomized(model: keras.Model, seed: int = 1) -> keras.Model:
         elif getattr(layer, "bias", None) is not None:
             layer.bias.assign(rng.normal(0, 0.2, layer.bias.shape))
     return model
+
+
+def images(model: keras.Model, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Random images and labels."""
+    rng = np.random.default_rng(0)
+    shape = (count, *model.input_shape[1:])
+    return rng.normal(size=shape).astype(np.float32), rng.integers(0, model.output_shape[-1], count)
+
+
+def keras_step(model: keras.Model, x: np.ndarray, y: np.ndarray, rate: float) -> tuple[float, list[np.ndarray]]:
+    """Loss before, and weights after, one step by Keras's own optimizer."""
+    optimizer = keras.optimizers.SGD(rate, momentum=0.9)
+    with tf.GradientTape() as tape:
+        loss = tf.add_n([loss_for(model)(y, model(x, training=True)), *model.losses])
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss), [variable.numpy() for variable in variables]
+
+
+def step(network: Any, x: np.ndarray, y: np.ndarray, rate: float) -> float:
+    """Loss before one step of the network on labels alone."""
+    return float(network.step(x, y, np.empty((len(y), 0), np.float32), np.float32(rate)))

@@ -15,30 +15,10 @@ from objectives.network.distillation import TrainingLoss
 from objectives.network.signature import signature
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy
-from tests.objectives.network.networks import network_of, randomized
+from tests.objectives.network.networks import images, keras_step, network_of, randomized, step
 from tests.objectives.thin_models import thin_model
 from zoo.models.registry import MODEL_NAMES, build_model
 from zoo.training.loss import loss_for
-
-
-def images(model: keras.Model, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    shape = (count, *model.input_shape[1:])
-    return rng.normal(size=shape).astype(np.float32), rng.integers(0, model.output_shape[-1], count)
-
-
-def keras_step(model: keras.Model, x: np.ndarray, y: np.ndarray, rate: float) -> tuple[float, list[np.ndarray]]:
-    """Loss before, and weights after, one step by Keras's own optimizer."""
-    optimizer = keras.optimizers.SGD(rate, momentum=0.9)
-    with tf.GradientTape() as tape:
-        loss = tf.add_n([loss_for(model)(y, model(x, training=True)), *model.losses])
-    variables = model.trainable_variables
-    optimizer.apply(tape.gradient(loss, variables), variables)
-    return float(loss), [variable.numpy() for variable in variables]
-
-
-def step(network: Any, x: np.ndarray, y: np.ndarray, rate: float) -> float:
-    return float(network.step(x, y, np.empty((len(y), 0), np.float32), np.float32(rate)))
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
@@ -247,49 +227,6 @@ def test_what_has_no_stand_in_is_computed_as_keras_does(block: Any, precision: s
     np.testing.assert_allclose(network.infer(batch).numpy(), model(batch).numpy(), **tolerance)
     loss, _ = keras_step(model, batch, labels, 0.01)
     assert step(network, batch, labels, 0.01) == pytest.approx(loss, rel=1e-4 if precision == "float32" else 0.03)
-
-
-class OwnNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """A subclass, which has no stand-in."""
-
-
-@pytest.mark.parametrize(
-    "norm",
-    [OwnNormalization(), keras.layers.BatchNormalization(axis=1), keras.layers.BatchNormalization(synchronized=True)],
-)
-def test_any_batch_normalization_is_estimated_and_left_alone_by_steps(norm: Any) -> None:
-    inputs = keras.Input(SHAPE)
-    model = keras.Model(inputs, keras.layers.Dense(CLASSES)(keras.layers.Flatten()(norm(inputs))))
-    network, (x, y) = network_of(model), images(model, 16)
-    step(network, x, y, 0.1)
-    network.unload(model)
-    np.testing.assert_array_equal(norm.moving_mean.numpy(), 0)
-    for number, part in enumerate((x[:8], x[8:])):
-        network.observe(part, 1 / (number + 1))
-    network.unload(model)
-    axes = tuple(axis for axis in range(4) if axis != norm.axis % 4)
-    np.testing.assert_allclose(norm.moving_mean.numpy(), x.mean(axes), atol=1e-6)
-    expected = (x[:8].var(axes) + x[8:].var(axes)) / 2
-    np.testing.assert_allclose(norm.moving_variance.numpy(), expected, rtol=1e-4)
-    step(network, x, y, 0.1)
-    network.unload(model)
-    np.testing.assert_allclose(norm.moving_variance.numpy(), expected, rtol=1e-4)
-
-
-def test_batch_normalization_inside_another_layer_is_estimated_and_left_alone_by_steps() -> None:
-    inputs, norm = keras.Input(SHAPE), keras.layers.BatchNormalization()
-    x = keras.layers.TimeDistributed(norm)(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(CLASSES)(keras.layers.Flatten()(x)))
-    network, (x, y) = network_of(model), images(model, 16)
-    x[:] = x[:, :1]  # Alike at every step.
-    step(network, x, y, 0.1)
-    network.unload(model)
-    np.testing.assert_array_equal(norm.moving_mean.numpy(), 0)
-    assert network.normalizes
-    network.observe(x, 1.0)
-    network.unload(model)
-    np.testing.assert_allclose(norm.moving_mean.numpy(), x.mean((0, 1, 2)), atol=1e-6)
-    np.testing.assert_allclose(norm.moving_variance.numpy(), x.var((0, 1, 2)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("policy", ["float16", "bfloat16"])
