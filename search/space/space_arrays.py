@@ -88,7 +88,9 @@ class SpaceArrays:
             left = self.channels_left(kept)
             bases = self._bases(left)
             on_grid = self._ranks(fractions, bases)
-            decomposed = self._saves(left, on_grid) | (self.always_decomposed & (on_grid < bases).any(axis=-1))
+            decomposed = self._saves(left, on_grid)
+            if self.always_decomposed.any():
+                decomposed |= self.always_decomposed & (on_grid < bases).any(axis=-1)
             ranks = np.where(decomposed[..., None], on_grid, 0)
         return Candidates(steps, kept, ranks)
 
