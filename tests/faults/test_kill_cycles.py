@@ -22,7 +22,7 @@ from search.runs.outcome import find_run
 from search.study.trial_record import TrialRecord
 from tests.faults.driver import NODE, Driver, search, small_run
 
-CYCLES, TRIALS, OWN_CLUSTER = 20, 50, 4
+CYCLES, TRIALS, OWN_CLUSTER = 20, 60, 4
 MOST_LINES, MOST_SECONDS = 4, 0.3
 RESULTS = "TUCKPRUNE_FAULT_RESULTS"
 """Environment variable: a file for the figures."""
