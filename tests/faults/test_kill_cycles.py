@@ -23,7 +23,7 @@ from search.study.trial_record import TrialRecord
 from tests.faults.driver import NODE, Driver, search, small_run
 
 CYCLES, TRIALS, OWN_CLUSTER = 20, 60, 4
-MOST_LINES, MOST_SECONDS = 4, 0.3
+MOST_LINES, MOST_SECONDS = 3, 0.2
 RESULTS = "TUCKPRUNE_FAULT_RESULTS"
 """Environment variable: a file for the figures."""
 
