@@ -21,6 +21,9 @@ _WITHOUT_WEIGHTS = (
     *("Flatten", "Reshape", "Dropout", "Rescaling"),
 )
 
+_UNCHECKED = (keras.layers.LayerNormalization, keras.layers.GroupNormalization)
+"""Layers with a stand-in for any number of channels whose oneDNN kernels were not compared with TensorFlow's own."""
+
 
 def worker_environment(model: Any) -> Mapping[str, str]:
     """What workers that train compressed forms of this model get in their environment besides the driver's.
@@ -41,5 +44,7 @@ def _computes_right(layer: Any, inputs: Any) -> bool:
         return False
     if isinstance(layer, keras.layers.Dense) and len(inputs[0].shape) > 2:
         # Products of matrices of rank 3 and more corrupt the memory (tensorflow/tensorflow#117700).
+        return False
+    if isinstance(layer, _UNCHECKED):
         return False
     return takes_any_channels(layer) or is_strided_pointwise(layer) or type(layer).__name__ in _WITHOUT_WEIGHTS

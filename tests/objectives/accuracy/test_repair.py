@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from compress.cloning.user_rules import rule
 from compress.errors import DataError, DivergenceError, ModelError
 from objectives.accuracy.repair import batches_from
 from tests.objectives.images import CLASSES, SHAPE, conv_model, dataset, dense_model
@@ -67,6 +68,7 @@ def test_no_steps_change_nothing() -> None:
 def test_everything_is_traced_once() -> None:
     calls = []
 
+    @rule()  # It is called, not what it does put in its place.
     class Counting(keras.layers.Layer):  # type: ignore[misc]
         def call(self, inputs: Any) -> Any:
             calls.append(inputs.shape)

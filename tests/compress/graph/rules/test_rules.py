@@ -197,7 +197,7 @@ def test_inputs_and_outputs_by_name():
 def test_layers_that_are_not_understood_leave_the_rest_alone():
     def build(x):
         x = conv(x, "frozen", 8)
-        x = layers.LSTM(6, return_sequences=True)(layers.Reshape((36, 8))(x))
+        x = layers.LSTM(6, return_sequences=True, name="lstm")(layers.Reshape((36, 8))(x))
         x = layers.Conv1D(7, 3, name="free")(x)
         return layers.Dense(2)(layers.GlobalAveragePooling1D()(layers.Lambda(tf.tanh)(layers.ReLU()(x))))
 
