@@ -65,10 +65,10 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return {**base, **changes, **both}
 
 
-def write_tiny(source: str, target: Path) -> None:
-    """Write a configuration, given as YAML, so that it takes seconds."""
+def write_tiny(source: str, target: Path, **changes: Any) -> None:
+    """Write a configuration, given as YAML, so that it takes seconds; changes replace whole keys."""
     target.parent.mkdir(exist_ok=True)
-    target.write_text(yaml.safe_dump(merged(yaml.safe_load(source), TINY)), encoding="utf-8")
+    target.write_text(yaml.safe_dump(merged(yaml.safe_load(source), TINY) | changes), encoding="utf-8")
 
 
 def _of(path: Path) -> Iterator[Snippet]:

@@ -8,15 +8,15 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
+import tensorflow as tf
 
 from zoo.data.batches import gather, whole_batches
 from zoo.data.dataset import ImageDataset, Images
 
 RECALIBRATION_IMAGES = 1024
 
-Records = list[NDArray[np.float64]]
-"""Mean and variance of each batch that a layer has normalized, (2, channels) each."""
+Records = list[Any]
+"""Mean and variance of a batch at each call of a layer, tensors (2, channels)."""
 
 
 class Recalibration(keras.callbacks.Callback):  # type: ignore[misc]
@@ -34,45 +34,61 @@ class Recalibration(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, model: keras.Model, dataset: ImageDataset, batch_size: int, seed: int) -> None:
         super().__init__()
-        self._recalibrated, self._dataset = model, dataset
+        self._statistics, self._dataset = BatchStatistics(model), dataset
         size = min(batch_size, RECALIBRATION_IMAGES, len(dataset.train))
         batches = whole_batches(len(dataset.train), size, np.random.default_rng(seed))
         self._batches = list(islice(batches, RECALIBRATION_IMAGES // size))
 
     def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Estimate the statistics of the weights as they stand."""
-        recalibrate(self._recalibrated, self._images())
+        self._statistics.estimate(self._images())
 
     def _images(self) -> Iterator[Images]:
         for indices in self._batches:
             yield gather(self._dataset.train, indices, self._dataset.normalization)[0]
 
 
-def recalibrate(model: keras.Model, batches: Iterable[Images]) -> None:
-    """Set the moving statistics of a model's batch normalization to those of training batches, and change nothing else.
-
-    They become the plain mean over batches, and over the calls of a shared layer, of each batch's mean and biased
-    variance (Yu & Huang 2019, "Universally Slimmable Networks and Improved Training Techniques", exact averages of
-    post-statistics). Frozen layers keep theirs: ``trainable=False``, or a momentum of 1.
+class BatchStatistics:
+    """What a model's batch normalization estimates from training batches, traced once.
 
     Args:
-        model: computes as in training, dropout included; its random states are put back.
-        batches: normalized images, (N, H, W, C) each.
+        model: computes as in training, dropout included.
     """
-    layers = [layer for layer in model._flatten_layers() if _estimates(layer)]
-    if not layers:
-        return
-    before = [(variable, np.array(variable.numpy())) for variable in model.non_trainable_variables]
-    with _recorded(layers) as records:
-        for images in batches:
-            model(images, training=True)
-    for variable, value in before:
-        variable.assign(value)
-    for layer, recorded in zip(layers, records, strict=True):
-        if recorded:
-            mean, variance = np.mean(recorded, axis=0)
-            layer.moving_mean.assign(mean)
-            layer.moving_variance.assign(variance)
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._layers = [layer for layer in model._flatten_layers() if _estimates(layer)]
+        self._observe = tf.function(self._of_batch, autograph=False, reduce_retracing=True)
+
+    def estimate(self, batches: Iterable[Images]) -> None:
+        """Set the moving statistics to those of training batches, and change nothing else.
+
+        They become the plain mean over batches, and over the calls of a shared layer, of each batch's mean and biased
+        variance (Yu & Huang 2019, "Universally Slimmable Networks and Improved Training Techniques", exact averages of
+        post-statistics). Frozen layers keep theirs: ``trainable=False``, or a momentum of 1. States of random layers
+        are put back.
+
+        Args:
+            batches: normalized images, (N, H, W, C) each.
+        """
+        if not self._layers:
+            return
+        before = [(variable, np.array(variable.numpy())) for variable in self._model.non_trainable_variables]
+        observed = [self._observe(images) for images in batches]
+        for variable, value in before:
+            variable.assign(value)
+        for layer, *records in zip(self._layers, *observed, strict=True):
+            calls = [np.asarray(call, np.float64) for of_batch in records for call in of_batch]
+            if calls:
+                mean, variance = np.mean(calls, axis=0)
+                layer.moving_mean.assign(mean)
+                layer.moving_variance.assign(variance)
+
+    def _of_batch(self, images: Any) -> list[Records]:
+        """Of every layer, at each of its calls."""
+        with _recorded(self._layers) as records:
+            self._model(images, training=True)
+        return records
 
 
 def _estimates(layer: Any) -> bool:
@@ -98,6 +114,5 @@ def _recorded(layers: list[Any]) -> Iterator[list[Records]]:
 def _record(layer: Any, records: Records, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
     outputs = type(layer).call(layer, inputs, training=training, mask=mask)
     if training:
-        statistics = [layer.moving_mean.numpy(), layer.moving_variance.numpy()]
-        records.append(np.array(statistics, np.float64))
+        records.append(tf.stack([layer.moving_mean.value, layer.moving_variance.value]))
     return outputs

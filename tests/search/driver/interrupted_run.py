@@ -44,7 +44,9 @@ def interrupted_run(home: Path) -> InterruptedRun:
     """Stop after the first trial, after another one, and not at all."""
     # Trials of seconds, so that the signals arrive while some are running.
     slow = {"recalibration_images": 64, "steps": 600, "batch_size": 32}
-    config = written(home, search={"trials": TRIALS, "workers": 2}, proxy=slow, finetune={"epochs": 1})
+    config = written(
+        home, search={"trials": TRIALS, "workers": 2}, proxy=slow, finetune={"epochs": 1}, finals={"candidates": 1}
+    )
     # Ctrl-C reaches every process of the terminal's foreground group, SIGKILL the driver alone.
     starts = {
         "SIGINT": stopped(home, config, "trial ", lambda driver: os.killpg(driver.pid, signal.SIGINT)),

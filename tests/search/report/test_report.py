@@ -47,7 +47,7 @@ def test_the_report_of_a_real_run(run):
     outcome = find_run(run.folder)
     assert f"{TRIALS} trials: {TRIALS} feasible, 0 infeasible, 0 failed. Winner: {outcome.winner.source}, " in html
 
-    assert len(outcome.finalists) == 4
+    assert len(outcome.finalists) == 2
     for finalist in outcome.finalists:
         assert f"<td>{finalist.source}</td>" in html
         assert f"<td>{finalist.score.accuracy:.4f}, loss {finalist.score.loss:.4f}</td>" in html

@@ -18,7 +18,7 @@ from tests.search.fixtures.runs import called_in_turn, refused, written
 
 RECIPE = ["decompose", "prune"]
 SEARCH = {"trials": 4, "workers": 1, "strategy": "staged"}
-SECTIONS = {"recipe": RECIPE, "finetune": {"epochs": 1}, "finals": {"candidates": 1, "epochs": 1}}
+SECTIONS = {"recipe": RECIPE, "finetune": {"epochs": 1}, "finals": {"candidates": 0}}
 
 
 def interrupted_in_the_second_trial(tuckprune, config):

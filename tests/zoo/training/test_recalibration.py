@@ -9,7 +9,7 @@ import pytest
 
 from zoo.data.dataset import ImageDataset
 from zoo.data.load import load_dataset
-from zoo.training.recalibration import Recalibration, recalibrate
+from zoo.training.recalibration import BatchStatistics, Recalibration
 from zoo.training.training import TrainingSettings, evaluate, train
 
 layers = keras.layers
@@ -31,7 +31,7 @@ def test_statistics_are_the_mean_over_batches() -> None:
     x = kept(frozen(layers.Dropout(0.5)(inner(2 * first(inputs)))))
     model = keras.Model(inputs, x)
     before = [variable.numpy() for variable in model.variables]
-    recalibrate(model, iter(BATCHES))
+    BatchStatistics(model).estimate(iter(BATCHES))
     np.testing.assert_allclose(_moving(first), np.mean([_statistics(batch) for batch in BATCHES], axis=0), rtol=1e-5)
     # Behind the first layer and the doubling: of each batch's own statistics, not of the moving ones.
     expected = []
@@ -47,7 +47,7 @@ def test_statistics_are_the_mean_over_batches() -> None:
 
 def test_a_shared_layer_has_the_mean_over_its_calls() -> None:
     inputs, norm = keras.Input((3, 3, 2)), layers.BatchNormalization()
-    recalibrate(keras.Model(inputs, norm(inputs) + norm(3 * inputs + 1)), BATCHES)
+    BatchStatistics(keras.Model(inputs, norm(inputs) + norm(3 * inputs + 1))).estimate(BATCHES)
     expected = np.mean([_statistics(x) for batch in BATCHES for x in (batch, 3 * batch + 1)], axis=0)
     np.testing.assert_allclose(_moving(norm), expected, rtol=1e-5)
 
