@@ -40,7 +40,7 @@ def test_there_is_something_to_check() -> None:
 @pytest.mark.parametrize("page", PYTHON_PAGES)
 def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local_pool: None) -> None:
     source = (ROOT / "configs" / "digits.yaml").read_text(encoding="utf-8")
-    write_tiny(source, tmp_path / "configs" / "digits.yaml", recipe=["prune"])
+    write_tiny(source, tmp_path / "configs" / "digits.yaml", recipe=["prune"], space={"ranks": False})
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "page"}
     for result in snippets("python", page):
