@@ -62,6 +62,8 @@ class Projection:
         scaled = scaled_to_fit(fits, np.maximum(wanted, SMALLEST_SCALE), caps)
         if not fill:
             return scaled
+        if len(scaled) == 1 and fits == self._fits:
+            return filled_one(fits, scaled[0], self.space.arrays.grid)[None]
         return filled(fits, scaled, self.space.arrays.grid)
 
     def _caps(self, wanted: Floats) -> Floats:
@@ -142,12 +144,36 @@ def filled(fits: Fits, fractions: Floats, steps: Floats) -> Floats:
         fractions: what is wanted, (N, D).
         steps: grid step of every column, (D,).
     """
-    missing = np.where(fractions < 1, -(fractions / steps) % 1, np.inf)
     rows = np.arange(len(fractions))
-    for column in np.argsort(missing, axis=1, kind="stable").T:
+    for column in _nearest_first(fractions, steps).T:
         here = fractions[rows, column]
         raised = fractions.copy()
         raised[rows, column] = np.minimum(1.0, here + steps[column])
         fit = (here < 1) & fits(raised)
         fractions = np.where(fit[:, None], raised, fractions)
     return fractions
+
+
+def filled_one(fits: Fits, fractions: Floats, steps: Floats) -> Floats:
+    """What ``filled`` makes of one proposal (D,), in fewer calls of a test that takes many rows as fast as one.
+
+    Until a column is raised, all columns are tried from the same place: they are tested at once, and those up to the
+    first that fits are done with.
+    """
+    order = _nearest_first(fractions[None], steps)[0]
+    order = order[fractions[order] < 1]
+    while order.size:
+        raised = np.tile(fractions, (order.size, 1))
+        raised[np.arange(order.size), order] = np.minimum(1.0, fractions[order] + steps[order])
+        fit = fits(raised)
+        if not fit.any():
+            break
+        first = int(fit.argmax())
+        fractions, order = raised[first], order[first + 1 :]
+    return fractions
+
+
+def _nearest_first(fractions: Floats, steps: Floats) -> NDArray[np.intp]:
+    """Columns of each row (N, D), those nearest to their next grid point first, whole ones last."""
+    missing = np.where(fractions < 1, -(fractions / steps) % 1, np.inf)
+    return np.argsort(missing, axis=1, kind="stable")

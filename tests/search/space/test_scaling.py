@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from search.space.projection import filled, scaled_to_fit
+from search.space.projection import filled, filled_one, scaled_to_fit
 
 
 def snapped(fractions):
@@ -37,3 +37,15 @@ def test_rows_are_filled_each_by_itself():
     alone = [filled(lambda rows: snapped(rows).sum(1) <= 1, row[None], np.array([0.1, 0.1])) for row in rows]
     together = filled(lambda rows: snapped(rows).sum(1) <= 1, rows, np.array([0.1, 0.1]))
     np.testing.assert_array_equal(together, np.concatenate(alone))
+
+
+def test_one_proposal_is_filled_as_many_are():
+    rng = np.random.default_rng(1)
+    for size in rng.integers(1, 12, 200):
+        steps, prices = rng.choice([0.05, 0.1, 0.25], size), rng.uniform(-0.2, 1, size)
+        row = np.minimum(rng.uniform(0.05, 1.3, size), 1.0)
+
+        def fits(rows, prices=prices, limit=row @ prices + 0.3):
+            return rows @ prices <= limit
+
+        np.testing.assert_array_equal(filled_one(fits, row, steps), filled(fits, row[None], steps)[0])
