@@ -30,11 +30,14 @@ from objectives.network.precision import Precision
 from search.driver.driver import DriverSettings
 from search.driver.rungs import Ladder
 from search.space.space_arrays import SpaceSettings
-from zoo.data.batches import Augmentation
+from zoo.data.batches import Augmentation, CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, takes_series
 from zoo.data.load import load_dataset
 from zoo.data.source import print_warning
 from zoo.data.split import drawn, limited
+from zoo.training.augmentation import KerasAugmentation
+from zoo.training.keras_class import KerasClass
+from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings
 
 
@@ -71,32 +74,41 @@ def dataset(
 
 def training(config: TrainingConfig, seed: int) -> TrainingSettings:
     """How to train or fine-tune."""
-    augmentation = Augmentation(config.augment.padding, config.augment.flip) if config.augment else None
     return TrainingSettings(
         epochs=config.epochs,
         learning_rate=config.learning_rate,
-        momentum=config.momentum,
         batch_size=config.batch_size,
-        weight_decay=config.weight_decay,
-        augmentation=augmentation,
-        factor=config.factor,
-        patience=config.patience,
+        optimizer=KerasClass(config.optimizer.name, config.optimizer.options),
+        schedule=Schedule(config.schedule.name, config.schedule.options),
+        loss=None if config.loss is None else KerasClass(config.loss.name, config.loss.options),
+        class_weights=config.class_weights,
+        augmentation=_augmentation(config),
         seed=seed,
         early_stopping=config.early_stopping,
     )
 
 
-def check_augmentation(config: TrainingConfig, data: ImageDataset) -> None:
-    """Refuse augmentation of series, which is for images.
+def _augmentation(config: TrainingConfig) -> Augmentation | None:
+    if config.augment is None:
+        return None
+    cropped = CropAndFlip(config.augment.padding, config.augment.flip)
+    layers = tuple(KerasClass(layer.name, layer.options) for layer in config.augment.layers)
+    return KerasAugmentation(layers, cropped) if layers else cropped
+
+
+def check_training(config: TrainingConfig, data: ImageDataset) -> None:
+    """Refuse a training that the data set does not allow, or that Keras does not know.
 
     Raises:
         ConfigError: with what to change.
     """
-    if data.is_series and config.augment is not None:
-        raise ConfigError(
-            f"finetune.augment: expected null for series of shape {data.image_shape}, received crops and flips, which "
-            "are for images; set finetune.augment: null"
-        )
+    if not config.epochs:
+        return
+    try:
+        training(config, 0).check(data)
+    except ConfigError as error:
+        section = "finetune" if isinstance(config, FinetuneConfig) else "training"
+        raise ConfigError(f"{section}.{error}") from error
 
 
 def metric(config: MetricConfig, classes: int) -> Metric:

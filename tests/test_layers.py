@@ -11,8 +11,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "compress": (),
-    "zoo": ("compress.errors", "compress.disk"),
-    "configs": ("compress.errors", "compress.pruning.registry", "objectives.cost.quantity", "zoo.data.source"),
+    "zoo": ("compress.errors", "compress.registration", "compress.disk"),
+    "configs": (
+        "compress.errors",
+        "compress.pruning.registry",
+        "objectives.cost.quantity",
+        "zoo.data.source",
+        "zoo.training.schedule",
+    ),
     "objectives": ("compress", "zoo"),
     "search": ("compress", "objectives", "configs", "zoo"),
 }

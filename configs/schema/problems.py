@@ -30,6 +30,9 @@ _WORDINGS = {
     "tuple_type": "a list",
 }
 
+# Where the type of the items stands among the arguments of a type that holds many.
+_HOLDERS: dict[Any, int] = {dict: 1, tuple: 0}
+
 
 def describe(error: ValidationError) -> str:
     """Return every problem in `error` as "key: expected ..., received ...", joined by "; "."""
@@ -85,22 +88,22 @@ def _key(loc: tuple[int | str, ...]) -> str:
     parts: list[str] = []
     annotation: Any = RunConfig
     for item in loc:
-        if annotation is not None:
-            parts.append(str(item))
-            annotation = _inside(annotation, item)
-        elif isinstance(item, int):
+        if isinstance(item, int) and parts and (annotation is None or get_origin(annotation) is tuple):
             parts[-1] += f"[{item}]"
+        elif annotation is not None:
+            parts.append(str(item))
+        annotation = None if annotation is None else _inside(annotation, item)
     return ".".join(parts)
 
 
 def _inside(annotation: Any, key: int | str) -> Any:
-    """What a key of a section, or of a mapping of sections, holds; None where it holds neither of them."""
-    if get_origin(annotation) is dict:
-        return next(_sections(get_args(annotation)[1]), None)
+    """What a key of a section, or of a mapping or a list of sections, holds; None where it holds none of them."""
+    if get_origin(annotation) in _HOLDERS:
+        return next(_sections(get_args(annotation)[_HOLDERS[get_origin(annotation)]]), None)
     field = next(_sections(annotation)).model_fields.get(str(key))
     held = None if field is None else field.annotation
-    if get_origin(held) is dict:
-        return held if next(_sections(get_args(held)[1]), None) else None
+    if get_origin(held) in _HOLDERS:
+        return held if next(_sections(get_args(held)[_HOLDERS[get_origin(held)]]), None) else None
     return None if held is None else next(_sections(held), None)
 
 

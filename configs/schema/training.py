@@ -1,10 +1,17 @@
 """Sections of a configuration that say how models are trained, fine-tuned and judged."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from configs.schema.section import Count, Momentum, NonNegative, Positive, Section
+from configs.schema.section import Count, Momentum, Named, NonNegative, Positive, Section, Text
+
+
+def _describe_schedules(schema: dict[str, Any]) -> None:
+    """Only the reference needs the description: whoever runs a command does not wait for Keras."""
+    from zoo.training.schedule import schedule_words
+
+    schema["description"] = schedule_words()
 
 
 class DistillationConfig(Section):
@@ -40,38 +47,86 @@ class ProxyConfig(Section):
     )
 
 
+class LayerOfKeras(Named):
+    """A layer of Keras that changes images at random; a name in its place is the section with this name alone."""
+
+    name: Text = Field(description="class of keras.layers, such as RandomFlip, RandAugment or MixUp")
+    options: dict[str, JsonValue] = Field(default={}, description="arguments of the class")
+
+
+Layers = Annotated[tuple[LayerOfKeras, ...], Field(strict=False)]
+
+
 class AugmentConfig(Section):
-    """Random changes to training images."""
+    """Random changes to training images: crops and flips as NPTK trains with, then any layers of Keras."""
 
     padding: int = Field(default=4, ge=0, description="pixels padded on each side before a random crop to the old size")
     flip: bool = Field(default=True, description="whether half the images are mirrored left to right")
+    layers: Layers = Field(
+        default=(),
+        description="layers of Keras after these, such as [RandAugment, {name: MixUp, options: {alpha: 0.2}}]",
+    )
+
+
+class OptimizerConfig(Named):
+    """What changes the weights; a name in its place is the section with this name alone."""
+
+    name: Text = Field(description="class of keras.optimizers, such as SGD or AdamW")
+    options: dict[str, JsonValue] = Field(
+        default={},
+        description="arguments of the class: momentum, weight_decay, global_clipnorm, use_ema and the like",
+    )
+
+
+class ScheduleConfig(Named):
+    """How the learning rate changes; a name in its place is the section with this name alone."""
+
+    name: Text = Field(default="plateau", json_schema_extra=_describe_schedules)
+    options: dict[str, JsonValue] = Field(default={}, description="of the schedule, as listed with its name")
+
+
+class LossConfig(Named):
+    """What training minimizes; a name in its place is the section with this name alone."""
+
+    name: Text = Field(
+        default="CategoricalCrossentropy",
+        description="class of keras.losses, such as CategoricalCrossentropy or CategoricalFocalCrossentropy",
+    )
+    options: dict[str, JsonValue] = Field(
+        default={}, description="arguments of the class, such as label_smoothing: 0.1"
+    )
+
+
+Weights = Annotated[tuple[NonNegative, ...], Field(strict=False)]
 
 
 class TrainingConfig(Section):
-    """SGD with momentum, the learning rate lowered when the validation loss stops falling."""
+    """How models are trained; unless asked otherwise, as NPTK's ModelZoo does."""
 
     epochs: Count = Field(default=100, description="passes over the training images")
-    learning_rate: Positive = Field(default=0.1, description="at the start")
+    learning_rate: Positive = Field(default=0.1, description="the highest of the schedule")
     batch_size: Count = Field(default=128, description="images per step")
-    momentum: Momentum = Field(default=0.9, description="of SGD")
-    weight_decay: NonNegative = Field(default=0.0, description="of SGD, decoupled from the loss")
-    augment: AugmentConfig | None = Field(default=None, description="random crop and flip, or null for none")
-    patience: Count = Field(
-        default=10, description="epochs without a lower validation loss before the learning rate falls"
+    optimizer: OptimizerConfig = OptimizerConfig(name="SGD", options={"momentum": 0.9})
+    schedule: ScheduleConfig = ScheduleConfig()
+    loss: LossConfig | None = Field(default=None, description="or null for cross-entropy")
+    class_weights: Literal["balanced"] | Weights | None = Field(
+        default=None,
+        description="what an image of each class counts, balanced for the inverse of how often the class occurs, or"
+        " null for all the same",
     )
+    augment: AugmentConfig | None = Field(default=None, description="random changes to images, or null for none")
     early_stopping: Count | None = Field(
         default=None,
         description="epochs without a better validation (accuracy, of equals the loss) before training ends, or null;"
         " the best weights are kept in any case",
     )
-    factor: float = Field(default=0.1, gt=0, lt=1, description="what the learning rate is multiplied with then")
 
 
 class FinetuneConfig(TrainingConfig):
     """How compressed models are trained; a key left out is that of `training`, the learning rate a tenth of it."""
 
     epochs: int = Field(default=100, ge=0, description="passes over the training images; 0 for no fine-tuning")
-    learning_rate: Positive = Field(default=0.01, description="at the start")
+    learning_rate: Positive = Field(default=0.01, description="the highest of the schedule")
     distillation: DistillationConfig | None = Field(
         default=None, description="how much the original model's outputs count, or null for the labels alone"
     )

@@ -8,6 +8,7 @@ import keras
 from objectives.network.distillation import Distillation, Distilling, TrainingLoss
 from zoo.data.dataset import ImageDataset
 from zoo.training.checkpoint import Checkpoint
+from zoo.training.label_loss import training_loss
 from zoo.training.loss import loss_for
 from zoo.training.training import TrainingResult, TrainingSettings, train
 
@@ -37,10 +38,10 @@ class FineTuning:
         Raises:
             TuckpruneError: what `train` raises.
         """
-        learner = None if self.distillation is None else _learner(model, original, self.distillation)
+        learner = None if self.distillation is None else self._learner(model, original, self.distillation)
         return train(model, dataset, self.training, callbacks, learner=learner, checkpoint=checkpoint)
 
-
-def _learner(model: keras.Model, original: keras.Model, distillation: Distillation) -> Distilling:
-    loss = TrainingLoss(loss_for(model), distillation)
-    return Distilling(model, original, loss, from_logits=loss_for(original).from_logits)
+    def _learner(self, model: keras.Model, original: keras.Model, distillation: Distillation) -> Distilling:
+        training = self.training
+        loss = TrainingLoss(training_loss(model, training.loss, mixed=training.mixes), distillation)
+        return Distilling(model, original, loss, from_logits=loss_for(original).from_logits)

@@ -75,16 +75,19 @@ class TrainingLoss:
     """Cross-entropy with labels, mixed with distillation where there is one.
 
     Attributes:
-        hard: the sparse cross-entropy that fits the model's output.
+        hard: what labels are compared with the model's outputs by, which says whether these are logits.
         distillation: how much the original model's outputs count, or None.
     """
 
-    hard: keras.losses.SparseCategoricalCrossentropy
+    hard: Any
     distillation: Distillation | None = None
 
-    def __call__(self, labels: Any, outputs: Any, soft: Any) -> Any:
-        """Mean loss of labels (N,), outputs (N, classes) and logits to distil (N, classes), or (N, 0) without."""
-        loss = self.hard(labels, outputs)
+    def __call__(self, labels: Any, outputs: Any, soft: Any, weights: Any = None) -> Any:
+        """Mean loss of labels (N,), outputs (N, classes) and logits to distil (N, classes), or (N, 0) without.
+
+        weights: what each image's label counts (N,), or None.
+        """
+        loss = self.hard(labels, outputs, weights)
         if self.distillation is None:
             return loss
         logits = outputs if self.hard.from_logits else tf.math.log(outputs + keras.config.epsilon())
@@ -122,7 +125,7 @@ class Distilling(keras.Model):  # type: ignore[misc]
         """In training the mixed loss, with the regularization of the student's layers; else the compiled one."""
         if not training:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        return tf.add_n([self._taught(y, y_pred, self._soft(x)), *self.losses])
+        return tf.add_n([self._taught(y, y_pred, self._soft(x), sample_weight), *self.losses])
 
 
 def _logits(outputs: Any, from_logits: bool) -> Any:

@@ -16,7 +16,7 @@ from objectives.network.elastic_layer import Common, ElasticLayer, LayerWeights,
 from objectives.network.elastic_layers import elastic_layer, fold, takes_any_channels
 from objectives.network.precision import Precision
 from objectives.network.signature import signature
-from zoo.training.training import random_states, seed_random_states
+from zoo.training.random_states import random_states, seed_random_states
 
 _ATTRIBUTES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 

@@ -24,7 +24,11 @@ class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, epochs: int, log: Callable[[str], None]) -> None:
         super().__init__()
-        self._epochs, self._log = epochs, log
+        self._epochs, self._log, self._rate = epochs, log, 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Note the learning rate, which the epoch may end with another one of."""
+        self._rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Log the figures of this epoch."""
@@ -32,7 +36,7 @@ class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
         self._log(
             f"  epoch {epoch + 1}/{self._epochs}: loss {figures['loss']:.4f}, "
             f"validation loss {figures['val_loss']:.4f}, accuracy {figures['val_accuracy']:.4f}, "
-            f"learning rate {figures['learning_rate']:g}"
+            f"learning rate {self._rate:g}"
         )
 
 

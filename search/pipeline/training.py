@@ -32,6 +32,7 @@ def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Resul
     check_trackers(config.log_to)
     folder = RunFolder.of(config)
     data = settings.dataset(config.data, config.seed)
+    settings.check_training(config.training, data)
     keras.utils.set_random_seed(config.seed)
     model = build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes)
     with folder.opened(config):

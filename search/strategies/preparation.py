@@ -55,7 +55,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     check_trackers(config.log_to)
     data = settings.dataset(config.data, config.seed, listener.warned, model)
     check_model_fits(data, model)
-    settings.check_augmentation(config.finetune, data)
+    settings.check_training(config.finetune, data)
     table = latency_table(config, model, data.image_shape[:-1])
     graph = analyse(model, config.pruning.across_normalization, data.image_shape[:-1])
     space = search_space(config, CostModel(graph, table))

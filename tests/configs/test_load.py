@@ -130,6 +130,13 @@ def test_an_override_that_is_no_yaml_is_named(file: Path) -> None:
         ("search.trails=3", "search.trails: unknown key, did you mean trials? expected one of trials, workers, "),
         ("serch.trials=3", "serch: unknown key, did you mean search? expected one of name, seed, model, "),
         ("training.augment.flips=1", "training.augment.flips: unknown key, did you mean flip? expected one of padding"),
+        ("training.augment.layers=[{nam: RandomFlip}]", "training.augment.layers[0].name: expected a value, received "),
+        (
+            "training.augment.layers=[RandomFlip, 3]",
+            "training.augment.layers[1]: expected a section of keys, received 3",
+        ),
+        ("training.schedule.option=3", "training.schedule.option: unknown key, did you mean options? expected one "),
+        ("training.class_weights=all", "training.class_weights: expected 'balanced' or a list, received 'all'"),
         ("search.trials=0", "search.trials: expected at least 1, received 0"),
         ("search.trials=ten", "search.trials: expected an integer, received 'ten'"),
         ("search.workers=all", "search.workers: expected an integer or 'max', received 'all'"),
@@ -215,7 +222,7 @@ def test_differences_are_told_key_by_key(file: Path) -> None:
 
 def test_a_section_against_none_is_one_difference(file: Path) -> None:
     a, b = load_config(file), load_config(file, ["training.augment={padding: 2}", "finetune.augment=null"])
-    assert difference(a, b) == ['training.augment: null -> {"padding": 2, "flip": true}']
+    assert difference(a, b) == ['training.augment: null -> {"padding": 2, "flip": true, "layers": []}']
 
 
 def test_python_users_get_the_same_check() -> None:

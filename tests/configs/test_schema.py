@@ -40,7 +40,6 @@ INTEGERS = [
     ("seed", 0, 2**31 - 1),
     ("training.epochs", 1, None),
     ("training.batch_size", 1, None),
-    ("training.patience", 1, None),
     ("training.early_stopping", 1, None),
     ("finetune.early_stopping", 1, None),
     ("finetune.epochs", 0, None),
@@ -59,9 +58,6 @@ INTEGERS = [
 FLOATS = [  # key, low, low accepted, high, high accepted
     ("data.validation", 0, False, 1, False),
     ("training.learning_rate", 0, False, None, False),
-    ("training.momentum", 0, True, 1, False),
-    ("training.weight_decay", 0, True, None, False),
-    ("training.factor", 0, False, 1, False),
     ("finetune.learning_rate", 0, False, None, False),
     ("finetune.distillation.weight", 0, False, 1, True),
     ("finetune.distillation.temperature", 0, False, None, False),
@@ -207,9 +203,14 @@ def test_distillation_is_of_fine_tuning_and_nobody_is_told_unasked() -> None:
 
 
 def test_finetune_keeps_what_it_is_given() -> None:
-    data = {**BASE, "training": {"epochs": 7, "momentum": 0.5}, "finetune": {"epochs": 0, "learning_rate": 0.3}}
+    data = {
+        **BASE,
+        "training": {"epochs": 7, "optimizer": "AdamW", "augment": {"layers": ["MixUp"]}},
+        "finetune": {"epochs": 0, "learning_rate": 0.3},
+    }
     finetune = RunConfig.model_validate(data).finetune
-    assert (finetune.epochs, finetune.learning_rate, finetune.momentum) == (0, 0.3, 0.5)
+    assert (finetune.epochs, finetune.learning_rate, finetune.optimizer.name) == (0, 0.3, "AdamW")
+    assert [layer.name for layer in finetune.augment.layers] == ["MixUp"]
 
 
 @pytest.mark.parametrize(

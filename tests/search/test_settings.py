@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 
+from compress.errors import ConfigError
 from compress.parameters import ChannelStep
 from compress.pruning.criteria.geometric_median import GeometricMedian
 from compress.pruning.criteria.l2_norm import L2Norm
@@ -18,8 +20,9 @@ from objectives.network.precision import Precision
 from search import settings
 from search.driver.rungs import Ladder
 from tests.search.fixtures.runs import ROOT, config
-from zoo.data.batches import Augmentation
-from zoo.data.dataset import Normalization
+from zoo.data.batches import CropAndFlip
+from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.training.keras_class import KerasClass
 from zoo.training.training import TrainingSettings
 
 
@@ -95,9 +98,29 @@ def test_the_first_rung_is_that_of_the_proxy(tmp_path):
 def test_the_cifar_100_configurations_train_by_the_recipe_of_the_model_zoo(name):
     """SGD at 0.1 with momentum 0.9, a tenth of it to fine-tune, 100 epochs of 128 images, padded by 4 and mirrored."""
     given = load_config(ROOT / "configs" / f"{name}_cifar100.yaml")
-    published = TrainingSettings(100, 0.1, 0.9, 128, 0.0, Augmentation(4, True), 0.1, 10, 0, None)
+    published = TrainingSettings(augmentation=CropAndFlip(4, True))
+    assert (published.epochs, published.learning_rate, published.batch_size) == (100, 0.1, 128)
+    assert (published.optimizer, published.schedule.options) == (KerasClass("SGD", {"momentum": 0.9}), {})
     assert settings.training(given.training, given.seed) == published
     assert settings.fine_tuning(given.finetune, given.seed) == FineTuning(published.for_fine_tuning())
+
+
+@pytest.mark.parametrize("section", ["training", "finetune"])
+def test_a_training_that_cannot_be_is_refused_by_its_key(tmp_path, section):
+    split = Split(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1]))
+    data = ImageDataset("two", split, split, split, 2, Normalization(255.0, (0.0,), (1.0,)))
+    for change, message in {
+        "optimizer: AdamX": "optimizer: expected the name of a class of Keras, received 'AdamX'; did you mean Adamax",
+        "schedule: cosin": "schedule: expected one of constant, cosine, one_cycle, plateau, received 'cosin'",
+        "loss: {name: Dice, options: {a: 1}}": "loss: expected options that Dice takes, received {'a': 1}",
+        "class_weights: [1, 2, 3]": "class_weights: expected 2 weights, one for each class, received 3",
+        "augment: {layers: [RandomCut]}": "augment: expected the name of a class of Keras, received 'RandomCut'",
+    }.items():
+        given = config(tmp_path, **{section: yaml.safe_load(change)})
+        with pytest.raises(ConfigError) as caught:
+            settings.check_training(getattr(given, section), data)
+        assert str(caught.value).startswith(f"{section}.{message}")
+        settings.check_training(config(tmp_path, finetune={"epochs": 0, "optimizer": "AdamX"}).finetune, data)
 
 
 def test_fine_tuning_takes_every_key(tmp_path):

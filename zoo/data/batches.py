@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -12,6 +13,23 @@ from compress.errors import DataError
 from zoo.data.dataset import Images, Labels, Normalization, Split
 
 Indices = npt.NDArray[np.int64]
+Augment = Callable[[Images, Labels], tuple[Images, npt.NDArray[Any]]]
+
+
+class Augmentation(Protocol):
+    """Random changes to the raw images of a training batch."""
+
+    @property
+    def mixes(self) -> bool:
+        """Whether labels become shares of classes."""
+
+    def __call__(
+        self, images: Images, labels: Labels, classes: int, rng: np.random.Generator
+    ) -> tuple[Images, npt.NDArray[Any]]:
+        """Images (N, H, W, C) changed, and their labels (N,), or (N, classes) where they are mixed."""
+
+    def check(self, images: Images, classes: int) -> None:
+        """Raise ConfigError where such images cannot be changed so."""
 
 
 def epoch_indices(n: int, batch_size: int, rng: np.random.Generator) -> list[Indices]:
@@ -35,18 +53,20 @@ def whole_batches(count: int, batch_size: int, rng: np.random.Generator) -> Iter
 
 
 def gather(
-    split: Split, indices: Indices, normalization: Normalization, augment: Callable[[Images], Images] | None = None
-) -> tuple[npt.NDArray[np.float32], Labels]:
+    split: Split, indices: Indices, normalization: Normalization, augment: Augment | None = None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
     """Copy out the images at `indices`: (x, y), (B, H, W, C) or (B, steps, C) float32, normalised, and (B,) int64.
 
-    augment: applied to the raw images, before normalisation.
+    augment: applied to the raw images, before normalisation, and their labels.
     """
-    images = split.images[indices]
-    return normalization(images if augment is None else augment(images)), split.labels[indices]
+    images, labels = split.images[indices], split.labels[indices]
+    if augment is not None:
+        images, labels = augment(images, labels)
+    return normalization(images), labels
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class CropAndFlip:
     """RandomCrop after zero padding of `padding` pixels on every side, then a horizontal flip of half the images.
 
     Raises DataError for a negative padding.
@@ -60,12 +80,22 @@ class Augmentation:
             raise DataError(f"expected a padding of at least 0 pixels, received {self.padding}")
 
     @classmethod
-    def for_size(cls, size: int, *, flip: bool) -> "Augmentation":
+    def for_size(cls, size: int, *, flip: bool) -> "CropAndFlip":
         """The ModelZoo recipe's padding of 4 for 32 pixels, in proportion for another image size."""
         return cls(size // 8, flip)
 
-    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        """Return new images of the same shape (N, H, W, C) and type, cropped and flipped independently.
+    @property
+    def mixes(self) -> bool:
+        """Never: each image keeps its label."""
+        return False
+
+    def check(self, images: Images, classes: int) -> None:
+        """Any images can be cropped and flipped."""
+
+    def __call__(
+        self, images: Images, labels: Labels, classes: int, rng: np.random.Generator
+    ) -> tuple[Images, npt.NDArray[Any]]:
+        """Return new images of the same shape (N, H, W, C) and type, cropped and flipped independently, and the labels.
 
         Padding is black in raw pixels: augment before normalising.
         """
@@ -78,13 +108,14 @@ class Augmentation:
             columns = np.where(rng.random((count, 1)) < 0.5, columns[:, ::-1], columns)
         # One gather of (N, H, 1) rows and (N, 1, W) columns: crop and flip without a loop over images.
         cropped: Images = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
-        return cropped
+        return cropped, labels
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled training batches for `fit`, the same for the same seed and epoch whatever thread asks for them.
 
-    Pass `shuffle=False` to `fit`: the order is made here. `epoch` is the first one, for a run that goes on.
+    Pass `shuffle=False` to `fit`: the order is made here. `epoch` is the first one, for a run that goes on. `classes`
+    is how many there are, for labels that augmentation mixes.
     """
 
     def __init__(
@@ -94,6 +125,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         *,
         seed: int,
+        classes: int,
         augmentation: Augmentation | None = None,
         epoch: int = 0,
     ) -> None:
@@ -104,7 +136,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
                 f"{split.images.shape}; set augment: null"
             )
         self._split, self._normalization, self._augmentation = split, normalization, augmentation
-        self._batch_size, self._seed = batch_size, seed
+        self._batch_size, self._seed, self._classes = batch_size, seed, classes
         self._start_epoch(epoch)
 
     def _start_epoch(self, epoch: int) -> None:
@@ -115,16 +147,16 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return len(self._indices)
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], Labels]:
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
         return gather(self._split, self._indices[index], self._normalization, self._augment(index))
 
-    def _augment(self, index: int) -> Callable[[Images], Images] | None:
+    def _augment(self, index: int) -> Augment | None:
         augmentation = self._augmentation
         if augmentation is None:
             return None
         # A generator for each batch: Keras reads the first batches of an epoch more than once.
         rng = np.random.default_rng((self._seed, self._epoch, index))
-        return lambda images: augmentation(images, rng)
+        return lambda images, labels: augmentation(images, labels, self._classes, rng)
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch's order; called by Keras."""

@@ -81,3 +81,38 @@ class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Restore the best weights."""
         self.model.set_weights(self.weights)
+
+
+class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
+    """Puts the optimizer's moving averages in the weights' place whenever a model is validated and kept.
+
+    From each validation to the next epoch's beginning the two have changed places; callbacks behind this one, and
+    whoever looks at the model between epochs, see the averages. Keras's own SwapEMAWeights exchanges them by sums,
+    which round, and cannot go on in another process.
+
+    Attributes:
+        in_model: whether the model holds the averages now.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_model = False
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Give the model the weights that are trained."""
+        if self.in_model:
+            self._exchange()
+
+    def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Give the model the averages."""
+        if not self.in_model:
+            self._exchange()
+
+    def _exchange(self) -> None:
+        optimizer = self.model.optimizer
+        averages = optimizer._model_variables_moving_average
+        for variable, average in zip(optimizer._trainable_variables, averages, strict=True):
+            values = variable.numpy(), average.numpy()
+            average.assign(values[0])
+            variable.assign(values[1])
+        self.in_model = not self.in_model

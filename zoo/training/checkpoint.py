@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from compress.disk.whole_file import replaced
 from compress.errors import RunError, one_line
-from zoo.training.callbacks import BestWeights
+from zoo.training.callbacks import AveragedWeights, BestWeights
 
 Arrays = list[npt.NDArray[Any]]
 
@@ -30,7 +30,8 @@ class TrainingProgress:
         epochs: whole epochs behind it.
         accuracy, loss: of the best epoch, on the validation split.
         waited: epochs in a row that were not better.
-        plateau_best, plateau_waited, plateau_cooldown: of ReduceLROnPlateau, the best None before the first epoch.
+        plateau_best, plateau_waited, plateau_cooldown: of ReduceLROnPlateau, the best None before the first epoch, or
+            where the schedule is another one.
     """
 
     epochs: int
@@ -163,7 +164,8 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         checkpoint: the file.
         network: the model whose weights are trained, compiled.
         best: keeps the best weights.
-        plateau: lowers the learning rate.
+        plateau: lowers the learning rate; None where the schedule follows the optimizer's steps.
+        averages: holds the moving averages of the weights, where the optimizer makes any.
     """
 
     def __init__(
@@ -171,9 +173,11 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         checkpoint: Checkpoint,
         network: keras.Model,
         best: BestWeights,
-        plateau: keras.callbacks.ReduceLROnPlateau,
+        plateau: keras.callbacks.ReduceLROnPlateau | None,
+        averages: AveragedWeights | None = None,
     ) -> None:
         super().__init__()
+        self._averages = averages
         self._checkpoint, self._network, self._best, self._plateau = checkpoint, network, best, plateau
         self._resumed: TrainingProgress | None = None
 
@@ -191,12 +195,14 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         assign_all(network.variables, state.variables)
         assign_all(network.optimizer.variables, state.optimizer)
         self._best.put_back(state.best, progress.accuracy, progress.loss, progress.waited)
+        if self._averages is not None:
+            self._averages.in_model = True
         self._resumed = progress
         return progress.epochs
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Give ReduceLROnPlateau, which has just forgotten all, its counts back."""
-        if self._resumed is not None:
+        if self._resumed is not None and self._plateau is not None:
             self._plateau.best = self._resumed.plateau_best
             self._plateau.wait = self._resumed.plateau_waited
             self._plateau.cooldown_counter = self._resumed.plateau_cooldown
@@ -207,17 +213,16 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         Raises:
             RunError: the file cannot be written.
         """
-        best, plateau, network = self._best, self._plateau, self._network
-        progress = TrainingProgress(
-            epoch + 1,
-            best.accuracy,
-            best.loss,
-            best.waited,
-            None if plateau.best is None else float(plateau.best),
-            plateau.wait,
-            plateau.cooldown_counter,
-        )
+        best, network = self._best, self._network
+        progress = TrainingProgress(epoch + 1, best.accuracy, best.loss, best.waited, *_counts(self._plateau))
         state = TrainingState(
             progress, copies_of(network.variables), copies_of(network.optimizer.variables), best.weights
         )
         self._checkpoint.write(state)
+
+
+def _counts(plateau: keras.callbacks.ReduceLROnPlateau | None) -> tuple[float | None, int, int]:
+    """Best loss, epochs waited, and epochs of cooldown left."""
+    if plateau is None:
+        return None, 0, 0
+    return None if plateau.best is None else float(plateau.best), plateau.wait, plateau.cooldown_counter

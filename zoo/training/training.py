@@ -1,9 +1,10 @@
-"""Training and evaluation of classifiers, as NPTK's ModelZoo trains: SGD with momentum and ReduceLROnPlateau."""
+"""Training and evaluation of classifiers; unless asked otherwise as NPTK's ModelZoo trains, by SGD."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -11,22 +12,17 @@ import numpy as np
 from compress.errors import ConfigError, DivergenceError
 from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches
 from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fits
-from zoo.training.callbacks import BestWeights, DivergenceGuard
+from zoo.training.callbacks import AveragedWeights, BestWeights, DivergenceGuard
 from zoo.training.checkpoint import Checkpoint, TrainingBackup
+from zoo.training.keras_class import KerasClass, subclasses
+from zoo.training.label_loss import accuracy, loss_classes, training_loss
 from zoo.training.loss import loss_for
+from zoo.training.random_states import random_states, seed_random_states
 from zoo.training.recalibration import Recalibration
+from zoo.training.schedule import Schedule
 from zoo.training.subsampling import subsampled
 
-
-def random_states(model: Any) -> list[Any]:
-    """The state variables of all random layers, in the model's order."""
-    return [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
-
-
-def seed_random_states(states: Sequence[Any], seed: int) -> None:
-    """Begin every random layer anew, each in a stream of its own that the seed decides."""
-    for stream, state in enumerate(states):
-        state.assign([(seed + stream) % 2**32, 0])
+SGD = KerasClass("SGD", {"momentum": 0.9})
 
 
 _EVALUATION_BATCH = 512
@@ -36,42 +32,91 @@ _EVALUATION_BATCH = 512
 class TrainingSettings:
     """How to train; the defaults are NPTK's ModelZoo's. Raises ConfigError for values out of range.
 
-    weight_decay: decoupled (weight -= learning rate x decay x weight each step, the kind of Keras); 0 is none.
+    learning_rate: the highest one of the schedule.
+    optimizer: a class of `keras.optimizers`; weight decay, clipping and averaged weights (`use_ema`) are its options.
+    schedule: how the learning rate changes.
+    loss: a class of `keras.losses`; None for cross-entropy.
+    class_weights: what an image of each class counts, or "balanced" for the inverse of how often the class occurs.
     augmentation: None trains on the images as they are.
-    factor, patience: the learning rate is multiplied by `factor` when the validation loss has not improved for
-        `patience` epochs.
     early_stopping: training ends after so many epochs in a row without a better validation; None trains them all.
     seed: of the order of the batches, the augmentation, and dropout.
     """
 
     epochs: int = 100
     learning_rate: float = 0.1
-    momentum: float = 0.9
     batch_size: int = 128
-    weight_decay: float = 0.0
+    optimizer: KerasClass = SGD
+    schedule: Schedule = Schedule()
+    loss: KerasClass | None = None
+    class_weights: Literal["balanced"] | tuple[float, ...] | None = None
     augmentation: Augmentation | None = None
-    factor: float = 0.1
-    patience: int = 10
     seed: int = 0
     early_stopping: int | None = None
 
     def __post_init__(self) -> None:
         if self.early_stopping is not None and self.early_stopping < 1:
             raise ConfigError(f"expected early_stopping of at least 1 epoch or None, received {self.early_stopping}")
-        if min(self.epochs, self.batch_size, self.patience) < 1:
+        if min(self.epochs, self.batch_size) < 1:
             raise ConfigError(
-                "expected epochs, batch_size and patience of at least 1, "
-                f"received {self.epochs}, {self.batch_size} and {self.patience}"
+                f"expected epochs and batch_size of at least 1, received {self.epochs} and {self.batch_size}"
             )
-        if not self.learning_rate > 0 or not 0 <= self.momentum < 1 or self.weight_decay < 0:
+        if not self.learning_rate > 0 or self.seed < 0:
             raise ConfigError(
-                "expected learning_rate above 0, momentum in [0, 1) and weight_decay of at least 0, "
-                f"received {self.learning_rate}, {self.momentum} and {self.weight_decay}"
+                f"expected learning_rate above 0 and seed of at least 0, received {self.learning_rate} and {self.seed}"
             )
-        if not 0 < self.factor < 1 or self.seed < 0:
+        if isinstance(self.class_weights, tuple) and not all(0 <= weight < math.inf for weight in self.class_weights):
+            raise ConfigError(f"class_weights: expected finite weights of at least 0, received {self.class_weights}")
+        self.made_optimizer(1)
+        if self.loss is not None:
+            self.loss.make(loss_classes(), "loss")
+
+    def made_optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        """The optimizer of a training of so many steps.
+
+        Raises:
+            ConfigError: a class that there is not, or options that it refuses.
+        """
+        classes = subclasses(keras.optimizers, keras.optimizers.Optimizer)
+        return self.optimizer.make(classes, "optimizer", learning_rate=self.schedule.rate(self.learning_rate, steps))
+
+    @property
+    def mixes(self) -> bool:
+        """Whether labels are shares of classes in training."""
+        return self.augmentation is not None and self.augmentation.mixes
+
+    def weights_of_classes(self, data: ImageDataset) -> dict[int, float] | None:
+        """What an image of each class counts; None where all count the same.
+
+        Raises:
+            ConfigError: another number of weights than classes.
+        """
+        if self.class_weights is None:
+            return None
+        if self.class_weights == "balanced":
+            counts = np.bincount(data.train.labels, minlength=data.classes)
+            return dict(enumerate((len(data.train) / (data.classes * counts)).tolist()))
+        if len(self.class_weights) != data.classes:
             raise ConfigError(
-                f"expected factor in (0, 1) and seed of at least 0, received {self.factor} and {self.seed}"
+                f"class_weights: expected {data.classes} weights, one for each class, received "
+                f"{len(self.class_weights)}"
             )
+        return dict(enumerate(self.class_weights))
+
+    def check(self, data: ImageDataset) -> None:
+        """Refuse what cannot train on a data set.
+
+        Raises:
+            ConfigError: weights of other classes, or augmentation that does not take its images.
+        """
+        self.weights_of_classes(data)
+        if self.augmentation is None:
+            return
+        if data.is_series:
+            raise ConfigError(
+                f"augment: expected null for series of shape {data.image_shape}, received changes that are for images; "
+                "set augment: null"
+            )
+        self.augmentation.check(data.train.images[:2], data.classes)
 
     def for_fine_tuning(self) -> "TrainingSettings":
         """These settings at a tenth of the learning rate, for a model that is already trained."""
@@ -111,19 +156,20 @@ def train(
     check_model_fits(dataset, model)
     keras.utils.set_random_seed(settings.seed)
     seed_random_states(random_states(model), settings.seed)
-    fitted = _compiled(model, learner, settings)
-    best = BestWeights(settings.early_stopping)
-    plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=settings.factor, patience=settings.patience)
-    backup = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau)
+    settings.check(dataset)
+    fitted = _compiled(model, learner, settings, len(_batches(dataset, settings, 0)))
+    best, plateau = BestWeights(settings.early_stopping), settings.schedule.plateau
+    averages = AveragedWeights() if model.optimizer.use_ema else None
+    backup = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau, averages)
     done = 0 if backup is None else backup.resume()
     started = time.perf_counter()
     if done >= settings.epochs or best.is_exhausted:
         model.set_weights(best.weights)
+        _compile(model, model.optimizer, loss_for(model))
         return TrainingResult(done, 0.0, best.accuracy)
     # The guard first: no other callback may act on a loss that is not finite.
     recalibration = Recalibration(model, dataset, settings.batch_size, settings.seed)
-    backups = [] if backup is None else [backup]
-    watching = [DivergenceGuard(), recalibration, best, plateau, *callbacks, *backups]
+    watching = [DivergenceGuard(), averages, recalibration, best, plateau, *callbacks, backup]
     with subsampled(model):
         history = fitted.fit(
             _batches(dataset, settings, done),
@@ -132,18 +178,27 @@ def train(
             shuffle=False,
             verbose=0,
             validation_data=OrderedBatches(dataset.validation, dataset.normalization, _EVALUATION_BATCH),
-            callbacks=watching,
+            class_weight=settings.weights_of_classes(dataset),
+            callbacks=[callback for callback in watching if callback is not None],
         )
+    # The file of the model names losses and metrics of Keras alone, which whoever loads it has.
+    _compile(model, model.optimizer, loss_for(model))
     return TrainingResult(done + len(history.epoch), time.perf_counter() - started, best.accuracy)
 
 
-def _compiled(model: keras.Model, learner: keras.Model | None, settings: TrainingSettings) -> keras.Model:
-    """What is fitted: the learner, or the model, which is compiled in any case, as its file keeps its optimizer."""
+def _compiled(model: keras.Model, learner: keras.Model | None, settings: TrainingSettings, steps: int) -> keras.Model:
+    """What is fitted, in so many steps an epoch: the learner, or the model, which is compiled in any case."""
+    loss = training_loss(model, settings.loss, mixed=settings.mixes)
+    metric = accuracy if settings.mixes else None
+    # One optimizer for both: it holds the momenta of the weights that they share.
+    optimizer = settings.made_optimizer(steps * settings.epochs)
     for trained in [model] if learner is None else [model, learner]:
-        # One optimizer for both: it holds the momenta of the weights that they share.
-        optimizer = _optimizer(settings) if trained is model else model.optimizer
-        trained.compile(optimizer, loss_for(model), metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")])
+        _compile(trained, optimizer, loss, metric)
     return model if learner is None else learner
+
+
+def _compile(model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Any, metric: Any = None) -> None:
+    model.compile(optimizer, loss, metrics=[metric or keras.metrics.SparseCategoricalAccuracy("accuracy")])
 
 
 def _batches(dataset: ImageDataset, settings: TrainingSettings, epoch: int) -> ImageBatches:
@@ -152,14 +207,9 @@ def _batches(dataset: ImageDataset, settings: TrainingSettings, epoch: int) -> I
         dataset.normalization,
         settings.batch_size,
         seed=settings.seed,
+        classes=dataset.classes,
         augmentation=settings.augmentation,
         epoch=epoch,
-    )
-
-
-def _optimizer(settings: TrainingSettings) -> keras.optimizers.Optimizer:
-    return keras.optimizers.SGD(
-        settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay or None
     )
 
 

@@ -25,7 +25,8 @@ from zoo.data.dataset import Normalization
 from zoo.training.training import TrainingResult, TrainingSettings
 
 FINETUNE = {
-    **{"epochs": 3, "batch_size": 64, "learning_rate": 0.05, "patience": 1, "factor": 0.5},
+    **{"epochs": 3, "batch_size": 64, "learning_rate": 0.05},
+    "schedule": {"name": "plateau", "options": {"patience": 1, "factor": 0.5}},
     **{"augment": {"padding": 1, "flip": True}, "distillation": {"temperature": 3.0}},
 }
 

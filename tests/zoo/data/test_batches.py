@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.errors import DataError
-from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches, epoch_indices, gather
+from zoo.data.batches import CropAndFlip, ImageBatches, OrderedBatches, epoch_indices, gather
 from zoo.data.dataset import Normalization, Split
 
 _HALF = Normalization(1.0, (0.0,), (2.0,))
@@ -33,7 +33,7 @@ def test_gather_by_hand() -> None:
 
 
 def test_gather_augments_raw_images() -> None:
-    x, _ = gather(_numbered(9), np.array([7, 2]), _HALF, lambda images: images + 1)
+    x, _ = gather(_numbered(9), np.array([7, 2]), _HALF, lambda images, labels: (images + 1, labels))
     assert x.ravel().tolist() == [4.0, 1.5]
 
 
@@ -41,7 +41,8 @@ def test_gather_augments_raw_images() -> None:
 def test_augmented_images_are_crops_made_one_by_one(padding: int, flip: bool, seed: int) -> None:
     """Each result is one of the padded image's crops, flipped or not; all pixels differ, so the match is unique."""
     images = np.arange(1, 1 + 3 * 4 * 5 * 2, dtype=np.uint8).reshape(3, 4, 5, 2)
-    out = Augmentation(padding, flip)(images, np.random.default_rng(seed))
+    out, labels = CropAndFlip(padding, flip)(images, np.array([2, 0, 1]), 3, np.random.default_rng(seed))
+    assert labels.tolist() == [2, 0, 1]
     assert out.shape == images.shape and out.dtype == np.uint8
     for image, result in zip(images, out, strict=True):
         padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
@@ -52,7 +53,7 @@ def test_augmented_images_are_crops_made_one_by_one(padding: int, flip: bool, se
 
 def test_every_offset_and_both_directions_occur_equally_often() -> None:
     image = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1)
-    out = Augmentation(1, True)(np.repeat(image, 9000, axis=0), np.random.default_rng(0))
+    out, _ = CropAndFlip(1, True)(np.repeat(image, 9000, axis=0), np.zeros(9000), 1, np.random.default_rng(0))
     unique, counts = np.unique(out.reshape(9000, 9), axis=0, return_counts=True)
     # 3 x 3 offsets, flipped or not: 500 of each expected, standard deviation 22.
     assert len(unique) == 18 and 380 < counts.min() and counts.max() < 620
@@ -60,17 +61,18 @@ def test_every_offset_and_both_directions_occur_equally_often() -> None:
 
 def test_without_flip_and_padding_nothing_changes() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
-    np.testing.assert_array_equal(Augmentation(0, False)(images, np.random.default_rng(1)), images)
+    changed, _ = CropAndFlip(0, False)(images, np.zeros(5), 1, np.random.default_rng(1))
+    np.testing.assert_array_equal(changed, images)
 
 
 @pytest.mark.parametrize(("size", "padding"), [(32, 4), (8, 1), (224, 28)])
 def test_padding_is_in_proportion(size: int, padding: int) -> None:
-    assert Augmentation.for_size(size, flip=False) == Augmentation(padding, False)
+    assert CropAndFlip.for_size(size, flip=False) == CropAndFlip(padding, False)
 
 
 def test_a_negative_padding_is_refused() -> None:
     with pytest.raises(DataError, match="received -1"):
-        Augmentation(-1, False)
+        CropAndFlip(-1, False)
 
 
 def _epoch(batches: ImageBatches) -> list[list[float]]:
@@ -78,7 +80,7 @@ def _epoch(batches: ImageBatches) -> list[list[float]]:
 
 
 def test_training_batches_are_decided_by_seed_and_epoch() -> None:
-    first, again, other = (ImageBatches(_numbered(50), _HALF, 16, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (ImageBatches(_numbered(50), _HALF, 16, seed=seed, classes=50) for seed in (1, 1, 2))
     epochs = []
     for _ in range(2):
         epochs.append(_epoch(first))
@@ -92,7 +94,7 @@ def test_training_batches_are_decided_by_seed_and_epoch() -> None:
 def test_a_batch_read_twice_is_augmented_alike() -> None:
     images = np.random.default_rng(0).random((20, 8, 8, 1), np.float32)
     split = Split(images, np.zeros(20, np.int64))
-    batches = ImageBatches(split, _HALF, 10, seed=0, augmentation=Augmentation(2, True))
+    batches = ImageBatches(split, _HALF, 10, seed=0, classes=10, augmentation=CropAndFlip(2, True))
     first = batches[0][0]
     np.testing.assert_array_equal(first, batches[0][0])
     assert not np.array_equal(np.sort(first.ravel()), np.sort(gather(split, batches._indices[0], _HALF)[0].ravel()))

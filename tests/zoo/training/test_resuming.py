@@ -9,15 +9,24 @@ import numpy as np
 import pytest
 
 from compress.errors import RunError
-from zoo.data.batches import Augmentation
+from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import load_dataset
+from zoo.training.augmentation import KerasAugmentation
 from zoo.training.checkpoint import Checkpoint, TrainingProgress, TrainingState
-from zoo.training.training import TrainingSettings, random_states, seed_random_states, train
+from zoo.training.keras_class import KerasClass
+from zoo.training.random_states import random_states, seed_random_states
+from zoo.training.schedule import Schedule
+from zoo.training.training import TrainingSettings, train
 
 # Too high a rate: the validation loss rises, and the schedule has something to count.
 SETTINGS = TrainingSettings(
-    epochs=5, learning_rate=1.0, batch_size=64, patience=2, factor=0.5, augmentation=Augmentation(1, True), seed=3
+    epochs=5,
+    learning_rate=1.0,
+    batch_size=64,
+    schedule=Schedule("plateau", {"patience": 2, "factor": 0.5}),
+    augmentation=CropAndFlip(1, True),
+    seed=3,
 )
 
 
@@ -46,17 +55,17 @@ class _Stop(keras.callbacks.Callback):
 
     def __init__(self, epoch: int | None) -> None:
         super().__init__()
-        self.at, self.now, self.rates = epoch, -1, list[float]()
+        self.at, self.now, self.rate, self.rates = epoch, -1, 0.0, list[float]()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self.now = epoch
+        self.now, self.rate = epoch, float(self.model.optimizer.learning_rate)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if (self.now, batch) == (self.at, 1):
             raise KeyboardInterrupt
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self.rates.append((logs or {})["learning_rate"])
+        self.rates.append(self.rate)
 
 
 def _all(model: keras.Model) -> list[np.ndarray]:
@@ -91,6 +100,30 @@ def test_every_tensor_is_that_of_the_undisturbed_run(few: ImageDataset, tmp_path
     assert train(again, few, SETTINGS, [_Stop(0)], checkpoint=Checkpoint(path, "x")) == replace(received, seconds=0.0)
     _same(_all(again), _all(whole))
     assert sorted(file.name for file in path.parent.iterdir()) == ["one.npz"]
+
+
+RECIPES = {
+    "averages": {"optimizer": KerasClass("SGD", {"momentum": 0.9, "use_ema": True, "ema_momentum": 0.9})},
+    "one cycle": {"optimizer": KerasClass("AdamW", {"clipnorm": 0.5}), "schedule": Schedule("one_cycle")},
+    "mixed": {
+        "loss": KerasClass("CategoricalFocalCrossentropy", {"label_smoothing": 0.1}),
+        "augmentation": KerasAugmentation((KerasClass("RandomErasing"), KerasClass("CutMix"))),
+        "class_weights": "balanced",
+    },
+}
+
+
+@pytest.mark.parametrize("recipe", list(RECIPES))
+def test_every_recipe_goes_on_where_it_was(few: ImageDataset, tmp_path: Path, recipe: str) -> None:
+    settings = TrainingSettings(epochs=3, learning_rate=0.05, batch_size=64, seed=3, **RECIPES[recipe])
+    whole, path = _random(), tmp_path / "one.npz"
+    expected = train(whole, few, settings)
+    _stopped(path, few, settings, 1)
+    _stopped(path, few, settings, 2)
+    model = _random()
+    received = train(model, few, settings, checkpoint=Checkpoint(path, "x"))
+    assert received.validation_accuracy == expected.validation_accuracy
+    _same(_all(model), _all(whole))
 
 
 def test_every_random_layer_has_a_stream_of_its_own() -> None:

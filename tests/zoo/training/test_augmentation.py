@@ -1,0 +1,91 @@
+"""Keras's augmentation layers on batches of raw images."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from compress.errors import ConfigError
+from zoo.data.batches import ImageBatches
+from zoo.data.dataset import Normalization, Split
+from zoo.training.augmentation import KerasAugmentation
+from zoo.training.keras_class import KerasClass
+
+CLASSES = 4
+LABELS = np.arange(32) % CLASSES
+IMAGES = np.random.default_rng(0).integers(0, 256, (32, 6, 8, 3), np.uint8)
+
+
+def augmentation(*layers):
+    return KerasAugmentation(tuple(KerasClass(name, options) for name, options in layers))
+
+
+def applied(made, seed=0, images=IMAGES):
+    return made(images, LABELS, CLASSES, np.random.default_rng(seed))
+
+
+def test_a_flip_is_a_mirror_image_or_none():
+    changed, labels = applied(augmentation(("random_flip", {"mode": "horizontal"})))
+    mirrored = [np.array_equal(image, before[:, ::-1]) for image, before in zip(changed, IMAGES, strict=True)]
+    kept = [np.array_equal(image, before) for image, before in zip(changed, IMAGES, strict=True)]
+    assert all(np.logical_xor(mirrored, kept)) and any(mirrored) and any(kept)
+    np.testing.assert_array_equal(labels, LABELS)
+
+
+def test_the_seed_decides_in_every_layer():
+    layers = [
+        ("RandomFlip", {}),
+        ("RandomTranslation", {"height_factor": 0.3, "width_factor": 0.3}),
+        ("RandAugment", {}),
+    ]
+    made, other = augmentation(*layers), augmentation(*layers)
+    first, _ = applied(made)
+    applied(made, 5)
+    sent = pickle.loads(pickle.dumps(made))
+    for again in (applied(made)[0], applied(other)[0], applied(sent)[0]):
+        np.testing.assert_array_equal(again, first)
+    assert not np.array_equal(applied(made, 1)[0], first)
+
+
+# Boxes of CutMix end between pixels: in both directions up to one more or less of 60, times 3, the largest number.
+@pytest.mark.parametrize(("name", "tolerance"), [("MixUp", 1e-4), ("CutMix", 0.11)])
+def test_labels_are_mixed_as_pixels_are(name, tolerance):
+    """Every pixel of an image is the number of its class: their mean says how much of which class is left."""
+    numbers = np.broadcast_to(LABELS[:, None, None, None], (32, 60, 60, 3)).astype(np.uint8)
+    changed, labels = applied(augmentation((name, {})), images=numbers)
+    assert labels.shape == (32, CLASSES)
+    np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(changed.mean((1, 2, 3)), labels @ np.arange(CLASSES), atol=tolerance)
+    assert np.count_nonzero((labels > 0.01).sum(1) == 2) > 8
+
+
+def test_batches_are_the_same_however_often_they_are_read():
+    made = augmentation(("RandomRotation", {"factor": 0.1}))
+    batches = ImageBatches(
+        Split(IMAGES, LABELS), Normalization(1.0, (0.0,) * 3, (1.0,) * 3), 8, seed=3, classes=CLASSES, augmentation=made
+    )
+    first, other = batches[0][0], batches[1][0]
+    np.testing.assert_array_equal(batches[0][0], first)
+    np.testing.assert_array_equal(batches[1][0], other)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (
+            ("RandomFlop", {}),
+            r"augment: expected the name of a class of Keras, received 'RandomFlop'; did you mean Random",
+        ),
+        (("RandomFlip", {"angle": 3}), "augment: expected options that RandomFlip takes, received .*angle"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(layer, message):
+    with pytest.raises(ConfigError, match=message):
+        augmentation(layer)
+
+
+def test_images_keep_their_shape():
+    with pytest.raises(ConfigError, match=r"expected images of shape \(6, 8, 3\) as before, received \(4, 4, 3\)"):
+        augmentation(("RandomCrop", {"height": 4, "width": 4})).check(IMAGES[:1], CLASSES)
+    with pytest.raises(ConfigError, match=r"expected layers that take images of shape \(6, 8, 2\)"):
+        augmentation(("RandomGrayscale", {"factor": 1.0})).check(IMAGES[:1, ..., :2], CLASSES)

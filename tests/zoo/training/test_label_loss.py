@@ -1,0 +1,74 @@
+"""Losses of Keras for class numbers and for shares of classes, against their formulas."""
+
+import keras
+import numpy as np
+import pytest
+
+from compress.errors import ConfigError
+from zoo.training.keras_class import KerasClass
+from zoo.training.label_loss import LabelLoss, accuracy, training_loss
+
+LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 0.1, 0.3]], np.float32)
+LABELS = np.array([0, 2])
+SHARES = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
+
+
+def classifier(activation=None):
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, keras.layers.Dense(3, activation, name="head")(inputs), name="net")
+
+
+@pytest.mark.parametrize(("activation", "outputs"), [(None, LOGITS), ("softmax", SHARES)])
+def test_smoothed_labels_are_mixed_with_all_classes(activation, outputs):
+    loss = training_loss(classifier(activation), KerasClass("categorical_crossentropy", {"label_smoothing": 0.3}))
+    targets = 0.7 * np.eye(3)[LABELS] + 0.1
+    np.testing.assert_allclose(float(loss(LABELS, outputs)), -(targets * np.log(SHARES)).sum(1).mean(), rtol=1e-5)
+    assert loss.from_logits == (activation is None)
+
+
+def test_focal_loss_weighs_by_what_is_missing():
+    """Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 5."""
+    loss = training_loss(classifier(), KerasClass("CategoricalFocalCrossentropy", {"alpha": 0.5, "gamma": 3}))
+    right = SHARES[[0, 1], LABELS]
+    np.testing.assert_allclose(float(loss(LABELS, LOGITS)), (-0.5 * (1 - right) ** 3 * np.log(right)).mean(), rtol=1e-4)
+
+
+def test_numbers_and_rows_give_the_same():
+    plain, rows = training_loss(classifier()), training_loss(classifier(), mixed=True)
+    assert isinstance(rows, LabelLoss) and not isinstance(plain, LabelLoss)
+    expected = float(plain(LABELS, LOGITS))
+    assert float(rows(LABELS, LOGITS)) == pytest.approx(expected, rel=1e-6)
+    assert float(rows(np.eye(3, dtype=np.float32)[LABELS], LOGITS)) == pytest.approx(expected, rel=1e-6)
+    # Shares of classes: linear in them.
+    assert float(rows(np.full((2, 3), 1 / 3), LOGITS)) == pytest.approx(-np.log(SHARES).mean(), rel=1e-6)
+
+
+def test_weights_of_images_count():
+    loss = training_loss(classifier(), KerasClass("SparseCategoricalCrossentropy"))
+    each = -np.log(SHARES[[0, 1], LABELS])
+    assert float(loss(LABELS, LOGITS, np.array([2.0, 0.0]))) == pytest.approx(each[0], rel=1e-5)
+
+
+def test_accuracy_of_numbers_and_of_the_largest_share():
+    assert np.asarray(accuracy(LABELS, LOGITS)).tolist() == [1, 0]
+    assert np.asarray(accuracy(np.array([[0.6, 0.4, 0], [0.6, 0.4, 0]]), LOGITS)).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("choice", "activation", "mixed", "message"),
+    [
+        (
+            KerasClass("Crossentropy"),
+            None,
+            False,
+            "loss: expected the name of a class of Keras, received 'Crossentropy'",
+        ),
+        (KerasClass("Dice", {"smooth": 3}), "softmax", False, "loss: expected options that Dice takes"),
+        (KerasClass("Dice"), None, False, "expected a loss that takes logits, as 'net' gives, received Dice"),
+        (KerasClass("CategoricalCrossentropy", {"from_logits": True}), None, False, "expected no from_logits"),
+        (KerasClass("SparseCategoricalCrossentropy"), None, True, "choose CategoricalCrossentropy"),
+    ],
+)
+def test_a_loss_that_does_not_fit_is_refused(choice, activation, mixed, message):
+    with pytest.raises(ConfigError, match=message):
+        training_loss(classifier(activation), choice, mixed=mixed)
