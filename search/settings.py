@@ -85,6 +85,7 @@ def training(config: TrainingConfig, seed: int) -> TrainingSettings:
         augmentation=_augmentation(config),
         seed=seed,
         early_stopping=config.early_stopping,
+        precision=config.precision,
     )
 
 

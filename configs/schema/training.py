@@ -106,7 +106,10 @@ class TrainingConfig(Section):
     epochs: Count = Field(default=100, description="passes over the training images")
     learning_rate: Positive = Field(default=0.1, description="the highest of the schedule")
     batch_size: Count = Field(default=128, description="images per step")
-    optimizer: OptimizerConfig = OptimizerConfig(name="SGD", options={"momentum": 0.9})
+    optimizer: OptimizerConfig = Field(
+        default=OptimizerConfig(name="SGD", options={"momentum": 0.9}),
+        description="what changes the weights; left out, SGD with momentum 0.9",
+    )
     schedule: ScheduleConfig = ScheduleConfig()
     loss: LossConfig | None = Field(default=None, description="or null for cross-entropy")
     class_weights: Literal["balanced"] | Weights | None = Field(
@@ -115,6 +118,10 @@ class TrainingConfig(Section):
         " null for all the same",
     )
     augment: AugmentConfig | None = Field(default=None, description="random changes to images, or null for none")
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="float32",
+        description="what layers but the last compute in; the others are for hardware that multiplies 16 bits faster",
+    )
     early_stopping: Count | None = Field(
         default=None,
         description="epochs without a better validation (accuracy, of equals the loss) before training ends, or null;"

@@ -8,8 +8,7 @@ import keras
 from objectives.network.distillation import Distillation, Distilling, TrainingLoss
 from zoo.data.dataset import ImageDataset
 from zoo.training.checkpoint import Checkpoint
-from zoo.training.label_loss import training_loss
-from zoo.training.loss import loss_for
+from zoo.training.loss import loss_for, training_loss
 from zoo.training.training import TrainingResult, TrainingSettings, train
 
 

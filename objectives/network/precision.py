@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
 from objectives.network.hardware import computes_bfloat16, has_gpu
-
-PrecisionName = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+from zoo.training.precision import PrecisionName
 
 _FIRST_SCALE = 2.0**15
 

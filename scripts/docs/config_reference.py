@@ -101,8 +101,8 @@ def _sections(path: str, schema: Schema, definitions: Schema) -> Iterator[Sectio
     for key, field in schema["properties"].items():
         name = f"{path}.{key}" if path else key
         section, of_each = _section_of(field, definitions), _section_of_each(field, definitions)
-        if section is not None:
-            inner.append((name, section))
+        items = _section_of(field.get("items", {}), definitions)
+        inner.extend((name, one) for one in (section, items) if one is not None)
         if of_each is not None:
             inner.append((f"{name}.NAME", of_each))
         description = field.get("description") or (section or {}).get("description", "").split("\n")[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import optuna
 
 if TYPE_CHECKING:  # It loads TensorFlow, and these conditions are read before.
-    from objectives.network.precision import PrecisionName
+    from zoo.training.precision import PrecisionName
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from compress.errors import DivergenceError
+from zoo.training.precision import unscaled
 
 
 class DivergenceGuard(keras.callbacks.Callback):  # type: ignore[misc]
@@ -109,7 +110,7 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
             self._exchange()
 
     def _exchange(self) -> None:
-        optimizer = self.model.optimizer
+        optimizer = unscaled(self.model.optimizer)
         averages = optimizer._model_variables_moving_average
         for variable, average in zip(optimizer._trainable_variables, averages, strict=True):
             values = variable.numpy(), average.numpy()

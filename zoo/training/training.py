@@ -15,8 +15,8 @@ from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fit
 from zoo.training.callbacks import AveragedWeights, BestWeights, DivergenceGuard
 from zoo.training.checkpoint import Checkpoint, TrainingBackup
 from zoo.training.keras_class import KerasClass, subclasses
-from zoo.training.label_loss import accuracy, loss_classes, training_loss
-from zoo.training.loss import loss_for
+from zoo.training.loss import accuracy, loss_classes, loss_for, training_loss
+from zoo.training.precision import PrecisionName, computing_in, scaled, unscaled
 from zoo.training.random_states import random_states, seed_random_states
 from zoo.training.recalibration import Recalibration
 from zoo.training.schedule import Schedule
@@ -38,6 +38,7 @@ class TrainingSettings:
     loss: a class of `keras.losses`; None for cross-entropy.
     class_weights: what an image of each class counts, or "balanced" for the inverse of how often the class occurs.
     augmentation: None trains on the images as they are.
+    precision: what layers but the last compute in; weights are float32 in any case.
     early_stopping: training ends after so many epochs in a row without a better validation; None trains them all.
     seed: of the order of the batches, the augmentation, and dropout.
     """
@@ -52,6 +53,7 @@ class TrainingSettings:
     augmentation: Augmentation | None = None
     seed: int = 0
     early_stopping: int | None = None
+    precision: PrecisionName = "float32"
 
     def __post_init__(self) -> None:
         if self.early_stopping is not None and self.early_stopping < 1:
@@ -77,7 +79,8 @@ class TrainingSettings:
             ConfigError: a class that there is not, or options that it refuses.
         """
         classes = subclasses(keras.optimizers, keras.optimizers.Optimizer)
-        return self.optimizer.make(classes, "optimizer", learning_rate=self.schedule.rate(self.learning_rate, steps))
+        rate = self.schedule.rate(self.learning_rate, steps)
+        return scaled(self.optimizer.make(classes, "optimizer", learning_rate=rate), self.precision)
 
     @property
     def mixes(self) -> bool:
@@ -159,7 +162,7 @@ def train(
     settings.check(dataset)
     fitted = _compiled(model, learner, settings, len(_batches(dataset, settings, 0)))
     best, plateau = BestWeights(settings.early_stopping), settings.schedule.plateau
-    averages = AveragedWeights() if model.optimizer.use_ema else None
+    averages = AveragedWeights() if unscaled(model.optimizer).use_ema else None
     backup = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau, averages)
     done = 0 if backup is None else backup.resume()
     started = time.perf_counter()
@@ -170,7 +173,7 @@ def train(
     # The guard first: no other callback may act on a loss that is not finite.
     recalibration = Recalibration(model, dataset, settings.batch_size, settings.seed)
     watching = [DivergenceGuard(), averages, recalibration, best, plateau, *callbacks, backup]
-    with subsampled(model):
+    with subsampled(model), computing_in(model, settings.precision):
         history = fitted.fit(
             _batches(dataset, settings, done),
             initial_epoch=done,

@@ -32,8 +32,9 @@ _DENSE = keras.layers.Dense
         [_POOL(), _DENSE(3), keras.layers.Softmax()],
         [_POOL(), _DENSE(3), keras.layers.Activation("softmax")],
         [_POOL(), keras.Sequential([keras.Input((3,)), _DENSE(3, activation="softmax")])],
+        [_POOL(), _DENSE(3, activation="softmax"), keras.layers.Activation("linear", dtype="float32")],
     ],
-    ids=["dense", "softmax", "activation", "nested"],
+    ids=["dense", "softmax", "activation", "nested", "linear behind"],
 )
 def test_probabilities(layers: list[keras.Layer]) -> None:
     assert float(loss_for(_model(*layers))(_LABELS, _PROBABILITIES)) == pytest.approx(_EXPECTED, rel=1e-5)

@@ -17,6 +17,7 @@ from zoo.data.load import load_dataset
 from zoo.models.registry import build_model
 from zoo.training.augmentation import KerasAugmentation
 from zoo.training.keras_class import KerasClass
+from zoo.training.precision import PrecisionName, computing_in
 from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings, evaluate, train
 
@@ -145,6 +146,29 @@ def test_averages_are_what_is_validated_and_kept(digits: ImageDataset) -> None:
     assert len(steps) == 2 * math.ceil(len(digits.train) / 200)
     np.testing.assert_allclose(model.get_weights()[0], average, rtol=1e-4, atol=1e-6)
     assert np.abs(average - steps[-1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_computes_in_half_and_keeps_whole_weights(
+    digits: ImageDataset, precision: PrecisionName
+) -> None:
+    seen, nested = set[str](), _small()
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, keras.layers.Activation("linear", name="last")(nested(inputs)))
+
+    class Types(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+            seen.update(layer.compute_dtype for layer in nested.layers if layer.name != nested.layers[-1].name)
+
+    images = digits.normalization(digits.train.images[:64])
+    result = train(model, digits, TrainingSettings(epochs=3, batch_size=64, precision=precision), [Types()])
+    assert seen == {precision.removeprefix("mixed_")} and result.validation_accuracy > 0.7
+    assert {layer.compute_dtype for layer in nested.layers} == {"float32"}
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    with computing_in(model, precision):
+        half = np.asarray(model(images))
+    whole = np.asarray(model(images))
+    assert half.dtype == np.float32 and 0 < np.abs(half - whole).max() < 0.1
 
 
 def test_classes_count_as_they_are_weighed(digits: ImageDataset) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from compress.errors import ConfigError
 from zoo.training.keras_class import KerasClass
-from zoo.training.label_loss import LabelLoss, accuracy, training_loss
+from zoo.training.loss import LabelLoss, accuracy, training_loss
 
 LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 0.1, 0.3]], np.float32)
 LABELS = np.array([0, 2])

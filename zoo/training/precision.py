@@ -1,0 +1,47 @@
+"""Training in mixed precision: layers compute in 16 bits while weights, statistics and outputs stay float32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import keras
+
+PrecisionName = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+@contextmanager
+def computing_in(model: Any, precision: PrecisionName) -> Iterator[None]:
+    """Let the layers of a model compute in a precision, all but those that give its outputs; put back at the end.
+
+    Layers of users keep their policies: their code may know no other.
+    """
+    changed = [] if precision == "float32" else list(_layers(model))
+    policies = [layer.dtype_policy for layer in changed]
+    try:
+        for layer in changed:
+            layer.dtype_policy = precision
+        yield
+    finally:
+        for layer, policy in zip(changed, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+def scaled(optimizer: keras.optimizers.Optimizer, precision: PrecisionName) -> keras.optimizers.Optimizer:
+    """The optimizer, in float16 with a loss scale that keeps small gradients above zero."""
+    return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
+
+
+def unscaled(optimizer: Any) -> Any:
+    """The optimizer itself, without the loss scale around it."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    last = {id(tensor._keras_history.operation) for tensor in model.outputs}
+    for layer in model.layers:
+        if id(layer) in last or isinstance(layer, keras.layers.InputLayer):
+            continue
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        elif type(layer).__module__.startswith("keras."):
+            yield layer
