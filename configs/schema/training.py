@@ -111,7 +111,7 @@ class TrainingConfig(Section):
         description="what changes the weights; left out, SGD with momentum 0.9",
     )
     schedule: ScheduleConfig = ScheduleConfig()
-    loss: LossConfig | None = Field(default=None, description="or null for cross-entropy")
+    loss: LossConfig | None = Field(default=None, description="what training minimizes, or null for cross-entropy")
     class_weights: Literal["balanced"] | Weights | None = Field(
         default=None,
         description="what an image of each class counts, balanced for the inverse of how often the class occurs, or"
