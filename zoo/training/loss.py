@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import math
 import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -9,8 +10,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import keras
+import numpy as np
 
-from compress.errors import ConfigError, ModelError
+from compress.errors import ConfigError, ModelError, typed_line
 from zoo.training.keras_class import KerasClass, class_name, subclasses
 
 MakeLoss = Callable[[], keras.losses.Loss]
@@ -77,6 +79,8 @@ def _follows_softmax(operation: Any) -> bool:
 
 
 CROSS_ENTROPY = KerasClass("CategoricalCrossentropy")
+_OF_NUMBERS = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy")
+"""Losses that take class numbers; all others take rows of classes."""
 
 
 class LabelLoss(keras.losses.Loss):  # type: ignore[misc]
@@ -112,31 +116,59 @@ def training_loss(model: keras.Model, choice: KerasClass | None = None, *, mixed
 
     Raises:
         ModelError: an output that is no classifier's.
-        ConfigError: a class that there is not, options that it refuses, or one that takes class numbers where labels
-            are mixed.
+        ConfigError: see `chosen_loss`.
     """
     plain = loss_for(model)
-    if choice is None and not mixed:
-        return plain
+    return plain if choice is None and not mixed else chosen_loss(choice, plain.from_logits, mixed)
+
+
+def chosen_loss(choice: KerasClass | None, from_logits: bool, mixed: bool) -> Any:
+    """A loss of Keras by its name and options, for outputs that are logits or probabilities.
+
+    Raises:
+        ConfigError: a class that there is not, options that it refuses, one that takes no logits where there are some,
+            or one that takes class numbers where labels are mixed.
+    """
     chosen, classes = choice or CROSS_ENTROPY, loss_classes()
     name = class_name(chosen.name, classes, "loss")
     takes_logits = "from_logits" in inspect.signature(classes[name].__init__).parameters
-    given = {"from_logits": plain.from_logits} if takes_logits else {}
-    made = chosen.make(classes, "loss", **given)
-    if not takes_logits and plain.from_logits:
+    made = chosen.make(classes, "loss", **({"from_logits": from_logits} if takes_logits else {}))
+    if from_logits and not takes_logits:
         raise ConfigError(
-            f"loss: expected a loss that takes logits, as {model.name!r} gives, received {name}; end the model in a "
+            f"loss: expected a loss that takes logits, as the model gives, received {name}; end the model in a "
             "softmax, or choose one of the cross-entropies"
         )
-    if not name.startswith("Sparse"):
-        return LabelLoss(made, plain.from_logits)
+    if name not in _OF_NUMBERS:
+        return LabelLoss(made, from_logits)
     if mixed:
         raise ConfigError(
-            f"loss: expected one that takes shares of classes, which MixUp and CutMix make, received {name}; choose "
-            f"{name.removeprefix('Sparse')}"
+            f"loss: expected one that takes shares of classes, which MixUp and CutMix make, received {name}, which "
+            "takes class numbers; choose CategoricalCrossentropy"
         )
-    made.from_logits = plain.from_logits
+    made.from_logits = from_logits
     return made
+
+
+def check_loss(choice: KerasClass | None, classes: int, mixed: bool) -> None:
+    """Try a loss on made-up outputs of so many classes.
+
+    Raises:
+        ConfigError: it does not take them, or see `chosen_loss`.
+    """
+    made = chosen_loss(choice, False, mixed)
+    labels, outputs = np.zeros(2, np.int64), np.full((2, classes), 1 / classes, np.float32)
+    try:
+        value = float(made(labels, outputs))
+    except Exception as error:  # Keras and TensorFlow raise errors of many types for shapes.
+        value = math.nan
+        received = typed_line(error)
+    else:
+        received = str(value)
+    if not math.isfinite(value):
+        raise ConfigError(
+            f"loss: expected one that takes labels and outputs (N, {classes}), received {received} from "
+            f"{made.name}; choose another, such as CategoricalCrossentropy"
+        )
 
 
 def loss_classes() -> dict[str, Any]:

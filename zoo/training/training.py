@@ -15,7 +15,7 @@ from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fit
 from zoo.training.callbacks import AveragedWeights, BestWeights, DivergenceGuard
 from zoo.training.checkpoint import Checkpoint, TrainingBackup
 from zoo.training.keras_class import KerasClass, subclasses
-from zoo.training.loss import accuracy, loss_classes, loss_for, training_loss
+from zoo.training.loss import accuracy, check_loss, loss_classes, loss_for, training_loss
 from zoo.training.precision import PrecisionName, computing_in, scaled, unscaled
 from zoo.training.random_states import random_states, seed_random_states
 from zoo.training.recalibration import Recalibration
@@ -109,9 +109,11 @@ class TrainingSettings:
         """Refuse what cannot train on a data set.
 
         Raises:
-            ConfigError: weights of other classes, or augmentation that does not take its images.
+            ConfigError: weights of other classes, a loss or augmentation that does not take its labels or images.
         """
         self.weights_of_classes(data)
+        if self.loss is not None:
+            check_loss(self.loss, data.classes, self.mixes)
         if self.augmentation is None:
             return
         if data.is_series:

@@ -6,7 +6,7 @@ import pytest
 
 from compress.errors import ConfigError
 from zoo.training.keras_class import KerasClass
-from zoo.training.loss import LabelLoss, accuracy, training_loss
+from zoo.training.loss import LabelLoss, accuracy, check_loss, loss_classes, training_loss
 
 LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 0.1, 0.3]], np.float32)
 LABELS = np.array([0, 2])
@@ -64,7 +64,7 @@ def test_accuracy_of_numbers_and_of_the_largest_share():
             "loss: expected the name of a class of Keras, received 'Crossentropy'",
         ),
         (KerasClass("Dice", {"smooth": 3}), "softmax", False, "loss: expected options that Dice takes"),
-        (KerasClass("Dice"), None, False, "expected a loss that takes logits, as 'net' gives, received Dice"),
+        (KerasClass("Dice"), None, False, "expected a loss that takes logits, as the model gives, received Dice"),
         (KerasClass("CategoricalCrossentropy", {"from_logits": True}), None, False, "expected no from_logits"),
         (KerasClass("SparseCategoricalCrossentropy"), None, True, "choose CategoricalCrossentropy"),
     ],
@@ -72,3 +72,14 @@ def test_accuracy_of_numbers_and_of_the_largest_share():
 def test_a_loss_that_does_not_fit_is_refused(choice, activation, mixed, message):
     with pytest.raises(ConfigError, match=message):
         training_loss(classifier(activation), choice, mixed=mixed)
+
+
+@pytest.mark.parametrize("name", ["Ctc", "Circle"])
+def test_a_loss_of_other_shapes_is_refused_before_training(name):
+    with pytest.raises(ConfigError, match=r"loss: expected one that takes labels and outputs \(N, 3\), received .*"):
+        check_loss(KerasClass(name), 3, False)
+
+
+@pytest.mark.parametrize("name", sorted(set(loss_classes()) - {"CTC", "Circle"}))
+def test_every_other_loss_of_keras_is_taken(name):
+    check_loss(KerasClass(name), 3, False)
