@@ -10,6 +10,7 @@ from scipy.special import log_softmax, softmax
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.network.distillation import Distillation
 from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.training.keras_class import KerasClass
 from zoo.training.training import TrainingSettings
 
 RNG = np.random.default_rng(2)
@@ -60,6 +61,18 @@ def test_a_step_of_distillation_by_hand(student: str | None, teacher: str | None
     assert original.trainable and not original.compiled
     # What is saved is the student, with the momenta of its own weights.
     assert model.optimizer.variables[-1].shape == (4, 3)
+
+
+def test_a_chosen_loss_and_class_weights_count_beside_a_teacher() -> None:
+    """The labels' share by the recipe, the teacher's untouched by either."""
+    model, weights = _linear(KERNEL, None), np.array([2.0, 0.5, 1.0])
+    smoothed = KerasClass("CategoricalCrossentropy", {"label_smoothing": 0.3})
+    settings = TrainingSettings(1, RATE, 6, loss=smoothed, class_weights=tuple(weights.tolist()))
+    FineTuning(settings, Distillation(WEIGHT, TEMPERATURE))(model, _data(), _linear(TAUGHT, None))
+    ours, theirs = PIXELS @ KERNEL, PIXELS @ TAUGHT
+    slope = (1 - WEIGHT) * weights[LABELS, None] * (softmax(ours, axis=1) - (0.7 * np.eye(3)[LABELS] + 0.1))
+    slope += WEIGHT * TEMPERATURE * (softmax(ours / TEMPERATURE, axis=1) - softmax(theirs / TEMPERATURE, axis=1))
+    np.testing.assert_allclose(model.get_weights()[0], KERNEL - RATE * PIXELS.T @ slope / 6, rtol=1e-4, atol=1e-5)
 
 
 def test_without_distillation_labels_alone_count() -> None:
