@@ -1,7 +1,6 @@
 """A metric by its name and options, tried on made-up outputs before anything is trained."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy.typing as npt
 
 from compress.errors import ConfigError, typed_line
 from objectives.accuracy.metric import ACCURACY, LOSS, Direction, LabelForm, Metric, metric_classes
+from zoo.training.keras_class import known_as, plain_name
 
 _IMAGES = 1000
 """Made-up images: one of each class, of no more classes than this."""
@@ -35,9 +35,9 @@ def choose_metric(
         ConfigError: an unknown name, options that the class refuses, outputs that it cannot take, a value that is no
             single number, or a direction that is unknown or that prefers wrong outputs.
     """
-    if _key(name) in (ACCURACY.name, LOSS.name):
+    if plain_name(name) in (ACCURACY.name, LOSS.name):
         # Keras's own class Accuracy compares labels with outputs for equality; whoever asks for it means top-1.
-        return ACCURACY if _key(name) == ACCURACY.name else LOSS
+        return ACCURACY if plain_name(name) == ACCURACY.name else LOSS
     class_name = _class_name(name)
     chosen = dict(options or {})
     if chosen.get("from_logits"):
@@ -53,17 +53,13 @@ def choose_metric(
 
 def _class_name(name: str) -> str:
     """The class that a name means, in capitals or with underscores."""
-    by_key = {_key(known): known for known in metric_classes()} | {"accuracy": "accuracy", "loss": "loss"}
-    class_name = by_key.get(_key(name))
-    if class_name is not None:
-        return class_name
-    near = [by_key[key] for key in get_close_matches(_key(name), by_key, n=3)]
-    hint = f"; did you mean {' or '.join(near)}?" if near else ", such as F1Score, AUC or SparseTopKCategoricalAccuracy"
-    raise ConfigError(f"search.metric: expected accuracy, loss, or a metric of keras.metrics, received {name!r}{hint}")
-
-
-def _key(name: str) -> str:
-    return name.replace("_", "").lower()
+    names = [*metric_classes(), ACCURACY.name, LOSS.name]
+    known, hint = known_as(name, names, ", such as F1Score, AUC or SparseTopKCategoricalAccuracy")
+    if known is None:
+        raise ConfigError(
+            f"search.metric: expected accuracy, loss, or a metric of keras.metrics, received {name!r}{hint}"
+        )
+    return known
 
 
 def made_up(classes: int, *, right: bool) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:

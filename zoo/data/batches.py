@@ -79,11 +79,6 @@ class CropAndFlip:
         if self.padding < 0:
             raise DataError(f"expected a padding of at least 0 pixels, received {self.padding}")
 
-    @classmethod
-    def for_size(cls, size: int, *, flip: bool) -> "CropAndFlip":
-        """The ModelZoo recipe's padding of 4 for 32 pixels, in proportion for another image size."""
-        return cls(size // 8, flip)
-
     @property
     def mixes(self) -> bool:
         """Never: each image keeps its label."""

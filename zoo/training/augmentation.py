@@ -11,7 +11,7 @@ import numpy as np
 from compress.errors import ConfigError, typed_line
 from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import Images
-from zoo.training.keras_class import KerasClass, class_name
+from zoo.training.keras_class import KerasClass, class_name, subclasses
 from zoo.training.random_states import random_states, seed_random_states
 
 MIXING = ("MixUp", "CutMix")
@@ -87,5 +87,4 @@ class KerasAugmentation:
 def augmentation_layers() -> dict[str, Any]:
     """The layers of Keras that change images, by the names of their classes."""
     base = next(kind for kind in keras.layers.RandomFlip.__mro__ if kind.__name__ == "BaseImagePreprocessingLayer")
-    classes = {name: kind for name, kind in vars(keras.layers).items() if isinstance(kind, type)}
-    return {name: kind for name, kind in classes.items() if issubclass(kind, base)}
+    return subclasses(keras.layers, base)

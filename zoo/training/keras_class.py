@@ -1,7 +1,7 @@
 """A class of Keras by its name and options, as configurations give optimizers, losses and augmentation layers."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import ModuleType
@@ -53,12 +53,20 @@ def class_name(name: str, classes: Mapping[str, Any], key: str) -> str:
     Raises:
         ConfigError: there is none, with those of a similar name.
     """
-    by_key = {_plain(known): known for known in classes}
-    if _plain(name) in by_key:
-        return by_key[_plain(name)]
-    near = [by_key[plain] for plain in get_close_matches(_plain(name), by_key, n=3)]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(classes))}"
-    raise ConfigError(f"{key}: expected the name of a class of Keras, received {name!r}; {hint}")
+    known, hint = known_as(name, classes, f"; there are {', '.join(sorted(classes))}")
+    if known is None:
+        raise ConfigError(f"{key}: expected the name of a class of Keras, received {name!r}{hint}")
+    return known
+
+
+def known_as(name: str, names: Iterable[str], otherwise: str) -> tuple[str | None, str]:
+    """The name that is meant, whatever its capitals and underscores, None where there is none; and a hint to end a message with.
+
+    otherwise: the hint where no name is similar.
+    """
+    by_key = {plain_name(known): known for known in names}
+    near = [by_key[plain] for plain in get_close_matches(plain_name(name), by_key, n=3)]
+    return by_key.get(plain_name(name)), f"; did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def subclasses(module: ModuleType, base: type) -> dict[str, Any]:
@@ -67,5 +75,6 @@ def subclasses(module: ModuleType, base: type) -> dict[str, Any]:
     return {name: kind for name, kind in classes.items() if issubclass(kind, base) and kind is not base}
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """The name in small letters without underscores."""
     return name.replace("_", "").lower()

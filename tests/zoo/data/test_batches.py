@@ -65,11 +65,6 @@ def test_without_flip_and_padding_nothing_changes() -> None:
     np.testing.assert_array_equal(changed, images)
 
 
-@pytest.mark.parametrize(("size", "padding"), [(32, 4), (8, 1), (224, 28)])
-def test_padding_is_in_proportion(size: int, padding: int) -> None:
-    assert CropAndFlip.for_size(size, flip=False) == CropAndFlip(padding, False)
-
-
 def test_a_negative_padding_is_refused() -> None:
     with pytest.raises(DataError, match="received -1"):
         CropAndFlip(-1, False)
