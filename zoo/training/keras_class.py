@@ -60,7 +60,7 @@ def class_name(name: str, classes: Mapping[str, Any], key: str) -> str:
 
 
 def known_as(name: str, names: Iterable[str], otherwise: str) -> tuple[str | None, str]:
-    """The name that is meant, whatever its capitals and underscores, None where there is none; and a hint to end a message with.
+    """The name that is meant, whatever its capitals and underscores, None where there is none, and a message's end.
 
     otherwise: the hint where no name is similar.
     """
