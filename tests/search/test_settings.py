@@ -22,7 +22,9 @@ from search.driver.rungs import Ladder
 from tests.search.fixtures.runs import ROOT, config
 from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.training.augmentation import KerasAugmentation
 from zoo.training.keras_class import KerasClass
+from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings
 
 
@@ -121,6 +123,17 @@ def test_a_training_that_cannot_be_is_refused_by_its_key(tmp_path, section):
             settings.check_training(getattr(given, section), data)
         assert str(caught.value).startswith(f"{section}.{message}")
         settings.check_training(config(tmp_path, finetune={"epochs": 0, "optimizer": "AdamX"}).finetune, data)
+
+
+def test_a_recipe_is_taken_whole(tmp_path):
+    schedule = {"name": "cosine", "options": {"warm_up": 0.1}}
+    augment = {"padding": 1, "flip": False, "layers": ["RandomFlip"]}
+    given = config(tmp_path, finetune={"schedule": schedule, "precision": "mixed_float16", "augment": augment})
+    made = settings.training(given.finetune, 0)
+    assert (made.schedule, made.precision) == (Schedule("cosine", {"warm_up": 0.1}), "mixed_float16")
+    assert made.augmentation == KerasAugmentation((KerasClass("RandomFlip"),), CropAndFlip(1, False))
+    # Half precision without a scale of the loss loses small gradients.
+    assert type(made.made_optimizer(10)).__name__ == "LossScaleOptimizer"
 
 
 def test_fine_tuning_takes_every_key(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compress.errors import ConfigError
-from zoo.data.batches import ImageBatches
+from zoo.data.batches import CropAndFlip, ImageBatches
 from zoo.data.dataset import Normalization, Split
 from zoo.training.augmentation import KerasAugmentation
 from zoo.training.keras_class import KerasClass
@@ -67,6 +67,12 @@ def test_batches_are_the_same_however_often_they_are_read():
     first, other = batches[0][0], batches[1][0]
     np.testing.assert_array_equal(batches[0][0], first)
     np.testing.assert_array_equal(batches[1][0], other)
+
+
+def test_the_crop_comes_first():
+    made = KerasAugmentation((KerasClass("CenterCrop", {"height": 6, "width": 8}),), CropAndFlip(2, True))
+    cropped, _ = CropAndFlip(2, True)(IMAGES, LABELS, CLASSES, np.random.default_rng(0))
+    np.testing.assert_array_equal(applied(made)[0], cropped)
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,11 @@ def test_averages_are_what_is_validated_and_kept(digits: ImageDataset) -> None:
     averaging = KerasClass("SGD", {"use_ema": True, "ema_momentum": 0.8})
     settings = TrainingSettings(epochs=2, learning_rate=0.1, batch_size=200, optimizer=averaging)
     train(model, digits, settings, [Steps()])
+    averaged = list(steps)
+    steps.clear()
+    train(_small(), digits, replace(settings, optimizer=KerasClass("SGD")), [Steps()])
+    # Steps go on from the weights themselves, not from the averages.
+    np.testing.assert_array_equal(averaged, steps)
     average = steps[0]
     for weights in steps[1:]:
         average = 0.8 * average + 0.2 * weights
