@@ -113,6 +113,13 @@ class SearchConfig(Section):
     memory_per_worker: Positive | None = Field(
         default=None, le=1e9, description="gigabytes reserved per worker, or null"
     )
+    niceness: int = Field(
+        default=0,
+        ge=0,
+        le=19,
+        description="how far workers on this machine stand back for its other processes: 0 not at all, 19 the most;"
+        " a cluster's own is chosen where it is started",
+    )
     sampler: SamplerConfig = Field(default=SamplerConfig(), description="who proposes candidates")
     metric: MetricConfig = Field(default=MetricConfig(), description="what is searched for on validation images")
     projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")

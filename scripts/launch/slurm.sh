@@ -37,6 +37,9 @@ export RAY_AUTH_MODE=token
 RAY_AUTH_TOKEN=${RAY_AUTH_TOKEN:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
 export RAY_AUTH_TOKEN
 
+# By itself Ray has workers stand back for every other process of a node.
+export RAY_worker_niceness=0
+
 rays=()
 start_ray() { # HOST ARGUMENT...: a Ray node that lives as long as the job
     local host=$1

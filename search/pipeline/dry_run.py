@@ -126,7 +126,7 @@ def dry_run(config: RunConfig, listener: Listener) -> DryRun:
         check_original(model, job.data, config.seed, listener.warned)
     job = decided(job)
     section, shutdown = config.search, Shutdown(0.0)
-    with cluster(section.address, section.workers, section.cpus_per_worker), shutdown.working():
+    with cluster(section.address, section.workers, section.cpus_per_worker, section.niceness), shutdown.working():
         workers = worker_count(section.workers, share_of(section), section.trials)
         pool = WorkerPool(job.task(), pool_settings(section, model, 1), listener.warned, shutdown)
         try:

@@ -21,6 +21,7 @@ RESUMABLE = (
         "search.memory_per_worker",
         "search.retries",
         "search.grace",
+        "search.niceness",
         "search.address",
         "search.trials_per_worker",
         "search.reuse",

@@ -164,5 +164,5 @@ def run_staged(job: Job, folder: RunFolder, study: optuna.Study, open_pool: Pool
     with opened_study(folder.path, first_study(job.config), section.storage) as first:
         search = Staged.of(job, folder, study, first, open_pool)
         if search.pending:
-            with cluster(section.address, section.workers, section.cpus_per_worker):
+            with cluster(section.address, section.workers, section.cpus_per_worker, section.niceness):
                 search.run()

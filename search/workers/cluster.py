@@ -31,10 +31,12 @@ _ROUNDING = 1e-9
 
 
 @contextmanager
-def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None]:
+def cluster(address: str | None, workers: Workers, cpus: float, niceness: int = 0) -> Iterator[None]:
     """Connect to Ray at ``address``, or start it on this machine with room for the workers.
 
-    A process that is connected to Ray already stays so, also afterwards.
+    A process that is connected to Ray already stays so, also afterwards. The niceness is that of the workers of a Ray
+    that is started here, on top of this process's own; by itself Ray gives them 15, with which they wait for every
+    other process of the machine. On a cluster whoever started it has chosen.
 
     Raises:
         RunError: there is no cluster at that address, or none can be started here.
@@ -43,7 +45,7 @@ def cluster(address: str | None, workers: Workers, cpus: float) -> Iterator[None
         yield
         return
     handler = signal.getsignal(signal.SIGTERM)
-    with _local(_local_cpus(workers, cpus)) if address is None else _connected(address):
+    with _local(_local_cpus(workers, cpus), niceness) if address is None else _connected(address):
         if threading.current_thread() is threading.main_thread():
             # Ray takes SIGTERM for itself and would exit at once; whoever called decides how a search is stopped.
             signal.signal(signal.SIGTERM, handler)
@@ -67,14 +69,15 @@ def _connected(address: str) -> Iterator[None]:
 
 
 @contextmanager
-def _local(cpus: int | None) -> Iterator[None]:
+def _local(cpus: int | None, niceness: int) -> Iterator[None]:
     end_leftovers()
     others = children()
     with _socket_folder() as folder:
         try:
             with _loopback():
                 # "local" is explicit: without it Ray joins whatever cluster RAY_ADDRESS names.
-                _init(address="local", num_cpus=cpus, _temp_dir=folder, include_dashboard=False)
+                system = {"worker_niceness": niceness}
+                _init(address="local", num_cpus=cpus, _temp_dir=folder, _system_config=system, include_dashboard=False)
         except _REFUSALS as error:
             raise RunError(f"Ray cannot be started on this machine: {one_line(error, 200)}") from error
         with recorded(children() - others):

@@ -70,7 +70,7 @@ def ray_pool(
         RunError: there is no cluster, or no room in it.
     """
     share = share_of(section)
-    with cluster(section.address, section.workers, section.cpus_per_worker):
+    with cluster(section.address, section.workers, section.cpus_per_worker, section.niceness):
         settings = pool_settings(section, model, worker_count(section.workers, share, candidates))
         grown = (lambda: min(candidates, room(share))) if section.workers == "max" else None
         pool = WorkerPool(task, settings, warn, shutdown, grown)

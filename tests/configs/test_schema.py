@@ -53,6 +53,7 @@ INTEGERS = [
     ("rungs.one_in", 1, None),
     ("search.trials", 1, None),
     ("search.workers", 1, None),
+    ("search.niceness", 0, 19),
     ("search.trials_per_worker", 1, None),
 ]
 FLOATS = [  # key, low, low accepted, high, high accepted

@@ -85,7 +85,7 @@ def task() -> Task:
 def ray_cluster() -> Iterator[Any]:
     """One Ray for all searches and pools of this process; yields the handler of SIGTERM that Ray has left."""
     previous = signal.signal(signal.SIGTERM, terminate)
-    with cluster(None, 4, 1.0):
+    with cluster(None, 4, 1.0, niceness=1):
         yield signal.signal(signal.SIGTERM, previous)
     assert not ray.is_initialized()
 

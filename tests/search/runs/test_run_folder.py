@@ -34,7 +34,7 @@ def test_a_new_folder_holds_its_configuration(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"search": {"trials": 40, "workers": "max", "cpus_per_worker": 2.0, "trial_timeout": 60.0}},
+        {"search": {"trials": 40, "workers": "max", "cpus_per_worker": 2.0, "trial_timeout": 60.0, "niceness": 9}},
         {"search": {"trials": 4, "workers": 2, "gpus_per_worker": 0.5, "address": "auto", "trials_per_worker": 5}},
         {"finetune": {"epochs": 3}},
         {"simple": {"ratio": 0.5}},

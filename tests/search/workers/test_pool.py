@@ -238,6 +238,11 @@ def test_a_connected_process_stays_connected(ray_cluster):
     assert ray.is_initialized()
 
 
+def test_workers_stand_back_as_far_as_asked(pool):
+    """Ray's own niceness would be 15."""
+    assert ask(pool, 0, lambda actor: os.nice(0)) == os.nice(0) + 1
+
+
 def test_nothing_listens_but_on_this_machine(pool):
     """The driver, what Ray has started for it, and the workers."""
     driver = psutil.Process()
