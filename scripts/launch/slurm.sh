@@ -39,13 +39,15 @@ export RAY_AUTH_TOKEN
 
 # By itself Ray has workers stand back for every other process of a node.
 export RAY_worker_niceness=0
+# Other jobs on these machines have Rays of their own; in the range that Ray takes by itself their workers would collide.
+ports=(--min-worker-port=0 --max-worker-port=0 --dashboard-agent-listen-port=0)
 
 rays=()
 start_ray() { # HOST ARGUMENT...: a Ray node that lives as long as the job
     local host=$1
     shift
     srun --nodes=1 --ntasks=1 --overlap --nodelist="$host" \
-        ray start "$@" --num-cpus="$cpus" --num-gpus="$gpus" --disable-usage-stats --block &
+        ray start "$@" "${ports[@]}" --num-cpus="$cpus" --num-gpus="$gpus" --disable-usage-stats --block &
     rays+=($!)
 }
 trap 'kill "${rays[@]}" 2>/dev/null || true; wait' EXIT

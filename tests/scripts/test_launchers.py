@@ -1,6 +1,7 @@
 """The launchers, as far as one machine allows: real Ray nodes, and stand-ins for SLURM's own commands."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -135,9 +136,11 @@ def head(variables: dict[str, str]) -> Iterator[str]:
     dashboard = free_port()
     ports = {"port": free_port(), "dashboard-port": dashboard, "ray-client-server-port": free_port()}
     command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=2"]
+    # Workers, too, on ports that the system chooses: those of other clusters on this machine are in Ray's own range.
+    ports |= {"dashboard-agent-listen-port": 0, "min-worker-port": 0, "max-worker-port": 0}
     options = [f"--{name}={port}" for name, port in ports.items()]
     with subprocess.Popen(
-        [*command, *options, "--dashboard-agent-listen-port=0", "--disable-usage-stats"],
+        [*command, *options, "--disable-usage-stats"],
         env=variables,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
@@ -168,18 +171,24 @@ def test_a_submitted_job_searches_on_the_cluster(tmp_path):
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 2}
     variables = environment() | token | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     with head(variables) as address:
-        given = subprocess.run(
-            ["sh", LAUNCH / "submit.sh", address, config.name],
-            cwd=tmp_path,
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE,
-        )
-        assert given.returncode == 0, given.stdout
-        wait_until(lambda: len(done(tmp_path)) == 4)
-    assert done(tmp_path) == [TrialState.COMPLETE] * 4
+        submitted = ran(["sh", LAUNCH / "submit.sh", address, config.name], tmp_path, variables)
+        job = re.search(r"raysubmit_\w+", submitted)
+        assert job is not None, submitted
+        said = ran(["ray", "job", "logs", "--follow", "--address", address, job[0]], tmp_path, variables)
+    assert done(tmp_path) == [TrialState.COMPLETE] * 4, said
+
+
+def ran(command: list[object], home: Path, variables: dict[str, str]) -> str:
+    """What a command says until its end, which it reaches in time."""
+    log = home / "said.txt"
+    with log.open("w") as file:
+        try:
+            subprocess.run(
+                command, cwd=home, env=variables, stdout=file, stderr=subprocess.STDOUT, timeout=PATIENCE, check=True
+            )
+        except subprocess.SubprocessError as error:
+            raise AssertionError(f"{error}: {log.read_text()}") from error
+    return log.read_text()
 
 
 def done(home: Path) -> list[TrialState]:
