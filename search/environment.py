@@ -1,5 +1,6 @@
 """The environment variables that TensorFlow, Ray and MLflow read, and importing TensorFlow without its messages."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -7,7 +8,7 @@ import warnings
 
 
 def prepare_environment() -> None:
-    """Set the defaults that tuckprune needs of the libraries, here and in workers; a user's own values win.
+    """Set the defaults that tuckprune needs of the libraries, here and in workers; a user's own variables win.
 
     TensorFlow's oneDNN kernels are off. Two of them write beyond their memory in TensorFlow 2.21: the gradient of
     strided 1x1 kernels of few input channels, which pruned networks have (uxlfoundation/oneDNN#6035), and products of
@@ -30,6 +31,9 @@ def prepare_environment() -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    # Loading TensorFlow makes objects by the hundred thousand, all of which stay: a fifth of the time went into looking
+    # for garbage among them.
+    gc.set_threshold(10_000)
 
 
 def import_tensorflow(threads: int | None = None) -> None:

@@ -191,7 +191,6 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         if state is None:
             return 0
         network, progress = self._network, state.progress
-        network.optimizer.build(network.trainable_variables)
         assign_all(network.variables, state.variables)
         assign_all(network.optimizer.variables, state.optimizer)
         self._best.put_back(state.best, progress.accuracy, progress.loss, progress.waited)

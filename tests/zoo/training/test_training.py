@@ -207,6 +207,17 @@ def test_a_model_is_saved_with_what_every_keras_has(digits: ImageDataset, tmp_pa
     assert accuracy == pytest.approx(result.validation_accuracy, abs=1e-6)
 
 
+def test_a_step_is_traced_once(digits: ImageDataset) -> None:
+    """Variables of the optimizer or of metrics that a trace makes would let it be thrown away and made again."""
+    model, traced = _small(), []
+    step = model.train_step
+    model.train_step = lambda batch: traced.append(batch) or step(batch)
+    mixing = KerasAugmentation((KerasClass("MixUp"),))
+    optimizer = KerasClass("Adam", {"use_ema": True})
+    train(model, digits, TrainingSettings(1, 0.01, 64, optimizer, augmentation=mixing, precision="mixed_float16"))
+    assert len(traced) == 1
+
+
 def test_an_absurd_learning_rate_diverges_with_advice(digits: ImageDataset) -> None:
     with pytest.raises(DivergenceError, match=r"received (nan|inf) in epoch \d at learning rate 1e\+30; lower"):
         train(_small(), digits, TrainingSettings(epochs=3, learning_rate=1e30))
