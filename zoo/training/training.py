@@ -200,16 +200,16 @@ def _compiled(model: keras.Model, learner: keras.Model | None, settings: Trainin
     for trained in [model] if learner is None else [model, learner]:
         _compile(trained, optimizer, loss, metric)
     fitted = model if learner is None else learner
-    _make_variables(fitted, settings.mixes)
+    _make_variables(fitted, model.output_shape[-1], settings.mixes)
     return fitted
 
 
-def _make_variables(fitted: keras.Model, mixed: bool) -> None:
+def _make_variables(fitted: keras.Model, classes: int, mixed: bool) -> None:
     """Make the variables of optimizer and metrics: a step that makes them while it is traced is traced once more.
 
     mixed: whether labels are shares of every class, (N, classes), instead of numbers (N,).
     """
-    outputs = np.zeros((1, fitted.output_shape[-1]), np.float32)
+    outputs = np.zeros((1, classes), np.float32)
     fitted.optimizer.build(fitted.trainable_variables)
     fitted.compute_metrics(None, outputs if mixed else np.zeros(1, np.int32), outputs)
     fitted.reset_metrics()
