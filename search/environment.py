@@ -12,8 +12,9 @@ def prepare_environment() -> None:
 
     TensorFlow's oneDNN kernels are off. Two of them write beyond their memory in TensorFlow 2.21: the gradient of
     strided 1x1 kernels of few input channels, which pruned networks have (uxlfoundation/oneDNN#6035), and products of
-    matrices of rank 3 and more (tensorflow/tensorflow#117700). Workers turn them on for models that they compute right
-    (``search.workers.onednn``). Off, they cost up to half the speed on a CPU and nothing on a GPU.
+    matrices of rank 3 and more (tensorflow/tensorflow#117700). Workers, and the commands that train, turn them on for
+    models that they compute right (``search.workers.onednn``). Off, they cost up to half the
+    speed on a CPU and nothing on a GPU.
     """
     defaults = {
         "TF_ENABLE_ONEDNN_OPTS": "false",

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import keras
+
+from compress.cloning.walk import as_functional
 from configs.schema.search import SearchConfig
 from search.study.judgement import Judgement
 from search.workers.cluster import PoolSettings, Share, cluster, room, worker_count
@@ -47,7 +50,7 @@ def pool_settings(section: SearchConfig, model: Any, workers: int) -> PoolSettin
         trials_per_worker=section.trials_per_worker,
         retries=section.retries,
         timeout=section.trial_timeout,
-        environment=worker_environment(model),
+        environment=worker_environment(keras.saving.serialize_keras_object(as_functional(model))),
     )
 
 

@@ -25,6 +25,7 @@ from search.cli.console import (
     print_json,
     resumable,
 )
+from search.cli.kernels import choose_kernels
 from search.environment import import_tensorflow
 from search.runs.run_folder import RunFolder
 
@@ -71,15 +72,10 @@ def compress(
     check_across(across_normalization, config)
     size = _checked_size(input_size, config)
     loaded = load_config(config, overrides or ()) if config else None
-    import_tensorflow()
-    from compress.model_files.custom_objects import register_custom_objects
-
-    register_custom_objects(custom_objects)
-    if formats:
-        from search.pipeline.shipment import check_installed
-
-        check_installed(formats)
     shown = console(as_json)
+    if loaded is not None:
+        choose_kernels(shown.print, loaded.finetune, model)
+    _load_libraries(custom_objects, formats or [])
     with resumable(shown, "compress"):
         if loaded is None:
             made = _made_apart(model, params or [], out or Path(), across_normalization, size, shown)
@@ -93,6 +89,17 @@ def compress(
         print_json(_entry(made, loaded if formats and not code else None))
     if code:
         raise typer.Exit(code)
+
+
+def _load_libraries(custom_objects: str | None, formats: Sequence[str]) -> None:
+    import_tensorflow()
+    from compress.model_files.custom_objects import register_custom_objects
+
+    register_custom_objects(custom_objects)
+    if formats:
+        from search.pipeline.shipment import check_installed
+
+        check_installed(formats)
 
 
 def _made(model: Path, params: Sequence[Path], recommended: bool, loaded: RunConfig, shown: Console) -> "Compressed":

@@ -1,5 +1,6 @@
 """The command ``tuckprune ship``, and how ``compress`` calls it."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from search.cli.command import command
 from search.cli.console import AsJson, CustomObjects, ModelPath, Overrides, console, print_json
 from search.environment import import_tensorflow
 from search.pipeline.formats.format import formats
+from search.workers.onednn import OFF, VARIABLE, is_chosen
 
 ALL = "all"
 FORMATS = tuple(formats())
@@ -92,4 +94,6 @@ def ship_apart(
     options += [word for override in overrides for word in ("--set", override)]
     command = [sys.executable, "-P", "-m", "search", "ship", str(model), "--config", str(config), *options]
     sys.stdout.flush()
-    return subprocess.run(command, stdout=sys.stderr if quietly else None, check=False).returncode
+    # Formats are timed with the kernels that the command `ship` has by itself.
+    environment = os.environ if is_chosen() else os.environ | {VARIABLE: OFF}
+    return subprocess.run(command, stdout=sys.stderr if quietly else None, env=environment, check=False).returncode

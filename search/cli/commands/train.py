@@ -3,6 +3,7 @@
 from configs.load import load_config
 from search.cli.command import command
 from search.cli.console import AsJson, ConfigPath, Overrides, arguments, console, print_json, resumable
+from search.cli.kernels import choose_kernels
 from search.environment import import_tensorflow
 
 
@@ -10,11 +11,12 @@ from search.environment import import_tensorflow
 def train(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Train the configuration's zoo model, ready to be searched; a model that is there already is kept."""
     loaded = load_config(config, overrides or ())
+    shown = console(as_json)
+    choose_kernels(shown.print, loaded.training)
     import_tensorflow()
     from search.pipeline.training import train_model
     from search.runs.run_folder import RunFolder
 
-    shown = console(as_json)
     path = RunFolder.of(loaded).trained_model
     shown.print(f"{path} is there already" if path.exists() else f"training {loaded.model.zoo} on {loaded.data.source}")
     with resumable(shown, "train"):

@@ -1,9 +1,10 @@
-"""Which models' workers use oneDNN."""
+"""Which models are trained with oneDNN: by what Keras says of their layers, in memory or in a file."""
 
 import keras
 import pytest
 
-from search.workers.onednn import VARIABLE, worker_environment
+from compress.model_files.stored_config import stored_config
+from search.workers.onednn import VARIABLE, untrusted, worker_environment
 from zoo.models.registry import MODEL_NAMES, build_model
 
 
@@ -12,25 +13,67 @@ def _nothing_chosen(monkeypatch):
     monkeypatch.setenv(VARIABLE, "false")
 
 
+def entry(output, inputs):
+    return keras.saving.serialize_keras_object(keras.Model(inputs, output))
+
+
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_the_zoo_s_models_are_computed_right(name):
-    assert worker_environment(build_model(name)) == {VARIABLE: "1"}
+    model = keras.saving.serialize_keras_object(build_model(name))
+    assert untrusted(model) is None and worker_environment(model) == {VARIABLE: "1"}
 
 
 @pytest.mark.parametrize(
-    "layer", [keras.layers.Dense(3), keras.layers.LayerNormalization(), keras.layers.SeparableConv2D(3, 1, strides=2)]
+    "layer",
+    [
+        keras.layers.Dense(3, name="wrong"),
+        keras.layers.LayerNormalization(name="wrong"),
+        keras.layers.GroupNormalization(2, name="wrong"),
+        keras.layers.SeparableConv2D(3, 1, strides=2, name="wrong"),
+        keras.layers.Conv2D(4, 1, groups=2, name="wrong"),
+        keras.layers.Conv2D(4, 1, activation=keras.layers.LayerNormalization(), name="wrong"),
+        keras.layers.BatchNormalization(axis=1, name="wrong"),
+        keras.layers.TimeDistributed(keras.layers.Dense(3), name="wrong"),
+    ],
 )
 def test_other_layers_leave_it_off(layer):
     inputs = keras.Input((8, 8, 4))
-    assert worker_environment(keras.Model(inputs, layer(inputs))) == {}
+    model = entry(layer(inputs), inputs)
+    assert untrusted(model) == f"'wrong' ({type(layer).__name__})" and worker_environment(model) == {}
+    inside = keras.Input((8, 8, 4))
+    assert untrusted(entry(keras.Model(inputs, layer(inputs))(inside), inside)) == untrusted(model)
 
 
 def test_so_do_operations():
     inputs = keras.Input((8, 8))
-    assert worker_environment(keras.Model(inputs, keras.ops.matmul(inputs, inputs))) == {}
+    assert untrusted(entry(keras.ops.matmul(inputs, inputs), inputs)) == "'matmul' (Matmul)"
+
+
+def test_a_dense_layer_that_is_called_again_is_looked_at_again():
+    vectors, matrices, layer = keras.Input((4,)), keras.Input((3, 4)), keras.layers.Dense(2, name="both")
+    assert untrusted(entry(layer(vectors), [vectors])) is None
+    assert untrusted(entry([layer(vectors), layer(matrices)], [vectors, matrices])) == "'both' (Dense)"
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_file_says_the_same_of_its_layers(tmp_path, suffix):
+    inputs = keras.Input((8, 8, 4))
+    hidden = keras.layers.Dense(3)(keras.layers.Flatten()(keras.layers.Conv2D(4, 3)(inputs)))
+    wrong = keras.layers.LayerNormalization(name="wrong")(hidden)
+    for number, (output, expected) in enumerate([(hidden, None), (wrong, "'wrong' (LayerNormalization)")]):
+        path = tmp_path / f"{number}{suffix}"
+        keras.Model(inputs, output).save(path)
+        assert untrusted(stored_config(path)) == expected
+
+
+@pytest.mark.parametrize("content", [None, b"text", b"PK\x05\x06" + bytes(18)])
+def test_a_file_that_cannot_be_read_says_nothing(tmp_path, content):
+    if content is not None:
+        (tmp_path / "model.keras").write_bytes(content)
+    assert stored_config(tmp_path / "model.keras") is None
 
 
 @pytest.mark.parametrize("chosen", ["0", "1"])
 def test_what_the_user_has_chosen_stays(monkeypatch, chosen):
     monkeypatch.setenv(VARIABLE, chosen)
-    assert worker_environment(build_model("digits_resnet")) == {}
+    assert worker_environment(keras.saving.serialize_keras_object(build_model("digits_resnet"))) == {}

@@ -1,0 +1,45 @@
+"""The kernels that a command trains with on a CPU, chosen before TensorFlow is loaded, which reads it only then."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from compress.model_files.stored_config import stored_config
+from configs.schema.training import TrainingConfig
+from search.workers.onednn import ON, VARIABLE, is_chosen, untrusted
+
+_UNTRUSTED_AUGMENTATION = "randomperspective"
+"""It multiplies matrices of rank 3 and more."""
+
+
+def choose_kernels(log: Callable[[str], None], training: TrainingConfig, model: Path | None = None) -> None:
+    """Turn oneDNN on, unless the user has chosen, where it computes everything right that a training does.
+
+    Args:
+        log: takes a line that says so, or why not.
+        training: what will be done.
+        model: file of the model; None for one of the zoo, all of which are computed right.
+    """
+    if is_chosen() or "tensorflow" in sys.modules:
+        return
+    reason = _reason_against(training, model)
+    if reason is None:
+        os.environ[VARIABLE] = ON
+        log("on a CPU: with oneDNN")
+    else:
+        log(f"on a CPU: without oneDNN, which is faster, because of {reason}; {VARIABLE}=1 turns it on")
+
+
+def _reason_against(training: TrainingConfig, model: Path | None) -> str | None:
+    layers = () if training.augment is None else training.augment.layers
+    for layer in layers:
+        if layer.name.replace("_", "").lower() == _UNTRUSTED_AUGMENTATION:
+            return f"the augmentation {layer.name}, whose products of matrices it may get wrong"
+    if model is None:
+        return None
+    stored = stored_config(model)
+    if stored is None:
+        return f"'{model}', whose layers cannot be told before TensorFlow is loaded; a .keras file's can"
+    wrong = untrusted(stored)
+    return None if wrong is None else f"the layer {wrong}, which it was not checked with"
