@@ -21,14 +21,25 @@ def choose_kernels(log: Callable[[str], None], training: TrainingConfig, model: 
         training: what will be done.
         model: file of the model; None for one of the zoo, all of which are computed right.
     """
-    if is_chosen() or "tensorflow" in sys.modules:
+    if not _is_open():
         return
     reason = _reason_against(training, model)
     if reason is None:
-        os.environ[VARIABLE] = ON
+        use_onednn()
         log("on a CPU: with oneDNN")
     else:
         log(f"on a CPU: without oneDNN, which is faster, because of {reason}; {VARIABLE}=1 turns it on")
+
+
+def use_onednn() -> None:
+    """Turn oneDNN on for what it is known to compute right, unless the user has chosen."""
+    if _is_open():
+        os.environ[VARIABLE] = ON
+
+
+def _is_open() -> bool:
+    """Whether there is a choice: nobody has made it, and TensorFlow has not read it."""
+    return not is_chosen() and "tensorflow" not in sys.modules
 
 
 def _reason_against(training: TrainingConfig, model: Path | None) -> str | None:

@@ -1,0 +1,2 @@
+from .check import Check as Check
+from .examination import examined as examined
