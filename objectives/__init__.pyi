@@ -1,11 +1,7 @@
 from .accuracy.fine_tuning import FineTuning as FineTuning
-from .accuracy.metric import Metric as Metric
-from .accuracy.metric import Score as Score
-from .accuracy.metric_choice import choose_metric as choose_metric
 from .accuracy.proxy import AccuracyProxy as AccuracyProxy
 from .accuracy.proxy import ProxyResult as ProxyResult
 from .accuracy.proxy import ProxySettings as ProxySettings
-from .accuracy.score import score as score
 from .budget.budget import Budget as Budget
 from .budget.budget import Limit as Limit
 from .budget.recommendation import Recommendation as Recommendation

@@ -12,13 +12,11 @@ from compress.pruning.criteria.nuclear_norm import NuclearNorm
 from compress.pruning.criterion import Criterion
 from compress.pruning.registry import make_criterion
 from compress.pruning.settings import PruningSettings
-from configs.schema.run import BudgetConfig, DataConfig, LatencyConfig, PruningConfig, RunConfig
+from configs.schema.run import BudgetConfig, LatencyConfig, PruningConfig, RunConfig
 from configs.schema.search import MetricConfig
 from configs.schema.space import LayerConfig, SpaceConfig, ends
 from configs.schema.training import DistillationConfig, FinetuneConfig, ProxyConfig, TrainingConfig
 from objectives.accuracy.fine_tuning import FineTuning
-from objectives.accuracy.metric import ACCURACY, Metric
-from objectives.accuracy.metric_choice import choose_metric
 from objectives.accuracy.proxy import ProxySettings
 from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
@@ -35,41 +33,44 @@ from zoo.data.dataset import ImageDataset, Normalization, takes_series
 from zoo.data.load import load_dataset
 from zoo.data.source import print_warning
 from zoo.data.split import drawn, limited
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.metric import Metric
+from zoo.tasks.metric_choice import choose_metric
+from zoo.tasks.registry import make_task
+from zoo.tasks.task import Task
 from zoo.training.augmentation import KerasAugmentation
-from zoo.training.keras_class import KerasClass
 from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings
 
 
-def dataset(
-    config: DataConfig, seed: int, warn: Callable[[str], None] = print_warning, model: Any = None
-) -> ImageDataset:
-    """The data set that a configuration names.
+def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, model: Any = None) -> ImageDataset:
+    """The data set that a configuration names, for its task.
 
     Args:
-        config: where the images come from.
-        seed: of the splits.
+        config: of the run.
         warn: takes a line about what of the source is not read.
         model: the model that will read it, None for one of the zoo, which reads images: arrays of three axes are
             series where it takes those.
 
     Raises:
+        ConfigError: no such task, or options that it refuses.
         DataError: missing, corrupt or ill-shaped data.
     """
-    normalization = None
-    if config.scale is not None and config.mean is not None and config.std is not None:
-        normalization = Normalization(config.scale, config.mean, config.std)
+    section, seed, normalization = config.data, config.seed, None
+    if section.scale is not None and section.mean is not None and section.std is not None:
+        normalization = Normalization(section.scale, section.mean, section.std)
     loaded = load_dataset(
-        config.source,
-        validation=config.validation,
+        section.source,
+        validation=section.validation,
         seed=seed,
-        image_size=config.image_size,
+        image_size=section.image_size,
         normalization=normalization,
-        exif_orientation=config.exif_orientation,
+        exif_orientation=section.exif_orientation,
         series=model is not None and takes_series(model),
+        task=None if config.task is None else make_task(config.task.name, config.task.options),
         warn=warn,
     )
-    return limited(loaded, train=config.train_limit, test=config.test_limit, seed=seed)
+    return limited(loaded, train=section.train_limit, test=section.test_limit, seed=seed)
 
 
 def training(config: TrainingConfig, seed: int) -> TrainingSettings:
@@ -112,16 +113,18 @@ def check_training(config: TrainingConfig, data: ImageDataset) -> None:
         raise ConfigError(f"{section}.{error}") from error
 
 
-def metric(config: MetricConfig, classes: int) -> Metric:
-    """What candidates of a model of so many classes are ranked by.
+def metric(config: MetricConfig | None, task: Task) -> Metric:
+    """What candidates are ranked by.
 
     Raises:
-        ConfigError: no metric of Keras, or one that cannot rank such outputs.
+        ConfigError: no metric of the task or of Keras, or one that cannot rank such outputs.
     """
-    return choose_metric(config.name, classes, options=config.options, labels=config.labels, direction=config.direction)
+    if config is None:
+        return task.metrics[0]
+    return choose_metric(config.name, task, options=config.options, labels=config.labels, direction=config.direction)
 
 
-def proxy(config: ProxyConfig, seed: int, ranked_by: Metric = ACCURACY) -> ProxySettings:
+def proxy(config: ProxyConfig, seed: int, ranked_by: Metric | None = None) -> ProxySettings:
     """How a candidate is judged."""
     plain = config.model_dump(exclude={"distillation", "precision"})
     precision = None if config.precision == "auto" else Precision(config.precision)
@@ -231,7 +234,7 @@ def feature_maps(config: RunConfig, data: ImageDataset) -> Criterion:
 
 def _criterion(config: RunConfig, data: ImageDataset | None, model: Any) -> Criterion:
     def images() -> tuple[Any, ...]:
-        return _images(config, dataset(config.data, config.seed, model=model) if data is None else data)
+        return _images(config, dataset(config, model=model) if data is None else data)
 
     return make_criterion(config.pruning.criterion, images)
 

@@ -72,7 +72,7 @@ def check_compressed(folder: Path) -> None:
     assert flops(folder / "runs" / "mine" / "search.keras") == search.flops
     assert 0.2 * whole < flops(folder / "models" / "smaller.keras") <= 0.3 * whole
     # What a model has learned, not chance: of three shapes a third would be right.
-    assert (original.accuracy or 0) > 0.45
+    assert original.figures["accuracy"] > 0.45
 
 
 def check_resumed(folder: Path) -> None:

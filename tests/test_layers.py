@@ -17,6 +17,7 @@ ALLOWED = {
         "compress.pruning.registry",
         "objectives.cost.quantity",
         "zoo.data.source",
+        "zoo.tasks.registry",
         "zoo.training.schedule",
     ),
     "objectives": ("compress", "zoo"),
@@ -31,7 +32,7 @@ ROOMS = {
         ("pruning", "decomposition", "staged_parameters", "parameter_files", "model_files"),
         ("recommend", "recipe"),
     ),
-    "zoo": (("data", "models"), ("training",)),
+    "zoo": (("tasks",), ("data", "models"), ("training",)),
     "configs": (("schema",), ("load",)),
     "objectives": (("cost", "network"), ("budget", "accuracy")),
     "search": (

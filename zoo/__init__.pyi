@@ -3,7 +3,16 @@ from .data.dataset import Normalization as Normalization
 from .data.dataset import Split as Split
 from .data.load import load_dataset as load_dataset
 from .models.registry import build_model as build_model
+from .tasks.kinds.classification import Classification as Classification
+from .tasks.kinds.image_to_image import ImageToImage as ImageToImage
+from .tasks.kinds.multilabel import Multilabel as Multilabel
+from .tasks.kinds.regression import Regression as Regression
+from .tasks.kinds.segmentation import Segmentation as Segmentation
+from .tasks.metric import Metric as Metric
+from .tasks.metric import Score as Score
+from .tasks.metric_choice import choose_metric as choose_metric
+from .tasks.task import Task as Task
+from .training.evaluation import evaluate as evaluate
 from .training.training import TrainingResult as TrainingResult
 from .training.training import TrainingSettings as TrainingSettings
-from .training.training import evaluate as evaluate
 from .training.training import train as train

@@ -3,11 +3,11 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, create_model, field_validator, model_validator
 
 from compress.pruning.registry import criterion_names
 from configs.schema.search import STAGED, FinalsConfig, FrontConfig, RungsConfig, SearchConfig, Strategy, obstacle
-from configs.schema.section import Amount, Count, OneOf, Positive, Text
+from configs.schema.section import Amount, Count, Named, OneOf, Positive, Text
 from configs.schema.section import Section as _Section
 from configs.schema.space import SpaceConfig
 from configs.schema.training import FinetuneConfig, ProxyConfig, TrainingConfig
@@ -102,6 +102,20 @@ class DataConfig(_Section):
         return self
 
 
+def _describe_tasks(schema: dict[str, Any]) -> None:
+    """Only the reference needs the description: whoever runs a command does not wait for all tasks to be imported."""
+    from zoo.tasks.registry import task_words
+
+    schema["description"] = task_words()
+
+
+class TaskConfig(Named):
+    """What the model is for: what its images are given with, and what it is measured by."""
+
+    name: Text = Field(json_schema_extra=_describe_tasks)
+    options: dict[str, JsonValue] = Field(default={}, description="of the task, such as ignored_label: 255")
+
+
 def _a_key_for_each_quantity(section: type[_Section]) -> type[_Section]:
     """The section with an optional amount for every registered quantity."""
     keys: dict[str, Any] = {
@@ -188,6 +202,9 @@ class RunConfig(_Section):
     seed: int = Field(default=0, ge=0, lt=2**31, description="of every random choice")
     model: ModelConfig
     data: DataConfig
+    task: TaskConfig | None = Field(
+        default=None, description="what the model is for, or null for classification, or what the data say"
+    )
     training: TrainingConfig = TrainingConfig()
     finetune: FinetuneConfig = Field(default=FinetuneConfig(), validate_default=True)
     budget: BudgetConfig

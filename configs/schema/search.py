@@ -24,9 +24,8 @@ class FrontConfig(Section):
 class MetricConfig(Named):
     """What candidates are ranked by; a name in its place is the section with this name alone."""
 
-    name: Annotated[str, Field(min_length=1)] = Field(
-        default="accuracy",
-        description="accuracy, loss (where accuracy is saturated), or a class of keras.metrics such as F1Score",
+    name: Text = Field(
+        description="one of the task's metrics, such as accuracy or loss, or a class of keras.metrics such as F1Score"
     )
     options: dict[str, JsonValue] = Field(default={}, description="arguments of the class, such as average: macro")
     labels: Literal["index", "one_hot"] | None = Field(
@@ -35,12 +34,6 @@ class MetricConfig(Named):
     direction: Literal["maximize", "minimize"] | None = Field(
         default=None, description="which values are better, or null to find out from right and wrong outputs"
     )
-
-    @model_validator(mode="after")
-    def _own_need_nothing(self) -> Self:
-        if self.name.replace("_", "").lower() in ("accuracy", "loss") and not self.is_name:
-            raise ValueError(f"expected no options, labels or direction for {self.name}, which needs none; remove them")
-        return self
 
 
 Steps = Annotated[tuple[Count, ...], Field(strict=False)]
@@ -121,7 +114,9 @@ class SearchConfig(Section):
         " a cluster's own is chosen where it is started",
     )
     sampler: SamplerConfig = Field(default=SamplerConfig(), description="who proposes candidates")
-    metric: MetricConfig = Field(default=MetricConfig(), description="what is searched for on validation images")
+    metric: MetricConfig | None = Field(
+        default=None, description="what is searched for on validation images, or null for the task's first metric"
+    )
     projection: bool = Field(default=True, description="whether proposals are scaled to meet the budget")
     starts: bool = Field(
         default=True, description="whether proposals that know something are tried first: uniform, SLAMP, VBMF"

@@ -7,8 +7,8 @@ import keras
 
 from objectives.network.distillation import Distillation, Distilling, TrainingLoss
 from zoo.data.dataset import ImageDataset
+from zoo.tasks.task import Task
 from zoo.training.checkpoint import Checkpoint
-from zoo.training.loss import loss_for, training_loss
 from zoo.training.training import TrainingResult, TrainingSettings, train
 
 
@@ -37,10 +37,10 @@ class FineTuning:
         Raises:
             TuckpruneError: what `train` raises.
         """
-        learner = None if self.distillation is None else self._learner(model, original, self.distillation)
+        learner = None if self.distillation is None else self._learner(model, original, dataset.task, self.distillation)
         return train(model, dataset, self.training, callbacks, learner=learner, checkpoint=checkpoint)
 
-    def _learner(self, model: keras.Model, original: keras.Model, distillation: Distillation) -> Distilling:
+    def _learner(self, model: keras.Model, original: keras.Model, task: Task, distillation: Distillation) -> Distilling:
         training = self.training
-        loss = TrainingLoss(training_loss(model, training.loss, mixed=training.mixes), distillation)
-        return Distilling(model, original, loss, from_logits=loss_for(original).from_logits)
+        loss = TrainingLoss(task.training_loss(model, training.loss, mixed=training.mixes), task, distillation)
+        return Distilling(model, original, loss, from_logits=task.loss(original).from_logits)

@@ -4,23 +4,20 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import ConfigError, DivergenceError
-from objectives.accuracy.metric import ACCURACY, Metric, Score
 from objectives.accuracy.repair import Repair, RepairState
-from objectives.accuracy.score import score_outputs
 from objectives.network.distillation import Distillation, SoftLabels, TrainingLoss
 from objectives.network.elastic_layer import LayerWeights
 from objectives.network.network import Network
 from objectives.network.precision import Precision, fast_precision
 from objectives.network.signature import signature
 from zoo.data.dataset import ImageDataset, Split
-from zoo.training.loss import loss_for
+from zoo.tasks.metric import Metric, Score
 
 _NETWORKS = 4
 """Traced networks that are kept: candidates with ranks differ in their layers, and each trace takes memory."""
@@ -40,7 +37,7 @@ class ProxySettings:
         learning_rate: of SGD, constant.
         momentum: of SGD, in [0, 1).
         seed: of the images drawn, the order of the batches, and random layers (dropout).
-        metric: what is measured besides accuracy and loss, where it is neither.
+        metric: what is measured besides the task's metrics, where it is none of them; None for nothing.
         reconstruction_images: training images by which the weights of pruned layers are fitted first, by whoever makes
             the candidates; 0 for none.
         distillation: how much the original model's outputs count in training, or None for labels alone.
@@ -57,7 +54,7 @@ class ProxySettings:
     learning_rate: float = 0.01
     momentum: float = 0.9
     seed: int = 0
-    metric: Metric = ACCURACY
+    metric: Metric | None = None
     reconstruction_images: int = 0
     distillation: Distillation | None = None
     precision: Precision | None = Precision()
@@ -79,20 +76,16 @@ class ProxyResult:
     """What a candidate scored on the validation split.
 
     Attributes:
-        accuracy: top-1, in [0, 1].
-        loss: mean cross-entropy in nats.
+        score: the figures.
         steps: SGD steps taken.
         recalibration_images: images that the batch normalization statistics were estimated from.
         seconds: wall time of the whole call, or of the last rung.
-        value: of the settings' metric, where that is neither accuracy nor loss.
     """
 
-    accuracy: float
-    loss: float
+    score: Score
     steps: int
     recalibration_images: int
     seconds: float
-    value: float | None = None
 
 
 class AccuracyProxy:
@@ -129,7 +122,7 @@ class AccuracyProxy:
         if self.settings.distillation is not None:
             if original is None:
                 raise ConfigError("proxy.distillation: expected the original model, received none; pass original=")
-            self._soft = SoftLabels(self._teacher(original), len(dataset.train), dataset.classes)
+            self._soft = self._soft_labels(original)
 
     def __call__(self, model: keras.Model) -> ProxyResult:
         """Repair a copy of the model's weights, and score it.
@@ -198,7 +191,7 @@ class AccuracyProxy:
         result = self.score(repair, self._data.validation)
         _check_finite(result, steps, settings.learning_rate)
         seconds = time.perf_counter() - started
-        return ProxyResult(result.accuracy, result.loss, steps, images, seconds, result.value)
+        return ProxyResult(result, steps, images, seconds)
 
     def score(self, repair: Repair, split: Split) -> Score:
         """Score a candidate as it stands on any split.
@@ -206,7 +199,7 @@ class AccuracyProxy:
         Raises:
             DivergenceError: a metric that is not finite though the loss is.
         """
-        return score_outputs(repair.outputs(split), split.labels, repair.loss, self.settings.metric)
+        return self._data.task.score(split.targets, repair.outputs(split), repair.loss, self.settings.metric)
 
     def _network(self, model: keras.Model) -> Network:
         """A network for the model: one that is there already, where the model fits it."""
@@ -227,21 +220,22 @@ class AccuracyProxy:
         self, model: keras.Model, distillation: Distillation | None, decomposable: frozenset[str] = frozenset()
     ) -> Network:
         settings = self.settings
-        loss = TrainingLoss(loss_for(model), distillation)
+        task = self._data.task
+        loss = TrainingLoss(task.loss(model), task, distillation)
         return Network(model, loss, settings.momentum, self.precision, settings.jit_compile, decomposable)
 
-    def _teacher(self, original: keras.Model) -> Any:
-        """Logits (N, classes) of the original for training images by their indices (N,)."""
+    def _soft_labels(self, original: keras.Model) -> SoftLabels:
+        """What the original says of training images, by their indices."""
         network = self._new_network(original, None)
         network.load(original, self.settings.seed)
         reader = Repair(network, self._data, self.settings.batch_size, self.settings.seed)
-        train, from_logits = self._data.train, reader.loss.from_logits
+        train, task, from_logits = self._data.train, self._data.task, reader.loss.from_logits
 
-        def logits(indices: NDArray[np.int64]) -> NDArray[np.float32]:
-            outputs = reader.outputs(Split(train.images[indices], train.labels[indices]))
-            return outputs if from_logits else np.log(outputs + np.float32(keras.config.epsilon()))
+        def softened(indices: NDArray[np.int64]) -> NDArray[np.float32]:
+            outputs = reader.outputs(Split(train.images[indices], train.targets[indices]))
+            return np.asarray(keras.ops.convert_to_numpy(task.soft(outputs, from_logits)))
 
-        return logits
+        return SoftLabels(softened, len(train), softened(np.zeros(1, np.int64)).shape[1:])
 
 
 def _check_finite(result: Score, steps: int, learning_rate: float) -> None:

@@ -49,7 +49,7 @@ class Repair:
         data: trains and recalibrates on its train split.
         batch_size: images per batch.
         seed: of the images drawn and of the order of the batches.
-        soft: the original model's logits, where there is distillation.
+        soft: what the original model says, where there is distillation.
         steps: taken before.
     """
 
@@ -67,8 +67,8 @@ class Repair:
         self.steps = steps
 
     @property
-    def loss(self) -> keras.losses.SparseCategoricalCrossentropy:
-        """The cross-entropy that fits the model's outputs."""
+    def loss(self) -> Any:
+        """The task's loss that fits the model's outputs."""
         return self._network.loss.hard
 
     def advance(self, steps: int, rate: Rate) -> list[float]:
@@ -94,9 +94,9 @@ class Repair:
         return losses
 
     def _step(self, indices: NDArray[np.int64], rate: float) -> Any:
-        images, labels = gather(self._data.train, indices, self._data.normalization)
-        soft = np.empty((len(labels), 0), np.float32) if self._soft is None else self._soft.of(indices)
-        return self._network.step(*map(tf.convert_to_tensor, (images, labels, soft, np.float32(rate))))
+        images, targets = gather(self._data.train, indices, self._data.normalization)
+        soft = np.empty((len(targets), 0), np.float32) if self._soft is None else self._soft.of(indices)
+        return self._network.step(*map(tf.convert_to_tensor, (images, targets, soft, np.float32(rate))))
 
     def recalibrate(self, images: int) -> int:
         """Estimate the statistics of batch normalization anew from this many training images, in whole batches.
@@ -120,7 +120,7 @@ class Repair:
         return used
 
     def outputs(self, split: Split) -> NDArray[np.float32]:
-        """The model's outputs (N, classes) for every image of a split.
+        """The model's outputs (N, ...) for every image of a split.
 
         All batches have one size, the last filled up with repeated images, so that nothing is traced twice.
         """

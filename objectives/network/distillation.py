@@ -1,4 +1,8 @@
-"""The training loss of the shared network, with the original model as teacher where distillation is asked for."""
+"""The training loss of the shared network, with the original model as teacher where distillation is asked for.
+
+What a teacher gives and how a student is compared with it is the task's: logits by their softened classes, other
+outputs by the squared difference.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from compress.errors import ConfigError
+from zoo.tasks.task import Task
 
 Floats = NDArray[np.float32]
 
@@ -20,7 +25,7 @@ class Distillation:
 
     Attributes:
         weight: share of the soft loss in the whole, in (0, 1].
-        temperature: by which both logits are divided, above 0.
+        temperature: by which both logits are divided, above 0; of outputs that are no classes', it says nothing.
 
     Raises:
         ConfigError: a value out of its range.
@@ -35,76 +40,73 @@ class Distillation:
         if not 0 < self.temperature < float("inf"):
             raise ConfigError(f"distillation.temperature: expected a number above 0, received {self.temperature!r}")
 
-    def loss(self, logits: Any, soft: Any) -> Any:
-        """Mean cross-entropy of softened outputs with softened targets, times the square of the temperature.
-
-        Args:
-            logits: of the model, (N, classes).
-            soft: logits of the original model, (N, classes), up to a constant for each image.
-        """
-        targets = tf.nn.softmax(soft / self.temperature)
-        entropies = tf.nn.softmax_cross_entropy_with_logits(targets, logits / self.temperature)
-        return self.temperature**2 * tf.reduce_mean(entropies)
-
 
 class SoftLabels:
-    """The original model's logits for images, each computed once.
+    """What the original model says of images, each computed once, unless all would take too much memory.
 
     Args:
-        logits: logits (N, classes) of the images at some indices (N,).
+        outputs: outputs (N, ...), as the task softens them, of the images at some indices (N,).
         images: how many images there are.
-        classes: how many columns the logits have.
+        shape: of one image's outputs.
     """
 
-    def __init__(self, logits: Callable[[NDArray[np.int64]], Floats], images: int, classes: int) -> None:
-        self._logits = logits
+    def __init__(self, outputs: Callable[[NDArray[np.int64]], Floats], images: int, shape: tuple[int, ...]) -> None:
+        self._outputs, self.shape = outputs, shape
+        self._kept = 4 * images * int(np.prod(shape)) <= _MOST_BYTES
         self._row = np.full(images, -1, dtype=np.int64)
-        self._found: Floats = np.empty((0, classes), dtype=np.float32)
+        self._rows: Floats = np.empty((0, *shape), dtype=np.float32)
 
     def of(self, indices: NDArray[np.int64]) -> Floats:
-        """Logits (N, classes) of the images at these indices (N,)."""
+        """Softened outputs (N, ...) of the images at these indices (N,)."""
+        if not self._kept:
+            return self._outputs(indices)
         missing = np.unique(indices[self._row[indices] < 0])
         if missing.size:
-            self._row[missing] = len(self._found) + np.arange(missing.size)
-            self._found = np.concatenate([self._found, self._logits(missing)])
-        return self._found[self._row[indices]]
+            self._row[missing] = len(self._rows) + np.arange(missing.size)
+            self._rows = np.concatenate([self._rows, self._outputs(missing)])
+        return self._rows[self._row[indices]]
+
+
+_MOST_BYTES = 500_000_000
 
 
 @dataclass(frozen=True)
 class TrainingLoss:
-    """Cross-entropy with labels, mixed with distillation where there is one.
+    """The loss with targets, mixed with distillation where there is one.
 
     Attributes:
-        hard: what labels are compared with the model's outputs by, which says whether these are logits.
+        hard: what targets are compared with the model's outputs by, which says whether these are logits.
+        task: what the model is trained on.
         distillation: how much the original model's outputs count, or None.
     """
 
     hard: Any
+    task: Task
     distillation: Distillation | None = None
 
-    def __call__(self, labels: Any, outputs: Any, soft: Any, weights: Any = None) -> Any:
-        """Mean loss of labels (N,), outputs (N, classes) and logits to distil (N, classes), or (N, 0) without.
+    def __call__(self, targets: Any, outputs: Any, soft: Any, weights: Any = None) -> Any:
+        """Mean loss of targets (N, ...), outputs (N, ...) and the teacher's (N, ...), of any shape without one.
 
-        weights: what each image's label counts (N,), or None.
+        weights: what each image's target counts (N,), or None.
         """
-        loss = self.hard(labels, outputs, weights)
+        loss = self.hard(targets, outputs, weights)
         if self.distillation is None:
             return loss
-        logits = outputs if self.hard.from_logits else tf.math.log(outputs + keras.config.epsilon())
-        weight = self.distillation.weight
-        return (1 - weight) * loss + weight * self.distillation.loss(logits, soft)
+        weight, temperature = self.distillation.weight, self.distillation.temperature
+        student = self.task.soft(outputs, self.hard.from_logits)
+        return (1 - weight) * loss + weight * self.task.soft_loss(student, soft, temperature)
 
 
 class Distilling(keras.Model):  # type: ignore[misc]
     """Has the weights and the outputs of a model, and in training the loss of one that is taught.
 
     The teacher sees the same images as the student, cropped and mirrored alike (Beyer et al., CVPR 2022, "Knowledge
-    distillation: A good teacher is patient and consistent"), and is never changed. Validation is by labels alone, with
+    distillation: A good teacher is patient and consistent"), and is never changed. Validation is by targets alone, with
     the loss that the model is compiled with.
 
     Args:
         student: the model to train.
-        teacher: the original model: softmax probabilities or logits (N, classes), as `from_logits` says.
+        teacher: the original model.
         loss: of the student's outputs.
         from_logits: whether the teacher gives logits.
     """
@@ -113,10 +115,10 @@ class Distilling(keras.Model):  # type: ignore[misc]
         super().__init__(name=f"{student.name}_distilling")
         self._student, self._taught = student, loss
         # Behind a function: a model among the attributes would be trained and saved with this one.
-        self._soft: Callable[[Any], Any] = lambda images: _logits(teacher(images, training=False), from_logits)
+        self._soft: Callable[[Any], Any] = lambda images: loss.task.soft(teacher(images, training=False), from_logits)
 
     def call(self, images: Any, training: bool | None = None) -> Any:
-        """The student's outputs (N, classes) for images (N, height, width, channels)."""
+        """The student's outputs (N, ...) for images (N, height, width, channels)."""
         return self._student(images, training=training)
 
     def compute_loss(
@@ -126,7 +128,3 @@ class Distilling(keras.Model):  # type: ignore[misc]
         if not training:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         return tf.add_n([self._taught(y, y_pred, self._soft(x), sample_weight), *self.losses])
-
-
-def _logits(outputs: Any, from_logits: bool) -> Any:
-    return outputs if from_logits else tf.math.log(outputs + keras.config.epsilon())

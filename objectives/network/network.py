@@ -68,8 +68,13 @@ class Network:
         """Make the model of stand-ins and trace its inference: not before then does every layer's code run."""
         self._model = _stand_ins(source, precision.policy, replace(common, any_channels=self.takes_any_channels))
         fold(self._model)
-        self.infer = self._traced(lambda images: tf.cast(self._model(images, training=False), tf.float32), jit_compile)
+        # With any channels, TensorFlow does not know how many an output has; losses must.
+        self._shape = source.outputs[0].shape
+        self.infer = self._traced(lambda images: self._outputs(images, training=False), jit_compile)
         self.infer.get_concrete_function(tf.TensorSpec((None, *source.inputs[0].shape[1:]), tf.float32))
+
+    def _outputs(self, images: Any, *, training: bool) -> Any:
+        return tf.ensure_shape(tf.cast(self._model(images, training=training), tf.float32), self._shape)
 
     def load(self, model: Any, seed: int) -> None:
         """Take over the weights of a model of the same signature, forget the momenta, and seed random layers."""
@@ -139,13 +144,13 @@ class Network:
     def _traced(self, function: Callable[..., Any], jit_compile: bool) -> Any:
         return tf.function(function, autograph=False, jit_compile=jit_compile, reduce_retracing=True)
 
-    def _step(self, trained: Sequence[Weight], momentum: float, images: Any, labels: Any, soft: Any, rate: Any) -> Any:
+    def _step(self, trained: Sequence[Weight], momentum: float, images: Any, targets: Any, soft: Any, rate: Any) -> Any:
         """One update by SGD with momentum; returns the loss before it."""
         with tf.GradientTape() as tape:
             variables = [weight.variable for weight in trained]
             tape.watch(variables)
-            outputs = tf.cast(self._model(images, training=True), tf.float32)
-            losses = [self.loss(labels, outputs, soft), *self._model.losses, *_penalties(self._weights)]
+            outputs = self._outputs(images, training=True)
+            losses = [self.loss(targets, outputs, soft), *self._model.losses, *_penalties(self._weights)]
             total = tf.add_n([tf.cast(loss, tf.float32) for loss in losses])
             scaled = self._scale.up(total)
         computed = tape.gradient(scaled, variables)

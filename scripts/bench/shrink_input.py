@@ -13,7 +13,8 @@ from compress.model_files.files import load_model, save_model
 from configs.load import load_config
 from search import settings
 from search.runs.outcome import model_path
-from zoo.training.training import evaluate, train
+from zoo.training.evaluation import evaluate
+from zoo.training.training import train
 
 
 def shrunk(model: keras.Model, size: int) -> keras.Model:
@@ -35,12 +36,12 @@ def main() -> None:
     size = f"data.image_size=[{arguments.size},{arguments.size}]"
     config = load_config(arguments.config, [*arguments.overrides, size])
     keras.utils.set_random_seed(config.seed)
-    data = settings.dataset(config.data, config.seed)
+    data = settings.dataset(config)
     model = shrunk(load_model(model_path(config)), arguments.size)
     result = train(model, data, settings.training(config.finetune, config.seed))
     save_model(model, arguments.out)
-    accuracy = evaluate(model, data.test, data.normalization)
-    print(f"validation {result.validation_accuracy:.4f}, test {accuracy:.4f}: {arguments.out}")
+    score = evaluate(model, data, data.test)
+    print(f"validation {result.validation:.4f}, test {score.text}: {arguments.out}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def lines(run: DryRun) -> list[str]:
     left = len(space.graph.excluded) + len(space.graph.undecomposable)
     return [
         _model(run),
-        f"data: {images} of {shape}, {data.classes} classes",
+        f"data: {images} of {shape}, {data.task.label}",
         f"space: {len(space.groups)} groups and {len(space.layers)} pairs of ranks, {len(space.dimensions)} "
         f"dimensions, 10^{run.candidates_log10:.0f} candidates on the grid; {left} left whole, "
         "which tuckprune inspect names",
@@ -95,7 +95,7 @@ def _budget(run: DryRun) -> list[str]:
 def _trial(judged: Judgement) -> str:
     if judged.score is None:
         return f"failed after {judged.seconds:.1f} s"
-    return f"{judged.seconds:.1f} s (accuracy {judged.score.accuracy:.4f})"
+    return f"{judged.seconds:.1f} s ({judged.score.text})"
 
 
 def _durations(run: DryRun) -> str:

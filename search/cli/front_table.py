@@ -1,21 +1,21 @@
 """The points of a run as a table on the terminal, and as entries of JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
-from objectives.accuracy.metric import ACCURACY
 from objectives.cost.cost import Cost
 from objectives.cost.quantity import Quantity
 from search.runs.points import Point, cost_of
 from search.study.finalist import Finalist
+from zoo.tasks.metric import Metric
 
 
 def entry(point: Point, quantity: Quantity, original: Cost) -> dict[str, Any]:
     """The figures of a point as JSON, with the factor by which its cost is below the original's."""
-    figures = {} if point.score is None else point.score.figures(point.metric)
+    figures = {} if point.score is None else point.score.figures
     cost = {} if point.cost is None else point.cost.stored()
     return {
         "source": point.source,
@@ -31,14 +31,14 @@ def table(offered: Sequence[Point], quantity: Quantity, original: Cost, title: s
     caption = "on validation images; write a point's files with: tuckprune export RUN --trial N, or --budget 40%"
     made = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     made.title_justify = made.caption_justify = "left"
-    ranked_by = {point.metric.name for point in offered} - {"accuracy"}
+    metrics = {point.metric.name: point.metric for point in offered}
     made.add_column("Point", no_wrap=True)
-    for header in ("Accuracy", *sorted(ranked_by), "Cost", "Factor", "Judged after"):
+    for header in (*(metric.title for metric in metrics.values()), "Cost", "Factor", "Judged after"):
         made.add_column(header, justify="right", no_wrap=True)
     for point in offered:
         cost = "" if point.cost is None else quantity.text(point.cost)
         factor = quantity.of(original) / cost_of(point, quantity)
-        made.add_row(point.source, *_figures(point), cost, f"{factor:.2f}x", judged_after(point))
+        made.add_row(point.source, *_figures(point, metrics.values()), cost, f"{factor:.2f}x", judged_after(point))
     return made
 
 
@@ -49,9 +49,7 @@ def judged_after(point: Point) -> str:
     return "short repair" if point.steps is None else f"{point.steps} steps"
 
 
-def _figures(point: Point) -> tuple[str, ...]:
-    """Accuracy, and the figure that candidates are ranked by where that is another one."""
-    if point.score is None:
-        return ("",)
-    accuracy = f"{100 * point.score.accuracy:.2f} %"
-    return (accuracy,) if point.metric == ACCURACY else (accuracy, f"{point.score.figure(point.metric):.4f}")
+def _figures(point: Point, metrics: Iterable[Metric]) -> tuple[str, ...]:
+    """What candidates are ranked by."""
+    score = point.score
+    return tuple("" if score is None else metric.cell(score.figure(metric)) for metric in metrics)

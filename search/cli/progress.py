@@ -99,9 +99,7 @@ class ProgressDisplay(Listener):
         """Print the outcome of a finalist."""
         outcome = f"failed: {finalist.error}"
         if finalist.score is not None and finalist.cost is not None:
-            outcome = (
-                f"{finalist.score.text(finalist.metric)}, {self._figures(finalist.cost)}, {finalist.seconds:.1f} s"
-            )
+            outcome = f"{finalist.score.text}, {self._figures(finalist.cost)}, {finalist.seconds:.1f} s"
         self._print(f"finalist: {finalist.source}: {outcome}")
         self._bar.advance(self._task)
 
@@ -127,7 +125,7 @@ class ProgressDisplay(Listener):
         at_level = "" if record.level is None else f" of level {record.level}"
         note = f"  best so far{at_level}" if record is self._best.get(record.level or 0) else ""
         head += f"stopped after {record.steps} steps, " if record.state == STOPPED else ""
-        return f"{head}{record.score.text(record.metric)}, {share}, {record.seconds:.1f} s{origin}{note}"
+        return f"{head}{record.score.text}, {share}, {record.seconds:.1f} s{origin}{note}"
 
     def _figures(self, cost: Cost) -> str:
         return ", ".join(quantity.text(cost) for quantity in self._shown)
@@ -147,6 +145,4 @@ class ProgressDisplay(Listener):
 def _headline(record: TrialRecord) -> str:
     if record.score is None:
         return record.state
-    if record.metric.is_extra:
-        return f"{record.metric.name} {record.score.figure(record.metric):.4f}"
-    return f"{record.score.accuracy:.4f}"
+    return f"{record.metric.name} {record.score.figure(record.metric):.4f}"

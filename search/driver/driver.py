@@ -9,7 +9,6 @@ import optuna
 
 from compress.parameters import CompressionParameters, Stage
 from compress.staged_parameters import completed
-from objectives.accuracy.metric import ACCURACY, Metric
 from objectives.budget.budget import Budget
 from search.driver.listeners.listener import Listener
 from search.driver.rungs import Halving, Ladder, RungJudge, RunningTrial
@@ -23,6 +22,7 @@ from search.study.journal import together
 from search.study.storage import requeue_running
 from search.study.trial_record import TrialRecord, describe, records, reject
 from search.workers.pool import WorkerPool
+from zoo.tasks.metric import ACCURACY, Metric
 
 
 @dataclass(frozen=True)

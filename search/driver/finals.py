@@ -7,7 +7,6 @@ import optuna
 
 from compress.parameters import CompressionParameters
 from compress.staged_parameters import without_parts
-from objectives.accuracy.metric import Metric
 from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
 from search.driver.listeners.listener import Listener
@@ -17,6 +16,7 @@ from search.study.judgement import Judgement
 from search.study.ranking import select_finalists
 from search.study.trial_record import records
 from search.workers.pool import WorkerPool
+from zoo.tasks.metric import Metric
 
 Entry = tuple[str, CompressionParameters | None]
 """Source of a finalist and its parameters, None for recommended values, which are computed stage by stage."""

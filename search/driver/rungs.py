@@ -10,9 +10,9 @@ import optuna
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Metric, Score
 from search.study.judgement import Judgement, Rung, keep_rung, report_rung
 from search.study.trial_record import LEVEL, TrialRecord, finish
+from zoo.tasks.metric import Metric, Score
 
 
 @dataclass(frozen=True)

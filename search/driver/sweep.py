@@ -5,13 +5,13 @@ from typing import Any
 
 import optuna
 
-from objectives.accuracy.metric import Metric
 from search.driver.driver import Driver
 from search.driver.listeners.listener import Listener
 from search.samplers.sensitivity import WHOLE, Part, Probe, Sensitivity, parts_of, probes, sensitivity_of, store_probe
 from search.space.space import SearchSpace
 from search.study.judgement import Judgement
 from search.workers.pool import WorkerPool
+from zoo.tasks.metric import Metric
 
 
 @dataclass(frozen=True)

@@ -172,10 +172,10 @@ def _compress(
 ) -> Compressed:
     check_trackers(config.log_to)
     folder = RunFolder.of(config)
-    data = settings.dataset(config.data, config.seed, model=original)
+    data = settings.dataset(config, model=original)
     check_model_fits(data, original)
     settings.check_training(config.finetune, data)
-    settings.metric(config.search.metric, data.classes)  # one that cannot be measured is refused before any training
+    settings.metric(config.search.metric, data.task)  # one that cannot be measured is refused before any training
     pruning = settings.pruning(config, data)
     chosen = values(pruning, data.image_shape[:-1])
     graph = analyse(original, pruning.across_normalization)

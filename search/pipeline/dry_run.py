@@ -15,6 +15,7 @@ from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from search import settings
 from search.driver.listeners.listener import Listener
+from search.pipeline.training import zoo_model
 from search.runs.outcome import model_path
 from search.runs.run_folder import RunFolder
 from search.samplers.sensitivity import WHOLE, parts_of
@@ -27,7 +28,6 @@ from search.workers.cluster import cluster, worker_count
 from search.workers.pool import WorkerPool
 from search.workers.pool_factory import pool_settings, share_of, submit_and_wait
 from search.workers.shutdown import Shutdown
-from zoo.models.registry import build_model
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,9 @@ def _model(config: RunConfig) -> tuple[Any, bool]:
     """The original model, and whether it is trained."""
     if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
         return load_model(model_path(config), config.model.custom_objects), True
-    data = settings.dataset(config.data, config.seed)
+    data = settings.dataset(config)
     keras.utils.set_random_seed(config.seed)
-    return build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes), False
+    return zoo_model(config.model.zoo, data), False
 
 
 def _candidates(job: Job) -> tuple[CompressionParameters, CompressionParameters]:

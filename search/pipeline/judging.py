@@ -11,7 +11,6 @@ from compress.model_files.files import load_model
 from compress.parameters import CompressionParameters, Stage
 from compress.staged_parameters import separated
 from configs.schema.run import RunConfig
-from objectives.accuracy.metric import Score
 from objectives.network.precision import Precision
 from search import settings
 from search.runs.outcome import model_path
@@ -22,6 +21,7 @@ from search.study.judgement import Conditions, Judgement
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, records
 from search.workers.worker import Task, TrialWorker, model_bytes
+from zoo.tasks.metric import Score
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,13 @@ class Comparison:
         return [f"recorded: {self._text(self.record.score)}", f"again:    {self._text(self.again.score)}"]
 
     @property
-    def entry(self) -> dict[str, dict[str, float | None]]:
+    def entry(self) -> dict[str, dict[str, float]]:
         """The recorded and the new figures, as ``--json`` prints them."""
         both = {"recorded": self.record.score, "again": self.again.score}
-        return {
-            name: {"accuracy": score.accuracy, "loss": score.loss, "metric": score.value}
-            for name, score in both.items()
-            if score is not None
-        }
+        return {name: dict(score.figures) for name, score in both.items() if score is not None}
 
     def _text(self, score: Score | None) -> str:
-        return "none" if score is None else score.text(self.record.metric)
+        return "none" if score is None else score.text
 
     def check(self) -> None:
         """Refuse other figures than those recorded; on the same kind of CPU they are the same to the last digit.
@@ -113,8 +109,8 @@ def _judged(study: optuna.Study, number: int, path: Path) -> TrialRecord:
 
 
 def _task(config: RunConfig, model: Any, before: Conditions | None) -> Task:
-    data = settings.dataset(config.data, config.seed, model=model)
-    metric = settings.metric(config.search.metric, data.classes)
+    data = settings.dataset(config, model=model)
+    metric = settings.metric(config.search.metric, data.task)
     task = trial_task(config, model, data, settings.pruning(config, data), metric)
     if before is None:
         return task

@@ -9,7 +9,7 @@ from compress.graph.sizes import ImageSize, at_size, takes_any_size
 from compress.model_files.files import load_model, saved_size
 from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
-from objectives.accuracy.score import score
+from configs.schema.search import MetricConfig
 from objectives.cost.cost_model import CostModel, learned_weights
 from objectives.cost.latency import measure_latency
 from objectives.cost.quantities.standard import LATENCY, MEMORY, STANDARD
@@ -17,14 +17,11 @@ from search import settings
 from search.runs.results import ORIGINAL, Result, write_result
 from search.runs.run_folder import RunFolder
 from zoo.data.dataset import ImageDataset
-from zoo.training.training import evaluate
-
-_BATCH = 512
-"""Images that the original and the final models are called with at a time."""
+from zoo.training.evaluation import evaluate
 
 
 def measure_original(path: Path, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:
-    """Cost, test accuracy and metric of the original model, also written to the run's results."""
+    """Cost and test figures of the original model, also written to the run's results."""
     result = measure(load_model(path, config.model.custom_objects), ORIGINAL, data, config)
     write_result(result, folder.results)
     return result
@@ -45,10 +42,11 @@ def measure(
     size = image_size if data is None else data.image_shape[:-1]
     graph = analyse(model, image_size=size)
     if size is None and takes_any_size(model):
-        return Result(label, None, None, learned_weights(graph), saved_size(model))
+        return Result(label, None, learned_weights(graph), saved_size(model))
     cost = CostModel(graph).cost(CompressionParameters.none())
-    accuracy = None if data is None else evaluate(model, data.test, data.normalization)
-    result = Result(label, accuracy, cost.flops, cost.params, saved_size(model))
+    result = Result(label, cost.flops, cost.params, saved_size(model))
+    if data is not None:
+        result = _scored(result, model, data, None if config is None else config.search.metric)
     if config is None:
         return result
     limited = settings.limited_quantities(config.budget)
@@ -56,9 +54,12 @@ def measure(
         result = replace(result, memory=cost.memory)
     if LATENCY in limited:
         result = replace(result, latency=measure_latency(at_size(model, size), settings.latency(config.latency)).low)
-    result = replace(result, others={one.name: one.of(cost) for one in limited if one not in STANDARD})
-    metric = None if data is None else settings.metric(config.search.metric, data.classes)
-    if data is None or metric is None or not metric.is_extra:
-        return result
-    value = score(model, data.test, data.normalization, _BATCH, metric).value
-    return replace(result, metric=metric.name, value=value)
+    return replace(result, others={one.name: one.of(cost) for one in limited if one not in STANDARD})
+
+
+def _scored(result: Result, model: Any, data: ImageDataset, wanted: MetricConfig | None) -> Result:
+    """With what the model scores on the test split."""
+    ranked_by = settings.metric(wanted, data.task)
+    figures = evaluate(model, data, data.test, ranked_by).figures
+    metrics = {metric.name: metric for metric in (*data.task.metrics, ranked_by)}
+    return replace(result, figures=figures, metrics=tuple(metrics.values()), ranked_by=ranked_by.name)

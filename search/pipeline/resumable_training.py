@@ -22,9 +22,9 @@ from zoo.training.checkpoint import Checkpoint
 class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
     """Logs a line after every epoch."""
 
-    def __init__(self, epochs: int, log: Callable[[str], None]) -> None:
+    def __init__(self, epochs: int, metric: str, log: Callable[[str], None]) -> None:
         super().__init__()
-        self._epochs, self._log, self._rate = epochs, log, 0.0
+        self._epochs, self._metric, self._log, self._rate = epochs, metric, log, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Note the learning rate, which the epoch may end with another one of."""
@@ -35,7 +35,7 @@ class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
         figures = logs or {}
         self._log(
             f"  epoch {epoch + 1}/{self._epochs}: loss {figures['loss']:.4f}, "
-            f"validation loss {figures['val_loss']:.4f}, accuracy {figures['val_accuracy']:.4f}, "
+            f"validation loss {figures['val_loss']:.4f}, {self._metric} {figures[f'val_{self._metric}']:.4f}, "
             f"learning rate {self._rate:g}"
         )
 
@@ -81,7 +81,7 @@ class ResumableTraining:
         checkpoint = Checkpoint(self._path(name), self._fingerprint(name, model, tuning, original))
         epochs = tuning.training.epochs
         self._log_checkpoint(checkpoint, epochs)
-        lines = EpochLines(epochs, self.log)
+        lines = EpochLines(epochs, self.data.task.metrics[0].name, self.log)
         result = tuning(model, self.data, original, [lines, *self._boards(name, checkpoint)], checkpoint)
         if result.epochs < epochs:
             waited = tuning.training.early_stopping
@@ -108,7 +108,9 @@ class ResumableTraining:
         if TENSORBOARD not in self.config.log_to:
             return []
         folder = self.folder.tensorboard
-        self.log(f"loss, accuracy and learning rate in TensorBoard: tensorboard --logdir {folder}")
+        self.log(
+            f"loss, {self.data.task.metrics[0].name} and learning rate in TensorBoard: tensorboard --logdir {folder}"
+        )
         if checkpoint.progress is None and (folder / name).is_dir():
             # Curves of a training whose model this one replaces would be drawn into its own.
             shutil.rmtree(folder / name)
@@ -120,17 +122,21 @@ class ResumableTraining:
 
         Those follow from the rest; another processor may round them in another way.
         """
-        sections = self.config.model_dump(mode="json", include={"seed", "data", "pruning", "recipe"})
+        sections = self.config.model_dump(mode="json", include={"seed", "data", "task", "pruning", "recipe"})
         shapes = [list(variable.shape) for variable in model.variables]
         parts = [name, keras.__version__, sections, self.config.finetune.unfreeze, repr(tuning), shapes]
         parts.append(model_digest(original))
-        data = [repr(self.data.normalization), *(_digest(split) for split in (self.data.train, self.data.validation))]
+        data = [
+            repr(self.data.task),
+            repr(self.data.normalization),
+            *(_digest(split) for split in (self.data.train, self.data.validation)),
+        ]
         text = json.dumps([*parts, *data])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _digest(split: Split) -> str:
-    digest = hashlib.sha256(split.labels.tobytes())
+    digest = hashlib.sha256(split.targets.tobytes())
     # Image by image: what the data function gave may be no contiguous block.
     for image in split.images:
         digest.update(image.tobytes())

@@ -21,6 +21,8 @@ from search.runs.exports import Export, write_exports
 from search.runs.run_folder import RunFolder
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.data.split import drawn, drawn_test
+from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.task import Task
 
 COMPARED, CALIBRATION = 1000, 256
 """Test images that formats are compared on, and training images that int8 takes the ranges of values from, at most."""
@@ -34,15 +36,17 @@ class Sample:
     Attributes:
         compared: test images.
         calibration: training images.
+        task: says when two outputs are the same answer.
     """
 
     compared: Array
     calibration: Array
+    task: Task = Classification()
 
     @classmethod
     def of(cls, data: ImageDataset, seed: int, compared: int = COMPARED) -> "Sample":
         """Images of a data set, drawn by the seed."""
-        return cls(drawn_test(data, compared, seed), drawn(data, CALIBRATION, seed))
+        return cls(drawn_test(data, compared, seed), drawn(data, CALIBRATION, seed), data.task)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def ship(model_path: Path, config: RunConfig, names: Sequence[str], log: Callabl
     check_installed(names)
     model = load_model(model_path, config.model.custom_objects)
     check_single(model)
-    data = settings.dataset(config.data, config.seed, model=model)
+    data = settings.dataset(config, model=model)
     check_model_fits(data, model)
     folder = RunFolder.of(config)
     with folder.opened(config):
@@ -157,7 +161,7 @@ def _exported(
         format=format.name,
         file=f"{path.parent.name}/{path.name}",
         bytes=file_size(path),
-        agreement=float(np.mean(outputs.argmax(axis=-1) == expected.argmax(axis=-1))),
+        agreement=sample.task.agreement(outputs, expected),
         max_difference=float(np.abs(outputs - expected).max()),
         latency_ms=timed.median / 1e3,
         latency_spread_ms=timed.spread / 1e3,
@@ -172,7 +176,7 @@ def _inexact(made: Export, format: Format, images: int) -> list[str]:
     if not format.exact or made.agreement == 1.0:
         return []
     return [
-        f"format {made.format} disagrees: expected the Keras model's class of all {images} images, received "
+        f"format {made.format} disagrees: expected the Keras model's answers to all {images} images, received "
         f"{100 * made.agreement:.2f} % and outputs up to {made.max_difference:.2g} apart; do not use {made.file}"
     ]
 

@@ -15,11 +15,13 @@ from search.pipeline.measuring import measure_original
 from search.pipeline.resumable_training import ResumableTraining
 from search.runs.results import Result
 from search.runs.run_folder import RunFolder
+from zoo.data.dataset import ImageDataset
 from zoo.models.registry import build_model
+from zoo.tasks.kinds.classification import Classification
 
 
 def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Result:
-    """Train the zoo model of a run and write it, with its test accuracy, into the run folder.
+    """Train the zoo model of a run and write it, with its test figures, into the run folder.
 
     A folder that holds the model already is left as it is; a training that was stopped is taken up again.
 
@@ -31,10 +33,10 @@ def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Resul
         raise ModelError(f"model.path '{config.model.path}' is already trained; train needs model.zoo")
     check_trackers(config.log_to)
     folder = RunFolder.of(config)
-    data = settings.dataset(config.data, config.seed)
+    data = settings.dataset(config)
     settings.check_training(config.training, data)
     keras.utils.set_random_seed(config.seed)
-    model = build_model(config.model.zoo, input_shape=data.image_shape, classes=data.classes)
+    model = zoo_model(config.model.zoo, data)
     with folder.opened(config):
         if not folder.trained_model.exists():
             training = ResumableTraining(config, folder, data, log)
@@ -42,3 +44,14 @@ def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Resul
             save_model(model, folder.trained_model)
             training.forget("train")
         return measure_original(folder.trained_model, data, folder, config)
+
+
+def zoo_model(name: str, data: ImageDataset) -> keras.Model:
+    """The zoo's model of this name for a data set, untrained.
+
+    Raises:
+        ModelError: an unknown name, or a task for which the zoo has no models.
+    """
+    if not isinstance(data.task, Classification):
+        raise ModelError(f"model.zoo: expected a task of classification, received {data.task.name}; give a model.path")
+    return build_model(name, input_shape=data.image_shape, classes=data.task.count)

@@ -9,6 +9,7 @@ from typing import Any, Self
 from compress.disk.whole_file import write_whole
 from compress.errors import RunError
 from objectives.cost.quantity import Quantity, quantities
+from zoo.tasks.metric import LOSS, Metric
 
 ORIGINAL, SIMPLE, SEARCH = "original", "simple", "search"
 
@@ -19,50 +20,62 @@ class Result:
 
     Attributes:
         label: ``original``, ``simple`` (recommended values) or ``search`` (own values).
-        accuracy: top-1 on the test split, None where there was no data.
         flops: of one forward pass on one image, None where the model takes any size and none was given.
         params: weights that training changes where no layer is frozen: kernels and biases, but no statistics.
         size: bytes as a ``.keras`` file, without the state of an optimizer.
-        metric: name of what candidates were ranked by, where that is neither accuracy nor loss.
-        value: of that metric on the test split.
+        figures: on the test split, by the names of the metrics; empty where there was no data.
+        metrics: what these are.
+        ranked_by: the name of the metric that candidates are ranked by, None where there was no data.
         memory: bytes of the activations where they are most, None where the budget does not limit them.
         latency: microseconds of one forward pass, measured as the configuration says, None where it is not limited.
         others: figures of the other quantities that the budget limits, by name.
     """
 
     label: str
-    accuracy: float | None
     flops: int | None
     params: int
     size: int
-    metric: str | None = None
-    value: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+    ranked_by: str | None = None
     memory: int | None = None
     latency: float | None = None
     others: Mapping[str, float] = field(default_factory=dict)
 
     def figure(self, name: str) -> float | None:
-        """The figure of the quantity of that name, None where it is not there."""
+        """The figure of the quantity or metric of that name, None where it is not there."""
         figure: float | None = self.stored().get(name)
         return figure
 
+    @property
+    def shown(self) -> tuple[Metric, ...]:
+        """The metrics that tables show: all but the loss, unless candidates are ranked by it."""
+        return tuple(metric for metric in self.metrics if metric.name == self.ranked_by or metric.name != LOSS.name)
+
+    @property
+    def text(self) -> str:
+        """The metrics in one line, the one that candidates are ranked by first: ``accuracy 98.15 %``."""
+        first = sorted(self.shown, key=lambda metric: metric.name != self.ranked_by)
+        return ", ".join(f"{metric.name} {metric.cell(self.figures[metric.name])}" for metric in first)
+
     def stored(self) -> dict[str, Any]:
         """All of it in one mapping, as files and the JSON of commands have it."""
-        own = asdict(self)
-        others = own.pop("others")
-        return {**own, **others}
+        own = {**asdict(self), "metrics": [asdict(metric) for metric in self.metrics]}
+        return {"label": own.pop("label"), **own.pop("figures"), **own.pop("others"), **own}
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Self:
         """The result that ``stored`` has returned.
 
         Raises:
-            TypeError, ValueError: it is no mapping, or not of these names.
+            TypeError, ValueError, KeyError: it is no mapping, or not of these names.
         """
         entries = dict(stored)
-        known = {item.name for item in fields(cls)} - {"others"}
+        known = {item.name for item in fields(cls)} - {"others", "figures"}
+        metrics = tuple(Metric(**metric) for metric in entries.pop("metrics"))
         others = {name: entries.pop(name) for name in set(quantities()) - known if name in entries}
-        return cls(**entries, others=others)
+        figures = {metric.name: entries.pop(metric.name) for metric in metrics}
+        return cls(**entries, metrics=metrics, figures=figures, others=others)
 
 
 def write_result(result: Result, folder: Path) -> Path:
@@ -85,23 +98,22 @@ def read_results(folder: Path) -> list[Result]:
     for path in paths:
         try:
             results.append(Result.restored(json.loads(path.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise RunError(f"result file '{path}' cannot be read: {error}; delete it and compress again") from error
     return results
 
 
 def columns(results: Sequence[Result]) -> tuple[str, ...]:
-    """Headers of the comparison: with a metric of their own where candidates were ranked by it, and limited figures."""
-    metric = _metric(results)
-    extra = () if metric is None else (f"{metric} (delta)",)
-    return ("Model", "Accuracy (delta)", *extra, *(f"{quantity.header} (factor)" for quantity in _shown(results)))
+    """Headers of the comparison: the metrics, and what the budget limits."""
+    metrics = (f"{metric.title} (delta)" for metric in shown_metrics(results))
+    return ("Model", *metrics, *(f"{quantity.header} (factor)" for quantity in _shown(results)))
 
 
 def table_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """NPTK's comparison: each figure with its difference from, or factor below, the original's."""
     base = next((result for result in results if result.label == ORIGINAL), None)
-    metric, shown = _metric(results), _shown(results)
-    return [_row(result, base, metric, shown) for result in results]
+    metrics, shown = shown_metrics(results), _shown(results)
+    return [_row(result, base, metrics, shown) for result in results]
 
 
 def markdown_table(results: Sequence[Result]) -> str:
@@ -111,8 +123,9 @@ def markdown_table(results: Sequence[Result]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
-def _metric(results: Sequence[Result]) -> str | None:
-    return next((result.metric for result in results if result.metric is not None), None)
+def shown_metrics(results: Sequence[Result]) -> tuple[Metric, ...]:
+    """The metrics that a table of these results shows, each once."""
+    return tuple({metric.name: metric for result in results for metric in result.shown}.values())
 
 
 def _shown(results: Sequence[Result]) -> list[Quantity]:
@@ -123,28 +136,18 @@ def _shown(results: Sequence[Result]) -> list[Quantity]:
     ]
 
 
-def _row(result: Result, base: Result | None, metric: str | None, shown: Sequence[Quantity]) -> tuple[str, ...]:
-    extra = () if metric is None else (_value(result, base, metric),)
+def _row(result: Result, base: Result | None, metrics: Sequence[Metric], shown: Sequence[Quantity]) -> tuple[str, ...]:
+    measured = (_metric_text(metric, result, base) for metric in metrics)
     figures = (_text(quantity, result, base) for quantity in shown)
-    return (result.label.capitalize(), _accuracy(result, base), *extra, *figures)
+    return (result.label.capitalize(), *measured, *figures)
 
 
-def _accuracy(result: Result, base: Result | None) -> str:
-    if result.accuracy is None:
+def _metric_text(metric: Metric, result: Result, base: Result | None) -> str:
+    own, whole = result.figures.get(metric.name), None if base is None else base.figures.get(metric.name)
+    if own is None:
         return "not measured"
-    text = f"{100 * result.accuracy:.2f} %"
-    if result.label == ORIGINAL or base is None or base.accuracy is None:
-        return text
-    return f"{text} ({100 * (result.accuracy - base.accuracy):+.2f})"
-
-
-def _value(result: Result, base: Result | None, metric: str) -> str:
-    if result.value is None or result.metric != metric:
-        return "not measured"
-    text = f"{result.value:.4f}"
-    if result.label == ORIGINAL or base is None or base.value is None or base.metric != metric:
-        return text
-    return f"{text} ({result.value - base.value:+.4f})"
+    text = metric.cell(own)
+    return text if result.label == ORIGINAL or whole is None else f"{text} ({metric.difference(own, whole)})"
 
 
 def _text(quantity: Quantity, result: Result, base: Result | None) -> str:

@@ -4,13 +4,13 @@ import optuna
 from optuna.study import StudyDirection
 
 from compress.errors import ConfigError, typed_line
-from objectives.accuracy.metric import Score
 from search.samplers.registry import samplers
 from search.samplers.sampler import Options, SamplerContext
 from search.space.projection import Projection
 from search.space.space import PREFERENCE, suggested
 from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.trial_record import ALLOWED, describe, finish
+from zoo.tasks.metric import Score
 
 _TRIALS = 12
 """Made-up trials: more than samplers want before they begin to learn."""
@@ -52,7 +52,8 @@ def _made_up(context: SamplerContext, front: bool) -> optuna.Study:
         describe(trial, candidate.parameters, candidate.cost, None)
         if front:
             trial.set_user_attr(ALLOWED, 1.0)
-        score = Score(sum(trial.params.values()) / len(space.dimensions), 1.0)
-        keep_rung(trial, Rung(0, score, score.accuracy))
+        share = sum(trial.params.values()) / len(space.dimensions)
+        score = Score({"accuracy": share, "loss": 1.0})
+        keep_rung(trial, Rung(0, score, share))
         finish(study, trial, Judgement(score, 0.0))
     return study

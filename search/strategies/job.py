@@ -7,7 +7,6 @@ import optuna
 
 from compress.pruning.settings import PruningSettings
 from configs.schema.run import RunConfig
-from objectives.accuracy.metric import Metric
 from objectives.budget.budget import Budget
 from search import settings
 from search.driver.driver import Driver
@@ -20,6 +19,7 @@ from search.space.space import SearchSpace
 from search.strategies.earlier_run import EarlierRun
 from search.workers.worker import FinalTask, Task, model_bytes
 from zoo.data.dataset import ImageDataset
+from zoo.tasks.metric import Metric
 
 
 def trial_task(

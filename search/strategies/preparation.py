@@ -1,6 +1,5 @@
 """The preparation of a search: data, space, budget, levels of a front, latency table, and a check of the original."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,6 @@ from compress.graph.naming import not_exact
 from compress.graph.sizes import ImageSize, at_size
 from compress.parameters import PRUNE, CompressionParameters, Stage
 from configs.schema.run import RunConfig
-from objectives.accuracy.score import predict
 from objectives.budget.budget import Budget, Limit
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
@@ -37,6 +35,7 @@ from search.strategies.earlier_run import earlier_run
 from search.strategies.job import Job
 from zoo.data.checks import USUAL, value_problem
 from zoo.data.dataset import ImageDataset, Split, check_model_fits
+from zoo.training.evaluation import predict
 
 _NAMED = 4
 """Frozen layers that a warning names."""
@@ -53,7 +52,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
             cannot be reused.
     """
     check_trackers(config.log_to)
-    data = settings.dataset(config.data, config.seed, listener.warned, model)
+    data = settings.dataset(config, listener.warned, model)
     check_model_fits(data, model)
     settings.check_training(config.finetune, data)
     table = latency_table(config, model, data.image_shape[:-1])
@@ -65,7 +64,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     budget = settings.budget(config.budget, original, table)
     levels = front_levels(config, budget, original)
     Projection(space, budget).check_reachable()
-    metric = settings.metric(config.search.metric, data.classes)
+    metric = settings.metric(config.search.metric, data.task)
     sampler = config.search.sampler
     context = SamplerContext(config.seed, space, budget, levels, projection=config.search.projection)
     check_sampler(sampler.name, sampler.options, context, front=levels is not None)
@@ -161,32 +160,31 @@ def keep_latency_table(table: LatencyTable | None, folder: RunFolder) -> None:
 
 
 def check_original(model: Any, dataset: ImageDataset, seed: int, warn: Callable[[str], None]) -> None:
-    """Warn where the model is no better than chance on at most 1,000 validation images.
+    """Warn where the task doubts the model's answers on at most 1,000 validation images.
 
-    Chance is the share of the commonest class, and two standard errors more. Such a model is either untrained, or sees
-    other images, or other class numbers, than it was trained with.
+    Such a model is either untrained, or sees other images, or other targets, than it was trained with.
 
     Raises:
-        DataError: it is no better than chance, and pixels after normalization are far from what is usual.
+        DataError: there is doubt, and pixels after normalization are far from what is usual.
     """
-    labels, outputs = _sampled(model, dataset, seed)
-    accuracy, chance = float(np.mean(outputs.argmax(axis=-1) == labels)), float(np.bincount(labels).max() / len(labels))
-    if accuracy > chance + 2 * math.sqrt(chance * (1 - chance) / len(labels)):
+    finding = dataset.task.doubt(*_sampled(model, dataset, seed))
+    if finding is None:
         return
-    finding = (
-        f"the original model scores {100 * accuracy:.1f} % on {len(labels)} validation images of data set "
-        f"{dataset.name!r}, where the commonest class has {100 * chance:.1f} %"
-    )
     problem = value_problem(dataset, USUAL)
     if problem is not None:
         raise DataError(f"{finding}: {problem}")
-    warn(f"{finding}: check that it is trained, the order of the classes, and data.scale, data.mean and data.std")
+    warn(
+        f"data set {dataset.name!r}: {finding}: check that it is trained, what the targets mean, and data.scale, "
+        "data.mean and data.std"
+    )
 
 
 def _sampled(model: Any, dataset: ImageDataset, seed: int) -> tuple[Any, Any]:
-    """Labels and outputs of some validation images, drawn by the seed."""
+    """Targets and outputs of some validation images, drawn by the seed."""
     split = dataset.validation
     count = min(_IMAGES, len(split))
     chosen = np.sort(np.random.default_rng(seed).choice(len(split), size=count, replace=False))
-    sample = Split(split.images[chosen], split.labels[chosen])
-    return sample.labels, predict(model, sample, dataset.normalization, _BATCH)
+    sample = Split(split.images[chosen], split.targets[chosen])
+    loss = dataset.task.loss(model)
+    outputs = predict(model, sample, dataset.normalization, _BATCH)
+    return sample.targets, dataset.task.activated(outputs, loss.from_logits)

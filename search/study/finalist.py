@@ -9,13 +9,12 @@ import optuna
 
 from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Metric, Score, restored, stored
 from objectives.cost.cost import Cost
 from search.study.judgement import Judgement
+from zoo.tasks.metric import Metric, Score, restored, stored
 
 RECOMMENDED = "recommended values"
 _KEY, _PLACE = "finalist: ", "place"
-_FIGURES = ("accuracy", "loss", "value")
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ def store(study: optuna.Study, finalist: Finalist) -> None:
     parameters = None if finalist.parameters is None else dumps(finalist.parameters)
     cost = None if finalist.cost is None else finalist.cost.stored()
     fields = {**asdict(finalist), "parameters": parameters, "cost": cost, "metric": stored(finalist.metric)}
-    score = fields.pop("score") or dict.fromkeys(_FIGURES)
-    fields |= {**score, _PLACE: len(_stored(study))}
+    fields["score"] = None if finalist.score is None else dict(finalist.score.figures)
+    fields[_PLACE] = len(_stored(study))
     study.set_user_attr(_KEY + finalist.source, json.dumps(fields))
 
 
@@ -86,6 +85,6 @@ def _stored(study: optuna.Study) -> list[dict[str, Any]]:
 def _restored(fields: dict[str, Any]) -> Finalist:
     parameters = None if fields["parameters"] is None else loads(fields["parameters"]).parameters
     cost = None if fields["cost"] is None else Cost.restored(fields["cost"])
-    score = None if fields["accuracy"] is None else Score(**{name: fields[name] for name in _FIGURES})
+    score = None if fields["score"] is None else Score(fields["score"])
     metric = restored(fields["metric"])
     return Finalist(fields["source"], parameters, cost, score, fields["seconds"], fields["error"], metric)

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Metric, Score
+from zoo.tasks.metric import Metric, Score
 
 CONDITIONS = "conditions"
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
@@ -125,8 +125,8 @@ class Judgement:
         """This judgement, or a failed one where a figure is missing or not finite: such a candidate has no rank."""
         if self.error is not None:
             return self
-        figures = {} if self.score is None else self.score.figures(metric)
-        broken = {name: figure for name, figure in figures.items() if figure is None or not math.isfinite(figure)}
+        figures = {} if self.score is None else {metric.name: math.nan, **self.score.figures}
+        broken = {name: figure for name, figure in figures.items() if not math.isfinite(figure)}
         if self.score is not None and not broken:
             return self
         received = ", ".join(f"{name} {figure}" for name, figure in broken.items()) or "none"
@@ -157,8 +157,7 @@ class Rung:
 def rungs_of(attributes: Mapping[str, Any]) -> tuple[Rung, ...]:
     """The rungs in a trial's attributes, the first one first."""
     return tuple(
-        Rung(fields["steps"], Score(fields["accuracy"], fields["loss"], fields["value"]), fields["score"])
-        for fields in attributes.get(RUNGS, ())
+        Rung(fields["steps"], Score(fields["figures"]), fields["objective"]) for fields in attributes.get(RUNGS, ())
     )
 
 
@@ -175,9 +174,9 @@ def keep_rung(trial: optuna.Trial, rung: Rung) -> tuple[Rung, ...]:
     return rungs
 
 
-def _fields(rung: Rung) -> dict[str, float | None]:
+def _fields(rung: Rung) -> dict[str, Any]:
     """A rung as trials store it."""
-    return {"steps": rung.steps, **asdict(rung.score), "score": rung.objective}
+    return {"steps": rung.steps, "figures": dict(rung.score.figures), "objective": rung.objective}
 
 
 def report_rung(study: optuna.Study, trial: optuna.Trial, rung: Rung) -> None:

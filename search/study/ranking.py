@@ -6,10 +6,10 @@ from itertools import zip_longest
 from typing import TypeVar
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, Metric, Score
 from objectives.cost.cost import Cost
 from search.study.finalist import Finalist
 from search.study.trial_record import TrialRecord
+from zoo.tasks.metric import ACCURACY, LOSS, Metric, Score
 
 _Candidate = TypeVar("_Candidate", TrialRecord, Finalist)
 
@@ -69,9 +69,9 @@ class Winner:
 
     @property
     def figures(self) -> str:
-        """Its validation accuracy, and the metric, as text."""
-        extra = f", {self.metric.name} {self.score.figure(self.metric):.4f}" if self.metric.is_extra else ""
-        return f"validation accuracy {self.score.accuracy:.4f}{extra}"
+        """Its figures on the validation split, as text: all but the loss, unless it was ranked by it."""
+        names = [name for name in self.score.figures if name != LOSS.name or self.metric.name == LOSS.name]
+        return f"validation {', '.join(f'{name} {self.score.figures[name]:.4f}' for name in names)}"
 
 
 def winner_of(trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Winner | None:

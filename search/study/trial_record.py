@@ -9,13 +9,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score, restored, stored
 from objectives.cost.cost import Cost
 from search.study.judgement import CONDITIONS, Conditions, Judgement, Rung, rungs_of
 from search.study.judgement import restored as restored_conditions
+from zoo.tasks.metric import ACCURACY, Metric, Score, restored, stored
 
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
-METRIC, VALUE, BUDGET = "metric", "value", "budget"
+METRIC, FIGURES, BUDGET = "metric", "figures", "budget"
 WORKER, LOST = "worker", "lost workers"
 LEVEL, ALLOWED = "level", "allowed"
 COMPLETE, STOPPED, INFEASIBLE, FAILED = "complete", "stopped", "infeasible", "failed"
@@ -130,10 +130,8 @@ def finish(
     if score is None:
         trial.set_user_attr(ERROR, judgement.error)
         return record_of(study.tell(trial, state=TrialState.FAIL))
-    figures = {**asdict(score), METRIC: stored(metric)}
-    for name, figure in figures.items():
-        if name != VALUE or metric.is_extra:
-            trial.set_user_attr(name, figure)
+    trial.set_user_attr(FIGURES, dict(score.figures))
+    trial.set_user_attr(METRIC, stored(metric))
     if stopped:
         return record_of(study.tell(trial, state=TrialState.PRUNED))
     value = score.objective(metric)
@@ -161,11 +159,11 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         state=state,
         parameters=loads(attributes[PARAMETERS]).parameters,
         cost=Cost.restored(attributes[COST]),
-        score=_score(attributes) if state in (COMPLETE, STOPPED) else None,
+        score=Score(attributes[FIGURES]) if state in (COMPLETE, STOPPED) else None,
         seconds=attributes.get(SECONDS),
         error=attributes.get(ERROR),
         start=attributes.get(START),
-        metric=restored(attributes.get(METRIC, ACCURACY.name)),
+        metric=restored(attributes[METRIC]) if METRIC in attributes else ACCURACY,
         level=attributes.get(LEVEL),
         rungs=rungs_of(attributes),
         stage=attributes.get(STAGE),
@@ -173,10 +171,6 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         worker=attributes.get(WORKER),
         lost=tuple(attributes.get(LOST, ())),
     )
-
-
-def _score(attributes: dict[str, Any]) -> Score:
-    return Score(attributes[ACCURACY.name], attributes[LOSS.name], attributes.get(VALUE))
 
 
 def _state(trial: FrozenTrial) -> str:

@@ -20,10 +20,8 @@ from compress.pruning.settings import PruningSettings
 from compress.recipe import Values, compress_in_stages, own_values
 from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.fine_tuning import FineTuning
-from objectives.accuracy.metric import Score
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.accuracy.repair import Repair
-from objectives.accuracy.score import score
 from objectives.budget.budget import Budget
 from objectives.budget.recommended import BudgetValues, stage_values
 from objectives.cost.cost_model import CostModel
@@ -31,6 +29,7 @@ from search.environment import use_threads
 from search.study.judgement import Conditions, Judgement
 from zoo.data.dataset import ImageDataset
 from zoo.data.split import drawn
+from zoo.training.evaluation import evaluate
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ class TrialWorker:
 
     def _further(self, repair: Repair, steps: int) -> Judgement:
         result = self._proxy.rung(repair, steps)
-        return Judgement(Score(result.accuracy, result.loss, result.value), result.seconds)
+        return Judgement(result.score, result.seconds)
 
     def _whole(self, parameters: CompressionParameters | None, with_model: bool = False) -> Judgement:
         self._held = None
@@ -167,7 +166,7 @@ class TrialWorker:
 
         made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
         data, proxy = task.dataset, task.proxy
-        result = score(made.model, data.validation, data.normalization, proxy.batch_size, proxy.metric)
+        result = evaluate(made.model, data, data.validation, proxy.metric, proxy.batch_size)
         packed = model_bytes(made.model) if with_model else None
         return Judgement(result, 0.0, parameters=made.parameters, model=packed)
 

@@ -257,8 +257,6 @@ def test_a_metric_may_be_a_section() -> None:
     for wrong in ({"direction": "up"}, {"labels": "names"}, {"option": {}}, {"name": ""}, {"options": [1]}):
         with pytest.raises(ValidationError):
             build("search.metric", {**section, **wrong})
-    with pytest.raises(ValidationError, match="expected no options, labels or direction for loss"):
-        build("search.metric", {"name": "loss", "direction": "minimize"})
 
 
 def test_a_front_trades_a_quantity_that_the_budget_limits() -> None:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.tasks.kinds.classification import Classification
 
 SHAPE = (4, 4, 2)
 CLASSES = 3
@@ -24,7 +25,7 @@ def dataset(normalization: Normalization | None = None, **splits: Split) -> Imag
     """Sizes are no multiples of the batch sizes in the tests."""
     parts = {"train": split(50, 1), "validation": split(21, 2), "test": split(13, 3), **splits}
     default = Normalization(2.0, (0.5, 0.1), (2.0, 0.5))
-    return ImageDataset(name="noise", classes=CLASSES, normalization=normalization or default, **parts)
+    return ImageDataset(name="noise", task=Classification(CLASSES), normalization=normalization or default, **parts)
 
 
 def dense_model(seed: int = 0, **dense: Any) -> keras.Model:

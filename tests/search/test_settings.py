@@ -14,7 +14,6 @@ from compress.pruning.criteria.nuclear_norm import NuclearNorm
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from configs.load import load_config
 from objectives.accuracy.fine_tuning import FineTuning
-from objectives.accuracy.metric import ACCURACY, Metric
 from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
 from search import settings
@@ -22,8 +21,10 @@ from search.driver.rungs import Ladder
 from tests.search.fixtures.runs import ROOT, config
 from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.metric import ACCURACY, Metric
 from zoo.training.augmentation import KerasAugmentation
-from zoo.training.keras_class import KerasClass
 from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings
 
@@ -34,8 +35,8 @@ def pruning(folder, **section):
 
 def test_a_normalization_of_the_configuration_replaces_that_of_the_source(tmp_path):
     given = {"source": "digits", "scale": 8.0, "mean": [0.25], "std": [0.5]}
-    assert settings.dataset(config(tmp_path, data=given).data, 0).normalization == Normalization(8.0, (0.25,), (0.5,))
-    assert settings.dataset(config(tmp_path).data, 0).normalization.scale == 16.0
+    assert settings.dataset(config(tmp_path, data=given)).normalization == Normalization(8.0, (0.25,), (0.5,))
+    assert settings.dataset(config(tmp_path)).normalization.scale == 16.0
 
 
 def test_the_defaults_are_those_of_the_compression(tmp_path):
@@ -55,7 +56,7 @@ def test_every_key_arrives(tmp_path, name, criterion):
 
 def test_feature_maps_are_made_of_normalized_training_images(tmp_path):
     given = config(tmp_path, pruning={"criterion": "nuclear_norm", "images": 20})
-    data = settings.dataset(given.data, given.seed)
+    data = settings.dataset(given)
     result, again = settings.pruning(given).criterion, settings.pruning(given, data).criterion
     assert isinstance(result, NuclearNorm) and isinstance(again, NuclearNorm)
     (images,), (same,) = result.images, again.images
@@ -84,10 +85,10 @@ def test_without_one_the_worker_chooses(tmp_path):
 def test_the_metric_arrives_in_the_driver_and_the_proxy(tmp_path):
     section = {"name": "f1_score", "options": {"average": "macro"}}
     given = config(tmp_path, search={"metric": section})
-    metric = settings.metric(given.search.metric, 10)
+    metric = settings.metric(given.search.metric, Classification(10))
     assert metric == Metric("F1Score", "maximize", "one_hot", {"average": "macro"})
     assert settings.driver(given, metric).metric == settings.proxy(given.proxy, 3, metric).metric == metric
-    assert settings.metric(config(tmp_path).search.metric, 10) == ACCURACY
+    assert settings.metric(config(tmp_path).search.metric, Classification(10)) == ACCURACY
 
 
 def test_the_first_rung_is_that_of_the_proxy(tmp_path):
@@ -110,7 +111,7 @@ def test_the_cifar_100_configurations_train_by_the_recipe_of_the_model_zoo(name)
 @pytest.mark.parametrize("section", ["training", "finetune"])
 def test_a_training_that_cannot_be_is_refused_by_its_key(tmp_path, section):
     split = Split(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1]))
-    data = ImageDataset("two", split, split, split, 2, Normalization(255.0, (0.0,), (1.0,)))
+    data = ImageDataset("two", split, split, split, Classification(2), Normalization(255.0, (0.0,), (1.0,)))
     for change, message in {
         "optimizer: AdamX": "optimizer: expected the name of a class of Keras, received 'AdamX'; did you mean Adamax",
         "schedule: cosin": "schedule: expected one of constant, cosine, one_cycle, plateau, received 'cosin'",

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Protocol
+from typing import Protocol
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from compress.errors import DataError
-from zoo.data.dataset import Images, Labels, Normalization, Split
+from compress.errors import ConfigError, DataError
+from zoo.data.dataset import Images, Normalization, Split, Targets
+from zoo.tasks.task import Task
 
 Indices = npt.NDArray[np.int64]
-Augment = Callable[[Images, Labels], tuple[Images, npt.NDArray[Any]]]
+Augment = Callable[[Images, Targets], tuple[Images, Targets]]
 
 
 class Augmentation(Protocol):
@@ -24,12 +25,12 @@ class Augmentation(Protocol):
         """Whether labels become shares of classes."""
 
     def __call__(
-        self, images: Images, labels: Labels, classes: int, rng: np.random.Generator
-    ) -> tuple[Images, npt.NDArray[Any]]:
-        """Images (N, H, W, C) changed, and their labels (N,), or (N, classes) where they are mixed."""
+        self, images: Images, targets: Targets, task: Task, rng: np.random.Generator
+    ) -> tuple[Images, Targets]:
+        """Images (N, H, W, C) changed, and their targets with them; (N, classes) where labels are mixed."""
 
-    def check(self, images: Images, classes: int) -> None:
-        """Raise ConfigError where such images cannot be changed so."""
+    def check(self, images: Images, targets: Targets, task: Task) -> None:
+        """Raise ConfigError where such images and targets cannot be changed so."""
 
 
 def epoch_indices(n: int, batch_size: int, rng: np.random.Generator) -> list[Indices]:
@@ -54,15 +55,15 @@ def whole_batches(count: int, batch_size: int, rng: np.random.Generator) -> Iter
 
 def gather(
     split: Split, indices: Indices, normalization: Normalization, augment: Augment | None = None
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
-    """Copy out the images at `indices`: (x, y), (B, H, W, C) or (B, steps, C) float32, normalised, and (B,) int64.
+) -> tuple[npt.NDArray[np.float32], Targets]:
+    """Copy out the images at `indices`: (x, y), (B, H, W, C) or (B, steps, C) float32, normalised, and (B, ...).
 
-    augment: applied to the raw images, before normalisation, and their labels.
+    augment: applied to the raw images, before normalisation, and their targets.
     """
-    images, labels = split.images[indices], split.labels[indices]
+    images, targets = split.images[indices], split.targets[indices]
     if augment is not None:
-        images, labels = augment(images, labels)
-    return normalization(images), labels
+        images, targets = augment(images, targets)
+    return normalization(images), targets
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,24 @@ class CropAndFlip:
         """Never: each image keeps its label."""
         return False
 
-    def check(self, images: Images, classes: int) -> None:
-        """Any images can be cropped and flipped."""
+    def check(self, images: Images, targets: Targets, task: Task) -> None:
+        """Refuse padding where targets are images: theirs would have to say what black means.
+
+        Raises:
+            ConfigError: there is some.
+        """
+        if task.moves and self.padding:
+            raise ConfigError(
+                f"augment.padding: expected 0 for {task.name}, whose targets have nothing beyond their edges, received "
+                f"{self.padding}"
+            )
 
     def __call__(
-        self, images: Images, labels: Labels, classes: int, rng: np.random.Generator
-    ) -> tuple[Images, npt.NDArray[Any]]:
-        """Return new images of the same shape (N, H, W, C) and type, cropped and flipped independently, and the labels.
+        self, images: Images, targets: Targets, task: Task, rng: np.random.Generator
+    ) -> tuple[Images, Targets]:
+        """Return new images of the same shape (N, H, W, C) and type, cropped and flipped independently, with targets.
 
-        Padding is black in raw pixels: augment before normalising.
+        Padding is black in raw pixels: augment before normalising. Targets that are images are flipped with theirs.
         """
         count, height, width, _ = images.shape
         pad = self.padding
@@ -100,17 +110,21 @@ class CropAndFlip:
         rows = rng.integers(0, 2 * pad, (count, 1), endpoint=True) + np.arange(height)
         columns = rng.integers(0, 2 * pad, (count, 1), endpoint=True) + np.arange(width)
         if self.flip:
-            columns = np.where(rng.random((count, 1)) < 0.5, columns[:, ::-1], columns)
+            flipped = rng.random((count, 1)) < 0.5
+            columns = np.where(flipped, columns[:, ::-1], columns)
+            if task.moves:
+                across = flipped.reshape(-1, *[1] * (targets.ndim - 1))
+                targets = np.where(across, targets[:, :, ::-1], targets)
         # One gather of (N, H, 1) rows and (N, 1, W) columns: crop and flip without a loop over images.
         cropped: Images = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
-        return cropped, labels
+        return cropped, targets
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled training batches for `fit`, the same for the same seed and epoch whatever thread asks for them.
 
-    Pass `shuffle=False` to `fit`: the order is made here. `epoch` is the first one, for a run that goes on. `classes`
-    is how many there are, for labels that augmentation mixes.
+    Pass `shuffle=False` to `fit`: the order is made here. `epoch` is the first one, for a run that goes on. `task` is
+    what the targets are for, which augmentation may have to change.
     """
 
     def __init__(
@@ -120,7 +134,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         *,
         seed: int,
-        classes: int,
+        task: Task,
         augmentation: Augmentation | None = None,
         epoch: int = 0,
     ) -> None:
@@ -131,7 +145,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
                 f"{split.images.shape}; set augment: null"
             )
         self._split, self._normalization, self._augmentation = split, normalization, augmentation
-        self._batch_size, self._seed, self._classes = batch_size, seed, classes
+        self._batch_size, self._seed, self._task = batch_size, seed, task
         self._start_epoch(epoch)
 
     def _start_epoch(self, epoch: int) -> None:
@@ -142,7 +156,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return len(self._indices)
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], Targets]:
         return gather(self._split, self._indices[index], self._normalization, self._augment(index))
 
     def _augment(self, index: int) -> Augment | None:
@@ -151,7 +165,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             return None
         # A generator for each batch: Keras reads the first batches of an epoch more than once.
         rng = np.random.default_rng((self._seed, self._epoch, index))
-        return lambda images, labels: augmentation(images, labels, self._classes, rng)
+        return lambda images, targets: augmentation(images, targets, self._task, rng)
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch's order; called by Keras."""
@@ -168,7 +182,7 @@ class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return ceil(len(self._split) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], Labels]:
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], Targets]:
         start = index * self._batch_size
         indices = np.arange(start, min(start + self._batch_size, len(self._split)))
         return gather(self._split, indices, self._normalization)

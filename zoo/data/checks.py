@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from compress.errors import DataError
-from zoo.data.dataset import ImageDataset, Images, Split
+from zoo.data.dataset import ImageDataset, Images
 
 _SAMPLE = 256
 """Training images whose pixels are looked at."""
 
 _LARGEST_OVERLAP = 0.1
-_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -44,29 +43,13 @@ def check_dataset(dataset: ImageDataset, class_names: tuple[str, ...] | None = N
     class_names: the class of each label, for messages.
 
     Raises:
-        DataError: a class without images in a split, or pixel values far from what a network is trained on.
+        DataError: targets that the task refuses, or pixel values far from what a network is trained on.
     """
-    if dataset.classes > len(dataset.train):
-        raise DataError(
-            f"expected at most {len(dataset.train)} classes in data set {dataset.name!r}, one for each training image, "
-            f"received {dataset.classes}; number the classes from 0 without gaps"
-        )
-    for part, split in (("training", dataset.train), ("validation", dataset.validation), ("test", dataset.test)):
-        _check_classes(dataset, part, split, class_names)
+    targets = {part: split.targets for part, split in dataset.parts.items()}
+    dataset.task.check(targets, dataset.name, class_names)
     problem = value_problem(dataset, POSSIBLE)
     if problem is not None:
         raise DataError(problem)
-
-
-def _check_classes(dataset: ImageDataset, part: str, split: Split, class_names: tuple[str, ...] | None) -> None:
-    counts = np.bincount(split.labels, minlength=dataset.classes)
-    missing = [class_names[label] if class_names else str(label) for label in np.flatnonzero(counts == 0).tolist()]
-    if missing:
-        named = ", ".join(repr(name) for name in missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
-        raise DataError(
-            f"expected images of all {dataset.classes} classes in the {part} split of data set {dataset.name!r}, "
-            f"received none of class {named}; add some, or number the classes from 0 without gaps"
-        )
 
 
 def value_problem(dataset: ImageDataset, bounds: Bounds) -> str | None:

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DataError
+from zoo.tasks.task import Task
 
 Images = npt.NDArray[Any]
-Labels = npt.NDArray[np.int64]
+Targets = npt.NDArray[Any]
 
 # Images per step when statistics are summed: bounds the float64 copy.
 _CHUNK = 1024
@@ -17,16 +18,16 @@ _CHUNK = 1024
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """images: (N, H, W, C), or series (N, steps, C), uint8 or float32, unnormalised; labels: (N,) int64.
+    """images: (N, H, W, C), or series (N, steps, C), uint8 or float32, unnormalised; targets: (N, ...) of the task.
 
-    Raises DataError otherwise.
+    Of a classifier, targets are class numbers (N,), int64. Raises DataError otherwise.
     """
 
     images: Images
-    labels: Labels
+    targets: Targets
 
     def __post_init__(self) -> None:
-        images, labels = self.images, self.labels
+        images, targets = self.images, self.targets
         if images.ndim not in (3, 4) or 0 in images.shape:
             raise DataError(
                 "expected images of shape (N, height, width, channels), or series of shape (N, steps, channels), none "
@@ -34,17 +35,17 @@ class Split:
             )
         if images.dtype not in (np.uint8, np.float32):
             raise DataError(f"expected uint8 or float32 images, received {images.dtype}; convert them")
-        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+        if targets.dtype.kind not in "iuf" or targets.shape[:1] != images.shape[:1]:
             raise DataError(
-                f"expected int64 labels of shape {images.shape[:1]}, one an image; "
-                f"received {labels.dtype} of shape {labels.shape}"
+                f"expected numbers as targets of shape {images.shape[:1]} or {(*images.shape[:1], '...')}, one for "
+                f"each image; received {targets.dtype} of shape {targets.shape}"
             )
         if images.dtype == np.float32 and not np.isfinite(images).all():
             broken = int(np.flatnonzero(~np.isfinite(images).all(axis=tuple(range(1, images.ndim))))[0])
             raise DataError(f"expected finite pixel values, received NaN or infinity in image {broken}; remove it")
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.images)
 
 
 @dataclass(frozen=True)
@@ -93,19 +94,20 @@ class Normalization:
 
 @dataclass(frozen=True, eq=False)
 class ImageDataset:
-    """Three disjoint splits of images of one shape, with labels 0 to classes - 1. Raises DataError otherwise."""
+    """Three disjoint splits of images of one shape, and the task that their targets are for.
+
+    Raises DataError otherwise.
+    """
 
     name: str
     train: Split
     validation: Split
     test: Split
-    classes: int
+    task: Task
     normalization: Normalization
 
     def __post_init__(self) -> None:
-        if self.classes < 2:
-            raise DataError(f"expected at least 2 classes in data set {self.name!r}, received {self.classes}")
-        for part, split in (("train", self.train), ("validation", self.validation), ("test", self.test)):
+        for part, split in self.parts.items():
             self._check(part, split)
         if len(self.normalization.mean) != self.image_shape[-1]:
             raise DataError(
@@ -114,17 +116,17 @@ class ImageDataset:
             )
 
     def _check(self, part: str, split: Split) -> None:
+        self.task.check_values(split.targets, part, self.name)
         if split.images.shape[1:] != self.image_shape:
             raise DataError(
-                f"expected {part} images of shape {self.image_shape} in data set {self.name!r}, as in train; "
+                f"expected {part} images of shape {self.image_shape} in data set {self.name!r}, as in training; "
                 f"received {split.images.shape[1:]}"
             )
-        low, high = int(split.labels.min()), int(split.labels.max())
-        if low < 0 or high >= self.classes:
-            raise DataError(
-                f"expected {part} labels from 0 to {self.classes - 1} in data set {self.name!r}, "
-                f"received {low} to {high}; number the classes from 0"
-            )
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The splits by name."""
+        return {"training": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -143,7 +145,7 @@ def takes_series(model: Any) -> bool:
 
 
 def check_model_fits(dataset: ImageDataset, model: Any) -> None:
-    """Raise DataError unless the Keras model takes the data set's images and has one output for each class.
+    """Raise DataError unless the Keras model takes the data set's images and gives what the task asks for.
 
     A model whose height, width or number of steps is None takes any.
     """
@@ -154,8 +156,4 @@ def check_model_fits(dataset: ImageDataset, model: Any) -> None:
             f"expected images of the model's input shape {expected}, received {received} from data set "
             f"{dataset.name!r}; give an image_size or another model"
         )
-    if tuple(model.output_shape[1:]) != (dataset.classes,):
-        raise DataError(
-            f"expected as many classes as the model's output {tuple(model.output_shape[1:])}, received "
-            f"{dataset.classes} from data set {dataset.name!r}; build the model for {dataset.classes} classes"
-        )
+    dataset.task.check_model(model, dataset.train.targets, dataset.name)

@@ -11,6 +11,8 @@ from zoo.data.checks import check_dataset, check_disjoint
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.source import SourceData, Wanted, data_sources, print_warning, source_words
 from zoo.data.split import stratified_split
+from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.task import Task
 
 # Of the CIFAR training images, as in NPTK's ModelZoo recipe; close to any natural colour images'.
 CIFAR_NORMALIZATION = Normalization(255.0, (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
@@ -28,9 +30,10 @@ def load_dataset(
     normalization: Normalization | None = None,
     exif_orientation: bool = False,
     series: bool = False,
+    task: Task | None = None,
     warn: Callable[[str], None] = print_warning,
 ) -> ImageDataset:
-    """Load images and divide them into train, validation and test, stratified and disjoint.
+    """Load images and divide them into train, validation and test, disjoint and, by class numbers, stratified.
 
     source: what one of `zoo.data.source.data_sources()` takes: `digits`, `cifar10`, `cifar100`, a folder of images, an
         .npz file in Keras's convention, or `module:function` (arrays in that convention, or an ImageDataset, whose own
@@ -42,24 +45,43 @@ def load_dataset(
     exif_orientation: whether to turn images as their EXIF orientation says; image folders only.
     series: whether arrays of three axes are series, (N, steps, channels), for a model that takes these, and not grey
         images, (N, height, width); .npz files and functions only.
+    task: what the images are given for; None for classification, or what an ImageDataset of a function says.
     warn: takes a line about what of a source is not read.
     Raises DataError for a source that is unknown, missing or malformed, for a class without images in a split, and for
     pixels that do not fit the normalization.
     """
-    data = _read(Wanted(source, seed, image_size, exif_orientation, series, warn))
+    data = _read(Wanted(source, task or Classification(), seed, image_size, exif_orientation, series, warn))
     if isinstance(data, ImageDataset):
+        _check_same_task(data, task, source)
         own = data if normalization is None else replace(data, normalization=normalization)
         check_dataset(own)
         check_disjoint(own)
         return own
-    made = _divided(data, validation, seed, normalization)
+    made = _divided(data, _fitted(task or Classification(), data), validation, seed, normalization)
     check_dataset(made, data.class_names)
     if data.validation is not None:
         check_disjoint(made)
     return made
 
 
-def _divided(data: SourceData, validation: float, seed: int, normalization: Normalization | None) -> ImageDataset:
+def _check_same_task(data: ImageDataset, task: Task | None, source: str) -> None:
+    if task is not None and task.name != data.task.name:
+        raise DataError(
+            f"expected an ImageDataset for {task.name} from {source!r}, as task says, received one for {data.task.name}"
+        )
+
+
+def _fitted(task: Task, data: SourceData) -> Task:
+    """The task that knows the targets: folders name classes, of which the largest number may say less."""
+    if data.class_names is not None and isinstance(task, Classification) and task.classes is None:
+        return replace(task, classes=len(data.class_names))
+    others = [split.targets for split in (data.test, data.validation) if split is not None]
+    return task.fitted(data.train.targets, *others)
+
+
+def _divided(
+    data: SourceData, task: Task, validation: float, seed: int, normalization: Normalization | None
+) -> ImageDataset:
     names = data.class_names
     rest, test = data.train, data.test
     if test is None:
@@ -67,7 +89,7 @@ def _divided(data: SourceData, validation: float, seed: int, normalization: Norm
     train, held_out = rest, data.validation
     if held_out is None:
         train, held_out = stratified_split(rest, validation, seed, held_out="validation", class_names=names)
-    return ImageDataset(data.name, train, held_out, test, len(names), normalization or _default(data, train))
+    return ImageDataset(data.name, train, held_out, test, task, normalization or _default(data, train))
 
 
 def _read(wanted: Wanted) -> SourceData | ImageDataset:

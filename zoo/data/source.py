@@ -13,20 +13,21 @@ import numpy as np
 
 from compress.errors import DataError, foreign_code
 from zoo.data.dataset import ImageDataset, Split
-from zoo.data.labels import class_numbers
+from zoo.tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False)
 class SourceData:
-    """train, validation and test as the source has them (None: none of its own); class_names: the class of each label.
+    """train, validation and test as the source has them (None: none of its own).
 
+    class_names: the class of each label, None where numbers are their names or the task has no classes.
     scale: the pixel value that stands for 1; None takes 255 for uint8 and 1 for float32.
     """
 
     name: str
     train: Split
     test: Split | None
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...] | None = None
     scale: float | None = None
     validation: Split | None = None
 
@@ -42,6 +43,7 @@ class Wanted:
 
     Attributes:
         source: the text that the user gave: a name, a path, a reference.
+        task: what the images are given for.
         seed: of what is drawn at random.
         image_size: (height, width) to resize to, only given to sources that do so.
         exif_orientation: whether to turn images as their EXIF orientation says, only given to sources that resize.
@@ -50,6 +52,7 @@ class Wanted:
     """
 
     source: str
+    task: Task
     seed: int = 0
     image_size: tuple[int, int] | None = None
     exif_orientation: bool = False
@@ -120,18 +123,19 @@ def source_words() -> str:
     return f"{', '.join(others)} or {last}"
 
 
-def as_split(images: Any, labels: Any, what: str, series: bool = False) -> Split:
+def as_split(images: Any, targets: Any, what: str, task: Task, series: bool = False) -> Split:
     """Turn arrays in Keras's convention into a Split; `what` names them in messages.
 
     images: (N, H, W) or (N, H, W, C), uint8, other integers within 0 to 255, or floats; grey images get a channel.
     series: whether arrays of three axes are series, (N, steps, channels), which get none.
-    labels: (N,) or (N, 1) integers. Raises DataError for anything else.
+    targets: (N, ...), as the task takes them. Raises DataError for anything else.
     """
-    pixels, classes = _as_array(images, f"{what} images"), class_numbers(_as_array(labels, f"{what} labels"), what)
+    pixels = _as_array(images, f"{what} images")
+    wanted = task.targets(_as_array(targets, f"{what} targets"), what)
     if pixels.ndim == 3 and not series:
         pixels = pixels[..., np.newaxis]
     try:
-        return Split(_as_pixels(pixels), classes)
+        return Split(_as_pixels(pixels), wanted)
     except DataError as error:
         raise DataError(f"{what}: {error}") from error
 
@@ -151,17 +155,3 @@ def _as_pixels(images: Any) -> Any:
             raise DataError(f"expected integer pixels from 0 to 255, received {low} to {high}; convert to float")
         return images.astype(np.uint8)
     return images
-
-
-def numbered_classes(train: Split, *others: Split) -> tuple[str, ...]:
-    """Class names "0", "1", ... up to the largest label of the splits.
-
-    Raises DataError for a label from the number of training images up: some class before it has none.
-    """
-    largest = max(int(split.labels.max()) for split in (train, *others))
-    if largest >= len(train):
-        raise DataError(
-            f"expected labels below {len(train)}, the number of training images, for every class needs one; received "
-            f"{largest}; number the classes from 0 without gaps"
-        )
-    return tuple(str(label) for label in range(largest + 1))

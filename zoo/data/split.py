@@ -14,7 +14,7 @@ from zoo.data.dataset import ImageDataset, Split
 def stratified_split(
     split: Split, fraction: float, seed: int, *, held_out: str, class_names: Sequence[str] | None = None
 ) -> tuple[Split, Split]:
-    """Divide a split into (rest, held out), disjoint and both with every class in the split's proportions.
+    """Divide a split into (rest, held out), disjoint; of class numbers both with every class in their proportions.
 
     fraction: share of the images to hold out, in (0, 1), rounded up to whole images.
     held_out: what the held-out part is for, and class_names: the class of each label; both for the message.
@@ -26,15 +26,19 @@ def stratified_split(
     from sklearn.model_selection import train_test_split
 
     count = ceil(fraction * len(split))
-    _check_classes(split, count, held_out, class_names)
-    rest, held = train_test_split(np.arange(len(split)), test_size=count, random_state=seed, stratify=split.labels)
+    if count == len(split):
+        raise DataError(f"expected images for the {held_out} split and the rest, received {len(split)}; add images")
+    strata = split.targets if split.targets.ndim == 1 and split.targets.dtype.kind == "i" else None
+    if strata is not None:
+        _check_classes(split, count, held_out, class_names)
+    rest, held = train_test_split(np.arange(len(split)), test_size=count, random_state=seed, stratify=strata)
     return _take(split, rest), _take(split, held)
 
 
 def _check_classes(split: Split, count: int, held_out: str, class_names: Sequence[str] | None) -> None:
     """Each class needs an expected share of at least one image in both parts; scikit-learn then gives it one."""
     total = len(split)
-    labels, sizes = np.unique(split.labels, return_counts=True)
+    labels, sizes = np.unique(split.targets, return_counts=True)
     for label, size in zip(labels.tolist(), sizes.tolist(), strict=True):
         if min(size * count, size * (total - count)) < total:
             name = class_names[label] if class_names else label
@@ -47,7 +51,7 @@ def _check_classes(split: Split, count: int, held_out: str, class_names: Sequenc
 def _take(split: Split, indices: np.ndarray) -> Split:
     # Sorted, so that gathering from the copy keeps the source's order whatever the shuffle was.
     ordered = np.sort(indices)
-    return Split(split.images[ordered], split.labels[ordered])
+    return Split(split.images[ordered], split.targets[ordered])
 
 
 def limited(dataset: ImageDataset, *, train: int | None, test: int | None, seed: int) -> ImageDataset:

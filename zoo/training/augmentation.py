@@ -10,8 +10,9 @@ import numpy as np
 
 from compress.errors import ConfigError, typed_line
 from zoo.data.batches import CropAndFlip
-from zoo.data.dataset import Images
-from zoo.training.keras_class import KerasClass, class_name, subclasses
+from zoo.data.dataset import Images, Targets
+from zoo.tasks.keras_class import KerasClass, class_name, subclasses
+from zoo.tasks.task import Task
 from zoo.training.random_states import random_states, seed_random_states
 
 MIXING = ("MixUp", "CutMix")
@@ -45,36 +46,52 @@ class KerasAugmentation:
         """Whether labels become shares of classes."""
         return any(class_name(layer.name, augmentation_layers(), "augment") in MIXING for layer in self.layers)
 
-    def __call__(self, images: Images, labels: Any, classes: int, rng: np.random.Generator) -> tuple[Images, Any]:
-        """Images (N, H, W, C) changed, and their labels (N,), or (N, classes) where they are mixed."""
+    def __call__(
+        self, images: Images, targets: Targets, task: Task, rng: np.random.Generator
+    ) -> tuple[Images, Targets]:
+        """Images (N, H, W, C) changed, and their targets: (N, classes) where labels are mixed, masks moved alike."""
         if self.first is not None:
-            images, _ = self.first(images, labels, classes, rng)
-        batch: Any = images.astype(np.float32)
+            images, targets = self.first(images, targets, task, rng)
+        given: dict[str, Any] = {"images": images.astype(np.float32)}
+        key, form = ("labels", targets.dtype) if self.mixes else ("segmentation_masks", targets.dtype)
         if self.mixes:
-            batch = {"images": batch, "labels": np.eye(classes, dtype=np.float32)[labels]}
+            given[key] = np.eye(_classes(task), dtype=np.float32)[targets]
+        elif task.moves:
+            given[key] = targets[..., None]
+        batch: Any = given if key in given else given["images"]
         for layer in self._made:
             seed_random_states(random_states(layer), int(rng.integers(2**31)))
             batch = layer(batch, training=True)
-        if not self.mixes:
-            return keras.ops.convert_to_numpy(batch), labels
-        return keras.ops.convert_to_numpy(batch["images"]), keras.ops.convert_to_numpy(batch["labels"])
+        if key not in given:
+            return keras.ops.convert_to_numpy(batch), targets
+        changed = keras.ops.convert_to_numpy(batch[key])
+        return keras.ops.convert_to_numpy(batch["images"]), changed if self.mixes else changed[..., 0].astype(form)
 
-    def check(self, images: Images, classes: int) -> None:
+    def check(self, images: Images, targets: Targets, task: Task) -> None:
         """Try the layers on some images.
 
         Raises:
-            ConfigError: they refuse them, or change their shape.
+            ConfigError: they refuse them or their targets, or change their shape.
         """
-        some = np.resize(images, (2, *images.shape[1:]))
+        if self.first is not None:
+            self.first.check(images, targets, task)
+        if self.mixes and task.class_counts(targets) is None:
+            raise ConfigError(f"augment: expected layers that mix no images for {task.name}, received MixUp or CutMix")
+        if task.moves and targets.ndim != 3:
+            raise ConfigError(
+                f"augment.layers: expected none for {task.name}, whose targets are images that Keras's layers would "
+                f"not move, received {', '.join(layer.name for layer in self.layers)}; crop and flip do"
+            )
+        some = np.resize(images, (2, *images.shape[1:])), np.resize(targets, (2, *targets.shape[1:]))
         try:
-            changed, _ = self(some, np.zeros(2, np.int64), classes, np.random.default_rng(0))
+            changed, _ = self(*some, task, np.random.default_rng(0))
         except Exception as error:  # Keras and TensorFlow raise errors of many types for shapes.
             raise ConfigError(
                 f"augment: expected layers that take images of shape {images.shape[1:]}, received {typed_line(error)}"
             ) from error
-        if changed.shape != some.shape:
+        if changed.shape != some[0].shape:
             raise ConfigError(
-                f"augment: expected images of shape {some.shape[1:]} as before, received {changed.shape[1:]}; "
+                f"augment: expected images of shape {images.shape[1:]} as before, received {changed.shape[1:]}; "
                 "change the options of the layer that resizes"
             )
 
@@ -82,6 +99,11 @@ class KerasAugmentation:
     def _made(self) -> Sequence[Any]:
         known = augmentation_layers()
         return [layer.make(known, "augment") for layer in self.layers]
+
+
+def _classes(task: Task) -> int:
+    counts = task.class_counts(np.zeros(1, np.int64))
+    return 0 if counts is None else len(counts)
 
 
 def augmentation_layers() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from compress.errors import DivergenceError
+from zoo.tasks.metric import Metric
 from zoo.training.precision import unscaled
 
 
@@ -45,35 +46,40 @@ class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the weights of the epoch with the best validation, gives them back at the end, and stops early if asked to.
 
     Args:
+        metric: what is best on the validation split.
         patience: epochs in a row without a better one after which training stops, or None to train to the end.
 
     Attributes:
-        accuracy: highest validation accuracy so far; at equal accuracy the lower validation loss wins.
+        figure: the best of the metric so far; at equal figures the lower validation loss wins.
         loss: validation loss of that epoch.
         waited: epochs in a row that were not better.
         weights: of that epoch.
     """
 
-    def __init__(self, patience: int | None = None) -> None:
+    def __init__(self, metric: Metric, patience: int | None = None) -> None:
         super().__init__()
-        self._patience = patience
-        self.put_back([], -math.inf, math.inf, 0)
+        self._metric, self._patience = metric, patience
+        self.put_back([], -self._sign * math.inf, math.inf, 0)
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self._metric.direction == "maximize" else -1
 
     @property
     def is_exhausted(self) -> bool:
         """Whether there is nothing to wait for any more."""
         return self._patience is not None and self.waited >= self._patience
 
-    def put_back(self, weights: list[Any], accuracy: float, loss: float, waited: int) -> None:
+    def put_back(self, weights: list[Any], figure: float, loss: float, waited: int) -> None:
         """Take up the memory of a run that goes on."""
-        self.weights, self.accuracy, self.loss, self.waited = weights, accuracy, loss, waited
+        self.weights, self.figure, self.loss, self.waited = weights, figure, loss, waited
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Copy the weights when this epoch's are the best; stop where none has been for too long."""
         values = logs or {}
-        accuracy, loss = values["val_accuracy"], values["val_loss"]
-        if (accuracy, -loss) > (self.accuracy, -self.loss):
-            self.put_back(self.model.get_weights(), accuracy, loss, 0)
+        figure, loss = values[f"val_{self._metric.name}"], values["val_loss"]
+        if (self._sign * figure, -loss) > (self._sign * self.figure, -self.loss):
+            self.put_back(self.model.get_weights(), figure, loss, 0)
         else:
             self.waited += 1
         if self.is_exhausted:

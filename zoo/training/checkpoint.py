@@ -28,14 +28,14 @@ class TrainingProgress:
 
     Attributes:
         epochs: whole epochs behind it.
-        accuracy, loss: of the best epoch, on the validation split.
+        figure, loss: of the best epoch, on the validation split.
         waited: epochs in a row that were not better.
         plateau_best, plateau_waited, plateau_cooldown: of ReduceLROnPlateau, the best None before the first epoch, or
             where the schedule is another one.
     """
 
     epochs: int
-    accuracy: float
+    figure: float
     loss: float
     waited: int
     plateau_best: float | None
@@ -193,7 +193,7 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         network, progress = self._network, state.progress
         assign_all(network.variables, state.variables)
         assign_all(network.optimizer.variables, state.optimizer)
-        self._best.put_back(state.best, progress.accuracy, progress.loss, progress.waited)
+        self._best.put_back(state.best, progress.figure, progress.loss, progress.waited)
         if self._averages is not None:
             self._averages.in_model = True
         self._resumed = progress
@@ -213,7 +213,7 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
             RunError: the file cannot be written.
         """
         best, network = self._best, self._network
-        progress = TrainingProgress(epoch + 1, best.accuracy, best.loss, best.waited, *_counts(self._plateau))
+        progress = TrainingProgress(epoch + 1, best.figure, best.loss, best.waited, *_counts(self._plateau))
         state = TrainingState(
             progress, copies_of(network.variables), copies_of(network.optimizer.variables), best.weights
         )

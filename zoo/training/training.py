@@ -1,21 +1,21 @@
-"""Training and evaluation of classifiers; unless asked otherwise as NPTK's ModelZoo trains, by SGD."""
+"""Training; unless asked otherwise as NPTK's ModelZoo trains, by SGD."""
 
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
 
-from compress.errors import ConfigError, DivergenceError
+from compress.errors import ConfigError
 from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches
-from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fits
+from zoo.data.dataset import ImageDataset, check_model_fits
+from zoo.tasks.keras_class import KerasClass, subclasses
+from zoo.tasks.loss import LabelLoss, loss_classes
 from zoo.training.callbacks import AveragedWeights, BestWeights, DivergenceGuard
 from zoo.training.checkpoint import Checkpoint, TrainingBackup
-from zoo.training.keras_class import KerasClass, subclasses
-from zoo.training.loss import accuracy, check_loss, loss_classes, loss_for, training_loss
 from zoo.training.precision import PrecisionName, computing_in, scaled, unscaled
 from zoo.training.random_states import random_states, seed_random_states
 from zoo.training.recalibration import Recalibration
@@ -23,7 +23,6 @@ from zoo.training.schedule import Schedule
 from zoo.training.subsampling import subsampled
 
 SGD = KerasClass("SGD", {"momentum": 0.9})
-
 
 _EVALUATION_BATCH = 512
 
@@ -35,7 +34,7 @@ class TrainingSettings:
     learning_rate: the highest one of the schedule.
     optimizer: a class of `keras.optimizers`; weight decay, clipping and averaged weights (`use_ema`) are its options.
     schedule: how the learning rate changes.
-    loss: a class of `keras.losses`; None for cross-entropy.
+    loss: a class of `keras.losses`; None for the task's own, as cross-entropy of classifiers.
     class_weights: what an image of each class counts, or "balanced" for the inverse of how often the class occurs.
     augmentation: None trains on the images as they are.
     precision: what layers but the last compute in; weights are float32 in any case.
@@ -91,17 +90,18 @@ class TrainingSettings:
         """What an image of each class counts; None where all count the same.
 
         Raises:
-            ConfigError: another number of weights than classes.
+            ConfigError: another number of weights than classes, or a task without one class an image.
         """
         if self.class_weights is None:
             return None
+        counts = data.task.class_counts(data.train.targets)
+        if counts is None:
+            raise ConfigError(f"class_weights: expected null for {data.task.name}, where an image has no single class")
         if self.class_weights == "balanced":
-            counts = np.bincount(data.train.labels, minlength=data.classes)
-            return dict(enumerate((len(data.train) / (data.classes * counts)).tolist()))
-        if len(self.class_weights) != data.classes:
+            return dict(enumerate((len(data.train) / (len(counts) * counts)).tolist()))
+        if len(self.class_weights) != len(counts):
             raise ConfigError(
-                f"class_weights: expected {data.classes} weights, one for each class, received "
-                f"{len(self.class_weights)}"
+                f"class_weights: expected {len(counts)} weights, one for each class, received {len(self.class_weights)}"
             )
         return dict(enumerate(self.class_weights))
 
@@ -113,7 +113,7 @@ class TrainingSettings:
         """
         self.weights_of_classes(data)
         if self.loss is not None:
-            check_loss(self.loss, data.classes, self.mixes)
+            data.task.check_loss(self.loss, self.mixes)
         if self.augmentation is None:
             return
         if data.is_series:
@@ -121,7 +121,7 @@ class TrainingSettings:
                 f"augment: expected null for series of shape {data.image_shape}, received changes that are for images; "
                 "set augment: null"
             )
-        self.augmentation.check(data.train.images[:2], data.classes)
+        self.augmentation.check(data.train.images[:2], data.train.targets[:2], data.task)
 
     def for_fine_tuning(self) -> "TrainingSettings":
         """These settings at a tenth of the learning rate, for a model that is already trained."""
@@ -130,11 +130,11 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """epochs in all, wall time of this process in seconds, and validation accuracy (0 to 1) of the weights kept."""
+    """epochs in all, wall time of this process in seconds, and the task's first metric on the validation split."""
 
     epochs: int
     seconds: float
-    validation_accuracy: float
+    validation: float
 
 
 def train(
@@ -148,13 +148,13 @@ def train(
 ) -> TrainingResult:
     """Train `model` in place (weights and compile state) and leave it with its best-validation weights.
 
-    Best is the highest validation accuracy, at equal accuracy the lowest validation loss. Every validation is of
-    statistics of batch normalization that have just been estimated anew. Sets Keras's global seed.
+    Best is the task's first metric on the validation split, at equal figures the lowest validation loss. Every
+    validation is of statistics of batch normalization that have just been estimated anew. Sets Keras's global seed.
 
     learner: what is fitted in the model's place: a model of the same weights and outputs, with a loss of its own.
     checkpoint: written after every epoch; a run that has one goes on from there, to the same weights.
 
-    Raises DataError where data set and model do not fit, ModelError for an output that is no classifier's, RunError for
+    Raises DataError where data set and model do not fit, ModelError for outputs that are not of the task, RunError for
     a checkpoint that cannot be read or written, and DivergenceError, which leaves the weights unusable, when a loss
     stops being finite.
     """
@@ -162,16 +162,16 @@ def train(
     keras.utils.set_random_seed(settings.seed)
     seed_random_states(random_states(model), settings.seed)
     settings.check(dataset)
-    fitted = _compiled(model, learner, settings, len(_batches(dataset, settings, 0)))
-    best, plateau = BestWeights(settings.early_stopping), settings.schedule.plateau
+    fitted = _compiled(model, learner, dataset, settings, len(_batches(dataset, settings, 0)))
+    best, plateau = BestWeights(dataset.task.metrics[0], settings.early_stopping), settings.schedule.plateau
     averages = AveragedWeights() if unscaled(model.optimizer).use_ema else None
     backup = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau, averages)
     done = 0 if backup is None else backup.resume()
     started = time.perf_counter()
     if done >= settings.epochs or best.is_exhausted:
         model.set_weights(best.weights)
-        _compile(model, model.optimizer, loss_for(model))
-        return TrainingResult(done, 0.0, best.accuracy)
+        _compile_as_file(model, dataset)
+        return TrainingResult(done, 0.0, best.figure)
     # The guard first: no other callback may act on a loss that is not finite.
     recalibration = Recalibration(model, dataset, settings.batch_size, settings.seed)
     watching = [DivergenceGuard(), averages, recalibration, best, plateau, *callbacks, backup]
@@ -186,37 +186,42 @@ def train(
             class_weight=settings.weights_of_classes(dataset),
             callbacks=[callback for callback in watching if callback is not None],
         )
-    # The file of the model names losses and metrics of Keras alone, which whoever loads it has.
-    _compile(model, model.optimizer, loss_for(model))
-    return TrainingResult(done + len(history.epoch), time.perf_counter() - started, best.accuracy)
+    _compile_as_file(model, dataset)
+    return TrainingResult(done + len(history.epoch), time.perf_counter() - started, best.figure)
 
 
-def _compiled(model: keras.Model, learner: keras.Model | None, settings: TrainingSettings, steps: int) -> keras.Model:
+def _compiled(
+    model: keras.Model, learner: keras.Model | None, dataset: ImageDataset, settings: TrainingSettings, steps: int
+) -> keras.Model:
     """What is fitted, in so many steps an epoch: the learner, or the model, which is compiled in any case."""
-    loss = training_loss(model, settings.loss, mixed=settings.mixes)
-    metric = accuracy if settings.mixes else None
+    loss = dataset.task.training_loss(model, settings.loss, mixed=settings.mixes)
     # One optimizer for both: it holds the momenta of the weights that they share.
     optimizer = settings.made_optimizer(steps * settings.epochs)
     for trained in [model] if learner is None else [model, learner]:
-        _compile(trained, optimizer, loss, metric)
+        trained.compile(optimizer, loss, metrics=[dataset.task.keras_metric(model, mixed=settings.mixes)])
     fitted = model if learner is None else learner
-    _make_variables(fitted, model.output_shape[-1], settings.mixes)
+    _make_variables(fitted, model, dataset, settings.mixes)
     return fitted
 
 
-def _make_variables(fitted: keras.Model, classes: int, mixed: bool) -> None:
+def _make_variables(fitted: keras.Model, model: keras.Model, dataset: ImageDataset, mixed: bool) -> None:
     """Make the variables of optimizer and metrics: a step that makes them while it is traced is traced once more.
 
     mixed: whether labels are shares of every class, (N, classes), instead of numbers (N,).
     """
-    outputs = np.zeros((1, classes), np.float32)
+    outputs = np.zeros(model.compute_output_shape((1, *dataset.image_shape)), np.float32)
     fitted.optimizer.build(fitted.trainable_variables)
-    fitted.compute_metrics(None, outputs if mixed else np.zeros(1, np.int32), outputs)
+    fitted.compute_metrics(None, outputs if mixed else dataset.train.targets[:1], outputs)
     fitted.reset_metrics()
 
 
-def _compile(model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Any, metric: Any = None) -> None:
-    model.compile(optimizer, loss, metrics=[metric or keras.metrics.SparseCategoricalAccuracy("accuracy")])
+def _compile_as_file(model: keras.Model, dataset: ImageDataset) -> None:
+    """Compile a model with losses and metrics of Keras alone, which whoever loads its file has."""
+    loss, metric = dataset.task.loss(model), dataset.task.keras_metric(model)
+    named = type(metric) is not keras.metrics.MeanMetricWrapper
+    model.compile(
+        model.optimizer, loss.rows if isinstance(loss, LabelLoss) else loss, metrics=[metric] if named else []
+    )
 
 
 def _batches(dataset: ImageDataset, settings: TrainingSettings, epoch: int) -> ImageBatches:
@@ -225,24 +230,7 @@ def _batches(dataset: ImageDataset, settings: TrainingSettings, epoch: int) -> I
         dataset.normalization,
         settings.batch_size,
         seed=settings.seed,
-        classes=dataset.classes,
+        task=dataset.task,
         augmentation=settings.augmentation,
         epoch=epoch,
     )
-
-
-def evaluate(
-    model: keras.Model, split: Split, normalization: Normalization, batch_size: int = _EVALUATION_BATCH
-) -> float:
-    """Top-1 accuracy, 0 to 1, of a classifier whose output is (N, classes); the model need not be compiled.
-
-    Raises DivergenceError when an output is not finite.
-    """
-    outputs = model.predict(OrderedBatches(split, normalization, batch_size), verbose=0)
-    if not np.isfinite(outputs).all():
-        broken = int((~np.isfinite(outputs).all(axis=-1)).sum())
-        raise DivergenceError(
-            f"expected finite outputs from {model.name!r}, received NaN or infinity for {broken} of {len(split)} "
-            "images; train with a lower learning rate"
-        )
-    return float(np.mean(outputs.argmax(axis=-1) == split.labels))

@@ -27,6 +27,8 @@ from objectives.budget.budget import bisect
 from objectives.cost.cost_model import CostModel
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.sources.folder import folder
+from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.metric import ACCURACY
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = ProxySettings(recalibration_images=1024, steps=0, batch_size=128)
@@ -50,12 +52,14 @@ def uniform_ratios(graph: ChannelGraph, fraction: float) -> Ratios:
 
 def before_and_after(model: Any, train: Split, test: Split, normalization: Normalization) -> tuple[float, float]:
     """Accuracy without repair, and after its batch normalization statistics are estimated again."""
-    classes = int(test.labels.max()) + 1
-    proxy = AccuracyProxy(ImageDataset("reconstruct", train, test, test, classes, normalization), SETTINGS)
+    classes = int(test.targets.max()) + 1
+    proxy = AccuracyProxy(
+        ImageDataset("reconstruct", train, test, test, Classification(classes), normalization), SETTINGS
+    )
     repair = proxy.start(model)
-    plain = proxy.score(repair, test).accuracy
+    plain = proxy.score(repair, test).figure(ACCURACY)
     repair.recalibrate(SETTINGS.recalibration_images)
-    return round(plain, 4), round(proxy.score(repair, test).accuracy, 4)
+    return round(plain, 4), round(proxy.score(repair, test).figure(ACCURACY), 4)
 
 
 def measure(

@@ -25,6 +25,7 @@ from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from scripts.bench.compress.decompose import kernels_of, published_parameters
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.models.registry import build_model
+from zoo.tasks.kinds.classification import Classification
 
 TRAINING, VALIDATION, CLASSES = 4096, 5000, 100
 
@@ -37,7 +38,7 @@ def random_images() -> ImageDataset:
         return Split(rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8), rng.integers(0, CLASSES, count))
 
     normalization = Normalization(255.0, (0.5,) * 3, (0.25,) * 3)
-    return ImageDataset("random", split(TRAINING), split(VALIDATION), split(1), CLASSES, normalization)
+    return ImageDataset("random", split(TRAINING), split(VALIDATION), split(1), Classification(CLASSES), normalization)
 
 
 def seconds(work: Callable[[], Any]) -> float:

@@ -59,7 +59,7 @@ class Bench:
     @cached_property
     def data(self) -> ImageDataset:
         """Images and labels."""
-        return settings.dataset(self.config.data, self.config.seed)
+        return settings.dataset(self.config)
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -106,7 +106,7 @@ def climb(judge: Judge, parameters: CompressionParameters, ladder: Ladder) -> It
         started = time.process_time()
         result = proxy.rung(repair, steps)
         seconds = spent + time.process_time() - started
-        yield ladder.label(steps), {"accuracy": result.accuracy, "loss": result.loss, "seconds": seconds}
+        yield ladder.label(steps), {**result.score.figures, "seconds": seconds}
 
 
 def fine_tuned(bench: Bench, judge: Judge, parameters: CompressionParameters) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def fine_tuned(bench: Bench, judge: Judge, parameters: CompressionParameters) ->
     repair.recalibrate(proxy.settings.recalibration_images)
     result = proxy.score(repair, bench.data.test)
     seconds = time.process_time() - started
-    return {"steps": bench.long_steps, "test_accuracy": result.accuracy, "seconds": seconds}
+    return {"steps": bench.long_steps, "test_accuracy": result.figures["accuracy"], "seconds": seconds}
 
 
 def measure(bench: Bench, work: Path, numbers: range) -> None:

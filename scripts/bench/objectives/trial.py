@@ -34,7 +34,7 @@ from objectives.network.precision import Precision, fast_precision
 from scripts.bench.memory import resident_mb
 from scripts.bench.objectives.proxy import Bench
 from zoo.data.dataset import Split
-from zoo.training.loss import loss_for
+from zoo.tasks.kinds.classification import Classification
 
 ROOT = Path(__file__).parents[3]
 STEPS, MANY = 30, 200
@@ -73,9 +73,9 @@ class Plain:
         proxy, data = self.bench.proxy().settings, self.bench.data
         model = self._model(parameters, clock)
         optimizer = keras.optimizers.SGD(proxy.learning_rate, momentum=proxy.momentum)
-        model.compile(optimizer, loss_for(model), metrics=["accuracy"])
+        model.compile(optimizer, Classification().loss(model), metrics=["accuracy"])
         some = slice(0, STEPS * proxy.batch_size)
-        x, y = data.normalization(data.train.images[some]), data.train.labels[some]
+        x, y = data.normalization(data.train.images[some]), data.train.targets[some]
         clock.time(self._name("fit"), lambda: model.fit(x, y, batch_size=proxy.batch_size, verbose=0))
         self._evaluate(model, clock)
 
@@ -83,7 +83,7 @@ class Plain:
         """Run training batches in training mode."""
         proxy, data = self.bench.proxy().settings, self.bench.data
         model = self._model(parameters, clock)
-        model.compile("sgd", loss_for(model), metrics=["accuracy"])
+        model.compile("sgd", Classification().loss(model), metrics=["accuracy"])
 
         def recalibrate() -> None:
             for start in range(0, proxy.recalibration_images, proxy.batch_size):
@@ -102,7 +102,7 @@ class Plain:
 
     def _evaluate(self, model: Any, clock: Clock) -> None:
         data, size = self.bench.data, self.bench.proxy().settings.batch_size
-        x, y = data.normalization(data.validation.images), data.validation.labels
+        x, y = data.normalization(data.validation.images), data.validation.targets
         clock.time(self._name("evaluate"), lambda: model.evaluate(x, y, batch_size=size, verbose=0))
 
     def _name(self, work: str) -> str:
@@ -130,7 +130,7 @@ class Ours:
 
 def growth(bench: Bench) -> float:
     """Megabytes that the process keeps of 200 candidates, after the first five."""
-    few = Split(bench.data.validation.images[:512], bench.data.validation.labels[:512])
+    few = Split(bench.data.validation.images[:512], bench.data.validation.targets[:512])
     proxy = AccuracyProxy(
         replace(bench.data, validation=few), replace(bench.proxy().settings, recalibration_images=128), bench.model
     )

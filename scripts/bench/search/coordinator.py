@@ -32,7 +32,6 @@ import ray
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from configs.load import load_config
-from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost_model import CostModel
 from scripts.bench.memory import resident_mb
@@ -50,6 +49,7 @@ from search.workers.cluster import PoolSettings
 from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
 from zoo.models.registry import build_model
+from zoo.tasks.metric import Score
 
 ROOT = Path(__file__).parents[3]
 SHARE, LAYERS = "30%", 16
@@ -60,7 +60,9 @@ WORKERS, ACTORS, SECONDS, ROUNDS = 200, 4, 60.0, 4
 def score(parameters: CompressionParameters) -> Judgement:
     """Better the more evenly is pruned."""
     ratios = list(parameters.ratios.values())
-    return Judgement(Score(1 - sum((ratio - 0.5) ** 2 for ratio in ratios) / len(ratios), 1.0), 0.0)
+    return Judgement(
+        Score({"accuracy": 1 - sum((ratio - 0.5) ** 2 for ratio in ratios) / len(ratios), "loss": 1.0}), 0.0
+    )
 
 
 @dataclass

@@ -36,7 +36,7 @@ def measured(model_path: Path, config_path: Path, overrides: list[str], rounds: 
     from search.pipeline.shipment import Sample, write_formats
 
     config, known = load_config(config_path, overrides), formats()
-    sample = Sample.of(settings.dataset(config.data, config.seed), config.seed)
+    sample = Sample.of(settings.dataset(config), config.seed)
     with tempfile.TemporaryDirectory() as folder:
         made = write_formats(load_model(model_path), model_path.stem, list(known), sample, Path(folder) / "exports")
         made.check()

@@ -19,7 +19,6 @@ from optuna.trial import TrialState
 
 from compress.graph.analysis import analyse
 from compress.parameters import DEFAULT_RECIPE, CompressionParameters
-from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost_model import CostModel
 from search.samplers.registry import samplers
@@ -30,6 +29,7 @@ from search.space.space_arrays import SpaceSettings
 from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.trial_record import describe, finish
 from zoo.models.registry import build_model
+from zoo.tasks.metric import Score
 
 ROOT = Path(__file__).parents[3]
 BUDGETS = ("403.6M", "224.7M")
@@ -53,8 +53,8 @@ def run(space: SearchSpace, amount: str, trials: int) -> dict[str, Any]:
         used.append(1 + budget.violation(candidate.cost))
         describe(trial, candidate.parameters, candidate.cost, None)
         kept = space.arrays.fractions(*space.cost.candidate(candidate.parameters))[0]
-        score = Score(float(1 - (1 - kept) ** 2 @ weights / weights.sum()), 1.0)
-        keep_rung(trial, Rung(0, score, score.accuracy))
+        score = Score({"accuracy": float(1 - (1 - kept) ** 2 @ weights / weights.sum()), "loss": 1.0})
+        keep_rung(trial, Rung(0, score, score.figures["accuracy"]))
         finish(study, trial, Judgement(score, 0.0))
     done = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
     return {

@@ -88,7 +88,7 @@ def measure(row: Row, path: Path, overrides: Sequence[str]) -> Row:
         seconds=round(seconds, 1),
         flops_fraction=round(made.result.flops / whole, 4),
         validation_loss=round(winning_loss(outcome), 4),
-        accuracy=round(made.result.accuracy or 0.0, 4),
+        accuracy=round(made.result.figures["accuracy"], 4),
     )
 
 

@@ -135,10 +135,10 @@ def _made_apart(
 
 def _line(made: "Compressed") -> str:
     result = made.result
-    accuracy = "not fine-tuned" if result.accuracy is None else f"test accuracy {100 * result.accuracy:.2f} %"
+    score = f"test {result.text}" if result.figures else "not fine-tuned"
     unknown = "FLOPs unknown without --input-size"
     flops = unknown if result.flops is None else f"{result.flops / 1e6:.2f} MFLOPs"
-    return f"{made.path}: {accuracy}, {flops}, {result.params / 1e6:.3f} M parameters, {result.size / 1e6:.2f} MB"
+    return f"{made.path}: {score}, {flops}, {result.params / 1e6:.3f} M parameters, {result.size / 1e6:.2f} MB"
 
 
 def _entry(made: "Compressed", shipped: RunConfig | None) -> dict[str, Any]:

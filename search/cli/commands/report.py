@@ -16,7 +16,7 @@ def report(run: RunPath, as_json: AsJson = False) -> None:
 
     shown, folder = console(as_json), RunFolder(run)
     name, results = folder.config().name, read_results(folder.results)
-    shown.print(tables.comparison(results, f"{name}: test accuracy and cost"), soft_wrap=False)
+    shown.print(tables.comparison(results, f"{name}: test figures and cost"), soft_wrap=False)
     written = write_report(run)
     for path in written.paths:
         shown.print(str(path))

@@ -81,9 +81,8 @@ def _entry(outcome: "SearchOutcome") -> dict[str, Any]:
         "trials": len(outcome.trials),
         "winner": {
             "source": winner.source,
-            "accuracy": winner.score.accuracy,
+            "figures": dict(winner.score.figures),
             "metric": winner.metric.name,
-            "value": winner.score.value,
             "cost": winner.cost.stored(),
             "ratios": dict(parameters.ratios),
             "ranks": {layer: list(pair) for layer, pair in parameters.ranks.items()},

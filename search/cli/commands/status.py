@@ -44,8 +44,8 @@ def _entry(current: "Status") -> dict[str, Any]:
 
 
 def _best(best: "TrialRecord") -> dict[str, Any]:
-    accuracy = None if best.score is None else best.score.accuracy
-    return {"trial": best.number, "accuracy": accuracy, "flops": best.cost.flops}
+    figures = {} if best.score is None else dict(best.score.figures)
+    return {"trial": best.number, "figures": figures, "flops": best.cost.flops}
 
 
 def _lines(current: "Status", run: str) -> list[str]:
@@ -55,7 +55,7 @@ def _lines(current: "Status", run: str) -> list[str]:
     ]
     best = current.best
     if best is not None and best.score is not None:
-        figures = best.score.text(best.metric)
+        figures = best.score.text
         lines.append(f"best: {best.source}, {figures}, {best.cost.flops / 1e6:.2f} MFLOPs")
     if current.running:
         numbers = ", ".join(map(str, current.running))

@@ -22,7 +22,7 @@ def train(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = Fal
     with resumable(shown, "train"):
         result = train_model(loaded, shown.print)
     shown.print(
-        f"{path}: test accuracy {100 * (result.accuracy or 0):.2f} %, {(result.flops or 0) / 1e6:.2f} MFLOPs, "
+        f"{path}: test {result.text}, {(result.flops or 0) / 1e6:.2f} MFLOPs, "
         f"{result.params / 1e6:.3f} M parameters\nnext: tuckprune search {arguments(config, overrides)}",
         highlight=False,
     )

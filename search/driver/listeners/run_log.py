@@ -53,7 +53,7 @@ class RunLog(Listener):
 
 def line_of(record: TrialRecord) -> dict[str, Any]:
     """What a trial's line holds; what a trial does not have is left out."""
-    score = {} if record.score is None else record.score.figures(record.metric)
+    score = {} if record.score is None else record.score.figures
     entries: dict[str, Any] = {
         "trial": record.number,
         "state": record.state,

@@ -13,7 +13,7 @@ def settings_of(record: TrialRecord) -> dict[str, float]:
 
 def metrics_of(record: TrialRecord) -> dict[str, float]:
     """Figures of a trial, as far as it has them: score, cost and the worker's seconds."""
-    score = {} if record.score is None else record.score.figures(record.metric)
+    score = {} if record.score is None else record.score.figures
     cost = {"flops": record.cost.flops, "params": record.cost.params, **record.cost.others}
     figures = {**score, **cost, "seconds": record.seconds}
     return {name: float(value) for name, value in figures.items() if value is not None}

@@ -1,10 +1,9 @@
-"""Accuracy against cost, of every trial and of the models that were compared."""
+"""The metric that candidates are ranked by against cost, of every trial and of the models that were compared."""
 
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from objectives.accuracy.metric import ACCURACY
 from objectives.cost.quantities.standard import FLOPS, SIZE
 from objectives.cost.quantity import Quantity
 from search import settings
@@ -17,6 +16,7 @@ from search.runs.points import Point, cost_of, front
 from search.runs.results import ORIGINAL, SEARCH, SIMPLE, Result
 from search.study.finalist import Finalist
 from search.study.trial_record import COMPLETE, STOPPED, TrialRecord
+from zoo.tasks.metric import ACCURACY, Metric
 
 # The two compressed models may be as near as an image.
 _BESIDE = {ORIGINAL: "middle left", SIMPLE: "bottom right", SEARCH: "top right"}
@@ -28,7 +28,7 @@ _CAPTION = (
 
 @figure(section="accuracy", order=10)
 def accuracy_charts(view: RunView) -> list[Chart]:
-    """Accuracy against FLOPs, and against every other quantity that the budget limits."""
+    """The metric against FLOPs, and against every other quantity that the budget limits."""
     limited = settings.limited_quantities(view.config.budget)
     charts = []
     for quantity in dict.fromkeys([FLOPS, *limited]):
@@ -47,33 +47,41 @@ def accuracy_against(
     finalists: Sequence[Finalist] = (),
     most: float | None = None,
 ) -> go.Figure:
-    """Accuracy against cost: trials and finalists on validation images, the models of the comparison on test images.
+    """The metric against cost: trials and finalists on validation images, the models of the comparison on test images.
 
     Of sizes the models are not there: theirs are of files, those of trials of weights.
 
     Args:
         quantity: of the cost.
-        results: models of the comparison; those without accuracy or the quantity are left out.
-        trials: all of them; those without accuracy are on the lower edge.
-        finalists: those without accuracy are left out.
+        results: models of the comparison; those without figures or the quantity are left out.
+        trials: all of them; those without figures are on the lower edge.
+        finalists: those without figures are left out.
         most: what the budget allows of the quantity, None where it does not limit it.
     """
-    unit = quantity.shown.partition(" ")[2]
-    made = style.empty_figure(f"Accuracy against {unit}")
+    unit, metric = quantity.shown.partition(" ")[2], _metric(trials, results)
+    made = style.empty_figure(f"{metric.title} against {unit}")
     for state in (STOPPED, COMPLETE):
         own = [trial for trial in trials if trial.state == state]
         costs = [cost_of(trial, quantity) / quantity.scale for trial in own]
         texts = [style.label(trial) for trial in own]
-        style.add_markers(made, state, costs, [trial.score.accuracy if trial.score else 0.0 for trial in own], texts)
+        figures = [trial.score.figure(metric) if trial.score else 0.0 for trial in own]
+        style.add_markers(made, state, costs, figures, texts)
     style.add_unjudged(made, trials, {trial.number: cost_of(trial, quantity) / quantity.scale for trial in trials})
     _add_front(made, front(trials, quantity), quantity, "Pareto front of the trials", STATES[COMPLETE], "circle")
     _add_front(made, front(finalists, quantity), quantity, "Pareto front of the finalists", FINALISTS, "diamond")
-    _add_models(made, results, quantity)
+    _add_models(made, results, quantity, metric)
     if most is not None:
         made.add_vline(x=most / quantity.scale, line={"dash": "dot", "width": 1, "color": MODELS[ORIGINAL]})
     made.update_xaxes(title=unit, rangemode="tozero")
-    made.update_yaxes(title="accuracy", tickformat=style.PERCENT)
+    made.update_yaxes(title=metric.name, tickformat=style.PERCENT if metric.unit == "%" else None)
     return made
+
+
+def _metric(trials: Sequence[TrialRecord], results: Sequence[Result]) -> Metric:
+    """What the trials, or the models of the comparison, are ranked by."""
+    of_trials = [trial.metric for trial in trials if trial.score is not None]
+    of_results = [metric for result in results for metric in result.metrics if metric.name == result.ranked_by]
+    return next(iter([*of_trials, *of_results]), ACCURACY)
 
 
 def _add_front(
@@ -82,29 +90,27 @@ def _add_front(
     if not points:
         return
     metric = points[0].metric
-    # Accuracy need not rise along the front of another metric.
-    mode, suffix = ("lines+markers", "") if metric == ACCURACY else ("markers", f", by {metric.name}")
     made.add_scatter(
         x=[cost_of(point, quantity) / quantity.scale for point in points],
-        y=[point.score.accuracy for point in points if point.score is not None],
+        y=[point.score.figure(metric) for point in points if point.score is not None],
         text=[point.source for point in points],
-        name=f"{name}{suffix}",
-        mode=mode,
+        name=name,
+        mode="lines+markers",
         line={"shape": "hv", "color": colour, "width": 2},
         marker={"symbol": symbol, "size": 9, "color": colour},
         hovertemplate="%{text}<br>%{x}, %{y:.4f}<extra></extra>",
     )
 
 
-def _add_models(made: go.Figure, results: Sequence[Result], quantity: Quantity) -> None:
+def _add_models(made: go.Figure, results: Sequence[Result], quantity: Quantity, metric: Metric) -> None:
     for result in results:
         cost = None if quantity == SIZE else result.figure(quantity.name)
-        if result.accuracy is None or cost is None:
+        if metric.name not in result.figures or cost is None:
             continue
         name = result.label.capitalize()
         made.add_scatter(
             x=[cost / quantity.scale],
-            y=[result.accuracy],
+            y=[result.figures[metric.name]],
             text=[f"<b> {name} </b>"],
             name=f"{name}, test",
             mode="markers+text",

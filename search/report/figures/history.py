@@ -6,7 +6,6 @@ from itertools import accumulate
 
 import plotly.graph_objects as go
 
-from objectives.accuracy.metric import ACCURACY, Metric
 from search.report.blocks import Chart
 from search.report.figures import style
 from search.report.figures.figure import figure
@@ -14,6 +13,7 @@ from search.report.figures.style import MODELS
 from search.report.run_view import RunView
 from search.runs.results import SEARCH
 from search.study.trial_record import COMPLETE, STOPPED, TrialRecord
+from zoo.tasks.metric import ACCURACY, Metric
 
 
 @figure(section="history", order=10)
@@ -27,9 +27,15 @@ def history_charts(view: RunView) -> list[Chart]:
 
 
 def histories(trials: Sequence[TrialRecord]) -> list[go.Figure]:
-    """The history of what the trials of a stage were ranked by, and of their accuracy where that is something else."""
-    metric = next((trial.metric for trial in trials if trial.score is not None), ACCURACY)
-    return [history(trials, each) for each in ([metric] if metric.name == ACCURACY.name else [metric, ACCURACY])]
+    """The history of what the trials of a stage were ranked by, and of accuracy where that is another."""
+    judged = [trial for trial in trials if trial.score is not None]
+    metric = judged[0].metric if judged else ACCURACY
+    others = [ACCURACY] if metric != ACCURACY and any(_has_accuracy(trial) for trial in judged) else []
+    return [history(trials, each) for each in (metric, *others)]
+
+
+def _has_accuracy(trial: TrialRecord) -> bool:
+    return trial.score is not None and ACCURACY.name in trial.score.figures
 
 
 def history(trials: Sequence[TrialRecord], metric: Metric = ACCURACY) -> go.Figure:
@@ -49,7 +55,7 @@ def history(trials: Sequence[TrialRecord], metric: Metric = ACCURACY) -> go.Figu
     _add_best(made, [trial for trial in judged if not trial.level], metric)
     made.update_xaxes(title="trial")
     made.update_yaxes(title=f"{metric.name} on the validation split")
-    if metric.name == ACCURACY.name:
+    if metric.unit == "%":
         made.update_yaxes(tickformat=style.PERCENT)
     return made
 

@@ -62,9 +62,9 @@ def result(view: RunView) -> list[Block]:
     return blocks
 
 
-@section("accuracy", "Accuracy and cost", order=20)
+@section("accuracy", "Quality and cost", order=20)
 def accuracy_and_cost(view: RunView) -> list[Block]:
-    """Accuracy against every cost that the budget limits."""
+    """The metric against every cost that the budget limits."""
     return figures_in("accuracy", view)
 
 
@@ -75,8 +75,8 @@ def finals(view: RunView) -> list[Block]:
     if not finalists:
         return []
     trials = {trial.source: trial for trial in view.outcome.trials}
-    rows = [(finalist.source, _accuracy(trials.get(finalist.source)), _final(finalist)) for finalist in finalists]
-    head = ("Finalist", "Validation accuracy as a trial", "after the whole recipe")
+    rows = [(finalist.source, _as_trial(trials.get(finalist.source)), _final(finalist)) for finalist in finalists]
+    head = ("Finalist", "On validation images as a trial", "after the whole recipe")
     return [Table(head, rows), *figures_in("finals", view)]
 
 
@@ -105,11 +105,11 @@ def ship(view: RunView) -> list[Block]:
     return blocks
 
 
-def _accuracy(trial: TrialRecord | None) -> str:
-    return "" if trial is None or trial.score is None else trial.score.text(trial.metric).removeprefix("accuracy ")
+def _as_trial(trial: TrialRecord | None) -> str:
+    return "" if trial is None or trial.score is None else trial.score.text
 
 
 def _final(finalist: Finalist) -> str:
     if finalist.score is None:
         return f"failed: {finalist.error}"
-    return finalist.score.text(finalist.metric).removeprefix("accuracy ")
+    return finalist.score.text

@@ -63,7 +63,7 @@ def _table(trials: Sequence[TrialRecord]) -> Table:
             trial.source,
             trial.start or "sampler",
             trial.state,
-            "" if trial.score is None else trial.score.text(trial.metric).removeprefix("accuracy "),
+            "" if trial.score is None else trial.score.text,
             f"{trial.cost.flops / 1e6:.3f}",
             f"{trial.cost.params / 1e6:.3f}",
             "" if trial.seconds is None else f"{trial.seconds:.1f}",

@@ -25,7 +25,8 @@ def tiles(view: RunView) -> list[Tile]:
         heads = [head.partition(" (")[0] for head in columns(view.results)]
         return [_tile(head, cell) for head, cell in list(zip(heads, rows[SEARCH], strict=True))[1:]]
     winner = view.outcome.winner
-    shown = [Tile("Validation accuracy", f"{100 * winner.score.accuracy:.2f} %", "of the winner")]
+    metric = winner.metric
+    shown = [Tile(f"Validation {metric.name}", metric.cell(winner.score.figure(metric)), "of the winner")]
     whole = view.layers.original if view.layers else None
     for quantity in (FLOPS, PARAMS):
         own = quantity.of(winner.cost)
@@ -42,7 +43,7 @@ def facts(view: RunView) -> list[tuple[str, str]]:
         ("Model", config.model.path or f"{config.model.zoo} (zoo)"),
         ("Images", config.data.source),
         ("Recipe", ", then ".join(config.recipe)),
-        ("Ranked by", config.search.metric.name),
+        ("Ranked by", view.outcome.winner.metric.name),
         ("Sampler", config.search.sampler.name + (", staged" if config.search.strategy == STAGED else "")),
     ]
 

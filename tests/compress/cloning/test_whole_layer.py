@@ -18,7 +18,7 @@ from objectives.network.network import Network
 from objectives.network.precision import Precision
 from tests.compress.fixtures.models import conv, head, images, outputs, randomized
 from tests.compress.fixtures.oracles import assert_equals_masked, assert_same_outputs, kept_labels, zero_filters
-from zoo.training.loss import loss_for
+from zoo.tasks.kinds.classification import Classification
 
 
 class Half(layers.Layer):
@@ -159,7 +159,7 @@ def test_layers_beside_a_nested_model_are_kept(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_network_for_candidates_takes_them(kind):
     model = around(kind())
-    network = Network(model, TrainingLoss(loss_for(model)), 0.9, Precision("float32"))
+    network = Network(model, TrainingLoss(Classification().loss(model), Classification()), 0.9, Precision("float32"))
     network.load(model, seed=0)
     np.testing.assert_allclose(network.infer(images(model)), outputs(model, images(model))[0], rtol=1e-4, atol=1e-5)
 

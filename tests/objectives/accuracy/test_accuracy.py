@@ -62,9 +62,9 @@ def test_a_machine_judges_in_what_it_is_fastest_in_unless_told(monkeypatch: pyte
         AccuracyProxy(dataset(), replace(SETTINGS, precision=given)) for given in (None, Precision(name), Precision())
     )
     assert chosen.precision == told.precision == Precision(name)
-    loss = chosen(conv_model()).loss
-    assert told(conv_model()).loss == loss
-    assert (exact(conv_model()).loss == loss) is (name == "float32")
+    loss = chosen(conv_model()).score.loss
+    assert told(conv_model()).score.loss == loss
+    assert (exact(conv_model()).score.loss == loss) is (name == "float32")
 
 
 def test_the_answer_is_the_accuracy_and_loss_on_the_validation_split() -> None:
@@ -74,9 +74,9 @@ def test_the_answer_is_the_accuracy_and_loss_on_the_validation_split() -> None:
     result = proxy.rung(repair, 6)
     repair.write_to(model)
     probabilities = model.predict(data.normalization(data.validation.images), verbose=0).astype(np.float64)
-    own = probabilities[np.arange(21), data.validation.labels]
-    assert result.accuracy == (probabilities.argmax(1) == data.validation.labels).mean()
-    assert result.loss == pytest.approx(-np.log(own).mean(), rel=1e-5)
+    own = probabilities[np.arange(21), data.validation.targets]
+    assert result.score.figures["accuracy"] == (probabilities.argmax(1) == data.validation.targets).mean()
+    assert result.score.loss == pytest.approx(-np.log(own).mean(), rel=1e-5)
     assert (result.steps, result.recalibration_images) == (6, 32)
     assert result.seconds > 0
 
@@ -86,8 +86,8 @@ def test_steps_teach_the_model() -> None:
     model = conv_model()
     before = AccuracyProxy(data, replace(SETTINGS, steps=0))(copy(model))
     after = AccuracyProxy(data, replace(SETTINGS, steps=100))(model)
-    assert after.accuracy > before.accuracy + 0.2
-    assert after.loss < before.loss
+    assert after.score.figures["accuracy"] > before.score.figures["accuracy"] + 0.2
+    assert after.score.loss < before.score.loss
 
 
 def test_without_steps_only_moving_statistics_change() -> None:
@@ -129,7 +129,7 @@ def test_a_candidate_climbs_from_rung_to_rung_as_in_one_go() -> None:
     kept = pickle.loads(pickle.dumps(repair.state()))
     proxy(other)
     high = proxy.rung(proxy.start(model, kept), 11)
-    assert low.loss != high.loss
+    assert low.score.loss != high.score.loss
     assert replace(high, seconds=0.0) == replace(whole, seconds=0.0)
     with pytest.raises(ConfigError, match="expected at least the 4 steps taken, received 3"):
         proxy.rung(proxy.start(model, kept), 3)
@@ -163,21 +163,21 @@ def test_copies_of_a_model_score_alike_and_another_seed_differs() -> None:
     model, data = conv_model(), dataset()
     results = [AccuracyProxy(data, SETTINGS)(copy(model)) for _ in range(2)]
     other = AccuracyProxy(data, replace(SETTINGS, seed=1))(copy(model))
-    assert (results[0].accuracy, results[0].loss) == (results[1].accuracy, results[1].loss)
-    assert other.loss != results[0].loss
+    assert results[0].score == results[1].score
+    assert other.score.loss != results[0].score.loss
 
 
 def test_the_proxy_travels_to_a_worker() -> None:
     proxy, model = AccuracyProxy(dataset(), SETTINGS), conv_model()
     twin = copy(model)
-    assert pickle.loads(pickle.dumps(proxy))(twin).loss == proxy(model).loss
+    assert pickle.loads(pickle.dumps(proxy))(twin).score == proxy(model).score
 
 
 def test_arrays_that_cannot_be_written_are_enough() -> None:
     data = dataset()
     for part in (data.train, data.validation):
-        part.images.flags.writeable = part.labels.flags.writeable = False
-    assert 0 <= AccuracyProxy(data, SETTINGS)(conv_model()).accuracy <= 1
+        part.images.flags.writeable = part.targets.flags.writeable = False
+    assert 0 <= AccuracyProxy(data, SETTINGS)(conv_model()).score.figures["accuracy"] <= 1
 
 
 def test_an_absurd_learning_rate_is_a_divergence() -> None:

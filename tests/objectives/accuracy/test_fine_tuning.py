@@ -10,7 +10,8 @@ from scipy.special import log_softmax, softmax
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.network.distillation import Distillation
 from zoo.data.dataset import ImageDataset, Normalization, Split
-from zoo.training.keras_class import KerasClass
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.kinds.classification import Classification
 from zoo.training.training import TrainingSettings
 
 RNG = np.random.default_rng(2)
@@ -35,7 +36,7 @@ def _linear(kernel: np.ndarray, activation: str | None, dropout: float = 0.0, de
 
 def _data() -> ImageDataset:
     split = Split(IMAGES, LABELS)
-    return ImageDataset("six", split, split, split, 3, Normalization(1.0, (0.0,) * 4, (1.0,) * 4))
+    return ImageDataset("six", split, split, split, Classification(3), Normalization(1.0, (0.0,) * 4, (1.0,) * 4))
 
 
 @pytest.mark.parametrize(("student", "teacher"), [("softmax", None), (None, "softmax")])

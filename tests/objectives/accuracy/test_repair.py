@@ -35,7 +35,7 @@ def test_steps_are_sgd_with_momentum_on_cross_entropy_plus_regularization(decay:
     rates = [0.1, 0.1, 0.05, 0.05, 0.02]
     for indices, rate in zip(first_batches(5), rates, strict=True):
         x = DATA.normalization(DATA.train.images[indices]).reshape(16, -1).astype(np.float64)
-        y = np.eye(CLASSES)[DATA.train.labels[indices]]
+        y = np.eye(CLASSES)[DATA.train.targets[indices]]
         p = np.exp(x @ weights) / np.exp(x @ weights).sum(1, keepdims=True)
         losses.append(-np.log((p * y).sum(1)).mean() + decay * (weights**2).sum())
         velocity = 0.9 * velocity - rate * (x.T @ (p - y) / 16 + 2 * decay * weights)
@@ -138,7 +138,7 @@ def test_steps_normalize_by_the_batch_and_leave_the_statistics_alone() -> None:
     batch = DATA.normalization(DATA.train.images[indices])
     mean, variance = batch.mean((0, 1, 2)), batch.var((0, 1, 2))
     logits = ((batch - mean) / np.sqrt(variance + 0.001)).reshape(16, -1) @ kernel
-    own = logits[np.arange(16), DATA.train.labels[indices]]
+    own = logits[np.arange(16), DATA.train.targets[indices]]
 
     repair = repair_of(model, DATA)
     losses = repair.advance(1, constant)

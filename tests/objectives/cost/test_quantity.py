@@ -46,7 +46,7 @@ model = CostModel(analyse(nets.model("tiny")))
 original = model.cost(CompressionParameters.none())
 kept, ranks = model.candidate(CompressionParameters.none())
 budget = pickle.loads(pickle.dumps(Budget.parse(BudgetConfig(width="50%").amounts, original)))
-results = [Result("original", None, 4, 2, 8, others={"width": 6}), Result("search", None, 2, 1, 4, others={"width": 3})]
+results = [Result("original", 4, 2, 8, others={"width": 6}), Result("search", 2, 1, 4, others={"width": 3})]
 print(json.dumps({
     "kept": [int(kept.sum()), original.others["width"], Cost.restored(original.stored()).others["width"]],
     "limit": [budget.limits[0].most, budget.violation(original), float(budget.violations(model, kept, ranks)[0])],

@@ -11,12 +11,14 @@ from objectives.network.distillation import TrainingLoss
 from objectives.network.network import Network
 from objectives.network.precision import Precision
 from zoo.data.dataset import ImageDataset
-from zoo.training.loss import loss_for
+from zoo.tasks.kinds.classification import Classification
 
 
 def network_of(model: keras.Model, momentum: float = 0.9, precision: str = "float32", **changes: Any) -> Network:
     """A network that holds the model's weights."""
-    network = Network(model, TrainingLoss(loss_for(model)), momentum, Precision(precision), **changes)
+    network = Network(
+        model, TrainingLoss(Classification().loss(model), Classification()), momentum, Precision(precision), **changes
+    )
     network.load(model, seed=0)
     return network
 
@@ -50,7 +52,7 @@ def keras_step(model: keras.Model, x: np.ndarray, y: np.ndarray, rate: float) ->
     """Loss before, and weights after, one step by Keras's own optimizer."""
     optimizer = keras.optimizers.SGD(rate, momentum=0.9)
     with tf.GradientTape() as tape:
-        loss = tf.add_n([loss_for(model)(y, model(x, training=True)), *model.losses])
+        loss = tf.add_n([Classification().loss(model)(y, model(x, training=True)), *model.losses])
     variables = model.trainable_variables
     optimizer.apply(tape.gradient(loss, variables), variables)
     return float(loss), [variable.numpy() for variable in variables]

@@ -18,7 +18,7 @@ from tests.objectives.images import CLASSES, SHAPE, conv_model, copy
 from tests.objectives.network.networks import images, keras_step, network_of, randomized, step
 from tests.objectives.thin_models import thin_model
 from zoo.models.registry import MODEL_NAMES, build_model
-from zoo.training.loss import loss_for
+from zoo.tasks.kinds.classification import Classification
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
@@ -188,7 +188,7 @@ def test_the_caller_s_model_is_not_touched() -> None:
 
 
 def test_without_distillation_the_soft_labels_are_not_read() -> None:
-    loss = TrainingLoss(loss_for(conv_model()))
+    loss = TrainingLoss(Classification().loss(conv_model()), Classification())
     outputs = tf.constant([[0.2, 0.3, 0.5]])
     assert float(loss(tf.constant([2]), outputs, tf.zeros((1, 0)))) == pytest.approx(-np.log(0.5))
 

@@ -15,7 +15,7 @@ def digit_files(tmp_path_factory):
     """The digits as files, a folder a class."""
     root = tmp_path_factory.mktemp("digits")
     digits = load_dataset("digits", validation=0.3)
-    for index, (image, label) in enumerate(zip(digits.train.images, digits.train.labels.tolist(), strict=True)):
+    for index, (image, label) in enumerate(zip(digits.train.images, digits.train.targets.tolist(), strict=True)):
         path = root / str(label) / f"{index}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(15 * image[..., 0]).save(path)

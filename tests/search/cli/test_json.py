@@ -64,7 +64,7 @@ def test_a_finished_search(tuckprune, run):
     outcome, said = find_run(run.folder), json.loads(out)
     assert (said["run"], said["trials"]) == (str(run.folder), len(outcome.trials))
     winner = said["winner"]
-    assert (winner["source"], winner["accuracy"]) == (outcome.winner.source, outcome.winner.score.accuracy)
+    assert (winner["source"], winner["figures"]) == (outcome.winner.source, outcome.winner.score.figures)
     assert winner["cost"] == outcome.winner.cost.stored()
     assert winner["ratios"] == dict(outcome.winner.parameters.ratios)
     assert {name: tuple(pair) for name, pair in winner["ranks"].items()} == dict(outcome.winner.parameters.ranks)
@@ -101,6 +101,6 @@ def test_compress(tuckprune, home):
 
 def test_judge():
     assert Comparison(RECORD, AGAIN).entry == {
-        "recorded": {"accuracy": 0.75, "loss": 0.9, "metric": None},
-        "again": {"accuracy": 0.75, "loss": 0.9, "metric": None},
+        "recorded": {"accuracy": 0.75, "loss": 0.9},
+        "again": {"accuracy": 0.75, "loss": 0.9},
     }

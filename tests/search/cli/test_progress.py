@@ -6,7 +6,6 @@ from dataclasses import replace
 from rich.console import Console
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, PARAMS, SIZE
 from search.cli.progress import ProgressDisplay
@@ -14,6 +13,7 @@ from search.samplers.sensitivity import UNPRUNED, Probe
 from search.study.finalist import Finalist
 from search.study.judgement import Rung
 from search.study.trial_record import TrialRecord
+from zoo.tasks.metric import ACCURACY, LOSS, Metric, Score
 
 
 def record(number, accuracy, loss=0.5, error=None, start=None):
@@ -25,7 +25,7 @@ def record(number, accuracy, loss=0.5, error=None, start=None):
         state,
         CompressionParameters.none(),
         cost,
-        None if accuracy is None else Score(accuracy, loss),
+        None if accuracy is None else Score({"accuracy": accuracy, "loss": loss}),
         seconds,
         error,
         start,
@@ -61,7 +61,8 @@ def test_a_line_for_each_trial():
 
 def climbed(number, *accuracies, state="complete"):
     rungs = tuple(
-        Rung(30 * 3**position, Score(accuracy, 0.5), accuracy) for position, accuracy in enumerate(accuracies)
+        Rung(30 * 3**position, Score({"accuracy": accuracy, "loss": 0.5}), accuracy)
+        for position, accuracy in enumerate(accuracies)
     )
     return replace(record(number, accuracies[-1]), state=state, rungs=rungs)
 
@@ -111,7 +112,7 @@ def test_the_second_stage_counts_anew():
 def test_on_a_terminal_there_is_a_bar_with_counts_and_time_left():
     shown = lines([record(0, 0.7)], [record(1, None, error="nan"), record(2, 0.8)], terminal=True)
     assert "3/5" in shown
-    assert "best 0.8000 | 2 feasible, 1 failed | 0 min 0 s left" in shown
+    assert "best accuracy 0.8000 | 2 feasible, 1 failed | 0 min 0 s left" in shown
 
 
 def test_the_best_is_by_what_the_study_maximizes():
@@ -134,7 +135,9 @@ def test_a_line_for_each_finalist():
     with ProgressDisplay(console) as display:
         display.started(1, [])
         display.finals_started(2)
-        display.finalist_settled(Finalist("trial 3", none, cost, Score(0.75, 0.5), 12.5, None, ACCURACY))
+        display.finalist_settled(
+            Finalist("trial 3", none, cost, Score({"accuracy": 0.75, "loss": 0.5}), 12.5, None, ACCURACY)
+        )
         display.finalist_settled(Finalist("recommended values", None, None, None, 1.0, "no [/] way", ACCURACY))
     assert console.file.getvalue().splitlines()[1:] == [
         "finals: 2 candidates go through the whole recipe with its fine-tuning",
@@ -146,7 +149,11 @@ def test_a_line_for_each_finalist():
 def test_a_metric_of_keras_is_shown_beside_accuracy():
     metric = Metric("CategoricalHinge", "minimize", "one_hot")
     events = [
-        replace(record(number, accuracy), metric=metric, score=Score(accuracy, 0.5, value))
+        replace(
+            record(number, accuracy),
+            metric=metric,
+            score=Score({"accuracy": accuracy, "loss": 0.5, metric.name: value}),
+        )
         for number, (accuracy, value) in enumerate([(0.9, 0.5), (0.8, 0.25)])
     ]
     shown = lines([], events, terminal=True)
@@ -168,7 +175,7 @@ def test_every_level_of_a_front_has_a_best_of_its_own():
     shown = lines([], events, terminal=True)
     assert [f"best so far of level {level}" in shown for level in (0, 1, 2)] == [True, True, False]
     assert shown.count("best so far of level 0") == 2 and shown.count("best so far of level 1") == 1
-    assert "best 0.6000 | 4 feasible" in shown and "best 0.9000" not in shown
+    assert "best accuracy 0.6000 | 4 feasible" in shown and "best accuracy 0.9000" not in shown
 
 
 def test_the_sweep_is_shown():

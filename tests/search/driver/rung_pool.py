@@ -65,5 +65,5 @@ class RungPool(FakePool):
         self.free.append(worker)
         self.holds[worker] = (parameters, candidate)
         said = self.judge_at(candidate, steps)
-        self.judgements.append((candidate, steps, said.score and said.score.accuracy))
+        self.judgements.append((candidate, steps, said.score and said.score.figures["accuracy"]))
         return {key: said}

@@ -60,8 +60,8 @@ def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
         assert record.state == "complete"
         assert record.cost == cost("tiny").cost(record.parameters)
         assert record.cost.flops <= HALF.limits[0].most
-        assert (record.score.accuracy, record.score.loss, record.seconds) == (
-            judged(record.parameters).score.accuracy,
+        assert (record.score.figures["accuracy"], record.score.loss, record.seconds) == (
+            judged(record.parameters).score.figures["accuracy"],
             judged(record.parameters).score.loss,
             0.1,
         )

@@ -8,7 +8,6 @@ import pytest
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric, Score
 from objectives.budget.budget import Budget, Limit
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
@@ -24,6 +23,7 @@ from search.study.storage import open_study
 from search.study.trial_record import describe, finish, records
 from tests.search.fixtures.fake_pool import FakePool, judged
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, cost, flops_budget, model, space
+from zoo.tasks.metric import ACCURACY, LOSS, Metric, Score
 
 NONE = CompressionParameters.none()
 FLOPS = cost("tiny").cost(NONE).flops
@@ -61,15 +61,15 @@ def reversed_order(recommended=SMALL):
 
     def judge(parameters):
         if parameters is None:
-            return Judgement(Score(0.0, 2.0), 1.0, parameters=recommended)
-        return Judgement(Score(1 - judged(parameters).score.accuracy, 1.0), 1.0)
+            return Judgement(Score({"accuracy": 0.0, "loss": 2.0}), 1.0, parameters=recommended)
+        return Judgement(Score({"accuracy": 1 - judged(parameters).score.figures["accuracy"], "loss": 1.0}), 1.0)
 
     return judge
 
 
 def test_the_best_trials_and_the_recommended_values_take_part():
     study = memory()
-    by_score = sorted(records(study), key=lambda record: (-record.score.accuracy, record.score.loss))
+    by_score = sorted(records(study), key=lambda record: (-record.score.figures["accuracy"], record.score.loss))
     entries = finals(study, 3).pending
     assert entries[0] == (RECOMMENDED, None)
     assert [source for source, _ in entries[1:]] == [f"trial {record.number}" for record in by_score[:3]]
@@ -82,8 +82,8 @@ def test_equal_parameters_take_part_once():
     for accuracy in (0.999, 0.998):
         trial = study.ask()
         describe(trial, first.parameters, first.cost, None)
-        keep_rung(trial, Rung(30, Score(accuracy, 0.1), accuracy))
-        finish(study, trial, Judgement(Score(accuracy, 0.1), 1.0))
+        keep_rung(trial, Rung(30, Score({"accuracy": accuracy, "loss": 0.1}), accuracy))
+        finish(study, trial, Judgement(Score({"accuracy": accuracy, "loss": 0.1}), 1.0))
     sources = [source for source, parameters in finals(study, 3).pending if parameters == first.parameters]
     assert sources == ["trial 6"]
 
@@ -99,17 +99,26 @@ def test_the_finals_decide():
     assert kept[RECOMMENDED].parameters == SMALL
     assert kept[RECOMMENDED].cost == cost("tiny").cost(SMALL)
     worst = min(
-        (record for record in records(study) if record.source in kept), key=lambda record: record.score.accuracy
+        (record for record in records(study) if record.source in kept),
+        key=lambda record: record.score.figures["accuracy"],
     )
     won = winner_of(records(study), finalists(study))
-    assert won == Winner(worst.source, worst.parameters, worst.cost, Score(1 - worst.score.accuracy, 1.0))
+    assert won == Winner(
+        worst.source,
+        worst.parameters,
+        worst.cost,
+        Score({"accuracy": 1 - worst.score.figures["accuracy"], "loss": 1.0}),
+    )
     assert won.source != best(records(study)).source
 
 
 def test_recommended_values_over_the_budget_cannot_win():
     study = memory()
     finals(study, 1).run(
-        FakePool(1, judge=lambda given: Judgement(Score(1.0, 0.0), 1.0, parameters=given or ROOMY)), Recorder()
+        FakePool(
+            1, judge=lambda given: Judgement(Score({"accuracy": 1.0, "loss": 0.0}), 1.0, parameters=given or ROOMY)
+        ),
+        Recorder(),
     )
     result = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     flops = cost("tiny").cost(ROOMY).flops
@@ -123,7 +132,12 @@ def test_a_trial_at_a_wider_level_of_a_front_may_cost_more_than_the_budget():
     levels = Levels.between(HALF, Limit(FLOPS_QUANTITY, 0.8 * FLOPS, "0.8"), 2, cost("tiny").cost(NONE))
     Driver(study, space("tiny"), HALF, DriverSettings(3, "tpe", 6, True), levels).run(FakePool(2), Recorder())
     work = finals(study, 1)
-    work.run(FakePool(1, judge=lambda given: Judgement(Score(0.5, 0.2), 1.0, parameters=given or SMALL)), Recorder())
+    work.run(
+        FakePool(
+            1, judge=lambda given: Judgement(Score({"accuracy": 0.5, "loss": 0.2}), 1.0, parameters=given or SMALL)
+        ),
+        Recorder(),
+    )
     result = finalists(study)
     assert [finalist.error for finalist in result] == [None] * 3
     assert sorted(finalist.cost.flops > 0.5 * FLOPS for finalist in result) == [False, False, True]
@@ -137,7 +151,12 @@ def test_recommended_values_may_prune_the_parts_of_layers_that_were_decomposed_f
         {"conv2_tucker_0": 0.5, "conv2_tucker_2": 0.5, "block.conv1": 0.5, "add": 0.25}, {"conv2": (8, 8)}
     )
     work = Finals(study, space("tiny", DECOMPOSE_FIRST), HALF, 1, ACCURACY)
-    work.run(FakePool(1, judge=lambda other: Judgement(Score(1.0, 0.0), 1.0, parameters=other or given)), Recorder())
+    work.run(
+        FakePool(
+            1, judge=lambda other: Judgement(Score({"accuracy": 1.0, "loss": 0.0}), 1.0, parameters=other or given)
+        ),
+        Recorder(),
+    )
     result = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     built = apply_parameters(model("tiny"), given, DECOMPOSE_FIRST)
     assert result.cost == CostModel(analyse(built)).cost(CompressionParameters.none())
@@ -147,7 +166,12 @@ def test_the_limit_that_recommended_values_break_is_named():
     study, original = memory(), cost("tiny").cost(CompressionParameters.none())
     budget = Budget.parse({"flops": 1.0, "params": "2x"}, original)
     work = Finals(study, space("tiny"), budget, 1, ACCURACY)
-    work.run(FakePool(1, judge=lambda given: Judgement(Score(1.0, 0.0), 1.0, parameters=given or ROOMY)), Recorder())
+    work.run(
+        FakePool(
+            1, judge=lambda given: Judgement(Score({"accuracy": 1.0, "loss": 0.0}), 1.0, parameters=given or ROOMY)
+        ),
+        Recorder(),
+    )
     result = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     params = cost("tiny").cost(ROOMY).params
     assert result.error == f"they need {params} parameters, the budget allows {original.params / 2:.0f}"
@@ -180,7 +204,13 @@ def test_no_candidates_no_finals():
 
 def finalist(source, accuracy, loss, metric=ACCURACY):
     return Finalist(
-        source, SMALL, Cost(1, 1, 4), None if accuracy is None else Score(accuracy, loss), 1.0, None, metric
+        source,
+        SMALL,
+        Cost(1, 1, 4),
+        None if accuracy is None else Score({"accuracy": accuracy, "loss": loss}),
+        1.0,
+        None,
+        metric,
     )
 
 
@@ -196,17 +226,17 @@ def test_a_metric_of_keras_decides_the_finals():
 
     def judge(parameters):
         if parameters is None:
-            return Judgement(Score(0.9, 0.1, float("nan")), 1.0, parameters=SMALL)
-        return replace(
-            judged(parameters), score=replace(judged(parameters).score, value=judged(parameters).score.accuracy)
-        )
+            return Judgement(Score({"accuracy": 0.9, "loss": 0.1, metric.name: float("nan")}), 1.0, parameters=SMALL)
+        made = judged(parameters)
+        return replace(made, score=Score({**made.score.figures, metric.name: made.score.figures["accuracy"]}))
 
     settings = DriverSettings(3, "tpe", 6, True, metric)
     Driver(study, space("tiny"), HALF, settings).run(FakePool(2, judge), Recorder())
     finals(study, 6, metric).run(FakePool(2, judge), Recorder())
     kept = {finalist.source: finalist for finalist in finalists(study)}
     assert kept[RECOMMENDED].error == "expected finite figures on the validation images, received CategoricalHinge nan"
-    lowest = min(records(study), key=lambda record: record.score.value)
+    lowest = min(records(study), key=lambda record: record.score.figure(metric))
     won = winner_of(records(study), finalists(study))
-    assert (won.source, won.metric, won.score.value) == (lowest.source, metric, lowest.score.value)
-    assert won.figures == f"validation accuracy {won.score.accuracy:.4f}, CategoricalHinge {won.score.value:.4f}"
+    assert (won.source, won.metric, won.score) == (lowest.source, metric, lowest.score)
+    figure = won.score.figure(metric)
+    assert won.figures == f"validation accuracy {figure:.4f}, CategoricalHinge {figure:.4f}"

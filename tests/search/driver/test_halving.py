@@ -4,15 +4,15 @@ import pytest
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Score
 from objectives.cost.cost import Cost
 from search.driver.rungs import Halving, Ladder
 from search.study.judgement import Rung
 from search.study.trial_record import TrialRecord
+from zoo.tasks.metric import Score
 
 
 def rung(score, loss=1.0):
-    return Rung(30, Score(0.5, loss), score)
+    return Rung(30, Score({"accuracy": 0.5, "loss": loss}), score)
 
 
 def decisions(halving, scores, index=0):
@@ -53,7 +53,9 @@ def test_a_single_rung_ends_at_once():
 
 def record(*rungs, level=None):
     cost, parameters = Cost(1, 1, 4), CompressionParameters.none()
-    return TrialRecord(0, "stopped", parameters, cost, Score(0.5, 1.0), 1.0, None, None, level=level, rungs=rungs)
+    return TrialRecord(
+        0, "stopped", parameters, cost, Score({"accuracy": 0.5, "loss": 1.0}), 1.0, None, None, level=level, rungs=rungs
+    )
 
 
 def test_trials_of_before_count():

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import LOSS, Score
 from objectives.budget.budget import Limit
 from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY
 from search.driver.driver import Driver, DriverSettings
@@ -23,6 +22,7 @@ from search.study.storage import open_study
 from search.study.trial_record import first_rung_objective, records
 from tests.search.driver.rung_pool import RungPool, newest
 from tests.search.fixtures.nets import cost, flops_budget, space
+from zoo.tasks.metric import LOSS, Score
 
 NONE = CompressionParameters.none()
 FLOPS = cost("tiny").cost(NONE).flops
@@ -53,7 +53,11 @@ def scripted(table):
 
     def judge_at(candidate, steps):
         said = table[candidate][LADDER.steps.index(steps)]
-        return Judgement.failed(1.0, said) if isinstance(said, str) else Judgement(Score(said, 1 - said), 1.0)
+        return (
+            Judgement.failed(1.0, said)
+            if isinstance(said, str)
+            else Judgement(Score({"accuracy": said, "loss": 1 - said}), 1.0)
+        )
 
     return judge_at
 
@@ -81,11 +85,21 @@ def test_trials_climb_as_derived_by_hand():
         *("complete", "stopped", "stopped", "complete", "stopped", "failed", "failed"),
     ]
     assert [record.steps for record in result] == [90, 10, 30, 90, 10, 10, None]
-    assert [record.score and record.score.accuracy for record in result] == [0.70, 0.40, 0.55, 0.65, 0.52, None, None]
-    assert [record.score.loss for record in result[:5]] == [1 - record.score.accuracy for record in result[:5]]
+    assert [record.score and record.score.figures["accuracy"] for record in result] == [
+        0.70,
+        0.40,
+        0.55,
+        0.65,
+        0.52,
+        None,
+        None,
+    ]
+    assert [record.score.loss for record in result[:5]] == [
+        1 - record.score.figures["accuracy"] for record in result[:5]
+    ]
     assert [record.seconds for record in result] == [3, 1, 2, 3, 1, 2, 1]
     assert [record.error for record in result] == [None] * 5 + ["loss is nan", "its worker was lost"]
-    assert [[rung.score.accuracy for rung in record.rungs] for record in result] == [
+    assert [[rung.score.figures["accuracy"] for rung in record.rungs] for record in result] == [
         *([0.50, 0.60, 0.70], [0.40], [0.60, 0.55], [0.55, 0.65, 0.65], [0.52], [0.58], []),
     ]
     assert listener.told == result
@@ -119,7 +133,9 @@ def test_ranks_go_by_rung_then_by_score():
 def test_a_loss_is_climbed_by_when_the_study_ranks_by_it():
     study = memory()
     # The accuracy rises, the loss does too: only the first goes on.
-    pool = RungPool(10, lambda candidate, steps: Judgement(Score(0.5 + candidate / 10, 1.0 + candidate), 1.0))
+    pool = RungPool(
+        10, lambda candidate, steps: Judgement(Score({"accuracy": 0.5 + candidate / 10, "loss": 1.0 + candidate}), 1.0)
+    )
     driver(study, 3, metric=LOSS).run(pool, Recorder())
     assert [record.state for record in records(study)] == ["complete", "stopped", "stopped"]
     assert [first_rung_objective(trial) for trial in study.trials] == [-1.0, -2.0, -3.0]
@@ -141,7 +157,7 @@ def test_no_worker_idles_and_every_decision_is_that_of_its_moment(data):
         if data.draw(st.integers(0, 9)) == 0:
             return Judgement.failed(1.0, "nan")
         score = data.draw(scores)
-        return Judgement(Score(score, 0.5), 1.0)
+        return Judgement(Score({"accuracy": score, "loss": 0.5}), 1.0)
 
     study, pool = memory(), RungPool(10, judge_at, workers, choose=choose)
     driver(study, trials, ladder).run(pool, listener)
@@ -160,7 +176,7 @@ def test_no_worker_idles_and_every_decision_is_that_of_its_moment(data):
 def noisy(candidate, steps):
     """The same for a candidate whenever it is judged; the order of candidates differs from rung to rung."""
     accuracy = (candidate * 7919 + steps * 104729) % 997 / 997
-    return Judgement(Score(accuracy, 1 - accuracy), 1.0)
+    return Judgement(Score({"accuracy": accuracy, "loss": 1 - accuracy}), 1.0)
 
 
 @pytest.mark.parametrize(("kind", "stop_after"), [*(("journal", most) for most in (0, 1, 2, 3, 5, 11)), ("sqlite", 2)])
@@ -192,7 +208,7 @@ def test_rungs_of_before_an_interruption_stand(tmp_path):
     values = count(1)
 
     def judge_at(candidate, steps):
-        return Judgement(Score(next(values) / 100, 0.5), 1.0)
+        return Judgement(Score({"accuracy": next(values) / 100, "loss": 0.5}), 1.0)
 
     study = open_study(tmp_path, "run", "journal")
     with pytest.raises(KeyboardInterrupt):
@@ -204,16 +220,16 @@ def test_rungs_of_before_an_interruption_stand(tmp_path):
     driver(study, 1).run(again, Recorder())
     assert again.judgements == [(0, 10, 0.03), (0, 30, 0.04), (0, 90, 0.05)]
     (record,) = records(study)
-    assert [rung.score.accuracy for rung in record.rungs] == [0.01, 0.02, 0.05]
+    assert [rung.score.figures["accuracy"] for rung in record.rungs] == [0.01, 0.02, 0.05]
     assert study.trials[0].intermediate_values == {10: 0.01, 30: 0.02, 90: 0.05}
-    assert (record.score.accuracy, record.seconds) == (0.05, 3)
+    assert (record.score.figures["accuracy"], record.seconds) == (0.05, 3)
 
 
 def test_an_interrupted_trial_goes_on_to_every_rung_that_it_was_judged_at(tmp_path):
     """Also where a better trial comes before it this time, behind which it would have stopped."""
 
     def judge_at(candidate, steps):
-        return Judgement(Score(0.3 + 0.1 * candidate, 0.5), 1.0)
+        return Judgement(Score({"accuracy": 0.3 + 0.1 * candidate, "loss": 0.5}), 1.0)
 
     study = open_study(tmp_path, "run", "journal")
     with pytest.raises(KeyboardInterrupt):
@@ -231,7 +247,9 @@ def test_a_trial_of_one_rung_is_not_reported_as_it_climbs():
     result = records(study)
     assert [(record.state, record.steps) for record in result] == [("complete", 10)] * 3
     assert [trial.intermediate_values for trial in study.trials] == [{}] * 3
-    assert [first_rung_objective(trial) for trial in study.trials] == [record.score.accuracy for record in result]
+    assert [first_rung_objective(trial) for trial in study.trials] == [
+        record.score.figures["accuracy"] for record in result
+    ]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "nsgaii", "qmc"])
@@ -242,7 +260,7 @@ def test_every_level_of_a_front_climbs_apart(sampler):
     work = driver(study, 12, sampler=sampler)
     # Numbers 0, 2, 4 ... have level 0 and get better, the others have level 1 and get worse.
     scores = [0.1 + number / 100 if number % 2 == 0 else 0.8 - number / 100 for number in range(12)]
-    pool = RungPool(10, lambda candidate, steps: Judgement(Score(scores[candidate], 0.5), 1.0))
+    pool = RungPool(10, lambda candidate, steps: Judgement(Score({"accuracy": scores[candidate], "loss": 0.5}), 1.0))
     Driver(study, SPACE, HALF, work.settings, levels).run(pool, Recorder())
     result = records(study)
     assert [record.level for record in result] == [0, 1] * 6

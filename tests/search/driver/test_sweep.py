@@ -3,7 +3,6 @@
 import pytest
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from search.driver.listeners.listener import Listener
 from search.driver.sweep import Sweep
 from search.samplers.sensitivity import UNPRUNED, Probe, Sensitivity, parts_of, probes, sensitivity_of
@@ -11,6 +10,7 @@ from search.study.judgement import Judgement
 from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import DECOMPOSE_ONLY, PRUNE_ONLY, RECIPES, space
+from zoo.tasks.metric import ACCURACY, LOSS, Score
 
 SPACE = space("tiny")
 
@@ -28,7 +28,9 @@ class Recorder(Listener):
 
 def judge(parameters):
     """Groups lose a tenth of their ratio, layers 0.2."""
-    return Judgement(Score(0.9 - 0.1 * sum(parameters.ratios.values()) - 0.2 * len(parameters.ranks), 0.5), 2.0)
+    return Judgement(
+        Score({"accuracy": 0.9 - 0.1 * sum(parameters.ratios.values()) - 0.2 * len(parameters.ranks), "loss": 0.5}), 2.0
+    )
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -99,7 +101,9 @@ def test_what_cannot_be_judged_is_told_and_left_out(tmp_path):
 
 def test_figures_that_are_not_finite_are_none(tmp_path):
     study = open_study(tmp_path, "run", "journal")
-    Sweep(study, SPACE, ACCURACY).run(FakePool(1, lambda given: Judgement(Score(0.5, float("nan")), 1.0)), Recorder())
+    Sweep(study, SPACE, ACCURACY).run(
+        FakePool(1, lambda given: Judgement(Score({"accuracy": 0.5, "loss": float("nan")}), 1.0)), Recorder()
+    )
     assert all(probe.score is None for probe in probes(study).values())
     assert sensitivity_of(study) is None
 
@@ -108,7 +112,7 @@ def test_the_metric_decides(tmp_path):
     """The study maximizes: a loss that rises is a drop."""
     study, result = open_study(tmp_path, "run", "journal"), space("tiny", PRUNE_ONLY)
     Sweep(study, result, LOSS).run(
-        FakePool(1, lambda given: Judgement(Score(0.5, 1.0 + len(given.ratios)), 1.0)), Recorder()
+        FakePool(1, lambda given: Judgement(Score({"accuracy": 0.5, "loss": 1.0 + len(given.ratios)}), 1.0)), Recorder()
     )
     assert sensitivity_of(study) == Sensitivity(
         dict.fromkeys(result.dimensions, 1.0),

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from compress.errors import ConfigError, RunError
-from objectives.accuracy.metric import Score
 from search.cli.dry_run_text import entry, lines
 from search.driver.listeners.listener import Listener
 from search.pipeline.dry_run import DryRun
@@ -15,10 +14,11 @@ from search.strategies.preparation import prepared
 from search.study.judgement import Judgement
 from tests.search.fixtures.nets import cost, model, space
 from tests.search.fixtures.runs import config, tree, written
+from zoo.tasks.metric import Score
 
 
 def judged(seconds: float) -> Judgement:
-    return Judgement(Score(0.5, 1.0), seconds)
+    return Judgement(Score({"accuracy": 0.5, "loss": 1.0}), seconds)
 
 
 @pytest.fixture

@@ -65,8 +65,8 @@ def test_fine_tuning_trains_what_pruning_changed(frozen: Path, unfreeze: bool) -
 def test_trials_train_what_pruning_can_change(frozen: Path, monkeypatch: pytest.MonkeyPatch, unfreeze: bool) -> None:
     monkeypatch.setattr("search.workers.worker.use_threads", lambda count: None)
     given = _config(frozen, unfreeze, space={"ranks": False})
-    data = settings.dataset(given.data, given.seed)
-    metric = settings.metric(given.search.metric, data.classes)
+    data = settings.dataset(given)
+    metric = settings.metric(given.search.metric, data.task)
     model = load_model(frozen / "tiny.keras")
     worker = TrialWorker(trial_task(given, model, data, settings.pruning(given, data), metric))
     assert worker.judge(HALF).error is None

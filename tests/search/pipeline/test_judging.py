@@ -6,7 +6,6 @@ import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Score
 from objectives.cost.cost import Cost
 from objectives.network.precision import fast_precision
 from search.pipeline.judging import Comparison
@@ -16,6 +15,7 @@ from search.study.storage import find_study
 from search.study.trial_record import TrialRecord
 from tests.search.driver.interrupted_run import TRIALS
 from tests.search.fixtures.runs import called, called_in_turn, written
+from zoo.tasks.metric import Score
 
 THERE = Conditions(3, "float32", 1, "1", "Old CPU", "2.20", "3.14", "2.0", "0.1.0")
 RECORD = TrialRecord(
@@ -23,14 +23,14 @@ RECORD = TrialRecord(
     "complete",
     CompressionParameters({"add": 0.5}, {}),
     Cost(1, 1, 4),
-    Score(0.75, 0.9),
+    Score({"accuracy": 0.75, "loss": 0.9}),
     12.5,
     None,
     None,
     conditions=THERE,
 )
 PRUNING_ALONE = {"space": {"ranks": False}, "recipe": ["prune"]}
-AGAIN = Judgement(Score(0.75, 0.9), 3.0, conditions=THERE)
+AGAIN = Judgement(Score({"accuracy": 0.75, "loss": 0.9}), 3.0, conditions=THERE)
 
 
 def test_equal_figures_pass_wherever_they_come_from():
@@ -44,7 +44,7 @@ def test_equal_figures_pass_wherever_they_come_from():
 
 @pytest.mark.parametrize("figure", [{"accuracy": 0.7500000001}, {"loss": 0.9000000001}, {"value": 0.5}])
 def test_other_figures_are_refused_with_what_is_different(figure):
-    here = replace(AGAIN, score=replace(AGAIN.score, **figure))
+    here = replace(AGAIN, score=Score({**AGAIN.score.figures, **figure}))
     with pytest.raises(RunError, match=r"trial 7 gets other figures .*the conditions are the same"):
         Comparison(RECORD, here).check()
     changed = replace(here, conditions=replace(THERE, device="New CPU", threads=2))
@@ -78,7 +78,7 @@ def judged_again(run):
 def test_a_trial_of_two_workers_is_judged_again_to_the_last_digit(run, judged_again, number):
     ended = judged_again[number]
     record = find_run(run.folder).trials[number]
-    figures = record.score.text(record.metric)
+    figures = record.score.text
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [f"recorded: {figures}", f"again:    {figures}"]
 

@@ -129,7 +129,7 @@ class _Tuning:
 
 @cache
 def _data():
-    return settings.dataset(config(Path()).data, 0)
+    return settings.dataset(config(Path()))
 
 
 def _fingerprint(tuning=None, *, name="search-prune", model=None, original=None, data=None, **sections) -> str:

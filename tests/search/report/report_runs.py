@@ -9,11 +9,10 @@ import optuna
 from compress.graph.analysis import analyse
 from compress.model_files.files import load_model
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, Metric, Score
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from search import settings
-from search.runs.results import Result, write_result
+from search.runs.results import write_result
 from search.runs.run_folder import RunFolder
 from search.space.space import SearchSpace, suggested
 from search.study.finalist import RECOMMENDED, Finalist, store
@@ -23,14 +22,16 @@ from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.ranking import best
 from search.study.storage import open_study
 from search.study.trial_record import TrialRecord, describe, finish, records, reject
+from tests.search.fixtures.results import classified
 from tests.search.fixtures.runs import config
+from zoo.tasks.metric import ACCURACY, Metric, Score
 
 HOSTILE = "ValueError: <script>alert(1)</script> " + "of_a_very_long_word" * 20
 LOST = "its node died"
 RESULTS = [
-    Result("original", 0.9, 4_000_000, 100_000, 1000),
-    Result("simple", 0.85, 1_000_000, 20_000, 200),
-    Result("search", 0.88, 1_000_000, 10_000, 100),
+    classified("original", 0.9, 4_000_000, 100_000, 1000),
+    classified("simple", 0.85, 1_000_000, 20_000, 200),
+    classified("search", 0.88, 1_000_000, 10_000, 100),
 ]
 COST = Cost(1_000_000, 10, 40)
 PARAMETERS = CompressionParameters({"conv1": 0.3, "add": 0.9}, {"conv2": (3, 7)})
@@ -40,7 +41,14 @@ def record(number: int, accuracy: float | None, start: str | None = None) -> Tri
     """A trial, failed where it has no accuracy."""
     state, error = ("complete", None) if accuracy is not None else ("failed", "out of memory")
     return TrialRecord(
-        number, state, PARAMETERS, COST, None if accuracy is None else Score(accuracy, 0.5), 1.0, error, start
+        number,
+        state,
+        PARAMETERS,
+        COST,
+        None if accuracy is None else Score({"accuracy": accuracy, "loss": 0.5}),
+        1.0,
+        error,
+        start,
     )
 
 
@@ -77,8 +85,7 @@ def settle(study: optuna.Study, space: SearchSpace, number: int, metric: Metric 
         trial.set_user_attr("allowed", 0.5)
     worker = f"host:{100 + number % 2}"
     accuracy = 0.5 + 0.4 * trial.params[space.dimensions[0]]
-    value = 1 - accuracy if metric.is_extra else None
-    score = Score(accuracy, 1 - accuracy, value)
+    score = score_of(accuracy, metric)
     said = Judgement(score, 3.0, worker=worker)
     kind = number % 10
     if kind not in (7, 9):
@@ -94,6 +101,11 @@ def settle(study: optuna.Study, space: SearchSpace, number: int, metric: Metric 
         finish(study, trial, replace(said, lost=lost), metric)
 
 
+def score_of(accuracy: float, metric: Metric) -> Score:
+    """Figures of this accuracy, with those of a metric that is another."""
+    return Score({metric.name: 1 - accuracy, "accuracy": accuracy, "loss": 1 - accuracy})
+
+
 def hold_finals(study: optuna.Study, metric: Metric = ACCURACY) -> None:
     """The best trial, the last one judged, another one, and recommended values, which failed."""
     judged = [record for record in records(study) if record.state == "complete"]
@@ -101,8 +113,7 @@ def hold_finals(study: optuna.Study, metric: Metric = ACCURACY) -> None:
     assert first is not None
     for place, record in enumerate([first, judged[-1], judged[0]]):
         accuracy = 0.91 - 0.01 * place
-        value = 1 - accuracy if metric.is_extra else None
-        said = Judgement(Score(accuracy, 1 - accuracy, value), 10.0)
+        said = Judgement(score_of(accuracy, metric), 10.0)
         store(study, Finalist.of(record.source, record.parameters, record.cost, said, metric))
     said = Judgement.failed(5.0, "they are over the budget")
     store(study, Finalist.of(RECOMMENDED, judged[1].parameters, judged[1].cost, said, metric))

@@ -9,7 +9,6 @@ import pytest
 from compress.errors import RunError
 from compress.model_files.files import load_model
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Metric
 from objectives.cost.quantities.standard import FLOPS
 from search.driver.listeners.run_log import DRIVER_FILE
 from search.report.report import write_report
@@ -20,6 +19,7 @@ from search.runs.run_folder import RunFolder
 from tests.search.driver.interrupted_run import TRIALS
 from tests.search.fixtures.nets import cost
 from tests.search.report.report_runs import HOSTILE, LOST, RESULTS, compared, made_up
+from zoo.tasks.metric import Metric
 
 
 def drawn(page):
@@ -50,7 +50,7 @@ def test_the_report_of_a_real_run(run):
     assert len(outcome.finalists) == 2
     for finalist in outcome.finalists:
         assert f"<td>{finalist.source}</td>" in html
-        assert f"<td>{finalist.score.accuracy:.4f}, loss {finalist.score.loss:.4f}</td>" in html
+        assert f"<td>{finalist.score.text}</td>" in html
 
     figures = drawn(html)
     points = figures["accuracy-flops"]
@@ -58,10 +58,10 @@ def test_the_report_of_a_real_run(run):
     for name, candidates in (("trials", outcome.trials), ("finalists", outcome.finalists)):
         assert points[f"Pareto front of the {name}"]["text"] == [point.source for point in front(candidates, FLOPS)]
         assert points[f"Pareto front of the {name}"]["y"] == [
-            point.score.accuracy for point in front(candidates, FLOPS)
+            point.score.figures["accuracy"] for point in front(candidates, FLOPS)
         ]
     assert figures["history-0-0"]["trial"]["x"] == [trial.number for trial in outcome.trials]
-    assert figures["history-0-0"]["trial"]["y"] == [trial.score.accuracy for trial in outcome.trials]
+    assert figures["history-0-0"]["trial"]["y"] == [trial.score.figures["accuracy"] for trial in outcome.trials]
     ratios = figures["ratios"]["Search"]
     assert {name: ratio for name, ratio in zip(ratios["y"], ratios["x"], strict=True) if ratio} == {
         name: ratio for name, ratio in outcome.winner.parameters.ratios.items() if ratio
@@ -111,7 +111,7 @@ def test_every_trial_is_there_whatever_became_of_it(home):
         own = [trial for trial in trials if trial.state == state]
         assert len(own) == (35 if state == "complete" else 5)
         assert points[name]["x"] == [trial.cost.flops / 1e6 for trial in own]
-    assert points["trial"]["y"] == [trial.score.accuracy for trial in trials if trial.state == "complete"]
+    assert points["trial"]["y"] == [trial.score.figures["accuracy"] for trial in trials if trial.state == "complete"]
     # What failed is listed with its reason; text of others is text.
     assert "<script>alert(1)</script>" not in html
     escaped = HOSTILE.replace("<", "&lt;").replace(">", "&gt;")
@@ -153,12 +153,13 @@ def test_a_metric_and_a_budget_of_several_quantities(home):
     search = {"trials": 12, "metric": {"name": "Hinge"}}
     run = made_up(home, 12, metric, search=search, budget={"flops": 0.5, "memory": "90%"})
     for result in RESULTS:
-        write_result(replace(result, metric="Hinge", value=0.25, memory=2000), run / "results")
+        measured = {"figures": {**result.figures, "Hinge": 0.25}, "metrics": (*result.metrics, metric)}
+        write_result(replace(result, **measured, ranked_by="Hinge", memory=2000), run / "results")
     html = report(run)
     figures = drawn(html)
     trials = [trial for trial in find_run(run).trials if trial.state == "complete"]
-    assert figures["history-0-0"]["trial"]["y"] == [trial.score.value for trial in trials]
-    assert figures["history-0-1"]["trial"]["y"] == [trial.score.accuracy for trial in trials]
+    assert figures["history-0-0"]["trial"]["y"] == [trial.score.figure(trial.metric) for trial in trials]
+    assert figures["history-0-1"]["trial"]["y"] == [trial.score.figures["accuracy"] for trial in trials]
     assert figures["accuracy-memory"]["trial"]["x"] == [trial.cost.memory / 1e3 for trial in trials]
     assert figures["accuracy-memory"]["Search, test"]["x"] == [2.0]
     assert "<td>0.2500 (+0.0000)</td>" in html

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from objectives.budget.budget import Limit
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, MEMORY, PARAMS
@@ -15,6 +14,7 @@ from search.study.finalist import RECOMMENDED, Finalist
 from search.study.judgement import Rung
 from search.study.ranking import select_finalists, winner_of
 from search.study.trial_record import TrialRecord
+from zoo.tasks.metric import ACCURACY, LOSS, Score
 
 
 def record(number, flops, accuracy, *, loss=0.5, params=10, level=None, metric=ACCURACY, ratio=None):
@@ -26,7 +26,7 @@ def record(number, flops, accuracy, *, loss=0.5, params=10, level=None, metric=A
         state,
         parameters,
         spent,
-        None if accuracy is None else Score(accuracy, loss),
+        None if accuracy is None else Score({"accuracy": accuracy, "loss": loss}),
         1.0,
         None,
         None,
@@ -41,7 +41,7 @@ def finalist(source, flops, accuracy):
         source,
         CompressionParameters({"add": 0.5}, {}),
         cost,
-        None if accuracy is None else Score(accuracy, 0.1),
+        None if accuracy is None else Score({"accuracy": accuracy, "loss": 0.1}),
         1.0,
         None,
         ACCURACY,
@@ -72,7 +72,10 @@ def test_nothing_on_the_front_is_dominated_and_all_else_is(rows, quantity, metri
 
 
 def test_a_higher_rung_is_ahead_of_a_higher_score():
-    low, high = Rung(30, Score(0.5, 0.5), 0.5), Rung(90, Score(0.5, 0.5), 0.5)
+    low, high = (
+        Rung(30, Score({"accuracy": 0.5, "loss": 0.5}), 0.5),
+        Rung(90, Score({"accuracy": 0.5, "loss": 0.5}), 0.5),
+    )
     candidates = [
         replace(record(0, 100, 0.6), rungs=(low,)),
         replace(record(1, 200, 0.5), rungs=(low, high)),
@@ -102,7 +105,7 @@ def test_points_by_hand():
         finalist("trial 6", 400, None),
     ]
     offered = points(candidates, tuned, FLOPS)
-    assert [(one.source, one.score.accuracy) for one in offered] == [
+    assert [(one.source, one.score.figures["accuracy"]) for one in offered] == [
         ("trial 0", 0.5),
         ("trial 2", 0.6),
         ("trial 5", 0.9),

@@ -15,10 +15,11 @@ from compress.parameter_files.files import write_parameters
 from compress.parameters import CompressionParameters
 from search.report import report
 from search.runs.exports import Export, write_exports
-from search.runs.results import Result, write_result
+from search.runs.results import write_result
 from search.runs.run_folder import RunFolder
 from tests.objectives.cost import synthetic_latency as synthetic
 from tests.search.fixtures.nets import tiny
+from tests.search.fixtures.results import classified
 from tests.search.fixtures.runs import config
 from tests.search.report.report_runs import made_up
 from zoo.training.checkpoint import Checkpoint, TrainingProgress, TrainingState
@@ -53,7 +54,7 @@ WRITERS = {
     "model": lambda home: save_model(tiny(), home / "out.keras"),
     "latency table": lambda home: synthetic.table("tiny").write(home / "latency.json"),
     "exports": lambda home: write_exports([Export("keras", "a", 1, 1.0, 0.0, 1.0, 0.0)], home / "exports.json"),
-    "result": lambda home: write_result(Result("search", 0.5, 1, 1, 1), home / "results"),
+    "result": lambda home: write_result(classified("search", 0.5, 1, 1, 1), home / "results"),
     "configuration": opened,
     "checkpoint": lambda home: Checkpoint(home / "checkpoint.npz", "x").write(STATE),
     "report": reported,

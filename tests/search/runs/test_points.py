@@ -9,7 +9,6 @@ from compress.model_files.files import load_model
 from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
-from objectives.accuracy.metric import ACCURACY, Score
 from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import FLOPS, PARAMS
 from search.cli import front_table
@@ -22,6 +21,7 @@ from search.study.storage import find_study, open_study
 from search.study.trial_record import TrialRecord, describe, finish, records, reject
 from tests.search.fixtures.nets import cost, model, space
 from tests.search.fixtures.runs import config, refused, tree
+from zoo.tasks.metric import ACCURACY, Score
 
 NONE = CompressionParameters.none()
 ORIGINAL = cost("tiny").cost(NONE)
@@ -54,7 +54,11 @@ def made(home):
                 reject(study, trial)
                 continue
             failed = Judgement.failed(1.0, "loss is nan")
-            finish(study, trial, failed if accuracy is None else Judgement(Score(accuracy, 1 - accuracy), 1.0))
+            finish(
+                study,
+                trial,
+                failed if accuracy is None else Judgement(Score({"accuracy": accuracy, "loss": 1 - accuracy}), 1.0),
+            )
     return folder.path
 
 
@@ -180,8 +184,10 @@ def test_runs_without_points(tuckprune, home):
 
 def test_a_trial_tells_the_steps_of_its_last_rung():
     spent = cost("tiny").cost(parameters(0.5))
-    rungs = (Rung(30, Score(0.5, 0.5), 0.5), Rung(90, Score(0.6, 0.5), 0.5))
-    trial = TrialRecord(0, "stopped", parameters(0.5), spent, Score(0.6, 0.5), 1.0, None, None, rungs=rungs)
+    rungs = (Rung(30, Score({"accuracy": 0.5, "loss": 0.5}), 0.5), Rung(90, Score({"accuracy": 0.6, "loss": 0.5}), 0.5))
+    trial = TrialRecord(
+        0, "stopped", parameters(0.5), spent, Score({"accuracy": 0.6, "loss": 0.5}), 1.0, None, None, rungs=rungs
+    )
     assert front_table.judged_after(trial) == "90 steps"
     assert front_table.entry(trial, PARAMS, ORIGINAL)["factor"] == ORIGINAL.params / spent.params
 
@@ -199,7 +205,15 @@ def test_finalists_are_points_of_their_own(made):
         expected = cost("tiny").cost(given)
         store(
             study,
-            Finalist(source, given, expected, None if accuracy is None else Score(accuracy, 0.1), 1.0, None, ACCURACY),
+            Finalist(
+                source,
+                given,
+                expected,
+                None if accuracy is None else Score({"accuracy": accuracy, "loss": 0.1}),
+                1.0,
+                None,
+                ACCURACY,
+            ),
         )
     points = RunPoints.of(made)
     sources = [point.source for point in points.points(FLOPS)]

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from compress.errors import RunError
-from search.runs.results import Result, columns, markdown_table, read_results, table_rows, write_result
+from search.runs.results import columns, markdown_table, read_results, table_rows, write_result
+from tests.search.fixtures.results import classified
+from zoo.tasks.metric import Metric
 
-ORIGINAL = Result("original", 0.7803, 2_596_060_000, 23_710_000, 95_550_000)
-SIMPLE = Result("simple", 0.7692, 613_430_000, 2_640_000, 10_720_000)
-SEARCH = Result("search", 0.7813, 224_700_000, 2_170_000, 9_190_000)
+ORIGINAL = classified("original", 0.7803, 2_596_060_000, 23_710_000, 95_550_000)
+SIMPLE = classified("simple", 0.7692, 613_430_000, 2_640_000, 10_720_000)
+SEARCH = classified("search", 0.7813, 224_700_000, 2_170_000, 9_190_000)
 
 
 def test_rows_hold_differences_and_factors():
@@ -28,13 +30,25 @@ def test_without_an_original_there_is_nothing_to_compare_with():
 
 
 def test_accuracy_that_nobody_measured():
-    row = table_rows([ORIGINAL, Result("search", None, 1_298_030_000, 23_710_000, 95_550_000)])[1]
+    row = table_rows([ORIGINAL, classified("search", None, 1_298_030_000, 23_710_000, 95_550_000)])[1]
     assert row == ("Search", "not measured", "1298.03 M (2.00x)", "23.71 M (1.00x)", "95.55 MB (1.00x)")
 
 
+def by_f1(result, value):
+    """Ranked by F1Score, which was measured beside accuracy and loss."""
+    figures, metrics = {**result.figures, "F1Score": value}, (*result.metrics, Metric("F1Score"))
+    return replace(result, figures=figures, metrics=metrics, ranked_by="F1Score")
+
+
+def test_the_loss_is_shown_where_it_ranks():
+    rows = [replace(ORIGINAL, ranked_by="loss"), replace(SEARCH, ranked_by="loss")]
+    assert columns(rows)[:3] == ("Model", "Accuracy (delta)", "Loss (delta)")
+    assert table_rows(rows)[1][2] == "0.2187 (-0.0010)"
+    assert rows[0].text == "loss 0.2197, accuracy 78.03 %"
+
+
 def test_a_metric_of_keras_has_a_column():
-    original = replace(ORIGINAL, metric="F1Score", value=0.75)
-    rows = [original, SIMPLE, replace(SEARCH, metric="F1Score", value=0.7201)]
+    rows = [by_f1(ORIGINAL, 0.75), SIMPLE, by_f1(SEARCH, 0.7201)]
     assert columns(rows)[:3] == ("Model", "Accuracy (delta)", "F1Score (delta)")
     assert [row[2] for row in table_rows(rows)] == ["0.7500", "not measured", "0.7201 (-0.0299)"]
     assert [row[:2] + row[3:] for row in table_rows(rows)] == table_rows([ORIGINAL, SIMPLE, SEARCH])

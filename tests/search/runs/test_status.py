@@ -14,7 +14,6 @@ from filelock import FileLock
 
 from compress.parameter_files.json_format import dumps
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Score
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.runs.run_folder import LOCK_FILE, RunFolder
@@ -24,6 +23,7 @@ from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import cost, flops_budget, space
 from tests.search.fixtures.runs import config, environment, refused
+from zoo.tasks.metric import Score
 
 WHOLE = CompressionParameters.none()
 ORIGINAL = cost("tiny").cost(WHOLE)
@@ -36,7 +36,10 @@ def judge(parameters):
     if judge.count == 3:
         return Judgement.failed(1.0, "broken")
     return Judgement(
-        Score(judge.count / 10, 1.0), 2.0, worker=f"node:{judge.count % 2}", lost=("died",) if judge.count == 2 else ()
+        Score({"accuracy": judge.count / 10, "loss": 1.0}),
+        2.0,
+        worker=f"node:{judge.count % 2}",
+        lost=("died",) if judge.count == 2 else (),
     )
 
 
@@ -97,7 +100,11 @@ def test_the_pace_is_the_middle_span():
         [
             optuna.create_trial(
                 value=1.0,
-                user_attrs={"parameters": dumps(WHOLE), "cost": asdict(ORIGINAL), "accuracy": 0.5, "loss": 1.0},
+                user_attrs={
+                    "parameters": dumps(WHOLE),
+                    "cost": asdict(ORIGINAL),
+                    "figures": {"accuracy": 0.5, "loss": 1.0},
+                },
             )
             for _ in range(5)
         ]

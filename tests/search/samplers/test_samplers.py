@@ -9,7 +9,6 @@ import pytest
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Score
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.registry import sampler_kind, sampler_kinds, samplers
@@ -20,6 +19,7 @@ from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import PRUNE_ONLY, cost, flops_budget, space
 from tests.search.samplers.sampler_names import ALL, FAST
+from zoo.tasks.metric import Score
 
 SPACE = space("tiny", PRUNE_ONLY)
 BUDGET = flops_budget(0.5 * cost("tiny").cost(CompressionParameters.none()).flops, "0.5")
@@ -96,7 +96,7 @@ def searched(study, name, trials, *, stop_after=None, workers=1, projection=True
 
     def judge(parameters):
         worth = parameters.ratios.get("add", 0.0) - parameters.ratios.get("block.conv1", 0.0)
-        return Judgement(Score(0.5 + worth / 2, 1.0), 0.1)
+        return Judgement(Score({"accuracy": 0.5 + worth / 2, "loss": 1.0}), 0.1)
 
     pool = FakePool(workers, judge, stop_after)
     Driver(study, SPACE, BUDGET, DriverSettings(3, name, trials, projection)).run(pool, Listener())

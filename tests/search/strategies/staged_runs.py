@@ -11,7 +11,6 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters, Stage
 from compress.pruning.settings import DEFAULT_PRUNING
 from compress.recipe import apply_parameters
-from objectives.accuracy.metric import ACCURACY, Score
 from objectives.cost.cost_model import CostModel
 from search import settings
 from search.driver.listeners.listener import Listener
@@ -27,6 +26,7 @@ from search.workers.worker import Task, model_bytes, model_of
 from tests.search.fixtures.fake_pool import FakePool, judged
 from tests.search.fixtures.nets import flops_budget
 from tests.search.fixtures.runs import config
+from zoo.tasks.metric import ACCURACY, Score
 
 RECOMMENDED = CompressionParameters({"add": 0.9}, {})
 """What finals without workers take for the recommended values: far below any budget of these tests."""
@@ -75,7 +75,7 @@ class FakePoolFactory:
             raise KeyboardInterrupt
         self.judged += 1
         if parameters is None:
-            return Judgement(Score(0.1, 2.0), 1.0, parameters=RECOMMENDED)
+            return Judgement(Score({"accuracy": 0.1, "loss": 2.0}), 1.0, parameters=RECOMMENDED)
         return judged(parameters)
 
 
@@ -87,7 +87,7 @@ def staged(
     run = config(home, recipe=list(recipe), search=given, finetune={"epochs": 1}, finals={"candidates": 2})
     space = SearchSpace(CostModel(analyse(model)), settings.space(run), run.recipe)
     limit = flops_budget(budget * space.cost.cost(CompressionParameters.none()).flops, str(budget))
-    data = settings.dataset(run.data, run.seed)
+    data = settings.dataset(run)
     job = Job(run, model, data, space, limit, DEFAULT_PRUNING, ACCURACY, Recorder(), EarlierRun("", ()))
     folder = RunFolder.of(run)
     folder.path.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from objectives.cost.cost import Cost
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
@@ -30,6 +29,7 @@ from tests.search.fixtures.nets import (
     tiny,
 )
 from tests.search.fixtures.runs import config, refused, written
+from zoo.tasks.metric import ACCURACY, LOSS, Score
 
 NONE = CompressionParameters.none()
 FLOPS = cost("tiny").cost(NONE).flops
@@ -44,7 +44,7 @@ def record(number, ratio, accuracy, *, level=None, metric=ACCURACY, loss=0.5):
         "complete",
         parameters,
         spent,
-        None if accuracy is None else Score(accuracy, loss),
+        None if accuracy is None else Score({"accuracy": accuracy, "loss": loss}),
         1.0,
         None,
         None,
@@ -78,7 +78,9 @@ def test_the_best_trials_are_taken_by_score():
 def test_ratios_of_parts_of_decomposed_layers_start_as_smaller_ranks():
     """Of 16 channels, a rank of 8 whose part loses half is wanted as 4."""
     parameters = CompressionParameters({"conv2_tucker_0": 0.5}, {"conv2": (8, 12)})
-    trial = TrialRecord(3, "complete", parameters, cost("tiny").cost(NONE), Score(0.5, 0.5), 1.0, None, None)
+    trial = TrialRecord(
+        3, "complete", parameters, cost("tiny").cost(NONE), Score({"accuracy": 0.5, "loss": 0.5}), 1.0, None, None
+    )
     (wanted,) = EarlierRun("other", (trial,)).starts(space("tiny"), budget(0.5)).values()
     assert (wanted["rank_in:conv2"], wanted["rank_out:conv2"], wanted["rank_in:block.conv1"]) == (0.25, 0.5, 1.0)
 
@@ -123,7 +125,7 @@ def test_what_the_other_run_did_not_search_is_wanted_whole():
 
     # conv2 reads 16 channels and makes 24; half of the 16 are pruned, and 12 of the 24.
     both = CompressionParameters({"add": 0.5, "conv2": 0.5}, {"conv2": (4, 6)})
-    trials = (TrialRecord(0, "complete", both, Cost(1, 1, 4), Score(0.5, 0.5), 1.0, None, None),)
+    trials = (TrialRecord(0, "complete", both, Cost(1, 1, 4), Score({"accuracy": 0.5, "loss": 0.5}), 1.0, None, None),)
 
     def kept(recipe):
         (start,) = EarlierRun("other", trials).starts(space("tiny", recipe), budget(0.5)).values()
@@ -171,7 +173,11 @@ def other(home):
             trial = study.ask()
             parameters = CompressionParameters({"add": 0.25 + 0.25 * number}, {})
             describe(trial, parameters, cost("tiny").cost(parameters), -0.1)
-            finish(study, trial, Judgement.failed(1.0, "nan") if number else Judgement(Score(0.5, 1.0), 1.0))
+            finish(
+                study,
+                trial,
+                Judgement.failed(1.0, "nan") if number else Judgement(Score({"accuracy": 0.5, "loss": 1.0}), 1.0),
+            )
     return folder.path
 
 

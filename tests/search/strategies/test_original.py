@@ -7,6 +7,7 @@ import pytest
 from compress.errors import DataError
 from search.strategies.preparation import check_original
 from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.tasks.kinds.classification import Classification
 
 CLASSES = 4
 UNIT = Normalization(1.0, (0.0,), (1.0,))
@@ -21,7 +22,9 @@ def split(count, factor=1.0):
 
 
 def dataset(normalization=UNIT, factor=1.0):
-    return ImageDataset("spots", split(40, factor), split(1200, factor), split(8, factor), CLASSES, normalization)
+    return ImageDataset(
+        "spots", split(40, factor), split(1200, factor), split(8, factor), Classification(CLASSES), normalization
+    )
 
 
 def model(shift=0):

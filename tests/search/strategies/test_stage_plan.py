@@ -10,7 +10,6 @@ from compress.graph.choices import Bounds, Choices, LayerChoice
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import DEFAULT_PRUNING
 from compress.staged_parameters import completed, without_parts
-from objectives.accuracy.metric import Score
 from objectives.budget.budget import Budget
 from objectives.cost.cost_model import CostModel
 from search.space.projection import Projection
@@ -19,6 +18,7 @@ from search.strategies.stage_plan import StagePlan
 from search.study.trial_record import TrialRecord
 from tests.objectives.cost import synthetic_latency as synthetic
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, PRUNE_FIRST, cost, flops_budget, model, space
+from zoo.tasks.metric import Score
 
 FIXED = Bounds(0.3, 0.3)
 ORIGINAL = cost("tiny").cost(CompressionParameters.none())
@@ -113,7 +113,14 @@ def test_a_stage_that_choices_leave_nothing_to_search_is_refused(choice, stage):
 def record(number, parameters, accuracy):
     state = "failed" if accuracy is None else "complete"
     return TrialRecord(
-        number, state, parameters, ORIGINAL, None if accuracy is None else Score(accuracy, 0.5), 1.0, None, None
+        number,
+        state,
+        parameters,
+        ORIGINAL,
+        None if accuracy is None else Score({"accuracy": accuracy, "loss": 0.5}),
+        1.0,
+        None,
+        None,
     )
 
 

@@ -10,7 +10,6 @@ from compress.parameters import CompressionParameters
 from compress.pruning.criteria.geometric_median import GeometricMedian
 from compress.pruning.settings import PruningSettings
 from objectives.accuracy.fine_tuning import FineTuning
-from objectives.accuracy.metric import Score
 from objectives.accuracy.proxy import ProxySettings
 from search import settings
 from search.study.judgement import Judgement
@@ -18,6 +17,7 @@ from search.workers.cluster import Share
 from search.workers.worker import FinalTask, Task, model_bytes
 from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, model
 from tests.search.fixtures.runs import config
+from zoo.tasks.metric import Score
 from zoo.training.training import TrainingSettings
 
 PROXY = ProxySettings(recalibration_images=64, steps=2, batch_size=32)
@@ -36,7 +36,7 @@ def terminate(signum, frame):
 
 
 def pool_task() -> Task:
-    data = settings.dataset(config(Path()).data, seed=0)
+    data = settings.dataset(config(Path()))
     final = FinalTask(FineTuning(TRAINING), HALF)
     return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1, final=final)
 
@@ -53,7 +53,7 @@ def use_light_workers(monkeypatch, broken=False):
             pass
 
         def judge(self, parameters):
-            return Judgement(Score(1.0, 0.0), 0.0)
+            return Judgement(Score({"accuracy": 1.0, "loss": 0.0}), 0.0)
 
     monkeypatch.setattr("search.workers.pool.TrialWorker", Worker)
 

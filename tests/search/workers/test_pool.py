@@ -13,9 +13,7 @@ import ray
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters, compress_in_stages, own_values
-from objectives.accuracy.metric import Metric
 from objectives.accuracy.proxy import AccuracyProxy
-from objectives.accuracy.score import score
 from objectives.cost.cost_model import CostModel
 from search.driver.driver import Driver, DriverSettings
 from search.driver.listeners.listener import Listener
@@ -39,6 +37,8 @@ from tests.search.workers.pools import (
     process,
     terminate,
 )
+from zoo.tasks.metric import Metric
+from zoo.training.evaluation import evaluate
 from zoo.training.training import train
 
 
@@ -65,7 +65,7 @@ def test_a_study_of_real_trials(pool, task):
     assert all(record.cost.flops <= budget.limits[0].most and record.seconds > 0 for record in result)
     made = apply_parameters(model("tiny"), result[0].parameters, pruning=PRUNING)
     here = AccuracyProxy(task.dataset, PROXY)(made)
-    assert result[0].score.accuracy == pytest.approx(here.accuracy, abs=0.05)
+    assert result[0].score.figures["accuracy"] == pytest.approx(here.score.figures["accuracy"], abs=0.05)
     assert result[0].score.loss == pytest.approx(here.loss, rel=1e-2)
 
 
@@ -141,9 +141,9 @@ def test_finalists_go_through_the_recipe_with_its_training(pool, task):
         train(compressed, task.dataset, TRAINING)
 
     here = compress_in_stages(model("tiny"), own_values(chosen), fine_tune=train_stage, pruning=PRUNING)
-    expected = score(here.model, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
+    expected = evaluate(here.model, task.dataset, task.dataset.validation)
     for result in (recommended, again):
-        assert result.score.accuracy == pytest.approx(expected.accuracy, abs=0.05)
+        assert result.score.figures["accuracy"] == pytest.approx(expected.figures["accuracy"], abs=0.05)
         assert result.score.loss == pytest.approx(expected.loss, rel=1e-2)
         assert result.model is None
 
@@ -153,8 +153,8 @@ def test_a_finalist_can_be_had_with_its_model(pool, task):
     made = outcome(pool, pool.submit_making(chosen))
     built = model_of(made.model)
     assert CostModel(analyse(built)).cost(CompressionParameters.none()) == cost("tiny").cost(chosen)
-    here = score(built, task.dataset.validation, task.dataset.normalization, PROXY.batch_size)
-    assert (made.score.accuracy, made.score.loss) == pytest.approx((here.accuracy, here.loss), rel=1e-4)
+    here = evaluate(built, task.dataset, task.dataset.validation)
+    assert dict(made.score.figures) == pytest.approx(dict(here.figures), rel=1e-4)
 
 
 def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):
@@ -204,8 +204,8 @@ def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
         pool._free.sort(key=lambda free: free != worker)
         final = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
     here = AccuracyProxy(task.dataset, replace(PROXY, metric=metric))(apply_parameters(model("tiny"), WHOLE))
-    assert judged.error is None and judged.score.value == pytest.approx(here.value, abs=0.05)
-    assert final.error is None and 0 <= final.score.value <= 1
+    assert judged.error is None and judged.score.figure(metric) == pytest.approx(here.score.figure(metric), abs=0.05)
+    assert final.error is None and 0 <= final.score.figure(metric) <= 1
 
 
 def test_ray_exports_what_a_search_counts(pool, task):

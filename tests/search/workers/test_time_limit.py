@@ -5,7 +5,6 @@ import time
 import pytest
 
 from compress.errors import RunError
-from objectives.accuracy.metric import Score
 from search.study.judgement import Judgement
 from search.workers.cluster import PoolSettings
 from search.workers.job import Job, Running
@@ -13,8 +12,9 @@ from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
 from search.workers.time_limit import TimeLimit
 from tests.search.workers.pools import SMALL, WHOLE, outcome, process
+from zoo.tasks.metric import Score
 
-IN_TIME, FAILED = Judgement(Score(1.0, 0.0), 1.0), Judgement.failed(1.0, "unknown layer")
+IN_TIME, FAILED = Judgement(Score({"accuracy": 1.0, "loss": 0.0}), 1.0), Judgement.failed(1.0, "unknown layer")
 
 
 def late(method="judge", seconds=9.0):
@@ -70,7 +70,7 @@ def pool_of(monkeypatch, warm_up, trial):
 
         def judge(self, parameters):
             time.sleep(trial)
-            return Judgement(Score(1.0, 0.0), trial)
+            return Judgement(Score({"accuracy": 1.0, "loss": 0.0}), trial)
 
     monkeypatch.setattr("search.workers.pool.TrialWorker", Worker)
     settings = PoolSettings(1, SMALL, trials_per_worker=1, timeout=1.0)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from compress.errors import DataError
 from zoo.data.batches import CropAndFlip, ImageBatches, OrderedBatches, epoch_indices, gather
 from zoo.data.dataset import Normalization, Split
+from zoo.tasks.kinds.classification import Classification
 
 _HALF = Normalization(1.0, (0.0,), (2.0,))
 
@@ -41,7 +42,9 @@ def test_gather_augments_raw_images() -> None:
 def test_augmented_images_are_crops_made_one_by_one(padding: int, flip: bool, seed: int) -> None:
     """Each result is one of the padded image's crops, flipped or not; all pixels differ, so the match is unique."""
     images = np.arange(1, 1 + 3 * 4 * 5 * 2, dtype=np.uint8).reshape(3, 4, 5, 2)
-    out, labels = CropAndFlip(padding, flip)(images, np.array([2, 0, 1]), 3, np.random.default_rng(seed))
+    out, labels = CropAndFlip(padding, flip)(
+        images, np.array([2, 0, 1]), Classification(3), np.random.default_rng(seed)
+    )
     assert labels.tolist() == [2, 0, 1]
     assert out.shape == images.shape and out.dtype == np.uint8
     for image, result in zip(images, out, strict=True):
@@ -53,7 +56,9 @@ def test_augmented_images_are_crops_made_one_by_one(padding: int, flip: bool, se
 
 def test_every_offset_and_both_directions_occur_equally_often() -> None:
     image = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1)
-    out, _ = CropAndFlip(1, True)(np.repeat(image, 9000, axis=0), np.zeros(9000), 1, np.random.default_rng(0))
+    out, _ = CropAndFlip(1, True)(
+        np.repeat(image, 9000, axis=0), np.zeros(9000), Classification(2), np.random.default_rng(0)
+    )
     unique, counts = np.unique(out.reshape(9000, 9), axis=0, return_counts=True)
     # 3 x 3 offsets, flipped or not: 500 of each expected, standard deviation 22.
     assert len(unique) == 18 and 380 < counts.min() and counts.max() < 620
@@ -75,7 +80,9 @@ def _epoch(batches: ImageBatches) -> list[list[float]]:
 
 
 def test_training_batches_are_decided_by_seed_and_epoch() -> None:
-    first, again, other = (ImageBatches(_numbered(50), _HALF, 16, seed=seed, classes=50) for seed in (1, 1, 2))
+    first, again, other = (
+        ImageBatches(_numbered(50), _HALF, 16, seed=seed, task=Classification(50)) for seed in (1, 1, 2)
+    )
     epochs = []
     for _ in range(2):
         epochs.append(_epoch(first))
@@ -89,7 +96,7 @@ def test_training_batches_are_decided_by_seed_and_epoch() -> None:
 def test_a_batch_read_twice_is_augmented_alike() -> None:
     images = np.random.default_rng(0).random((20, 8, 8, 1), np.float32)
     split = Split(images, np.zeros(20, np.int64))
-    batches = ImageBatches(split, _HALF, 10, seed=0, classes=10, augmentation=CropAndFlip(2, True))
+    batches = ImageBatches(split, _HALF, 10, seed=0, task=Classification(10), augmentation=CropAndFlip(2, True))
     first = batches[0][0]
     np.testing.assert_array_equal(first, batches[0][0])
     assert not np.array_equal(np.sort(first.ravel()), np.sort(gather(split, batches._indices[0], _HALF)[0].ravel()))

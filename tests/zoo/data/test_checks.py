@@ -12,6 +12,7 @@ from compress.errors import DataError
 from zoo.data.checks import check_dataset, check_disjoint
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import CIFAR_NORMALIZATION, load_dataset
+from zoo.tasks.kinds.classification import Classification
 
 RNG = np.random.default_rng(0)
 RAW = Normalization(1.0, (0.0,) * 3, (1.0,) * 3)
@@ -26,11 +27,11 @@ def split(count: int, low: int = 0, high: int = 256) -> Split:
 
 def dataset(normalization: Normalization = CIFAR_NORMALIZATION, **splits: Split) -> ImageDataset:
     parts = {"train": split(30), "validation": split(12), "test": split(6), **splits}
-    return ImageDataset(name="noise", classes=3, normalization=normalization, **parts)
+    return ImageDataset(name="noise", task=Classification(3), normalization=normalization, **parts)
 
 
 def floats(given: Split, divisor: float = 1.0) -> Split:
-    return Split((given.images / divisor).astype(np.float32), given.labels)
+    return Split((given.images / divisor).astype(np.float32), given.targets)
 
 
 @pytest.mark.parametrize("normalization", [CIFAR_NORMALIZATION, RAW, HALF, CAFFE])
@@ -76,7 +77,7 @@ def test_a_value_range_that_does_not_fit_is_named_with_its_keys(normalization: N
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_a_class_missing_in_any_split_is_named(part: str) -> None:
     whole = split(12)
-    lacking = Split(whole.images, np.where(whole.labels == 1, 2, whole.labels))
+    lacking = Split(whole.images, np.where(whole.targets == 1, 2, whole.targets))
     name = {"train": "training"}.get(part, part)
     with pytest.raises(DataError, match=f"all 3 classes in the {name} split of data set 'noise', .* of class '1'"):
         check_dataset(dataset(**{part: lacking}))
@@ -85,7 +86,7 @@ def test_a_class_missing_in_any_split_is_named(part: str) -> None:
 
 
 def test_many_missing_classes_are_cut_short() -> None:
-    data = replace(dataset(), classes=20)
+    data = replace(dataset(), task=Classification(20))
     with pytest.raises(DataError, match="of class '3', '4', .*'12', ...; add"):
         check_dataset(data)
 
@@ -104,4 +105,4 @@ def test_validation_images_that_are_trained_on_are_counted(shared: int, refused:
 
 def test_more_classes_than_images_are_refused_before_they_are_counted() -> None:
     with pytest.raises(DataError, match="at most 30 classes in data set 'noise', .*, received 4294967296; number"):
-        check_dataset(replace(dataset(), classes=2**32))
+        check_dataset(replace(dataset(), task=Classification(2**32)))

@@ -34,8 +34,8 @@ def pets(tmp_path: Path) -> Path:
 def test_classes_are_alphabetical_and_pixels_exact(pets: Path) -> None:
     data = folder(pets)
     assert data.class_names == ("cat", "dog") and data.name == pets.name
-    assert data.train.labels.tolist() == [0, 0, 1]
-    assert data.test is not None and data.test.labels.tolist() == [0, 1]
+    assert data.train.targets.tolist() == [0, 0, 1]
+    assert data.test is not None and data.test.targets.tolist() == [0, 1]
     assert data.train.images.shape == (3, 4, 4, 3) and data.train.images.dtype == np.uint8
     assert data.train.images[:, 0, 0].tolist() == [[255, 0, 0], [255, 0, 0], [0, 0, 255]]
     assert data.test.images[:, 3, 3].tolist() == [[255, 0, 0], [0, 0, 255]]
@@ -43,7 +43,7 @@ def test_classes_are_alphabetical_and_pixels_exact(pets: Path) -> None:
 
 def test_class_folders_without_train_and_test(pets: Path) -> None:
     data = folder(pets / "train")
-    assert data.test is None and data.train.labels.tolist() == [0, 0, 1]
+    assert data.test is None and data.train.targets.tolist() == [0, 0, 1]
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_every_file_lands_at_its_own_index(tmp_path: Path) -> None:
         _write(tmp_path / ("a" if index < 200 else "b") / f"{index:03}.png", index % 256, (1, 1), "L")
     data = folder(tmp_path)
     assert data.train.images.ravel().tolist() == [index % 256 for index in range(300)]
-    assert data.train.labels.tolist() == [0] * 200 + [1] * 100
+    assert data.train.targets.tolist() == [0] * 200 + [1] * 100
 
 
 def test_image_size_is_height_then_width(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_parts_by_any_of_their_names(pets: Path, train: str, validation: str, te
     data = folder(pets)
     assert data.validation is not None and data.test is not None
     assert data.validation.images[:, 0, 0].tolist() == [[9, 9, 9], [8, 8, 8]]
-    assert data.validation.labels.tolist() == data.test.labels.tolist() == [0, 1]
+    assert data.validation.targets.tolist() == data.test.targets.tolist() == [0, 1]
     assert len(data.train) == 3 and data.test.images[:, 3, 3].tolist() == [[255, 0, 0], [0, 0, 255]]
 
 

@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from compress.errors import DataError
 from tests.zoo.data.arrays import image_bytes, two_classes
 from zoo.data.load import CIFAR_NORMALIZATION, load_dataset
+from zoo.tasks.kinds.classification import Classification
 
 
 def test_digits_are_divided_without_overlap() -> None:
@@ -23,9 +24,9 @@ def test_digits_are_divided_without_overlap() -> None:
     assert image_bytes(dataset.train, dataset.validation, dataset.test) == sorted(
         image.astype(np.uint8).tobytes() for image in load_digits().images
     )
-    assert dataset.image_shape == (8, 8, 1) and dataset.classes == 10 and dataset.name == "digits"
+    assert dataset.image_shape == (8, 8, 1) and dataset.task == Classification(10) and dataset.name == "digits"
     for part in (dataset.train, dataset.validation, dataset.test):
-        shares = np.bincount(part.labels) / len(part)
+        shares = np.bincount(part.targets) / len(part)
         assert 0.09 < shares.min() and shares.max() < 0.11
 
 
@@ -47,7 +48,7 @@ def test_a_folder_without_test_gets_a_test_split(tmp_path: Path) -> None:
     reds = [part.images[:, 0, 0, 0] for part in (dataset.train, dataset.validation, dataset.test)]
     assert sorted(np.concatenate(reds).tolist()) == list(range(40))
     for part, red in zip((dataset.train, dataset.validation, dataset.test), reds, strict=True):
-        np.testing.assert_array_equal(part.labels, red >= 20)
+        np.testing.assert_array_equal(part.targets, red >= 20)
 
 
 def _photographs(root: Path, *parts: str, count: int = 10) -> None:
@@ -95,7 +96,7 @@ def test_cifar_comes_through_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = load_dataset("cifar100", validation=0.5)
     assert dataset.name == "cifar100" and dataset.normalization == CIFAR_NORMALIZATION
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [10, 10, 4]
-    assert dataset.test.labels.tolist() == [0, 1, 0, 1]
+    assert dataset.test.targets.tolist() == [0, 1, 0, 1]
 
 
 def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +132,8 @@ def test_a_source_is_added_in_one_file(tmp_path: Path) -> None:
         "@data_source('stripes of some width', lambda source: source.startswith('stripes-'))\n"
         "def stripes(wanted):\n"
         "    images = np.random.default_rng(wanted.seed).random((40, 4, 4))\n"
-        "    return SourceData(wanted.source, as_split(images, np.arange(40) % 2, 'stripes'), None, ('a', 'b'))\n",
+        "    split = as_split(images, np.arange(40) % 2, 'stripes', wanted.task)\n"
+        "    return SourceData(wanted.source, split, None, ('a', 'b'))\n",
         encoding="utf-8",
     )
     code = (

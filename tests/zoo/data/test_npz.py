@@ -11,6 +11,7 @@ from compress.disk import declared_size
 from compress.errors import DataError
 from tests.zoo.data.arrays import image_bytes, two_classes
 from zoo.data.load import CIFAR_NORMALIZATION, load_dataset
+from zoo.tasks.kinds.classification import Classification
 
 
 def _saved(tmp_path: Path, **changes: object) -> str:
@@ -23,7 +24,7 @@ def test_npz_in_keras_s_convention(tmp_path: Path) -> None:
     source = _saved(tmp_path)
     dataset = load_dataset(source, validation=0.3)
     stored = two_classes()
-    assert (dataset.name, dataset.classes, dataset.normalization) == ("pets", 2, CIFAR_NORMALIZATION)
+    assert (dataset.name, dataset.task, dataset.normalization) == ("pets", Classification(2), CIFAR_NORMALIZATION)
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [14, 6, 4]
     np.testing.assert_array_equal(dataset.test.images, stored["x_test"])
     assert image_bytes(dataset.train, dataset.validation) == sorted(image.tobytes() for image in stored["x_train"])
@@ -51,7 +52,7 @@ def test_small_integers_become_bytes(tmp_path: Path) -> None:
         ({"y_train": np.eye(20)}, r"integer labels.*received float64 of shape \(20, 20\): one-hot rows; .*argmax"),
         ({"y_train": np.zeros(20)}, r"received float64 of shape \(20,\): whole numbers as floats; .*astype"),
         ({"y_test": np.array([0, 1, 1, 4_294_967_295])}, "labels below 20, .* received 4294967295; number the classes"),
-        ({"y_train": np.zeros(7, np.int64)}, r"x_train, y_train: expected int64 labels of shape \(20,\)"),
+        ({"y_train": np.zeros(7, np.int64)}, r"x_train, y_train: expected numbers as targets of shape \(20,\)"),
         ({"x_train": np.full((20, 4, 4, 3), 300)}, "integer pixels from 0 to 255, received 300 to 300"),
         ({"x_train": np.full((20, 4, 4, 3), "a")}, "uint8 or float32 images"),
         ({"x_train": np.zeros((20, 5, 4, 3), np.uint8)}, r"test images of shape \(5, 4, 3\)"),

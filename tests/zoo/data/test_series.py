@@ -9,6 +9,7 @@ from zoo.data.batches import CropAndFlip, ImageBatches, OrderedBatches
 from zoo.data.checks import USUAL, value_problem
 from zoo.data.dataset import Normalization, Split, check_model_fits, takes_series
 from zoo.data.load import load_dataset
+from zoo.tasks.kinds.classification import Classification
 
 
 @pytest.fixture
@@ -60,4 +61,6 @@ def test_a_value_that_is_not_finite_names_the_series():
 def test_augmentation_is_for_images(source):
     data = load_dataset(source, series=True)
     with pytest.raises(DataError, match=r"expected images to augment, .*, received series of shape .*augment: null"):
-        ImageBatches(data.train, data.normalization, 4, seed=0, classes=2, augmentation=CropAndFlip(1, True))
+        ImageBatches(
+            data.train, data.normalization, 4, seed=0, task=Classification(2), augmentation=CropAndFlip(1, True)
+        )

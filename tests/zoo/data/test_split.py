@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from compress.errors import DataError
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.split import limited, stratified_split
+from zoo.tasks.kinds.classification import Classification
 
 
 def _numbered(sizes: list[int]) -> Split:
@@ -35,8 +36,8 @@ def test_parts_are_disjoint_complete_and_in_proportion(sizes: list[int], fractio
     assert len(held) == ceil(fraction * len(split))
     for part in (rest, held):
         # Each image kept its own label, and each class its share, to the nearest whole image on either side.
-        np.testing.assert_array_equal(part.labels, split.labels[part.images.ravel().astype(int)])
-        counts = np.bincount(part.labels, minlength=len(sizes))
+        np.testing.assert_array_equal(part.targets, split.targets[part.images.ravel().astype(int)])
+        counts = np.bincount(part.targets, minlength=len(sizes))
         assert counts.min() >= 1
         assert np.abs(counts - np.array(sizes) * len(part) / len(split)).max() < 1
 
@@ -68,9 +69,11 @@ def test_an_impossible_fraction_is_refused(fraction: float) -> None:
 
 def test_a_limit_takes_as_many_in_proportion_and_at_or_above_all_leaves_the_split() -> None:
     parts = {"train": _numbered([20, 40]), "validation": _numbered([5, 5]), "test": _numbered([6, 12])}
-    data = ImageDataset(name="numbers", classes=2, normalization=Normalization(1.0, (0.0,), (1.0,)), **parts)
+    data = ImageDataset(
+        name="numbers", task=Classification(2), normalization=Normalization(1.0, (0.0,), (1.0,)), **parts
+    )
     for count in (60, 61, None):
         assert limited(data, train=count, test=count, seed=0).train is data.train
     fewer = limited(data, train=30, test=9, seed=0)
-    assert np.bincount(fewer.train.labels).tolist() == [10, 20] and np.bincount(fewer.test.labels).tolist() == [3, 6]
+    assert np.bincount(fewer.train.targets).tolist() == [10, 20] and np.bincount(fewer.test.targets).tolist() == [3, 6]
     assert set(fewer.train.images.ravel()) < set(data.train.images.ravel()) and fewer.validation is data.validation

@@ -12,6 +12,7 @@ from zoo.data.load import load_dataset
 _USER_MODULE = """
 import numpy as np
 from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.tasks.kinds.classification import Classification
 
 images, labels = np.zeros((20, 4, 4), np.uint8), np.arange(20) % 2
 images[labels == 1] = 255
@@ -22,15 +23,17 @@ def arrays():
 
 def whole():
     split = Split(images[..., None], labels.astype(np.int64))
-    return ImageDataset("mine", split, Split(others, split.labels), split, 2, Normalization(2.0, (0.0,), (1.0,)))
+    other = Split(others, split.targets)
+    return ImageDataset("mine", split, other, split, Classification(2), Normalization(2.0, (0.0,), (1.0,)))
 
 def overlapping():
     split = Split(others, labels.astype(np.int64))
-    return ImageDataset("mine", split, split, split, 2, Normalization(255.0, (0.5,), (0.5,)))
+    return ImageDataset("mine", split, split, split, Classification(2), Normalization(255.0, (0.5,), (0.5,)))
 
 def without_a_class():
     one = Split(others, np.zeros(20, np.int64))
-    return ImageDataset("mine", Split(images[..., None], labels), one, one, 2, Normalization(255.0, (0.5,), (0.5,)))
+    train, norm = Split(images[..., None], labels), Normalization(255.0, (0.5,), (0.5,))
+    return ImageDataset("mine", train, one, one, Classification(2), norm)
 
 def ragged():
     return ([[1, 2], [3]], labels), (images, labels)
@@ -59,7 +62,7 @@ def user_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_user_s_function_is_found_in_the_working_directory() -> None:
     dataset = load_dataset("my_pets:arrays", validation=0.2)
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [16, 4, 4]
-    np.testing.assert_array_equal(dataset.train.images[:, 0, 0, 0] == 255, dataset.train.labels == 1)
+    np.testing.assert_array_equal(dataset.train.images[:, 0, 0, 0] == 255, dataset.train.targets == 1)
     # Half black, half white.
     assert dataset.normalization == Normalization(255.0, (0.5,), (0.5,))
 

@@ -8,11 +8,12 @@ import pytest
 from compress.errors import ConfigError
 from zoo.data.batches import CropAndFlip, ImageBatches
 from zoo.data.dataset import Normalization, Split
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.kinds.classification import Classification
 from zoo.training.augmentation import KerasAugmentation
-from zoo.training.keras_class import KerasClass
 
 CLASSES = 4
-LABELS = np.arange(32) % CLASSES
+LABELS, TASK = np.arange(32) % CLASSES, Classification(CLASSES)
 IMAGES = np.random.default_rng(0).integers(0, 256, (32, 6, 8, 3), np.uint8)
 
 
@@ -21,7 +22,7 @@ def augmentation(*layers):
 
 
 def applied(made, seed=0, images=IMAGES):
-    return made(images, LABELS, CLASSES, np.random.default_rng(seed))
+    return made(images, LABELS, TASK, np.random.default_rng(seed))
 
 
 def test_a_flip_is_a_mirror_image_or_none():
@@ -62,7 +63,7 @@ def test_labels_are_mixed_as_pixels_are(name, tolerance):
 def test_batches_are_the_same_however_often_they_are_read():
     made = augmentation(("RandomRotation", {"factor": 0.1}))
     batches = ImageBatches(
-        Split(IMAGES, LABELS), Normalization(1.0, (0.0,) * 3, (1.0,) * 3), 8, seed=3, classes=CLASSES, augmentation=made
+        Split(IMAGES, LABELS), Normalization(1.0, (0.0,) * 3, (1.0,) * 3), 8, seed=3, task=TASK, augmentation=made
     )
     first, other = batches[0][0], batches[1][0]
     np.testing.assert_array_equal(batches[0][0], first)
@@ -71,7 +72,7 @@ def test_batches_are_the_same_however_often_they_are_read():
 
 def test_the_crop_comes_first():
     made = KerasAugmentation((KerasClass("CenterCrop", {"height": 6, "width": 8}),), CropAndFlip(2, True))
-    cropped, _ = CropAndFlip(2, True)(IMAGES, LABELS, CLASSES, np.random.default_rng(0))
+    cropped, _ = CropAndFlip(2, True)(IMAGES, LABELS, TASK, np.random.default_rng(0))
     np.testing.assert_array_equal(applied(made)[0], cropped)
 
 
@@ -92,6 +93,6 @@ def test_what_cannot_be_made_is_refused(layer, message):
 
 def test_images_keep_their_shape():
     with pytest.raises(ConfigError, match=r"expected images of shape \(6, 8, 3\) as before, received \(4, 4, 3\)"):
-        augmentation(("RandomCrop", {"height": 4, "width": 4})).check(IMAGES[:1], CLASSES)
+        augmentation(("RandomCrop", {"height": 4, "width": 4})).check(IMAGES[:1], LABELS[:1], TASK)
     with pytest.raises(ConfigError, match=r"expected layers that take images of shape \(6, 8, 2\)"):
-        augmentation(("RandomGrayscale", {"factor": 1.0})).check(IMAGES[:1, ..., :2], CLASSES)
+        augmentation(("RandomGrayscale", {"factor": 1.0})).check(IMAGES[:1, ..., :2], LABELS[:1], TASK)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from compress.errors import DivergenceError
+from zoo.tasks.metric import ACCURACY
 from zoo.training.callbacks import BestWeights, DivergenceGuard
 
 
@@ -25,13 +26,13 @@ def _model() -> keras.Model:
     ids=["accuracy", "tie", "first", "chance"],
 )
 def test_the_best_epoch_s_weights_come_back(epochs: list[tuple[float, float]], best: int) -> None:
-    model, callback = _model(), BestWeights()
+    model, callback = _model(), BestWeights(ACCURACY)
     callback.set_model(model)
     for epoch, (accuracy, loss) in enumerate(epochs):
         model.set_weights([np.array([[float(epoch)]])])
         callback.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": loss})
     callback.on_train_end()
-    assert model.get_weights()[0].item() == best and callback.accuracy == epochs[best][0]
+    assert model.get_weights()[0].item() == best and callback.figure == epochs[best][0]
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])

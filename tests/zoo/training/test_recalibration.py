@@ -9,8 +9,9 @@ import pytest
 
 from zoo.data.dataset import ImageDataset
 from zoo.data.load import load_dataset
+from zoo.training.evaluation import evaluate
 from zoo.training.recalibration import BatchStatistics, Recalibration
-from zoo.training.training import TrainingSettings, evaluate, train
+from zoo.training.training import TrainingSettings, train
 
 layers = keras.layers
 BATCHES = [np.random.default_rng(seed).normal(seed, 1 + seed, (4, 3, 3, 2)).astype(np.float32) for seed in range(3)]
@@ -93,9 +94,9 @@ def test_images_are_those_of_training_unchanged(digits: ImageDataset) -> None:
 def test_few_steps_are_judged_by_their_own_statistics(digits: ImageDataset) -> None:
     model, recorder = _norms(), _Recorder()
     result = train(model, digits, TrainingSettings(epochs=2, learning_rate=0.05, batch_size=64), [recorder])
-    assert result.validation_accuracy == max(recorder.accuracies)
-    assert evaluate(model, digits.validation, digits.normalization) == pytest.approx(result.validation_accuracy)
-    assert result.validation_accuracy > 0.85
+    assert result.validation == max(recorder.accuracies)
+    assert evaluate(model, digits, digits.validation).figures["accuracy"] == pytest.approx(result.validation)
+    assert result.validation > 0.85
     # Estimated anew, the statistics are those that the model was left with.
     left = [v.numpy() for v in model.non_trainable_variables]
     Recalibration(model, digits, 64, 0).on_test_begin()

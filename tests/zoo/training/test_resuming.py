@@ -12,9 +12,10 @@ from compress.errors import RunError
 from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import load_dataset
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.kinds.classification import Classification
 from zoo.training.augmentation import KerasAugmentation
 from zoo.training.checkpoint import Checkpoint, TrainingProgress, TrainingState
-from zoo.training.keras_class import KerasClass
 from zoo.training.random_states import random_states, seed_random_states
 from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings, train
@@ -36,7 +37,7 @@ STATE = TrainingState(TrainingProgress(1, 0.5, 1.0, 0, None, 0, 0), [np.ones(2)]
 @pytest.fixture(scope="module")
 def few() -> ImageDataset:
     digits = load_dataset("digits", validation=0.3)
-    return replace(digits, train=Split(digits.train.images[:200], digits.train.labels[:200]))
+    return replace(digits, train=Split(digits.train.images[:200], digits.train.targets[:200]))
 
 
 def _random() -> keras.Model:
@@ -92,7 +93,7 @@ def test_every_tensor_is_that_of_the_undisturbed_run(few: ImageDataset, tmp_path
     _stopped(path, few, SETTINGS, 4)
     model, rest = _random(), _Stop(None)
     received = train(model, few, SETTINGS, [rest], checkpoint=Checkpoint(path, "x"))
-    assert (received.epochs, received.validation_accuracy) == (5, expected.validation_accuracy)
+    assert (received.epochs, received.validation) == (5, expected.validation)
     assert rest.rates == watch.rates[4:]
     _same(_all(model), _all(whole))
     # What is whole is only put back.
@@ -126,7 +127,7 @@ def test_every_recipe_goes_on_where_it_was(few: ImageDataset, tmp_path: Path, re
     _stopped(path, few, settings, 2)
     model = _random()
     received = train(model, few, settings, checkpoint=Checkpoint(path, "x"))
-    assert received.validation_accuracy == expected.validation_accuracy
+    assert received.validation == expected.validation
     _same(_all(model), _all(whole))
 
 
@@ -182,7 +183,7 @@ KERNELS = [-1.0, -2.0, 1.0, 3.0, 3.0, 2.0, 5.0, 6.0]
 
 def test_training_stops_where_nothing_is_better(tmp_path: Path) -> None:
     split = Split(np.array([-1.0, 1.0], np.float32).reshape(2, 1, 1, 1), np.array([0, 1]))
-    dataset = ImageDataset("two", split, split, split, 2, Normalization(1.0, (0.0,), (1.0,)))
+    dataset = ImageDataset("two", split, split, split, Classification(2), Normalization(1.0, (0.0,), (1.0,)))
     settings = TrainingSettings(epochs=8, learning_rate=1e-30, early_stopping=2)
     layers = keras.layers
     model = keras.Sequential([keras.Input((1, 1, 1)), layers.Flatten(), layers.Dense(2, "softmax", use_bias=False)])
@@ -193,5 +194,5 @@ def test_training_stops_where_nothing_is_better(tmp_path: Path) -> None:
         model.set_weights([np.zeros((1, 2))])
         script = _Scripted(KERNELS)
         result = train(model, dataset, settings, [script], checkpoint=checkpoint)
-        assert (result.epochs, result.validation_accuracy, script.begun) == (6, 1.0, begun)
+        assert (result.epochs, result.validation, script.begun) == (6, 1.0, begun)
         np.testing.assert_array_equal(model.get_weights()[0], [[-3.0, 3.0]])

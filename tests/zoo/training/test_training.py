@@ -15,11 +15,13 @@ from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import load_dataset
 from zoo.models.registry import build_model
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.kinds.classification import Classification
 from zoo.training.augmentation import KerasAugmentation
-from zoo.training.keras_class import KerasClass
+from zoo.training.evaluation import evaluate
 from zoo.training.precision import PrecisionName, computing_in
 from zoo.training.schedule import Schedule
-from zoo.training.training import TrainingSettings, evaluate, train
+from zoo.training.training import TrainingSettings, train
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +73,8 @@ def test_the_digits_network_learns(digits: ImageDataset) -> None:
         TrainingSettings(epochs=5, learning_rate=0.05, batch_size=64, augmentation=CropAndFlip(1, False)),
     )
     assert result.epochs == 5 and result.seconds > 0
-    assert evaluate(model, digits.test, digits.normalization) > 0.9
-    assert result.validation_accuracy > 0.9
+    assert evaluate(model, digits, digits.test).figures["accuracy"] > 0.9
+    assert result.validation > 0.9
 
 
 def test_the_best_validation_weights_are_kept(digits: ImageDataset) -> None:
@@ -85,8 +87,8 @@ def test_the_best_validation_weights_are_kept(digits: ImageDataset) -> None:
     assert best != len(ranks) - 1
     for kept, expected in zip(model.get_weights(), recorder.weights[best], strict=True):
         np.testing.assert_array_equal(kept, expected)
-    assert result.validation_accuracy == ranks[best][0]
-    assert evaluate(model, digits.validation, digits.normalization) == pytest.approx(ranks[best][0], abs=1e-6)
+    assert result.validation == ranks[best][0]
+    assert evaluate(model, digits, digits.validation).figures["accuracy"] == pytest.approx(ranks[best][0], abs=1e-6)
 
 
 def test_training_is_decided_by_the_seed(digits: ImageDataset) -> None:
@@ -102,7 +104,7 @@ def test_training_is_decided_by_the_seed(digits: ImageDataset) -> None:
 def test_one_step_is_the_recipe_s_by_hand() -> None:
     """Zero weights and one image: softmax 1/2 each, so every weight moves by half the learning rate."""
     split = Split(np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.int64))
-    dataset = ImageDataset("one", split, split, split, 2, Normalization(1.0, (0.0,), (1.0,)))
+    dataset = ImageDataset("one", split, split, split, Classification(2), Normalization(1.0, (0.0,), (1.0,)))
     model = keras.Sequential(
         [keras.Input((1, 1, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax", kernel_initializer="zeros")]
     )
@@ -167,7 +169,7 @@ def test_half_precision_computes_in_half_and_keeps_whole_weights(
 
     images = digits.normalization(digits.train.images[:64])
     result = train(model, digits, TrainingSettings(epochs=3, batch_size=64, precision=precision), [Types()])
-    assert seen == {precision.removeprefix("mixed_")} and result.validation_accuracy > 0.7
+    assert seen == {precision.removeprefix("mixed_")} and result.validation > 0.7
     assert {layer.compute_dtype for layer in nested.layers} == {"float32"}
     assert {weight.dtype for weight in model.weights} == {"float32"}
     with computing_in(model, precision):
@@ -177,7 +179,7 @@ def test_half_precision_computes_in_half_and_keeps_whole_weights(
 
 
 def test_classes_count_as_they_are_weighed(digits: ImageDataset) -> None:
-    counts = np.bincount(digits.train.labels)
+    counts = np.bincount(digits.train.targets)
     balanced = TrainingSettings(class_weights="balanced").weights_of_classes(digits)
     assert balanced == pytest.approx({label: counts.sum() / (10 * counts[label]) for label in range(10)})
     # Only the images of class 7 count: no other class is ever answered.
@@ -198,13 +200,13 @@ def test_a_model_is_saved_with_what_every_keras_has(digits: ImageDataset, tmp_pa
         8, 0.01, 64, KerasClass("AdamW", {"global_clipnorm": 1.0}), Schedule("one_cycle"), smoothed, augmentation=mixing
     )
     result = train(model, digits, settings)
-    assert result.validation_accuracy > 0.6
+    assert result.validation > 0.6
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert type(loaded.loss) is keras.losses.SparseCategoricalCrossentropy
     images = digits.normalization(digits.validation.images)
-    _, accuracy = loaded.evaluate(images, digits.validation.labels, verbose=0)
-    assert accuracy == pytest.approx(result.validation_accuracy, abs=1e-6)
+    _, accuracy = loaded.evaluate(images, digits.validation.targets, verbose=0)
+    assert accuracy == pytest.approx(result.validation, abs=1e-6)
 
 
 def test_a_step_is_traced_once(digits: ImageDataset) -> None:
@@ -236,15 +238,15 @@ def test_evaluate_counts_the_largest_output(digits: ImageDataset) -> None:
     model = _small()
     images = (digits.test.images.astype(np.float64) / 16 - digits.normalization.mean[0]) / digits.normalization.std[0]
     outputs = np.concatenate([np.asarray(model(images[i : i + 100].astype(np.float32))) for i in range(0, 540, 100)])
-    expected = (outputs.argmax(axis=1) == digits.test.labels).mean()
-    assert evaluate(model, digits.test, digits.normalization, batch_size=64) == pytest.approx(expected, abs=1e-9)
+    expected = (outputs.argmax(axis=1) == digits.test.targets).mean()
+    assert evaluate(model, digits, digits.test, batch_size=64).figures["accuracy"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_evaluate_does_not_score_nan(digits: ImageDataset) -> None:
     model = _small()
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(DivergenceError, match="NaN or infinity for 540 of 540 images"):
-        evaluate(model, digits.test, digits.normalization)
+        evaluate(model, digits, digits.test)
 
 
 def test_fine_tuning_is_at_a_tenth() -> None:

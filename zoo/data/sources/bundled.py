@@ -3,7 +3,7 @@
 import numpy as np
 
 from compress.errors import DataError, typed_line
-from zoo.data.source import SourceData, Wanted, as_split, named_source, numbered_classes
+from zoo.data.source import SourceData, Wanted, as_split, named_source
 from zoo.data.split import stratified_split
 
 # Large enough (540 images) that two compressed models' accuracies can be told apart.
@@ -16,7 +16,7 @@ def digits(wanted: Wanted) -> SourceData:
     from sklearn.datasets import load_digits
 
     bundle = load_digits()
-    everything = as_split(bundle.images.astype(np.uint8), bundle.target, "digits")
+    everything = as_split(bundle.images.astype(np.uint8), bundle.target, "digits", wanted.task)
     train, test = stratified_split(everything, TEST_FRACTION, wanted.seed, held_out="test")
     return SourceData("digits", train, test, tuple("0123456789"), scale=16.0)
 
@@ -31,12 +31,12 @@ def cifar(wanted: Wanted) -> SourceData:
 
     module = {"cifar10": keras.datasets.cifar10, "cifar100": keras.datasets.cifar100}[name]
     try:
-        (train_images, train_labels), (test_images, test_labels) = module.load_data()
+        (train_images, train_targets), (test_images, test_targets) = module.load_data()
     except Exception as error:  # Keras reports a failed download as a plain Exception.
         raise DataError(
             f"expected to download {name} through keras.datasets, received {typed_line(error)}; "
             "connect to the network, or give an image folder or an .npz file"
         ) from error
-    train = as_split(train_images, train_labels, f"{name} train")
-    test = as_split(test_images, test_labels, f"{name} test")
-    return SourceData(name, train, test, numbered_classes(train, test))
+    train = as_split(train_images, train_targets, f"{name} train", wanted.task)
+    test = as_split(test_images, test_targets, f"{name} test", wanted.task)
+    return SourceData(name, train, test)

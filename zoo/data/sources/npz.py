@@ -10,7 +10,7 @@ import numpy as np
 
 from compress.disk.declared_size import check_declared
 from compress.errors import DataError, typed_line
-from zoo.data.source import SourceData, Wanted, as_split, data_source, numbered_classes
+from zoo.data.source import SourceData, Wanted, as_split, data_source
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -34,9 +34,9 @@ def npz(wanted: Wanted) -> SourceData:
         raise DataError(f"expected a readable .npz file of arrays at {path}, received {typed_line(error)}") from error
     if len(arrays) != len(_KEYS):
         raise DataError(f"expected the arrays {', '.join(_KEYS)} in {path}, received {', '.join(received) or 'none'}")
-    train = as_split(arrays[0], arrays[1], f"{path} x_train, y_train", wanted.series)
-    test = as_split(arrays[2], arrays[3], f"{path} x_test, y_test", wanted.series)
-    return SourceData(path.stem, train, test, numbered_classes(train, test))
+    train = as_split(arrays[0], arrays[1], f"{path} x_train, y_train", wanted.task, wanted.series)
+    test = as_split(arrays[2], arrays[3], f"{path} x_test, y_test", wanted.task, wanted.series)
+    return SourceData(path.stem, train, test)
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from compress.errors import DataError, foreign_code, working_directory_importable
 from zoo.data.dataset import ImageDataset
-from zoo.data.source import SourceData, Wanted, as_split, data_source, numbered_classes
+from zoo.data.source import SourceData, Wanted, as_split, data_source
 
 
 @data_source("module:function", lambda source: ":" in source)
@@ -20,7 +20,7 @@ def user(wanted: Wanted) -> SourceData | ImageDataset:
     module_name, _, function_name = reference.partition(":")
     with working_directory_importable():
         result = _call(_resolve(module_name, function_name, reference), reference)
-    return result if isinstance(result, ImageDataset) else _as_source(result, reference, wanted.series)
+    return result if isinstance(result, ImageDataset) else _as_source(result, reference, wanted)
 
 
 def _resolve(module_name: str, function_name: str, reference: str) -> Any:
@@ -37,14 +37,14 @@ def _call(function: Any, reference: str) -> Any:
         return function()
 
 
-def _as_source(result: Any, reference: str, series: bool) -> SourceData:
+def _as_source(result: Any, reference: str, wanted: Wanted) -> SourceData:
     try:
-        (train_images, train_labels), (test_images, test_labels) = result
+        (train_images, train_targets), (test_images, test_targets) = result
     except (TypeError, ValueError) as error:
         raise DataError(
             f"expected ((x_train, y_train), (x_test, y_test)) or an ImageDataset from {reference!r}, "
             f"received {type(result).__name__}"
         ) from error
-    train = as_split(train_images, train_labels, f"{reference} train", series)
-    test = as_split(test_images, test_labels, f"{reference} test", series)
-    return SourceData(reference, train, test, numbered_classes(train, test))
+    train = as_split(train_images, train_targets, f"{reference} train", wanted.task, wanted.series)
+    test = as_split(test_images, test_targets, f"{reference} test", wanted.task, wanted.series)
+    return SourceData(reference, train, test)

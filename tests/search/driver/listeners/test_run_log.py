@@ -6,17 +6,23 @@ import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Score
 from objectives.cost.cost import Cost
 from search.driver.listeners.run_log import RunLog
 from search.study.trial_record import TrialRecord
 from tests.search.fixtures.nets import cost
+from zoo.tasks.metric import Score
 
 COST: Cost = cost("tiny").cost(CompressionParameters.none())
 
 
 def record(number, **changes):
-    fields = {"state": "complete", "score": Score(0.5, 1.25), "seconds": 2.0, "error": None, "start": None}
+    fields = {
+        "state": "complete",
+        "score": Score({"accuracy": 0.5, "loss": 1.25}),
+        "seconds": 2.0,
+        "error": None,
+        "start": None,
+    }
     return TrialRecord(number, parameters=CompressionParameters.none(), cost=COST, **{**fields, **changes})
 
 

@@ -4,7 +4,6 @@ import pytest
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from objectives.accuracy.metric import Metric, Score
 from objectives.cost.cost import Cost
 from search.driver.listeners.trackers import Tracking, check_trackers, trackers
 from search.driver.listeners.trial_figures import metrics_of, settings_of
@@ -12,13 +11,20 @@ from search.runs.run_folder import RunFolder
 from search.study.trial_record import TrialRecord
 from tests.search.fixtures.nets import cost
 from tests.search.fixtures.runs import config
+from zoo.tasks.metric import Metric, Score
 
 COST: Cost = cost("tiny").cost(CompressionParameters.none())
 PARAMETERS = CompressionParameters({"add": 0.5, "block.conv1": 0.25}, {"conv2": (4, 6)})
 
 
 def record(number, **changes):
-    fields = {"state": "complete", "score": Score(0.5, 1.25), "seconds": 2.0, "error": None, "start": None}
+    fields = {
+        "state": "complete",
+        "score": Score({"accuracy": 0.5, "loss": 1.25}),
+        "seconds": 2.0,
+        "error": None,
+        "start": None,
+    }
     return TrialRecord(number, cost=COST, **{"parameters": PARAMETERS, **fields, **changes})
 
 
@@ -50,7 +56,12 @@ def test_a_trial_is_flat_figures_and_settings():
     costs = {"flops": COST.flops, "params": COST.params}
     assert metrics_of(record(0)) == {"accuracy": 0.5, "loss": 1.25, **costs, "seconds": 2.0}
     assert metrics_of(record(0, state="infeasible", score=None, seconds=None)) == costs
-    assert metrics_of(record(0, metric=Metric("F1Score"), score=Score(0.5, 1.25, 0.75)))["F1Score"] == 0.75
+    assert (
+        metrics_of(record(0, metric=Metric("F1Score"), score=Score({"accuracy": 0.5, "loss": 1.25, "F1Score": 0.75})))[
+            "F1Score"
+        ]
+        == 0.75
+    )
 
 
 def test_what_was_settled_before_is_handed_over_once():

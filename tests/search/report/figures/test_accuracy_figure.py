@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from objectives.cost.quantities.standard import FLOPS, LATENCY, SIZE
 from search.report.figures.accuracy import accuracy_against
-from search.runs.results import Result
 from search.study.finalist import Finalist
+from tests.search.fixtures.results import classified
 from tests.search.report.report_runs import COST, PARAMETERS, by_name, record
+from zoo.tasks.metric import ACCURACY, LOSS, Score
 
-RESULTS = [Result("original", 0.9, 4_000_000, 100, 1000), Result("search", 0.88, 1_000_000, 10, 100)]
+RESULTS = [classified("original", 0.9, 4_000_000, 100, 1000), classified("search", 0.88, 1_000_000, 10, 100)]
 
 
 def test_it_holds_every_measured_model():
-    points = accuracy_against(FLOPS, [*RESULTS, Result("other", None, 1, 1, 1)]).data
+    points = accuracy_against(FLOPS, [*RESULTS, classified("other", None, 1, 1, 1)]).data
     assert [(list(point.x), list(point.y), point.name) for point in points] == [
         ([4.0], [0.9], "Original, test"),
         ([1.0], [0.88], "Search, test"),
@@ -44,7 +44,7 @@ def test_it_holds_every_trial_by_its_state():
 def test_the_fronts_are_drawn_with_the_models():
     dearer = replace(COST, flops=2_000_000)
     trials = [record(0, 0.5), record(1, 0.4), replace(record(2, 0.7), cost=dearer), record(3, None)]
-    tuned = [Finalist("trial 2", PARAMETERS, dearer, Score(0.8, 0.1), 1.0, None, ACCURACY)]
+    tuned = [Finalist("trial 2", PARAMETERS, dearer, Score({"accuracy": 0.8, "loss": 0.1}), 1.0, None, ACCURACY)]
     traces = by_name(accuracy_against(FLOPS, RESULTS, trials, tuned))
     drawn = [traces["Pareto front of the trials"], traces["Pareto front of the finalists"]]
     assert [(list(trace.x), list(trace.y), list(trace.text)) for trace in drawn] == [
@@ -53,16 +53,18 @@ def test_the_fronts_are_drawn_with_the_models():
     ]
 
 
-def test_the_front_of_another_metric_is_no_line():
+def test_the_metric_that_ranks_is_shown():
     """Trial 1 is less accurate, costs more, and has the lower loss."""
     dearer = replace(COST, flops=2_000_000)
     trials = [
-        replace(record(0, 0.5), score=Score(0.5, 0.4), metric=LOSS),
-        replace(record(1, 0.4), score=Score(0.4, 0.3), metric=LOSS, cost=dearer),
+        replace(record(0, 0.5), score=Score({"accuracy": 0.5, "loss": 0.4}), metric=LOSS),
+        replace(record(1, 0.4), score=Score({"accuracy": 0.4, "loss": 0.3}), metric=LOSS, cost=dearer),
     ]
-    (trace,) = [trace for trace in accuracy_against(FLOPS, (), trials).data if "front" in trace.name]
-    assert (trace.name, trace.mode) == ("Pareto front of the trials, by loss", "markers")
-    assert (list(trace.x), list(trace.y)) == ([1.0, 2.0], [0.5, 0.4])
+    made = accuracy_against(FLOPS, (), trials)
+    (trace,) = [trace for trace in made.data if "front" in trace.name]
+    assert (list(trace.x), list(trace.y)) == ([1.0, 2.0], [0.4, 0.3])
+    assert (made.layout.title.text, made.layout.yaxis.title.text) == ("Loss against MFLOPs", "loss")
+    assert made.layout.yaxis.tickformat is None
 
 
 def test_of_latencies_the_models_are_where_they_were_measured():

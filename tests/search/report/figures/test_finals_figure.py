@@ -4,15 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from objectives.accuracy.metric import ACCURACY, LOSS, Score
 from search.report.figures.finals import Reranked, proxy_and_final
 from search.study.finalist import RECOMMENDED, Finalist
 from tests.search.report.report_runs import COST, PARAMETERS, by_name, record
+from zoo.tasks.metric import ACCURACY, LOSS, Score
 
 
 def finalist(source, accuracy, metric=ACCURACY):
     loss, error = (None, "failed") if accuracy is None else (1 - accuracy, None)
-    return Finalist(source, PARAMETERS, COST, None if accuracy is None else Score(accuracy, loss), 1.0, error, metric)
+    return Finalist(
+        source,
+        PARAMETERS,
+        COST,
+        None if accuracy is None else Score({"accuracy": accuracy, "loss": loss}),
+        1.0,
+        error,
+        metric,
+    )
 
 
 def test_it_holds_the_finalists_that_were_trials():
@@ -33,7 +41,7 @@ def test_it_holds_the_finalists_that_were_trials():
 
 
 def test_it_is_of_what_they_were_ranked_by():
-    trials = [replace(record(0, 0.5), score=Score(0.5, 0.3))]
+    trials = [replace(record(0, 0.5), score=Score({"accuracy": 0.5, "loss": 0.3}))]
     reranked = Reranked.of(trials, [finalist("trial 0", 0.75, LOSS)])
     assert reranked == Reranked("loss", ("trial 0",), (0.3,), (0.25,))
     assert proxy_and_final(reranked).layout.title.text == "Proxy against final loss: too few to correlate of 1"

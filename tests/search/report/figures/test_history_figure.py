@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from objectives.accuracy.metric import LOSS, Metric, Score
 from search.report.figures.history import histories, history
 from search.study.judgement import Rung, counts_text, rung_counts
 from tests.search.report.report_runs import by_name, record
+from zoo.tasks.metric import LOSS, Metric, Score
 
 
 def test_it_holds_every_trial_and_the_best_so_far():
@@ -23,7 +23,10 @@ def test_it_holds_every_trial_and_the_best_so_far():
 
 def test_it_minds_the_rungs():
     """The best so far is that of the highest rung reached, as the winner is."""
-    low, high = Rung(30, Score(0.5, 0.5), 0.5), Rung(90, Score(0.5, 0.5), 0.5)
+    low, high = (
+        Rung(30, Score({"accuracy": 0.5, "loss": 0.5}), 0.5),
+        Rung(90, Score({"accuracy": 0.5, "loss": 0.5}), 0.5),
+    )
     trials = [
         replace(record(0, 0.9), state="stopped", rungs=(low,)),
         replace(record(1, 0.7), rungs=(low, high)),
@@ -43,7 +46,11 @@ def test_a_metric_knows_which_way_is_better(direction, best_so_far):
     metric = Metric("Hinge", direction, "one_hot")
     values = [0.4, None, 0.6, 0.3]
     trials = [
-        replace(record(number, 0.5), metric=metric, score=value if value is None else Score(0.5, 0.5, value))
+        replace(
+            record(number, 0.5),
+            metric=metric,
+            score=value if value is None else Score({"accuracy": 0.5, "loss": 0.5, "Hinge": value}),
+        )
         for number, value in enumerate(values)
     ]
     ranked, accuracy = histories(trials)
@@ -57,7 +64,8 @@ def test_a_metric_knows_which_way_is_better(direction, best_so_far):
 
 def test_of_losses_the_lowest_is_the_best():
     trials = [
-        replace(record(number, 0.5), metric=LOSS, score=Score(0.5, loss)) for number, loss in enumerate([0.4, 0.6, 0.1])
+        replace(record(number, 0.5), metric=LOSS, score=Score({"accuracy": 0.5, "loss": loss}))
+        for number, loss in enumerate([0.4, 0.6, 0.1])
     ]
     loss, _ = histories(trials)
     assert list(by_name(loss)["best so far"].y) == [0.4, 0.4, 0.1]

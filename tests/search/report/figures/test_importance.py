@@ -2,13 +2,13 @@
 
 import optuna
 
-from objectives.accuracy.metric import Score
 from search.report.figures.importance import NEEDED, SHOWN, Importance, dimension_text, importance_of, importances
 from search.space.space import suggested
 from search.study.judgement import Judgement
 from search.study.storage import find_study
 from search.study.trial_record import describe, finish
 from tests.search.report.report_runs import COST, PARAMETERS, made_up
+from zoo.tasks.metric import Score
 
 
 def study_of(trials, dimensions, front=False):
@@ -21,7 +21,7 @@ def study_of(trials, dimensions, front=False):
         describe(trial, PARAMETERS, COST, None)
         if front:
             trial.set_user_attr("allowed", 0.25 * (1 + number % 2))
-        finish(study, trial, Judgement(Score(float(wanted[0]), 0.5), 1.0))
+        finish(study, trial, Judgement(Score({"accuracy": float(wanted[0]), "loss": 0.5}), 1.0))
     return study
 
 

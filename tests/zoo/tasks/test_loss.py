@@ -1,15 +1,11 @@
 """The loss against the cross-entropy worked out by hand."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
 from compress.errors import ModelError
-from zoo.training.loss import loss_for
+from zoo.tasks.kinds.classification import Classification
 
 _LABELS = np.array([0, 2])
 _LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 0.0, 1.5]], np.float32)
@@ -37,20 +33,20 @@ _DENSE = keras.layers.Dense
     ids=["dense", "softmax", "activation", "nested", "linear behind"],
 )
 def test_probabilities(layers: list[keras.Layer]) -> None:
-    assert float(loss_for(_model(*layers))(_LABELS, _PROBABILITIES)) == pytest.approx(_EXPECTED, rel=1e-5)
+    assert float(Classification().loss(_model(*layers))(_LABELS, _PROBABILITIES)) == pytest.approx(_EXPECTED, rel=1e-5)
 
 
 @pytest.mark.parametrize(
     "layers", [[_POOL(), _DENSE(3)], [keras.layers.Conv2D(3, 1), _POOL()]], ids=["dense", "pooled"]
 )
 def test_logits(layers: list[keras.Layer]) -> None:
-    assert float(loss_for(_model(*layers))(_LABELS, _LOGITS)) == pytest.approx(_EXPECTED, rel=1e-5)
+    assert float(Classification().loss(_model(*layers))(_LABELS, _LOGITS)) == pytest.approx(_EXPECTED, rel=1e-5)
 
 
 def test_a_function_at_the_output_counts_too() -> None:
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.ops.softmax(_DENSE(3)(inputs)))
-    assert float(loss_for(model)(_LABELS, _PROBABILITIES)) == pytest.approx(_EXPECTED, rel=1e-5)
+    assert float(Classification().loss(model)(_LABELS, _PROBABILITIES)) == pytest.approx(_EXPECTED, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -59,32 +55,11 @@ def test_a_function_at_the_output_counts_too() -> None:
 )
 def test_another_output_is_refused(layer: keras.Layer, received: str) -> None:
     with pytest.raises(ModelError, match=f"softmax or logits .* received {received}"):
-        loss_for(_model(_POOL(), layer))
+        Classification().loss(_model(_POOL(), layer))
 
 
 def test_two_outputs_are_refused() -> None:
     inputs = keras.Input((3,))
     model = keras.Model(inputs, [_DENSE(3)(inputs), _DENSE(3)(inputs)], name="two")
     with pytest.raises(ModelError, match="one output, received 2 from 'two'"):
-        loss_for(model)
-
-
-def test_a_loss_is_added_in_one_file(tmp_path: Path) -> None:
-    """Models that end in another activation get it, and no other file is touched."""
-    (tmp_path / "hinge.py").write_text(
-        "import keras\n"
-        "from zoo.training.loss import loss\n"
-        "@loss('tanh', 'signs')\n"
-        "def hinge():\n    return keras.losses.CategoricalHinge()\n",
-        encoding="utf-8",
-    )
-    code = (
-        "import keras, zoo.training.losses as room\n"
-        f"room.__path__.append({str(tmp_path)!r})\n"
-        "from zoo.training.loss import loss_for\n"
-        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation='tanh')])\n"
-        "print(type(loss_for(model)).__name__)\n"
-    )
-    root = Path(__file__).parents[3]
-    made = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
-    assert made.returncode == 0 and made.stdout.splitlines()[-1] == "CategoricalHinge", made.stderr
+        Classification().loss(model)

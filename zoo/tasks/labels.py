@@ -25,33 +25,35 @@ def class_numbers(labels: Any, what: str) -> npt.NDArray[np.int64]:
 
 def _kind(labels: Any) -> str:
     """What labels seem to be, and what to do with them."""
-    only = "only single-label class numbers are supported so far"
     if labels.dtype.kind not in "biuf":
-        return _kind_of_objects(labels.ravel(), only)
+        return _kind_of_objects(labels.ravel())
     if labels.ndim == 2:
-        return _kind_of_rows(labels, only)
+        return _kind_of_rows(labels)
     if labels.ndim != 1:
-        return f"masks, boxes or other labels of {labels.ndim - 1} axes an image; {only}"
+        return (
+            f"masks, boxes or other labels of {labels.ndim - 1} axes an image; set task: segmentation for masks of "
+            "class numbers, task: image_to_image for images"
+        )
     if labels.dtype.kind == "b":
         return "true or false; turn them into class numbers with astype('int64')"
     if np.isfinite(labels).all() and (labels == np.round(labels)).all():
         return "whole numbers as floats; if they are class numbers, turn them into integers with astype('int64')"
-    return f"a number an image, as for regression; {only}"
+    return "a number an image; set task: regression"
 
 
-def _kind_of_rows(rows: Any, only: str) -> str:
+def _kind_of_rows(rows: Any) -> str:
     zeros_and_ones = ((rows == 0) | (rows == 1)).all()
     if len(rows) and zeros_and_ones and ((rows != 0).sum(axis=1) == 1).all():
         return "one-hot rows; turn them into class numbers with argmax(axis=1)"
     if zeros_and_ones:
-        return f"rows of zeros and ones that are not one-hot, as for several labels an image; {only}"
+        return "rows of zeros and ones that are not one-hot, as for several labels an image; set task: multilabel"
     if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3):
-        return f"rows of probabilities; {only}"
-    return f"{rows.shape[1]} numbers an image; {only}"
+        return "rows of probabilities; turn them into class numbers with argmax(axis=1)"
+    return f"{rows.shape[1]} numbers an image; set task: regression"
 
 
-def _kind_of_objects(values: Any, only: str) -> str:
+def _kind_of_objects(values: Any) -> str:
     first = next(iter(values[:1].tolist()), None)
     if isinstance(first, (str, bytes)):
         return f"names such as {excerpt(first)}; number them from 0 with numpy.unique(labels, return_inverse=True)[1]"
-    return f"objects such as {excerpt(first)}; {only}"
+    return f"objects such as {excerpt(first)}; turn them into class numbers"

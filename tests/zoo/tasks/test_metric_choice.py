@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.errors import ConfigError
-from objectives.accuracy.metric import ACCURACY, LOSS, Metric, metric_classes
-from objectives.accuracy.metric_choice import choose_metric, made_up
+from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.metric import ACCURACY, LOSS, Metric, metric_classes
+from zoo.tasks.metric_choice import choose_metric
 
+TEN = Classification(10)
 OPTIONS: dict[str, dict[str, Any]] = {
     "PrecisionAtRecall": {"recall": 0.5},
     "RecallAtPrecision": {"precision": 0.5},
@@ -34,7 +36,7 @@ LOWER_IS_BETTER = {
 
 @pytest.mark.parametrize("name", sorted(metric_classes().keys() - {"Accuracy"}))
 def test_the_direction_of_every_metric_is_found(name: str) -> None:
-    metric = choose_metric(name, 10, options=OPTIONS.get(name))
+    metric = choose_metric(name, TEN, options=OPTIONS.get(name))
     assert metric.direction == ("minimize" if name in LOWER_IS_BETTER else "maximize")
     assert metric.options == OPTIONS.get(name, {})
     assert metric.labels == ("index" if name.startswith("Sparse") or name in ("IoU", "MeanIoU") else "one_hot")
@@ -43,7 +45,7 @@ def test_the_direction_of_every_metric_is_found(name: str) -> None:
 @given(st.integers(2, 60))
 def test_made_up_outputs_are_right_or_wrong(classes: int) -> None:
     for right, place in ((True, classes - 1), (False, 0)):
-        labels, probabilities = made_up(classes, right=right)
+        labels, probabilities = Classification(classes).made_up(right=right)
         order = probabilities.argsort(axis=1)
         np.testing.assert_array_equal(order[:, place], labels)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
@@ -52,15 +54,16 @@ def test_made_up_outputs_are_right_or_wrong(classes: int) -> None:
 
 
 def test_many_classes_need_little_memory() -> None:
-    labels, probabilities = made_up(5000, right=True)
+    labels, probabilities = Classification(5000).made_up(right=True)
     assert (labels.shape, probabilities.shape) == ((1000,), (1000, 5000))
 
 
 def test_accuracy_and_loss_need_no_class() -> None:
-    assert choose_metric("accuracy", 10) is ACCURACY
-    assert choose_metric("loss", 10) is LOSS
+    assert choose_metric("accuracy", TEN) is ACCURACY
+    assert choose_metric("loss", TEN) is LOSS
     # The class of this name compares labels with outputs for equality: 0 for right and for wrong outputs.
-    assert choose_metric("Accuracy", 10) is ACCURACY
+    assert choose_metric("Accuracy", TEN) is ACCURACY
+    assert choose_metric(None, TEN) is ACCURACY
 
 
 @pytest.mark.parametrize(
@@ -72,17 +75,24 @@ def test_accuracy_and_loss_need_no_class() -> None:
     ],
 )
 def test_names_may_be_written_with_underscores(name: str, result: str) -> None:
-    assert choose_metric(name, 10).name == result
+    assert choose_metric(name, TEN).name == result
 
 
 def test_what_is_given_is_kept() -> None:
-    given = choose_metric("TopKCategoricalAccuracy", 3, options={"k": 5}, labels="one_hot", direction="maximize")
+    given = choose_metric(
+        "TopKCategoricalAccuracy", Classification(3), options={"k": 5}, labels="one_hot", direction="maximize"
+    )
     assert given == Metric("TopKCategoricalAccuracy", "maximize", "one_hot", {"k": 5})
 
 
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
+        (
+            "loss",
+            {"direction": "minimize"},
+            "expected no options, labels or direction for loss, which needs none",
+        ),
         ("acuracy", {}, "expected accuracy, loss, or a metric of keras.metrics, received 'acuracy'; did you mean accu"),
         ("top speed", {}, "received 'top speed', such as F1Score"),
         ("Mean", {}, "received 'Mean'"),
@@ -102,5 +112,5 @@ def test_what_is_given_is_kept() -> None:
 )
 def test_what_cannot_rank_is_refused_in_one_line(name: str, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as error:
-        choose_metric(name, 10, **arguments)
+        choose_metric(name, TEN, **arguments)
     assert str(error.value).startswith("search.metric") and "\n" not in str(error.value)

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from compress.errors import ConfigError
-from zoo.training.keras_class import KerasClass
-from zoo.training.loss import LabelLoss, accuracy, check_loss, loss_classes, training_loss
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.loss import LabelLoss, accuracy, loss_classes
 
+TASK = Classification(3)
 LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 0.1, 0.3]], np.float32)
 LABELS = np.array([0, 2])
 SHARES = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
@@ -20,7 +22,7 @@ def classifier(activation=None):
 
 @pytest.mark.parametrize(("activation", "outputs"), [(None, LOGITS), ("softmax", SHARES)])
 def test_smoothed_labels_are_mixed_with_all_classes(activation, outputs):
-    loss = training_loss(classifier(activation), KerasClass("categorical_crossentropy", {"label_smoothing": 0.3}))
+    loss = TASK.training_loss(classifier(activation), KerasClass("categorical_crossentropy", {"label_smoothing": 0.3}))
     targets = 0.7 * np.eye(3)[LABELS] + 0.1
     np.testing.assert_allclose(float(loss(LABELS, outputs)), -(targets * np.log(SHARES)).sum(1).mean(), rtol=1e-5)
     assert loss.from_logits == (activation is None)
@@ -28,13 +30,13 @@ def test_smoothed_labels_are_mixed_with_all_classes(activation, outputs):
 
 def test_focal_loss_weighs_by_what_is_missing():
     """Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 5."""
-    loss = training_loss(classifier(), KerasClass("CategoricalFocalCrossentropy", {"alpha": 0.5, "gamma": 3}))
+    loss = TASK.training_loss(classifier(), KerasClass("CategoricalFocalCrossentropy", {"alpha": 0.5, "gamma": 3}))
     right = SHARES[[0, 1], LABELS]
     np.testing.assert_allclose(float(loss(LABELS, LOGITS)), (-0.5 * (1 - right) ** 3 * np.log(right)).mean(), rtol=1e-4)
 
 
 def test_numbers_and_rows_give_the_same():
-    plain, rows = training_loss(classifier()), training_loss(classifier(), mixed=True)
+    plain, rows = TASK.training_loss(classifier()), TASK.training_loss(classifier(), mixed=True)
     assert isinstance(rows, LabelLoss) and not isinstance(plain, LabelLoss)
     expected = float(plain(LABELS, LOGITS))
     assert float(rows(LABELS, LOGITS)) == pytest.approx(expected, rel=1e-6)
@@ -44,7 +46,7 @@ def test_numbers_and_rows_give_the_same():
 
 
 def test_weights_of_images_count():
-    loss = training_loss(classifier(), KerasClass("SparseCategoricalCrossentropy"))
+    loss = TASK.training_loss(classifier(), KerasClass("SparseCategoricalCrossentropy"))
     each = -np.log(SHARES[[0, 1], LABELS])
     assert float(loss(LABELS, LOGITS, np.array([2.0, 0.0]))) == pytest.approx(each[0], rel=1e-5)
 
@@ -71,15 +73,15 @@ def test_accuracy_of_numbers_and_of_the_largest_share():
 )
 def test_a_loss_that_does_not_fit_is_refused(choice, activation, mixed, message):
     with pytest.raises(ConfigError, match=message):
-        training_loss(classifier(activation), choice, mixed=mixed)
+        TASK.training_loss(classifier(activation), choice, mixed=mixed)
 
 
 @pytest.mark.parametrize("name", ["Ctc", "Circle"])
 def test_a_loss_of_other_shapes_is_refused_before_training(name):
-    with pytest.raises(ConfigError, match=r"loss: expected one that takes labels and outputs \(N, 3\), received .*"):
-        check_loss(KerasClass(name), 3, False)
+    with pytest.raises(ConfigError, match=r"loss: expected one that takes outputs \(N, 3\) and their targets, rec"):
+        TASK.check_loss(KerasClass(name), False)
 
 
 @pytest.mark.parametrize("name", sorted(set(loss_classes()) - {"CTC", "Circle"}))
 def test_every_other_loss_of_keras_is_taken(name):
-    check_loss(KerasClass(name), 3, False)
+    TASK.check_loss(KerasClass(name), False)

@@ -4,85 +4,84 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from compress.errors import ConfigError, typed_line
-from objectives.accuracy.metric import ACCURACY, LOSS, Direction, LabelForm, Metric, metric_classes
-from zoo.training.keras_class import known_as, plain_name
-
-_IMAGES = 1000
-"""Made-up images: one of each class, of no more classes than this."""
+from zoo.tasks.keras_class import known_as, plain_name
+from zoo.tasks.metric import Direction, LabelForm, Metric, metric_classes
+from zoo.tasks.task import Array, Task
+from zoo.tasks.values import class_value
 
 _INDEX_CLASSES = ("IoU", "MeanIoU")
 """Classes that take class numbers though no ``Sparse`` in their name says so."""
 
 
 def choose_metric(
-    name: str,
-    classes: int,
+    name: str | None,
+    task: Task,
     *,
     options: Mapping[str, Any] | None = None,
     labels: LabelForm | None = None,
     direction: Direction | None = None,
 ) -> Metric:
-    """The metric of this name for a model of so many classes.
+    """The metric of this name for a task.
 
-    name: ``accuracy``, ``loss``, or a class of `keras.metrics` (``F1Score`` or ``f1_score``).
+    name: of one of the task's own metrics, or a class of `keras.metrics` (``F1Score`` or ``f1_score``); None for the
+        task's first.
     labels: by default what the class takes.
     direction: by default the one in which outputs that are right beat outputs that are wrong.
 
     Raises:
         ConfigError: an unknown name, options that the class refuses, outputs that it cannot take, a value that is no
-            single number, or a direction that is unknown or that prefers wrong outputs.
+            single number, a direction that is unknown or that prefers wrong outputs, or one of these for a metric of
+            the task's own.
     """
-    if plain_name(name) in (ACCURACY.name, LOSS.name):
-        # Keras's own class Accuracy compares labels with outputs for equality; whoever asks for it means top-1.
-        return ACCURACY if plain_name(name) == ACCURACY.name else LOSS
-    class_name = _class_name(name)
-    chosen = dict(options or {})
-    if chosen.get("from_logits"):
+    own = {plain_name(metric.name): metric for metric in task.metrics}
+    known = task.metrics[0] if name is None else own.get(plain_name(name))
+    if known is not None:
+        if options or labels is not None or direction is not None:
+            raise ConfigError(
+                f"search.metric: expected no options, labels or direction for {known.name}, which needs none; "
+                "remove them"
+            )
+        return known
+    return _of_keras(str(name), task, dict(options or {}), labels, direction)
+
+
+def _of_keras(
+    name: str, task: Task, options: dict[str, Any], labels: LabelForm | None, direction: Direction | None
+) -> Metric:
+    class_name = _class_name(name, task)
+    if options.get("from_logits"):
         raise ConfigError(
             "search.metric.options.from_logits: expected false, received true: metrics get probabilities, also of "
             "models that end in logits; leave it out"
         )
     form = labels or ("index" if class_name.startswith("Sparse") or class_name in _INDEX_CLASSES else "one_hot")
-    metric = Metric(class_name, direction or "maximize", form, chosen)
-    right, wrong = _tried(metric, *made_up(classes, right=True)), _tried(metric, *made_up(classes, right=False))
-    return Metric(class_name, _direction(class_name, right, wrong, direction), form, chosen)
+    metric = Metric(class_name, direction or "maximize", form, options)
+    right, wrong = (_tried(metric, *task.compared(metric, *task.made_up(right=right))) for right in (True, False))
+    return Metric(class_name, _direction(class_name, right, wrong, direction), form, options)
 
 
-def _class_name(name: str) -> str:
+def _class_name(name: str, task: Task) -> str:
     """The class that a name means, in capitals or with underscores."""
-    names = [*metric_classes(), ACCURACY.name, LOSS.name]
+    own = [metric.name for metric in task.metrics]
+    # Keras's Accuracy compares labels with outputs for equality: the same for all outputs that are no labels.
+    names = [*(known for known in metric_classes() if known != "Accuracy"), *own]
     known, hint = known_as(name, names, ", such as F1Score, AUC or SparseTopKCategoricalAccuracy")
     if known is None:
         raise ConfigError(
-            f"search.metric: expected accuracy, loss, or a metric of keras.metrics, received {name!r}{hint}"
+            f"search.metric: expected {', '.join(own)}, or a metric of keras.metrics, received {name!r}{hint}"
         )
     return known
 
 
-def made_up(classes: int, *, right: bool) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Labels and probabilities of classifiers that are always right and always wrong.
-
-    One class has 0.8, no two of an image are equal; the class of the label comes first where the outputs are right,
-    and last where they are wrong.
-    """
-    labels = np.arange(min(classes, _IMAGES))
-    place = (np.arange(classes)[None] - labels[:, None]) % classes
-    place = place if right else classes - 1 - place
-    weights = np.where(place == 0, 0.0, classes - place)
-    rest = 0.2 * weights / weights.sum(axis=1, keepdims=True)
-    return labels.astype(np.int64), np.where(place == 0, 0.8, rest).astype(np.float32)
-
-
-def _tried(metric: Metric, labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> float:
+def _tried(metric: Metric, targets: Array, outputs: Array) -> float:
     try:
-        value = metric.result(labels, probabilities)
+        value = class_value(metric, targets, outputs)
     except Exception as error:  # Keras and TensorFlow raise errors of many types for options and shapes.
         raise ConfigError(
             f"search.metric: expected {metric.name} with options {metric.options} to take {metric.labels} labels and "
-            f"outputs of shape {('N', probabilities.shape[1])}, received {typed_line(error)}; "
+            f"outputs of shape {('N', *outputs.shape[1:])}, received {typed_line(error)}; "
             "change search.metric.options or search.metric.labels"
         ) from error
     if value.shape != () or not np.isfinite(value):

@@ -1,0 +1,10 @@
+from .kinds.classification import Classification as Classification
+from .kinds.image_to_image import ImageToImage as ImageToImage
+from .kinds.multilabel import Multilabel as Multilabel
+from .kinds.regression import Regression as Regression
+from .kinds.segmentation import Segmentation as Segmentation
+from .metric import Metric as Metric
+from .metric import Score as Score
+from .metric_choice import choose_metric as choose_metric
+from .registry import make_task as make_task
+from .task import Task as Task

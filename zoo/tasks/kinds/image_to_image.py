@@ -1,0 +1,111 @@
+"""Images that are to become other images: super-resolution, denoising, colouring."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from compress.errors import DataError
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.metric import LOSS, Metric
+from zoo.tasks.task import Array, Task, check_shape
+
+_PSNR, _SSIM = Metric("PSNR", unit="dB"), Metric("SSIM")
+_SMALLEST = 11
+"""Pixels of the window that SSIM takes means over; of smaller images there is none."""
+_IMAGES = 16
+
+
+@dataclass(frozen=True)
+class ImageToImage(Task):
+    """Image-to-image regression: targets (N, height, width, channels), 0 to 1, outputs of their shape."""
+
+    name: ClassVar[str] = "image_to_image"
+    words: ClassVar[str] = "an image for an image, as in super-resolution; PSNR, SSIM"
+    moves: ClassVar[bool] = True
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Peak signal-to-noise ratio and structural similarity, means over images, and mean absolute error."""
+        return _PSNR, _SSIM, LOSS
+
+    def targets(self, given: Array, what: str) -> Array:
+        """Images (N, height, width, channels), float32 from 0 to 1; of 8 bits, divided by 255."""
+        images = given[..., None] if given.ndim == 3 else given
+        eight_bit = images.dtype == np.uint8
+        if images.ndim != 4 or not (eight_bit or images.dtype.kind == "f"):
+            raise DataError(
+                f"expected target images (N, height, width, channels), uint8 or float, in {what}, received "
+                f"{given.dtype} of shape {given.shape}"
+            )
+        made = images.astype(np.float32) / np.float32(255 if eight_bit else 1)
+        if not np.isfinite(made).all() or made.min() < 0 or made.max() > 1:
+            raise DataError(
+                f"expected target images from 0 to 1, or uint8, in {what}, received {made.min():g} to {made.max():g}"
+            )
+        return made
+
+    def check(self, parts: Mapping[str, Array], data: str, class_names: Sequence[str] | None = None) -> None:
+        """Refuse splits of several sizes, and images too small for SSIM."""
+        expected = parts["training"].shape[1:]
+        for part, targets in parts.items():
+            if targets.shape[1:] != expected:
+                raise DataError(
+                    f"expected {part} target images of shape {expected} in data set {data!r}, as in training, received "
+                    f"{targets.shape[1:]}"
+                )
+        if min(expected[:2]) < _SMALLEST:
+            raise DataError(
+                f"expected target images of at least {_SMALLEST} by {_SMALLEST} pixels in data set {data!r}, which "
+                f"SSIM needs, received {expected[0]} by {expected[1]}"
+            )
+
+    def check_model(self, model: Any, targets: Array, data: str) -> None:
+        """Refuse a model that gives images of another size."""
+        check_shape(model, targets.shape[1:], data)
+
+    def loss(self, model: Any) -> Any:
+        """Mean absolute error."""
+        from zoo.tasks.loss import plain_loss
+
+        return plain_loss(KerasClass("MeanAbsoluteError"))
+
+    def keras_metric(self, model: Any, *, mixed: bool = False) -> Any:
+        """Peak signal-to-noise ratio of outputs cut to 0 to 1, a mean over images."""
+        import keras
+
+        return keras.metrics.MeanMetricWrapper(_psnr, name=_PSNR.name)
+
+    def figures(self, targets: Array, outputs: Array) -> dict[str, float]:
+        """By TensorFlow, of outputs cut to 0 to 1."""
+        import tensorflow as tf
+
+        sums = np.zeros(2)
+        for start in range(0, len(targets), _IMAGES):
+            part = slice(start, start + _IMAGES)
+            pair = targets[part], np.clip(outputs[part], 0, 1)
+            sums += tf.image.psnr(*pair, 1.0).numpy().sum(), tf.image.ssim(*pair, 1.0).numpy().sum()
+        return dict(zip((_PSNR.name, _SSIM.name), (sums / len(targets)).tolist(), strict=True))
+
+    def made_up(self, *, right: bool) -> tuple[Array, Array]:
+        """Two noisy images."""
+        noise = np.random.default_rng(0).random((2, _SMALLEST, _SMALLEST, 1), np.float32)
+        return noise, 0.99 * noise if right else 1 - noise
+
+    def doubt(self, targets: Array, outputs: Array) -> str | None:
+        """No better than images of the mean colour."""
+        own, mean = np.mean((outputs - targets) ** 2), np.mean((targets.mean(axis=(0, 1, 2)) - targets) ** 2)
+        if own < mean:
+            return None
+        return (
+            f"the original model's mean squared error is {own:.4g} on {len(targets)} validation images, where the mean "
+            f"colour has {mean:.4g}"
+        )
+
+
+def _psnr(targets: Any, outputs: Any) -> Any:
+    import keras
+    import tensorflow as tf
+
+    return tf.image.psnr(keras.ops.cast(targets, "float32"), keras.ops.clip(outputs, 0, 1), 1.0)

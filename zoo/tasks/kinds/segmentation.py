@@ -1,0 +1,188 @@
+"""Images whose every pixel has a class."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from inspect import signature
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from compress.errors import ConfigError, DataError
+from zoo.tasks.keras_class import KerasClass, plain_name
+from zoo.tasks.kinds.classification import check_numbers, class_logits, softened_cross_entropy
+from zoo.tasks.metric import LOSS, Metric
+from zoo.tasks.task import Array, Task, check_shape
+from zoo.tasks.values import keras_value
+
+_IOU, _PIXELS = Metric("mean_IoU", unit="%"), Metric("pixel_accuracy", unit="%")
+
+
+@dataclass(frozen=True)
+class Segmentation(Task):
+    """Semantic segmentation: targets are class numbers (N, height, width), outputs (N, height, width, classes).
+
+    Attributes:
+        classes: how many there are; None for as many as the targets have.
+        ignored_label: the number of pixels that count neither in training nor in figures; None for no such pixels.
+    """
+
+    name: ClassVar[str] = "segmentation"
+    words: ClassVar[str] = "a class for every pixel; mean IoU, pixel accuracy"
+    moves: ClassVar[bool] = True
+    classes: int | None = None
+    ignored_label: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.classes is not None and self.classes < 2:
+            raise ConfigError(f"task.options.classes: expected at least 2, received {self.classes}")
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Mean intersection over union, share of pixels that are right, cross-entropy."""
+        return _IOU, _PIXELS, LOSS
+
+    @property
+    def label(self) -> str:
+        """How many classes."""
+        return f"{self.classes} classes a pixel"
+
+    @property
+    def count(self) -> int:
+        """How many classes there are, once the data are known."""
+        if self.classes is None:
+            raise ConfigError("task.options.classes: expected a number of classes, received none; give it")
+        return self.classes
+
+    def targets(self, given: Array, what: str) -> Array:
+        """Class numbers (N, height, width), int32, of integers with or without a last axis of 1."""
+        masks = given[..., 0] if given.ndim == 4 and given.shape[-1] == 1 else given
+        if masks.ndim != 3 or masks.dtype.kind not in "biu":
+            raise DataError(
+                f"expected masks of class numbers (N, height, width) in {what}, received {given.dtype} of shape "
+                f"{given.shape}"
+            )
+        return masks.astype(np.int32)
+
+    def fitted(self, train: Array, *others: Array) -> Self:
+        """With as many classes as the largest number that is not ignored says."""
+        if self.classes is not None:
+            return self
+        return replace(self, classes=max(int(self._counted(part).max(initial=0)) for part in (train, *others)) + 1)
+
+    def _counted(self, targets: Array) -> Array:
+        """The pixels that count."""
+        return targets.ravel() if self.ignored_label is None else targets[targets != self.ignored_label]
+
+    def check_values(self, targets: Array, part: str, data: str) -> None:
+        """Refuse numbers of pixels that count and are none of a class."""
+        counted = self._counted(targets)
+        if counted.size:
+            check_numbers(counted, self.count, part, data)
+
+    def check(self, parts: Mapping[str, Array], data: str, class_names: Sequence[str] | None = None) -> None:
+        """Refuse masks of several sizes, and masks without a pixel that counts."""
+        for part, targets in parts.items():
+            if targets.shape[1:] != parts["training"].shape[1:]:
+                raise DataError(
+                    f"expected {part} masks of shape {parts['training'].shape[1:]} in data set {data!r}, as in "
+                    f"training, received {targets.shape[1:]}"
+                )
+            if not self._counted(targets).size:
+                raise DataError(f"expected pixels that count in the {part} masks of data set {data!r}, received none")
+
+    def check_model(self, model: Any, targets: Array, data: str) -> None:
+        """Refuse a model without a class score for each pixel of the masks."""
+        check_shape(model, (*targets.shape[1:], self.count), data)
+
+    def loss(self, model: Any) -> Any:
+        """Cross-entropy of the pixels that count."""
+        return self.training_loss(model, KerasClass("SparseCategoricalCrossentropy"))
+
+    def training_loss(self, model: Any, choice: KerasClass | None = None, *, mixed: bool = False) -> Any:
+        """The loss that was chosen; with an ignored label, one that can ignore it."""
+        from zoo.tasks.loss import gives_logits
+
+        if mixed:
+            return super().training_loss(model, choice, mixed=mixed)
+        logits = gives_logits(model, "softmax", self.name)
+        return self._made_loss(choice or KerasClass("SparseCategoricalCrossentropy"), logits)
+
+    def check_loss(self, choice: KerasClass, mixed: bool) -> None:
+        """Try a loss on made-up outputs."""
+        from zoo.tasks.loss import check_prefers
+
+        check_prefers(self._made_loss(choice, False), self.made_up(right=True), self.made_up(right=False))
+
+    def _made_loss(self, choice: KerasClass, from_logits: bool) -> Any:
+        from zoo.tasks.loss import label_loss, loss_classes
+
+        if self.ignored_label is not None:
+            able = [name for name, kind in loss_classes().items() if "ignore_class" in signature(kind).parameters]
+            if plain_name(choice.name) not in map(plain_name, able):
+                raise ConfigError(
+                    f"loss: expected one that can ignore a label, {' or '.join(sorted(able))}, received {choice.name}; "
+                    "leave task.options.ignored_label out, or choose another"
+                )
+        return label_loss(choice, from_logits, ignore_class=self.ignored_label)
+
+    def keras_metric(self, model: Any, *, mixed: bool = False) -> Any:
+        """Mean intersection over union."""
+        return self._mean_iou()
+
+    def _mean_iou(self) -> Any:
+        import keras
+
+        return keras.metrics.MeanIoU(self.count, name=_IOU.name, ignore_class=self.ignored_label, sparse_y_pred=False)
+
+    def figures(self, targets: Array, outputs: Array) -> dict[str, float]:
+        """Mean IoU by Keras, and the share of counted pixels that are right."""
+        right = outputs.argmax(axis=-1) == targets
+        counted = np.ones_like(right) if self.ignored_label is None else targets != self.ignored_label
+        return {
+            _IOU.name: float(keras_value(self._mean_iou(), targets, outputs)),
+            _PIXELS.name: float(right[counted].mean()) if counted.any() else 0.0,
+        }
+
+    def activated(self, outputs: Array, from_logits: bool) -> Array:
+        """Probabilities (N, height, width, classes)."""
+        from scipy.special import softmax
+
+        return np.asarray(softmax(outputs, axis=-1)) if from_logits else outputs
+
+    def compared(self, metric: Metric, targets: Array, outputs: Array) -> tuple[Array, Array]:
+        """Class numbers, or rows with a single 1 for each pixel, without the pixels that are ignored."""
+        counted = np.ones(targets.shape, bool) if self.ignored_label is None else targets != self.ignored_label
+        numbers, scores = targets[counted], outputs[counted]
+        return (numbers if metric.labels == "index" else np.eye(outputs.shape[-1], dtype=np.float32)[numbers]), scores
+
+    def made_up(self, *, right: bool) -> tuple[Array, Array]:
+        """One image with two pixels of each class."""
+        numbers = np.tile(np.arange(self.count, dtype=np.int32), 2).reshape(1, 2, -1)
+        chosen = numbers if right else (numbers + 1) % self.count
+        outputs = np.full((*numbers.shape, self.count), 0.2 / (self.count - 1), np.float32)
+        np.put_along_axis(outputs, chosen[..., None], np.float32(0.8), axis=-1)
+        return numbers, outputs
+
+    def soft(self, outputs: Any, from_logits: bool) -> Any:
+        """Logits (N, height, width, classes)."""
+        return class_logits(outputs, from_logits)
+
+    def soft_loss(self, student: Any, teacher: Any, temperature: float) -> Any:
+        """As of a classifier, over all pixels."""
+        return softened_cross_entropy(student, teacher, temperature)
+
+    def agreement(self, outputs: Array, others: Array) -> float:
+        """Share of pixels that are of one class for both models."""
+        return float(np.mean(outputs.argmax(axis=-1) == others.argmax(axis=-1)))
+
+    def doubt(self, targets: Array, outputs: Array) -> str | None:
+        """Fewer pixels right than by giving all of them the commonest class."""
+        counted = self._counted(targets)
+        chance = float(np.bincount(counted).max() / counted.size)
+        accuracy = self.figures(targets, outputs)[_PIXELS.name]
+        if accuracy > chance:
+            return None
+        return (
+            f"the original model is right on {100 * accuracy:.1f} % of the pixels of {len(targets)} validation images, "
+            f"where the commonest class has {100 * chance:.1f} %"
+        )

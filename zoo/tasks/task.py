@@ -1,0 +1,208 @@
+"""A task: what images are given to a model for, what its training minimizes, and what it is measured by."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from compress.errors import ConfigError, DataError, ModelError
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.metric import LOSS, Metric, Score
+from zoo.tasks.values import finite_value, mean_loss
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """What a model is trained and scored on; its fields are the options of a configuration.
+
+    A subclass in a file of the folder ``kinds`` is a task that configurations can name. Targets are arrays (N, ...),
+    outputs float32 arrays (N, ...) as the model gives them.
+
+    Attributes:
+        name: as configurations give it.
+        words: what it is, for the reference.
+        moves: whether targets are images, which move as the inputs do when these are cropped or flipped.
+    """
+
+    name: ClassVar[str]
+    words: ClassVar[str]
+    moves: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is measured on every split; the first one ranks candidates unless another is asked for."""
+
+    @abstractmethod
+    def targets(self, given: Array, what: str) -> Array:
+        """Targets (N, ...) in the form that losses take, of an array as users have it.
+
+        what: names the array in messages.
+
+        Raises:
+            DataError: targets of another task.
+        """
+
+    def fitted(self, train: Array, *others: Array) -> Self:
+        """The task that knows of the targets of all splits what its options left open, such as how many classes."""
+        return self
+
+    def check_values(self, targets: Array, part: str, data: str) -> None:
+        """Refuse targets of a split that no model can have.
+
+        Raises:
+            DataError: a number that is not finite, or out of range.
+        """
+        if targets.dtype.kind == "f" and not np.isfinite(targets).all():
+            raise DataError(f"expected finite {part} targets in data set {data!r}, received NaN or infinity")
+
+    @abstractmethod
+    def check(self, parts: Mapping[str, Array], data: str, class_names: Sequence[str] | None = None) -> None:
+        """Refuse targets of a data set, by split, that this task cannot be trained or scored on.
+
+        class_names: of each class, for messages.
+
+        Raises:
+            DataError: names the split.
+        """
+
+    @abstractmethod
+    def check_model(self, model: Any, targets: Array, data: str) -> None:
+        """Refuse a model whose outputs are not of the shape that targets ask for.
+
+        Raises:
+            DataError, ModelError: names both shapes.
+        """
+
+    @abstractmethod
+    def loss(self, model: Any) -> Any:
+        """A loss of Keras for the model's outputs, with an attribute ``from_logits``.
+
+        Raises:
+            ModelError: outputs that no loss of this task fits.
+        """
+
+    def training_loss(self, model: Any, choice: KerasClass | None = None, *, mixed: bool = False) -> Any:
+        """What training minimizes: the loss that was chosen of `keras.losses`, or the task's own.
+
+        mixed: whether targets may be shares of classes.
+
+        Raises:
+            ConfigError: a loss that is none, or does not take such outputs.
+            ModelError: outputs that no loss of this task fits.
+        """
+        from zoo.tasks.loss import plain_loss
+
+        if mixed:
+            raise ConfigError(f"augment: expected layers that mix no images for {self.name}, received MixUp or CutMix")
+        return self.loss(model) if choice is None else plain_loss(choice)
+
+    def check_loss(self, choice: KerasClass, mixed: bool) -> None:
+        """Try a loss on made-up outputs.
+
+        Raises:
+            ConfigError: it does not take them, or is no lower for right ones than for wrong ones.
+        """
+        from zoo.tasks.loss import check_prefers, plain_loss
+
+        check_prefers(plain_loss(choice), self.made_up(right=True), self.made_up(right=False))
+
+    @abstractmethod
+    def keras_metric(self, model: Any, *, mixed: bool = False) -> Any:
+        """The first metric as an object of `keras.metrics`, for outputs as the model gives them, in a training."""
+
+    @abstractmethod
+    def figures(self, targets: Array, outputs: Array) -> dict[str, float]:
+        """All metrics but the loss, of outputs after `activated`."""
+
+    def activated(self, outputs: Array, from_logits: bool) -> Array:
+        """What metrics take: probabilities, where the model gives logits."""
+        return outputs
+
+    def compared(self, metric: Metric, targets: Array, outputs: Array) -> tuple[Array, Array]:
+        """Targets and outputs as a class of `keras.metrics` takes them."""
+        return targets, outputs
+
+    def score(self, targets: Array, outputs: Array, loss: Any, metric: Metric | None = None) -> Score:
+        """Figures of outputs as the model gives them, whatever model they are of.
+
+        loss: the model's, by `loss`; it says whether outputs are logits.
+        metric: what is measured besides, where it is none of the task's; None for nothing.
+
+        Raises:
+            DivergenceError: a metric that is not finite though the loss is.
+        """
+        mean = mean_loss(loss, targets, outputs)
+        if not math.isfinite(mean):
+            return Score({LOSS.name: mean})
+        shown = self.activated(outputs, loss.from_logits)
+        figures = {**self.figures(targets, shown), LOSS.name: mean}
+        if metric is not None and metric.name not in figures:
+            figures[metric.name] = finite_value(metric, *self.compared(metric, targets, shown))
+        return Score(figures)
+
+    @abstractmethod
+    def made_up(self, *, right: bool) -> tuple[Array, Array]:
+        """A few targets, and outputs as metrics take them that are all right, or all wrong."""
+
+    def soft(self, outputs: Any, from_logits: bool) -> Any:
+        """What a student learns of a teacher's outputs, and is compared by: the outputs, or logits (..., classes)."""
+        return outputs
+
+    def soft_loss(self, student: Any, teacher: Any, temperature: float) -> Any:
+        """Mean distance of two ``soft`` tensors: the squared difference, unless the task has classes."""
+        import keras
+
+        return keras.ops.mean(keras.ops.square(student - teacher))
+
+    def agreement(self, outputs: Array, others: Array) -> float:
+        """Share of two models' outputs that say the same, 0 to 1: values within a thousandth of their range."""
+        span = float(np.ptp(others)) or 1.0
+        return float(np.mean(np.abs(outputs - others) <= 1e-3 * span))
+
+    def doubt(self, targets: Array, outputs: Array) -> str | None:
+        """Why the original model seems untrained, or to see other images than it was trained on; None if it does not.
+
+        outputs: after `activated`.
+        """
+        return None
+
+    def class_counts(self, targets: Array) -> Array | None:
+        """How many images each class has, (classes,); None where an image has no single class."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """The task in a word or two, for the dry run: ``10 classes``."""
+        return self.name
+
+
+def single_output(model: Any) -> tuple[int | None, ...]:
+    """The shape of one image's output.
+
+    Raises:
+        ModelError: several outputs.
+    """
+    if len(model.outputs) != 1:
+        raise ModelError(f"expected a model with one output, received {len(model.outputs)} from {model.name!r}")
+    return tuple(model.outputs[0].shape[1:])
+
+
+def check_shape(model: Any, expected: tuple[int, ...], data: str) -> None:
+    """Refuse outputs of another shape than that of targets; a side that the model leaves open fits any.
+
+    Raises:
+        DataError: names both.
+    """
+    shape = single_output(model)
+    if len(shape) != len(expected) or any(s not in (None, e) for s, e in zip(shape, expected, strict=True)):
+        raise DataError(
+            f"expected outputs of the targets' shape {expected} in data set {data!r}, received {shape} from model "
+            f"{model.name!r}; give a model or targets of that shape"
+        )

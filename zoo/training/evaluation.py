@@ -1,0 +1,67 @@
+"""The figures of a model on a split: all metrics of the task, and any of Keras."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from compress.errors import DivergenceError
+from zoo.data.batches import gather
+from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.tasks.metric import Metric, Score
+
+_BATCH = 512
+
+
+def predict(model: keras.Model, split: Split, normalization: Normalization, batch_size: int) -> npt.NDArray[np.float32]:
+    """Outputs (N, ...) of `model` in inference mode, in the order of the images, changing nothing in it.
+
+    One traced function is called with batches of one size: the last is padded with repeated images, whose outputs are
+    dropped.
+    """
+    count = len(split)
+    size = min(batch_size, count)
+    call = _traced(model, (size, *split.images.shape[1:]))
+    outputs = []
+    for start in range(0, count, size):
+        indices = np.arange(start, min(start + size, count))
+        x, _ = gather(split, np.resize(indices, size), normalization)
+        outputs.append(np.asarray(call(x).numpy()[: len(indices)], np.float32))
+    return np.concatenate(outputs)
+
+
+def _traced(model: keras.Model, batch_shape: tuple[int, ...]) -> Callable[[Any], Any]:
+    """A traced function from images to the model's outputs."""
+
+    def call(x: Any) -> Any:
+        return model(x, training=False)
+
+    signature = (tf.TensorSpec(batch_shape, tf.float32),)
+    traced: Callable[[Any], Any] = tf.function(call, input_signature=signature, autograph=False)
+    return traced
+
+
+def evaluate(
+    model: keras.Model, data: ImageDataset, split: Split, metric: Metric | None = None, batch_size: int = _BATCH
+) -> Score:
+    """The figures of a model on every image of a split, in inference mode; the model need not be compiled.
+
+    data: says what the task is, and how images are normalized.
+    metric: what is measured besides the task's metrics; None for nothing.
+
+    Raises:
+        ModelError: outputs that are not of the task.
+        DivergenceError: an output, or the metric, that is not finite.
+    """
+    loss = data.task.loss(model)
+    outputs = predict(model, split, data.normalization, batch_size)
+    if not np.isfinite(outputs).all():
+        broken = int((~np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=-1)).sum())
+        raise DivergenceError(
+            f"expected finite outputs from {model.name!r}, received NaN or infinity for {broken} of {len(split)} "
+            "images; train with a lower learning rate"
+        )
+    return data.task.score(split.targets, outputs, loss, metric)

@@ -1,5 +1,0 @@
-"""What training minimizes: every file here registers a loss or several, and needs no mention elsewhere."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
