@@ -12,7 +12,7 @@ from objectives.network.distillation import TrainingLoss
 from objectives.network.network import Network
 from objectives.network.precision import Precision
 from search.pipeline.machine.check import Check
-from zoo.training.loss import loss_for
+from zoo.tasks.kinds.classification import Classification
 
 _TOLERANCE = 1e-2
 """Relative; GPUs multiply float32 with ten bits."""
@@ -44,7 +44,8 @@ def shared_network() -> Check:
     """A candidate in the network that all candidates share, and as a model of its own."""
     original = _model(classes=3)
     candidate = apply_parameters(original, CompressionParameters({"first": 0.5}, {}))
-    network = Network(original, TrainingLoss(loss_for(original)), 0.9, Precision())
+    task = Classification(3)
+    network = Network(original, TrainingLoss(task.loss(original), task), 0.9, Precision())
     network.load(candidate, seed=0)
     images = _images()
     expected = np.asarray(candidate(images, training=False))
