@@ -8,6 +8,7 @@ from .tasks.kinds.image_to_image import ImageToImage as ImageToImage
 from .tasks.kinds.multilabel import Multilabel as Multilabel
 from .tasks.kinds.regression import Regression as Regression
 from .tasks.kinds.segmentation import Segmentation as Segmentation
+from .tasks.kinds.super_resolution import SuperResolution as SuperResolution
 from .tasks.metric import Metric as Metric
 from .tasks.metric import Score as Score
 from .tasks.metric_choice import choose_metric as choose_metric

@@ -3,6 +3,7 @@ from .kinds.image_to_image import ImageToImage as ImageToImage
 from .kinds.multilabel import Multilabel as Multilabel
 from .kinds.regression import Regression as Regression
 from .kinds.segmentation import Segmentation as Segmentation
+from .kinds.super_resolution import SuperResolution as SuperResolution
 from .metric import Metric as Metric
 from .metric import Score as Score
 from .metric_choice import choose_metric as choose_metric

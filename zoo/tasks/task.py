@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from zoo.tasks.metric import LOSS, Metric, Score
 from zoo.tasks.values import finite_value, mean_loss
 
 Array = npt.NDArray[Any]
+Layout = Literal["classes", "pairs", "table", "sharp", "none"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,14 @@ class Task(ABC):
     Attributes:
         name: as configurations give it.
         words: what it is, for the reference.
+        folder: how a folder of images holds the targets: folders of ``classes``, ``pairs`` of files, a ``table``, the
+            images themselves (``sharp``), or not at all (``none``).
         moves: whether targets are images, which move as the inputs do when these are cropped or flipped.
     """
 
     name: ClassVar[str]
     words: ClassVar[str]
+    folder: ClassVar[Layout] = "none"
     moves: ClassVar[bool] = False
 
     @property

@@ -49,9 +49,9 @@ def steps_of(name: str, source: str, steps: int, batch: int, shift: float = 0.0)
 
     data = load_dataset(source, validation=0.1, seed=0)
     drawn = np.random.default_rng(0).permutation(len(data.train))[: steps * batch]
-    images, labels = data.normalization(data.train.images[drawn]), data.train.labels[drawn]
+    images, targets = data.normalization(data.train.images[drawn]), data.train.targets[drawn]
     keras.utils.set_random_seed(0)
-    model = build_model(name, input_shape=data.image_shape, classes=data.classes)
+    model = build_model(name, input_shape=data.image_shape, classes=data.task.count)
     model.set_weights([weight * np.float32(1 + shift) for weight in model.get_weights()])
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "sparse_categorical_crossentropy")
     losses, seconds = [], []
@@ -59,7 +59,7 @@ def steps_of(name: str, source: str, steps: int, batch: int, shift: float = 0.0)
         for step in range(steps):
             part = slice(step * batch, (step + 1) * batch)
             start = time.process_time()
-            losses.append(float(model.train_on_batch(images[part], labels[part])))
+            losses.append(float(model.train_on_batch(images[part], targets[part])))
             seconds.append(time.process_time() - start)
     return {"losses": losses, "images_per_second": batch * (steps - _UNTIMED) / sum(seconds[_UNTIMED:])}
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from compress.disk import declared_size
 from compress.errors import DataError
-from zoo.data.folder_files import folder_files
+from zoo.data.folders.class_files import folder_files
 from zoo.data.sources.folder import folder
 
 _RED, _BLUE = (255, 0, 0), (0, 0, 255)

@@ -3,3 +3,4 @@ from .image_to_image import ImageToImage as ImageToImage
 from .multilabel import Multilabel as Multilabel
 from .regression import Regression as Regression
 from .segmentation import Segmentation as Segmentation
+from .super_resolution import SuperResolution as SuperResolution

@@ -11,7 +11,7 @@ from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.labels import class_numbers
 from zoo.tasks.metric import ACCURACY, LOSS, Metric
-from zoo.tasks.task import Array, Task, single_output
+from zoo.tasks.task import Array, Layout, Task, single_output
 
 _NAMED = 10
 _MADE_UP = 1000
@@ -28,6 +28,7 @@ class Classification(Task):
 
     name: ClassVar[str] = "classification"
     words: ClassVar[str] = "one class an image; accuracy"
+    folder: ClassVar[Layout] = "classes"
     classes: int | None = None
 
     def __post_init__(self) -> None:

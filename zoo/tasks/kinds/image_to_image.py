@@ -9,7 +9,7 @@ import numpy as np
 from compress.errors import DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Array, Task, check_shape
+from zoo.tasks.task import Array, Layout, Task, check_shape
 
 _PSNR, _SSIM = Metric("PSNR", unit="dB"), Metric("SSIM")
 _SMALLEST = 11
@@ -23,6 +23,7 @@ class ImageToImage(Task):
 
     name: ClassVar[str] = "image_to_image"
     words: ClassVar[str] = "an image for an image, as in super-resolution; PSNR, SSIM"
+    folder: ClassVar[Layout] = "pairs"
     moves: ClassVar[bool] = True
 
     @property

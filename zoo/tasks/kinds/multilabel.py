@@ -9,7 +9,7 @@ import numpy as np
 from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Array, Task, check_shape
+from zoo.tasks.task import Array, Layout, Task, check_shape
 from zoo.tasks.values import keras_value
 
 _PRECISION, _F1 = Metric("mAP", unit="%"), Metric("F1", unit="%")
@@ -25,6 +25,7 @@ class Multilabel(Task):
 
     name: ClassVar[str] = "multilabel"
     words: ClassVar[str] = "any number of classes an image; mean average precision, F1"
+    folder: ClassVar[Layout] = "table"
     threshold: float = 0.5
 
     def __post_init__(self) -> None:

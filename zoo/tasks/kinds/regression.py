@@ -9,7 +9,7 @@ import numpy as np
 from compress.errors import DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Array, Task, check_shape
+from zoo.tasks.task import Array, Layout, Task, check_shape
 from zoo.tasks.values import keras_value
 
 _MAE, _RMSE, _R2 = Metric("MAE", "minimize"), Metric("RMSE", "minimize"), Metric("R2")
@@ -21,6 +21,7 @@ class Regression(Task):
 
     name: ClassVar[str] = "regression"
     words: ClassVar[str] = "numbers an image; MAE, RMSE, R2"
+    folder: ClassVar[Layout] = "table"
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -11,7 +11,7 @@ from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass, plain_name
 from zoo.tasks.kinds.classification import check_numbers, class_logits, softened_cross_entropy
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Array, Task, check_shape
+from zoo.tasks.task import Array, Layout, Task, check_shape
 from zoo.tasks.values import keras_value
 
 _IOU, _PIXELS = Metric("mean_IoU", unit="%"), Metric("pixel_accuracy", unit="%")
@@ -28,6 +28,7 @@ class Segmentation(Task):
 
     name: ClassVar[str] = "segmentation"
     words: ClassVar[str] = "a class for every pixel; mean IoU, pixel accuracy"
+    folder: ClassVar[Layout] = "pairs"
     moves: ClassVar[bool] = True
     classes: int | None = None
     ignored_label: int | None = None

@@ -10,7 +10,7 @@ from compress.errors import DataError, typed_line
 FORMATS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 """What `keras.utils.image_dataset_from_directory` reads, in capitals too."""
 
-_PARTS = {
+PARTS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
@@ -73,7 +73,7 @@ def folder_files(root: Path) -> FolderFiles:
                 f"expected the classes of {parts['train']} in {parts[part]}, received a difference in "
                 f"{', '.join(difference)}"
             )
-    train, validation, test = (files.get(part, {}) for part in _PARTS)
+    train, validation, test = (files.get(part, {}) for part in PARTS)
     return FolderFiles(root, train, validation, test, tuple(listing.skipped))
 
 
@@ -86,7 +86,7 @@ class _Listing:
 
     def parts(self) -> dict[str, Path]:
         """Part to its folder; empty unless the folder has a training part with folders in it."""
-        folders, names = _folders(self.root), {name: part for part, names in _PARTS.items() for name in names}
+        folders, names = _folders(self.root), {name: part for part, names in PARTS.items() for name in names}
         known = [folder for folder in folders if folder.name.casefold() in names]
         if not any(names[folder.name.casefold()] == "train" and _folders(folder) for folder in known):
             return {}

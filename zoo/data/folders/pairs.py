@@ -1,0 +1,69 @@
+"""A folder of pairs: `<part>/images/*` and, of the same names, `<part>/masks/*` or `<part>/targets/*`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from compress.errors import DataError
+from zoo.data.dataset import Split
+from zoo.data.decoding import Decoding, Pixels
+from zoo.data.folders.parts import image_files, named, not_read, part_folders
+from zoo.data.source import SourceData, Wanted
+
+_IMAGES = "images"
+_TARGETS = ("masks", "targets")
+
+
+def pairs(wanted: Wanted) -> SourceData:
+    """Images with the images that belong to them: of segmentation masks of class numbers, resized to the nearest pixel.
+
+    Raises:
+        DataError: a folder that is missing, a file without the other one, files that cannot be decoded, or masks of
+            another size than their images.
+    """
+    splits = {part: _split(folder, wanted) for part, folder in part_folders(wanted.path).items()}
+    return SourceData(
+        wanted.path.resolve().name, splits["train"], splits.get("test"), validation=splits.get("validation")
+    )
+
+
+def _split(folder: Path, wanted: Wanted) -> Split:
+    images, targets = _paired(folder, wanted)
+    numbers = wanted.task.name == "segmentation"
+    pixels = Decoding(wanted.image_size, wanted.exif_orientation)(images)
+    answers = Decoding(wanted.image_size, wanted.exif_orientation, numbers)(targets)
+    if numbers and answers.shape[:3] != pixels.shape[:3]:
+        raise DataError(
+            f"expected masks of their images' size in {folder}, {pixels.shape[1]} by {pixels.shape[2]}, received "
+            f"{answers.shape[1]} by {answers.shape[2]}; write them anew, or give an image_size"
+        )
+    return Split(pixels, wanted.task.targets(_numbers(answers) if numbers else answers, str(folder)))
+
+
+def _numbers(masks: Pixels) -> Pixels:
+    return np.ascontiguousarray(masks[..., 0])
+
+
+def _paired(folder: Path, wanted: Wanted) -> tuple[list[Path], list[Path]]:
+    """Images and their targets, in the order of names."""
+    others = [folder / name for name in _TARGETS if (folder / name).is_dir()]
+    if not (folder / _IMAGES).is_dir() or len(others) != 1:
+        there = ", ".join(entry.name for entry in sorted(folder.iterdir())[:8]) or "nothing"
+        raise DataError(
+            f"expected a folder {_IMAGES} and one of {' or '.join(_TARGETS)} in {folder}, for {wanted.task.name}, "
+            f"received {there}"
+        )
+    images, left = image_files(folder / _IMAGES)
+    targets, left_too = image_files(others[0])
+    if left or left_too:
+        wanted.warn(not_read(folder, [*left, *left_too], "only image files are"))
+    by_name = {path.stem: path for path in targets}
+    alone = [path for path in images if path.stem not in by_name]
+    names = {path.stem for path in images}
+    alone += [path for path in targets if path.stem not in names]
+    if alone or len(by_name) < len(targets) or len(names) < len(images):
+        raise DataError(
+            f"expected a file of the same name in {folder / _IMAGES} and {others[0].name}, for every image, received "
+            f"{named(alone) if alone else 'names that occur twice'}"
+        )
+    return images, [by_name[path.stem] for path in images]

@@ -1,0 +1,58 @@
+"""A folder of sharp images, anywhere below `<part>` or the folder itself; models see them reduced by a factor."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from compress.errors import DataError
+from zoo.data.dataset import Split
+from zoo.data.decoding import Decoding, Pixels
+from zoo.data.folders.class_files import FORMATS
+from zoo.data.folders.parts import part_folders
+from zoo.data.source import SourceData, Wanted
+
+
+def sharp(wanted: Wanted) -> SourceData:
+    """Images reduced by the task's factor (bicubic, as super-resolution is measured), with the images themselves.
+
+    Images of another shape than image_size are scaled to cover it, and cut.
+
+    Raises:
+        DataError: no images, some that cannot be decoded, or a size that the factor does not divide.
+    """
+    splits = {part: _split(folder, wanted) for part, folder in part_folders(wanted.path).items()}
+    return SourceData(
+        wanted.path.resolve().name, splits["train"], splits.get("test"), validation=splits.get("validation")
+    )
+
+
+def _split(folder: Path, wanted: Wanted) -> Split:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
+    if not paths:
+        raise DataError(f"expected images in {folder}, received none; add {', '.join(FORMATS)}")
+    images = Decoding(wanted.image_size, wanted.exif_orientation, cut=True)(paths)
+    factor: int = wanted.task.factor  # type: ignore[attr-defined]  # Only tasks with one have this layout.
+    return Split(reduced(images, factor), wanted.task.targets(images, str(folder)))
+
+
+def reduced(images: Pixels, factor: int) -> Pixels:
+    """Images (N, H, W, C) uint8 of a factor fewer rows and columns, bicubic.
+
+    Raises:
+        DataError: a size that the factor does not divide.
+    """
+    height, width = images.shape[1:3]
+    if height % factor or width % factor:
+        raise DataError(
+            f"expected images whose height and width {factor} divides, received {height} by {width}; give an image_size"
+        )
+    size = (width // factor, height // factor)
+    # Pillow reduces colour or grey images alone.
+    made = [
+        np.asarray(
+            Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).resize(size, Image.Resampling.BICUBIC)
+        )
+        for image in images
+    ]
+    return np.stack(made).reshape(len(images), size[1], size[0], -1)
