@@ -23,6 +23,13 @@ Text = Annotated[str, Field(min_length=1)]
 Amount = Count | Positive | Text
 
 
+def not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values of a list, which must have some."""
+    if not values:
+        raise ValueError("expected a list of at least 1 item, received []")
+    return values
+
+
 @dataclass(frozen=True)
 class OneOf:
     """Marks a text as one of the names of a registry: checked, and shown in the schema, as a ``Literal`` of them is."""
