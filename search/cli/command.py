@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from compress.registration import registered
 
+_PACKAGES = ("search.cli.commands", "search.cli.commands.runs")
+
 
 @dataclass(frozen=True)
 class Command:
@@ -30,4 +32,5 @@ def command(order: int) -> Callable[[Callable[..., None]], Command]:
 
 def commands() -> list[Command]:
     """All commands, in the order of the help text."""
-    return sorted(registered("search.cli.commands", Command), key=lambda command: command.order)
+    made = [one for package in _PACKAGES for one in registered(package, Command)]
+    return sorted(made, key=lambda command: command.order)

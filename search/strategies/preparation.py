@@ -167,7 +167,9 @@ def check_original(model: Any, dataset: ImageDataset, seed: int, warn: Callable[
     Raises:
         DataError: there is doubt, and pixels after normalization are far from what is usual.
     """
-    finding = dataset.task.doubt(*_sampled(model, dataset, seed))
+    sample = sample_of_validation(dataset, seed)
+    outputs = predict(model, sample, dataset.normalization, _BATCH)
+    finding = dataset.task.doubt(sample.targets, dataset.task.activated(outputs, dataset.task.loss(model).from_logits))
     if finding is None:
         return
     problem = value_problem(dataset, USUAL)
@@ -179,12 +181,9 @@ def check_original(model: Any, dataset: ImageDataset, seed: int, warn: Callable[
     )
 
 
-def _sampled(model: Any, dataset: ImageDataset, seed: int) -> tuple[Any, Any]:
-    """Targets and outputs of some validation images, drawn by the seed."""
+def sample_of_validation(dataset: ImageDataset, seed: int) -> Split:
+    """At most 1,000 validation images, drawn by the seed."""
     split = dataset.validation
     count = min(_IMAGES, len(split))
     chosen = np.sort(np.random.default_rng(seed).choice(len(split), size=count, replace=False))
-    sample = Split(split.images[chosen], split.targets[chosen])
-    loss = dataset.task.loss(model)
-    outputs = predict(model, sample, dataset.normalization, _BATCH)
-    return sample.targets, dataset.task.activated(outputs, loss.from_logits)
+    return Split(split.images[chosen], split.targets[chosen])

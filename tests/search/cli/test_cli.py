@@ -13,7 +13,7 @@ from tests.search.driver.interrupted_run import TRIALS
 from tests.search.fixtures.nets import cost, space, tiny
 from tests.search.fixtures.runs import written
 
-COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "ship", "report", "doctor")
+COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "ship", "report", "doctor", "init")
 
 
 def test_help_teaches_every_command():

@@ -47,9 +47,9 @@ def test_an_object_of_two_modules_is_registered_once(monkeypatch, tmp_path):
 
 def test_a_new_file_is_a_new_command(add_module):
     before = [command.run.__name__ for command in commands()]
-    source = "from search.cli.commands import command\n\n@command(order=15)\ndef hello() -> None:\n    'Greet.'\n"
+    source = "from search.cli.commands import command\n\n@command(order=1)\ndef hello() -> None:\n    'Greet.'\n"
     add_module("search.cli.commands", source)
-    assert [command.run.__name__ for command in commands()] == [before[0], "hello", *before[1:]]
+    assert [command.run.__name__ for command in commands()] == ["hello", *before]
 
 
 def test_a_new_file_is_a_new_format(add_module):

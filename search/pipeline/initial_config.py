@@ -1,0 +1,196 @@
+"""A configuration for a model and its images, from a look at both."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined
+
+from compress.errors import BudgetError, ConfigError
+from compress.graph.analysis import analyse
+from compress.model_files.files import load_model
+from compress.parameters import CompressionParameters
+from configs.load import check_config
+from configs.schema.run import RunConfig
+from objectives.budget.recommended import silent
+from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
+from search import settings
+from search.space.projection import Projection
+from search.strategies.preparation import sample_of_validation, search_space
+from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fits
+from zoo.tasks.metric import ACCURACY, Score
+
+_BUDGETS = (50, 60, 70, 80, 90)
+_BATCH = 128
+_FEW = 500
+"""Validation images below which many candidates have one accuracy."""
+
+_TEMPLATE = Path(__file__).parent / "templates" / "initial_config.yaml"
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the original model scores on images of one normalization.
+
+    Attributes:
+        words: what the normalization makes of the pixels.
+        normalization: itself.
+        score: of the model.
+        doubt: why the model seems to see other images than it was trained on; None if it does not.
+    """
+
+    words: str
+    normalization: Normalization
+    score: Score
+    doubt: str | None
+
+    @property
+    def line(self) -> str:
+        """The figures, in words."""
+        return f"{self.score.text}: {self.words}"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there is to be written about.
+
+    Attributes:
+        path: of the model.
+        given: the sections of the configuration that say how model and images were read.
+        data: the images.
+        trials: the original under each normalization, the best first.
+        images: that it was scored on.
+        original: its cost.
+        budget: percent of its FLOPs that a search can meet.
+    """
+
+    path: Path
+    given: Mapping[str, Any]
+    data: ImageDataset
+    trials: Sequence[Trial]
+    images: int
+    original: Cost
+    budget: int = _BUDGETS[0]
+
+
+def initial_config(
+    path: Path,
+    source: str,
+    task: str | None = None,
+    custom_objects: str | None = None,
+    log: Callable[[str], None] = silent,
+) -> str:
+    """The text of a configuration that compresses a model on images: commented YAML.
+
+    Pixels are normalized as the original scores best, of what is usual; the budget is half of the FLOPs, or the first
+    tenth above that a search can meet.
+
+    Args:
+        path: the trained model.
+        source: where the images are, as `data.source` takes it.
+        task: what the model is for; None for classification, or what the data say.
+        custom_objects: module of the user's own classes in the model.
+        log: takes lines on what was seen.
+
+    Raises:
+        TuckpruneError: a model or images that cannot be read, or that do not fit each other.
+    """
+    model = load_model(path, custom_objects)
+    given = _given(path, source, task, custom_objects, model)
+    config = check_config({**given, "budget": {"flops": "50%"}}, f"a configuration for '{path}' and '{source}'")
+    data = settings.dataset(config, log, model=model)
+    check_model_fits(data, model)
+    log(f"model: {path}, images of {'x'.join(map(str, data.image_shape))}, {data.task.label}")
+    sample = sample_of_validation(data, config.seed)
+    trials = [_tried(model, data, sample, *one) for one in _normalizations(data, sample.images)]
+    ranked_by = data.task.metrics[0]
+    trials.sort(key=lambda trial: (-trial.score.objective(ranked_by), trial.score.loss))
+    log(f"original, on {len(sample)} validation images: {trials[0].line}")
+    if trials[0].doubt is not None:
+        log(f"{trials[0].doubt}: check that it is trained, and what the targets mean")
+    cost_model = CostModel(analyse(model, image_size=data.image_shape[:-1]))
+    original = cost_model.cost(CompressionParameters.none())
+    return _reachable(Look(path, given, data, trials, len(sample), original), cost_model)
+
+
+def _given(path: Path, source: str, task: str | None, custom_objects: str | None, model: Any) -> Mapping[str, Any]:
+    """The sections that say how model and images are read; those of a folder get the model's size."""
+    size = list(model.input_shape[1:3])
+    resized = Path(source).is_dir() and len(size) == 2 and None not in size
+    return {
+        "name": _run_name(path),
+        "model": {"path": str(path), "custom_objects": custom_objects},
+        "data": {"source": source, "image_size": size if resized else None},
+        "task": task,
+    }
+
+
+def _tried(model: Any, data: ImageDataset, sample: Split, words: str, normalization: Normalization) -> Trial:
+    # Keras traces the model once for all normalizations.
+    outputs = model.predict(normalization(sample.images), batch_size=_BATCH, verbose=0)
+    loss = data.task.loss(model)
+    doubt = data.task.doubt(sample.targets, data.task.activated(outputs, loss.from_logits))
+    return Trial(words, normalization, data.task.score(sample.targets, outputs, loss), doubt)
+
+
+def _normalizations(data: ImageDataset, images: Any) -> Iterator[tuple[str, Normalization]]:
+    """What models are usually given, by what it makes of pixels of this range."""
+    channels, low, high = data.image_shape[-1], float(images.min()), float(images.max())
+    zero, one = (0.0,) * channels, (1.0,) * channels
+    yield "pixels as they are", Normalization(1.0, zero, one)
+    if low >= 0:
+        unit = 1.0 if high <= 1 else 255.0 if high > 64 else high
+        yield "pixels from 0 to 1", Normalization(unit, zero, one)
+        yield "pixels from -1 to 1", Normalization(unit / 2, one, one)
+        if channels == 3:
+            yield "ImageNet's mean 0 and deviation 1", Normalization(unit, *_IMAGENET)
+    yield "mean 0 and deviation 1, of the training images or CIFAR's", data.normalization
+
+
+def _reachable(look: Look, cost_model: CostModel) -> str:
+    """The text with the tightest budget that a search can meet."""
+    for percent in _BUDGETS:
+        text = _text(replace(look, budget=percent))
+        config = check_config(yaml.safe_load(text), "the new configuration")
+        if _can_meet(config, cost_model, look.original):
+            break
+    return text
+
+
+def _can_meet(config: RunConfig, cost_model: CostModel, original: Cost) -> bool:
+    try:
+        Projection(search_space(config, cost_model), settings.budget(config.budget, original)).check_reachable()
+    except BudgetError:
+        return False
+    return True
+
+
+def _text(look: Look) -> str:
+    environment = Environment(
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
+    )
+    environment.filters["number"] = number = "{:.6g}".format
+    counts = [len(split) for split in (look.data.train, look.data.validation, look.data.test)]
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        look=look,
+        **look.given,
+        shape="x".join(map(str, look.data.image_shape)),
+        counts=counts,
+        best=look.trials[0],
+        batch=min(_BATCH, max(1, counts[0] // 10)),
+        few=counts[1] < _FEW and look.data.task.metrics[0] == ACCURACY,
+        number=number,
+    )
+
+
+def _run_name(path: Path) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).lstrip("._-")[:64]
+    if not name:
+        raise ConfigError(f"expected a model file whose name has letters or digits, received '{path}'; rename it")
+    return name
