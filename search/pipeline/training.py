@@ -16,8 +16,9 @@ from search.pipeline.resumable_training import ResumableTraining
 from search.runs.results import Result
 from search.runs.run_folder import RunFolder
 from zoo.data.dataset import ImageDataset
-from zoo.models.registry import build_model
+from zoo.models.registry import build_model, task_of
 from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.kinds.segmentation import Segmentation
 
 
 def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Result:
@@ -50,8 +51,10 @@ def zoo_model(name: str, data: ImageDataset) -> keras.Model:
     """The zoo's model of this name for a data set, untrained.
 
     Raises:
-        ModelError: an unknown name, or a task for which the zoo has no models.
+        ConfigError: an unknown name, or images that the network cannot take.
+        ModelError: a model for another task.
     """
-    if not isinstance(data.task, Classification):
-        raise ModelError(f"model.zoo: expected a task of classification, received {data.task.name}; give a model.path")
-    return build_model(name, input_shape=data.image_shape, classes=data.task.count)
+    task, wanted = data.task, task_of(name)
+    if task.name != wanted or not isinstance(task, Classification | Segmentation):
+        raise ModelError(f"model.zoo '{name}': expected the task {wanted}, received {task.name}; give a model.path")
+    return build_model(name, input_shape=data.image_shape, classes=task.count)

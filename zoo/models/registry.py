@@ -10,6 +10,7 @@ import keras
 from compress.errors import ConfigError
 from zoo.models.mobilenet import mobilenetv1
 from zoo.models.resnet import ResNet
+from zoo.models.unet import unet
 from zoo.models.vgg import vgg19
 
 Builder = Callable[[str, tuple[int, int, int], int], keras.Model]
@@ -21,6 +22,7 @@ class _Entry:
     input_shape: tuple[int, int, int]
     classes: int
     smallest_image: int = 1
+    task: str = "classification"
 
 
 def _cifar_resnet(blocks: int) -> _Entry:
@@ -38,22 +40,34 @@ _ENTRIES: Final = {
     "resnet50": _Entry(_RESNET50, (32, 32, 3), 100),
     "vgg19": _Entry(vgg19, (32, 32, 3), 100, smallest_image=32),
     "mobilenetv1": _Entry(mobilenetv1, (32, 32, 3), 100),
+    "unet": _Entry(unet, (180, 240, 3), 11, smallest_image=12, task="segmentation"),
 }
 
 MODEL_NAMES: Final = tuple(_ENTRIES)
+"""All models."""
+
+CLASSIFIERS: Final = tuple(name for name, entry in _ENTRIES.items() if entry.task == "classification")
+"""Those that end in a softmax layer `linear`."""
+
+
+def task_of(name: str) -> str:
+    """The task that a model is for.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    return _entry(name).task
 
 
 def build_model(name: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None) -> keras.Model:
-    """Build an untrained functional model named `name`, with input `input` and softmax layer `linear`.
+    """Build an untrained functional model named `name`, with input `input`; classifiers end in a softmax `linear`.
 
     input_shape: (height, width, channels), by default what the network was published for.
-    classes: width of the softmax layer, by default the published one.
+    classes: of an image or, for segmentation, of a pixel; by default the published number.
     Weights come from Keras's global seed: call `keras.utils.set_random_seed` first for a reproducible model.
     Raises ConfigError for an unknown name, a shape the network cannot take, or fewer than two classes.
     """
-    if name not in _ENTRIES:
-        raise ConfigError(f"expected a zoo model, one of {', '.join(_nearest_first(name))}; received {name!r}")
-    entry = _ENTRIES[name]
+    entry = _entry(name)
     shape: tuple[int, ...] = entry.input_shape if input_shape is None else tuple(input_shape)
     width = entry.classes if classes is None else classes
     if len(shape) != 3 or min(shape) < 1 or min(shape[:2]) < entry.smallest_image:
@@ -65,6 +79,12 @@ def build_model(name: str, *, input_shape: tuple[int, ...] | None = None, classe
         raise ConfigError(f"expected at least 2 classes for {name}, received {width}")
     height, breadth, channels = shape
     return entry.builder(name, (height, breadth, channels), width)
+
+
+def _entry(name: str) -> _Entry:
+    if name not in _ENTRIES:
+        raise ConfigError(f"expected a zoo model, one of {', '.join(_nearest_first(name))}; received {name!r}")
+    return _ENTRIES[name]
 
 
 def _nearest_first(name: str) -> list[str]:

@@ -23,7 +23,7 @@ from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost.cost_model import CostModel
 from scripts.bench.objectives.random_candidate import random_candidate
-from zoo.models.registry import MODEL_NAMES, build_model
+from zoo.models.registry import CLASSIFIERS, build_model
 
 JSON_FILE = Path(__file__).parents[3] / "docs" / "results" / "cost.json"
 NONE = CompressionParameters.none()
@@ -65,11 +65,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--built", type=int, default=1000, help="candidates that are built")
     built = parser.parse_args().built
-    originals = {name: build_model(name) for name in MODEL_NAMES}
+    originals = {name: build_model(name) for name in CLASSIFIERS}
     models = {name: CostModel(analyse(original)) for name, original in originals.items()}
     worst = 0
     for index in range(built):
-        name = MODEL_NAMES[index % len(MODEL_NAMES)]
+        name = CLASSIFIERS[index % len(CLASSIFIERS)]
         worst = max(worst, disagreement(originals[name], models[name], random_candidate(models[name], seed=index)))
     result = {"candidates_per_second": round(candidates_per_second(100_000, 9)), "max_error": worst, "built": built}
     JSON_FILE.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

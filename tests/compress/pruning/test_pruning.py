@@ -73,10 +73,10 @@ def test_equals_the_model_that_ignores_removed_gates():
     assert_same_outputs(small, unread(source, graph, kept))
 
 
-@pytest.mark.parametrize("name", ["digits_resnet", "resnet20", "mobilenetv1", "vgg19"])
+@pytest.mark.parametrize("name", ["digits_resnet", "resnet20", "mobilenetv1", "vgg19", "unet"])
 def test_zoo_models(name):
     # Small images and few classes: the channels flow as in the published sizes.
-    shape = (32, 32, 3) if name == "vgg19" else (8, 8, 3)
+    shape = {"vgg19": (32, 32, 3), "unet": (24, 12, 3)}.get(name, (8, 8, 3))
     source, graph, kept, small = pruned_pair(randomized(build_model(name, input_shape=shape, classes=4)))
     assert_same_outputs(small, zero_filters(source, graph, kept))
 

@@ -88,7 +88,10 @@ def test_a_segmentation_is_searched_compressed_and_reported(tmp_path, segmented,
             "finetune.augment.padding: expected 0 for segmentat",
         ),
         ({"finetune": {"epochs": 1, "loss": "Dice"}}, "expected one that can ignore a label, SparseCategoricalCrossen"),
-        ({"model": {"zoo": "resnet20"}}, "expected a task of classification, received segmentation; give a model.path"),
+        (
+            {"model": {"zoo": "resnet20"}},
+            "'resnet20': expected the task classification, received segmentation; g",
+        ),
     ],
 )
 def test_what_does_not_go_with_the_task_is_one_line(tmp_path, segmented, tuckprune, change, message):

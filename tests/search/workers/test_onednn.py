@@ -5,7 +5,7 @@ import pytest
 
 from compress.model_files.stored_config import stored_config
 from search.workers.onednn import VARIABLE, untrusted, worker_environment
-from zoo.models.registry import MODEL_NAMES, build_model
+from zoo.models.registry import CLASSIFIERS, build_model
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def entry(output, inputs):
     return keras.saving.serialize_keras_object(keras.Model(inputs, output))
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_the_zoo_s_models_are_computed_right(name):
     model = keras.saving.serialize_keras_object(build_model(name))
     assert untrusted(model) is None and worker_environment(model) == {VARIABLE: "1"}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from compress.errors import ConfigError
-from zoo.models.registry import MODEL_NAMES, build_model
+from zoo.models.registry import MODEL_NAMES, build_model, task_of
 
 
 def _flops(model: keras.Model) -> int:
@@ -119,6 +119,14 @@ def test_other_shapes_and_class_counts() -> None:
     probabilities = model.predict_on_batch(np.ones((2, 17, 20, 1), np.float32))
     np.testing.assert_allclose(probabilities.sum(axis=1), [1.0, 1.0], rtol=1e-5)
     assert probabilities.shape == (2, 4)
+
+
+def test_a_segmenter_has_as_many_pixels_out_as_in() -> None:
+    model = build_model("unet", input_shape=(36, 24, 1), classes=3)
+    assert model.output_shape == (None, 36, 24, 3)
+    assert task_of("unet") == "segmentation" and task_of("resnet20") == "classification"
+    with pytest.raises(ConfigError, match="height and width that 12 divides for unet, received 36 by 20"):
+        build_model("unet", input_shape=(36, 20, 1))
 
 
 def test_an_unknown_name_lists_the_choices_nearest_first() -> None:
