@@ -23,9 +23,9 @@ from objectives.cost.cost_model import CostModel
 from objectives.cost.latency_table import LatencyTable
 from search import settings
 from search.driver.listeners.trackers import check_trackers
-from search.pipeline.measuring import measure, measure_original
+from search.pipeline.measuring import measure, measure_and_keep, measure_original
 from search.pipeline.resumable_training import ResumableTraining
-from search.runs.results import SEARCH, SIMPLE, Result, write_result
+from search.runs.results import SEARCH, SIMPLE, Result
 from search.runs.run_folder import RunFolder
 from search.strategies.preparation import latency_table, warn_of_frozen, warn_of_not_exact
 from zoo.data.dataset import check_model_fits
@@ -204,8 +204,7 @@ def _compress(
             config.recipe,
             pruning.step,
         )
-        result = measure(made.model, label, data, config)
-        write_result(result, folder.results)
+        result = measure_and_keep(made.model, label, data, folder, config)
         training.forget(*(f"{label}-{stage}" for stage in config.recipe))
         return Compressed(path, result, made.parameters)
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from compress.graph.analysis import analyse
 from compress.graph.sizes import ImageSize, at_size, takes_any_size
 from compress.model_files.files import load_model, saved_size
@@ -14,17 +16,45 @@ from objectives.cost.cost_model import CostModel, learned_weights
 from objectives.cost.latency import measure_latency
 from objectives.cost.quantities.standard import LATENCY, MEMORY, STANDARD
 from search import settings
+from search.runs.answers import Answers
 from search.runs.results import ORIGINAL, Result, write_result
 from search.runs.run_folder import RunFolder
-from zoo.data.dataset import ImageDataset
-from zoo.training.evaluation import evaluate
+from zoo.data.dataset import ImageDataset, Split
+from zoo.training.evaluation import evaluate, predict
 
 
 def measure_original(path: Path, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:
     """Cost and test figures of the original model, also written to the run's results."""
-    result = measure(load_model(path, config.model.custom_objects), ORIGINAL, data, config)
+    return measure_and_keep(load_model(path, config.model.custom_objects), ORIGINAL, data, folder, config)
+
+
+def measure_and_keep(model: Any, label: str, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:
+    """Figures of a model of a run, written with its answers to a few test images for the comparison.
+
+    Raises:
+        RunError: they cannot be written.
+    """
+    result = measure(model, label, data, config)
     write_result(result, folder.results)
+    answered = answers(model, label, data)
+    if answered is not None:
+        answered.write(folder.answers)
     return result
+
+
+def answers(model: Any, label: str, data: ImageDataset) -> Answers | None:
+    """What a model answers to a few test images, always the same; None of series, which are no pictures."""
+    if data.is_series:
+        return None
+    task, chosen = data.task, np.linspace(0, len(data.test) - 1, min(_SHOWN, len(data.test))).astype(int)
+    images, targets = data.test.images[chosen], data.test.targets[chosen]
+    outputs = predict(model, Split(images, targets), data.normalization, _SHOWN)
+    shown = task.shown_outputs(task.activated(outputs, task.loss(model).from_logits))
+    return Answers.of(label, images, task.shown_targets(targets), shown)
+
+
+_SHOWN = 5
+"""Test images whose answers are kept."""
 
 
 def measure(

@@ -32,6 +32,18 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Rows of pictures, or of texts in their place; the first cell names the row.
+
+    Attributes:
+        rows: names, then texts or data URLs of PNG files.
+    """
+
+    kind: ClassVar[str] = "pictures"
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
 class Chart:
     """A figure of Plotly.
 
@@ -77,7 +89,7 @@ class Folded:
     blocks: "Sequence[Block]"
 
 
-Block = Paragraph | Table | Chart | Code | Files | Folded
+Block = Paragraph | Table | Pictures | Chart | Code | Files | Folded
 
 
 @dataclass(frozen=True)

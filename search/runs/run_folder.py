@@ -53,6 +53,11 @@ class RunFolder:
         return self.path / "model.keras"
 
     @property
+    def answers(self) -> Path:
+        """What the models of the comparison answer to a few test images, a file each."""
+        return self.path / "answers"
+
+    @property
     def middle_model(self) -> Path:
         """The fine-tuned winner of the first stage, where a search is staged."""
         return self.path / "middle.keras"

@@ -15,7 +15,11 @@ from zoo.tasks.metric import LOSS, Metric, Score
 from zoo.tasks.values import finite_value, mean_loss
 
 Array = npt.NDArray[Any]
+Answer = str | npt.NDArray[np.uint8]
 Layout = Literal["classes", "pairs", "table", "sharp", "none"]
+
+_VALUES = 8
+"""Numbers of one image that are shown at most."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,14 @@ class Task(ABC):
         """Share of two models' outputs that say the same, 0 to 1: values within a thousandth of their range."""
         span = float(np.ptp(others)) or 1.0
         return float(np.mean(np.abs(outputs - others) <= 1e-3 * span))
+
+    def shown_targets(self, targets: Array) -> list[Answer]:
+        """Targets as a report shows them: text, or an image (H, W, 3) uint8."""
+        return self.shown_outputs(targets)
+
+    def shown_outputs(self, outputs: Array) -> list[Answer]:
+        """Outputs, after `activated`, as a report shows them."""
+        return [", ".join(f"{value:.3g}" for value in np.ravel(row)[:_VALUES]) for row in outputs]
 
     def doubt(self, targets: Array, outputs: Array) -> str | None:
         """Why the original model seems untrained, or to see other images than it was trained on; None if it does not.

@@ -64,7 +64,7 @@ def test_a_segmentation_is_searched_compressed_and_reported(tmp_path, segmented,
     code, out, err = tuckprune("report", run.path)
     assert code == 0, err
     page = (run.path / "report.html").read_text()
-    for text in (">Mean IoU (delta)<", ">Pixel accuracy (delta)<", "Mean IoU against MFLOPs"):
+    for text in (">Mean IoU (delta)<", ">Pixel accuracy (delta)<", "Mean IoU against MFLOPs", 'alt="Search 5"'):
         assert text in page
 
 

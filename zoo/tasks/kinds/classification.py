@@ -11,7 +11,7 @@ from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.labels import class_numbers
 from zoo.tasks.metric import ACCURACY, LOSS, Metric
-from zoo.tasks.task import Array, Layout, Task, single_output
+from zoo.tasks.task import Answer, Array, Layout, Task, single_output
 
 _NAMED = 10
 _MADE_UP = 1000
@@ -206,6 +206,14 @@ class Classification(Task):
         if outputs.shape[-1] == 1:
             return super().agreement(outputs, others)
         return float(np.mean(outputs.argmax(axis=-1) == others.argmax(axis=-1)))
+
+    def shown_targets(self, targets: Array) -> list[Answer]:
+        """The number of the class."""
+        return [str(label) for label in targets.tolist()]
+
+    def shown_outputs(self, outputs: Array) -> list[Answer]:
+        """The number of the likeliest class, and how likely it is."""
+        return [f"{row.argmax()} ({100 * row.max():.0f} %)" for row in outputs]
 
     def doubt(self, targets: Array, outputs: Array) -> str | None:
         """No better than chance: the share of the commonest class, and two standard errors more."""

@@ -9,7 +9,7 @@ import numpy as np
 from compress.errors import DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Array, Layout, Task, check_shape
+from zoo.tasks.task import Answer, Array, Layout, Task, check_shape
 
 _PSNR, _SSIM = Metric("PSNR", unit="dB"), Metric("SSIM")
 _SMALLEST = 11
@@ -93,6 +93,10 @@ class ImageToImage(Task):
         """Two noisy images."""
         noise = np.random.default_rng(0).random((2, _SMALLEST, _SMALLEST, 1), np.float32)
         return noise, 0.99 * noise if right else 1 - noise
+
+    def shown_outputs(self, outputs: Array) -> list[Answer]:
+        """The image, cut to 0 to 1."""
+        return [(255 * np.clip(image, 0, 1)).round().astype(np.uint8) for image in outputs]
 
     def doubt(self, targets: Array, outputs: Array) -> str | None:
         """No better than images of the mean colour."""

@@ -9,7 +9,7 @@ import numpy as np
 from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Array, Layout, Task, check_shape
+from zoo.tasks.task import Answer, Array, Layout, Task, check_shape
 from zoo.tasks.values import keras_value
 
 _PRECISION, _F1 = Metric("mAP", unit="%"), Metric("F1", unit="%")
@@ -103,6 +103,10 @@ class Multilabel(Task):
         from scipy.special import expit
 
         return np.asarray(expit(outputs)) if from_logits else outputs
+
+    def shown_outputs(self, outputs: Array) -> list[Answer]:
+        """The numbers of the classes that the image has."""
+        return [", ".join(map(str, np.flatnonzero(row >= self.threshold).tolist())) or "none" for row in outputs]
 
     def made_up(self, *, right: bool) -> tuple[Array, Array]:
         """Two images of two classes."""

@@ -1,17 +1,19 @@
 """Images whose every pixel has a class."""
 
 from collections.abc import Mapping, Sequence
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass, plain_name
 from zoo.tasks.kinds.classification import check_numbers, class_logits, softened_cross_entropy
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Array, Layout, Task, check_shape
+from zoo.tasks.task import Answer, Array, Layout, Task, check_shape
 from zoo.tasks.values import keras_value
 
 _IOU, _PIXELS = Metric("mean_IoU", unit="%"), Metric("pixel_accuracy", unit="%")
@@ -175,6 +177,20 @@ class Segmentation(Task):
     def agreement(self, outputs: Array, others: Array) -> float:
         """Share of pixels that are of one class for both models."""
         return float(np.mean(outputs.argmax(axis=-1) == others.argmax(axis=-1)))
+
+    def shown_targets(self, targets: Array) -> list[Answer]:
+        """A colour for every class; ignored pixels are black."""
+        colours = self._colours()
+        return [colours[np.where(mask == self.ignored_label, self.count, mask)] for mask in targets]
+
+    def shown_outputs(self, outputs: Array) -> list[Answer]:
+        """The colour of every pixel's likeliest class."""
+        return self.shown_targets(outputs.argmax(axis=-1))
+
+    def _colours(self) -> npt.NDArray[np.uint8]:
+        """As many hues as classes, (classes + 1, 3), every other one darker, and black."""
+        hues = [hsv_to_rgb(label / self.count, 0.75, 0.95 if label % 2 == 0 else 0.6) for label in range(self.count)]
+        return (255 * np.array([*hues, (0, 0, 0)])).astype(np.uint8)
 
     def doubt(self, targets: Array, outputs: Array) -> str | None:
         """Fewer pixels right than by giving all of them the commonest class."""
