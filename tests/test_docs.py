@@ -2,8 +2,6 @@
 
 import importlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from scripts.docs.config_reference import sections
 from scripts.docs.python_reference import PACKAGES
 from scripts.docs.python_reference import page as python_page
 from search.cli.app import app
+from tests.search.fixtures.runs import run_forked
 from tests.snippets import ROOT, Snippet, command_lines, inline_codes, merged, snippets, write_tiny
 
 ELSEWHERE = {"docs/examples/own-model.md", "docs/shipping.md"}
@@ -135,5 +134,5 @@ def test_the_additions_of_contributing_run() -> None:
     assert len(examples) >= 10 and all((ROOT / path).parent.is_dir() for path, _ in examples)
     # In a process of its own: they register what they make.
     source = "\n".join(f"exec({body!r}, {{'__name__': {path!r}}})" for path, body in examples)
-    made = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True)
+    made = run_forked(source)
     assert made.returncode == 0, made.stderr

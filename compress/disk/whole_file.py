@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,6 +29,12 @@ def replaced(path: Path) -> Iterator[Path]:
     finally:
         if partial.is_file():
             partial.unlink()
+
+
+def remove_whole(path: Path) -> None:
+    """Delete a file, where there is one, and what killed processes left beside it of the same file."""
+    for left in (path, *path.parent.glob(f".partial-*-{escape(path.name)}")):
+        left.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import psutil
 
-from tests.faults.forked import Forked
+from tests.search.fixtures.forked import Forked
 from tests.search.fixtures.nets import tiny
-from tests.search.fixtures.runs import environment, tuckprune, written
+from tests.search.fixtures.runs import command, environment, tuckprune, written
 
 SLOW = {"recalibration_images": 64, "steps": 200, "batch_size": 32}
 """A proxy that takes seconds, so that faults arrive while trials run."""
@@ -50,7 +50,7 @@ def search(config: Path, *arguments: str, cold: bool = False, **variables: str) 
     cold: whether it loads the libraries itself, as users' do.
     """
     words, own = ("search", config, *arguments), environment() | variables
-    driver = _cold(words, config.parent, own) if cold else Forked(words, config.parent, own)
+    driver = _cold(words, config.parent, own) if cold else Forked(command(*words), config.parent, own)
     assert driver.stdout is not None
     try:
         with driver.stdout:

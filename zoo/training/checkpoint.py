@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from compress.disk.whole_file import replaced
+from compress.disk.whole_file import remove_whole, replaced
 from compress.errors import RunError, one_line
 from zoo.training.callbacks import AveragedWeights, BestWeights
 
@@ -120,8 +120,8 @@ class Checkpoint:
             ) from error
 
     def remove(self) -> None:
-        """Delete the file, where there is one."""
-        self.path.unlink(missing_ok=True)
+        """Delete the file, where there is one, and what a killed process left of it."""
+        remove_whole(self.path)
 
     def _read(self, part: Callable[[TrainingProgress, Any], _T]) -> _T | None:
         if not self.path.exists():

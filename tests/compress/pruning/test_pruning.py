@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -24,6 +21,7 @@ from tests.compress.fixtures.oracles import (
     zero_filters,
     zeroed_in_place,
 )
+from tests.search.fixtures.runs import run_forked
 from zoo.models.registry import build_model
 
 ZERO_PRESERVING = {
@@ -211,7 +209,8 @@ def test_the_saved_model_is_plain_keras(tmp_path):
     x = images(model)
     small.save(tmp_path / "small.keras")
     np.save(tmp_path / "x.npy", x)
-    subprocess.run([sys.executable, "-I", "-c", LOADED_ELSEWHERE], cwd=tmp_path, check=True, capture_output=True)
+    loaded = run_forked(LOADED_ELSEWHERE, tmp_path)
+    assert loaded.returncode == 0, loaded.stderr
     np.testing.assert_allclose(np.load(tmp_path / "there.npy"), outputs(small, x)[0], rtol=1e-6, atol=1e-6)
 
 

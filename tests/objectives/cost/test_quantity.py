@@ -1,8 +1,6 @@
 """What may be limited, how it reads, and that one more takes a file of its own and nothing else."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from configs.schema.run import BudgetConfig
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, LATENCY
 from objectives.cost.quantity import Quantity, quantities, register
+from tests.search.fixtures.runs import run_forked
 
 ROOT = Path(__file__).parents[3]
 WIDTH = """
@@ -79,7 +78,7 @@ def test_a_quantity_is_added_in_one_file(tmp_path: Path) -> None:
     """Schema, reference, cost, budget, pickles, files and tables know it, and no other file is touched."""
     (tmp_path / "width.py").write_text(WIDTH, encoding="utf-8")
     code = USES.replace("FOLDER", repr(str(tmp_path)))
-    made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    made = run_forked(code)
     assert made.returncode == 0, made.stderr
     known = json.loads(made.stdout.splitlines()[-1])
     width = known["kept"][0]

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 import zipfile
 
 import keras
@@ -16,7 +17,8 @@ from compress.parameters import CompressionParameters
 from search.space.space import SpaceSettings
 from tests.search.driver.interrupted_run import TRIALS
 from tests.search.fixtures.nets import cost, space
-from tests.search.fixtures.runs import called, document, refused, unwrapped, written
+from tests.search.fixtures.runs import document, environment, refused, unwrapped, written
+from tests.search.fixtures.runs import tuckprune as program
 
 COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "report")
 
@@ -270,6 +272,7 @@ def test_wrong_usage_is_exit_code_2(tuckprune, arguments):
 
 def test_a_process_of_its_own_prints_nothing_but_the_line(home):
     """Neither TensorFlow nor Ray adds to it."""
-    ended = called("inspect", home / "no.keras", cwd=home)
+    command = program("inspect", home / "no.keras")
+    ended = subprocess.run(command, cwd=home, env=environment(), capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert re.fullmatch(r"error: expected a \.keras or \.h5 file, [^\n]+\n", ended.stderr)

@@ -1,7 +1,6 @@
 """Layers of the user's own, by the module that defines them."""
 
 import json
-import subprocess
 import sys
 
 import keras
@@ -9,7 +8,7 @@ import pytest
 
 from compress.errors import ModelError
 from compress.model_files.files import load_model
-from tests.search.fixtures.runs import PATIENCE, refused, written
+from tests.search.fixtures.runs import called, refused, written
 
 _MODULE = """
 import keras
@@ -111,24 +110,17 @@ def test_the_configuration_names_it(tuckprune, home, own):
     assert json.loads(out)
 
 
-def program(home, *arguments):
-    """Run the console script in a process of its own, in the folder of the module."""
-    command = [sys.executable, "-P", "-m", "search", *map(str, arguments)]
-    ended = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=PATIENCE)
-    return ended.returncode, ended.stdout + ended.stderr
-
-
 def test_ship(home, own):
     config = written(home)
     options = ("--config", config, "--format", "keras", "--custom-objects", "custom_objects_module")
-    code, output = program(home, "ship", own, *options)
-    assert code == 0, output
+    ended = called("ship", own, *options, cwd=home)
+    assert ended.returncode == 0, ended.stderr
     assert list((home / "runs" / "run" / "exports").glob("*.keras"))
 
 
 def test_workers_import_it(home, own):
     model = {"path": str(own), "custom_objects": "custom_objects_module"}
     config = written(home, model=model, search={"trials": 2, "workers": 1})
-    code, output = program(home, "search", config)
-    assert code == 0, output
-    assert "2 trials" in output or "2/2" in output, output
+    ended = called("search", config, cwd=home)
+    assert ended.returncode == 0, ended.stderr
+    assert "[2/2] trial 1: accuracy " in ended.stdout

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,13 @@ from pathlib import Path
 from optuna.trial import FrozenTrial
 
 from search.study.storage import find_study
-from tests.search.fixtures.runs import PATIENCE, environment, tuckprune, written
+from tests.search.fixtures.forked import Forked
+from tests.search.fixtures.runs import PATIENCE, command, environment, written
 
 TRIALS = 6
 MARK = "TUCKPRUNE_TEST_RUN"
+ONE_WORKER = ("--set", "search.workers=1")
+"""To go on with fewer workers, each of which takes seconds to load TensorFlow."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +43,23 @@ class InterruptedRun:
 
 
 def interrupted_run(home: Path) -> InterruptedRun:
-    """Stop after the first trial, after another one, and not at all."""
-    # Trials of seconds, so that the signals arrive while some are running.
-    slow = {"recalibration_images": 64, "steps": 600, "batch_size": 32}
+    """Stop two workers after the first trial, one after another trial, and then not at all."""
+    # Long enough trials for the signals to arrive while some are running.
+    slow = {"recalibration_images": 64, "steps": 150, "batch_size": 32}
     config = written(
         home, search={"trials": TRIALS, "workers": 2}, proxy=slow, finetune={"epochs": 1}, finals={"candidates": 1}
     )
     # Ctrl-C reaches every process of the terminal's foreground group, SIGKILL the driver alone.
     starts = {
-        "SIGINT": stopped(home, config, "trial ", lambda driver: os.killpg(driver.pid, signal.SIGINT)),
-        "SIGKILL": stopped(home, config, "trial ", lambda driver: driver.kill()),
-        "finished": stopped(home, config, None, lambda driver: None),
+        "SIGINT": stopped(home, ("search", config), "trial ", lambda driver: os.killpg(driver.pid, signal.SIGINT)),
+        "SIGKILL": stopped(home, ("search", config, *ONE_WORKER), "trial ", lambda driver: driver.kill()),
+        "finished": stopped(home, ("search", config, *ONE_WORKER), None, lambda driver: None),
     }
     return InterruptedRun(home, config, starts)
 
 
 def processes(home: Path) -> list[str]:
-    """Command lines of the processes that a driver of this run started, itself included."""
+    """Command lines of the processes that a driver of this run started."""
     result = []
     for entry in Path("/proc").iterdir():
         try:
@@ -68,28 +70,18 @@ def processes(home: Path) -> list[str]:
     return result
 
 
-def stopped(home: Path, config: Path, at: str | None, stop: Callable[["subprocess.Popen[str]"], None]) -> Stopped:
-    """Search, and stop the driver when it says a line with ``at`` in it."""
+def stopped(home: Path, words: tuple[object, ...], at: str | None, stop: Callable[[Forked], None]) -> Stopped:
+    """Run a command, and stop it when it says a line with ``at`` in it."""
     errors = home / "errors.txt"
-    with (
-        errors.open("w") as stderr,
-        subprocess.Popen(
-            tuckprune("search", config),
-            cwd=home,
-            env={**environment(), MARK: str(home)},
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            start_new_session=True,
-        ) as driver,
-    ):
-        assert driver.stdout is not None
+    errors.unlink(missing_ok=True)
+    driver = Forked(command(*words), home, {**environment(), MARK: str(home)}, errors)
+    with driver.stdout as output:
         said, running = [], 0
-        for line in driver.stdout:
+        for line in output:
             said.append(line)
             if at is not None and at in line:
                 running = len(processes(home))
                 stop(driver)
                 at = None
-        code = driver.wait(timeout=PATIENCE)
+    code = driver.wait(timeout=PATIENCE)
     return Stopped(code, running, "".join(said), errors.read_text(), find_study(home / "runs" / "run", "run").trials)

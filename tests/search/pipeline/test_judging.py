@@ -103,4 +103,5 @@ def test_one_worker_and_one_seed_give_the_same_trials(tuckprune, home, ray_clust
     assert outcomes[0] == outcomes[1]
     assert len({record.score.loss for record in outcomes[0]}) == 3
     number = next(record.number for record in outcomes[0] if record.steps == 5)
-    assert called("judge", home / "runs" / "one", "--trial", number, cwd=home).returncode == 0
+    (judged,) = called_in_turn(("judge", home / "runs" / "one", "--trial", number), cwd=home)
+    assert judged.returncode == 0, judged.stderr

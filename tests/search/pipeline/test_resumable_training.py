@@ -1,7 +1,6 @@
 """`compress` killed in both of its trainings, and what else is said and kept while a user waits."""
 
 import os
-import subprocess
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,8 @@ from search import settings
 from search.pipeline.compression import compress_own, read_own
 from search.pipeline.resumable_training import ResumableTraining
 from search.runs.run_folder import RunFolder
-from tests.search.fixtures.runs import PATIENCE, config, environment, tuckprune, written
+from tests.search.fixtures.forked import Forked
+from tests.search.fixtures.runs import PATIENCE, command, config, environment, written
 from zoo.data.dataset import Normalization
 from zoo.training.training import TrainingResult, TrainingSettings
 
@@ -51,15 +51,15 @@ def prepared(tmp_path: Path) -> Path:
 
 def _killed(home: Path, written: Path, line: str, behind: str) -> list[str]:
     """What a compression says until it is killed at such a line behind another one."""
-    command = tuckprune("compress", home / "net.keras", "--params", home / "own.txt", "--config", written)
+    code = command("compress", home / "net.keras", "--params", home / "own.txt", "--config", written)
     said: list[str] = []
-    with subprocess.Popen(command, cwd=home, env=environment(), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for text in process.stdout:
+    process = Forked(code, home, environment())
+    with process.stdout as output:
+        for text in output:
             said.append(text.rstrip())
             if line in text and any(behind in earlier for earlier in said):
                 process.kill()
-        assert process.wait(timeout=PATIENCE) == -9
+    assert process.wait(timeout=PATIENCE) == -9
     return said
 
 
@@ -191,6 +191,7 @@ def test_what_is_said_of_a_foreign_checkpoint_and_of_an_early_end(tmp_path: Path
         np.savez(file, meta=np.array('{"fingerprint": "another", "progress": {}}'))
     training("search-prune", _shared(), tuning, _shared())
     assert said[2] == f"'{path}' is of another model, configuration or data: training begins anew"
+    path.with_name(".partial-0123abcd-search-prune.npz").write_bytes(b"half a file that a killed process left")
     training.forget("search-prune", "search-decompose")
     assert not path.parent.exists()
     assert os.listdir(tmp_path / "runs" / "run") == ["tensorboard"]

@@ -11,7 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from search.study.server import PASSWORD as VARIABLE
 from search.study.storage import find_study
 from tests.search.fixtures import in_turn
-from tests.search.fixtures.runs import called, environment, refused, tuckprune, written
+from tests.search.fixtures.forked import Forked
+from tests.search.fixtures.runs import called_in_turn, command, environment, refused, written
 from tests.search.study.servers import ENCODED, PASSWORD, PostgreSQL
 
 TRIALS = 8
@@ -51,15 +52,11 @@ def shared(server, ray_cluster, tmp_path_factory, tiny_file):
         (home / name).mkdir()
         written(home / name, model=model, proxy=proxy, finals={"candidates": 1}, search=search(storage))
     said = {"first": None}
-    command = tuckprune("search", home / "first" / "config.yaml")
-    output, errors = home / "first.out", home / "first.err"
-    with (
-        output.open("w") as out,
-        errors.open("w") as err,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True, cwd=home, env=environment()) as first,
-    ):
-        for line in first.stdout:
-            out.write(line)
+    output, errors = [], home / "first.err"
+    first = Forked(command("search", home / "first" / "config.yaml"), home, environment(), errors)
+    with first.stdout as lines:
+        for line in lines:
+            output.append(line)
             if "] trial " in line:
                 first.send_signal(signal.SIGSTOP)
                 break
@@ -68,9 +65,9 @@ def shared(server, ray_cluster, tmp_path_factory, tiny_file):
             said["refused"] = in_turn.run("search", home / "second" / "config.yaml")
             begun = find_study(home, "run", url).trials
             first.kill()
-            first.wait()
+            code = first.wait()
             said["second"] = in_turn.run("search", home / "second" / "config.yaml")
-    said["first"] = subprocess.CompletedProcess(command, first.returncode, output.read_text(), errors.read_text())
+    said["first"] = subprocess.CompletedProcess([], code, "".join(output), errors.read_text())
     return SharedStudy(home, url, begun, find_study(home, "run", url).trials, said)
 
 
@@ -112,16 +109,16 @@ def test_the_password_is_nowhere(shared):
 
 def test_commands_on_the_run_take_the_password_from_the_environment(shared, tuckprune, monkeypatch):
     monkeypatch.chdir(shared.home)
-    for command in ("report", "export", "front"):
+    for name in ("report", "export", "front"):
         monkeypatch.delenv(VARIABLE, raising=False)
-        line = refused(tuckprune, shared.home, command, shared.folder)
+        line = refused(tuckprune, shared.home, name, shared.folder)
         assert line.startswith(f"error: the storage '{shared.bare}' cannot be used: ")
         assert line.endswith(f"or set its password in {VARIABLE}")
         monkeypatch.setenv(VARIABLE, PASSWORD)
-        code, out, err = tuckprune(command, shared.folder)
+        code, out, err = tuckprune(name, shared.folder)
         assert (code, err) == (0, "")
         assert PASSWORD not in out
-    judged = called("judge", shared.folder, "--trial", 0, cwd=shared.home)
+    (judged,) = called_in_turn(("judge", shared.folder, "--trial", 0), cwd=shared.home)
     assert (judged.returncode, judged.stderr) == (0, "")
 
 

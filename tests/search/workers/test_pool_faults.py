@@ -4,8 +4,6 @@ import math
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +20,7 @@ from search.workers.cluster import PoolSettings, Share, reason_to_wait
 from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
 from tests.search.fixtures.nets import space
-from tests.search.fixtures.runs import ROOT, environment
+from tests.search.fixtures.runs import run_forked
 from tests.search.workers.pools import (
     HALF,
     SMALL,
@@ -115,17 +113,17 @@ def test_a_lost_rung_is_climbed_again_from_the_start(pool):
 
 
 @pytest.mark.parametrize("length", [83, 200])
-def test_a_temporary_folder_of_any_length(tmp_path, length):
+def test_a_temporary_folder_of_any_length(tmp_path, monkeypatch, length):
     """Paths of sockets may have 107 bytes, and Ray lays its own below TMPDIR."""
     folder = Path("/tmp") / f"{tmp_path.parent.name}{'x' * length}"[: length - len("/tmp/")]
     folder.mkdir()
     code = "from search.workers.cluster import cluster\nwith cluster(None, 1, 1.0): print('started')"
-    own = {**environment(), "TMPDIR": str(folder)}
+    monkeypatch.setenv("TMPDIR", str(folder))
     try:
-        done = subprocess.run([sys.executable, "-c", code], env=own, cwd=ROOT, capture_output=True, check=False)
+        done = run_forked(code)
     finally:
         shutil.rmtree(folder)
-    assert (done.returncode, done.stdout) == (0, b"started\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "started\n"), done.stderr
 
 
 def test_workers_that_never_start_end_the_search(ray_cluster, monkeypatch):

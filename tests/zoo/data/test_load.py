@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -13,6 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from compress.errors import DataError
+from tests.search.fixtures.runs import run_forked
 from tests.zoo.data.arrays import image_bytes, two_classes
 from zoo.data.load import CIFAR_NORMALIZATION, load_dataset
 from zoo.tasks.kinds.classification import Classification
@@ -145,8 +144,7 @@ def test_a_source_is_added_in_one_file(tmp_path: Path) -> None:
         "print(load_dataset('stripes-4').name, 'stripes of some width' in page())\n"
         "try:\n    load_dataset('spots')\nexcept DataError as error:\n    print(error)\n"
     )
-    root = Path(__file__).parents[3]
-    made = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    made = run_forked(code)
     assert made.returncode == 0, made.stderr
     first, second = made.stdout.splitlines()
     assert first == "stripes-4 True" and "stripes of some width" in second
