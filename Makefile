@@ -23,7 +23,7 @@ LOWEST := $(addprefix tests/,\
 	search/samplers/test_samplers.py search/study/test_server.py search/study/test_storage.py \
 	search/workers/test_leftovers.py search/workers/test_pool.py)
 
-.PHONY: demo docs notebook test test-faults test-launchers test-lowest lint install clean
+.PHONY: demo docs notebook test test-faults test-launchers test-lowest test-wheel lint install clean
 
 install: $(VENV)/installed
 
@@ -51,6 +51,10 @@ test-faults: install
 # The scripts that start clusters and jobs, on clusters of this machine.
 test-launchers: install
 	$(BIN)/python -m pytest -m launchers $(PARALLEL)
+
+# The package as it is published: built, which fetches the tools for it, installed elsewhere, and run there.
+test-wheel: install
+	$(BIN)/python -m pytest -m wheel $(PARALLEL)
 
 # The tests that touch dependencies, against exactly the lower bounds that pyproject.toml declares.
 test-lowest: .venv-lowest/installed
