@@ -32,7 +32,7 @@ from zoo.data.batches import Augmentation, CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, takes_series
 from zoo.data.load import load_dataset
 from zoo.data.source import print_warning
-from zoo.data.split import drawn, limited
+from zoo.data.split import decoded, drawn, limited
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import Metric
 from zoo.tasks.metric_choice import choose_metric
@@ -57,6 +57,7 @@ def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, mode
         DataError: missing, corrupt or ill-shaped data.
     """
     section, seed, normalization = config.data, config.seed, None
+    most = 1e9 * section.in_memory
     if section.scale is not None and section.mean is not None and section.std is not None:
         normalization = Normalization(section.scale, section.mean, section.std)
     loaded = load_dataset(
@@ -67,10 +68,12 @@ def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, mode
         normalization=normalization,
         exif_orientation=section.exif_orientation,
         series=model is not None and takes_series(model),
+        # Where limits choose, what they leave out is not decoded.
+        in_memory=0 if section.train_limit or section.test_limit else most,
         task=None if config.task is None else make_task(config.task.name, config.task.options),
         warn=warn,
     )
-    return limited(loaded, train=section.train_limit, test=section.test_limit, seed=seed)
+    return decoded(limited(loaded, train=section.train_limit, test=section.test_limit, seed=seed), most)
 
 
 def training(config: TrainingConfig, seed: int) -> TrainingSettings:

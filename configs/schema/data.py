@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from configs.schema.section import Count, Named, Positive, Section, Text, not_empty
+from configs.schema.section import Count, Named, NonNegative, Positive, Section, Text, not_empty
 
 # Files have lists where Python has tuples; only the container is converted, its numbers stay strict.
 ImageSize = Annotated[tuple[Count, Count], Field(strict=False)]
@@ -39,6 +39,11 @@ class DataConfig(Section):
     scale: Positive | None = Field(default=None, description="images become (image / scale - mean) / std")
     mean: Means | None = Field(default=None, description="one number per image channel, after division by scale")
     std: Deviations | None = Field(default=None, description="one number per image channel, after division by scale")
+    in_memory: NonNegative = Field(
+        default=2.0,
+        description="gigabytes of decoded images beyond which those of a folder stay in their files until they are "
+        "needed, decoded by threads; masks, target images and sharp images never do",
+    )
     train_limit: Count | None = Field(default=None, description="use at most this many training images")
     test_limit: Count | None = Field(default=None, description="use at most this many test images")
 

@@ -16,6 +16,7 @@ from search.driver.listeners.trackers import TENSORBOARD
 from search.runs.run_folder import RunFolder
 from search.study.identity import model_digest
 from zoo.data.dataset import ImageDataset, Split
+from zoo.data.file_images import FileImages
 from zoo.training.checkpoint import Checkpoint
 
 
@@ -137,6 +138,9 @@ class ResumableTraining:
 
 def _digest(split: Split) -> str:
     digest = hashlib.sha256(split.targets.tobytes())
+    if isinstance(split.images, FileImages):
+        digest.update(split.images.digest.encode())
+        return digest.hexdigest()
     # Image by image: what the data function gave may be no contiguous block.
     for image in split.images:
         digest.update(image.tobytes())

@@ -1,7 +1,8 @@
 """Image data sets as plain arrays: cheap to pickle, mapped read-only by Ray workers, so nothing writes into them."""
 
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +10,12 @@ import numpy.typing as npt
 from compress.errors import DataError
 from zoo.tasks.task import Task
 
-Images = npt.NDArray[Any]
+Images: TypeAlias = Any
+"""An array, or `FileImages`, which decodes what is indexed."""
 Targets = npt.NDArray[Any]
 
-# Images per step when statistics are summed: bounds the float64 copy.
-_CHUNK = 1024
+# Values of images per step when statistics are summed: bounds the float64 copy.
+_CHUNK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,7 @@ class Normalization:
         """Normalise images (..., C) into a new float32 array; raises DataError unless C is the number of means."""
         if images.shape[-1] != len(self.mean):
             raise DataError(f"expected images of {len(self.mean)} channels, as many as means; received {images.shape}")
-        out = images.astype(np.float32, order="C")
+        out: npt.NDArray[np.float32] = images.astype(np.float32, order="C")
         # Whole rows of pixels at once: numpy works through three channels slowly.
         width = images.shape[-2] if images.ndim > 1 else 1
         rows = out.reshape(-1, width * len(self.mean))
@@ -85,10 +87,10 @@ class Normalization:
     @classmethod
     def fit(cls, images: Images, scale: float) -> "Normalization":
         """Mean and population SD of each channel, the last axis, of images or series after division by `scale`."""
-        chunks, axes = range(0, len(images), _CHUNK), tuple(range(images.ndim - 1))
-        pixels = images[..., 0].size
-        mean = sum(images[i : i + _CHUNK].sum(axis=axes, dtype=np.float64) for i in chunks) / pixels
-        squares = sum(((images[i : i + _CHUNK] - mean) ** 2).sum(axis=axes) for i in chunks)
+        step, axes = max(1, _CHUNK // prod(images.shape[1:])), tuple(range(images.ndim - 1))
+        chunks, pixels = range(0, len(images), step), prod(images.shape[:-1])
+        mean = sum(images[i : i + step].sum(axis=axes, dtype=np.float64) for i in chunks) / pixels
+        squares = sum(((images[i : i + step] - mean) ** 2).sum(axis=axes) for i in chunks)
         return cls(scale, tuple((mean / scale).tolist()), tuple((np.sqrt(squares / pixels) / scale).tolist()))
 
 
@@ -136,7 +138,7 @@ class ImageDataset:
     @property
     def is_series(self) -> bool:
         """Whether it holds series, (N, steps, channels), which are no images."""
-        return self.train.images.ndim == 3
+        return bool(self.train.images.ndim == 3)
 
 
 def takes_series(model: Any) -> bool:

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +20,10 @@ _FILES_PER_TASK = 128
 NAMED = 10
 # From here on Pillow takes a file for a decompression bomb.
 _MOST_PIXELS = 89_478_485
-_GREY_MODES = ("1", "L", "LA")
+GREY_MODES = ("1", "L", "LA")
 _DEEP_MODES = ("I", "F")
 _NUMBER_MODES = ("1", "L", "P")
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -52,7 +52,7 @@ class Decoding:
         """
         reference = None if self.size else self._first_readable(paths)
         height, width = self.size or self.open(reference or paths[0]).size[::-1]
-        _check_size(len(paths), (width, height))
+        check_size(len(paths), (width, height))
         images = np.empty((len(paths), height, width, 1 if self.numbers else 3), np.uint8)
         decode = partial(self._decode_some, paths, images, reference)
         with ThreadPoolExecutor() as pool:
@@ -60,8 +60,24 @@ class Decoding:
                 tasks = list(pool.map(decode, range(0, len(paths), _FILES_PER_TASK)))
             finally:
                 pool.shutdown(cancel_futures=True)
-        _check_readable([problem for _, problems in tasks for problem in problems], len(paths))
+        check_readable([problem for _, problems in tasks for problem in problems], len(paths))
         return np.ascontiguousarray(images[..., :1]) if all(grey for grey, _ in tasks) else images
+
+    def image(self, path: Path) -> Pixels:
+        """The pixels of one file, (H, W, 3) or (H, W, 1) of numbers; the size is given.
+
+        Raises:
+            DataError: it cannot be decoded.
+        """
+        height, width = self.size or (0, 0)
+        return self._fitted(self.open(path), (width, height), path, None)
+
+    def sized(self, paths: Sequence[Path]) -> "Decoding":
+        """This decoding with the size of all images: that which is asked for, or that of the first readable file."""
+        if self.size is not None:
+            return self
+        width, height = self.open(self._first_readable(paths)).size
+        return replace(self, size=(height, width))
 
     def open(self, path: Path) -> Image.Image:
         """Open and decode, so that a truncated file is found here, by its name.
@@ -75,7 +91,7 @@ class Decoding:
                 mode = picture.mode
                 if self.upright:
                     ImageOps.exif_transpose(picture, in_place=True)
-        except _DECODE_ERRORS as error:
+        except DECODE_ERRORS as error:
             raise DataError(
                 f"expected a readable image at {path}, received {typed_line(error)}; replace or remove it"
             ) from error
@@ -114,7 +130,7 @@ class Decoding:
             except DataError as error:
                 problems.append(error)
             else:
-                grey = grey and (self.numbers or picture.mode in _GREY_MODES)
+                grey = grey and (self.numbers or picture.mode in GREY_MODES)
         return grey, problems
 
     def _fitted(self, picture: Image.Image, size: tuple[int, int], path: Path, reference: Path | None) -> Pixels:
@@ -134,7 +150,7 @@ class Decoding:
         return pixels[..., None] if self.numbers else pixels
 
 
-def _check_size(count: int, size: tuple[int, int]) -> None:
+def check_size(count: int, size: tuple[int, int]) -> None:
     """Refuse images of this size (width, height) that are each, or all together, too large to decode."""
     width, height = size
     if width * height > _MOST_PIXELS:
@@ -150,7 +166,7 @@ def _check_size(count: int, size: tuple[int, int]) -> None:
     )
 
 
-def _check_readable(problems: list[DataError], count: int) -> None:
+def check_readable(problems: list[DataError], count: int) -> None:
     """Name all files that cannot be used at once, so that they need not be found run by run."""
     if len(problems) == 1:
         raise problems[0]

@@ -31,6 +31,7 @@ def load_dataset(
     exif_orientation: bool = False,
     series: bool = False,
     task: Task | None = None,
+    in_memory: float = 2e9,
     warn: Callable[[str], None] = print_warning,
 ) -> ImageDataset:
     """Load images and divide them into train, validation and test, disjoint and, by class numbers, stratified.
@@ -46,11 +47,13 @@ def load_dataset(
     series: whether arrays of three axes are series, (N, steps, channels), for a model that takes these, and not grey
         images, (N, height, width); .npz files and functions only.
     task: what the images are given for; None for classification, or what an ImageDataset of a function says.
+    in_memory: bytes of decoded images beyond which those of a folder stay in their files until they are needed; pairs
+        and sharp images never do.
     warn: takes a line about what of a source is not read.
     Raises DataError for a source that is unknown, missing or malformed, for a class without images in a split, and for
     pixels that do not fit the normalization.
     """
-    data = _read(Wanted(source, task or Classification(), seed, image_size, exif_orientation, series, warn))
+    data = _read(Wanted(source, task or Classification(), seed, image_size, exif_orientation, series, warn, in_memory))
     if isinstance(data, ImageDataset):
         _check_same_task(data, task, source)
         own = data if normalization is None else replace(data, normalization=normalization)

@@ -1,6 +1,7 @@
 """Data sources: the registry of them, and what one hands over before the validation split and the normalization."""
 
 import importlib
+import math
 import pkgutil
 import sys
 from collections.abc import Callable
@@ -49,6 +50,7 @@ class Wanted:
         exif_orientation: whether to turn images as their EXIF orientation says, only given to sources that resize.
         series: whether arrays of three axes are series, (N, steps, channels), and not grey images, (N, height, width).
         warn: takes a line about what is not read.
+        in_memory: bytes of decoded images beyond which those of a folder stay in their files until they are needed.
     """
 
     source: str
@@ -58,6 +60,7 @@ class Wanted:
     exif_orientation: bool = False
     series: bool = False
     warn: Callable[[str], None] = print_warning
+    in_memory: float = math.inf
 
     @property
     def path(self) -> Path:

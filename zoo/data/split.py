@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DataError
 from zoo.data.dataset import ImageDataset, Split
+from zoo.data.file_images import FileImages
 
 
 def stratified_split(
@@ -51,7 +52,8 @@ def _check_classes(split: Split, count: int, held_out: str, class_names: Sequenc
 def _take(split: Split, indices: np.ndarray) -> Split:
     # Sorted, so that gathering from the copy keeps the source's order whatever the shuffle was.
     ordered = np.sort(indices)
-    return Split(split.images[ordered], split.targets[ordered])
+    images = split.images.take(ordered) if isinstance(split.images, FileImages) else split.images[ordered]
+    return Split(images, split.targets[ordered])
 
 
 def limited(dataset: ImageDataset, *, train: int | None, test: int | None, seed: int) -> ImageDataset:
@@ -65,6 +67,22 @@ def limited(dataset: ImageDataset, *, train: int | None, test: int | None, seed:
         train=_at_most(dataset.train, train, seed, "train_limit"),
         test=_at_most(dataset.test, test, seed, "test_limit"),
     )
+
+
+def decoded(dataset: ImageDataset, in_memory: float) -> ImageDataset:
+    """The data set with all images decoded, where they take at most so many bytes; else as it is.
+
+    Raises:
+        DataError: a file that cannot be decoded.
+    """
+    if sum(prod(split.images.shape) for split in dataset.parts.values()) > in_memory:
+        return dataset
+    train, validation, test = (_decoded(split) for split in dataset.parts.values())
+    return replace(dataset, train=train, validation=validation, test=test)
+
+
+def _decoded(split: Split) -> Split:
+    return Split(split.images[:], split.targets) if isinstance(split.images, FileImages) else split
 
 
 def _at_most(split: Split, count: int | None, seed: int, key: str) -> Split:

@@ -8,6 +8,7 @@ import numpy as np
 from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
 from zoo.data.decoding import Decoding
+from zoo.data.file_images import files_or_pixels
 from zoo.data.folders.parts import part_folders
 from zoo.data.source import SourceData, Wanted
 from zoo.tasks.task import Array
@@ -34,7 +35,7 @@ def table(wanted: Wanted) -> SourceData:
                 f"received {', '.join(head)}"
             )
         columns = head
-        images = Decoding(wanted.image_size, wanted.exif_orientation)(paths)
+        images = files_or_pixels(paths, Decoding(wanted.image_size, wanted.exif_orientation), wanted.in_memory)
         splits[part] = Split(images, wanted.task.targets(numbers, str(folder / TABLE)))
     return SourceData(
         wanted.path.resolve().name, splits["train"], splits.get("test"), validation=splits.get("validation")

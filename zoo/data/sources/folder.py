@@ -4,6 +4,7 @@ Classification: `train/<class>/*` with optional `validation` and `test` beside i
 alphabetical order are labels 0, 1, ... Every image file must decode.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from compress.errors import DataError
 from zoo.data.dataset import Split
 from zoo.data.decoding import Decoding
+from zoo.data.file_images import FileImages, files_or_pixels
 from zoo.data.folders.class_files import ClassFiles, folder_files
 from zoo.data.folders.pairs import pairs
 from zoo.data.folders.sharp import sharp
@@ -31,12 +33,14 @@ def folder(
     image_size: tuple[int, int] | None = None,
     *,
     upright: bool = False,
+    in_memory: float = math.inf,
     warn: Callable[[str], None] = print_warning,
 ) -> SourceData:
     """Decode every image into uint8 (N, H, W, 3), or (N, H, W, 1) where all are grey, labelled by its folder.
 
     image_size: (height, width) to resize to, bilinear; without it all images must have one size.
     upright: turn images as their EXIF orientation says; Keras leaves them as they are stored.
+    in_memory: bytes of decoded images beyond which they stay in their files until they are needed.
     warn: takes one line that names what of the folder is not read.
     Raises DataError naming the file or the class that is empty, misplaced, corrupt or of another size, or where the
     images are more than fits into memory.
@@ -45,9 +49,10 @@ def folder(
     if files.warning is not None:
         warn(files.warning)
     parts = (files.train, files.validation, files.test)
-    images = Decoding(image_size, upright)([path for part in parts for paths in part.values() for path in paths])
-    labels = [_labels(part) for part in parts]
-    pixels = np.split(images, np.cumsum([len(part) for part in labels])[:-1])
+    paths = [path for part in parts for paths in part.values() for path in paths]
+    images, labels = files_or_pixels(paths, Decoding(image_size, upright), in_memory), [_labels(part) for part in parts]
+    counts = [len(part) for part in labels]
+    pixels = images.divided(counts) if isinstance(images, FileImages) else np.split(images, np.cumsum(counts)[:-1])
     validation, test = (Split(*part) if len(part[1]) else None for part in zip(pixels[1:], labels[1:], strict=True))
     return SourceData(root.resolve().name, Split(pixels[0], labels[0]), test, tuple(files.train), validation=validation)
 
@@ -57,7 +62,13 @@ def _labels(files: ClassFiles) -> npt.NDArray[np.int64]:
 
 
 def _classes(wanted: Wanted) -> SourceData:
-    return folder(wanted.path, wanted.image_size, upright=wanted.exif_orientation, warn=wanted.warn)
+    return folder(
+        wanted.path,
+        wanted.image_size,
+        upright=wanted.exif_orientation,
+        in_memory=wanted.in_memory,
+        warn=wanted.warn,
+    )
 
 
 def _none(wanted: Wanted) -> SourceData:
