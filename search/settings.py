@@ -101,16 +101,19 @@ def _augmentation(config: TrainingConfig) -> Augmentation | None:
     return KerasAugmentation(layers, cropped) if layers else cropped
 
 
-def check_training(config: TrainingConfig, data: ImageDataset) -> None:
-    """Refuse a training that the data set does not allow, or that Keras does not know.
+def check_training(config: TrainingConfig, data: ImageDataset, model: Any) -> None:
+    """Refuse a training that the data set or the model's outputs do not allow, or that Keras does not know.
 
     Raises:
         ConfigError: with what to change.
+        ModelError: outputs that are not of the task.
     """
     if not config.epochs:
         return
     try:
-        training(config, 0).check(data)
+        made = training(config, 0)
+        made.check(data)
+        data.task.training_loss(model, made.loss, mixed=made.mixes)
     except ConfigError as error:
         section = "finetune" if isinstance(config, FinetuneConfig) else "training"
         raise ConfigError(f"{section}.{error}") from error

@@ -23,7 +23,8 @@ from search.runs.results import Result, columns, table_rows
 _COSTS = ("FLOPs", "MACs", "Parameters", "Memory", "Latency")
 _CAPTION = "Memory: bytes of the tensors alive at the call, of one image in float32; the total is the most"
 _EXPORTS_CAPTION = (
-    "same class as the Keras model, largest difference of any output; latency: median of one image on one thread"
+    "agreement with the Keras model's answers, largest difference of any output; latency: median of one image on one "
+    "thread"
 )
 _LATENCY_CAPTION = "\nLatency: microseconds by LiteRT on one thread; the total contains an overhead"
 
@@ -154,7 +155,7 @@ def latencies(model: Any) -> Table:
 
 def exports(rows: Sequence[Export]) -> Table:
     """The exported files of a model: size, agreement with the Keras model, latency."""
-    headers = ("Format", "File", "Size", "Same class", "Difference", "Latency")
+    headers = ("Format", "File", "Size", "Agreement", "Difference", "Latency")
     table = Table(caption=_EXPORTS_CAPTION, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.caption_justify = "left"
     for header in headers:

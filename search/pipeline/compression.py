@@ -174,7 +174,7 @@ def _compress(
     folder = RunFolder.of(config)
     data = settings.dataset(config, model=original)
     check_model_fits(data, original)
-    settings.check_training(config.finetune, data)
+    settings.check_training(config.finetune, data, original)
     settings.metric(config.search.metric, data.task)  # one that cannot be measured is refused before any training
     pruning = settings.pruning(config, data)
     chosen = values(pruning, data.image_shape[:-1])

@@ -35,9 +35,9 @@ def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Resul
     check_trackers(config.log_to)
     folder = RunFolder.of(config)
     data = settings.dataset(config)
-    settings.check_training(config.training, data)
     keras.utils.set_random_seed(config.seed)
     model = zoo_model(config.model.zoo, data)
+    settings.check_training(config.training, data, model)
     with folder.opened(config):
         if not folder.trained_model.exists():
             training = ResumableTraining(config, folder, data, log)

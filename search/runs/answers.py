@@ -67,12 +67,17 @@ class Answers:
 
 
 def _kept(answer: Answer) -> str:
-    return answer if isinstance(answer, str) else _url(answer)
+    return answer if isinstance(answer, str) else _url(_in_colours(answer))
+
+
+def _in_colours(image: Array) -> Array:
+    """Three channels as they are, of another number the first one alone."""
+    return image if image.shape[-1] == 3 else image[..., :1]
 
 
 def _visible(image: Array) -> Array:
     """Pixels (H, W, 1) or (H, W, 3), uint8, from the least to the largest value of the image."""
-    colours = image if image.shape[-1] == 3 else image[..., :1]
+    colours = _in_colours(image)
     low, high = float(colours.min()), float(colours.max())
     scaled = (colours.astype(np.float64) - low) * (255 / (high - low or 1))
     return scaled.round().astype(np.uint8)

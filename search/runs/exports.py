@@ -16,7 +16,8 @@ class Export:
         format: its name.
         file: its path in the folder of the run.
         bytes: on disk, of all files where it is a folder.
-        agreement: fraction of the images that it gives the same class as the Keras model.
+        agreement: fraction of its answers that are those of the Keras model, as the task compares them: classes of
+            images or pixels, or values.
         max_difference: the largest of any output from the Keras model's.
         latency_ms: median of one image, from array to array, on one thread.
         latency_spread_ms: interquartile range of that.

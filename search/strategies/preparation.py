@@ -54,7 +54,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
     check_trackers(config.log_to)
     data = settings.dataset(config, listener.warned, model)
     check_model_fits(data, model)
-    settings.check_training(config.finetune, data)
+    settings.check_training(config.finetune, data, model)
     table = latency_table(config, model, data.image_shape[:-1])
     graph = analyse(model, config.pruning.across_normalization, data.image_shape[:-1])
     space = search_space(config, CostModel(graph, table))

@@ -18,6 +18,7 @@ from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
 from search import settings
 from search.driver.rungs import Ladder
+from tests.objectives.tasks import dataset, model
 from tests.search.fixtures.runs import ROOT, config
 from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, Split
@@ -121,9 +122,17 @@ def test_a_training_that_cannot_be_is_refused_by_its_key(tmp_path, section):
     }.items():
         given = config(tmp_path, **{section: yaml.safe_load(change)})
         with pytest.raises(ConfigError) as caught:
-            settings.check_training(getattr(given, section), data)
+            settings.check_training(getattr(given, section), data, model(Classification(2)))
         assert str(caught.value).startswith(f"{section}.{message}")
-        settings.check_training(config(tmp_path, finetune={"epochs": 0, "optimizer": "AdamX"}).finetune, data)
+        settings.check_training(config(tmp_path, finetune={"epochs": 0, "optimizer": "AdamX"}).finetune, data, None)
+
+
+def test_a_loss_that_takes_no_logits_is_refused_before_the_search(tmp_path):
+    """Dice takes probabilities: with a model of logits the finals would fail, hours later."""
+    section, data = config(tmp_path, finetune={"loss": "Dice"}).finetune, dataset(Classification(2))
+    settings.check_training(section, data, model(Classification(2)))
+    with pytest.raises(ConfigError, match="finetune.loss: expected a loss that takes logits, .* received Dice"):
+        settings.check_training(section, data, model(Classification(2), logits=True))
 
 
 def test_a_recipe_is_taken_whole(tmp_path):

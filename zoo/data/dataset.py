@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from compress.errors import DataError
+from compress.errors import DataError, typed_line
 from zoo.tasks.task import Task
 
 Images: TypeAlias = Any
@@ -158,4 +158,22 @@ def check_model_fits(dataset: ImageDataset, model: Any) -> None:
             f"expected images of the model's input shape {expected}, received {received} from data set "
             f"{dataset.name!r}; give an image_size or another model"
         )
-    dataset.task.check_model(model, dataset.train.targets, dataset.name)
+    dataset.task.check_model(_at_size(model, dataset), dataset.train.targets, dataset.name)
+
+
+def _at_size(model: Any, dataset: ImageDataset) -> Any:
+    """The model for images of the data set's size, where it takes any, so that its outputs have a size, too."""
+    if None not in model.input_shape[1:]:
+        return model
+    import keras
+
+    inputs = keras.Input(dataset.image_shape)
+    try:
+        # Whether sizes go together, as where layers are joined, Keras finds out when it computes.
+        model(np.zeros((1, *dataset.image_shape), np.float32), training=False)
+        return keras.Model(inputs, model(inputs), name=model.name)
+    except Exception as error:  # Keras and TensorFlow raise errors of many types for shapes.
+        raise DataError(
+            f"expected images of a size that model {model.name!r} can compute, received {dataset.image_shape} from "
+            f"data set {dataset.name!r}: {typed_line(error)}; give another image_size"
+        ) from error

@@ -60,13 +60,18 @@ def limited(dataset: ImageDataset, *, train: int | None, test: int | None, seed:
     """The data set with at most so many training and test images; validation is left as it is.
 
     Raises:
-        DataError: too few images for every class to be among them.
+        DataError: too few images for every class to be among them, or for what else the task asks of a split.
     """
-    return replace(
+    made = replace(
         dataset,
         train=_at_most(dataset.train, train, seed, "train_limit"),
         test=_at_most(dataset.test, test, seed, "test_limit"),
     )
+    try:
+        made.task.check({part: split.targets for part, split in made.parts.items()}, made.name)
+    except DataError as error:
+        raise DataError(f"{error}; or raise data.train_limit or data.test_limit") from None
+    return made
 
 
 def decoded(dataset: ImageDataset, in_memory: float) -> ImageDataset:

@@ -82,6 +82,7 @@ class KerasAugmentation:
                 f"augment.layers: expected none for {task.name}, whose targets are images that Keras's layers would "
                 f"not move, received {', '.join(layer.name for layer in self.layers)}; crop and flip do"
             )
+        self._check_edges(task)
         some = np.resize(images, (2, *images.shape[1:])), np.resize(targets, (2, *targets.shape[1:]))
         try:
             changed, _ = self(*some, task, np.random.default_rng(0))
@@ -94,6 +95,17 @@ class KerasAugmentation:
                 f"augment: expected images of shape {images.shape[1:]} as before, received {changed.shape[1:]}; "
                 "change the options of the layer that resizes"
             )
+
+    def _check_edges(self, task: Task) -> None:
+        """Refuse layers that draw pixels of one value in at the edges of masks, where it would be a class."""
+        for layer in self.layers if task.moves else ():
+            name = class_name(layer.name, augmentation_layers(), "augment")
+            if name == "RandomPerspective" or layer.options.get("fill_mode") == "constant":
+                raise ConfigError(
+                    f"augment.layers: expected none that fills edges with a constant for {task.name}, whose targets "
+                    f"have nothing beyond theirs, received {name}; leave it out, or where it has fill_mode, set it to "
+                    "reflect"
+                )
 
     @cached_property
     def _made(self) -> Sequence[Any]:

@@ -3,7 +3,7 @@
 python -m scripts.bench.search.exports MODEL.keras CONFIG.yaml [--set KEY=VALUE]
 
 Writes docs/results/exports.json, one entry a format. ``agreement`` is the fraction of at most 1,000 test images of the
-same class, ``max_difference`` the largest of any output. After ``make demo`` anybody can run it on
+same answer, ``max_difference`` the largest of any output. After ``make demo`` anybody can run it on
 runs/digits/search.keras and configs/digits.yaml.
 
 Latency is the median of one image, from array to array, on one thread. All formats are timed in turn, round after

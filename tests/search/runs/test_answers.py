@@ -21,6 +21,13 @@ def pixels(url: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix(PNG)))))
 
 
+@pytest.mark.parametrize("channels", [1, 2, 4, 5])
+def test_of_targets_that_are_no_colours_the_first_channel_is_shown(channels):
+    target = np.arange(4 * channels, dtype=np.uint8).reshape(2, 2, channels)
+    made = Answers.of("search", np.zeros((1, 2, 2, 3), np.uint8), [target], [target])
+    assert pixels(made.targets[0]).tolist() == target[..., 0].tolist()
+
+
 def test_they_are_kept_whole(tmp_path):
     grey, colour = np.array([[[0], [16]]], np.uint8), np.array([[[-1.0, 0.0, 1.0]]], np.float32)
     for image, expected in ((grey, [[0, 255]]), (colour, [[[0, 128, 255]]])):

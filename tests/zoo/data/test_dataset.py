@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from compress.errors import DataError
 from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fits
 from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.kinds.image_to_image import ImageToImage
 
 
 def _split(labels: list[int], shape: tuple[int, int, int] = (2, 2, 1)) -> Split:
@@ -150,3 +151,21 @@ def test_a_model_of_another_class_count_is_named_with_both() -> None:
     with pytest.raises(DataError, match=r"output \(3,\), received 2 from data set 'tiny'"):
         check_model_fits(_dataset(), _model((2, 2, 1), 3))
     check_model_fits(replace(_dataset(), task=Classification(3)), _model((2, 2, 1), 3))
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (13, r"expected images of a size that model 'net' can compute, received \(13, 13, 3\) from data set 'mine'"),
+        (12, r"expected outputs of the targets' shape \(12, 12, 1\) in data set 'mine', received \(10, 10, 1\)"),
+    ],
+)
+def test_a_model_of_any_size_is_tried_at_that_of_the_images(size: int, message: str) -> None:
+    inputs = keras.Input((None, None, 3))
+    halved = keras.layers.UpSampling2D()(keras.layers.MaxPooling2D()(inputs))
+    joined = keras.layers.Concatenate()([inputs, halved])
+    model = keras.Model(inputs, keras.layers.Conv2D(1, 3)(joined), name="net")
+    split = Split(np.zeros((2, size, size, 3), np.uint8), np.zeros((2, size, size, 1), np.float32))
+    data = ImageDataset("mine", split, split, split, ImageToImage(), Normalization(1.0, (0.0,) * 3, (1.0,) * 3))
+    with pytest.raises(DataError, match=message):
+        check_model_fits(data, model)

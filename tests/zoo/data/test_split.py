@@ -11,6 +11,7 @@ from compress.errors import DataError
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.split import limited, stratified_split
 from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.kinds.multilabel import Multilabel
 
 
 def _numbered(sizes: list[int]) -> Split:
@@ -77,3 +78,14 @@ def test_a_limit_takes_as_many_in_proportion_and_at_or_above_all_leaves_the_spli
     fewer = limited(data, train=30, test=9, seed=0)
     assert np.bincount(fewer.train.targets).tolist() == [10, 20] and np.bincount(fewer.test.targets).tolist() == [3, 6]
     assert set(fewer.train.images.ravel()) < set(data.train.images.ravel()) and fewer.validation is data.validation
+
+
+def test_a_limit_that_leaves_a_class_without_images_is_refused() -> None:
+    """Average precision of a class that no test image has would be 0 without a word."""
+    labels = np.zeros((20, 2), np.float32)
+    labels[:10, 0] = labels[0, 1] = 1
+    split = Split(np.zeros((20, 8, 8, 1), np.uint8), labels)
+    data = ImageDataset("many", split, split, split, Multilabel(), Normalization(1.0, (0.0,), (1.0,)))
+    assert limited(data, train=20, test=20, seed=0).test is split
+    with pytest.raises(DataError, match="in the test split .* with class 1; .*; or raise data.train_limit or data.te"):
+        limited(data, train=None, test=5, seed=0)

@@ -100,6 +100,29 @@ def test_pictures() -> None:
     assert 0 < figures["SSIM"] < 0.95 and task.figures(PICTURES, PICTURES + 0)["SSIM"] == pytest.approx(1)
 
 
+def test_a_picture_without_error_has_a_finite_psnr() -> None:
+    """Of infinity no mean could be told from another, and a candidate with such a figure would count as failed."""
+    task, outputs = ImageToImage(), PICTURES.copy()
+    outputs[0] -= 0.1 * (PICTURES[0] >= 0.1)
+    error = np.mean((outputs[0] - PICTURES[0]) ** 2)
+    expected = (2 * 100 - 10 * np.log10(error)) / 3
+    assert task.figures(PICTURES, outputs)["PSNR"] == pytest.approx(expected, rel=1e-5)
+    metric = task.keras_metric(None)
+    metric.update_state(PICTURES, outputs)
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_pixels_whose_classes_differ_by_rounding_agree() -> None:
+    task, outputs = Segmentation(3), PIXELS.copy()
+    best, second = np.sort(PIXELS[0, 0, 0])[[-1, -2]]
+    places = PIXELS[0, 0, 0].argmax(), PIXELS[0, 0, 0] == second
+    near = PIXELS.copy()
+    near[0, 0, 0][places[1]] = best - 1e-6
+    outputs[0, 0, 0][places[1]] = best + 1e-6
+    assert task.agreement(outputs, near) == 1
+    assert task.agreement(outputs, PIXELS) == pytest.approx(39 / 40)
+
+
 @pytest.mark.parametrize("task", TARGETS, ids=lambda task: task.name)
 def test_metrics_loss_and_model_go_together(task: Any) -> None:
     """Every metric ranks right outputs before wrong ones, and the loss that training minimizes is finite."""

@@ -10,6 +10,7 @@ from zoo.data.batches import CropAndFlip, ImageBatches
 from zoo.data.dataset import Normalization, Split
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.kinds.segmentation import Segmentation
 from zoo.training.augmentation import KerasAugmentation
 
 CLASSES = 4
@@ -96,3 +97,13 @@ def test_images_keep_their_shape():
         augmentation(("RandomCrop", {"height": 4, "width": 4})).check(IMAGES[:1], LABELS[:1], TASK)
     with pytest.raises(ConfigError, match=r"expected layers that take images of shape \(6, 8, 2\)"):
         augmentation(("RandomGrayscale", {"factor": 1.0})).check(IMAGES[:1, ..., :2], LABELS[:1], TASK)
+
+
+@pytest.mark.parametrize("layer", [("RandomTranslation", {"fill_mode": "constant"}), ("random_perspective", {})])
+def test_masks_have_nothing_beyond_their_edges(layer):
+    name, options = layer
+    ranges = {"height_factor": 0.2, "width_factor": 0.2} if "fill_mode" in options else {}
+    made, masks = augmentation((name, options | ranges)), np.ones(IMAGES.shape[:3], np.int32)
+    with pytest.raises(ConfigError, match="expected none that fills edges with a constant for segmentation"):
+        made.check(IMAGES, masks, Segmentation(2))
+    made.check(IMAGES, LABELS, TASK)

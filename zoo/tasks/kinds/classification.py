@@ -202,7 +202,7 @@ class Classification(Task):
         return softened_cross_entropy(student, teacher, temperature)
 
     def agreement(self, outputs: Array, others: Array) -> float:
-        """Share of images that are of one class for both models; of one unit, both on one side of the middle."""
+        """Share of images that are of one class for both models; of one unit, values as near as those of any task."""
         if outputs.shape[-1] == 1:
             return super().agreement(outputs, others)
         return float(np.mean(outputs.argmax(axis=-1) == others.argmax(axis=-1)))

@@ -11,9 +11,9 @@ def front(
     quantity: QuantityName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the Pareto front of a run: accuracy against a cost. Works while the search goes on.
+    """List the Pareto front of a run: what it ranks by against a cost. Works while the search goes on.
 
-    Accuracies are of the validation images. Finalists, which are fine-tuned, are compared with each other; the other
+    Figures are of the validation images. Finalists, which are fine-tuned, are compared with each other; the other
     trials, judged after a short repair, with all trials.
     """
     import_tensorflow()
@@ -26,5 +26,5 @@ def front(
     if as_json:
         print_json([front_table.entry(point, chosen, points.original) for point in offered])
     else:
-        title = f"{points.config.name}: Pareto front of accuracy against {chosen.unit}"
+        title = f"{points.config.name}: Pareto front of {offered[0].metric.name} against {chosen.unit}"
         console(False, soft_wrap=False).print(front_table.table(offered, chosen, points.original, title))
