@@ -22,6 +22,7 @@ from tests.search.strategies.staged_runs import MAKING, FakePoolFactory, staged
 
 ORDERS = [PRUNE_FIRST, DECOMPOSE_FIRST]
 FIRST, MIDDLE, SECOND, FINALS = range(4)
+NARROW = (12, 16, 24)
 
 
 def original_flops(net):
@@ -30,7 +31,7 @@ def original_flops(net):
 
 @pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
 def test_each_stage_is_searched_alone_on_its_own_model(tmp_path, recipe):
-    net, open_pool = trained_like(), FakePoolFactory()
+    net, open_pool = trained_like(NARROW), FakePoolFactory()
     search = staged(tmp_path, net, recipe, open_pool, trials=7)
     assert search.pending
     search.run()
@@ -53,7 +54,7 @@ def test_each_stage_is_searched_alone_on_its_own_model(tmp_path, recipe):
 
 @pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
 def test_the_first_stage_goes_halfway_and_the_second_to_the_budget(tmp_path, recipe):
-    net = trained_like()
+    net = trained_like(NARROW)
     search = staged(tmp_path, net, recipe, FakePoolFactory(), budget=0.36)
     search.run()
     flops = original_flops(net)
@@ -64,7 +65,7 @@ def test_the_first_stage_goes_halfway_and_the_second_to_the_budget(tmp_path, rec
 
 def test_each_stage_is_swept_first(tmp_path):
     """On its own model, and the start that follows from it is the first trial."""
-    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakePoolFactory(), sensitivity=True)
+    search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, FakePoolFactory(), sensitivity=True)
     search.run()
     for study, kinds in ((search.first, {"keep"}), (search.study, {"rank_in", "rank_out"})):
         assert {name.split(":")[0] for name in sensitivity_of(study).drops} == kinds
@@ -72,7 +73,7 @@ def test_each_stage_is_swept_first(tmp_path):
 
 
 def test_shares_of_budget_and_trials_are_configured(tmp_path):
-    net = trained_like()
+    net = trained_like(NARROW)
     search = staged(tmp_path, net, PRUNE_FIRST, FakePoolFactory(), budget=0.36, staged={"budget": 0.25, "trials": 0.8})
     search.run()
     assert [len(records(study)) for study in (search.first, search.study)] == [5, 1]
@@ -93,7 +94,7 @@ def layers_of(built):
 @pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
 def test_parameters_make_of_the_original_what_the_second_stage_judged(tmp_path, recipe):
     """Architecture and cost, through the file that is exported."""
-    net, open_pool = trained_like(), FakePoolFactory()
+    net, open_pool = trained_like(NARROW), FakePoolFactory()
     search = staged(tmp_path, net, recipe, open_pool, trials=12)
     search.run()
     middle = search.plan.after_first(net, best(records(search.first)).parameters, search.job.pruning)
@@ -111,7 +112,7 @@ def test_parameters_make_of_the_original_what_the_second_stage_judged(tmp_path, 
 
 
 def test_the_winner_of_the_finals_has_both_stages(tmp_path):
-    search = staged(tmp_path, trained_like(), DECOMPOSE_FIRST, FakePoolFactory())
+    search = staged(tmp_path, trained_like(NARROW), DECOMPOSE_FIRST, FakePoolFactory())
     search.run()
     won = winner_of(records(search.study), finalists(search.study))
     assert won.source.startswith("prune trial ")
@@ -126,7 +127,7 @@ STOPS = [*range(9), MAKING]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A search of 3 and 3 trials and 3 finalists that was never stopped."""
-    search = staged(tmp_path_factory.mktemp("whole"), trained_like(), PRUNE_FIRST, FakePoolFactory())
+    search = staged(tmp_path_factory.mktemp("whole"), trained_like(NARROW), PRUNE_FIRST, FakePoolFactory())
     search.run()
     return [records(search.first), records(search.study), finalists(search.study)]
 
@@ -135,22 +136,22 @@ def whole(tmp_path_factory):
 def test_a_search_that_was_stopped_anywhere_goes_on_as_if_it_never_was(tmp_path, whole, stop):
     cut = FakePoolFactory(stop)
     with pytest.raises(KeyboardInterrupt):
-        staged(tmp_path, trained_like(), PRUNE_FIRST, cut).run()
+        staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, cut).run()
     rest = FakePoolFactory()
-    search = staged(tmp_path, trained_like(), PRUNE_FIRST, rest)
+    search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, rest)
     search.run()
     assert [records(search.first), records(search.study), finalists(search.study)] == whole
     # Nothing is judged twice but what was under way.
     assert cut.judged + rest.judged == 9
     again = FakePoolFactory()
-    done = staged(tmp_path, trained_like(), PRUNE_FIRST, again)
+    done = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, again)
     assert not done.pending
     done.run()
     assert again.pools == []
 
 
 def test_the_middle_model_is_made_once_and_kept(tmp_path):
-    net = trained_like()
+    net = trained_like(NARROW)
     cut = FakePoolFactory(stop_at=4)
     with pytest.raises(KeyboardInterrupt):
         staged(tmp_path, net, PRUNE_FIRST, cut).run()
@@ -169,14 +170,14 @@ def test_the_middle_model_is_made_once_and_kept(tmp_path):
 def test_the_middle_model_is_trained_as_a_finalist_is(tmp_path):
     """On workers, which have the GPUs, and for as many epochs."""
     open_pool = FakePoolFactory()
-    staged(tmp_path, trained_like(), PRUNE_FIRST, open_pool).run()
+    staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, open_pool).run()
     assert open_pool.tasks[MIDDLE].final == open_pool.tasks[FINALS].final
 
 
 def test_a_winner_that_cannot_be_fine_tuned_says_why(tmp_path):
     open_pool = FakePoolFactory()
     open_pool._make = lambda task, parameters: Judgement.failed(1.0, "loss is nan")
-    search = staged(tmp_path, trained_like(), PRUNE_FIRST, open_pool)
+    search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, open_pool)
     with pytest.raises(RunError) as raised:
         search.run()
     source = best(records(search.first)).source
@@ -185,15 +186,15 @@ def test_a_winner_that_cannot_be_fine_tuned_says_why(tmp_path):
 
 
 def test_more_trials_than_before_go_to_the_second_stage(tmp_path):
-    staged(tmp_path, trained_like(), PRUNE_FIRST, FakePoolFactory()).run()
-    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakePoolFactory(), trials=9)
+    staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, FakePoolFactory()).run()
+    search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, FakePoolFactory(), trials=9)
     assert search.pending
     search.run()
     assert [len(records(study)) for study in (search.first, search.study)] == [3, 6]
 
 
 def test_stages_are_told(tmp_path):
-    search = staged(tmp_path, trained_like(), PRUNE_FIRST, FakePoolFactory())
+    search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, FakePoolFactory())
     search.run()
     source = best(records(search.first)).source
     assert search.job.listener.lines == [
@@ -207,5 +208,5 @@ def test_a_first_stage_without_a_usable_trial_says_why(tmp_path):
     open_pool = FakePoolFactory()
     open_pool._judge = lambda parameters: Judgement.failed(1.0, "loss is nan")
     with pytest.raises(BudgetError) as raised:
-        staged(tmp_path, trained_like(), PRUNE_FIRST, open_pool).run()
+        staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, open_pool).run()
     assert str(raised.value) == "none of the 3 trials of stage 'prune' can be used: loss is nan"
