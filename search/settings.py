@@ -25,7 +25,7 @@ from objectives.cost.latency_table import LatencyTable
 from objectives.cost.quantity import Quantity, quantities
 from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
-from search.driver.driver import DriverSettings
+from search.driver.driver_settings import DriverSettings
 from search.driver.rungs import Ladder
 from search.space.space_arrays import SpaceSettings
 from zoo.data.batches import Augmentation, CropAndFlip

@@ -50,15 +50,17 @@ def check_finite(model: Any) -> None:
     Raises:
         ModelError: names the layers that have some.
     """
-    broken = [
-        f"{count} of {weight.path}"
-        for weight in model.weights
-        if (count := int(np.sum(~np.isfinite(np.asarray(keras.ops.convert_to_numpy(weight), np.float64)))))
-    ]
+    broken = [f"{count} of {weight.path}" for weight in model.weights if (count := _infinite(weight))]
     if broken:
         raise ModelError(
             f"expected finite weights, received NaN or infinity in {excerpt(broken)}; train the model anew"
         )
+
+
+def _infinite(weight: Any) -> int:
+    """How many values are not finite."""
+    values = keras.ops.convert_to_numpy(weight)
+    return int(np.sum(~np.isfinite(values if values.dtype == np.float32 else np.asarray(values, np.float64))))
 
 
 def calls(model: Any) -> Iterator[Call]:

@@ -1,5 +1,5 @@
 from .driver import Driver as Driver
-from .driver import DriverSettings as DriverSettings
+from .driver_settings import DriverSettings as DriverSettings
 from .finals import Finals as Finals
 from .listeners.listener import Listener as Listener
 from .rungs import Halving as Halving

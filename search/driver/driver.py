@@ -1,17 +1,16 @@
 """The driver of a search: it alone talks to the study, asks for proposals, and hands them to the workers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import optuna
 
-from compress.parameters import CompressionParameters, Stage
+from compress.parameters import CompressionParameters
 from compress.staged_parameters import completed
 from objectives.budget.budget import Budget
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
-from search.driver.rungs import Halving, Ladder, RungJudge, RunningTrial
+from search.driver.rungs import Halving, RungJudge, RunningTrial
 from search.samplers.registry import samplers
 from search.samplers.sampler import SamplerContext, Samplers
 from search.samplers.sensitivity import sensitivity_of
@@ -22,32 +21,6 @@ from search.study.journal import together
 from search.study.storage import requeue_running
 from search.study.trial_record import TrialRecord, describe, records, reject
 from search.workers.pool import WorkerPool
-from zoo.tasks.metric import ACCURACY, Metric
-
-
-@dataclass(frozen=True)
-class DriverSettings:
-    """How proposals are made and ranked.
-
-    Attributes:
-        seed: of all proposals.
-        sampler: who makes them, as ``search.samplers`` names it.
-        trials: how many are planned.
-        projection: whether each is made to meet the budget.
-        metric: what they are ranked by.
-        ladder: the rungs that they climb.
-        stage: of the recipe, that is searched; None where all are at once.
-        sampler_options: arguments of the sampler's class.
-    """
-
-    seed: int
-    sampler: str
-    trials: int
-    projection: bool
-    metric: Metric = ACCURACY
-    ladder: Ladder = Ladder()
-    stage: Stage | None = None
-    sampler_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ from configs.load import load_config
 from objectives.budget.budget import Budget
 from objectives.cost.cost_model import CostModel
 from scripts.bench.memory import resident_mb
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.pipeline.search import run_search
 from search.pipeline.training import train_model

@@ -5,7 +5,8 @@ import pytest
 from optuna.trial import TrialState
 
 from compress.parameters import CompressionParameters
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.driver.start_queue import enqueue_starts
 from search.samplers.kinds.layered import RANDOM_TRIALS

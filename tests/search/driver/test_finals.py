@@ -12,7 +12,8 @@ from objectives.budget.budget import Budget, Limit
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.finals import Finals
 from search.driver.listeners.listener import Listener
 from search.space.levels import Levels

@@ -11,7 +11,8 @@ from optuna.trial import TrialState
 from compress.parameters import CompressionParameters
 from objectives.budget.budget import Limit
 from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.finals import Finals
 from search.driver.listeners.listener import Listener
 from search.driver.rungs import Ladder

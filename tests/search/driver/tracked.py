@@ -6,7 +6,8 @@ import optuna
 import pytest
 
 from compress.parameters import CompressionParameters
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.trackers import Tracker, Tracking
 from search.study.judgement import Judgement
 from search.study.trial_record import TrialRecord, records

@@ -14,7 +14,8 @@ from filelock import FileLock
 
 from compress.parameter_files.json_format import dumps
 from compress.parameters import CompressionParameters
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.runs.run_folder import LOCK_FILE, RunFolder
 from search.runs.status import _status, status_of

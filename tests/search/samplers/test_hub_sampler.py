@@ -6,7 +6,8 @@ import optuna
 import pytest
 
 from compress.errors import ConfigError
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.kinds.optunahub import hub_sampler
 from search.samplers.registry import samplers

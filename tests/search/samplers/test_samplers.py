@@ -9,7 +9,8 @@ import pytest
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.registry import sampler_kind, sampler_kinds, samplers
 from search.samplers.sampler import SamplerContext

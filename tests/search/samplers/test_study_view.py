@@ -10,7 +10,8 @@ from compress.parameter_files.json_format import loads
 from compress.parameters import CompressionParameters
 from objectives.budget.budget import Limit
 from objectives.cost.quantities.standard import FLOPS
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.study_view import StudyView, cost_shares
 from search.space.levels import Levels

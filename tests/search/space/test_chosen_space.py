@@ -11,7 +11,8 @@ from compress.graph.choices import UNPRUNED, WHOLE, Bounds, Choices, LayerChoice
 from compress.parameters import CompressionParameters
 from objectives.budget.budget import Budget, Limit
 from objectives.cost.quantities.standard import FLOPS, MEMORY
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.sensitivity import WHOLE as WHOLE_MODEL
 from search.samplers.sensitivity import Sensitivity, parts_of

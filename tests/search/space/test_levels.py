@@ -11,7 +11,8 @@ from objectives.budget.budget import Budget, Limit
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, LATENCY, PARAMS
 from search import settings
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.driver.start_queue import queue_starts
 from search.space.levels import Levels, van_der_corput

@@ -6,7 +6,8 @@ import pytest
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.driver.start_queue import queue_starts
 from search.pipeline.search import run_search

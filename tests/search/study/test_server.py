@@ -16,7 +16,8 @@ from sqlalchemy.exc import OperationalError
 
 from compress.errors import ConfigError, RunError
 from compress.parameters import CompressionParameters
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.driver.start_queue import enqueue_starts
 from search.runs.shared_study import tie_to_config

@@ -15,7 +15,8 @@ from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters, compress_in_stages, own_values
 from objectives.accuracy.proxy import AccuracyProxy
 from objectives.cost.cost_model import CostModel
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.driver.listeners.ray_metrics import BEST, TRIALS, RayMetrics
 from search.driver.rungs import Ladder

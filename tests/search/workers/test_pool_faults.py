@@ -13,7 +13,8 @@ import pytest
 
 from compress.errors import RunError
 from compress.parameters import CompressionParameters
-from search.driver.driver import Driver, DriverSettings
+from search.driver.driver import Driver
+from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.study.trial_record import records
 from search.workers.cluster import PoolSettings, Share, reason_to_wait

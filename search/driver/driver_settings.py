@@ -1,0 +1,34 @@
+"""How the trials of a study are proposed and ranked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from compress.parameters import Stage
+from search.driver.rungs import Ladder
+from zoo.tasks.metric import ACCURACY, Metric
+
+
+@dataclass(frozen=True)
+class DriverSettings:
+    """How proposals are made and ranked.
+
+    Attributes:
+        seed: of all proposals.
+        sampler: who makes them, as ``search.samplers`` names it.
+        trials: how many are planned.
+        projection: whether each is made to meet the budget.
+        metric: what they are ranked by.
+        ladder: the rungs that they climb.
+        stage: of the recipe, that is searched; None where all are at once.
+        sampler_options: arguments of the sampler's class.
+    """
+
+    seed: int
+    sampler: str
+    trials: int
+    projection: bool
+    metric: Metric = ACCURACY
+    ladder: Ladder = Ladder()
+    stage: Stage | None = None
+    sampler_options: Mapping[str, Any] = field(default_factory=dict)
