@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 from typing import Protocol
 
 import keras
@@ -118,6 +118,18 @@ class CropAndFlip:
         # One gather of (N, H, 1) rows and (N, 1, W) columns: crop and flip without a loop over images.
         cropped: Images = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
         return cropped, targets
+
+
+def evaluated_at_once(split: Split, most: int) -> int:
+    """Images of a batch that is not trained on: at most so many, and fewer where they are large.
+
+    A network holds tens of numbers of each pixel, a U-Net about a hundred.
+    """
+    return max(1, min(most, len(split), _PIXELS // int(prod(split.images.shape[1:-1]))))
+
+
+_PIXELS = 2**22
+"""Of a batch that is not trained on: 512 images of 90 by 90."""
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from compress.errors import DivergenceError
-from zoo.data.batches import gather
+from zoo.data.batches import evaluated_at_once, gather
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.tasks.metric import Metric, Score
 
@@ -20,10 +20,10 @@ def predict(model: keras.Model, split: Split, normalization: Normalization, batc
     """Outputs (N, ...) of `model` in inference mode, in the order of the images, changing nothing in it.
 
     One traced function is called with batches of one size: the last is padded with repeated images, whose outputs are
-    dropped.
+    dropped. Large images are given in smaller batches.
     """
     count = len(split)
-    size = min(batch_size, count)
+    size = evaluated_at_once(split, batch_size)
     call = _traced(model, (size, *split.images.shape[1:]))
     outputs = []
     for start in range(0, count, size):

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from compress.errors import ConfigError
-from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches
+from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches, evaluated_at_once
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.tasks.keras_class import KerasClass, subclasses
 from zoo.tasks.loss import LabelLoss, loss_classes
@@ -182,7 +182,7 @@ def train(
             epochs=settings.epochs,
             shuffle=False,
             verbose=0,
-            validation_data=OrderedBatches(dataset.validation, dataset.normalization, _EVALUATION_BATCH),
+            validation_data=_validation(dataset),
             class_weight=settings.weights_of_classes(dataset),
             callbacks=[callback for callback in watching if callback is not None],
         )
@@ -222,6 +222,11 @@ def _compile_as_file(model: keras.Model, dataset: ImageDataset) -> None:
     model.compile(
         model.optimizer, loss.rows if isinstance(loss, LabelLoss) else loss, metrics=[metric] if named else []
     )
+
+
+def _validation(dataset: ImageDataset) -> OrderedBatches:
+    split = dataset.validation
+    return OrderedBatches(split, dataset.normalization, evaluated_at_once(split, _EVALUATION_BATCH))
 
 
 def _batches(dataset: ImageDataset, settings: TrainingSettings, epoch: int) -> ImageBatches:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.errors import DataError
-from zoo.data.batches import CropAndFlip, ImageBatches, OrderedBatches, epoch_indices, gather
+from zoo.data.batches import CropAndFlip, ImageBatches, OrderedBatches, epoch_indices, evaluated_at_once, gather
 from zoo.data.dataset import Normalization, Split
 from zoo.tasks.kinds.classification import Classification
 
@@ -107,3 +107,11 @@ def test_a_batch_read_twice_is_augmented_alike() -> None:
 def test_ordered_batches_take_every_image_in_order() -> None:
     batches = OrderedBatches(_numbered(10), _HALF, 4)
     assert [batches[index][1].tolist() for index in range(len(batches))] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+@pytest.mark.parametrize(("side", "expected"), [(32, 20), (512, 16), (4096, 1)])
+def test_large_images_are_evaluated_in_small_batches(side: int, expected: int) -> None:
+    """The U-Net of the zoo takes 0.1 GB for an image of 512 by 512 pixels: 512 at once fit few machines."""
+    images = np.broadcast_to(np.zeros(1, np.uint8), (20, side, side, 3))
+    split = Split(images, np.zeros(20, np.int64))
+    assert (evaluated_at_once(split, 512), evaluated_at_once(split, 8)) == (expected, min(8, expected))
