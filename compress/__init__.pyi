@@ -9,6 +9,7 @@ from .errors import DivergenceError as DivergenceError
 from .errors import ModelError as ModelError
 from .errors import ParameterError as ParameterError
 from .errors import RunError as RunError
+from .errors import TaskError as TaskError
 from .errors import TuckpruneError as TuckpruneError
 from .graph.analysis import analyse as analyse
 from .graph.channel_graph import ChannelGraph as ChannelGraph

@@ -31,6 +31,10 @@ class ConfigError(TuckpruneError):
     """A configuration file with unknown keys or impossible values."""
 
 
+class TaskError(TuckpruneError):
+    """A training or an evaluation of the user's own that fails, or returns what it should not."""
+
+
 class RunError(TuckpruneError):
     """A run folder that cannot be used."""
 

@@ -29,18 +29,37 @@ from search.driver.driver_settings import DriverSettings
 from search.driver.rungs import Ladder
 from search.space.space_arrays import SpaceSettings
 from zoo.data.batches import Augmentation, CropAndFlip
-from zoo.data.dataset import ImageDataset, Normalization, takes_series
+from zoo.data.dataset import Data, ImageDataset, Normalization, check_model_fits, takes_series
 from zoo.data.load import load_dataset
 from zoo.data.source import print_warning
 from zoo.data.split import decoded, drawn, limited
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import Metric
 from zoo.tasks.metric_choice import choose_metric
+from zoo.tasks.own_task import OwnTask
 from zoo.tasks.registry import make_task
 from zoo.tasks.task import Task
 from zoo.training.augmentation import KerasAugmentation
 from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings
+
+
+def data(config: RunConfig, model: Any, warn: Callable[[str], None] = print_warning) -> Data:
+    """What a model is trained and scored on: the data set of a configuration, or its task of the user's own.
+
+    Raises:
+        ConfigError: no such task, or options that it refuses.
+        DataError: missing, corrupt or ill-shaped data, or images that the model does not take.
+        TaskError: a task of the user's own that cannot score the model.
+    """
+    if config.own_task is None:
+        loaded = dataset(config, warn, model)
+        check_model_fits(loaded, model)
+        return loaded
+    task = OwnTask.load(config.own_task.name, config.own_task.options).fitted(model)
+    if config.proxy.reconstruction_images:
+        task.images(1)
+    return task
 
 
 def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, model: Any = None) -> ImageDataset:
@@ -56,6 +75,8 @@ def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, mode
         ConfigError: no such task, or options that it refuses.
         DataError: missing, corrupt or ill-shaped data.
     """
+    if config.data is None:
+        raise ConfigError(f"data: expected a section with a source for the zoo's models, received task: {config.task}")
     section, seed, normalization = config.data, config.seed, None
     most = 1e9 * section.in_memory
     if section.scale is not None and section.mean is not None and section.std is not None:
@@ -101,14 +122,16 @@ def _augmentation(config: TrainingConfig) -> Augmentation | None:
     return KerasAugmentation(layers, cropped) if layers else cropped
 
 
-def check_training(config: TrainingConfig, data: ImageDataset, model: Any) -> None:
+def check_training(config: TrainingConfig, data: Data, model: Any) -> None:
     """Refuse a training that the data set or the model's outputs do not allow, or that Keras does not know.
+
+    A task of the user's own trains as it does.
 
     Raises:
         ConfigError: with what to change.
         ModelError: outputs that are not of the task.
     """
-    if not config.epochs:
+    if not config.epochs or isinstance(data, OwnTask):
         return
     try:
         made = training(config, 0)
@@ -119,7 +142,7 @@ def check_training(config: TrainingConfig, data: ImageDataset, model: Any) -> No
         raise ConfigError(f"{section}.{error}") from error
 
 
-def metric(config: MetricConfig | None, task: Task) -> Metric:
+def metric(config: MetricConfig | None, task: Task | OwnTask) -> Metric:
     """What candidates are ranked by.
 
     Raises:
@@ -127,6 +150,10 @@ def metric(config: MetricConfig | None, task: Task) -> Metric:
     """
     if config is None:
         return task.metrics[0]
+    if isinstance(task, OwnTask):
+        if config.options or config.labels is not None:
+            raise ConfigError(f"search.metric: expected no options or labels for a figure of {task.name}; remove them")
+        return task.metric(config.name, config.direction)
     return choose_metric(config.name, task, options=config.options, labels=config.labels, direction=config.direction)
 
 
@@ -213,7 +240,7 @@ def channel_step(config: PruningConfig) -> ChannelStep:
     return ChannelStep(config.step, config.rounding)
 
 
-def pruning(config: RunConfig, data: ImageDataset | None = None, model: Any = None) -> PruningSettings:
+def pruning(config: RunConfig, data: Data | None = None, model: Any = None) -> PruningSettings:
     """How the channels to be removed are chosen.
 
     Feature maps are made of images of the training split; the data set is loaded, for this model, if need be and not
@@ -233,19 +260,21 @@ def pruning(config: RunConfig, data: ImageDataset | None = None, model: Any = No
     )
 
 
-def feature_maps(config: RunConfig, data: ImageDataset) -> Criterion:
-    """The criterion that scores channels by what they make of images."""
+def feature_maps(config: RunConfig, data: Data) -> Criterion | None:
+    """The criterion that scores channels by what they make of images; None where there are none."""
+    if isinstance(data, OwnTask) and not data.has_images:
+        return None
     return NuclearNorm(_images(config, data))
 
 
-def _criterion(config: RunConfig, data: ImageDataset | None, model: Any) -> Criterion:
+def _criterion(config: RunConfig, given: Data | None, model: Any) -> Criterion:
     def images() -> tuple[Any, ...]:
-        return _images(config, dataset(config, model=model) if data is None else data)
+        return _images(config, data(config, model) if given is None else given)
 
     return make_criterion(config.pruning.criterion, images)
 
 
-def _images(config: RunConfig, data: ImageDataset) -> tuple[Any, ...]:
+def _images(config: RunConfig, data: Data) -> tuple[Any, ...]:
     return (drawn(data, config.pruning.images, config.seed),)
 
 

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_
 
 from compress.pruning.registry import criterion_names
 from configs.schema.data import DataConfig, TaskConfig
+from configs.schema.own_task import check_own
 from configs.schema.search import STAGED, FinalsConfig, FrontConfig, RungsConfig, SearchConfig, Strategy, obstacle
 from configs.schema.section import Amount, Count, OneOf, Text, not_empty
 from configs.schema.section import Section as _Section
@@ -136,7 +137,9 @@ class RunConfig(_Section):
     name: FolderName = Field(description="of the run folder")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of every random choice")
     model: ModelConfig
-    data: DataConfig
+    data: DataConfig | None = Field(
+        default=None, description="where the images come from, or null with a task of your own, which has its data"
+    )
     task: TaskConfig | None = Field(
         default=None, description="what the model is for, or null for classification, or what the data say"
     )
@@ -167,6 +170,24 @@ class RunConfig(_Section):
             return value
         training = info.data["training"]
         return {**training.model_dump(), "learning_rate": training.learning_rate / 10, **given}
+
+    @model_validator(mode="after")
+    def _own_task_fits(self) -> Self:
+        if self.own_task is not None:
+            check_own(self.own_task.name, self.model.zoo, self.data, self.proxy, self.finetune)
+        elif self.data is None:
+            raise ValueError("data: expected a section with a source, received nothing")
+        return self
+
+    @property
+    def own_task(self) -> TaskConfig | None:
+        """The task, where it is a class of the user's."""
+        return self.task if self.task is not None and ":" in self.task.name else None
+
+    @property
+    def source(self) -> str:
+        """Where the data come from: ``data.source``, or the class of the user's own."""
+        return self.data.source if self.data is not None else "" if self.task is None else self.task.name
 
     @model_validator(mode="after")
     def _recipe_fits(self) -> Self:

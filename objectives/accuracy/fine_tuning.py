@@ -1,14 +1,17 @@
 """The training of compressed models: its settings, and what the original model teaches."""
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
 
 from objectives.network.distillation import Distillation, Distilling, TrainingLoss
-from zoo.data.dataset import ImageDataset
+from zoo.data.dataset import Data
+from zoo.tasks.own_task import OwnTask, TrainingBudget
 from zoo.tasks.task import Task
-from zoo.training.checkpoint import Checkpoint
+from zoo.training.checkpoint import Checkpoint, TrainingProgress, TrainingState, assign_all, copies_of
 from zoo.training.training import TrainingResult, TrainingSettings, train
 
 
@@ -27,18 +30,35 @@ class FineTuning:
     def __call__(
         self,
         model: keras.Model,
-        dataset: ImageDataset,
+        dataset: Data,
         original: keras.Model,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint: Checkpoint | None = None,
     ) -> TrainingResult:
-        """Train `model` in place, as `zoo.training.train` does; the original is not modified.
+        """Train `model` in place, as `zoo.training.train` does, or as a task of the user's own does.
+
+        The original is not modified. Of a task of the user's own the checkpoint is written at the end.
 
         Raises:
             TuckpruneError: what `train` raises.
         """
+        if isinstance(dataset, OwnTask):
+            return self._by_own(model, dataset, checkpoint)
         learner = None if self.distillation is None else self._learner(model, original, dataset.task, self.distillation)
         return train(model, dataset, self.training, callbacks, learner=learner, checkpoint=checkpoint)
+
+    def _by_own(self, model: keras.Model, task: OwnTask, checkpoint: Checkpoint | None) -> TrainingResult:
+        started, epochs = time.perf_counter(), self.training.epochs
+        state = None if checkpoint is None else checkpoint.state()
+        if state is not None:
+            assign_all(model.variables, state.variables)
+            return TrainingResult(epochs, 0.0, math.nan)
+        training = self.training
+        task.fit(model, TrainingBudget(None, epochs, training.learning_rate, training.batch_size, training.seed))
+        if checkpoint is not None:
+            progress = TrainingProgress(epochs, math.nan, math.nan, 0, None, 0, 0)
+            checkpoint.write(TrainingState(progress, copies_of(model.variables), [], []))
+        return TrainingResult(epochs, time.perf_counter() - started, math.nan)
 
     def _learner(self, model: keras.Model, original: keras.Model, task: Task, distillation: Distillation) -> Distilling:
         training = self.training

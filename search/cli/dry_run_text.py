@@ -8,19 +8,18 @@ from configs.schema.search import STAGED
 from objectives.cost.cost import Cost
 from search.pipeline.dry_run import DryRun
 from search.study.judgement import Judgement
+from zoo.data.dataset import Data
+from zoo.tasks.own_task import OwnTask
 
 
 def lines(run: DryRun) -> list[str]:
     """Lines on the model, the data, the space, the budget, and the time that the search takes."""
     job = run.job
     config, data, space = job.config, job.data, job.space
-    kind = "series" if data.is_series else "images"
-    images = f"{len(data.train)} training, {len(data.validation)} validation and {len(data.test)} test {kind}"
-    shape = "x".join(map(str, data.image_shape))
     left = len(space.graph.excluded) + len(space.graph.undecomposable)
     return [
         _model(run),
-        f"data: {images} of {shape}, {data.task.label}",
+        f"data: {_data(data)}",
         f"space: {len(space.groups)} groups and {len(space.layers)} pairs of ranks, {len(space.dimensions)} "
         f"dimensions, 10^{run.candidates_log10:.0f} candidates on the grid; {left} left whole, "
         "which tuckprune inspect names",
@@ -30,6 +29,14 @@ def lines(run: DryRun) -> list[str]:
         f"a trial: {_trial(run.first)} on a new worker, {_trial(run.next)} afterwards",
         f"estimated: {_durations(run)}",
     ]
+
+
+def _data(data: Data) -> str:
+    if isinstance(data, OwnTask):
+        return f"of {data.name}, which measures {', '.join(metric.name for metric in data.metrics)}"
+    kind = "series" if data.is_series else "images"
+    images = f"{len(data.train)} training, {len(data.validation)} validation and {len(data.test)} test {kind}"
+    return f"{images} of {'x'.join(map(str, data.image_shape))}, {data.task.label}"
 
 
 def entry(run: DryRun) -> dict[str, Any]:

@@ -25,10 +25,9 @@ from search import settings
 from search.driver.listeners.trackers import check_trackers
 from search.pipeline.measuring import measure, measure_and_keep, measure_original
 from search.pipeline.resumable_training import ResumableTraining
-from search.runs.results import SEARCH, SIMPLE, Result
+from search.runs.results import SEARCH, SIMPLE, Result, check_names
 from search.runs.run_folder import RunFolder
 from search.strategies.preparation import latency_table, warn_of_frozen, warn_of_not_exact
-from zoo.data.dataset import check_model_fits
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str
     """
     original = load_model(model_path, config.model.custom_objects)
 
-    def values(pruning: PruningSettings, size: ImageSize) -> Values:
+    def values(pruning: PruningSettings, size: ImageSize | None) -> Values:
         return stage_values(configured(original, config, pruning, size), log)
 
     return _compress(original, model_path, values, config, log, SIMPLE)
@@ -165,19 +164,19 @@ def cost_of(model: Any, table: LatencyTable | None = None, image_size: ImageSize
 def _compress(
     original: Any,
     model_path: Path,
-    values: Callable[[PruningSettings, ImageSize], Values],
+    values: Callable[[PruningSettings, ImageSize | None], Values],
     config: RunConfig,
     log: Callable[[str], None],
     label: str,
 ) -> Compressed:
     check_trackers(config.log_to)
     folder = RunFolder.of(config)
-    data = settings.dataset(config, model=original)
-    check_model_fits(data, original)
+    data = settings.data(config, original)
+    check_names(data.task.metrics)
     settings.check_training(config.finetune, data, original)
     settings.metric(config.search.metric, data.task)  # one that cannot be measured is refused before any training
     pruning = settings.pruning(config, data)
-    chosen = values(pruning, data.image_shape[:-1])
+    chosen = values(pruning, data.image_size)
     graph = analyse(original, pruning.across_normalization)
     if config.finetune.epochs:
         warn_of_frozen(config, original, graph, log)
@@ -214,7 +213,7 @@ def _fine_tuner(training: ResumableTraining, original: Any, label: str) -> Calla
 
     def fine_tune(model: Any, stage: Stage) -> None:
         done, epochs = {"prune": "pruning", "decompose": "decomposition"}[stage], config.finetune.epochs
-        cost = cost_of(model, image_size=training.data.image_shape[:-1])
+        cost = cost_of(model, image_size=training.data.image_size)
         training.log(f"after {done}: {cost.flops / 1e6:.2f} MFLOPs; fine-tuning for {epochs} epochs")
         if epochs:
             training(f"{label}-{stage}", model, settings.fine_tuning(config.finetune, config.seed), original)

@@ -28,6 +28,7 @@ from search.workers.cluster import cluster, worker_count
 from search.workers.pool import WorkerPool
 from search.workers.pool_factory import pool_settings, share_of, submit_and_wait
 from search.workers.shutdown import Shutdown
+from zoo.tasks.own_task import OwnTask
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,15 @@ class DryRun:
 
     @property
     def _tuning_seconds(self) -> float | None:
-        """Estimated for a finalist's training after one stage; None where trials have no steps to measure."""
-        config = self.job.config
-        if not config.proxy.steps:
+        """Estimated for a finalist's training after one stage.
+
+        None where trials have no steps to measure, or the user's own training has epochs of unknown length.
+        """
+        config, data = self.job.config, self.job.data
+        if not config.proxy.steps or isinstance(data, OwnTask):
             return None
         training = settings.final(config).training
-        steps = training.epochs * math.ceil(len(self.job.data.train) / training.batch_size)
+        steps = training.epochs * math.ceil(len(data.train) / training.batch_size)
         return steps * self.next.seconds / config.proxy.steps * training.batch_size / config.proxy.batch_size
 
 

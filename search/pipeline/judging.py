@@ -109,7 +109,7 @@ def _judged(study: optuna.Study, number: int, path: Path) -> TrialRecord:
 
 
 def _task(config: RunConfig, model: Any, before: Conditions | None) -> Task:
-    data = settings.dataset(config, model=model)
+    data = settings.data(config, model)
     metric = settings.metric(config.search.metric, data.task)
     task = trial_task(config, model, data, settings.pruning(config, data), metric)
     if before is None:

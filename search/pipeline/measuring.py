@@ -19,16 +19,17 @@ from search import settings
 from search.runs.answers import Answers
 from search.runs.results import ORIGINAL, Result, write_result
 from search.runs.run_folder import RunFolder
-from zoo.data.dataset import ImageDataset, Split
-from zoo.training.evaluation import evaluate, predict
+from zoo.data.dataset import Data, Split
+from zoo.tasks.own_task import OwnTask
+from zoo.training.evaluation import predict, score_on
 
 
-def measure_original(path: Path, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:
+def measure_original(path: Path, data: Data, folder: RunFolder, config: RunConfig) -> Result:
     """Cost and test figures of the original model, also written to the run's results."""
     return measure_and_keep(load_model(path, config.model.custom_objects), ORIGINAL, data, folder, config)
 
 
-def measure_and_keep(model: Any, label: str, data: ImageDataset, folder: RunFolder, config: RunConfig) -> Result:
+def measure_and_keep(model: Any, label: str, data: Data, folder: RunFolder, config: RunConfig) -> Result:
     """Figures of a model of a run, written with its answers to a few test images for the comparison.
 
     Raises:
@@ -42,9 +43,9 @@ def measure_and_keep(model: Any, label: str, data: ImageDataset, folder: RunFold
     return result
 
 
-def answers(model: Any, label: str, data: ImageDataset) -> Answers | None:
-    """What a model answers to a few test images, always the same; None of series, which are no pictures."""
-    if data.is_series:
+def answers(model: Any, label: str, data: Data) -> Answers | None:
+    """What a model answers to a few test images, always the same; None without pictures: series, tasks of one's own."""
+    if isinstance(data, OwnTask) or data.is_series:
         return None
     task, chosen = data.task, np.linspace(0, len(data.test) - 1, min(_SHOWN, len(data.test))).astype(int)
     images, targets = data.test.images[chosen], data.test.targets[chosen]
@@ -60,7 +61,7 @@ _SHOWN = 5
 def measure(
     model: Any,
     label: str,
-    data: ImageDataset | None = None,
+    data: Data | None = None,
     config: RunConfig | None = None,
     image_size: ImageSize | None = None,
 ) -> Result:
@@ -69,7 +70,7 @@ def measure(
     A configuration asks for the metric that candidates are ranked by, and for what its budget limits. Without data, and
     without a size of images, the FLOPs of a model that takes any are not known.
     """
-    size = image_size if data is None else data.image_shape[:-1]
+    size = image_size if data is None else data.image_size
     graph = analyse(model, image_size=size)
     if size is None and takes_any_size(model):
         return Result(label, None, learned_weights(graph), saved_size(model))
@@ -87,9 +88,9 @@ def measure(
     return replace(result, others={one.name: one.of(cost) for one in limited if one not in STANDARD})
 
 
-def _scored(result: Result, model: Any, data: ImageDataset, wanted: MetricConfig | None) -> Result:
+def _scored(result: Result, model: Any, data: Data, wanted: MetricConfig | None) -> Result:
     """With what the model scores on the test split."""
     ranked_by = settings.metric(wanted, data.task)
-    figures = evaluate(model, data, data.test, ranked_by).figures
+    figures = score_on("test", model, data, ranked_by).figures
     metrics = {metric.name: metric for metric in (*data.task.metrics, ranked_by)}
     return replace(result, figures=figures, metrics=tuple(metrics.values()), ranked_by=ranked_by.name)

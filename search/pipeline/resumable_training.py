@@ -15,8 +15,9 @@ from objectives.accuracy.fine_tuning import FineTuning
 from search.driver.listeners.trackers import TENSORBOARD
 from search.runs.run_folder import RunFolder
 from search.study.identity import model_digest
-from zoo.data.dataset import ImageDataset, Split
+from zoo.data.dataset import Data, Split
 from zoo.data.file_images import FileImages
+from zoo.tasks.own_task import OwnTask
 from zoo.training.checkpoint import Checkpoint
 
 
@@ -58,13 +59,13 @@ class ResumableTraining:
     Attributes:
         config: of the run.
         folder: of the run, held by this process.
-        data: images and labels.
+        data: images and their targets, or a task of the user's own.
         log: receives a line at a time.
     """
 
     config: RunConfig
     folder: RunFolder
-    data: ImageDataset
+    data: Data
     log: Callable[[str], None]
 
     def __call__(self, name: str, model: Any, tuning: FineTuning, original: Any) -> None:
@@ -127,13 +128,15 @@ class ResumableTraining:
         shapes = [list(variable.shape) for variable in model.variables]
         parts = [name, keras.__version__, sections, self.config.finetune.unfreeze, repr(tuning), shapes]
         parts.append(model_digest(original))
-        data = [
-            repr(self.data.task),
-            repr(self.data.normalization),
-            *(_digest(split) for split in (self.data.train, self.data.validation)),
-        ]
-        text = json.dumps([*parts, *data])
+        text = json.dumps([*parts, *_data_parts(self.data)])
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _data_parts(data: Data) -> list[str]:
+    """What stands for the data: images and targets, or the code of a task of the user's own."""
+    if isinstance(data, OwnTask):
+        return [repr(data), data.own_class.source]
+    return [repr(data.task), repr(data.normalization), *(_digest(split) for split in (data.train, data.validation))]
 
 
 def _digest(split: Split) -> str:

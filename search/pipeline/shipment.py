@@ -19,9 +19,11 @@ from search.pipeline.formats.calls import keras_run
 from search.pipeline.formats.format import Array, Format, Run, formats
 from search.runs.exports import Export, write_exports
 from search.runs.run_folder import RunFolder
-from zoo.data.dataset import ImageDataset, check_model_fits
+from zoo.data.dataset import Data
 from zoo.data.split import drawn, drawn_test
 from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.kinds.regression import Regression
+from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
 
 COMPARED, CALIBRATION = 1000, 256
@@ -44,8 +46,14 @@ class Sample:
     task: Task = Classification()
 
     @classmethod
-    def of(cls, data: ImageDataset, seed: int, compared: int = COMPARED) -> "Sample":
-        """Images of a data set, drawn by the seed."""
+    def of(cls, data: Data, seed: int, compared: int = COMPARED) -> "Sample":
+        """Images of a data set, drawn by the seed, or those that a task of the user's own gives.
+
+        Raises:
+            ConfigError: a task of the user's own that gives no images.
+        """
+        if isinstance(data, OwnTask):
+            return cls(drawn(data, compared, seed), drawn(data, CALIBRATION, seed), Regression())
         return cls(drawn_test(data, compared, seed), drawn(data, CALIBRATION, seed), data.task)
 
 
@@ -94,8 +102,7 @@ def ship(model_path: Path, config: RunConfig, names: Sequence[str], log: Callabl
     check_installed(names)
     model = load_model(model_path, config.model.custom_objects)
     check_single(model)
-    data = settings.dataset(config, model=model)
-    check_model_fits(data, model)
+    data = settings.data(config, model)
     folder = RunFolder.of(config)
     with folder.opened(config):
         shipment = write_formats(model, model_path.stem, names, Sample.of(data, config.seed), folder.exports, log)

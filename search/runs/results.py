@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from compress.disk.whole_file import write_whole
-from compress.errors import RunError
+from compress.errors import ConfigError, RunError
 from objectives.cost.quantity import Quantity, quantities
 from zoo.tasks.metric import LOSS, Metric
 
@@ -76,6 +76,20 @@ class Result:
         others = {name: entries.pop(name) for name in set(quantities()) - known if name in entries}
         figures = {metric.name: entries.pop(metric.name) for metric in metrics}
         return cls(**entries, metrics=metrics, figures=figures, others=others)
+
+
+def check_names(metrics: Sequence[Metric]) -> None:
+    """Refuse metrics of the user's own that are called as something else of a result.
+
+    Raises:
+        ConfigError: names it.
+    """
+    taken = {item.name for item in fields(Result)} | set(quantities())
+    names = [metric.name for metric in metrics if metric.name in taken]
+    if names:
+        raise ConfigError(
+            f"task: expected other names of metrics than {', '.join(names)}, which results have; rename it"
+        )
 
 
 def write_result(result: Result, folder: Path) -> Path:

@@ -18,14 +18,14 @@ from search.space.levels import Levels
 from search.space.space import SearchSpace
 from search.strategies.earlier_run import EarlierRun
 from search.workers.worker import FinalTask, Task, model_bytes
-from zoo.data.dataset import ImageDataset
+from zoo.data.dataset import Data
 from zoo.tasks.metric import Metric
 
 
 def trial_task(
     config: RunConfig,
     model: Any,
-    data: ImageDataset,
+    data: Data,
     pruning: PruningSettings,
     metric: Metric,
     *,
@@ -46,6 +46,7 @@ def trial_task(
         final,
         custom_objects=config.model.custom_objects,
         unfreeze=config.finetune.unfreeze,
+        rungs=(config.proxy.steps, *config.rungs.steps),
     )
 
 
@@ -56,7 +57,7 @@ class Job:
     Attributes:
         config: of the run.
         model: the original.
-        data: images and labels.
+        data: images and their targets, or a task of the user's own.
         space: of the original, under the whole recipe.
         budget: what the result may cost.
         pruning: how the channels to be removed are chosen.
@@ -68,7 +69,7 @@ class Job:
 
     config: RunConfig
     model: Any
-    data: ImageDataset
+    data: Data
     space: SearchSpace
     budget: Budget
     pruning: PruningSettings

@@ -25,6 +25,7 @@ from objectives.cost.quantity import quantities
 from search import settings
 from search.driver.listeners.listener import Listener
 from search.driver.listeners.trackers import check_trackers
+from search.runs.results import check_names
 from search.runs.run_folder import RunFolder
 from search.samplers.check import check_sampler
 from search.samplers.sampler import SamplerContext
@@ -34,7 +35,8 @@ from search.space.space import SearchSpace
 from search.strategies.earlier_run import earlier_run
 from search.strategies.job import Job
 from zoo.data.checks import USUAL, value_problem
-from zoo.data.dataset import ImageDataset, Split, check_model_fits
+from zoo.data.dataset import Data, ImageDataset, Split
+from zoo.tasks.own_task import OwnTask
 from zoo.training.evaluation import predict
 
 _NAMED = 4
@@ -52,11 +54,11 @@ def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
             cannot be reused.
     """
     check_trackers(config.log_to)
-    data = settings.dataset(config, listener.warned, model)
-    check_model_fits(data, model)
+    data = settings.data(config, model, listener.warned)
+    check_names(data.task.metrics)
     settings.check_training(config.finetune, data, model)
-    table = latency_table(config, model, data.image_shape[:-1])
-    graph = analyse(model, config.pruning.across_normalization, data.image_shape[:-1])
+    table = latency_table(config, model, data.image_size)
+    graph = analyse(model, config.pruning.across_normalization, data.image_size)
     space = search_space(config, CostModel(graph, table))
     warn_of_not_exact(graph, config.recipe, listener.warned)
     warn_of_frozen(config, model, space.graph, listener.warned)
@@ -159,14 +161,16 @@ def keep_latency_table(table: LatencyTable | None, folder: RunFolder) -> None:
         table.write(folder.latency_table)
 
 
-def check_original(model: Any, dataset: ImageDataset, seed: int, warn: Callable[[str], None]) -> None:
-    """Warn where the task doubts the model's answers on at most 1,000 validation images.
+def check_original(model: Any, dataset: Data, seed: int, warn: Callable[[str], None]) -> None:
+    """Warn where the task doubts the model's answers on at most 1,000 validation images; one of the user's own never.
 
     Such a model is either untrained, or sees other images, or other targets, than it was trained with.
 
     Raises:
         DataError: there is doubt, and pixels after normalization are far from what is usual.
     """
+    if isinstance(dataset, OwnTask):
+        return
     sample = sample_of_validation(dataset, seed)
     outputs = predict(model, sample, dataset.normalization, _BATCH)
     finding = dataset.task.doubt(sample.targets, dataset.task.activated(outputs, dataset.task.loss(model).from_logits))

@@ -20,6 +20,7 @@ from compress.pruning.settings import PruningSettings
 from compress.recipe import Values, compress_in_stages, own_values
 from objectives.accuracy.candidate_repairs import CandidateRepairs
 from objectives.accuracy.fine_tuning import FineTuning
+from objectives.accuracy.own_trials import OwnTrial, OwnTrials
 from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.accuracy.repair import Repair
 from objectives.budget.budget import Budget
@@ -27,9 +28,10 @@ from objectives.budget.recommended import BudgetValues, stage_values
 from objectives.cost.cost_model import CostModel
 from search.environment import use_threads
 from search.study.judgement import Conditions, Judgement
-from zoo.data.dataset import ImageDataset
+from zoo.data.dataset import Data
 from zoo.data.split import drawn
-from zoo.training.evaluation import evaluate
+from zoo.tasks.own_task import OwnTask
+from zoo.training.evaluation import score_on
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Task:
 
     Attributes:
         model: the original model as ``model_bytes`` packs it.
-        dataset: images and labels.
+        dataset: images and their targets, or a task of the user's own.
         proxy: how accuracy is judged.
         recipe: order of the stages.
         pruning: which channels go, and what the kept ones are rounded to.
@@ -56,10 +58,11 @@ class Task:
         teacher: the model that candidates learn from by distillation, as ``model_bytes`` packs it; None for ``model``.
         custom_objects: module of the user's own classes in the models, which a worker imports.
         unfreeze: whether frozen layers that the recipe can change are trained.
+        rungs: steps after which a trial may be judged.
     """
 
     model: bytes
-    dataset: ImageDataset
+    dataset: Data
     proxy: ProxySettings
     recipe: tuple[Stage, ...]
     pruning: PruningSettings
@@ -68,6 +71,7 @@ class Task:
     teacher: bytes | None = None
     custom_objects: str | None = None
     unfreeze: bool = True
+    rungs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class _Held:
     """The candidate that was judged last, and its repair as far as it got."""
 
     parameters: CompressionParameters
-    repair: Repair
+    repair: Repair | OwnTrial
 
 
 class TrialWorker:
@@ -92,11 +96,18 @@ class TrialWorker:
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         teacher = self._original if task.teacher is None else model_of(task.teacher)
-        self._proxy = AccuracyProxy(task.dataset, task.proxy, teacher)
-        self._conditions = Conditions.here(task.proxy.seed, self._proxy.precision.name, task.threads)
         images = task.proxy.reconstruction_images
         calibration = drawn(task.dataset, images, task.proxy.seed) if images else None
-        self._candidates = CandidateRepairs(self._original, self._proxy, task.recipe, pruning, calibration)
+        self._proxy: Any
+        self._candidates: CandidateRepairs | OwnTrials
+        if isinstance(task.dataset, OwnTask):
+            self._proxy = self._candidates = OwnTrials(
+                self._original, task.dataset, task.proxy, task.recipe, pruning, calibration, task.rungs
+            )
+        else:
+            self._proxy = AccuracyProxy(task.dataset, task.proxy, teacher)
+            self._candidates = CandidateRepairs(self._original, self._proxy, task.recipe, pruning, calibration)
+        self._conditions = Conditions.here(task.proxy.seed, self._proxy.precision.name, task.threads)
         self._held: _Held | None = None
 
     def ready(self) -> None:
@@ -104,8 +115,14 @@ class TrialWorker:
         gc.collect()
         gc.freeze()
 
-    def warm_up(self) -> float:
-        """Trace and compile what trials share, by a step of the whole model; the seconds that took."""
+    def warm_up(self) -> float | None:
+        """Trace and compile what trials share, by a step of the whole model; the seconds that took.
+
+        None for a task of the user's own, whose trials share nothing: what hangs in it is a late trial.
+        """
+        if isinstance(self._task.dataset, OwnTask):
+            self.ready()
+            return None
         warmed = self.judge(CompressionParameters.none(), min(1, self._task.proxy.steps))
         self._held = None
         self.ready()
@@ -150,7 +167,7 @@ class TrialWorker:
         self._held = _Held(parameters, self._candidates.start(parameters))
         return self._further(self._held.repair, steps)
 
-    def _further(self, repair: Repair, steps: int) -> Judgement:
+    def _further(self, repair: Repair | OwnTrial, steps: int) -> Judgement:
         result = self._proxy.rung(repair, steps)
         return Judgement(result.score, result.seconds)
 
@@ -166,12 +183,12 @@ class TrialWorker:
 
         made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
         data, proxy = task.dataset, task.proxy
-        result = evaluate(made.model, data, data.validation, proxy.metric, proxy.batch_size)
+        result = score_on("validation", made.model, data, proxy.metric, proxy.batch_size)
         packed = model_bytes(made.model) if with_model else None
         return Judgement(result, 0.0, parameters=made.parameters, model=packed)
 
     def _recommended(self, final: FinalTask) -> Values:
-        size = self._task.dataset.image_shape[:-1]
+        size = self._task.dataset.image_size
         graph = analyse(self._original, image_size=size)
         original = CostModel(graph, final.budget.table).cost(CompressionParameters.none())
         recommended = BudgetValues(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DataError, typed_line
+from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
 
 Images: TypeAlias = Any
@@ -136,9 +137,18 @@ class ImageDataset:
         return tuple(self.train.images.shape[1:])
 
     @property
+    def image_size(self) -> tuple[int, ...]:
+        """Height and width of every image, or steps of every series."""
+        return self.image_shape[:-1]
+
+    @property
     def is_series(self) -> bool:
         """Whether it holds series, (N, steps, channels), which are no images."""
         return bool(self.train.images.ndim == 3)
+
+
+Data = ImageDataset | OwnTask
+"""What models are trained and scored on: images with their targets, or a task of the user's own, which has its data."""
 
 
 def takes_series(model: Any) -> bool:

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DataError
-from zoo.data.dataset import ImageDataset, Split
+from zoo.data.dataset import Data, ImageDataset, Split
 from zoo.data.file_images import FileImages
+from zoo.tasks.own_task import OwnTask
 
 
 def stratified_split(
@@ -96,8 +97,14 @@ def _at_most(split: Split, count: int | None, seed: int, key: str) -> Split:
     return stratified_split(split, count / len(split), seed, held_out=key)[1]
 
 
-def drawn(dataset: ImageDataset, count: int, seed: int) -> npt.NDArray[np.float32]:
-    """At most ``count`` training images without replacement, normalized, (count, H, W, C)."""
+def drawn(dataset: Data, count: int, seed: int) -> npt.NDArray[np.float32]:
+    """At most ``count`` training images without replacement, normalized, (count, H, W, C).
+
+    Raises:
+        ConfigError: a task of the user's own that gives no images.
+    """
+    if isinstance(dataset, OwnTask):
+        return dataset.images(count)
     return _drawn(dataset, dataset.train, count, seed)
 
 

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from compress.errors import DivergenceError
 from zoo.data.batches import evaluated_at_once, gather
-from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.data.dataset import Data, ImageDataset, Normalization, Split
 from zoo.tasks.metric import Metric, Score
+from zoo.tasks.own_task import OwnTask, SplitName
 
 _BATCH = 512
 
@@ -65,3 +66,18 @@ def evaluate(
             "images; train with a lower learning rate"
         )
     return data.task.score(split.targets, outputs, loss, metric)
+
+
+def score_on(
+    part: SplitName, model: keras.Model, data: Data, metric: Metric | None = None, batch_size: int = _BATCH
+) -> Score:
+    """The figures of a model on the split of this name, by a task of the user's own if it is one.
+
+    Raises:
+        TaskError: the user's own evaluation fails.
+        ModelError, DivergenceError: see `evaluate`.
+    """
+    if isinstance(data, OwnTask):
+        return data.evaluate(model, part)
+    split = {"train": data.train, "validation": data.validation, "test": data.test}[part]
+    return evaluate(model, data, split, metric, batch_size)

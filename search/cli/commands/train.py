@@ -18,7 +18,7 @@ def train(config: ConfigPath, overrides: Overrides = None, as_json: AsJson = Fal
     from search.runs.run_folder import RunFolder
 
     path = RunFolder.of(loaded).trained_model
-    shown.print(f"{path} is there already" if path.exists() else f"training {loaded.model.zoo} on {loaded.data.source}")
+    shown.print(f"{path} is there already" if path.exists() else f"training {loaded.model.zoo} on {loaded.source}")
     with resumable(shown, "train"):
         result = train_model(loaded, shown.print)
     shown.print(

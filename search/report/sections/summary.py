@@ -41,7 +41,7 @@ def facts(view: RunView) -> list[tuple[str, str]]:
     return [
         ("Budget", _budget(view)),
         ("Model", config.model.path or f"{config.model.zoo} (zoo)"),
-        ("Images", config.data.source),
+        ("Images", config.source),
         ("Recipe", ", then ".join(config.recipe)),
         ("Ranked by", view.outcome.winner.metric.name),
         ("Sampler", config.search.sampler.name + (", staged" if config.search.strategy == STAGED else "")),

@@ -1,0 +1,107 @@
+"""Candidates judged by a task of the user's own: built, trained by its steps, and scored by its evaluation."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from compress.cloning.walk import as_functional
+from compress.decomposition.kernel_bases import BasesCache
+from compress.parameters import DEFAULT_RECIPE, CompressionParameters, Stage
+from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
+from compress.recipe import apply_parameters, used_values
+from objectives.accuracy.proxy import ProxyResult, ProxySettings
+from objectives.network.precision import Precision
+from zoo.tasks.own_task import OwnTask, TrainingBudget
+from zoo.training.recalibration import BatchStatistics
+
+
+@dataclass
+class OwnTrial:
+    """A candidate, and the steps that it has been trained for."""
+
+    model: Any
+    steps: int = 0
+
+
+class OwnTrials:
+    """Judges candidates of one model by a task of the user's own.
+
+    Every candidate is a model, which its rungs go on with. Statistics of batch normalization are estimated anew before
+    it is scored where the task gives images.
+
+    Args:
+        original: the model to compress; it is not modified.
+        task: trains and scores.
+        settings: learning rate, batch size, seed, images.
+        recipe: order of the stages.
+        pruning: which channels go.
+        calibration: images by which pruned layers are fitted, or None.
+        rungs: steps after which a trial may be judged. Whoever takes the steps of several trains in as many parts, so
+            that a trial that is taken up by another worker gets the same figures.
+
+    Attributes:
+        settings: as given.
+        precision: what layers compute in, unless the task's code says otherwise.
+    """
+
+    def __init__(
+        self,
+        original: Any,
+        task: OwnTask,
+        settings: ProxySettings,
+        recipe: Sequence[Stage] = DEFAULT_RECIPE,
+        pruning: PruningSettings = DEFAULT_PRUNING,
+        calibration: Any = None,
+        rungs: Sequence[int] = (),
+    ) -> None:
+        self._original, self._task, self.settings = as_functional(original), task, settings
+        self._recipe, self._pruning, self._calibration = tuple(recipe), pruning, calibration
+        self._rungs, self._cache, self.precision = tuple(rungs), BasesCache(), Precision()
+
+    def start(self, parameters: CompressionParameters) -> OwnTrial:
+        """A candidate at its beginning.
+
+        Raises:
+            ModelError: a kernel is not finite.
+            ParameterError: parameters that do not fit the model.
+        """
+        model = apply_parameters(
+            self._original,
+            used_values(parameters, self._recipe),
+            self._recipe,
+            pruning=self._pruning,
+            cache=self._cache,
+            calibration=self._calibration,
+        )
+        return OwnTrial(model)
+
+    def rung(self, trial: OwnTrial, steps: int) -> ProxyResult:
+        """Go on with a candidate until it has been trained for so many steps, and score it.
+
+        Raises:
+            TaskError: the task fails.
+            DivergenceError: a weight or a figure is not finite.
+        """
+        started = time.perf_counter()
+        for end in [*(rung for rung in self._rungs if trial.steps < rung < steps), steps]:
+            self._advance(trial, end)
+        images = self._recalibrated(trial.model)
+        score = self._task.evaluate(trial.model, "validation")
+        return ProxyResult(score, steps, images, time.perf_counter() - started)
+
+    def _advance(self, trial: OwnTrial, steps: int) -> None:
+        if steps > trial.steps:
+            settings = self.settings
+            rate, size = settings.learning_rate, settings.batch_size
+            budget = TrainingBudget(steps - trial.steps, None, rate, size, settings.seed, trial.steps)
+            self._task.fit(trial.model, budget)
+            trial.steps = steps
+
+    def _recalibrated(self, model: Any) -> int:
+        """Estimate the statistics of batch normalization anew; the images used."""
+        if not self._task.has_images:
+            return 0
+        images, size = self._task.images(self.settings.recalibration_images), self.settings.batch_size
+        BatchStatistics(model).estimate(images[start : start + size] for start in range(0, len(images), size))
+        return len(images)

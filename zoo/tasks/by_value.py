@@ -1,0 +1,65 @@
+"""A user's class packed with the code that it runs, for processes and machines that lack its module."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_INSTALLED = ("site-packages", "dist-packages")
+_OURS = ("compress", "configs", "objectives", "search", "zoo")
+
+
+def packed(kind: type) -> bytes:
+    """The class and all that its module, and modules beside that one, give it; packages that are installed are named.
+
+    Functions that TensorFlow has traced cannot be packed, so that it is done before the class is used.
+    """
+    from ray import cloudpickle
+
+    with _by_value(_modules(kind)):
+        content: bytes = cloudpickle.dumps(kind)
+    return content
+
+
+def unpacked(content: bytes) -> Any:
+    """The class that `packed` packed; in the process that did, the same one."""
+    from ray import cloudpickle
+
+    return cloudpickle.loads(content)
+
+
+@contextmanager
+def _by_value(modules: list[ModuleType]) -> Iterator[None]:
+    from ray import cloudpickle
+
+    known = cloudpickle.list_registry_pickle_by_value()
+    added = [module for module in modules if module.__name__ not in known]
+    for module in added:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in added:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _modules(kind: type) -> list[ModuleType]:
+    """The class's module, or the package that holds it, and what was imported from the same folder."""
+    own = sys.modules[kind.__module__.partition(".")[0]]
+    file = getattr(own, "__file__", None)
+    if file is None or _is_installed(Path(file)):
+        return [own]
+    folder = Path(file).parents[1 if hasattr(own, "__path__") else 0]
+    beside = [module for name, module in list(sys.modules.items()) if "." not in name and name not in _OURS]
+    return [own, *(module for module in beside if module is not own and _is_below(module, folder))]
+
+
+def _is_below(module: ModuleType, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and Path(file).is_relative_to(folder) and not _is_installed(Path(file))
+
+
+def _is_installed(file: Path) -> bool:
+    return any(part in _INSTALLED for part in file.parts)

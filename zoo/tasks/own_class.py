@@ -1,0 +1,85 @@
+"""A class of the user's own that a configuration names as ``module:Class``; other processes get it with its code."""
+
+import hashlib
+import importlib
+import inspect
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from compress.errors import ConfigError, excerpt, foreign_code, working_directory_importable
+from zoo.tasks.by_value import packed, unpacked
+
+_METHODS = {"fit": "fit(model, budget)", "evaluate": "evaluate(model, split)"}
+
+
+@dataclass(frozen=True)
+class OwnClass:
+    """A class with the methods ``fit(model, budget)`` and ``evaluate(model, split)``.
+
+    Attributes:
+        reference: ``module:Class``.
+        content: the class as `packed` packs it.
+        source: SHA-256 of the file that defines it, empty where there is none.
+    """
+
+    reference: str
+    content: bytes = field(repr=False)
+    source: str
+
+    @classmethod
+    def load(cls, reference: str) -> Self:
+        """Import the module, from the working directory too.
+
+        Raises:
+            ConfigError: no such module or class, a method that is missing, or code that cannot be sent.
+        """
+        kind = _imported(reference)
+        explained = f"task: expected a class that can be sent to workers as {reference}"
+        with foreign_code(lambda line: ConfigError(f"{explained}, received {line}")):
+            return cls(reference, packed(kind), _digest(kind))
+
+    @property
+    def kind(self) -> Any:
+        """The class; in the process that loaded it the module's own."""
+        return unpacked(self.content)
+
+
+def is_own(name: str) -> bool:
+    """Whether a configuration's task is a class of the user's, ``module:Class``."""
+    return ":" in name
+
+
+def _imported(reference: str) -> Any:
+    module_name, _, name = reference.partition(":")
+    explained = f"task: expected an importable module in {reference!r}"
+    with working_directory_importable(), foreign_code(lambda line: ConfigError(f"{explained}, received {line}")):
+        module = importlib.import_module(module_name)
+    kind = getattr(module, name, None)
+    if not inspect.isclass(kind):
+        raise ConfigError(f"task: expected a class {name!r} in module {module_name!r}, received {excerpt(kind)}")
+    wrong = [text for method, text in _METHODS.items() if not _takes_two(getattr(kind, method, None))]
+    if wrong:
+        raise ConfigError(
+            f"task: expected {' and '.join(_METHODS.values())} of {reference}, received a class without "
+            f"{' and '.join(wrong)}; add {'them' if len(wrong) > 1 else 'it'}"
+        )
+    return kind
+
+
+def _takes_two(method: Any) -> bool:
+    """Whether a method of a class takes two arguments."""
+    if not callable(method):
+        return False
+    try:
+        inspect.signature(method).bind(None, None, None)
+    except TypeError:
+        return False
+    return True
+
+
+def _digest(kind: type) -> str:
+    try:
+        return hashlib.sha256(Path(inspect.getfile(kind)).read_bytes()).hexdigest()
+    except (OSError, TypeError):  # Made in a console, or in a module without a file.
+        return ""
