@@ -47,6 +47,11 @@ from zoo.training.training import TrainingSettings
 def data(config: RunConfig, model: Any, warn: Callable[[str], None] = print_warning) -> Data:
     """What a model is trained and scored on: the data set of a configuration, or its task of the user's own.
 
+    Args:
+        config: of the run.
+        model: that they must fit; None for any.
+        warn: takes a line about what of the source is not read.
+
     Raises:
         ConfigError: no such task, or options that it refuses.
         DataError: missing, corrupt or ill-shaped data, or images that the model does not take.
@@ -54,12 +59,13 @@ def data(config: RunConfig, model: Any, warn: Callable[[str], None] = print_warn
     """
     if config.own_task is None:
         loaded = dataset(config, warn, model)
-        check_model_fits(loaded, model)
+        if model is not None:
+            check_model_fits(loaded, model)
         return loaded
-    task = OwnTask.load(config.own_task.name, config.own_task.options).fitted(model)
+    task = OwnTask.load(config.own_task.name, config.own_task.options)
     if config.proxy.reconstruction_images:
         task.images(1)
-    return task
+    return task if model is None else task.fitted(model)
 
 
 def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, model: Any = None) -> ImageDataset:

@@ -64,7 +64,7 @@ def _describe_tasks(schema: dict[str, Any]) -> None:
     """Only the reference needs the description: whoever runs a command does not wait for all tasks to be imported."""
     from zoo.tasks.registry import task_words
 
-    schema["description"] = task_words()
+    schema["description"] = f"{task_words()}; or a class of your own, module:Class"
 
 
 class TaskConfig(Named):
@@ -72,3 +72,8 @@ class TaskConfig(Named):
 
     name: Text = Field(json_schema_extra=_describe_tasks)
     options: dict[str, JsonValue] = Field(default={}, description="of the task, such as ignored_label: 255")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a class of the user's own."""
+        return ":" in self.name

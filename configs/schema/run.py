@@ -137,11 +137,13 @@ class RunConfig(_Section):
     name: FolderName = Field(description="of the run folder")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of every random choice")
     model: ModelConfig
-    data: DataConfig | None = Field(
-        default=None, description="where the images come from, or null with a task of your own, which has its data"
-    )
     task: TaskConfig | None = Field(
         default=None, description="what the model is for, or null for classification, or what the data say"
+    )
+    data: DataConfig | None = Field(
+        default=None,
+        validate_default=True,
+        description="where the images come from, or null with a task of your own, which has its data",
     )
     training: TrainingConfig = TrainingConfig()
     finetune: FinetuneConfig = Field(default=FinetuneConfig(), validate_default=True)
@@ -161,6 +163,14 @@ class RunConfig(_Section):
         default=(), description="tensorboard: trials and training epochs, in the run folder; mlflow: trials"
     )
 
+    @field_validator("data")
+    @classmethod
+    def _data_unless_own(cls, value: DataConfig | None, info: ValidationInfo) -> DataConfig | None:
+        task = info.data.get("task")
+        if value is None and (task is None or not task.is_own):
+            raise ValueError("expected a value, received nothing")
+        return value
+
     @field_validator("finetune", mode="before")
     @classmethod
     def _inherit_training(cls, value: Any, info: ValidationInfo) -> Any:
@@ -175,14 +185,12 @@ class RunConfig(_Section):
     def _own_task_fits(self) -> Self:
         if self.own_task is not None:
             check_own(self.own_task.name, self.model.zoo, self.data, self.proxy, self.finetune)
-        elif self.data is None:
-            raise ValueError("data: expected a section with a source, received nothing")
         return self
 
     @property
     def own_task(self) -> TaskConfig | None:
         """The task, where it is a class of the user's."""
-        return self.task if self.task is not None and ":" in self.task.name else None
+        return self.task if self.task is not None and self.task.is_own else None
 
     @property
     def source(self) -> str:

@@ -45,11 +45,6 @@ class OwnClass:
         return unpacked(self.content)
 
 
-def is_own(name: str) -> bool:
-    """Whether a configuration's task is a class of the user's, ``module:Class``."""
-    return ":" in name
-
-
 def _imported(reference: str) -> Any:
     module_name, _, name = reference.partition(":")
     explained = f"task: expected an importable module in {reference!r}"
