@@ -107,7 +107,7 @@ class ResumableTraining:
             self.log(f"resuming behind epoch {progress.epochs} of {epochs}, kept in '{checkpoint.path}'")
 
     def _boards(self, name: str, checkpoint: Checkpoint) -> list[FlushedTensorBoard]:
-        if TENSORBOARD not in self.config.log_to:
+        if TENSORBOARD not in self.config.log_to or isinstance(self.data, OwnTask):
             return []
         folder = self.folder.tensorboard
         self.log(
@@ -135,7 +135,7 @@ class ResumableTraining:
 def _data_parts(data: Data) -> list[str]:
     """What stands for the data: images and targets, or the code of a task of the user's own."""
     if isinstance(data, OwnTask):
-        return [repr(data), data.own_class.source]
+        return [repr(data)]
     return [repr(data.task), repr(data.normalization), *(_digest(split) for split in (data.train, data.validation))]
 
 

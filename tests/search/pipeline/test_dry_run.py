@@ -98,7 +98,9 @@ def test_a_trial_that_fails_is_told(tried):
     broken = replace(tried, next=Judgement.failed(1.5, "loss is nan"))
     with pytest.raises(RunError, match="a trial of this search would fail: loss is nan"):
         broken.check()
-    assert "20.0 s (accuracy 0.5000, loss 1.0000) on a new worker, failed after 1.5 s afterwards" in "\n".join(lines(broken))
+    assert "20.0 s (accuracy 0.5000, loss 1.0000) on a new worker, failed after 1.5 s afterwards" in "\n".join(
+        lines(broken)
+    )
 
 
 def test_entry_and_lines_have_the_budget(tried):
