@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,6 +19,27 @@ from search.study.ranking import best
 from search.study.trial_record import STOPPED, TrialRecord
 
 
+@dataclass
+class _Phase:
+    """A part of a search that is told while it lasts, such as its finals.
+
+    Attributes:
+        total: how many results it has.
+        began: on the monotonic clock.
+        done: how many there are by now.
+    """
+
+    total: int
+    began: float = field(default_factory=time.monotonic)
+    done: int = 0
+
+    def advanced(self, line: str) -> str:
+        """A line on another result, with how many there are, and the time left where it is a minute or more."""
+        self.done += 1
+        left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
+        return f"[{self.done}/{self.total}] {line}" + (f"; about {left / 60:.0f} min left" if left >= 60 else "")
+
+
 class ProgressDisplay(Listener):
     """A listener that prints the progress; a pipe or a log file gets no bar."""
 
@@ -30,6 +52,7 @@ class ProgressDisplay(Listener):
         self._rungs: Counter[int] = Counter()
         self._seconds: list[float] = []
         self._last = time.monotonic()
+        self._phase = _Phase(0)
         self._bar = Progress(
             TextColumn("searching"),
             BarColumn(),
@@ -68,6 +91,7 @@ class ProgressDisplay(Listener):
 
     def sweep_started(self, count: int) -> None:
         """Print how many evaluations the sweep needs."""
+        self._phase = _Phase(count)
         self._print(f"sensitivity: {count} cheap evaluations, of the model and of each part made smaller alone")
         self._bar.update(self._task, total=count, completed=0, state="sweeping the parts")
 
@@ -75,7 +99,7 @@ class ProgressDisplay(Listener):
         """Print the outcome of one evaluation of the sweep."""
         kept = "" if probe.kept == 1 else f" at {probe.kept:g}"
         outcome = f"failed: {probe.error}" if probe.score is None else f"{probe.score:.4f}, {probe.seconds:.1f} s"
-        self._print(f"sensitivity: {probe.part}{kept}: {outcome}")
+        self._print(self._phase.advanced(f"sensitivity: {probe.part}{kept}: {outcome}"))
         self._bar.advance(self._task)
 
     def settled(self, record: TrialRecord) -> None:
@@ -92,6 +116,7 @@ class ProgressDisplay(Listener):
         if text := counts_text(self._rungs):
             self._print(f"rungs: {text}")
         if count:
+            self._phase = _Phase(count)
             self._print(f"finals: {count} candidates go through the whole recipe with its fine-tuning")
             self._bar.update(self._task, total=count, completed=0, state="fine-tuning the finalists")
 
@@ -100,7 +125,7 @@ class ProgressDisplay(Listener):
         outcome = f"failed: {finalist.error}"
         if finalist.score is not None and finalist.cost is not None:
             outcome = f"{finalist.score.text}, {self._figures(finalist.cost)}, {finalist.seconds:.1f} s"
-        self._print(f"finalist: {finalist.source}: {outcome}")
+        self._print(self._phase.advanced(f"finalist: {finalist.source}: {outcome}"))
         self._bar.advance(self._task)
 
     def _count(self, record: TrialRecord) -> None:

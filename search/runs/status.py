@@ -1,5 +1,6 @@
 """The status of a run: progress, best trial, workers and pace, read from its study at any time."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from search.runs.run_folder import RunFolder
 from search.study.finalist import finalists
 from search.study.identity import first_study
-from search.study.ranking import best
+from search.study.ranking import best, select_finalists
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, record_of
 
@@ -35,6 +37,8 @@ class Status:
         waiting: trials in the queue.
         best: the settled trial that ranks highest.
         finalists: how many were judged.
+        finals: how many there are in all, by the trials that are settled; 0 without finals.
+        finals_left: seconds until all finalists are judged, at the pace of those that were; None before the first.
         workers: trials that each worker settled among the last.
         lost: workers that were lost.
         pace: seconds between two of the last trials, None before there are two.
@@ -48,6 +52,8 @@ class Status:
     waiting: int
     best: TrialRecord | None
     finalists: int
+    finals: int
+    finals_left: float | None
     workers: Mapping[str, int]
     lost: int
     pace: float | None
@@ -73,28 +79,45 @@ def status_of(path: Path) -> Status:
     config = folder.config()
     study = find_study(path, config.name, config.search.storage)
     first = [find_study(path, first_study(config), config.search.storage)] if config.search.strategy == STAGED else []
-    return _status(config.name, [*first, study], config.search.trials, folder.is_held)
+    return _status(config, [*first, study], folder.is_held)
 
 
-def _status(name: str, studies: Sequence[optuna.Study], planned: int, driver: bool) -> Status:
+def _status(config: RunConfig, studies: Sequence[optuna.Study], driver: bool) -> Status:
     """The status of a run of one study, or of one for each stage; the last one has the finals."""
     trials = [trial for study in studies for trial in study.get_trials(deepcopy=False)]
     done = [trial for trial in trials if trial.state.is_finished()]
     records = [record_of(trial) for trial in done]
     recent = sorted(done, key=_ended)[-_RECENT:]
+    workers = Counter(worker for trial in recent if (worker := record_of(trial).worker) is not None)
+    judged = finalists(studies[-1])
+    finals = _finals(config, records)
     return Status(
-        name=name,
+        name=config.name,
         driver=driver,
-        planned=planned,
+        planned=config.search.trials,
         states=Counter(record.state for record in records),
         running={t.number: t.datetime_start for t in trials if t.state == TrialState.RUNNING and t.datetime_start},
         waiting=sum(trial.state == TrialState.WAITING for trial in trials),
         best=best(records),
-        finalists=len(finalists(studies[-1])),
-        workers=Counter(worker for trial in recent if (worker := record_of(trial).worker) is not None),
+        finalists=len(judged),
+        finals=finals,
+        finals_left=_left([one.seconds for one in judged], finals - len(judged), len(workers)),
+        workers=workers,
         lost=sum(len(record.lost) for record in records),
         pace=_pace([_ended(trial) for trial in recent]),
     )
+
+
+def _finals(config: RunConfig, records: Sequence[TrialRecord]) -> int:
+    """How many finalists there are: the recommended values, and the best trials, those of the last stage."""
+    count = config.finals.candidates
+    last = [record for record in records if record.stage in (None, config.recipe[-1])]
+    return 1 + len(select_finalists(last, count)) if count else 0
+
+
+def _left(seconds: Sequence[float], pending: int, workers: int) -> float | None:
+    """Seconds of so many more of the same, on so many workers."""
+    return median(seconds) * math.ceil(pending / max(1, workers)) if seconds else None
 
 
 def _ended(trial: FrozenTrial) -> datetime:

@@ -2,13 +2,14 @@
 
 import io
 from dataclasses import replace
+from types import SimpleNamespace
 
 from rich.console import Console
 
 from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, PARAMS, SIZE
-from search.cli.progress import ProgressDisplay
+from search.cli.progress import ProgressDisplay, _Phase
 from search.samplers.sensitivity import UNPRUNED, Probe
 from search.study.finalist import Finalist
 from search.study.judgement import Rung
@@ -141,9 +142,19 @@ def test_a_line_for_each_finalist():
         display.finalist_settled(Finalist("recommended values", None, None, None, 1.0, "no [/] way", ACCURACY))
     assert console.file.getvalue().splitlines()[1:] == [
         "finals: 2 candidates go through the whole recipe with its fine-tuning",
-        "finalist: trial 3: accuracy 0.7500, loss 0.5000, 1.50 MFLOPs, 12.5 s",
-        "finalist: recommended values: failed: no [/] way",
+        "[1/2] finalist: trial 3: accuracy 0.7500, loss 0.5000, 1.50 MFLOPs, 12.5 s",
+        "[2/2] finalist: recommended values: failed: no [/] way",
     ]
+
+
+def test_the_time_left_of_a_phase_is_that_of_what_is_done(monkeypatch):
+    now = iter([100.0, 400.0, 500.0, 1000.0])
+    monkeypatch.setattr("search.cli.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
+    phase = _Phase(3, began=next(now))
+    # Two more of 300 s each; then one of 200, the mean of two; then none.
+    assert phase.advanced("first") == "[1/3] first; about 10 min left"
+    assert phase.advanced("second") == "[2/3] second; about 3 min left"
+    assert phase.advanced("third") == "[3/3] third"
 
 
 def test_a_metric_of_keras_is_shown_beside_accuracy():
@@ -190,7 +201,7 @@ def test_the_sweep_is_shown():
             display.probed(probe)
     assert console.file.getvalue().splitlines() == [
         "sensitivity: 3 cheap evaluations, of the model and of each part made smaller alone",
-        "sensitivity: unpruned: 0.9000, 2.0 s",
-        "sensitivity: add_2 at 0.5: 0.6000, 2.5 s",
-        "sensitivity: ranks of conv3 at 0.3: failed: its worker was lost",
+        "[1/3] sensitivity: unpruned: 0.9000, 2.0 s",
+        "[2/3] sensitivity: add_2 at 0.5: 0.6000, 2.5 s",
+        "[3/3] sensitivity: ranks of conv3 at 0.3: failed: its worker was lost",
     ]

@@ -19,12 +19,13 @@ from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.runs.run_folder import LOCK_FILE, RunFolder
 from search.runs.status import _status, status_of
+from search.study.finalist import Finalist, store
 from search.study.judgement import Judgement
 from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import cost, flops_budget, space
 from tests.search.fixtures.runs import config, environment, refused
-from zoo.tasks.metric import Score
+from zoo.tasks.metric import ACCURACY, Score
 
 WHOLE = CompressionParameters.none()
 ORIGINAL = cost("tiny").cost(WHOLE)
@@ -94,7 +95,7 @@ def test_a_folder_that_can_only_be_read(tuckprune, run, monkeypatch):
         (run.path / LOCK_FILE).unlink(missing_ok=True)  # As a copy of a run may lack it.
 
 
-def test_the_pace_is_the_middle_span():
+def test_the_pace_is_the_middle_span(tmp_path):
     """Trials that ended after 0, 2, 4, 100 and 103 seconds: the middle of 2, 2, 96 and 3 is 2.5."""
     study, began = optuna.create_study(), datetime(2026, 1, 1)
     study.add_trials(
@@ -112,7 +113,10 @@ def test_the_pace_is_the_middle_span():
     )
     for trial, seconds in zip(study.get_trials(deepcopy=False), (0, 2, 4, 100, 103), strict=True):
         trial.datetime_complete = began + timedelta(seconds=seconds)
-    status = _status("run", [study], 9, False)
+    store(study, Finalist("recommended values", WHOLE, ORIGINAL, Score({"accuracy": 0.5}), 30.0, None, ACCURACY))
+    status = _status(config(tmp_path, search={"trials": 9}), [study], False)
+    # All trials have the same parameters, so that one goes to the finals with the recommended values.
+    assert (status.finalists, status.finals, status.finals_left) == (1, 2, 30.0)
     assert status.pace == 2.5 and status.seconds_left == 10.0
 
 

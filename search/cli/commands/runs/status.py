@@ -36,6 +36,8 @@ def _entry(current: "Status") -> dict[str, Any]:
         "waiting": current.waiting,
         "best": None if best is None else _best(best),
         "finalists": current.finalists,
+        "finals": current.finals,
+        "finals_seconds_left": current.finals_left,
         "workers": dict(current.workers),
         "lost_workers": current.lost,
         "seconds_per_trial": current.pace,
@@ -66,7 +68,9 @@ def _lines(current: "Status", run: str) -> list[str]:
             f"workers of the last trials: {workers}" + (f"; {current.lost} lost so far" if current.lost else "")
         )
     if current.finalists:
-        lines.append(f"finals: {current.finalists} judged")
+        left = current.finals_left or 0.0
+        time_left = f", about {left / 60:.0f} min {left % 60:.0f} s left" if left else ""
+        lines.append(f"finals: {current.finalists} of {current.finals} judged{time_left}")
     if current.seconds_left:
         left = current.seconds_left
         lines.append(
