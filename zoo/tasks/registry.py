@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from compress.errors import ConfigError
 from zoo.tasks.task import Task
@@ -49,4 +51,15 @@ def make_task(name: str, options: Mapping[str, Any]) -> Task:
     if unknown:
         takes = f"takes {', '.join(known)}" if known else "takes none"
         raise ConfigError(f"task.options: {name} {takes}, received {', '.join(unknown)}; leave it out")
+    for option, value in options.items():
+        _check_type(name, option, value, get_type_hints(kind)[option])
     return kind(**options)
+
+
+def _check_type(name: str, option: str, value: Any, wanted: Any) -> None:
+    """Refuse what only looks like a number: a mask has no pixel of the label "255"."""
+    try:
+        TypeAdapter(wanted, config=ConfigDict(strict=True)).validate_python(value)
+    except ValidationError as error:
+        expected = error.errors()[0]["msg"].replace("Input should be", "expected")
+        raise ConfigError(f"task.options.{option}: {expected} for {name}, received {value!r}") from None

@@ -220,6 +220,10 @@ def test_an_output_that_is_none_of_the_task_s_is_refused() -> None:
         ("regression", {"classes": 3}, "task.options: regression takes none, received classes"),
         ("segmentation", {"ignored": 3}, "segmentation takes classes, ignored_label, received ignored"),
         ("classification", {"classes": 1}, "task.options.classes: expected at least 2, received 1"),
+        ("segmentation", {"ignored_label": "255"}, "task.options.ignored_label: expected a valid integer .*, received '255'"),
+        ("segmentation", {"classes": 3.0}, "task.options.classes: expected a valid integer for segmentation, received 3.0"),
+        ("super_resolution", {"factor": True}, "task.options.factor: expected a valid integer .*, received True"),
+        ("multilabel", {"threshold": "half"}, "task.options.threshold: expected a valid number .*, received 'half'"),
         ("multilabel", {"threshold": 1.5}, r"task.options.threshold: expected a number in \(0, 1\), received 1.5"),
     ],
 )
