@@ -220,8 +220,8 @@ def test_an_output_that_is_none_of_the_task_s_is_refused() -> None:
         ("regression", {"classes": 3}, "task.options: regression takes none, received classes"),
         ("segmentation", {"ignored": 3}, "segmentation takes classes, ignored_label, received ignored"),
         ("classification", {"classes": 1}, "task.options.classes: expected at least 2, received 1"),
-        ("segmentation", {"ignored_label": "255"}, "task.options.ignored_label: expected a valid integer .*, received '255'"),
-        ("segmentation", {"classes": 3.0}, "task.options.classes: expected a valid integer for segmentation, received 3.0"),
+        ("segmentation", {"ignored_label": "255"}, "ignored_label: expected a valid integer .*, received '255'"),
+        ("segmentation", {"classes": 3.0}, "options.classes: expected a valid integer .*, received 3.0"),
         ("super_resolution", {"factor": True}, "task.options.factor: expected a valid integer .*, received True"),
         ("multilabel", {"threshold": "half"}, "task.options.threshold: expected a valid number .*, received 'half'"),
         ("multilabel", {"threshold": 1.5}, r"task.options.threshold: expected a number in \(0, 1\), received 1.5"),
@@ -248,6 +248,17 @@ def test_losses_of_keras_are_those_of_the_outputs_form() -> None:
         Regression().check_loss(KerasClass("SparseCategoricalCrossentropy"), False)
     with pytest.raises(ConfigError, match="expected layers that mix no images for regression"):
         Regression().training_loss(model(Regression()), mixed=True)
+
+
+@pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy:SyntaxWarning")
+@pytest.mark.parametrize("logits", [True, False])
+def test_a_loss_of_several_classes_is_refused_for_one_unit(logits: bool) -> None:
+    """Cross-entropy of a softmax over one unit is 0 whatever the unit says."""
+    task, net = Classification(2), model(Classification(2), unit=True, logits=logits)
+    for name in ("CategoricalCrossentropy", "SparseCategoricalCrossentropy"):
+        with pytest.raises(ConfigError, match="loss: expected one that "):
+            task.training_loss(net, KerasClass(name))
+    assert task.training_loss(net, KerasClass("BinaryFocalCrossentropy")).from_logits is logits
 
 
 @pytest.mark.parametrize("task", TARGETS, ids=lambda task: task.name)

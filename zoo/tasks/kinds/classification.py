@@ -135,10 +135,19 @@ class Classification(Task):
         if single_output(model) == (1,):
             if mixed:
                 raise ConfigError("augment: expected an output for each class with MixUp and CutMix, received one unit")
-            return plain if choice is None else label_loss(choice, plain.from_logits)
+            return plain if choice is None else self._of_one_unit(choice, plain.from_logits)
         if choice is None and not mixed:
             return plain
         return label_loss(choice or _CROSS_ENTROPY, plain.from_logits, mixed=mixed)
+
+    def _of_one_unit(self, choice: KerasClass, from_logits: bool) -> Any:
+        """The loss that was chosen, which must tell two classes by one number: of one class alone all are 0."""
+        from zoo.tasks.loss import check_prefers, label_loss
+
+        made, labels = label_loss(choice, from_logits), np.arange(2)
+        right = np.array([[-2.0], [2.0]] if from_logits else [[0.1], [0.9]], np.float32)
+        check_prefers(made, (labels, right), (labels, right[::-1]))
+        return made
 
     def check_loss(self, choice: KerasClass, mixed: bool) -> None:
         """Try a loss on made-up outputs of all classes."""
