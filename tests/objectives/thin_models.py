@@ -8,6 +8,9 @@ from zoo.models import vgg
 from zoo.models.registry import build_model
 from zoo.models.resnet import ResNet
 
+REPEATED = ("resnet32", "resnet56")
+"""Models that repeat the blocks of resnet20 more often, and are the same in all else."""
+
 _THIN_RESNET50 = ResNet((8, 16, 32, 64), (3, 4, 6, 3), bottleneck=True, shortcut_normalization=True)
 
 

@@ -18,13 +18,13 @@ from objectives.cost.cost_model import CostModel
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures.user_layers import LayerScale
 from tests.objectives.images import CLASSES, SHAPE, dataset
-from tests.objectives.thin_models import thin_model
+from tests.objectives.thin_models import REPEATED, thin_model
 from zoo.models.registry import CLASSIFIERS
 
 SETTINGS = ProxySettings(recalibration_images=32, steps=3, batch_size=16, learning_rate=0.05)
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name not in REPEATED])
 def test_values_are_the_weights_of_the_model_that_is_built(name: str) -> None:
     original = as_functional(thin_model(name))
     graph = analyse(original)

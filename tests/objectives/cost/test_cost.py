@@ -15,6 +15,8 @@ from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures import models, published
 from zoo.models.registry import build_model
 
+pytestmark = pytest.mark.usefixtures("factors_of_ones")
+
 NONE = CompressionParameters.none()
 
 

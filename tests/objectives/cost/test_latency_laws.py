@@ -16,6 +16,8 @@ from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.cost import synthetic_latency as synthetic
 from tests.search.fixtures import nets
 
+pytestmark = pytest.mark.usefixtures("factors_of_ones")
+
 NONE = CompressionParameters.none()
 NETS = ("chain", "tiny", "digits_resnet")
 

@@ -20,6 +20,8 @@ from tests.compress.graph.random_graph import Decks, RandomGraph
 from tests.objectives.cost.test_cost import tiny
 from zoo.models.registry import build_model
 
+pytestmark = pytest.mark.usefixtures("factors_of_ones")
+
 NONE = CompressionParameters.none()
 
 

@@ -16,12 +16,12 @@ from objectives.network.signature import signature
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy
 from tests.objectives.network.networks import images, keras_step, network_of, randomized, step
-from tests.objectives.thin_models import thin_model
+from tests.objectives.thin_models import REPEATED, thin_model
 from zoo.models.registry import CLASSIFIERS, build_model
 from zoo.tasks.kinds.classification import Classification
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name not in REPEATED])
 def test_a_pruned_and_decomposed_model_is_computed_as_keras_does(name: str) -> None:
     original = randomized(thin_model(name))
     model = apply_parameters(original, random_candidate(CostModel(analyse(original)), seed=3))
