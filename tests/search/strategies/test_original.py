@@ -49,9 +49,9 @@ def test_a_model_that_knows_the_images_is_silent():
 
 def test_another_order_of_the_classes_is_a_warning():
     (said,) = warnings(model(shift=1), dataset())
-    assert said.startswith("the original model scores 0.")
-    assert " % on 1000 validation images of data set 'spots', where the commonest class has 2" in said
-    assert said.endswith("check that it is trained, the order of the classes, and data.scale, data.mean and data.std")
+    assert said.startswith("data set 'spots': the original model scores 0.")
+    assert " % on 1000 validation images, where the commonest class has 2" in said
+    assert said.endswith("check that it is trained, what the targets mean, and data.scale, data.mean and data.std")
 
 
 def test_at_chance_with_unusual_pixels_is_an_error():
