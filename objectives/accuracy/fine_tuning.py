@@ -54,7 +54,12 @@ class FineTuning:
             assign_all(model.variables, state.variables)
             return TrainingResult(epochs, 0.0, math.nan)
         training = self.training
-        task.fit(model, TrainingBudget(None, epochs, training.learning_rate, training.batch_size, training.seed))
+        task.fit(
+            model,
+            TrainingBudget(
+                epochs=epochs, learning_rate=training.learning_rate, batch_size=training.batch_size, seed=training.seed
+            ),
+        )
         if checkpoint is not None:
             progress = TrainingProgress(epochs, math.nan, math.nan, 0, None, 0, 0)
             checkpoint.write(TrainingState(progress, copies_of(model.variables), [], []))

@@ -93,8 +93,13 @@ class OwnTrials:
     def _advance(self, trial: OwnTrial, steps: int) -> None:
         if steps > trial.steps:
             settings = self.settings
-            rate, size = settings.learning_rate, settings.batch_size
-            budget = TrainingBudget(steps - trial.steps, None, rate, size, settings.seed, trial.steps)
+            budget = TrainingBudget(
+                steps=steps - trial.steps,
+                learning_rate=settings.learning_rate,
+                batch_size=settings.batch_size,
+                seed=settings.seed,
+                done=trial.steps,
+            )
             self._task.fit(trial.model, budget)
             trial.steps = steps
 

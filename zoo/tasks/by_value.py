@@ -1,5 +1,6 @@
 """A user's class packed with the code that it runs, for processes and machines that lack its module."""
 
+import linecache
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,9 @@ def packed(kind: type) -> bytes:
     """
     from ray import cloudpickle
 
-    with _by_value(_modules(kind)):
-        content: bytes = cloudpickle.dumps(kind)
+    modules = _modules(kind)
+    with _by_value(modules):
+        content: bytes = cloudpickle.dumps((kind, _sources(modules)))
     return content
 
 
@@ -27,7 +29,19 @@ def unpacked(content: bytes) -> Any:
     """The class that `packed` packed; in the process that did, the same one."""
     from ray import cloudpickle
 
-    return cloudpickle.loads(content)
+    kind, sources = cloudpickle.loads(content)
+    for file, text in sources.items():
+        # TensorFlow reads the code of what it traces: it has to be that of the class, whatever becomes of the file.
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    return kind
+
+
+def _sources(modules: list[ModuleType]) -> dict[str, str]:
+    """The code of the modules and of those within them, by file."""
+    names = {module.__name__ for module in modules}
+    within = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] in names]
+    files = {str(file) for file in (getattr(module, "__file__", None) for module in within) if file}
+    return {file: Path(file).read_text(encoding="utf-8") for file in sorted(files) if file.endswith(".py")}
 
 
 @contextmanager

@@ -31,14 +31,21 @@ class TrainingBudget:
         learning_rate: of the configuration's section ``proxy`` for a trial, ``finetune`` for a final model.
         batch_size: examples per step, of the same section.
         seed: of the configuration.
+
+    Raises:
+        ConfigError: both of steps and epochs, or none.
     """
 
-    steps: int | None
-    epochs: int | None
-    learning_rate: float
-    batch_size: int
-    seed: int
+    steps: int | None = None
+    epochs: int | None = None
+    learning_rate: float = 0.01
+    batch_size: int = 128
+    seed: int = 0
     done: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ConfigError(f"expected either steps or epochs, received steps {self.steps} and epochs {self.epochs}")
 
     def steps_on(self, examples: int) -> int:
         """Gradient steps to take with so many training examples, the last batch of an epoch a smaller one."""
