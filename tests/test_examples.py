@@ -1,13 +1,15 @@
-"""The pages `own-model` and `widen` from the first line to the last, with few trials, and what they leave behind."""
+"""The pages `own-model`, `widen` and `detector` from the first line to the last, and what they leave behind."""
 
 import re
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import pytest
+import yaml
 
 from compress.graph.analysis import analyse
 from compress.parameter_files.json_format import loads
@@ -17,9 +19,9 @@ from search.cli.app import main
 from search.runs.points import RunPoints
 from search.runs.results import read_results
 from search.study.trial_record import records
-from tests.snippets import command_lines, snippets, write_tiny
+from tests.snippets import TINY, command_lines, merged, snippets, write_tiny
 
-OWN_MODEL, WIDEN = "docs/examples/own-model.md", "docs/examples/widen.md"
+OWN_MODEL, WIDEN, DETECTOR = (f"docs/examples/{name}.md" for name in ("own-model", "widen", "detector"))
 TRIALS, MORE = 2, 3
 
 Shell = Callable[[list[str]], str]
@@ -90,3 +92,27 @@ def check_front(folder: Path, said: str) -> None:
     graph = analyse(keras.models.load_model(folder / "models" / "mine.keras"))
     made = flops(folder / "models" / "at-45.keras")
     assert made == CostModel(graph).cost(values).flops <= 0.45 * whole
+
+
+def test_a_detector_with_a_training_of_its_own(
+    shell: Shell, tmp_path: Path, local_pool: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, script = snippets("python", DETECTOR)
+    (tmp_path / "my_detector.py").write_text(module.text)
+    monkeypatch.syspath_prepend(tmp_path)
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(compile(script.text.replace("epochs=15", "epochs=4"), DETECTOR, "exec"), names)
+    (configuration,) = snippets("yaml", DETECTOR)
+    tiny = {key: value for key, value in TINY.items() if key != "data"}
+    written = merged(yaml.safe_load(configuration.text), tiny) | {"rungs": {"steps": [2]}}
+    (tmp_path / "detector.yaml").write_text(yaml.safe_dump(written))
+    for result in snippets("sh", DETECTOR):
+        for words in command_lines(result.text):
+            shell(words)
+    run = tmp_path / "runs" / "detector"
+    original, search = read_results(run / "results")
+    assert 0.25 * flops(tmp_path / "detector.keras") < search.flops <= 0.35 * original.flops
+    figures = names["detector"].evaluate(keras.models.load_model(run / "search.keras"), "test")
+    assert search.figures["mAP"] == pytest.approx(figures["mAP"], abs=1e-3) and search.ranked_by == "mAP"
+    assert "mAP" in (run / "report.html").read_text(encoding="utf-8")
+    sys.modules.pop("my_detector")
