@@ -29,8 +29,13 @@ from tests.search.fixtures.nets import DECOMPOSE_FIRST, DECOMPOSE_ONLY, PRUNE_FI
 
 NONE = CompressionParameters.none()
 NETS = ("chain", "tiny", "digits_resnet")
-for _name in NETS:
-    synthetic.table(_name)  # Measured once here: a strategy must not build models.
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """Measured before `problems` asks for them: a strategy must not build models."""
+    for name in NETS:
+        synthetic.table(name)
 
 
 def space(name, recipe=PRUNE_FIRST, grid=None):
@@ -63,6 +68,7 @@ def problems(draw):
     return searched, Budget(tuple(limits), table), dict(zip(searched.dimensions, values, strict=True))
 
 
+@pytest.mark.usefixtures("tables")
 @given(problems())
 @settings(max_examples=50, deadline=None)
 def test_proposals_meet_all_limits_or_these_cannot_be_met_together(problem):
