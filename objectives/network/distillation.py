@@ -53,18 +53,18 @@ class SoftLabels:
     def __init__(self, outputs: Callable[[NDArray[np.int64]], Floats], images: int, shape: tuple[int, ...]) -> None:
         self._outputs, self.shape = outputs, shape
         self._kept = 4 * images * int(np.prod(shape)) <= _MOST_BYTES
-        self._row = np.full(images, -1, dtype=np.int64)
-        self._rows: Floats = np.empty((0, *shape), dtype=np.float32)
+        count = images if self._kept else 0
+        self._known, self._rows = np.zeros(count, dtype=np.bool_), np.empty((count, *shape), dtype=np.float32)
 
     def of(self, indices: NDArray[np.int64]) -> Floats:
         """Softened outputs (N, ...) of the images at these indices (N,)."""
         if not self._kept:
             return self._outputs(indices)
-        missing = np.unique(indices[self._row[indices] < 0])
+        missing = np.unique(indices[~self._known[indices]])
         if missing.size:
-            self._row[missing] = len(self._rows) + np.arange(missing.size)
-            self._rows = np.concatenate([self._rows, self._outputs(missing)])
-        return self._rows[self._row[indices]]
+            self._rows[missing] = self._outputs(missing)
+            self._known[missing] = True
+        return self._rows[indices]
 
 
 _MOST_BYTES = 500_000_000

@@ -98,7 +98,7 @@ def _status(config: RunConfig, studies: Sequence[optuna.Study], driver: bool) ->
         states=Counter(record.state for record in records),
         running={t.number: t.datetime_start for t in trials if t.state == TrialState.RUNNING and t.datetime_start},
         waiting=sum(trial.state == TrialState.WAITING for trial in trials),
-        best=best(records),
+        best=best(_of_last_stage(records, config)),
         finalists=len(judged),
         finals=finals,
         finals_left=_left([one.seconds for one in judged], finals - len(judged), len(workers)),
@@ -113,6 +113,12 @@ def _finals(config: RunConfig, records: Sequence[TrialRecord]) -> int:
     count = config.finals.candidates
     last = [record for record in records if record.stage in (None, config.recipe[-1])]
     return 1 + len(select_finalists(last, count)) if count else 0
+
+
+def _of_last_stage(records: Sequence[TrialRecord], config: RunConfig) -> Sequence[TrialRecord]:
+    """Trials of the last stage that has any: those of the first do not meet the whole budget."""
+    last = [record for record in records if record.stage in (None, config.recipe[-1])]
+    return last or records
 
 
 def _left(seconds: Sequence[float], pending: int, workers: int) -> float | None:

@@ -71,5 +71,7 @@ def _head(task: Task, logits: bool, unit: bool) -> Any:
         return keras.layers.Dense(3, None if logits else "sigmoid", name="head")
     if isinstance(task, Regression):
         return keras.layers.Dense(3, name="head")
+    if unit:
+        return keras.layers.Conv2D(1, 1, activation=None if logits else "sigmoid", name="head")
     activation = None if logits or isinstance(task, ImageToImage) else "softmax"
     return keras.layers.Conv2D(3, 1, activation=activation, name="head")

@@ -1,7 +1,7 @@
 """Data sets by source: a name, a path, or the user's own function."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -68,10 +68,19 @@ def load_dataset(
 
 
 def _check_same_task(data: ImageDataset, task: Task | None, source: str) -> None:
-    if task is not None and task.name != data.task.name:
+    if task is None:
+        return
+    if task.name != data.task.name:
         raise DataError(
             f"expected an ImageDataset for {task.name} from {source!r}, as task says, received one for {data.task.name}"
         )
+    for option in fields(task):
+        given, own = getattr(task, option.name), getattr(data.task, option.name)
+        if given not in (option.default, own):
+            raise DataError(
+                f"expected an ImageDataset of {option.name} {given} from {source!r}, as task.options says, received "
+                f"{own}; leave the option out, or make the data set with it"
+            )
 
 
 def _fitted(task: Task, data: SourceData) -> Task:

@@ -81,19 +81,21 @@ def add_markers(made: go.Figure, state: str, x: Sequence[float], y: Sequence[flo
 
 
 def add_unjudged(made: go.Figure, trials: Sequence[TrialRecord], x: Mapping[int, float]) -> None:
-    """Draw trials without a score on the lower edge: failed ones, and those over the budget.
+    """Draw trials without a score on the edge of the worst: failed ones, and those over the budget.
 
     Args:
         made: the figure.
         trials: all of them.
         x: where each is, by its number.
     """
+    least = any(trial.metric.direction == "minimize" for trial in trials if trial.score is not None)
+    edge = 1.0 if least else 0.0
     for state in (INFEASIBLE, FAILED):
         unjudged = [trial for trial in trials if trial.state == state]
         if unjudged:
             made.add_scatter(
                 x=[x[trial.number] for trial in unjudged],
-                y=[0.0] * len(unjudged),
+                y=[edge] * len(unjudged),
                 text=[label(trial) for trial in unjudged],
                 yaxis="y2",
                 name=STATE_NAMES[state],

@@ -155,7 +155,7 @@ def test_what_a_format_cannot_hold_is_named_and_the_others_are_written(tmp_path)
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (lambda outputs: outputs[:, ::-1], "^format h5 disagrees: expected the Keras model's class of all 40 images"),
+        (lambda outputs: outputs[:, ::-1], "^format h5 disagrees: expected the Keras model's answers to all 40 images"),
         (lambda outputs: outputs * np.nan, "^format h5 cannot be made .*: expected finite outputs, received NaN"),
     ],
 )

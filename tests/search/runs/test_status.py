@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import optuna
 import pytest
@@ -25,7 +26,7 @@ from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import cost, flops_budget, space
 from tests.search.fixtures.runs import config, environment, refused
-from zoo.tasks.metric import ACCURACY, Score
+from zoo.tasks.metric import ACCURACY, Score, stored
 
 WHOLE = CompressionParameters.none()
 ORIGINAL = cost("tiny").cost(WHOLE)
@@ -118,6 +119,19 @@ def test_the_pace_is_the_middle_span(tmp_path):
     # All trials have the same parameters, so that one goes to the finals with the recommended values.
     assert (status.finalists, status.finals, status.finals_left) == (1, 2, 30.0)
     assert status.pace == 2.5 and status.seconds_left == 10.0
+
+
+def test_the_best_of_two_stages_is_of_the_last_one():
+    """Trials of the first stage cost more than the whole budget allows, and so may be better."""
+    first, second = optuna.create_study(), optuna.create_study()
+    for study, stage, figures in ((first, "prune", (0.9,)), (second, "decompose", (0.5, 0.6))):
+        for figure in figures:
+            attributes = {"parameters": dumps(WHOLE), "cost": asdict(ORIGINAL), "stage": stage}
+            attributes |= {"figures": {"accuracy": figure, "loss": 1.0}, "metric": stored(ACCURACY)}
+            study.add_trial(optuna.create_trial(value=figure, user_attrs=attributes))
+    staged = config(Path(), search={"trials": 4, "workers": 1, "strategy": "staged"}, finetune={"epochs": 1})
+    assert _status(staged, [first, second], False).best.source == "decompose trial 1"
+    assert _status(staged, [first], False).best.source == "prune trial 0"
 
 
 def test_the_command_tells_it(run, tuckprune):

@@ -8,6 +8,8 @@ import pytest
 from compress.errors import DataError
 from zoo.data.dataset import ImageDataset, Normalization
 from zoo.data.load import load_dataset
+from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.kinds.regression import Regression
 
 _USER_MODULE = """
 import numpy as np
@@ -73,6 +75,11 @@ def test_a_user_s_data_set_keeps_its_own_splits() -> None:
     given = Normalization(255.0, (0.1,), (0.2,))
     dataset = load_dataset("my_pets:whole", normalization=given)
     assert isinstance(dataset, ImageDataset) and dataset.normalization == given and len(dataset.validation) == 20
+    assert load_dataset("my_pets:whole", task=Classification()).task == Classification(2)
+    with pytest.raises(DataError, match="of classes 3 from 'my_pets:whole', as task.options says, received 2"):
+        load_dataset("my_pets:whole", task=Classification(3))
+    with pytest.raises(DataError, match="expected an ImageDataset for regression from .*, received one for c"):
+        load_dataset("my_pets:whole", task=Regression())
 
 
 @pytest.mark.usefixtures("user_module")

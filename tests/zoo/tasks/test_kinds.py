@@ -90,6 +90,26 @@ def test_pixels(masks: np.ndarray, logits: bool) -> None:
     assert float(task.training_loss(net)(masks, outputs)) == pytest.approx(expected["loss"], rel=1e-5)
 
 
+def test_one_channel_is_a_segmentation_of_two_classes() -> None:
+    task, masks, logits = Segmentation(2), np.minimum(MASKS, 1), PIXELS[..., :1]
+    both = np.concatenate([0 * logits, logits], axis=-1)
+    one, two = (
+        model(task, unit=True, logits=True),
+        keras.Model(i := keras.Input((12, 12, 3)), keras.layers.Conv2D(2, 1)(i)),
+    )
+    expected = scored(task, two, masks, both)
+    assert scored(task, one, masks, logits) == pytest.approx(expected, rel=1e-5)
+    assert scored(task, model(task, unit=True), masks, expit(logits)) == pytest.approx(expected, rel=1e-5)
+    for net, outputs in ((one, logits), (model(task, unit=True), expit(logits))):
+        metric = task.keras_metric(net)
+        metric.update_state(masks, outputs)
+        assert float(metric.result()) == pytest.approx(expected["mean_IoU"], rel=1e-5)
+        assert float(task.training_loss(net)(masks, outputs)) == pytest.approx(expected["loss"], rel=1e-5)
+    task.check_model(one, np.zeros((1, 12, 12), np.int32), "mine")
+    with pytest.raises(DataError, match="two classes and no ignored label of a model with one channel, received 2"):
+        Segmentation(2, 255).check_model(one, np.zeros((1, 12, 12), np.int32), "mine")
+
+
 def test_pictures() -> None:
     task, outputs = ImageToImage(), (PICTURES + RNG.normal(0, 0.2, PICTURES.shape)).astype(np.float32)
     cut = np.clip(outputs, 0, 1)
@@ -171,6 +191,7 @@ def parts(training: Any, validation: Any = None) -> dict[str, Any]:
         (Multilabel(), parts(MANY, MANY[:1]), "with and without each class in the validation split .*class 0, 1, 2"),
         (Multilabel(), parts(MANY, MANY[:, :2]), "expected 3 classes in the validation split .* received 2"),
         (Regression(), parts(np.ones((3, 1), np.float32)), "numbers that differ between images"),
+        (Regression(), parts(LOGITS, LOGITS[:1]), "numbers that differ between images"),
         (Regression(), parts(LOGITS, LOGITS[:, :1]), "expected 3 numbers an image in the validation split"),
         (
             Segmentation(3),

@@ -175,12 +175,7 @@ class Classification(Task):
 
     def activated(self, outputs: Array, from_logits: bool) -> Array:
         """Probabilities (N, classes), of one unit too."""
-        from scipy.special import expit, softmax
-
-        if outputs.shape[-1] == 1:
-            second = expit(outputs) if from_logits else outputs
-            return np.concatenate([1 - second, second], axis=-1)
-        return np.asarray(softmax(outputs, axis=-1)) if from_logits else outputs
+        return class_probabilities(outputs, from_logits)
 
     def compared(self, metric: Metric, targets: Array, outputs: Array) -> tuple[Array, Array]:
         """Class numbers, or rows with a single 1, as the metric takes them."""
@@ -256,6 +251,16 @@ def check_numbers(targets: Array, classes: int, part: str, data: str) -> None:
             f"expected {part} labels from 0 to {classes - 1} in data set {data!r}, received {low} to {high}; number "
             "the classes from 0"
         )
+
+
+def class_probabilities(outputs: Array, from_logits: bool) -> Array:
+    """Probabilities (..., classes) of outputs that are logits or probabilities; of one unit, of both classes."""
+    from scipy.special import expit, softmax
+
+    if outputs.shape[-1] == 1:
+        second = expit(outputs) if from_logits else outputs
+        return np.concatenate([1 - second, second], axis=-1)
+    return np.asarray(softmax(outputs, axis=-1)) if from_logits else outputs
 
 
 def class_logits(outputs: Any, from_logits: bool) -> Any:

@@ -44,10 +44,10 @@ class Regression(Task):
                     f"expected {parts['training'].shape[1]} numbers an image in the {part} split of data set {data!r}, "
                     f"as in training, received {targets.shape[1]}"
                 )
-        if (np.ptp(parts["training"], axis=0) == 0).any():
-            raise DataError(
-                f"expected numbers that differ between images of data set {data!r}, received a constant one"
-            )
+            if (np.ptp(targets, axis=0) == 0).any():
+                raise DataError(
+                    f"expected numbers that differ between images of data set {data!r}, received a constant one"
+                )
 
     def check_model(self, model: Any, targets: Array, data: str) -> None:
         """Refuse a model that does not give as many numbers."""

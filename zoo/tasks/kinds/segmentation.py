@@ -11,9 +11,14 @@ import numpy.typing as npt
 
 from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass, plain_name
-from zoo.tasks.kinds.classification import check_numbers, class_logits, softened_cross_entropy
+from zoo.tasks.kinds.classification import (
+    check_numbers,
+    class_logits,
+    class_probabilities,
+    softened_cross_entropy,
+)
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Answer, Array, Layout, Task, check_shape
+from zoo.tasks.task import Answer, Array, Layout, Task, check_shape, single_output
 from zoo.tasks.values import keras_value
 
 _IOU, _PIXELS = Metric("mean_IoU", unit="%"), Metric("pixel_accuracy", unit="%")
@@ -94,12 +99,23 @@ class Segmentation(Task):
                 raise DataError(f"expected pixels that count in the {part} masks of data set {data!r}, received none")
 
     def check_model(self, model: Any, targets: Array, data: str) -> None:
-        """Refuse a model without a class score for each pixel of the masks."""
-        check_shape(model, (*targets.shape[1:], self.count), data)
+        """Refuse a model without a score of each class for every pixel; one channel does for two classes."""
+        if not self._is_unit(model):
+            check_shape(model, (*targets.shape[1:], self.count), data)
+            return
+        check_shape(model, (*targets.shape[1:], 1), data)
+        if self.count != 2 or self.ignored_label is not None:
+            raise DataError(
+                f"expected two classes and no ignored label of a model with one channel, received {self.count} classes "
+                f"and ignored label {self.ignored_label} in data set {data!r}; give a model with a channel for each"
+            )
+
+    def _is_unit(self, model: Any) -> bool:
+        return single_output(model)[-1:] == (1,)
 
     def loss(self, model: Any) -> Any:
         """Cross-entropy of the pixels that count."""
-        return self.training_loss(model, KerasClass("SparseCategoricalCrossentropy"))
+        return self.training_loss(model)
 
     def training_loss(self, model: Any, choice: KerasClass | None = None, *, mixed: bool = False) -> Any:
         """The loss that was chosen; with an ignored label, one that can ignore it."""
@@ -107,8 +123,10 @@ class Segmentation(Task):
 
         if mixed:
             return super().training_loss(model, choice, mixed=mixed)
-        logits = gives_logits(model, "softmax", self.name)
-        return self._made_loss(choice or KerasClass("SparseCategoricalCrossentropy"), logits)
+        unit = self._is_unit(model)
+        logits = gives_logits(model, "sigmoid" if unit else "softmax", self.name)
+        usual = KerasClass("BinaryCrossentropy" if unit else "SparseCategoricalCrossentropy")
+        return self._made_loss(choice or usual, logits)
 
     def check_loss(self, choice: KerasClass, mixed: bool) -> None:
         """Try a loss on made-up outputs."""
@@ -130,7 +148,14 @@ class Segmentation(Task):
 
     def keras_metric(self, model: Any, *, mixed: bool = False) -> Any:
         """Mean intersection over union."""
-        return self._mean_iou()
+        import keras
+
+        from zoo.tasks.loss import gives_logits
+
+        if not self._is_unit(model):
+            return self._mean_iou()
+        middle = 0.0 if gives_logits(model, "sigmoid", self.name) else 0.5
+        return keras.metrics.BinaryIoU((0, 1), threshold=middle, name=_IOU.name)
 
     def _mean_iou(self) -> Any:
         import keras
@@ -147,10 +172,8 @@ class Segmentation(Task):
         }
 
     def activated(self, outputs: Array, from_logits: bool) -> Array:
-        """Probabilities (N, height, width, classes)."""
-        from scipy.special import softmax
-
-        return np.asarray(softmax(outputs, axis=-1)) if from_logits else outputs
+        """Probabilities (N, height, width, classes), of one channel too."""
+        return class_probabilities(outputs, from_logits)
 
     def compared(self, metric: Metric, targets: Array, outputs: Array) -> tuple[Array, Array]:
         """Class numbers, or rows with a single 1 for each pixel, without the pixels that are ignored."""

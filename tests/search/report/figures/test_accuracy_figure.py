@@ -67,6 +67,12 @@ def test_the_metric_that_ranks_is_shown():
     assert made.layout.yaxis.tickformat is None
 
 
+def test_what_was_not_judged_is_on_the_edge_of_the_worst():
+    failed = replace(record(1, None), metric=LOSS)
+    trials = [replace(record(0, 0.5), score=Score({"accuracy": 0.5, "loss": 0.4}), metric=LOSS), failed]
+    assert list(by_name(accuracy_against(FLOPS, (), trials))["failed"].y) == [1.0]
+
+
 def test_of_latencies_the_models_are_where_they_were_measured():
     trials = [replace(record(0, 0.5), cost=replace(COST, latency=250.0))]
     figure = accuracy_against(LATENCY, [replace(RESULTS[0], latency=1500.0), RESULTS[1]], trials, most=500.0)
