@@ -121,6 +121,11 @@ class OwnTask:
                 f"expected images of the model's input shape {model.input_shape[1:]} from {_IMAGES} of "
                 f"{self.name}, received {shape}"
             )
+        if shape is None and any(None in tensor.shape[1:] for tensor in model.inputs):
+            raise TaskError(
+                f"expected a method {_IMAGES}(n) of {self.name}, as {model.name!r} takes images of any size and costs are "
+                "counted at one, received a class without; add it, it returns n training images"
+            )
         declared = self._declared()
         figures = replace(self, metrics=declared)._with(self.user).evaluate(model, "validation").figures
         metrics = declared or tuple(LOSS if name == LOSS.name else Metric(name) for name in figures)

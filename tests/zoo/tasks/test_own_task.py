@@ -136,6 +136,13 @@ def test_images_that_do_not_fit(own, images, message):
         own(images=images).fitted(MODEL)
 
 
+def test_a_model_of_any_size_needs_images(own):
+    model = SimpleNamespace(weights=[], inputs=[SimpleNamespace(shape=(None, None, None, 3))], name="net")
+    assert own(images=np.zeros((4, 8, 8, 3))).fitted(model).image_size == (8, 8)
+    with pytest.raises(TaskError, match="'net' takes images of any size and costs are counted at one"):
+        own().fitted(model)
+
+
 def test_images_are_optional(own):
     assert own(images=np.zeros((4, 8, 8, 3))).fitted(MODEL).images(2).shape == (2, 8, 8, 3)
     with pytest.raises(ConfigError, match=r"a method calibration_images\(n\) of own_module:Task"):
