@@ -123,8 +123,8 @@ class OwnTask:
             )
         if shape is None and any(None in tensor.shape[1:] for tensor in model.inputs):
             raise TaskError(
-                f"expected a method {_IMAGES}(n) of {self.name}, as {model.name!r} takes images of any size and costs are "
-                "counted at one, received a class without; add it, it returns n training images"
+                f"expected a method {_IMAGES}(n) of {self.name}, as {model.name!r} takes images of any size and costs "
+                "are counted at one, received a class without; add it, it returns n training images"
             )
         declared = self._declared()
         figures = replace(self, metrics=declared)._with(self.user).evaluate(model, "validation").figures
