@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from compress.model_files.files import load_model
+from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from configs.schema.search import AUTO, STAGED
 from search.driver.listeners.listener import Listener, Listeners
@@ -17,7 +18,7 @@ from search.strategies.choice import decided
 from search.strategies.joint import run_joint
 from search.strategies.preparation import check_original, keep_latency_table, prepared
 from search.strategies.staged import run_staged
-from search.study.identity import keep_image_size, tie_to_model
+from search.study.identity import keep_image_size, keep_original, tie_to_model
 from search.study.storage import has_study, opened_study
 from search.workers.pool_factory import ray_pool
 from search.workers.shutdown import Shutdown
@@ -52,6 +53,7 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         tie_to_config(study, config)
         tie_to_model(study, model)
         keep_image_size(study, job.space.graph.image_size)
+        keep_original(study, job.space.cost.cost(CompressionParameters.none()))
         tracked = trackers(config, folder.path, listener.warned)
         listeners = Listeners(listener, RunLog(folder.logs), RayMetrics(config.name), *tracked)
         job = replace(job, listener=listeners)

@@ -2,31 +2,29 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import optuna
 
 from compress.errors import RunError
-from compress.graph.analysis import analyse
-from compress.graph.channel_graph import ChannelGraph
-from compress.model_files.files import load_model
-from compress.parameter_files.files import write_parameters
 from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from objectives.budget.budget import Limit
 from objectives.cost.cost import Cost
-from objectives.cost.cost_model import CostModel
 from objectives.cost.latency_table import LatencyTable
 from objectives.cost.quantities.standard import FLOPS, LATENCY
 from objectives.cost.quantity import Quantity, quantities
-from search import settings
-from search.runs.outcome import model_path
+from search.environment import import_tensorflow
 from search.runs.run_folder import RunFolder
 from search.study.finalist import RECOMMENDED, Finalist, finalists
-from search.study.identity import check_same_model, known_image_size
+from search.study.identity import check_same_model, known_image_size, known_original
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, records
+
+if TYPE_CHECKING:  # It loads Keras, which listing points does without.
+    from compress.graph.channel_graph import ChannelGraph
 
 Point = TrialRecord | Finalist
 """A point of a front: a trial, judged by a short repair, or a finalist, judged after the whole recipe."""
@@ -81,31 +79,56 @@ class RunPoints:
         folder: of the run.
         config: its configuration.
         study: its trials.
-        graph: of its original model.
-        original: cost of that; the latency is 0 where the run has no table of it.
     """
 
     folder: RunFolder
     config: RunConfig
     study: optuna.Study
-    graph: ChannelGraph
-    original: Cost
 
     @classmethod
     def of(cls, path: Path) -> "RunPoints":
         """The points of a run folder.
 
         Raises:
-            RunError: no run folder, no study, or another model than the one that was searched.
-            ModelError: the original model cannot be read.
+            RunError: no run folder, or no study.
         """
         folder = RunFolder(path)
         config = folder.config()
-        study = find_study(path, config.name, config.search.storage)
-        model = load_model(model_path(config, folder), config.model.custom_objects)
-        check_same_model(study, model)
-        graph = analyse(model, config.pruning.across_normalization, known_image_size(study))
-        return cls(folder, config, study, graph, _original(graph, folder))
+        return cls(folder, config, find_study(path, config.name, config.search.storage))
+
+    @cached_property
+    def graph(self) -> "ChannelGraph":
+        """The channels of the original model, which is read for it.
+
+        Raises:
+            RunError: another model than the one that was searched.
+            ModelError: it cannot be read.
+        """
+        import_tensorflow()
+        from compress.graph.analysis import analyse
+        from compress.model_files.files import load_model
+        from search.runs.outcome import model_path
+
+        model = load_model(model_path(self.config, self.folder), self.config.model.custom_objects)
+        check_same_model(self.study, model)
+        return analyse(model, self.config.pruning.across_normalization, known_image_size(self.study))
+
+    @cached_property
+    def original(self) -> Cost:
+        """Cost of the original model, which is read where the study does not say it; the latency is 0 where the run has
+        no table of it.
+
+        Raises:
+            RunError, ModelError: as `graph` does.
+        """
+        cost = known_original(self.study)
+        if cost is None:
+            from objectives.cost.cost_model import CostModel
+
+            cost = CostModel(self.graph).cost(CompressionParameters.none())
+        path = self.folder.latency_table
+        # Fractions are of the original as measured, as they are in budgets.
+        return replace(cost, latency=LatencyTable.read(path).original if path.exists() else 0.0)
 
     def quantity(self, name: str | None) -> Quantity:
         """The quantity of that name; without one that of the run's front, or FLOPs.
@@ -179,6 +202,9 @@ class RunPoints:
         Raises:
             RunError: the folder is the run's, where the winner's files are.
         """
+        from compress.parameter_files.files import write_parameters
+        from search import settings
+
         parameters = point.parameters or CompressionParameters.none()
         folder = self.folder.path / folder_name(point) if out is None else out
         if folder.resolve() == self.folder.path.resolve():
@@ -193,10 +219,3 @@ class RunPoints:
 def folder_name(point: Point) -> str:
     """Name of a point's folder in the run folder: ``point-17`` for trial 17, of a staged run the second stage's."""
     return f"point-{'recommended' if point.source == RECOMMENDED else point.source.split()[-1]}"
-
-
-def _original(graph: ChannelGraph, folder: RunFolder) -> Cost:
-    table = LatencyTable.read(folder.latency_table) if folder.latency_table.exists() else None
-    cost = CostModel(graph).cost(CompressionParameters.none())
-    # Fractions are of the original as measured, as they are in budgets.
-    return cost if table is None else replace(cost, latency=table.original)

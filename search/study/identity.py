@@ -9,8 +9,9 @@ import optuna
 from compress.errors import RunError
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
+from objectives.cost.cost import Cost
 
-_MODEL, _IMAGE_SIZE = "model", "image size"
+_MODEL, _IMAGE_SIZE, _ORIGINAL = "model", "image size", "original"
 
 
 def model_digest(model: Any) -> str:
@@ -62,6 +63,17 @@ def known_image_size(study: optuna.Study) -> tuple[int, ...] | None:
     """The size of images at which the cost of a study's trials is counted; None where the model has a fixed one."""
     size = study.user_attrs.get(_IMAGE_SIZE)
     return None if size is None else tuple(size)
+
+
+def keep_original(study: optuna.Study, cost: Cost) -> None:
+    """Remember the cost of the original model, for those who list the trials and need not read the model for it."""
+    study.set_user_attr(_ORIGINAL, cost.stored())
+
+
+def known_original(study: optuna.Study) -> Cost | None:
+    """The cost of the original model; None where the study does not say it."""
+    figures = study.user_attrs.get(_ORIGINAL)
+    return None if figures is None else Cost.restored(figures)
 
 
 def first_study(config: RunConfig) -> str:

@@ -15,7 +15,7 @@ from search.cli import front_table
 from search.runs.points import RunPoints
 from search.runs.run_folder import RunFolder
 from search.study.finalist import RECOMMENDED, Finalist, store
-from search.study.identity import tie_to_model
+from search.study.identity import keep_original, tie_to_model
 from search.study.judgement import Judgement, Rung
 from search.study.storage import find_study, open_study
 from search.study.trial_record import TrialRecord, describe, finish, records, reject
@@ -196,6 +196,15 @@ def test_another_model_than_the_searched_one_is_refused(tuckprune, made):
     tie_to_model(open_study(made, "run", "journal"), model("chain"))
     assert "was started with another model" in refused(tuckprune, made, "front", made)
     assert "was started with another model" in refused(tuckprune, made, "export", made, "--trial", 1)
+
+
+def test_the_front_needs_no_model_where_the_study_knows_its_cost(tuckprune, made, monkeypatch):
+    code, read, _ = tuckprune("front", made)
+    keep_original(open_study(made, "run", "journal"), ORIGINAL)
+    monkeypatch.setattr("search.runs.points.import_tensorflow", None)
+    assert (code, read) == (0, tuckprune("front", made)[1])
+    with pytest.raises(TypeError):  # The channels are those of the model.
+        RunPoints.of(made).graph  # noqa: B018
 
 
 def test_finalists_are_points_of_their_own(made):

@@ -2,7 +2,6 @@
 
 from search.cli.command import command
 from search.cli.console import AsJson, QuantityName, RunPath, console, print_json
-from search.environment import import_tensorflow
 
 
 @command(order=60)
@@ -16,7 +15,6 @@ def front(
     Figures are of the validation images. Finalists, which are fine-tuned, are compared with each other; the other
     trials, judged after a short repair, with all trials.
     """
-    import_tensorflow()
     from search.cli import front_table
     from search.runs.points import RunPoints
 
