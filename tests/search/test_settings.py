@@ -153,3 +153,30 @@ def test_fine_tuning_takes_every_key(tmp_path):
     assert whole.distillation == Distillation(0.7, 3.0)
     assert (whole.training.epochs, whole.training.early_stopping) == (20, 4)
     assert settings.final(given) == replace(whole, training=replace(whole.training, epochs=5))
+
+
+class Halving:
+    """A task of the user's own, without images."""
+
+    def fit(self, model, budget): ...
+
+    def evaluate(self, model, split):
+        return {"half": 0.5}
+
+
+def test_a_task_of_the_user_s_own(tmp_path):
+    own = {"task": f"{__name__}:Halving", "data": None}
+    given = config(tmp_path, **own, search={"metric": {"name": "half", "direction": "minimize"}})
+    data = settings.data(given, model(Classification(2)))
+    assert settings.metric(given.search.metric, data) == Metric("half", "minimize")
+    assert settings.feature_maps(given, data) is None
+    for change, message in (
+        ({"proxy": {"reconstruction_images": 8}}, "a method calibration_images"),
+        ({"pruning": {"criterion": "nuclear_norm"}}, "a method calibration_images"),
+        ({"search": {"metric": {"name": "half", "labels": "index"}}}, "expected no options or labels for a figure of"),
+    ):
+        wrong = config(tmp_path, **own | change)
+        with pytest.raises(ConfigError, match=message):
+            task = settings.data(wrong, model(Classification(2)))
+            settings.pruning(wrong, task)
+            settings.metric(wrong.search.metric, task)

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from compress.errors import RunError
-from search.runs.results import columns, markdown_table, read_results, table_rows, write_result
+from compress.errors import ConfigError, RunError
+from search.runs.results import check_names, columns, markdown_table, read_results, table_rows, write_result
 from tests.search.fixtures.results import classified
 from zoo.tasks.metric import Metric
 
@@ -93,3 +93,9 @@ def test_memory_and_latency_have_columns_where_they_are_limited(tmp_path):
     assert table_rows([ORIGINAL, limited])[1][5:] == ("1500.0 kB", "2.400 ms")
     write_result(limited, tmp_path)
     assert read_results(tmp_path) == [limited]
+
+
+def test_metrics_of_users_must_not_be_called_as_columns_are():
+    check_names([Metric("mAP")])
+    with pytest.raises(ConfigError, match="other names of metrics than flops, label, which results have"):
+        check_names([Metric("flops"), Metric("mAP"), Metric("label")])
