@@ -74,7 +74,10 @@ class Network:
         self.infer.get_concrete_function(tf.TensorSpec((None, *source.inputs[0].shape[1:]), tf.float32))
 
     def _outputs(self, images: Any, *, training: bool) -> Any:
-        return tf.ensure_shape(tf.cast(self._model(images, training=training), tf.float32), self._shape)
+        """The tensor of the last layer itself: losses of Keras read logits where they see that it is a softmax's."""
+        outputs = tf.cast(self._model(images, training=training), tf.float32)
+        outputs.set_shape(self._shape)
+        return outputs
 
     def load(self, model: Any, seed: int) -> None:
         """Take over the weights of a model of the same signature, forget the momenta, and seed random layers."""

@@ -248,3 +248,16 @@ def test_an_overflow_of_one_candidate_is_forgotten_with_it() -> None:
     step(network, np.full_like(x, 6e4), y, 0.1)
     network.load(model, seed=0)
     assert float(network.state()[-1]) == 2.0**15
+
+
+def test_a_sure_mistake_still_teaches() -> None:
+    """Keras takes the logits behind a softmax, whose gradient is the whole error where the probability is none at all."""
+    inputs = keras.Input((1,))
+    logits = keras.layers.Dense(2, "softmax", name="head", kernel_initializer="zeros", bias_initializer="zeros")
+    model = keras.Model(inputs, logits(inputs))
+    model.get_layer("head").bias.assign([300.0, -300.0])
+    network = network_of(model, momentum=0.0)
+    batch = np.ones((1, 1), np.float32), np.array([1]), np.empty((1, 0), np.float32), np.float32(1.0)
+    assert float(network.step(*map(tf.convert_to_tensor, batch))) == pytest.approx(600)
+    network.unload(model)
+    np.testing.assert_allclose(model.get_layer("head").bias, [299, -299], rtol=1e-6)

@@ -67,7 +67,7 @@ def test_a_study_of_real_trials(pool, task):
     made = apply_parameters(model("tiny"), result[0].parameters, pruning=PRUNING)
     here = AccuracyProxy(task.dataset, PROXY)(made)
     assert result[0].score.figures["accuracy"] == pytest.approx(here.score.figures["accuracy"], abs=0.05)
-    assert result[0].score.loss == pytest.approx(here.loss, rel=1e-2)
+    assert result[0].score.loss == pytest.approx(here.score.loss, rel=1e-2)
 
 
 def test_a_trial_that_goes_on_is_a_trial_of_that_many_steps(pool):
