@@ -251,7 +251,7 @@ def test_an_overflow_of_one_candidate_is_forgotten_with_it() -> None:
 
 
 def test_a_sure_mistake_still_teaches() -> None:
-    """Keras takes the logits behind a softmax, whose gradient is the whole error where the probability is none at all."""
+    """Keras takes the logits behind a softmax, whose gradient is whole where the probability is none at all."""
     inputs = keras.Input((1,))
     logits = keras.layers.Dense(2, "softmax", name="head", kernel_initializer="zeros", bias_initializer="zeros")
     model = keras.Model(inputs, logits(inputs))
