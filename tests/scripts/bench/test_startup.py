@@ -1,12 +1,16 @@
 """The benchmark of commands that read: one process, and medians of several."""
 
+import resource
+
 from scripts.bench.search import startup
 
 
 def test_a_command_is_measured(monkeypatch):
     monkeypatch.setattr(startup.sys, "executable", "/bin/true")
     processor, wall, peak = startup.measured(["status"])
-    assert 0 <= processor <= 1 and 0 < wall < 60 and 0 < peak < 1000
+    # Linux counts what the process holds that starts another one, which is little in the benchmark.
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    assert 0 <= processor <= 1 and 0 < wall < 60 and 0 < peak <= own + 100
 
 
 def test_medians_by_command(monkeypatch):
