@@ -65,8 +65,10 @@ class FileImages:
         """
         indices = np.arange(len(self))[chosen]
         images = np.empty((np.size(indices), *self.shape[1:]), np.uint8)
-        for place, image in enumerate(self._threads.map(self._image, np.ravel(indices).tolist())):
+        numbers = np.ravel(indices).tolist()
+        for place, image in enumerate(self._threads.map(self._image, numbers)):
             images[place] = image
+            self._keep(numbers[place], image)
         return images if np.ndim(indices) else images[0]
 
     def take(self, indices: Any) -> "FileImages":
@@ -88,11 +90,12 @@ class FileImages:
 
     def _image(self, index: int) -> Pixels:
         image = self._kept.get(index)
-        if image is None:
-            image = self.decoding.image(self.paths[index])[..., : self.channels]
-            if (len(self._kept) + 1) * image.nbytes <= KEPT_BYTES:
-                self._kept[index] = image
-        return image
+        return self.decoding.image(self.paths[index])[..., : self.channels] if image is None else image
+
+    def _keep(self, index: int, image: Pixels) -> None:
+        """In the order that they were asked for, whichever thread was done first."""
+        if index not in self._kept and (len(self._kept) + 1) * image.nbytes <= KEPT_BYTES:
+            self._kept[index] = image
 
     @cached_property
     def _kept(self) -> dict[int, Pixels]:

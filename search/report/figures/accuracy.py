@@ -28,16 +28,26 @@ _CAPTION = (
 
 @figure(section="accuracy", order=10)
 def accuracy_charts(view: RunView) -> list[Chart]:
-    """The metric against FLOPs, and against every other quantity that the budget limits."""
-    limited = settings.limited_quantities(view.config.budget)
+    """The metric, and accuracy where it is another, against FLOPs and every other quantity that the budget limits."""
+    limited, trials = settings.limited_quantities(view.config.budget), view.outcome.trials
     charts = []
-    for quantity in dict.fromkeys([FLOPS, *limited]):
-        limit = view.layers.budget.limit(quantity) if view.layers else None
-        made = accuracy_against(
-            quantity, view.results, view.outcome.trials, view.outcome.finalists, limit.most if limit else None
-        )
-        charts.append(Chart(f"accuracy-{quantity.name}", made, _CAPTION))
+    for metric in shown(trials, view.results):
+        for quantity in dict.fromkeys([FLOPS, *limited]):
+            limit = view.layers.budget.limit(quantity) if view.layers else None
+            most = limit.most if limit else None
+            made = accuracy_against(quantity, view.results, trials, view.outcome.finalists, most, metric)
+            charts.append(Chart(f"{metric.name}-{quantity.name}", made, _CAPTION))
     return charts
+
+
+def shown(trials: Sequence[TrialRecord], results: Sequence[Result] = ()) -> list[Metric]:
+    """What the trials, or the models of the comparison, are ranked by, and a classifier's accuracy."""
+    scores = [trial.score for trial in trials if trial.score is not None]
+    ranked = [trial.metric for trial in trials if trial.score is not None]
+    ranked += [metric for result in results for metric in result.metrics if metric.name == result.ranked_by]
+    first = ranked[0] if ranked else ACCURACY
+    others = [ACCURACY] if first != ACCURACY and any(ACCURACY.name in score.figures for score in scores) else []
+    return [first, *others]
 
 
 def accuracy_against(
@@ -46,8 +56,9 @@ def accuracy_against(
     trials: Sequence[TrialRecord] = (),
     finalists: Sequence[Finalist] = (),
     most: float | None = None,
+    metric: Metric | None = None,
 ) -> go.Figure:
-    """The metric against cost: trials and finalists on validation images, the models of the comparison on test images.
+    """A metric against cost: trials and finalists on validation images, the models of the comparison on test images.
 
     Of sizes the models are not there: theirs are of files, those of trials of weights.
 
@@ -57,8 +68,9 @@ def accuracy_against(
         trials: all of them; those without figures are on the lower edge.
         finalists: those without figures are left out.
         most: what the budget allows of the quantity, None where it does not limit it.
+        metric: what is shown; None for what candidates are ranked by.
     """
-    unit, metric = quantity.shown.partition(" ")[2], _metric(trials, results)
+    unit, metric = quantity.shown.partition(" ")[2], metric or shown(trials, results)[0]
     made = style.empty_figure(f"{metric.title} against {unit}")
     for state in (STOPPED, COMPLETE):
         own = [trial for trial in trials if trial.state == state]
@@ -67,8 +79,12 @@ def accuracy_against(
         figures = [trial.score.figure(metric) if trial.score else 0.0 for trial in own]
         style.add_markers(made, state, costs, figures, texts)
     style.add_unjudged(made, trials, {trial.number: cost_of(trial, quantity) / quantity.scale for trial in trials})
-    _add_front(made, front(trials, quantity), quantity, "Pareto front of the trials", STATES[COMPLETE], "circle")
-    _add_front(made, front(finalists, quantity), quantity, "Pareto front of the finalists", FINALISTS, "diamond")
+    _add_front(
+        made, front(trials, quantity), quantity, metric, "Pareto front of the trials", STATES[COMPLETE], "circle"
+    )
+    _add_front(
+        made, front(finalists, quantity), quantity, metric, "Pareto front of the finalists", FINALISTS, "diamond"
+    )
     _add_models(made, results, quantity, metric)
     if most is not None:
         made.add_vline(x=most / quantity.scale, line={"dash": "dot", "width": 1, "color": MODELS[ORIGINAL]})
@@ -77,25 +93,26 @@ def accuracy_against(
     return made
 
 
-def _metric(trials: Sequence[TrialRecord], results: Sequence[Result]) -> Metric:
-    """What the trials, or the models of the comparison, are ranked by."""
-    of_trials = [trial.metric for trial in trials if trial.score is not None]
-    of_results = [metric for result in results for metric in result.metrics if metric.name == result.ranked_by]
-    return next(iter([*of_trials, *of_results]), ACCURACY)
-
-
 def _add_front(
-    made: go.Figure, points: Sequence[Point], quantity: Quantity, name: str, colour: str, symbol: str
+    made: go.Figure,
+    points: Sequence[Point],
+    quantity: Quantity,
+    metric: Metric,
+    name: str,
+    colour: str,
+    symbol: str,
 ) -> None:
     if not points:
         return
-    metric = points[0].metric
+    ranked = points[0].metric
+    # Accuracy need not rise along the front of another metric.
+    mode, suffix = ("lines+markers", "") if metric == ranked else ("markers", f", by {ranked.name}")
     made.add_scatter(
         x=[cost_of(point, quantity) / quantity.scale for point in points],
         y=[point.score.figure(metric) for point in points if point.score is not None],
         text=[point.source for point in points],
-        name=name,
-        mode="lines+markers",
+        name=f"{name}{suffix}",
+        mode=mode,
         line={"shape": "hv", "color": colour, "width": 2},
         marker={"symbol": symbol, "size": 9, "color": colour},
         hovertemplate="%{text}<br>%{x}, %{y:.4f}<extra></extra>",

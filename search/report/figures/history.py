@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from search.report.blocks import Chart
 from search.report.figures import style
+from search.report.figures.accuracy import shown
 from search.report.figures.figure import figure
 from search.report.figures.style import MODELS
 from search.report.run_view import RunView
@@ -28,14 +29,7 @@ def history_charts(view: RunView) -> list[Chart]:
 
 def histories(trials: Sequence[TrialRecord]) -> list[go.Figure]:
     """The history of what the trials of a stage were ranked by, and of accuracy where that is another."""
-    judged = [trial for trial in trials if trial.score is not None]
-    metric = judged[0].metric if judged else ACCURACY
-    others = [ACCURACY] if metric != ACCURACY and any(_has_accuracy(trial) for trial in judged) else []
-    return [history(trials, each) for each in (metric, *others)]
-
-
-def _has_accuracy(trial: TrialRecord) -> bool:
-    return trial.score is not None and ACCURACY.name in trial.score.figures
+    return [history(trials, metric) for metric in shown(trials)]
 
 
 def history(trials: Sequence[TrialRecord], metric: Metric = ACCURACY) -> go.Figure:

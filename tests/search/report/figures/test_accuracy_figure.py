@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from objectives.cost.quantities.standard import FLOPS, LATENCY, SIZE
-from search.report.figures.accuracy import accuracy_against
+from search.report.figures.accuracy import accuracy_against, shown
 from search.study.finalist import Finalist
 from tests.search.fixtures.results import classified
 from tests.search.report.report_runs import COST, PARAMETERS, by_name, record
@@ -65,6 +65,10 @@ def test_the_metric_that_ranks_is_shown():
     assert (list(trace.x), list(trace.y)) == ([1.0, 2.0], [0.4, 0.3])
     assert (made.layout.title.text, made.layout.yaxis.title.text) == ("Loss against MFLOPs", "loss")
     assert made.layout.yaxis.tickformat is None
+    (trace,) = [trace for trace in accuracy_against(FLOPS, (), trials, metric=ACCURACY).data if "front" in trace.name]
+    assert (trace.name, trace.mode) == ("Pareto front of the trials, by loss", "markers")
+    assert (list(trace.x), list(trace.y)) == ([1.0, 2.0], [0.5, 0.4])
+    assert shown(trials) == [LOSS, ACCURACY]
 
 
 def test_what_was_not_judged_is_on_the_edge_of_the_worst():
