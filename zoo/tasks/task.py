@@ -199,6 +199,24 @@ class Task(ABC):
         return self.name
 
 
+def check_alike(parts: Mapping[str, Array], words: str, data: str) -> tuple[int, ...]:
+    """The shape of one image's targets, which all splits share.
+
+    words: what targets are, for messages.
+
+    Raises:
+        DataError: names the split that differs, and both shapes.
+    """
+    expected = parts["training"].shape[1:]
+    for part, targets in parts.items():
+        if targets.shape[1:] != expected:
+            raise DataError(
+                f"expected {part} {words} of shape {expected} in data set {data!r}, as in training, received "
+                f"{targets.shape[1:]}"
+            )
+    return tuple(expected)
+
+
 def single_output(model: Any) -> tuple[int | None, ...]:
     """The shape of one image's output.
 

@@ -38,7 +38,7 @@ def mine(tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder(mine, tmp_path):
-    """The same images, larger, as files in a folder for each class."""
+    """The drawn images scaled up, as files in a folder for each class."""
     with np.load("images.npz") as file:
         for number, (image, label) in enumerate(zip(file["x_train"], file["y_train"], strict=True)):
             path = tmp_path / "photos" / "train" / "ab"[label] / f"{number}.png"

@@ -189,10 +189,10 @@ def parts(training: Any, validation: Any = None) -> dict[str, Any]:
     ("task", "given", "message"),
     [
         (Multilabel(), parts(MANY, MANY[:1]), "with and without each class in the validation split .*class 0, 1, 2"),
-        (Multilabel(), parts(MANY, MANY[:, :2]), "expected 3 classes in the validation split .* received 2"),
+        (Multilabel(), parts(MANY, MANY[:, :2]), r"expected validation labels of shape \(3,\) .* received \(2,\)"),
         (Regression(), parts(np.ones((3, 1), np.float32)), "numbers that differ between images"),
         (Regression(), parts(LOGITS, LOGITS[:1]), "numbers that differ between images"),
-        (Regression(), parts(LOGITS, LOGITS[:, :1]), "expected 3 numbers an image in the validation split"),
+        (Regression(), parts(LOGITS, LOGITS[:, :1]), r"expected validation numbers of shape \(3,\) .* received \(1,\)"),
         (
             Segmentation(3),
             parts(MASKS, MASKS[:, :3]),

@@ -9,7 +9,7 @@ import numpy as np
 from compress.errors import DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Answer, Array, Layout, Task, check_shape
+from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape
 
 _PSNR, _SSIM = Metric("PSNR", unit="dB"), Metric("SSIM")
 _SMALLEST = 11
@@ -51,13 +51,7 @@ class ImageToImage(Task):
 
     def check(self, parts: Mapping[str, Array], data: str, class_names: Sequence[str] | None = None) -> None:
         """Refuse splits of several sizes, and images too small for SSIM."""
-        expected = parts["training"].shape[1:]
-        for part, targets in parts.items():
-            if targets.shape[1:] != expected:
-                raise DataError(
-                    f"expected {part} target images of shape {expected} in data set {data!r}, as in training, received "
-                    f"{targets.shape[1:]}"
-                )
+        expected = check_alike(parts, "target images", data)
         if min(expected[:2]) < _SMALLEST:
             raise DataError(
                 f"expected target images of at least {_SMALLEST} by {_SMALLEST} pixels in data set {data!r}, which "

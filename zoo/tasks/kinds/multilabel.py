@@ -9,7 +9,7 @@ import numpy as np
 from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Answer, Array, Layout, Task, check_shape
+from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape
 from zoo.tasks.values import keras_value
 
 _PRECISION, _F1 = Metric("mAP", unit="%"), Metric("F1", unit="%")
@@ -50,13 +50,8 @@ class Multilabel(Task):
 
     def check(self, parts: Mapping[str, Array], data: str, class_names: Sequence[str] | None = None) -> None:
         """Refuse splits of other classes than those of training, and a class that no image or every image has."""
-        columns = parts["training"].shape[1]
+        check_alike(parts, "labels", data)
         for part, targets in parts.items():
-            if targets.shape[1] != columns:
-                raise DataError(
-                    f"expected {columns} classes in the {part} split of data set {data!r}, as in training, received "
-                    f"{targets.shape[1]}"
-                )
             same = np.flatnonzero(targets.min(axis=0) == targets.max(axis=0)).tolist()
             if same:
                 raise DataError(

@@ -9,7 +9,7 @@ import numpy as np
 from compress.errors import DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Array, Layout, Task, check_shape
+from zoo.tasks.task import Array, Layout, Task, check_alike, check_shape
 from zoo.tasks.values import keras_value
 
 _MAE, _RMSE, _R2 = Metric("MAE", "minimize"), Metric("RMSE", "minimize"), Metric("R2")
@@ -38,12 +38,8 @@ class Regression(Task):
 
     def check(self, parts: Mapping[str, Array], data: str, class_names: Sequence[str] | None = None) -> None:
         """Refuse splits of other numbers than training has, and numbers that are the same for all images."""
-        for part, targets in parts.items():
-            if targets.shape[1:] != parts["training"].shape[1:]:
-                raise DataError(
-                    f"expected {parts['training'].shape[1]} numbers an image in the {part} split of data set {data!r}, "
-                    f"as in training, received {targets.shape[1]}"
-                )
+        check_alike(parts, "numbers", data)
+        for targets in parts.values():
             if (np.ptp(targets, axis=0) == 0).any():
                 raise DataError(
                     f"expected numbers that differ between images of data set {data!r}, received a constant one"

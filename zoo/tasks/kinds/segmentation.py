@@ -18,7 +18,7 @@ from zoo.tasks.kinds.classification import (
     softened_cross_entropy,
 )
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.task import Answer, Array, Layout, Task, check_shape, single_output
+from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape, single_output
 from zoo.tasks.values import keras_value
 
 _IOU, _PIXELS = Metric("mean_IoU", unit="%"), Metric("pixel_accuracy", unit="%")
@@ -89,12 +89,8 @@ class Segmentation(Task):
 
     def check(self, parts: Mapping[str, Array], data: str, class_names: Sequence[str] | None = None) -> None:
         """Refuse masks of several sizes, and masks without a pixel that counts."""
+        check_alike(parts, "masks", data)
         for part, targets in parts.items():
-            if targets.shape[1:] != parts["training"].shape[1:]:
-                raise DataError(
-                    f"expected {part} masks of shape {parts['training'].shape[1:]} in data set {data!r}, as in "
-                    f"training, received {targets.shape[1:]}"
-                )
             if not self._counted(targets).size:
                 raise DataError(f"expected pixels that count in the {part} masks of data set {data!r}, received none")
 

@@ -5,25 +5,8 @@ import json
 import pytest
 
 from compress.errors import RunError
-from compress.parameters import CompressionParameters
-from objectives.cost.cost import Cost
 from search.driver.listeners.run_log import RunLog
-from search.study.trial_record import TrialRecord
-from tests.search.fixtures.nets import cost
-from zoo.tasks.metric import Score
-
-COST: Cost = cost("tiny").cost(CompressionParameters.none())
-
-
-def record(number, **changes):
-    fields = {
-        "state": "complete",
-        "score": Score({"accuracy": 0.5, "loss": 1.25}),
-        "seconds": 2.0,
-        "error": None,
-        "start": None,
-    }
-    return TrialRecord(number, parameters=CompressionParameters.none(), cost=COST, **{**fields, **changes})
+from tests.search.driver.listeners.records import COST, record
 
 
 def lines(path):

@@ -4,28 +4,19 @@ import pytest
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from objectives.cost.cost import Cost
 from search.driver.listeners.trackers import Tracking, check_trackers, trackers
 from search.driver.listeners.trial_figures import metrics_of, settings_of
 from search.runs.run_folder import RunFolder
-from search.study.trial_record import TrialRecord
-from tests.search.fixtures.nets import cost
+from tests.search.driver.listeners import records
+from tests.search.driver.listeners.records import COST
 from tests.search.fixtures.runs import config
 from zoo.tasks.metric import Metric, Score
 
-COST: Cost = cost("tiny").cost(CompressionParameters.none())
 PARAMETERS = CompressionParameters({"add": 0.5, "block.conv1": 0.25}, {"conv2": (4, 6)})
 
 
 def record(number, **changes):
-    fields = {
-        "state": "complete",
-        "score": Score({"accuracy": 0.5, "loss": 1.25}),
-        "seconds": 2.0,
-        "error": None,
-        "start": None,
-    }
-    return TrialRecord(number, cost=COST, **{"parameters": PARAMETERS, **fields, **changes})
+    return records.record(number, **{"parameters": PARAMETERS, **changes})
 
 
 class Kept:
