@@ -19,6 +19,7 @@ from zoo.data.dataset import ImageDataset
 from zoo.models.registry import build_model, task_of
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.segmentation import Segmentation
+from zoo.tasks.kinds.super_resolution import SuperResolution
 
 
 def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Result:
@@ -55,6 +56,7 @@ def zoo_model(name: str, data: ImageDataset) -> keras.Model:
         ModelError: a model for another task.
     """
     task, wanted = data.task, task_of(name)
-    if task.name != wanted or not isinstance(task, Classification | Segmentation):
+    if task.name != wanted or not isinstance(task, Classification | Segmentation | SuperResolution):
         raise ModelError(f"model.zoo '{name}': expected the task {wanted}, received {task.name}; give a model.path")
-    return build_model(name, input_shape=data.image_shape, classes=task.count)
+    classes = task.factor if isinstance(task, SuperResolution) else task.count
+    return build_model(name, input_shape=data.image_shape, classes=classes)

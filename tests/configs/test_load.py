@@ -39,6 +39,8 @@ def message(path: Path, *overrides: str) -> str:
 SHIPPED = {
     "digits": ("digits_resnet", 0.25, ("prune", "decompose"), True, None, 0.0),
     "resnet20_cifar10": ("models/resnet20_cifar10.keras", "35%", ("prune",), False, None, 0.0),
+    "clothing_mobilenet": ("models/clothing_mobilenet.keras", "50%", ("prune",), False, None, 0.0),
+    "photos_sr": ("edsr", "35%", ("prune",), False, None, 0.0),
     "camvid_unet": ("unet", "35%", ("prune",), False, None, 0.0),
     "resnet50_cifar100": ("resnet50", "224.70M", ("prune", "decompose"), True, 0.5, 0.2),
     "vgg19_cifar100": ("vgg19", "100.09M", ("decompose", "prune"), True, 0.4, 0.0),

@@ -8,6 +8,7 @@ from typing import Final
 import keras
 
 from compress.errors import ConfigError
+from zoo.models.edsr import edsr
 from zoo.models.mobilenet import mobilenetv1
 from zoo.models.resnet import ResNet
 from zoo.models.unet import unet
@@ -41,6 +42,7 @@ _ENTRIES: Final = {
     "vgg19": _Entry(vgg19, (32, 32, 3), 100, smallest_image=32),
     "mobilenetv1": _Entry(mobilenetv1, (32, 32, 3), 100),
     "unet": _Entry(unet, (180, 240, 3), 11, smallest_image=12, task="segmentation"),
+    "edsr": _Entry(edsr, (48, 48, 3), 2, task="super_resolution"),
 }
 
 MODEL_NAMES: Final = tuple(_ENTRIES)
@@ -63,7 +65,8 @@ def build_model(name: str, *, input_shape: tuple[int, ...] | None = None, classe
     """Build an untrained functional model named `name`, with input `input`; classifiers end in a softmax `linear`.
 
     input_shape: (height, width, channels), by default what the network was published for.
-    classes: of an image or, for segmentation, of a pixel; by default the published number.
+    classes: of an image or, for segmentation, of a pixel; for super-resolution the factor, at least 2; by default the
+        published number.
     Weights come from Keras's global seed: call `keras.utils.set_random_seed` first for a reproducible model.
     Raises ConfigError for an unknown name, a shape the network cannot take, or fewer than two classes.
     """
@@ -76,7 +79,8 @@ def build_model(name: str, *, input_shape: tuple[int, ...] | None = None, classe
             f"received {shape}; resize the images or take another model"
         )
     if width < 2:
-        raise ConfigError(f"expected at least 2 classes for {name}, received {width}")
+        words = "a factor of at least 2" if entry.task == "super_resolution" else "at least 2 classes"
+        raise ConfigError(f"expected {words} for {name}, received {width}")
     height, breadth, channels = shape
     return entry.builder(name, (height, breadth, channels), width)
 
