@@ -41,8 +41,8 @@ class DataConfig(Section):
     std: Deviations | None = Field(default=None, description="one number per image channel, after division by scale")
     in_memory: NonNegative = Field(
         default=2.0,
-        description="gigabytes of decoded images beyond which those of a folder stay in their files until they are "
-        "needed, decoded by threads; masks, target images and sharp images never do",
+        description="gigabytes of decoded images, with masks and target images, beyond which those of a folder stay in "
+        "their files until they are needed, decoded by threads",
     )
     train_limit: Count | None = Field(default=None, description="use at most this many training images")
     test_limit: Count | None = Field(default=None, description="use at most this many test images")

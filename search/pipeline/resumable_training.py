@@ -16,7 +16,7 @@ from search.driver.listeners.trackers import TENSORBOARD
 from search.runs.run_folder import RunFolder
 from search.study.identity import model_digest
 from zoo.data.dataset import Data, Split
-from zoo.data.file_images import FileImages
+from zoo.data.file_array import FileArray
 from zoo.tasks.own_task import OwnTask
 from zoo.training.checkpoint import Checkpoint
 
@@ -140,11 +140,12 @@ def _data_parts(data: Data) -> list[str]:
 
 
 def _digest(split: Split) -> str:
-    digest = hashlib.sha256(split.targets.tobytes())
-    if isinstance(split.images, FileImages):
-        digest.update(split.images.digest.encode())
-        return digest.hexdigest()
-    # Image by image: what the data function gave may be no contiguous block.
-    for image in split.images:
-        digest.update(image.tobytes())
+    digest = hashlib.sha256()
+    for part in (split.targets, split.images):
+        if isinstance(part, FileArray):
+            digest.update(part.files.digest.encode())
+            continue
+        # Image by image: what the data function gave may be no contiguous block.
+        for row in part:
+            digest.update(row.tobytes())
     return digest.hexdigest()

@@ -1,9 +1,10 @@
 """Batches gathered by index: the data set is never copied, only the batch is."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, prod
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -60,7 +61,7 @@ def gather(
 
     augment: applied to the raw images, before normalisation, and their targets.
     """
-    images, targets = split.images[indices], split.targets[indices]
+    images, targets = split.at(indices)
     if augment is not None:
         images, targets = augment(images, targets)
     return normalization(images), targets
@@ -132,7 +133,45 @@ _PIXELS = 2**22
 """Of a batch that is not trained on: 512 images of 90 by 90."""
 
 
-class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class GatheredBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of a split for Keras, which calls them in threads of TensorFlow's and hides what they raise.
+
+    Attributes:
+        failure: what the last batch that could not be read raised.
+    """
+
+    def __init__(self, split: Split, normalization: Normalization) -> None:
+        super().__init__()
+        self._split, self._normalization = split, normalization
+        self.failure: DataError | None = None
+
+    def _gathered(
+        self, indices: Indices, augment: Augment | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
+        try:
+            return gather(self._split, indices, self._normalization, augment)
+        except DataError as error:
+            self.failure = error
+            raise
+
+
+@contextmanager
+def own_failures(*batches: GatheredBatches) -> Iterator[None]:
+    """Raise what batches raised in place of TensorFlow's error around it.
+
+    Raises:
+        DataError: a file that cannot be decoded.
+    """
+    try:
+        yield
+    except Exception as error:  # TensorFlow raises errors of many types for what a thread of its own met.
+        failure = next((one.failure for one in batches if one.failure is not None), None)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+class ImageBatches(GatheredBatches):
     """Shuffled training batches for `fit`, the same for the same seed and epoch whatever thread asks for them.
 
     Pass `shuffle=False` to `fit`: the order is made here. `epoch` is the first one, for a run that goes on. `task` is
@@ -150,14 +189,14 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         augmentation: Augmentation | None = None,
         epoch: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(split, normalization)
         if augmentation is not None and split.images.ndim != 4:
             raise DataError(
                 f"expected images to augment, of shape (N, height, width, channels), received series of shape "
                 f"{split.images.shape}; set augment: null"
             )
-        self._split, self._normalization, self._augmentation = split, normalization, augmentation
-        self._batch_size, self._seed, self._task = batch_size, seed, task
+        self._augmentation, self._task = augmentation, task
+        self._batch_size, self._seed = batch_size, seed
         self._start_epoch(epoch)
 
     def _start_epoch(self, epoch: int) -> None:
@@ -169,7 +208,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return len(self._indices)
 
     def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], Targets]:
-        return gather(self._split, self._indices[index], self._normalization, self._augment(index))
+        return self._gathered(self._indices[index], self._augment(index))
 
     def _augment(self, index: int) -> Augment | None:
         augmentation = self._augmentation
@@ -184,12 +223,12 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._start_epoch(self._epoch + 1)
 
 
-class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class OrderedBatches(GatheredBatches):
     """Every image once, in order and unaugmented, for `evaluate` and `predict`."""
 
     def __init__(self, split: Split, normalization: Normalization, batch_size: int) -> None:
-        super().__init__()
-        self._split, self._normalization, self._batch_size = split, normalization, batch_size
+        super().__init__(split, normalization)
+        self._batch_size = batch_size
 
     def __len__(self) -> int:
         return ceil(len(self._split) / self._batch_size)
@@ -197,4 +236,4 @@ class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], Targets]:
         start = index * self._batch_size
         indices = np.arange(start, min(start + self._batch_size, len(self._split)))
-        return gather(self._split, indices, self._normalization)
+        return self._gathered(indices)

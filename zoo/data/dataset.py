@@ -1,6 +1,6 @@
-"""Image data sets as plain arrays: cheap to pickle, mapped read-only by Ray workers, so nothing writes into them."""
+"""Image data sets as arrays, which Ray workers map read-only, so that nothing writes into them, or in their files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeAlias
 
@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DataError, typed_line
+from zoo.data.file_array import FileArray
 from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
 
 Images: TypeAlias = Any
-"""An array, or `FileImages`, which decodes what is indexed."""
-Targets = npt.NDArray[Any]
+"""An array, or `FileArray`, which decodes what is indexed."""
+Targets: TypeAlias = Any
+"""An array, or, of tasks whose targets are images, a `FileArray`."""
 
 # Values of images per step when statistics are summed: bounds the float64 copy.
 _CHUNK = 4_000_000
@@ -49,6 +51,41 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def at(self, indices: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Images (B, ...) and targets (B, ...) at some numbers (B,), copied out or decoded.
+
+        Raises:
+            DataError: a file that cannot be decoded, by its name.
+        """
+        images, targets = self.images, self.targets
+        if self._is_of_one_file:
+            pixels = images.files.decoded(np.asarray(indices).tolist())
+            return images.formed(pixels), targets.formed(pixels)
+        return images[indices], targets[indices]
+
+    def take(self, indices: Any) -> "Split":
+        """The part of the split at these numbers (N,); what is in files stays there."""
+        images, targets = (
+            part.take(indices) if isinstance(part, FileArray) else part[indices] for part in (self.images, self.targets)
+        )
+        if self._is_of_one_file:
+            targets = replace(targets, files=images.files)
+        return Split(images, targets)
+
+    def decoded(self) -> "Split":
+        """The split with all images and targets in memory.
+
+        Raises:
+            DataError: a file that cannot be decoded, by its name.
+        """
+        return Split(*self.at(np.arange(len(self)))) if isinstance(self.images, FileArray) else self
+
+    @property
+    def _is_of_one_file(self) -> bool:
+        """Whether an image and its target are made of the same file, which is then decoded once."""
+        images, targets = self.images, self.targets
+        return isinstance(images, FileArray) and isinstance(targets, FileArray) and images.files is targets.files
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,15 @@ class Decoding:
             raise DataError(
                 f"expected a readable image at {path}, received {typed_line(error)}; replace or remove it"
             ) from error
+        self.check_mode(mode, path)
+        return picture
+
+    def check_mode(self, mode: str, path: Path) -> None:
+        """Refuse pixels of another kind.
+
+        Raises:
+            DataError: more than 8 bits a channel, or colours where class numbers belong.
+        """
         if mode.startswith(_DEEP_MODES):
             raise DataError(f"expected an image of 8 bits a channel at {path}, received mode {mode}; convert it")
         if self.numbers and mode not in _NUMBER_MODES:
@@ -102,7 +111,6 @@ class Decoding:
                 f"expected a mask of class numbers, in one channel, at {path}, received mode {mode}; write the number "
                 "of each pixel's class"
             )
-        return picture
 
     def _first_readable(self, paths: Sequence[Path]) -> Path:
         """The file whose size all others must have; the first file where none is readable."""

@@ -47,8 +47,8 @@ def load_dataset(
     series: whether arrays of three axes are series, (N, steps, channels), for a model that takes these, and not grey
         images, (N, height, width); .npz files and functions only.
     task: what the images are given for; None for classification, or what an ImageDataset of a function says.
-    in_memory: bytes of decoded images beyond which those of a folder stay in their files until they are needed; pairs
-        and sharp images never do.
+    in_memory: bytes of decoded images and target images beyond which those of a folder stay in their files until they
+        are needed.
     warn: takes a line about what of a source is not read.
     Raises DataError for a source that is unknown, missing or malformed, for a class without images in a split, and for
     pixels that do not fit the normalization.

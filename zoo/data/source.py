@@ -50,7 +50,8 @@ class Wanted:
         exif_orientation: whether to turn images as their EXIF orientation says, only given to sources that resize.
         series: whether arrays of three axes are series, (N, steps, channels), and not grey images, (N, height, width).
         warn: takes a line about what is not read.
-        in_memory: bytes of decoded images beyond which those of a folder stay in their files until they are needed.
+        in_memory: bytes of decoded images and target images beyond which those of a folder stay in their files until
+            they are needed.
     """
 
     source: str

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil, prod
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DataError
 from zoo.data.dataset import Data, ImageDataset, Split
-from zoo.data.file_images import FileImages
 from zoo.tasks.own_task import OwnTask
 
 
@@ -52,9 +51,7 @@ def _check_classes(split: Split, count: int, held_out: str, class_names: Sequenc
 
 def _take(split: Split, indices: np.ndarray) -> Split:
     # Sorted, so that gathering from the copy keeps the source's order whatever the shuffle was.
-    ordered = np.sort(indices)
-    images = split.images.take(ordered) if isinstance(split.images, FileImages) else split.images[ordered]
-    return Split(images, split.targets[ordered])
+    return split.take(np.sort(indices))
 
 
 def limited(dataset: ImageDataset, *, train: int | None, test: int | None, seed: int) -> ImageDataset:
@@ -81,14 +78,10 @@ def decoded(dataset: ImageDataset, in_memory: float) -> ImageDataset:
     Raises:
         DataError: a file that cannot be decoded.
     """
-    if sum(prod(split.images.shape) for split in dataset.parts.values()) > in_memory:
+    if sum(split.images.nbytes + split.targets.nbytes for split in dataset.parts.values()) > in_memory:
         return dataset
-    train, validation, test = (_decoded(split) for split in dataset.parts.values())
+    train, validation, test = (split.decoded() for split in dataset.parts.values())
     return replace(dataset, train=train, validation=validation, test=test)
-
-
-def _decoded(split: Split) -> Split:
-    return Split(split.images[:], split.targets) if isinstance(split.images, FileImages) else split
 
 
 def _at_most(split: Split, count: int | None, seed: int, key: str) -> Split:

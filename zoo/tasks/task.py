@@ -12,6 +12,7 @@ import numpy.typing as npt
 from compress.errors import ConfigError, DataError, ModelError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric, Score
+from zoo.tasks.stored import values_of
 from zoo.tasks.values import finite_value, mean_loss
 
 Array = npt.NDArray[Any]
@@ -67,7 +68,7 @@ class Task(ABC):
         Raises:
             DataError: a number that is not finite, or out of range.
         """
-        if targets.dtype.kind == "f" and not np.isfinite(targets).all():
+        if targets.dtype.kind == "f" and not np.isfinite(values_of(targets)).all():
             raise DataError(f"expected finite {part} targets in data set {data!r}, received NaN or infinity")
 
     @abstractmethod

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from compress.errors import ConfigError
-from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches, evaluated_at_once
+from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches, evaluated_at_once, own_failures
 from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.tasks.keras_class import KerasClass, subclasses
 from zoo.tasks.loss import LabelLoss, loss_classes
@@ -154,9 +154,9 @@ def train(
     learner: what is fitted in the model's place: a model of the same weights and outputs, with a loss of its own.
     checkpoint: written after every epoch; a run that has one goes on from there, to the same weights.
 
-    Raises DataError where data set and model do not fit, ModelError for outputs that are not of the task, RunError for
-    a checkpoint that cannot be read or written, and DivergenceError, which leaves the weights unusable, when a loss
-    stops being finite.
+    Raises DataError where data set and model do not fit or a file cannot be decoded, ModelError for outputs that are
+    not of the task, RunError for a checkpoint that cannot be read or written, and DivergenceError, which leaves the
+    weights unusable, when a loss stops being finite.
     """
     check_model_fits(dataset, model)
     keras.utils.set_random_seed(settings.seed)
@@ -175,14 +175,15 @@ def train(
     # The guard first: no other callback may act on a loss that is not finite.
     recalibration = Recalibration(model, dataset, settings.batch_size, settings.seed)
     watching = [DivergenceGuard(), averages, recalibration, best, plateau, *callbacks, backup]
-    with subsampled(model), computing_in(model, settings.precision):
+    batches, validation = _batches(dataset, settings, done), _validation(dataset)
+    with subsampled(model), computing_in(model, settings.precision), own_failures(batches, validation):
         history = fitted.fit(
-            _batches(dataset, settings, done),
+            batches,
             initial_epoch=done,
             epochs=settings.epochs,
             shuffle=False,
             verbose=0,
-            validation_data=_validation(dataset),
+            validation_data=validation,
             class_weight=settings.weights_of_classes(dataset),
             callbacks=[callback for callback in watching if callback is not None],
         )

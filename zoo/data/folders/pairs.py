@@ -1,12 +1,13 @@
 """A folder of pairs: `<part>/images/*` and, of the same names, `<part>/masks/*` or `<part>/targets/*`."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from compress.errors import DataError
 from zoo.data.dataset import Split
-from zoo.data.decoding import Decoding, Pixels
+from zoo.data.decoding import Decoding
+from zoo.data.file_array import decoded_bytes, loaded
 from zoo.data.folders.parts import image_files, named, not_read, part_folders
 from zoo.data.source import SourceData, Wanted
 
@@ -21,27 +22,36 @@ def pairs(wanted: Wanted) -> SourceData:
         DataError: a folder that is missing, a file without the other one, files that cannot be decoded, or masks of
             another size than their images.
     """
-    splits = {part: _split(folder, wanted) for part, folder in part_folders(wanted.path).items()}
+    folders = part_folders(wanted.path)
+    pairs_of = {part: _paired(folder, wanted) for part, folder in folders.items()}
+    # An image of three bytes a pixel, with class numbers of four, or a target image of twelve.
+    decoding, per_pixel = Decoding(wanted.image_size, wanted.exif_orientation), 3 + (4 if _has_masks(wanted) else 12)
+    total = sum(decoded_bytes(images, decoding, per_pixel) for images, _ in pairs_of.values())
+    splits = {
+        part: _split(folder, *pairs_of[part], wanted, in_files=total > wanted.in_memory)
+        for part, folder in folders.items()
+    }
     return SourceData(
         wanted.path.resolve().name, splits["train"], splits.get("test"), validation=splits.get("validation")
     )
 
 
-def _split(folder: Path, wanted: Wanted) -> Split:
-    images, targets = _paired(folder, wanted)
-    numbers = wanted.task.name == "segmentation"
-    pixels = Decoding(wanted.image_size, wanted.exif_orientation)(images)
-    answers = Decoding(wanted.image_size, wanted.exif_orientation, numbers)(targets)
+def _split(folder: Path, images: list[Path], targets: list[Path], wanted: Wanted, *, in_files: bool) -> Split:
+    numbers = _has_masks(wanted)
+    decoding = Decoding(wanted.image_size, wanted.exif_orientation)
+    pixels = loaded(images, decoding, in_files=in_files)
+    form = partial(wanted.task.targets, what=str(folder))
+    answers = loaded(targets, replace(decoding, numbers=numbers), form, in_files=in_files)
     if numbers and answers.shape[:3] != pixels.shape[:3]:
         raise DataError(
             f"expected masks of their images' size in {folder}, {pixels.shape[1]} by {pixels.shape[2]}, received "
             f"{answers.shape[1]} by {answers.shape[2]}; write them anew, or give an image_size"
         )
-    return Split(pixels, wanted.task.targets(_numbers(answers) if numbers else answers, str(folder)))
+    return Split(pixels, answers)
 
 
-def _numbers(masks: Pixels) -> Pixels:
-    return np.ascontiguousarray(masks[..., 0])
+def _has_masks(wanted: Wanted) -> bool:
+    return wanted.task.name == "segmentation"
 
 
 def _paired(folder: Path, wanted: Wanted) -> tuple[list[Path], list[Path]]:

@@ -1,5 +1,6 @@
 """A folder of sharp images, anywhere below `<part>` or the folder itself; models see them reduced by a factor."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ from PIL import Image
 from compress.errors import DataError
 from zoo.data.dataset import Split
 from zoo.data.decoding import Decoding, Pixels
+from zoo.data.file_array import FileArray, Form, decoded_bytes
 from zoo.data.folders.class_files import FORMATS
 from zoo.data.folders.parts import part_folders
+from zoo.data.image_files import ImageFiles
 from zoo.data.source import SourceData, Wanted
 
 
@@ -21,19 +24,32 @@ def sharp(wanted: Wanted) -> SourceData:
     Raises:
         DataError: no images, some that cannot be decoded, or a size that the factor does not divide.
     """
-    splits = {part: _split(folder, wanted) for part, folder in part_folders(wanted.path).items()}
+    files = {part: _files(folder) for part, folder in part_folders(wanted.path).items()}
+    decoding = Decoding(wanted.image_size, wanted.exif_orientation, cut=True)
+    factor: int = wanted.task.factor  # type: ignore[attr-defined]  # Only tasks with one have this layout.
+    # Sharp images as targets of twelve bytes a pixel, and their reductions.
+    total = sum(decoded_bytes(paths, decoding, 12 + 3 / factor**2) for paths in files.values())
+    in_files = total > wanted.in_memory
+    forms = partial(reduced, factor=factor), partial(wanted.task.targets, what=str(wanted.path))
+    splits = {part: _split(paths, decoding, *forms, in_files=in_files) for part, paths in files.items()}
     return SourceData(
         wanted.path.resolve().name, splits["train"], splits.get("test"), validation=splits.get("validation")
     )
 
 
-def _split(folder: Path, wanted: Wanted) -> Split:
+def _files(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
     if not paths:
         raise DataError(f"expected images in {folder}, received none; add {', '.join(FORMATS)}")
-    images = Decoding(wanted.image_size, wanted.exif_orientation, cut=True)(paths)
-    factor: int = wanted.task.factor  # type: ignore[attr-defined]  # Only tasks with one have this layout.
-    return Split(reduced(images, factor), wanted.task.targets(images, str(folder)))
+    return paths
+
+
+def _split(paths: list[Path], decoding: Decoding, reduce: Form, as_targets: Form, *, in_files: bool) -> Split:
+    if in_files:
+        files = ImageFiles.checked(paths, decoding)
+        return Split(FileArray(files, reduce), FileArray(files, as_targets))
+    images = decoding(paths)
+    return Split(reduce(images), as_targets(images))
 
 
 def reduced(images: Pixels, factor: int) -> Pixels:

@@ -8,7 +8,7 @@ import numpy as np
 from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
 from zoo.data.decoding import Decoding
-from zoo.data.file_images import files_or_pixels
+from zoo.data.file_array import decoded_bytes, loaded
 from zoo.data.folders.parts import part_folders
 from zoo.data.source import SourceData, Wanted
 from zoo.tasks.task import Array
@@ -25,18 +25,23 @@ def table(wanted: Wanted) -> SourceData:
     Raises:
         DataError: a table that is missing or malformed, with the line, or images that cannot be decoded.
     """
-    parts = part_folders(wanted.path)
-    splits, columns = {}, None
-    for part, folder in parts.items():
-        paths, numbers, head = _rows(folder / TABLE)
-        if columns not in (None, head):
+    folders = part_folders(wanted.path)
+    rows = {part: _rows(folder / TABLE) for part, folder in folders.items()}
+    columns = rows["train"][2]
+    for part, (_, _, head) in rows.items():
+        if head != columns:
             raise DataError(
-                f"expected the columns {', '.join(columns or ())} in {folder / TABLE}, as in training, "
+                f"expected the columns {', '.join(columns)} in {folders[part] / TABLE}, as in training, "
                 f"received {', '.join(head)}"
             )
-        columns = head
-        images = files_or_pixels(paths, Decoding(wanted.image_size, wanted.exif_orientation), wanted.in_memory)
-        splits[part] = Split(images, wanted.task.targets(numbers, str(folder / TABLE)))
+    decoding = Decoding(wanted.image_size, wanted.exif_orientation)
+    in_files = sum(decoded_bytes(paths, decoding) for paths, _, _ in rows.values()) > wanted.in_memory
+    splits = {
+        part: Split(
+            loaded(paths, decoding, in_files=in_files), wanted.task.targets(numbers, str(folders[part] / TABLE))
+        )
+        for part, (paths, numbers, _) in rows.items()
+    }
     return SourceData(
         wanted.path.resolve().name, splits["train"], splits.get("test"), validation=splits.get("validation")
     )

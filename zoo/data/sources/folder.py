@@ -14,7 +14,7 @@ import numpy.typing as npt
 from compress.errors import DataError
 from zoo.data.dataset import Split
 from zoo.data.decoding import Decoding
-from zoo.data.file_images import FileImages, files_or_pixels
+from zoo.data.file_array import FileArray, decoded_bytes, loaded
 from zoo.data.folders.class_files import ClassFiles, folder_files
 from zoo.data.folders.pairs import pairs
 from zoo.data.folders.sharp import sharp
@@ -50,9 +50,10 @@ def folder(
         warn(files.warning)
     parts = (files.train, files.validation, files.test)
     paths = [path for part in parts for paths in part.values() for path in paths]
-    images, labels = files_or_pixels(paths, Decoding(image_size, upright), in_memory), [_labels(part) for part in parts]
+    decoding, labels = Decoding(image_size, upright), [_labels(part) for part in parts]
+    images = loaded(paths, decoding, in_files=decoded_bytes(paths, decoding) > in_memory)
     counts = [len(part) for part in labels]
-    pixels = images.divided(counts) if isinstance(images, FileImages) else np.split(images, np.cumsum(counts)[:-1])
+    pixels = images.divided(counts) if isinstance(images, FileArray) else np.split(images, np.cumsum(counts)[:-1])
     validation, test = (Split(*part) if len(part[1]) else None for part in zip(pixels[1:], labels[1:], strict=True))
     return SourceData(root.resolve().name, Split(pixels[0], labels[0]), test, tuple(files.train), validation=validation)
 

@@ -1,7 +1,7 @@
 """Images of one class each: a softmax or logits of all classes, or one sigmoid unit for two."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -239,8 +239,12 @@ class Classification(Task):
 _CROSS_ENTROPY = KerasClass("CategoricalCrossentropy")
 
 
-def check_numbers(targets: Array, classes: int, part: str, data: str) -> None:
+def check_numbers(
+    targets: Array, classes: int, part: str, data: str, place: Callable[[int], str] = lambda label: ""
+) -> None:
     """Refuse numbers that are none of a class.
+
+    place: where a number occurs, for the message.
 
     Raises:
         DataError: the least and the largest.
@@ -248,8 +252,8 @@ def check_numbers(targets: Array, classes: int, part: str, data: str) -> None:
     low, high = int(targets.min()), int(targets.max())
     if low < 0 or high >= classes:
         raise DataError(
-            f"expected {part} labels from 0 to {classes - 1} in data set {data!r}, received {low} to {high}; number "
-            "the classes from 0"
+            f"expected {part} labels from 0 to {classes - 1} in data set {data!r}, received {low} to {high}"
+            f"{place(low if low < 0 else high)}; number the classes from 0"
         )
 
 

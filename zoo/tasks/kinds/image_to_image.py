@@ -9,6 +9,7 @@ import numpy as np
 from compress.errors import DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
+from zoo.tasks.stored import StoredTargets
 from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape
 
 _PSNR, _SSIM = Metric("PSNR", unit="dB"), Metric("SSIM")
@@ -48,6 +49,11 @@ class ImageToImage(Task):
                 f"expected target images from 0 to 1, or uint8, in {what}, received {made.min():g} to {made.max():g}"
             )
         return made
+
+    def check_values(self, targets: Array, part: str, data: str) -> None:
+        """Refuse numbers that are not finite; those of files, 8 bits each, are."""
+        if not isinstance(targets, StoredTargets):
+            super().check_values(targets, part, data)
 
     def check(self, parts: Mapping[str, Array], data: str, class_names: Sequence[str] | None = None) -> None:
         """Refuse splits of several sizes, and images too small for SSIM."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import signature
 from typing import Any, ClassVar, Self
 
@@ -18,6 +19,7 @@ from zoo.tasks.kinds.classification import (
     softened_cross_entropy,
 )
 from zoo.tasks.metric import LOSS, Metric
+from zoo.tasks.stored import place_of, values_of
 from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape, single_output
 from zoo.tasks.values import keras_value
 
@@ -75,7 +77,8 @@ class Segmentation(Task):
         """With as many classes as the largest number that is not ignored says."""
         if self.classes is not None:
             return self
-        return replace(self, classes=max(int(self._counted(part).max(initial=0)) for part in (train, *others)) + 1)
+        values = (self._counted(values_of(part)) for part in (train, *others))
+        return replace(self, classes=max(int(part.max(initial=0)) for part in values) + 1)
 
     def _counted(self, targets: Array) -> Array:
         """The pixels that count."""
@@ -83,15 +86,15 @@ class Segmentation(Task):
 
     def check_values(self, targets: Array, part: str, data: str) -> None:
         """Refuse numbers of pixels that count and are none of a class."""
-        counted = self._counted(targets)
+        counted = self._counted(values_of(targets))
         if counted.size:
-            check_numbers(counted, self.count, part, data)
+            check_numbers(counted, self.count, part, data, partial(place_of, targets))
 
     def check(self, parts: Mapping[str, Array], data: str, class_names: Sequence[str] | None = None) -> None:
         """Refuse masks of several sizes, and masks without a pixel that counts."""
         check_alike(parts, "masks", data)
         for part, targets in parts.items():
-            if not self._counted(targets).size:
+            if not self._counted(values_of(targets)).size:
                 raise DataError(f"expected pixels that count in the {part} masks of data set {data!r}, received none")
 
     def check_model(self, model: Any, targets: Array, data: str) -> None:

@@ -1,0 +1,165 @@
+"""Image files whose pixels are decoded when they are needed, and of which the first ones are kept."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from compress.errors import DataError, typed_line
+from zoo.data.decoding import DECODE_ERRORS, GREY_MODES, Decoding, Pixels, check_readable
+
+KEPT_BYTES = 400_000_000
+"""Of decoded images that are kept in one process, for one split: the first ones that were asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """Image files that are decoded when they are asked for, by threads.
+
+    What is asked for first is kept: every trial asks for the same batches and the same validation images.
+
+    Attributes:
+        paths: of the files.
+        decoding: how they become pixels; with a size.
+        channels: 1 where all files are grey or of numbers, else 3.
+        values: the numbers that occur in files that were looked through; shared with what is taken from these.
+    """
+
+    paths: tuple[Path, ...]
+    decoding: Decoding
+    channels: int
+    values: dict[Path, tuple[int, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def checked(cls, paths: Sequence[Path], decoding: Decoding) -> "ImageFiles":
+        """Files of which all headers are looked at, but no pixels.
+
+        Raises:
+            DataError: names the files without a readable header, or of another size or kind.
+        """
+        sized = decoding.sized(paths)
+        height, width = sized.size or (0, 0)
+        grey = _all_grey(paths, decoding, (width, height))
+        return cls(tuple(paths), sized, 1 if grey else 3)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one image: height, width, channels."""
+        height, width = self.decoding.size or (0, 0)
+        return height, width, self.channels
+
+    def decoded(self, numbers: Sequence[int]) -> Pixels:
+        """Pixels (N, H, W, C), uint8, of the files at these numbers.
+
+        Raises:
+            DataError: a file that cannot be decoded, by its name.
+        """
+        pixels = np.empty((len(numbers), *self.shape), np.uint8)
+        for place, image in enumerate(self._threads.map(self._image, numbers)):
+            pixels[place] = image
+            self._keep(numbers[place], image)
+        return pixels
+
+    def take(self, indices: Any) -> "ImageFiles":
+        """The files at these numbers (N,)."""
+        return ImageFiles(tuple(self.paths[index] for index in indices), self.decoding, self.channels, self.values)
+
+    def occurring(self) -> set[int]:
+        """The numbers that occur in any file; each file is looked through once.
+
+        Raises:
+            DataError: names the files that cannot be decoded.
+        """
+        unknown, problems = [path for path in self.paths if path not in self.values], []
+        for path, values in zip(unknown, self._threads.map(self._values_in, unknown), strict=True):
+            if isinstance(values, DataError):
+                problems.append(values)
+            else:
+                self.values[path] = values
+        check_readable(problems, len(self.paths))
+        return set().union(*(self.values[path] for path in self.paths))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the files and of how they are decoded."""
+        digest = hashlib.sha256(repr(self.decoding).encode())
+        for path in self.paths:
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def _values_in(self, path: Path) -> tuple[int, ...] | DataError:
+        try:
+            pixels = self.decoding.image(path)
+        except DataError as error:
+            return error
+        return tuple(np.flatnonzero(np.bincount(pixels.ravel(), minlength=1)).tolist())
+
+    def _image(self, index: int) -> Pixels:
+        image = self._kept.get(index)
+        return self.decoding.image(self.paths[index])[..., : self.channels] if image is None else image
+
+    def _keep(self, index: int, image: Pixels) -> None:
+        """In the order that they were asked for, whichever thread was done first."""
+        if index not in self._kept and (len(self._kept) + 1) * image.nbytes <= KEPT_BYTES:
+            self._kept[index] = image
+
+    @cached_property
+    def _kept(self) -> dict[int, Pixels]:
+        return {}
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor()
+
+    def __reduce__(self) -> Any:
+        # Without what is kept: each process reads its own.
+        return ImageFiles, (self.paths, self.decoding, self.channels)
+
+
+def _all_grey(paths: Sequence[Path], decoding: Decoding, size: tuple[int, int]) -> bool:
+    """Whether all files are grey, or of numbers, by their headers alone.
+
+    Raises:
+        DataError: names the files without a readable header, or of another kind, or of another size (width, height)
+            where it matters.
+    """
+    grey, problems = True, []
+    with ThreadPoolExecutor() as pool:
+        for path, header in zip(paths, pool.map(partial(_header, decoding=decoding), paths), strict=True):
+            if isinstance(header, DataError):
+                problems.append(header)
+                continue
+            mode, own = header
+            grey = grey and (decoding.numbers or mode in GREY_MODES)
+            if decoding.size is None and own != size:
+                problems.append(
+                    DataError(
+                        f"expected images of one size, {size[0]}x{size[1]} as {paths[0]}; received "
+                        f"{own[0]}x{own[1]} in {path}; give an image_size"
+                    )
+                )
+    check_readable(problems, len(paths))
+    return grey
+
+
+def _header(path: Path, *, decoding: Decoding) -> tuple[str, tuple[int, int]] | DataError:
+    """Mode and size (width, height) of an image."""
+    try:
+        with Image.open(path) as picture:
+            decoding.check_mode(picture.mode, path)
+            turned = decoding.upright and picture.getexif().get(ExifTags.Base.Orientation, 1) >= _SIDEWAYS
+            return picture.mode, picture.size[::-1] if turned else picture.size
+    except DECODE_ERRORS as error:
+        return DataError(f"expected a readable image at {path}, received {typed_line(error)}; replace or remove it")
+    except DataError as error:
+        return error
+
+
+_SIDEWAYS = 5
+"""The least EXIF orientation by which height and width change places."""
