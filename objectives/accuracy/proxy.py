@@ -18,6 +18,7 @@ from objectives.network.precision import Precision, fast_precision
 from objectives.network.signature import signature
 from zoo.data.dataset import ImageDataset, Split
 from zoo.tasks.metric import Metric, Score
+from zoo.tasks.scoring import Scoring
 
 _NETWORKS = 4
 """Traced networks that are kept: candidates with ranks differ in their layers, and each trace takes memory."""
@@ -199,7 +200,10 @@ class AccuracyProxy:
         Raises:
             DivergenceError: a metric that is not finite though the loss is.
         """
-        return self._data.task.score(split.targets, repair.outputs(split), repair.loss, self.settings.metric)
+        scoring = Scoring(self._data.task, repair.loss, self.settings.metric)
+        for targets, outputs in repair.answers(split):
+            scoring.add(targets, outputs)
+        return scoring.result()
 
     def _network(self, model: keras.Model) -> Network:
         """A network for the model: one that is there already, where the model fits it."""
@@ -232,7 +236,7 @@ class AccuracyProxy:
         train, task, from_logits = self._data.train, self._data.task, reader.loss.from_logits
 
         def softened(indices: NDArray[np.int64]) -> NDArray[np.float32]:
-            outputs = reader.outputs(Split(train.images[indices], train.targets[indices]))
+            outputs = reader.outputs(Split(*train.at(indices)))
             return np.asarray(keras.ops.convert_to_numpy(task.soft(outputs, from_logits)))
 
         return SoftLabels(softened, len(train), softened(np.zeros(1, np.int64)).shape[1:])

@@ -120,18 +120,20 @@ class Repair:
         return used
 
     def outputs(self, split: Split) -> NDArray[np.float32]:
-        """The model's outputs (N, ...) for every image of a split.
+        """The model's outputs (N, ...) for every image of a split."""
+        return np.concatenate([outputs for _, outputs in self.answers(split)])
+
+    def answers(self, split: Split) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
+        """Targets, and the model's outputs, for one batch of a split after the other.
 
         All batches have one size, the last filled up with repeated images, so that nothing is traced twice.
         """
         count = len(split)
         size = min(self._batch_size, count)
-        outputs = []
         for start in range(0, count, size):
             indices = np.arange(start, min(start + size, count))
-            images, _ = gather(split, np.resize(indices, size), self._data.normalization)
-            outputs.append(self._network.infer(tf.convert_to_tensor(images)).numpy()[: len(indices)])
-        return np.concatenate(outputs)
+            images, targets = gather(split, np.resize(indices, size), self._data.normalization)
+            yield targets[: len(indices)], self._network.infer(tf.convert_to_tensor(images)).numpy()[: len(indices)]
 
     def write_to(self, model: keras.Model) -> None:
         """Give the candidate's weights as they stand to its model, in place."""

@@ -48,7 +48,7 @@ def answers(model: Any, label: str, data: Data) -> Answers | None:
     if isinstance(data, OwnTask) or data.is_series:
         return None
     task, chosen = data.task, np.linspace(0, len(data.test) - 1, min(_SHOWN, len(data.test))).astype(int)
-    images, targets = data.test.images[chosen], data.test.targets[chosen]
+    images, targets = data.test.at(chosen)
     outputs = predict(model, Split(images, targets), data.normalization, _SHOWN)
     shown = task.shown_outputs(task.activated(outputs, task.loss(model).from_logits))
     return Answers.of(label, images, task.shown_targets(targets), shown)

@@ -1,6 +1,5 @@
 """A task: what images are given to a model for, what its training minimizes, and what it is measured by."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ import numpy.typing as npt
 
 from compress.errors import ConfigError, DataError, ModelError
 from zoo.tasks.keras_class import KerasClass
-from zoo.tasks.metric import LOSS, Metric, Score
+from zoo.tasks.metric import Metric, Score
+from zoo.tasks.running import RunningFigures
+from zoo.tasks.scoring import Scoring
 from zoo.tasks.stored import values_of
-from zoo.tasks.values import finite_value, mean_loss
 
 Array = npt.NDArray[Any]
 Answer = str | npt.NDArray[np.uint8]
@@ -127,8 +127,14 @@ class Task(ABC):
         """The first metric as an object of `keras.metrics`, for outputs as the model gives them, in a training."""
 
     @abstractmethod
+    def running_figures(self) -> RunningFigures:
+        """All metrics but the loss, of outputs after `activated`, which come in parts."""
+
     def figures(self, targets: Array, outputs: Array) -> dict[str, float]:
         """All metrics but the loss, of outputs after `activated`."""
+        running = self.running_figures()
+        running.add(targets, outputs)
+        return running.result()
 
     def activated(self, outputs: Array, from_logits: bool) -> Array:
         """What metrics take: probabilities, where the model gives logits."""
@@ -147,14 +153,9 @@ class Task(ABC):
         Raises:
             DivergenceError: a metric that is not finite though the loss is.
         """
-        mean = mean_loss(loss, targets, outputs)
-        if not math.isfinite(mean):
-            return Score({LOSS.name: mean})
-        shown = self.activated(outputs, loss.from_logits)
-        figures = {**self.figures(targets, shown), LOSS.name: mean}
-        if metric is not None and metric.name not in figures:
-            figures[metric.name] = finite_value(metric, *self.compared(metric, targets, shown))
-        return Score(figures)
+        scoring = Scoring(self, loss, metric)
+        scoring.add(targets, outputs)
+        return scoring.result()
 
     @abstractmethod
     def made_up(self, *, right: bool) -> tuple[Array, Array]:

@@ -1,6 +1,6 @@
 """The figures of a model on a split: all metrics of the task, and any of Keras."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ from zoo.data.batches import evaluated_at_once, gather
 from zoo.data.dataset import Data, ImageDataset, Normalization, Split
 from zoo.tasks.metric import Metric, Score
 from zoo.tasks.own_task import OwnTask, SplitName
+from zoo.tasks.scoring import Scoring
 
 _BATCH = 512
 
@@ -20,18 +21,26 @@ _BATCH = 512
 def predict(model: keras.Model, split: Split, normalization: Normalization, batch_size: int) -> npt.NDArray[np.float32]:
     """Outputs (N, ...) of `model` in inference mode, in the order of the images, changing nothing in it.
 
+    Large images are given in smaller batches.
+    """
+    return np.concatenate([outputs for _, outputs in _predicted(model, split, normalization, batch_size)])
+
+
+def _predicted(
+    model: keras.Model, split: Split, normalization: Normalization, batch_size: int
+) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.float32]]]:
+    """Targets and outputs of one batch after the other.
+
     One traced function is called with batches of one size: the last is padded with repeated images, whose outputs are
-    dropped. Large images are given in smaller batches.
+    dropped.
     """
     count = len(split)
     size = evaluated_at_once(split, batch_size)
     call = _traced(model, (size, *split.images.shape[1:]))
-    outputs = []
     for start in range(0, count, size):
         indices = np.arange(start, min(start + size, count))
-        x, _ = gather(split, np.resize(indices, size), normalization)
-        outputs.append(np.asarray(call(x).numpy()[: len(indices)], np.float32))
-    return np.concatenate(outputs)
+        x, targets = gather(split, np.resize(indices, size), normalization)
+        yield targets[: len(indices)], np.asarray(call(x).numpy()[: len(indices)], np.float32)
 
 
 def _traced(model: keras.Model, batch_shape: tuple[int, ...]) -> Callable[[Any], Any]:
@@ -57,15 +66,17 @@ def evaluate(
         ModelError: outputs that are not of the task.
         DivergenceError: an output, or the metric, that is not finite.
     """
-    loss = data.task.loss(model)
-    outputs = predict(model, split, data.normalization, batch_size)
-    if not np.isfinite(outputs).all():
-        broken = int((~np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=-1)).sum())
+    scoring, broken = Scoring(data.task, data.task.loss(model), metric), 0
+    for targets, outputs in _predicted(model, split, data.normalization, batch_size):
+        broken += int((~np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=-1)).sum())
+        if not broken:
+            scoring.add(targets, outputs)
+    if broken:
         raise DivergenceError(
             f"expected finite outputs from {model.name!r}, received NaN or infinity for {broken} of {len(split)} "
             "images; train with a lower learning rate"
         )
-    return data.task.score(split.targets, outputs, loss, metric)
+    return scoring.result()
 
 
 def score_on(

@@ -11,6 +11,7 @@ from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.labels import class_numbers
 from zoo.tasks.metric import ACCURACY, LOSS, Metric
+from zoo.tasks.running import MeanFigures, RunningFigures
 from zoo.tasks.task import Answer, Array, Layout, Task, single_output
 
 _NAMED = 10
@@ -169,9 +170,9 @@ class Classification(Task):
             return keras.metrics.MeanMetricWrapper(accuracy, name=ACCURACY.name)
         return keras.metrics.SparseCategoricalAccuracy(ACCURACY.name)
 
-    def figures(self, targets: Array, outputs: Array) -> dict[str, float]:
+    def running_figures(self) -> RunningFigures:
         """Top-1 accuracy, in [0, 1]."""
-        return {ACCURACY.name: float((outputs.argmax(axis=-1) == targets).mean())}
+        return MeanFigures(lambda targets, outputs: {ACCURACY.name: outputs.argmax(axis=-1) == targets})
 
     def activated(self, outputs: Array, from_logits: bool) -> Array:
         """Probabilities (N, classes), of one unit too."""

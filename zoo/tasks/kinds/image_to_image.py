@@ -9,6 +9,7 @@ import numpy as np
 from compress.errors import DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
+from zoo.tasks.running import MeanFigures, RunningFigures
 from zoo.tasks.stored import StoredTargets
 from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape
 
@@ -80,16 +81,9 @@ class ImageToImage(Task):
 
         return keras.metrics.MeanMetricWrapper(_psnr, name=_PSNR.name)
 
-    def figures(self, targets: Array, outputs: Array) -> dict[str, float]:
-        """Of outputs cut to 0 to 1; SSIM by TensorFlow."""
-        import tensorflow as tf
-
-        sums = np.zeros(2)
-        for start in range(0, len(targets), _IMAGES):
-            part = slice(start, start + _IMAGES)
-            pair = targets[part], np.clip(outputs[part], 0, 1)
-            sums += _psnr(*pair).numpy().sum(), tf.image.ssim(*pair, 1.0).numpy().sum()
-        return dict(zip((_PSNR.name, _SSIM.name), (sums / len(targets)).tolist(), strict=True))
+    def running_figures(self) -> RunningFigures:
+        """Means over images, of outputs cut to 0 to 1; SSIM by TensorFlow."""
+        return MeanFigures(_likeness)
 
     def made_up(self, *, right: bool) -> tuple[Array, Array]:
         """Two noisy images."""
@@ -109,6 +103,20 @@ class ImageToImage(Task):
             f"the original model's mean squared error is {own:.4g} on {len(targets)} validation images, where the mean "
             f"colour has {mean:.4g}"
         )
+
+
+def _likeness(targets: Array, outputs: Array) -> dict[str, Array]:
+    """PSNR and SSIM of each image, computed for some images at a time."""
+    import tensorflow as tf
+
+    pairs = [
+        (targets[start : start + _IMAGES], np.clip(outputs[start : start + _IMAGES], 0, 1))
+        for start in range(0, len(targets), _IMAGES)
+    ]
+    return {
+        _PSNR.name: np.concatenate([_psnr(*pair).numpy() for pair in pairs]),
+        _SSIM.name: np.concatenate([tf.image.ssim(*pair, 1.0).numpy() for pair in pairs]),
+    }
 
 
 def _psnr(targets: Any, outputs: Any) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 from compress.errors import ConfigError, DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
+from zoo.tasks.running import JoinedFigures, KerasFigures, RunningFigures, WholeFigures
 from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape
-from zoo.tasks.values import keras_value
 
 _PRECISION, _F1 = Metric("mAP", unit="%"), Metric("F1", unit="%")
 
@@ -82,16 +82,12 @@ class Multilabel(Task):
         logits = gives_logits(model, "sigmoid", self.name)
         return keras.metrics.AUC(curve="PR", multi_label=True, from_logits=logits, name=_PRECISION.name)
 
-    def figures(self, targets: Array, outputs: Array) -> dict[str, float]:
-        """Average precision by scikit-learn and F1 by Keras, means over classes."""
+    def running_figures(self) -> RunningFigures:
+        """Average precision by scikit-learn, of all outputs at once, and F1 by Keras, means over classes."""
         import keras
-        from sklearn.metrics import average_precision_score
 
         f1 = keras.metrics.F1Score(average="macro", threshold=self.threshold)
-        return {
-            _PRECISION.name: float(average_precision_score(targets, outputs, average="macro")),
-            _F1.name: float(keras_value(f1, targets, outputs)),
-        }
+        return JoinedFigures(WholeFigures(_precision), KerasFigures({_F1.name: f1}))
 
     def activated(self, outputs: Array, from_logits: bool) -> Array:
         """Probabilities (N, classes)."""
@@ -123,3 +119,9 @@ class Multilabel(Task):
         targets = keras.ops.sigmoid(teacher / temperature)
         each = keras.ops.binary_crossentropy(targets, student / temperature, from_logits=True)
         return temperature**2 * keras.ops.mean(each)
+
+
+def _precision(targets: Array, outputs: Array) -> dict[str, float]:
+    from sklearn.metrics import average_precision_score
+
+    return {_PRECISION.name: float(average_precision_score(targets, outputs, average="macro"))}

@@ -9,8 +9,8 @@ import numpy as np
 from compress.errors import DataError
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
+from zoo.tasks.running import KerasFigures, RunningFigures
 from zoo.tasks.task import Array, Layout, Task, check_alike, check_shape
-from zoo.tasks.values import keras_value
 
 _MAE, _RMSE, _R2 = Metric("MAE", "minimize"), Metric("RMSE", "minimize"), Metric("R2")
 
@@ -61,7 +61,7 @@ class Regression(Task):
 
         return keras.metrics.MeanAbsoluteError(_MAE.name)
 
-    def figures(self, targets: Array, outputs: Array) -> dict[str, float]:
+    def running_figures(self) -> RunningFigures:
         """By Keras's metrics; R2 is the mean over the numbers."""
         import keras
 
@@ -70,7 +70,7 @@ class Regression(Task):
             _RMSE.name: keras.metrics.RootMeanSquaredError(),
             _R2.name: keras.metrics.R2Score(),
         }
-        return {name: float(keras_value(metric, targets, outputs)) for name, metric in made.items()}
+        return KerasFigures(made)
 
     def made_up(self, *, right: bool) -> tuple[Array, Array]:
         """Four images of one number."""

@@ -19,9 +19,9 @@ from zoo.tasks.kinds.classification import (
     softened_cross_entropy,
 )
 from zoo.tasks.metric import LOSS, Metric
+from zoo.tasks.running import JoinedFigures, KerasFigures, MeanFigures, RunningFigures
 from zoo.tasks.stored import place_of, values_of
 from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape, single_output
-from zoo.tasks.values import keras_value
 
 _IOU, _PIXELS = Metric("mean_IoU", unit="%"), Metric("pixel_accuracy", unit="%")
 
@@ -161,14 +161,19 @@ class Segmentation(Task):
 
         return keras.metrics.MeanIoU(self.count, name=_IOU.name, ignore_class=self.ignored_label, sparse_y_pred=False)
 
-    def figures(self, targets: Array, outputs: Array) -> dict[str, float]:
+    def running_figures(self) -> RunningFigures:
         """Mean IoU by Keras, and the share of counted pixels that are right."""
+        counted = None if self.ignored_label is None else self._counted_pairs
+        return JoinedFigures(KerasFigures({_IOU.name: self._mean_iou()}, counted), MeanFigures(self._right))
+
+    def _right(self, targets: Array, outputs: Array) -> dict[str, Array]:
         right = outputs.argmax(axis=-1) == targets
-        counted = np.ones_like(right) if self.ignored_label is None else targets != self.ignored_label
-        return {
-            _IOU.name: float(keras_value(self._mean_iou(), targets, outputs)),
-            _PIXELS.name: float(right[counted].mean()) if counted.any() else 0.0,
-        }
+        return {_PIXELS.name: right if self.ignored_label is None else right[targets != self.ignored_label]}
+
+    def _counted_pairs(self, targets: Array, outputs: Array) -> tuple[Array, Array]:
+        """Numbers (P,) and outputs (P, classes) of the pixels that count."""
+        counted = np.ones(targets.shape, bool) if self.ignored_label is None else targets != self.ignored_label
+        return targets[counted], outputs[counted]
 
     def activated(self, outputs: Array, from_logits: bool) -> Array:
         """Probabilities (N, height, width, classes), of one channel too."""
@@ -176,8 +181,7 @@ class Segmentation(Task):
 
     def compared(self, metric: Metric, targets: Array, outputs: Array) -> tuple[Array, Array]:
         """Class numbers, or rows with a single 1 for each pixel, without the pixels that are ignored."""
-        counted = np.ones(targets.shape, bool) if self.ignored_label is None else targets != self.ignored_label
-        numbers, scores = targets[counted], outputs[counted]
+        numbers, scores = self._counted_pairs(targets, outputs)
         return (numbers if metric.labels == "index" else np.eye(outputs.shape[-1], dtype=np.float32)[numbers]), scores
 
     def made_up(self, *, right: bool) -> tuple[Array, Array]:

@@ -1,0 +1,96 @@
+"""The score of a model's outputs on a split, which come in parts and are not kept."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compress.errors import DivergenceError
+from zoo.tasks.metric import LOSS, Metric, Score, metric_classes
+from zoo.tasks.values import MeanLoss, images_at_once
+
+if TYPE_CHECKING:
+    from zoo.tasks.task import Task
+
+Array = npt.NDArray[Any]
+
+
+class Scoring:
+    """The score of all outputs that were added, of whatever model they are.
+
+    Losses and metrics get blocks of one size, whatever the sizes of the parts, so that sums are rounded alike.
+
+    Args:
+        task: what the outputs are for.
+        loss: the model's, by ``task.loss``; it says whether outputs are logits.
+        metric: what is measured besides, where it is none of the task's; None for nothing.
+    """
+
+    def __init__(self, task: "Task", loss: Any, metric: Metric | None = None) -> None:
+        self._task, self._from_logits, self._loss = task, loss.from_logits, MeanLoss(loss)
+        self._figures = task.running_figures()
+        own = {one.name for one in task.metrics}
+        self._metric = None if metric is None or metric.name in own else metric
+        self._state = None if self._metric is None else metric_classes()[self._metric.name](**self._metric.options)
+        self._waiting: list[tuple[Array, Array]] = []
+        self._images = 0
+
+    def add(self, targets: Array, outputs: Array) -> None:
+        """Take in targets and outputs of some images, (N, ...) each, as the model gives them."""
+        self._images += len(outputs)
+        self._waiting.append((targets, outputs))
+        size = images_at_once(outputs)
+        if sum(len(part) for _, part in self._waiting) >= size:
+            self._measure_waiting(size)
+
+    def _measure_waiting(self, size: int) -> None:
+        """Measure blocks of so many images, and leave the rest waiting."""
+        targets, outputs = self._all_waiting()
+        whole = len(outputs) - len(outputs) % size
+        for start in range(0, whole, size):
+            self._measure(targets[start : start + size], outputs[start : start + size])
+        self._waiting = [(targets[whole:], outputs[whole:])] if whole < len(outputs) else []
+
+    def _all_waiting(self) -> tuple[Array, Array]:
+        if len(self._waiting) == 1:
+            return self._waiting[0]
+        targets, outputs = zip(*self._waiting, strict=True)
+        return np.concatenate(targets), np.concatenate(outputs)
+
+    def _measure(self, targets: Array, outputs: Array) -> None:
+        self._loss.add(targets, outputs)
+        if not math.isfinite(self._loss.mean):
+            return
+        shown = self._task.activated(outputs, self._from_logits)
+        self._figures.add(targets, shown)
+        if self._metric is None or self._state is None:
+            return
+        compared = self._task.compared(self._metric, targets, shown)
+        if len(compared[0]):
+            self._state.update_state(*compared)
+
+    def result(self) -> Score:
+        """The figures of all outputs; the loss alone where it is not finite.
+
+        Raises:
+            DivergenceError: a metric that is not finite though the loss is.
+        """
+        if self._waiting:
+            self._measure(*self._all_waiting())
+            self._waiting = []
+        mean = self._loss.mean
+        if not math.isfinite(mean):
+            return Score({LOSS.name: mean})
+        figures = {**self._figures.result(), LOSS.name: mean}
+        if self._metric is not None and self._state is not None:
+            figures[self._metric.name] = self._finite(self._metric, float(self._state.result()))
+        return Score(figures)
+
+    def _finite(self, metric: Metric, value: float) -> float:
+        if not math.isfinite(value):
+            raise DivergenceError(
+                f"metric {metric.name}: expected a finite number on {self._images} images, received {value}; "
+                "choose another search.metric, or lower the learning rate"
+            )
+        return value
