@@ -121,14 +121,28 @@ class PruningConfig(_Section):
 
 
 class SimpleConfig(_Section):
-    """Simple compression by recommended values, for comparison: SLAMP ratios and VBMF ranks."""
+    """Simple compression by recommended values, for comparison: SLAMP ratios and VBMF ranks, or those of a sweep."""
 
+    method: Literal["slamp", "sensitivity"] = Field(
+        default="slamp",
+        description="slamp: NPTK's, by the weights alone; sensitivity: what the sweep of a search suggests at the "
+        "budget, without a trial",
+    )
     ratio: float | None = Field(
         default=None, ge=0, lt=1, description="SLAMP ratio, or null for the one that meets the budget"
     )
     calibration: float = Field(
         default=0.0, ge=-1, le=1, description="shifts VBMF ranks: 1 keeps all channels, -1 removes most"
     )
+
+    @model_validator(mode="after")
+    def _budget_alone(self) -> Self:
+        if self.method == "sensitivity" and (self.ratio is not None or self.calibration):
+            raise ValueError(
+                "expected no ratio and no calibration with method sensitivity, which meets the budget, received ratio "
+                f"{self.ratio} and calibration {self.calibration}; leave them out"
+            )
+        return self
 
 
 class RunConfig(_Section):

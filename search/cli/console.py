@@ -58,6 +58,15 @@ AcrossNormalization = Annotated[
         "In a configuration: pruning.across_normalization.",
     ),
 ]
+MethodName = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        metavar="slamp|sensitivity",
+        help="Where recommended values come from: slamp (NPTK's, by the weights alone), or sensitivity (what the sweep "
+        "of a search suggests at the budget, without a trial; it needs the data). Short for --set simple.method.",
+    ),
+]
 InputSize = Annotated[
     str | None,
     typer.Option(
@@ -114,6 +123,17 @@ def check_across(across_normalization: bool, config: Path | None) -> None:
         raise typer.BadParameter(
             "--across-normalization is for a command without --config: set pruning.across_normalization there"
         )
+
+
+def check_method(method: str | None, needed: bool) -> None:
+    """Refuse the option where nothing is recommended by a configuration."""
+    if method is not None and not needed:
+        raise typer.BadParameter("--method is for recommended values of a configuration; give --recommend and --config")
+
+
+def with_method(overrides: Sequence[str] | None, method: str | None) -> list[str]:
+    """Overrides of a configuration, with the method if it is given."""
+    return [*(overrides or ()), *([] if method is None else [f"simple.method={method}"])]
 
 
 def print_json(entry: Mapping[str, Any] | Sequence[Any]) -> None:

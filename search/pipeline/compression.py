@@ -25,9 +25,10 @@ from search import settings
 from search.driver.listeners.trackers import check_trackers
 from search.pipeline.measuring import measure, measure_and_keep, measure_original
 from search.pipeline.resumable_training import ResumableTraining
-from search.runs.results import SEARCH, SIMPLE, Result, check_names
+from search.runs.results import SEARCH, SENSITIVITY, SIMPLE, Result, check_names
 from search.runs.run_folder import RunFolder
 from search.strategies.preparation import latency_table, warn_of_frozen, warn_of_not_exact
+from search.strategies.sensitivity_values import SweepLog, sensitivity_values
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,15 @@ def compress_own(
 def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str], None] = silent) -> Compressed:
     """Simple compression with recommended values: SLAMP and VBMF, at ``simple.ratio`` or else at the budget.
 
+    With ``simple.method`` ``sensitivity`` they are those that a sweep suggests.
+
     Raises:
         TuckpruneError: bad model, budget, data, or run folder.
     """
     original = load_model(model_path, config.model.custom_objects)
+    if config.simple.method == SENSITIVITY:
+        swept = sensitivity_values(config, original, SweepLog(log))
+        return _compress(original, model_path, lambda pruning, size: stage_values(swept), config, log, SENSITIVITY)
 
     def values(pruning: PruningSettings, size: ImageSize | None) -> Values:
         return stage_values(configured(original, config, pruning, size), log)

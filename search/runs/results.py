@@ -11,7 +11,7 @@ from compress.errors import ConfigError, RunError
 from objectives.cost.quantity import Quantity, quantities
 from zoo.tasks.metric import LOSS, Metric
 
-ORIGINAL, SIMPLE, SEARCH = "original", "simple", "search"
+ORIGINAL, SIMPLE, SENSITIVITY, SEARCH = "original", "simple", "sensitivity", "search"
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Result:
     """One row of the comparison table.
 
     Attributes:
-        label: ``original``, ``simple`` (recommended values) or ``search`` (own values).
+        label: ``original``, ``simple`` (recommended values), ``sensitivity`` (those of a sweep) or ``search``
+            (own values).
         flops: of one forward pass on one image, None where the model takes any size and none was given.
         params: weights that training changes where no layer is frozen: kernels and biases, but no statistics.
         size: bytes as a ``.keras`` file, without the state of an optimizer.
@@ -106,7 +107,7 @@ def read_results(folder: Path) -> list[Result]:
     Raises:
         RunError: a file that is not a result.
     """
-    order = [ORIGINAL, SIMPLE, SEARCH]
+    order = [ORIGINAL, SIMPLE, SENSITIVITY, SEARCH]
     paths = sorted(folder.glob("*.json"), key=lambda path: (order.index(path.stem) if path.stem in order else 9, path))
     results = []
     for path in paths:

@@ -178,13 +178,21 @@ class RunFolder:
     def _unwritable(self, error: OSError) -> RunError:
         return RunError(f"run folder '{self.path}' cannot be written ({error.strerror}); choose another with runs:")
 
-    def _check(self, config: RunConfig) -> None:
-        if not self.config_file.exists():
-            return
+    def holds(self, config: RunConfig) -> bool:
+        """Whether there is a run, and it was begun with this configuration."""
+        return self.config_file.is_file() and not self._changes(self.kept(config))
+
+    def _changes(self, config: RunConfig) -> list[str]:
+        """What a configuration says otherwise than that of the run, where it matters."""
         before = self.config()
         if before.search.strategy == AUTO:  # Trained, and not searched yet.
             before = before.with_strategy(config.search.strategy)
-        changes = [line for line in difference(before, config) if not line.startswith(RESUMABLE)]
+        return [line for line in difference(before, config) if not line.startswith(RESUMABLE)]
+
+    def _check(self, config: RunConfig) -> None:
+        if not self.config_file.exists():
+            return
+        changes = self._changes(config)
         if changes:
             raise RunError(
                 f"run folder '{self.path}' belongs to another configuration ({'; '.join(changes[:5])}); "

@@ -1,6 +1,6 @@
 """A small EDSR (Lim et al. 2017, arXiv:1707.02921): residual blocks without batch normalization, then depth to space.
 
-What it computes is added to the image enlarged by bilinear interpolation, so that training begins near it.
+What it computes is added to the image enlarged by bilinear interpolation, with which training begins.
 """
 
 import keras
@@ -9,9 +9,7 @@ from keras import KerasTensor
 from compress.errors import ConfigError
 from zoo.models.units import convolution
 
-_BLOCKS, _FILTERS = 8, 24
-_SCALE = 0.1
-"""Of what the last convolution gives, so that training begins near the enlarged image."""
+_BLOCKS, _FILTERS = 8, 16
 
 
 def edsr(name: str, input_shape: tuple[int, int, int], factor: int) -> keras.Model:
@@ -29,8 +27,9 @@ def edsr(name: str, input_shape: tuple[int, int, int], factor: int) -> keras.Mod
     x = keras.layers.Add(name="add_long")([stem, convolution(x, "conv2", _FILTERS, 3, bias=True)])
     x = convolution(x, "expand", _FILTERS * factor**2, 3, bias=True)
     x = keras.ops.depth_to_space(x, factor)
-    x = convolution(x, "pixels", input_shape[-1], 3, bias=True)
-    x = keras.layers.Rescaling(_SCALE, dtype="float32", name="rescale")(x)
+    x = keras.layers.Conv2D(
+        input_shape[-1], 3, padding="same", kernel_initializer="zeros", dtype="float32", name="pixels"
+    )(x)
     enlarged = keras.layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name="enlarge")(inputs)
     return keras.Model(inputs, keras.layers.Add(dtype="float32", name="image")([enlarged, x]), name=name)
 

@@ -39,13 +39,14 @@ from search.pipeline.measuring import measure
 from search.pipeline.search import run_search
 from search.pipeline.training import train_model
 from search.runs.outcome import SearchOutcome
+from search.samplers.starts import SENSITIVITY_START
 from search.study.finalist import RECOMMENDED
 from zoo.data.dataset import ImageDataset
 from zoo.training.evaluation import score_on
 
 ROOT = Path(__file__).parents[3]
-ORIGINAL, SIMPLE, UNIFORM, SEARCH = "original", "simple", "uniform", "search"
-METHODS = (SIMPLE, UNIFORM, SEARCH)
+ORIGINAL, SIMPLE, UNIFORM, SENSITIVITY, SEARCH = "original", "simple", "uniform", "sensitivity", "search"
+METHODS = (SIMPLE, UNIFORM, SENSITIVITY, SEARCH)
 _RANKS = ("space.ranks=true", "recipe=[prune,decompose]")
 
 
@@ -124,14 +125,16 @@ def find(work: Path, chosen: Sequence[Setting]) -> None:
 
 
 def _of_methods(outcome: SearchOutcome) -> Mapping[str, tuple[CompressionParameters, str]]:
-    """Values and where they come from: recommended and uniform ones take part in every search."""
+    """Values and where they come from: recommended ones and starts take part in every search."""
     recommended = next(one for one in outcome.finalists if one.source == RECOMMENDED)
     uniform = next(one for one in outcome.trials if (one.start or "").startswith("uniform"))
+    swept = next(one for one in outcome.trials if one.start == SENSITIVITY_START)
     if recommended.parameters is None:
         raise SystemExit(f"recommended values failed: {recommended.error}")
     return {
         SIMPLE: (recommended.parameters, RECOMMENDED),
         UNIFORM: (uniform.parameters, uniform.start or ""),
+        SENSITIVITY: (swept.parameters, SENSITIVITY_START),
         SEARCH: (outcome.winner.parameters, outcome.winner.source),
     }
 

@@ -17,13 +17,16 @@ from search.cli.console import (
     AsJson,
     CustomObjects,
     InputSize,
+    MethodName,
     ModelPath,
     Overrides,
     check_across,
+    check_method,
     console,
     image_size,
     print_json,
     resumable,
+    with_method,
 )
 from search.cli.kernels import choose_kernels
 from search.environment import import_tensorflow
@@ -45,6 +48,7 @@ def compress(
     recommended: Annotated[
         bool, typer.Option("--recommend", help="Recommended values instead: SLAMP ratios and VBMF ranks at the budget.")
     ] = False,
+    method: MethodName = None,
     config: Annotated[
         Path | None, typer.Option(help="Configuration with the data, the recipe and the fine-tuning.")
     ] = None,
@@ -69,9 +73,10 @@ def compress(
 ) -> None:
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
     _check_options(bool(params), recommended, config, out, bool(formats))
+    check_method(method, recommended)
     check_across(across_normalization, config)
     size = _checked_size(input_size, config)
-    loaded = load_config(config, overrides or ()) if config else None
+    loaded = load_config(config, with_method(overrides, method)) if config else None
     shown = console(as_json)
     if loaded is not None:
         choose_kernels(shown.print, loaded.finetune, model)

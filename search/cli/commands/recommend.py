@@ -14,11 +14,14 @@ from search.cli.console import (
     AcrossNormalization,
     CustomObjects,
     InputSize,
+    MethodName,
     ModelPath,
     Overrides,
     check_across,
+    check_method,
     console,
     image_size,
+    with_method,
 )
 from search.environment import import_tensorflow
 
@@ -54,6 +57,7 @@ def recommend(
     config: Annotated[
         Path | None, typer.Option(help="Configuration with the recipe, criterion, channel step and choices to use.")
     ] = None,
+    method: MethodName = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the parameter files, as export writes them.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print parameters.json to standard output, and all else to standard error.")
@@ -70,8 +74,9 @@ def recommend(
     """
     options = _Options(ratio, calibration, flops, image_size(input_size))
     options.check()
+    check_method(method, config is not None and not options.given)
     check_across(across_normalization, config)
-    loaded = load_config(config, overrides or ()) if config else None
+    loaded = load_config(config, with_method(overrides, method)) if config else None
     if overrides and loaded is None:
         raise typer.BadParameter("--set changes a configuration; give one with --config")
     recipe = options.stages(loaded.recipe if loaded else ("prune", "decompose"))
@@ -81,8 +86,8 @@ def recommend(
     from compress.parameter_files import json_format
 
     register_custom_objects(custom_objects)
-    recommended = _recommended(model, options, loaded, recipe, across_normalization)
     shown = console(as_json, soft_wrap=False)
+    recommended = _recommended(model, options, loaded, recipe, across_normalization, shown)
     _show(shown, recommended)
     if out is not None:
         _write(shown, recommended, out)
@@ -110,6 +115,11 @@ class _Options:
     def check(self) -> None:
         if self.flops is not None and not (self.ratio is None and self.calibration is None):
             raise typer.BadParameter("expected either --flops, which sets both, or --ratio and --calibration")
+
+    @property
+    def given(self) -> bool:
+        """Whether one of them says how much is compressed."""
+        return not (self.ratio is None and self.calibration is None and self.flops is None)
 
     def stages(self, recipe: tuple[Stage, ...]) -> tuple[Stage, ...]:
         """The stages of a recipe that these options concern: all, unless only one of them was set."""
@@ -149,17 +159,28 @@ class _Options:
 
 
 def _recommended(
-    path: Path, options: _Options, loaded: RunConfig | None, recipe: tuple[Stage, ...], across_normalization: bool
+    path: Path,
+    options: _Options,
+    loaded: RunConfig | None,
+    recipe: tuple[Stage, ...],
+    across_normalization: bool,
+    shown: Console,
 ) -> "Recommendation":
     from compress.model_files.files import load_model
     from compress.pruning.settings import PruningSettings
     from objectives.budget.recommendation import recommendation
     from search import settings
+    from search.strategies.sensitivity_values import SweepLog, sensitivity_values
 
     model = load_model(path, loaded.model.custom_objects if loaded else None)
     across = PruningSettings(across_normalization=across_normalization)
     pruning = settings.pruning(loaded, model=model) if loaded else across
-    return recommendation(model, options.source(model, loaded, recipe, pruning), recipe, pruning, options.size)
+    source: Recommender
+    if loaded is not None and loaded.simple.method == "sensitivity" and not options.given:
+        source = sensitivity_values(loaded, model, SweepLog(lambda line: shown.print(line, soft_wrap=True)))
+    else:
+        source = options.source(model, loaded, recipe, pruning)
+    return recommendation(model, source, recipe, pruning, options.size)
 
 
 def _show(shown: Console, recommended: "Recommendation") -> None:

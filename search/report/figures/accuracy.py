@@ -13,13 +13,13 @@ from search.report.figures.figure import figure
 from search.report.figures.style import FINALISTS, MODELS, STATES
 from search.report.run_view import RunView
 from search.runs.points import Point, cost_of, front
-from search.runs.results import ORIGINAL, SEARCH, SIMPLE, Result
+from search.runs.results import ORIGINAL, SEARCH, SENSITIVITY, SIMPLE, Result
 from search.study.finalist import Finalist
 from search.study.trial_record import COMPLETE, STOPPED, TrialRecord
 from zoo.tasks.metric import ACCURACY, Metric
 
-# The two compressed models may be as near as an image.
-_BESIDE = {ORIGINAL: "middle left", SIMPLE: "bottom right", SEARCH: "top right"}
+# Compressed models may be as near as an image.
+_BESIDE = {ORIGINAL: "middle left", SIMPLE: "bottom right", SENSITIVITY: "middle right", SEARCH: "top right"}
 _CAPTION = (
     "Stars: test images, after fine-tuning. Circles: validation images, after the short repair of a trial. Dotted: the "
     "budget."

@@ -6,10 +6,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from search.runs.results import ORIGINAL, SEARCH, SIMPLE
+from search.runs.results import ORIGINAL, SEARCH, SENSITIVITY, SIMPLE
 from search.study.trial_record import COMPLETE, FAILED, INFEASIBLE, STOPPED, TrialRecord
 
-MODELS: Mapping[str, str] = MappingProxyType({ORIGINAL: "#7d8794", SIMPLE: "#e08a00", SEARCH: "#1f83d6"})
+MODELS: Mapping[str, str] = MappingProxyType(
+    {ORIGINAL: "#7d8794", SIMPLE: "#e08a00", SENSITIVITY: "#b5498f", SEARCH: "#1f83d6"}
+)
 """Colours of models by the label of their result."""
 
 STATES: Mapping[str, str] = MappingProxyType(
