@@ -17,8 +17,8 @@ from objectives.network.network import Network
 from objectives.network.precision import Precision, fast_precision
 from objectives.network.signature import signature
 from zoo.data.dataset import ImageDataset, Split
+from zoo.tasks.figures.scoring import Scoring
 from zoo.tasks.metric import Metric, Score
-from zoo.tasks.scoring import Scoring
 
 _NETWORKS = 4
 """Traced networks that are kept: candidates with ranks differ in their layers, and each trace takes memory."""

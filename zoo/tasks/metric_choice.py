@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from compress.errors import ConfigError, typed_line
+from zoo.tasks.figures.values import class_value
 from zoo.tasks.keras_class import known_as, plain_name
 from zoo.tasks.metric import Direction, LabelForm, Metric, metric_classes
 from zoo.tasks.task import Array, Task
-from zoo.tasks.values import class_value
 
 _INDEX_CLASSES = ("IoU", "MeanIoU")
 """Classes that take class numbers though no ``Sparse`` in their name says so."""

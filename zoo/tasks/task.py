@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import ConfigError, DataError, ModelError
+from zoo.tasks.figures.running import RunningFigures
+from zoo.tasks.figures.scoring import Scoring
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import Metric, Score
-from zoo.tasks.running import RunningFigures
-from zoo.tasks.scoring import Scoring
 from zoo.tasks.stored import values_of
 
 Array = npt.NDArray[Any]

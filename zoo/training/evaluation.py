@@ -11,9 +11,9 @@ import tensorflow as tf
 from compress.errors import DivergenceError
 from zoo.data.batches import evaluated_at_once, gather
 from zoo.data.dataset import Data, ImageDataset, Normalization, Split
+from zoo.tasks.figures.scoring import Scoring
 from zoo.tasks.metric import Metric, Score
 from zoo.tasks.own_task import OwnTask, SplitName
-from zoo.tasks.scoring import Scoring
 
 _BATCH = 512
 

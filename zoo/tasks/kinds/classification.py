@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from compress.errors import ConfigError, DataError
+from zoo.tasks.figures.running import MeanFigures, RunningFigures
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.labels import class_numbers
 from zoo.tasks.metric import ACCURACY, LOSS, Metric
-from zoo.tasks.running import MeanFigures, RunningFigures
 from zoo.tasks.task import Answer, Array, Layout, Task, single_output
 
 _NAMED = 10

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from compress.errors import DataError
+from zoo.tasks.figures.running import MeanFigures, RunningFigures
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.running import MeanFigures, RunningFigures
 from zoo.tasks.stored import StoredTargets
 from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from compress.errors import ConfigError, DataError
+from zoo.tasks.figures.running import JoinedFigures, KerasFigures, RunningFigures, WholeFigures
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.running import JoinedFigures, KerasFigures, RunningFigures, WholeFigures
 from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape
 
 _PRECISION, _F1 = Metric("mAP", unit="%"), Metric("F1", unit="%")

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from compress.errors import DataError
+from zoo.tasks.figures.running import KerasFigures, RunningFigures
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.running import KerasFigures, RunningFigures
 from zoo.tasks.task import Array, Layout, Task, check_alike, check_shape
 
 _MAE, _RMSE, _R2 = Metric("MAE", "minimize"), Metric("RMSE", "minimize"), Metric("R2")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import ConfigError, DataError
+from zoo.tasks.figures.running import JoinedFigures, KerasFigures, MeanFigures, RunningFigures
 from zoo.tasks.keras_class import KerasClass, plain_name
 from zoo.tasks.kinds.classification import (
     check_numbers,
@@ -19,7 +20,6 @@ from zoo.tasks.kinds.classification import (
     softened_cross_entropy,
 )
 from zoo.tasks.metric import LOSS, Metric
-from zoo.tasks.running import JoinedFigures, KerasFigures, MeanFigures, RunningFigures
 from zoo.tasks.stored import place_of, values_of
 from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape, single_output
 

@@ -8,12 +8,12 @@ import pytest
 
 from compress.errors import DivergenceError
 from tests.objectives.tasks import TARGETS, dataset, model
-from zoo.tasks import values
+from zoo.tasks.figures import values
+from zoo.tasks.figures.scoring import Scoring
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.segmentation import Segmentation
 from zoo.tasks.metric import Metric
 from zoo.tasks.metric_choice import choose_metric
-from zoo.tasks.scoring import Scoring
 from zoo.training.evaluation import evaluate, predict
 
 RNG = np.random.default_rng(0)

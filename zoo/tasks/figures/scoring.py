@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DivergenceError
+from zoo.tasks.figures.values import MeanLoss, images_at_once
 from zoo.tasks.metric import LOSS, Metric, Score, metric_classes
-from zoo.tasks.values import MeanLoss, images_at_once
 
 if TYPE_CHECKING:
     from zoo.tasks.task import Task
