@@ -28,6 +28,7 @@ def lines(run: DryRun) -> list[str]:
         f"workers: {run.workers} of {config.search.cpus_per_worker:g} CPUs and {config.search.gpus_per_worker:g} GPUs",
         f"a trial: {_trial(run.first)} on a new worker, {_trial(run.next)} afterwards",
         f"estimated: {_durations(run)}",
+        *_around(run),
     ]
 
 
@@ -66,6 +67,8 @@ def entry(run: DryRun) -> dict[str, Any]:
         "search_seconds": run.search_seconds,
         "middle_seconds": run.middle_seconds,
         "finals_seconds": run.finals_seconds,
+        "training_seconds": run.training_seconds,
+        "compression_seconds": run.compression_seconds,
     }
 
 
@@ -111,6 +114,13 @@ def _durations(run: DryRun) -> str:
     sweep = [f"sweep {_minutes(run.sweep_seconds)}"] if run.sweep_seconds else []
     middle = _training("fine-tuning between the stages", run.middle_seconds)
     return ", ".join([*sweep, trials, *middle, *_training("finals", run.finals_seconds)])
+
+
+def _around(run: DryRun) -> list[str]:
+    """What training the original, and compressing with what was found, take besides the search."""
+    before = _training("training", run.training_seconds)
+    after = _training("each compression", run.compression_seconds)
+    return [f"besides: {', '.join([*before, *after])}"] if before or after else []
 
 
 def _training(what: str, seconds: float | None) -> list[str]:

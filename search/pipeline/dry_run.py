@@ -29,6 +29,7 @@ from search.workers.pool import WorkerPool
 from search.workers.pool_factory import pool_settings, share_of, submit_and_wait
 from search.workers.shutdown import Shutdown
 from zoo.tasks.own_task import OwnTask
+from zoo.training.training import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,33 @@ class DryRun:
         return self._tuning_seconds if self.job.config.search.strategy == STAGED else 0.0
 
     @property
+    def training_seconds(self) -> float | None:
+        """Estimated for ``tuckprune train``; 0 where the model is trained, None as for finals."""
+        config = self.job.config
+        return 0.0 if self.trained else self._seconds(settings.training(config.training, config.seed))
+
+    @property
+    def compression_seconds(self) -> float | None:
+        """Estimated at most for the fine-tuning of one ``tuckprune compress``, None as for finals."""
+        config = self.job.config
+        if not config.finetune.epochs:
+            return 0.0
+        seconds = self._seconds(settings.training(config.finetune, config.seed))
+        return None if seconds is None else seconds * len(config.recipe)
+
+    @property
     def _tuning_seconds(self) -> float | None:
-        """Estimated for a finalist's training after one stage.
+        """Estimated for a finalist's training after one stage."""
+        return self._seconds(settings.final(self.job.config).training)
+
+    def _seconds(self, training: TrainingSettings) -> float | None:
+        """Estimated for a training, by the seconds of a step of a trial.
 
         None where trials have no steps to measure, or the user's own training has epochs of unknown length.
         """
         config, data = self.job.config, self.job.data
         if not config.proxy.steps or isinstance(data, OwnTask):
             return None
-        training = settings.final(config).training
         steps = training.epochs * math.ceil(len(data.train) / training.batch_size)
         return steps * self.next.seconds / config.proxy.steps * training.batch_size / config.proxy.batch_size
 

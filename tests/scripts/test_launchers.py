@@ -60,7 +60,9 @@ def slurm(tmp_path) -> dict[str, str]:
     return environment() | job | own | {"PATH": f"{commands}:{os.environ['PATH']}"}
 
 
-@pytest.mark.parametrize("script", ["setup.sh", "dev/servers.sh", "launch/slurm.sh", "launch/submit.sh"])
+@pytest.mark.parametrize(
+    "script", ["setup.sh", "reproduce_nptk.sh", "dev/servers.sh", "launch/slurm.sh", "launch/submit.sh"]
+)
 def test_shellcheck_finds_nothing(script):
     result = subprocess.run([SHELLCHECK, SCRIPTS / script], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "")

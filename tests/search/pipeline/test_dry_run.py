@@ -67,13 +67,26 @@ def test_durations_are_those_of_the_slowest_worker(tried):
     assert tried.finals_seconds == 2 * 2 * 2 * steps * 4.0
 
 
+def test_training_and_compression_are_estimated_besides(tried):
+    """By steps of twice 8 s / 4: one epoch of training in batches of 64, two stages of 5 epochs of a compression."""
+    steps = math.ceil(len(tried.job.data.train) / 64)
+    assert (tried.training_seconds, tried.compression_seconds) == (0.0, 2 * 5 * steps * 4.0)
+    untrained = replace(tried, trained=False)
+    assert untrained.training_seconds == steps * 4.0
+    assert lines(tried)[-1] == "besides: each compression at most 3 min"
+    assert lines(untrained)[-1].startswith("besides: training at most 16 s, each compression")
+
+
 def test_finals_cannot_be_told_from_trials_without_steps(home):
     loaded = config(home, proxy={"steps": 0, "recalibration_images": 64}, finetune={"epochs": 5})
     job = prepared(loaded, model("tiny"), Listener())
     tried = DryRun(job, True, 2, judged(3.0), judged(1.0), None)
     assert tried.finals_seconds is None
     assert (tried.sweep_seconds, tried.search_seconds) == (0.0, 4.0)
-    assert lines(tried)[-1] == "estimated: 4 trials 4 s, finals of unknown length"
+    assert lines(tried)[-2:] == [
+        "estimated: 4 trials 4 s, finals of unknown length",
+        "besides: each compression of unknown length",
+    ]
 
 
 def test_a_staged_search_has_one_more_training_and_one_more_part(tried):
@@ -90,8 +103,8 @@ def test_a_staged_search_has_one_more_training_and_one_more_part(tried):
     assert (joint.middle_seconds, staged.middle_seconds) == (0.0, joint.finals_seconds / 8)
     assert "search: prune and decompose together" in lines(joint)
     assert "search: first prune, then decompose on the fine-tuned winner of that" in lines(staged)
-    assert ", fine-tuning between the stages at most " in lines(staged)[-1]
-    assert "between" not in lines(joint)[-1]
+    assert ", fine-tuning between the stages at most " in lines(staged)[-2]
+    assert "between" not in lines(joint)[-2]
 
 
 def test_a_trial_that_fails_is_told(tried):
