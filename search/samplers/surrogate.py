@@ -136,6 +136,16 @@ class Surrogate:
         variance = np.maximum(self._prior_variance(kept) - (explained**2).sum(0), 1e-12)
         return covariance @ weights * self._unit + self._level, np.sqrt(variance) * self._unit
 
+    def joint(self, kept: Floats) -> tuple[Floats, Floats, float]:
+        """Expected scores of candidates (m, D), (m,), their covariance without noise, (m, m), and variance of noise."""
+        (factor, _), weights = self._solved
+        covariance = _Grams.of(kept, self._kept, self._prior_weights).covariance(self._parts)
+        explained = solve_triangular(factor, covariance.T, lower=True, check_finite=False)
+        prior = _Grams.of(kept, kept, self._prior_weights).covariance(self._parts)
+        noise = (self._parts.noise + _JITTER) * self._unit**2
+        mean = covariance @ weights * self._unit + self._level
+        return mean, (prior - explained.T @ explained) * self._unit**2, noise
+
     def _prior_variance(self, kept: Floats) -> Floats:
         squares = (1 - kept) ** 2
         own = self._parts.linear * squares + self._parts.quadratic * squares**2

@@ -2,16 +2,17 @@
 
 python -m scripts.bench.search.coordinator trial
 python -m scripts.bench.search.coordinator workers
+python -m scripts.bench.search.coordinator many-workers
 python -m scripts.bench.search.coordinator memory
 python -m scripts.bench.search.coordinator efficiency --config configs/digits.yaml
 
 Every part adds its figures to the results. All but the last search 69 preferences of ResNet50, all its 37 groups and
 16 of its convolutions, at three tenths of its FLOPs, with the study in a journal. `trial`: milliseconds of the driver
 per trial around trial 1,000, candidates being judged at once, proposals random, the model of a sampler aside.
-`workers`: the share of their time that 200 workers are busy, trials that sleep a minute, proposals by the default
-sampler; the workers are coroutines of four Ray actors. `memory`: kilobytes that the driver grows by with
-each trial, from trial 500 to trial 1,050. `efficiency`: how many trials two workers finish in the time in which one
-finishes one, over two.
+`workers` and `many-workers`: the share of their time that 200 and 1,000 workers are busy, trials that sleep a minute,
+proposals by the default sampler; the workers are coroutines of four Ray actors. `memory`: kilobytes that the driver
+grows by with each trial, from trial 500 to trial 1,050. `efficiency`: how many trials two workers finish in the time
+in which one finishes one, over two.
 """
 
 import argparse
@@ -55,7 +56,7 @@ from zoo.tasks.metric import Score
 ROOT = Path(__file__).parents[3]
 SHARE, LAYERS = "30%", 16
 NAME = "coordinator"
-WORKERS, ACTORS, SECONDS, ROUNDS = 200, 4, 60.0, 4
+WORKERS, MANY, ACTORS, SECONDS, ROUNDS = 200, 1000, 4, 60.0, 4
 
 
 def score(parameters: CompressionParameters) -> Judgement:
@@ -126,7 +127,7 @@ class SleepingPool(WorkerPool):
 
     def _new_actor(self) -> Any:
         if not self._actors:
-            made = ray.remote(num_cpus=0.001, max_concurrency=WORKERS // ACTORS)(Sleeper)
+            made = ray.remote(num_cpus=0.001, max_concurrency=MANY // ACTORS)(Sleeper)
             self._actors = tuple(made.remote() for _ in range(ACTORS))
         return self._actors[len(self._slots) % ACTORS]
 
@@ -149,11 +150,11 @@ def trial(folder: Path) -> dict[str, float]:
     return {"ms_per_trial_at_1000": round(10 * (times[1049] - times[949]), 1)}
 
 
-def workers(folder: Path) -> dict[str, float]:
-    """Busy share of the workers between the start of the first trial and that of the last one."""
+def workers(folder: Path, count: int = WORKERS) -> dict[str, float]:
+    """Busy share of so many workers between the start of the first trial and that of the last one."""
     ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False)
-    pool = SleepingPool(None, PoolSettings(WORKERS), print, Shutdown(0.0))  # type: ignore[arg-type]
-    searched(folder, "layered", ROUNDS * WORKERS, pool)
+    pool = SleepingPool(None, PoolSettings(count), print, Shutdown(0.0))  # type: ignore[arg-type]
+    searched(folder, "layered", ROUNDS * count, pool)
     pool.close()
     spans = [
         (trial.datetime_complete.timestamp() - trial.user_attrs["seconds"], trial.datetime_complete.timestamp())
@@ -162,7 +163,12 @@ def workers(folder: Path) -> dict[str, float]:
     ]
     first, last = min(begin for begin, _ in spans), max(begin for begin, _ in spans)
     busy = sum(min(end, last) - min(begin, last) for begin, end in spans)
-    return {"busy_fraction_200_workers": round(busy / WORKERS / (last - first), 3)}
+    return {f"busy_fraction_{count}_workers": round(busy / count / (last - first), 3)}
+
+
+def many_workers(folder: Path) -> dict[str, float]:
+    """Busy share of 1,000 workers."""
+    return workers(folder, MANY)
 
 
 def memory(folder: Path) -> dict[str, float]:
@@ -204,7 +210,7 @@ def main() -> None:
 
 
 PARTS: Mapping[str, Callable[[Path], dict[str, float]]] = MappingProxyType(
-    {"trial": trial, "workers": workers, "memory": memory}
+    {"trial": trial, "workers": workers, "many-workers": many_workers, "memory": memory}
 )
 
 if __name__ == "__main__":

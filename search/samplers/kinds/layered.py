@@ -1,9 +1,9 @@
 """The sampler that knows the layers: it learns from what candidates keep, and proposes only what meets the budget."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,106 +11,15 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from scipy.special import log_ndtr, ndtr
 from threadpoolctl import ThreadpoolController
 
+from search.samplers.acquisition import propose
 from search.samplers.sampler import Options, SamplerContext, Samplers, sampler
 from search.samplers.study_view import StudyView
 from search.samplers.surrogate import Surrogate
 from search.space.space import PREFERENCE
 
 Floats = NDArray[np.float64]
-Project = Callable[[Floats, bool], Floats]
-"""Preferences (N, D) to the fractions (N, D) that candidates keep, each just within the budget; whether to fill up."""
-
-_ROUNDS, _POPULATION, _ELITES = 10, 160, 20
-_FRESH = 40
-"""Proposals of the first round that are random; the others descend from the best so far."""
-
-_MIXES = (0.0, 0.0, 0.2, 0.5)
-"""Shares of dimensions that a descendant takes from a second parent."""
-
-_CHANGES = (0.15, 0.4, 0.8)
-"""Standard deviations of the logarithm by which preferences change."""
-
-
-@dataclass(frozen=True)
-class _Pool:
-    """Proposals, what they keep, and what they are worth: (N, D), (N, D) and (N,)."""
-
-    wanted: Floats
-    kept: Floats
-    worth: Floats
-
-    def best(self, count: int) -> Self:
-        """The most worthy, each candidate once."""
-        _, first = np.unique(np.round(self.kept, 6), axis=0, return_index=True)
-        order = first[np.argsort(-self.worth[first], kind="stable")][:count]
-        return type(self)(self.wanted[order], self.kept[order], self.worth[order])
-
-    def joined(self, other: "_Pool") -> Self:
-        """The proposals of both pools."""
-        pairs = ((self.wanted, other.wanted), (self.kept, other.kept), (self.worth, other.worth))
-        return type(self)(*(np.concatenate(pair) for pair in pairs))
-
-
-def propose(
-    surrogate: Surrogate, project: Project, seen: Floats, target: float, lowest: float, rng: np.random.Generator
-) -> Floats:
-    """Preferences (D,) of the candidate with the largest expected improvement on a target.
-
-    An evolutionary search over candidates that all meet the budget: descendants of the best change a few preferences
-    or mix two parents, and are projected.
-
-    Args:
-        surrogate: predicts scores.
-        project: brings preferences to the budget.
-        seen: what the candidates that were tried keep, (n, D).
-        target: the score to improve on.
-        lowest: the smallest preference; the largest is 1.
-        rng: of all random choices.
-    """
-    parents = seen[np.argsort(-surrogate.mean(seen), kind="stable")[:_ELITES]]
-
-    def pool(wanted: Floats, fill: bool = False) -> _Pool:
-        kept = project(wanted, fill)
-        return _Pool(wanted, kept, log_expected_improvement(*surrogate.predict(kept), target))
-
-    elites = pool(np.clip(parents, lowest, 1)).joined(pool(rng.uniform(lowest, 1, (_FRESH, seen.shape[1]))))
-    for _ in range(_ROUNDS):
-        elites = elites.joined(pool(_descendants(elites.kept, lowest, rng))).best(_ELITES)
-    full = pool(elites.wanted, fill=True).best(_ELITES)
-    # One by one: together they would be a gigabyte after some ten thousand trials.
-    fresh = [not (np.abs(seen - kept).max(axis=1) < 1e-9).any() for kept in full.kept]
-    return np.asarray(full.wanted[int(np.argmax(fresh))])
-
-
-def _descendants(parents: Floats, lowest: float, rng: np.random.Generator) -> Floats:
-    """Proposals (N, D) from what parents (n, D) keep."""
-    shape = (_POPULATION, parents.shape[1])
-    first, second = (parents[rng.integers(0, len(parents), _POPULATION)] for _ in range(2))
-    mixed = np.where(rng.random(shape) < rng.choice(_MIXES, (_POPULATION, 1)), second, first)
-    # Between about one and a third of the dimensions.
-    rate = np.exp(rng.uniform(np.log(min(0.35, 1.5 / shape[1])), np.log(0.35), (_POPULATION, 1)))
-    change = rng.choice(_CHANGES, (_POPULATION, 1)) * rng.normal(size=shape) * (rng.random(shape) < rate)
-    return np.asarray(np.clip(mixed * np.exp(change), lowest, 1))
-
-
-def log_expected_improvement(mean: Floats, deviation: Floats, target: float) -> Floats:
-    """Logarithm of the expected excess over a target, (N,), also where it is too small for a float.
-
-    Ament et al. 2023, "Unexpected Improvements to Expected Improvement for Bayesian Optimization".
-    """
-    z = (mean - target) / deviation
-    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    near = np.log(np.maximum(density + z * ndtr(z), 1e-300))
-    # Far below, the excess is the density times 1 + z ndtr / density, about 1 / z squared.
-    far = np.minimum(z, -1.0)
-    ratio = far * np.exp(log_ndtr(far) + far**2 / 2) * np.sqrt(2 * np.pi)
-    tail = -(far**2) / 2 - np.log(np.sqrt(2 * np.pi)) + np.log(np.maximum(1 + ratio, 1 / (far**2 + 3)))
-    return np.asarray(np.log(deviation) + np.where(z > -1, near, tail))
-
-
 RANDOM_TRIALS = 10
 """Trials, starts included, before the surrogate is asked, unless another number is given."""
 
@@ -118,6 +27,10 @@ _FEWEST = 2
 
 _REMEMBERED = 256
 """Trials that the surrogate learns from: its cost grows with their square, and at first with their cube."""
+
+
+_RUNNING_EACH = 32
+"""Running trials for each proposal that is made together with the next one."""
 
 
 class LayeredSampler(BaseSampler):
@@ -132,16 +45,24 @@ class LayeredSampler(BaseSampler):
         lowest: the smallest preference; the largest is 1.
         seed: of all random choices, together with the number of the trial.
         random_trials: trials, starts included, before the surrogate is asked.
+        ahead: proposals that were made together with an earlier one and are given out next; None to make each anew.
 
     Raises:
         ValueError: fewer random trials than 2.
     """
 
-    def __init__(self, view: StudyView, lowest: float, seed: int, random_trials: int = RANDOM_TRIALS) -> None:
+    def __init__(
+        self,
+        view: StudyView,
+        lowest: float,
+        seed: int,
+        random_trials: int = RANDOM_TRIALS,
+        ahead: deque[Floats] | None = None,
+    ) -> None:
         if random_trials < _FEWEST:
             raise ValueError(f"expected random_trials of at least {_FEWEST}, received {random_trials!r}")
         self._view, self._lowest = view, lowest
-        self._seed, self._random_trials = seed, random_trials
+        self._seed, self._random_trials, self._ahead = seed, random_trials, ahead
         self._independent = RandomSampler(seed=seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -153,13 +74,17 @@ class LayeredSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Preferences of the next trial: at random before enough is known."""
         rng, names = np.random.default_rng((self._seed, trial.number)), self._view.dimensions
+        if self._ahead:
+            return dict(zip(names, self._ahead.popleft().tolist(), strict=True))
         done, failed, running = self._tried(study)
         if len(done) + len(failed) + len(running) < self._random_trials or len(done) < _FEWEST:
             wanted = rng.uniform(self._lowest, 1.0, len(names))
         else:
             # On one core: the others belong to the workers, and so sums do not depend on how many there are.
             with _blas().limit(limits=1, user_api="blas"):
-                wanted = self._learned(trial, done, failed, running, rng)
+                wanted, *others = self._learned(trial, done, failed, running, rng)
+            if self._ahead is not None:
+                self._ahead.extend(others)
         return dict(zip(names, wanted.tolist(), strict=True))
 
     def _learned(
@@ -170,7 +95,10 @@ class LayeredSampler(BaseSampler):
         running: Sequence[FrozenTrial],
         rng: np.random.Generator,
     ) -> Floats:
-        """Preferences (D,) with the largest expected improvement, by a surrogate of the trials."""
+        """Preferences (N, D) with the largest expected improvement, by a surrogate of the trials.
+
+        While many trials run they are several: with a thousand workers one at a time would be made too slowly.
+        """
         judged = [self._view.score(one) or 0.0 for one in done]
         kept, scores = self._kept([*done, *failed]), np.array(judged + [min(judged)] * len(failed))
         known = remembered(scores)
@@ -184,6 +112,7 @@ class LayeredSampler(BaseSampler):
             float(expected[allowed if allowed.any() else slice(None)].max()),
             self._lowest,
             rng,
+            1 if self._ahead is None else 1 + len(running) // _RUNNING_EACH,
         )
 
     def _tried(self, study: Study) -> tuple[list[FrozenTrial], list[FrozenTrial], list[FrozenTrial]]:
@@ -236,4 +165,6 @@ def layered(context: SamplerContext, options: Options) -> Samplers:
     sensitivity = context.sensitivity
     measured = None if sensitivity is None else sensitivity.weights(context.space.dimensions)
     view = StudyView(context.space, context.budget, context.levels, measured)
-    return lambda trial: LayeredSampler(view, PREFERENCE.low, context.seed, **options)
+    # Of a front each proposal is for the budget of its own trial.
+    ahead: deque[Floats] | None = None if context.levels is not None else deque()
+    return lambda trial: LayeredSampler(view, PREFERENCE.low, context.seed, ahead=ahead, **options)

@@ -1,6 +1,7 @@
 """The layered sampler on a problem whose best candidate is known."""
 
 import itertools
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,9 +121,9 @@ def test_where_trials_fail_no_more_are_made():
 def test_the_target_is_the_best_within_the_budget_of_the_trial(monkeypatch):
     targets = []
 
-    def spy(surrogate, project, seen, target, lowest, rng):
+    def spy(surrogate, project, seen, target, lowest, rng, count):
         targets.append((target, surrogate.mean(seen), seen))
-        return np.full(5, 0.5)
+        return np.full((1, 5), 0.5)
 
     monkeypatch.setattr("search.samplers.kinds.layered.propose", spy)
     study = study_of(Sums(tight=frozenset({12})))
@@ -146,3 +147,27 @@ def test_few_trials_are_all_remembered():
 def test_of_many_the_best_half_and_the_rest_evenly():
     """Of ten, best last: the better three of six, 9, 8 and 7, and of 6 to 0 the first, the middle and the last."""
     np.testing.assert_array_equal(remembered(np.arange(10.0), 6), [0, 3, 6, 7, 8, 9])
+
+
+def test_many_workers_get_proposals_that_were_made_together():
+    """Of 64 running trials three are made at once; the next two trials are given what was made with the first."""
+    ahead = deque()
+    study = optuna.create_study(direction="maximize", sampler=LayeredSampler(Sums(), 0.1, 0, ahead=ahead))
+    run(study, 12)
+    for _ in range(64):
+        study.ask(dict.fromkeys(NAMES, optuna.distributions.FloatDistribution(0.1, 1.0))).set_user_attr(
+            "kept", [0.2, 0.6, 0.4, 0.4, 0.6]
+        )
+        ahead.clear()  # Until all run, each is made anew.
+    proposals = []
+    for left in (2, 1, 0):
+        proposals.append(ask(study)[1])
+        assert len(ahead) == left
+    assert len(np.unique(proposals, axis=0)) == 3
+
+
+def test_few_workers_get_each_proposal_anew():
+    one_by_one, ahead = study_of(), deque()
+    together = optuna.create_study(direction="maximize", sampler=LayeredSampler(Sums(), 0.1, 0, ahead=ahead))
+    np.testing.assert_array_equal(run(one_by_one, 14), run(together, 14))
+    assert not ahead
