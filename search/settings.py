@@ -117,6 +117,7 @@ def training(config: TrainingConfig, seed: int) -> TrainingSettings:
         seed=seed,
         early_stopping=config.early_stopping,
         precision=config.precision,
+        devices=config.devices,
     )
 
 

@@ -4,7 +4,8 @@ from configs.schema.data import DataConfig
 from configs.schema.training import FinetuneConfig, ProxyConfig
 
 _FINETUNE = (
-    *("optimizer", "schedule", "loss", "class_weights", "augment", "precision", "early_stopping", "distillation"),
+    *("optimizer", "schedule", "loss", "class_weights", "augment"),
+    *("precision", "devices", "early_stopping", "distillation"),
 )
 _PROXY = ("momentum", "precision", "jit_compile", "distillation")
 

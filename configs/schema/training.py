@@ -122,6 +122,11 @@ class TrainingConfig(Section):
         default="float32",
         description="what layers but the last compute in; the others are for hardware that multiplies 16 bits faster",
     )
+    devices: Literal["all"] | Count = Field(
+        default=1,
+        description="GPUs of the machine among which each batch is divided: at most so many, or all that TensorFlow"
+        " sees",
+    )
     early_stopping: Count | None = Field(
         default=None,
         description="epochs without a better validation (accuracy, of equals the loss) before training ends, or null;"

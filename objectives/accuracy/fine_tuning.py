@@ -45,7 +45,8 @@ class FineTuning:
         if isinstance(dataset, OwnTask):
             return self._by_own(model, dataset, checkpoint)
         learner = None if self.distillation is None else self._learner(model, original, dataset.task, self.distillation)
-        return train(model, dataset, self.training, callbacks, learner=learner, checkpoint=checkpoint)
+        teacher = None if learner is None else original
+        return train(model, dataset, self.training, callbacks, learner=learner, teacher=teacher, checkpoint=checkpoint)
 
     def _by_own(self, model: keras.Model, task: OwnTask, checkpoint: Checkpoint | None) -> TrainingResult:
         started, epochs = time.perf_counter(), self.training.epochs

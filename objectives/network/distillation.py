@@ -94,7 +94,12 @@ class TrainingLoss:
             return loss
         weight, temperature = self.distillation.weight, self.distillation.temperature
         student = self.task.soft(outputs, self.hard.from_logits)
-        return (1 - weight) * loss + weight * self.task.soft_loss(student, soft, temperature)
+        return (1 - weight) * loss + weight * _share(self.task.soft_loss(student, soft, temperature))
+
+
+def _share(loss: Any) -> Any:
+    """A device's share of a mean over a batch that is divided among several, as Keras's own losses are."""
+    return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
 
 class Distilling(keras.Model):  # type: ignore[misc]
@@ -127,4 +132,4 @@ class Distilling(keras.Model):  # type: ignore[misc]
         """In training the mixed loss, with the regularization of the student's layers; else the compiled one."""
         if not training:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        return tf.add_n([self._taught(y, y_pred, self._soft(x), sample_weight), *self.losses])
+        return tf.add_n([self._taught(y, y_pred, self._soft(x), sample_weight), *map(_share, self.losses)])

@@ -19,6 +19,7 @@ from zoo.data.dataset import Data, Split
 from zoo.data.file_array import FileArray
 from zoo.tasks.own_task import OwnTask
 from zoo.training.checkpoint import Checkpoint
+from zoo.training.devices import devices_line
 
 
 class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
@@ -83,6 +84,9 @@ class ResumableTraining:
         checkpoint = Checkpoint(self._path(name), self._fingerprint(name, model, tuning, original))
         epochs = tuning.training.epochs
         self._log_checkpoint(checkpoint, epochs)
+        devices = devices_line(tuning.training.devices, tuning.training.batch_size)
+        if devices is not None:
+            self.log(devices)
         lines = EpochLines(epochs, self.data.task.metrics[0].name, self.log)
         result = tuning(model, self.data, original, [lines, *self._boards(name, checkpoint)], checkpoint)
         if result.epochs < epochs:

@@ -15,7 +15,8 @@ from zoo.data.dataset import ImageDataset, check_model_fits
 from zoo.tasks.keras_class import KerasClass, subclasses
 from zoo.tasks.loss import LabelLoss, loss_classes
 from zoo.training.callbacks import AveragedWeights, BestWeights, DivergenceGuard
-from zoo.training.checkpoint import Checkpoint, TrainingBackup
+from zoo.training.checkpoint import Checkpoint, TrainingBackup, assign_all, copies_of
+from zoo.training.devices import Devices, Strategy, adding_up, check_divides, divided, strategy_of
 from zoo.training.precision import PrecisionName, computing_in, scaled, unscaled
 from zoo.training.random_states import random_states, seed_random_states
 from zoo.training.recalibration import Recalibration
@@ -38,6 +39,7 @@ class TrainingSettings:
     class_weights: what an image of each class counts, or "balanced" for the inverse of how often the class occurs.
     augmentation: None trains on the images as they are.
     precision: what layers but the last compute in; weights are float32 in any case.
+    devices: how many of the machine's GPUs the batches are divided among: at most so many, or "all".
     early_stopping: training ends after so many epochs in a row without a better validation; None trains them all.
     seed: of the order of the batches, the augmentation, and dropout.
     """
@@ -53,6 +55,7 @@ class TrainingSettings:
     seed: int = 0
     early_stopping: int | None = None
     precision: PrecisionName = "float32"
+    devices: Devices = 1
 
     def __post_init__(self) -> None:
         if self.early_stopping is not None and self.early_stopping < 1:
@@ -61,6 +64,8 @@ class TrainingSettings:
             raise ConfigError(
                 f"expected epochs and batch_size of at least 1, received {self.epochs} and {self.batch_size}"
             )
+        if self.devices != "all" and self.devices < 1:
+            raise ConfigError(f"devices: expected all, or at least 1, received {self.devices}")
         if not self.learning_rate > 0 or self.seed < 0:
             raise ConfigError(
                 f"expected learning_rate above 0 and seed of at least 0, received {self.learning_rate} and {self.seed}"
@@ -144,6 +149,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     *,
     learner: keras.Model | None = None,
+    teacher: keras.Model | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> TrainingResult:
     """Train `model` in place (weights and compile state) and leave it with its best-validation weights.
@@ -152,17 +158,40 @@ def train(
     validation is of statistics of batch normalization that have just been estimated anew. Sets Keras's global seed.
 
     learner: what is fitted in the model's place: a model of the same weights and outputs, with a loss of its own.
+    teacher: a model that the learner reads, for every device to have its weights.
     checkpoint: written after every epoch; a run that has one goes on from there, to the same weights.
 
-    Raises DataError where data set and model do not fit or a file cannot be decoded, ModelError for outputs that are
-    not of the task, RunError for a checkpoint that cannot be read or written, and DivergenceError, which leaves the
-    weights unusable, when a loss stops being finite.
+    Raises DataError where data set and model do not fit, ModelError for outputs that are not of the task, RunError for
+    a checkpoint that cannot be read or written, ConfigError for batches that are too small for the devices, and
+    DivergenceError, which leaves the weights unusable, when a loss stops being finite.
     """
     check_model_fits(dataset, model)
     keras.utils.set_random_seed(settings.seed)
     seed_random_states(random_states(model), settings.seed)
     settings.check(dataset)
-    fitted = _compiled(model, learner, dataset, settings, len(_batches(dataset, settings, 0)))
+    strategy, steps = strategy_of(settings.devices), len(_batches(dataset, settings, 0))
+    check_divides(strategy, dataset, steps)
+    with divided([model, teacher], strategy):
+        fitted = _compiled(model, learner, dataset, settings, steps, strategy)
+        result = _fitted(fitted, model, dataset, settings, callbacks, checkpoint)
+        optimizer = copies_of(model.optimizer.variables)
+    if strategy is not None:
+        model.optimizer = settings.made_optimizer(steps * settings.epochs)
+        model.optimizer.build(model.trainable_variables)
+        assign_all(model.optimizer.variables, optimizer)
+    _compile_as_file(model, dataset)
+    return result
+
+
+def _fitted(
+    fitted: keras.Model,
+    model: keras.Model,
+    dataset: ImageDataset,
+    settings: TrainingSettings,
+    callbacks: Sequence[keras.callbacks.Callback],
+    checkpoint: Checkpoint | None,
+) -> TrainingResult:
+    """What came of fitting a compiled model, from where the checkpoint is; ``model`` has its weights."""
     best, plateau = BestWeights(dataset.task.metrics[0], settings.early_stopping), settings.schedule.plateau
     averages = AveragedWeights() if unscaled(model.optimizer).use_ema else None
     backup = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau, averages)
@@ -170,7 +199,6 @@ def train(
     started = time.perf_counter()
     if done >= settings.epochs or best.is_exhausted:
         model.set_weights(best.weights)
-        _compile_as_file(model, dataset)
         return TrainingResult(done, 0.0, best.figure)
     # The guard first: no other callback may act on a loss that is not finite.
     recalibration = Recalibration(model, dataset, settings.batch_size, settings.seed)
@@ -187,19 +215,30 @@ def train(
             class_weight=settings.weights_of_classes(dataset),
             callbacks=[callback for callback in watching if callback is not None],
         )
-    _compile_as_file(model, dataset)
     return TrainingResult(done + len(history.epoch), time.perf_counter() - started, best.figure)
 
 
 def _compiled(
-    model: keras.Model, learner: keras.Model | None, dataset: ImageDataset, settings: TrainingSettings, steps: int
+    model: keras.Model,
+    learner: keras.Model | None,
+    dataset: ImageDataset,
+    settings: TrainingSettings,
+    steps: int,
+    strategy: Strategy | None,
 ) -> keras.Model:
     """What is fitted, in so many steps an epoch: the learner, or the model, which is compiled in any case."""
     loss = dataset.task.training_loss(model, settings.loss, mixed=settings.mixes)
     # One optimizer for both: it holds the momenta of the weights that they share.
-    optimizer = settings.made_optimizer(steps * settings.epochs)
+    made = settings.made_optimizer(steps * settings.epochs)
+    optimizer = made if strategy is None else adding_up(made)
     for trained in [model] if learner is None else [model, learner]:
-        trained.compile(optimizer, loss, metrics=[dataset.task.keras_metric(model, mixed=settings.mixes)])
+        trained.compile(
+            optimizer,
+            loss,
+            metrics=[dataset.task.keras_metric(model, mixed=settings.mixes)],
+            # XLA compiles no step that waits for other devices.
+            jit_compile="auto" if strategy is None else False,
+        )
     fitted = model if learner is None else learner
     _make_variables(fitted, model, dataset, settings.mixes)
     return fitted
