@@ -2,19 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from compress.errors import ConfigError, ParameterError
-from compress.graph.channel_graph import ChannelGraph
-from compress.graph.choices import ANY_RANK, Bounds, Choices, LayerChoice
+from compress.errors import ConfigError
 from compress.parameters import ChannelStep
 from compress.pruning.criteria.nuclear_norm import NuclearNorm
 from compress.pruning.criterion import Criterion
 from compress.pruning.registry import make_criterion
 from compress.pruning.settings import PruningSettings
+from configs.schema.data import DataConfig, TaskConfig
 from configs.schema.run import BudgetConfig, LatencyConfig, PruningConfig, RunConfig
 from configs.schema.search import MetricConfig
-from configs.schema.space import LayerConfig, SpaceConfig, ends
 from configs.schema.training import DistillationConfig, FinetuneConfig, ProxyConfig, TrainingConfig
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.accuracy.proxy import ProxySettings
@@ -23,10 +22,12 @@ from objectives.cost.cost import Cost
 from objectives.cost.latency import LatencySettings
 from objectives.cost.latency_table import LatencyTable
 from objectives.cost.quantity import Quantity, quantities
+from objectives.fitting.tasks import FittedTask
 from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
 from search.driver.driver_settings import DriverSettings
 from search.driver.rungs import Ladder
+from search.space.layer_choices import layer_choices
 from search.space.space_arrays import SpaceSettings
 from zoo.data.batches import Augmentation, CropAndFlip
 from zoo.data.dataset import Data, ImageDataset, Normalization, check_model_fits, takes_series
@@ -57,6 +58,9 @@ def data(config: RunConfig, model: Any, warn: Callable[[str], None] = print_warn
         DataError: missing, corrupt or ill-shaped data, or images that the model does not take.
         TaskError: a task of the user's own that cannot score the model.
     """
+    if config.task is not None and config.task.is_fitted:
+        fitted = _fitted_task(config, config.task)
+        return fitted if model is None else fitted.fitted(model)
     if config.own_task is None:
         loaded = dataset(config, warn, model)
         if model is not None:
@@ -66,6 +70,18 @@ def data(config: RunConfig, model: Any, warn: Callable[[str], None] = print_warn
     if config.proxy.reconstruction_images:
         task.images(1)
     return task if model is None else task.fitted(model)
+
+
+def _fitted_task(config: RunConfig, task: TaskConfig) -> OwnTask:
+    model, tuning = config.model, config.finetune
+    return FittedTask(
+        Path(str(model.path)),
+        model.custom_objects,
+        config.source,
+        config.seed,
+        DataConfig.model_fields["validation"].default if config.data is None else config.data.validation,
+        training(tuning, config.seed) if tuning.epochs else None,
+    ).make(task.name, task.options, config.proxy.momentum)
 
 
 def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, model: Any = None) -> ImageDataset:
@@ -156,7 +172,7 @@ def metric(config: MetricConfig | None, task: Task | OwnTask) -> Metric:
         ConfigError: no metric of the task or of Keras, or one that cannot rank such outputs.
     """
     if config is None:
-        return task.metrics[0]
+        return task.metric(None) if isinstance(task, OwnTask) else task.metrics[0]
     if isinstance(task, OwnTask):
         if config.options or config.labels is not None:
             raise ConfigError(f"search.metric: expected no options or labels for a figure of {task.name}; remove them")
@@ -215,31 +231,7 @@ def limited_quantities(config: BudgetConfig) -> list[Quantity]:
 def space(config: RunConfig) -> SpaceSettings:
     """What may be searched."""
     section, step = config.space, channel_step(config.pruning)
-    return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, step, choices(section))
-
-
-def choices(config: SpaceConfig) -> Choices:
-    """What single groups and layers may become."""
-    return Choices(tuple(_choice(pattern, choice) for pattern, choice in config.layers.items()))
-
-
-def check_choices(config: RunConfig, graph: ChannelGraph) -> None:
-    """Refuse choices per layer that a model cannot have.
-
-    Raises:
-        ConfigError: names the pattern, and why.
-    """
-    try:
-        choices(config.space).check(graph)
-    except ParameterError as error:
-        raise ConfigError(f"space.layers: {error}") from None
-
-
-def _choice(pattern: str, config: LayerConfig) -> LayerChoice:
-    ratio = None if config.ratio is None else Bounds(*ends(config.ratio))
-    sides = [config.rank if side is None else side for side in (config.rank_in, config.rank_out)]
-    rank_in, rank_out = (ANY_RANK if side is None else Bounds(*ends(side)) for side in sides)
-    return LayerChoice(pattern, ratio, (rank_in, rank_out) if config.has_ranks else None)
+    return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, step, layer_choices(section))
 
 
 def channel_step(config: PruningConfig) -> ChannelStep:

@@ -1,7 +1,8 @@
 """The module in which users define classes of their own that a model file names."""
 
 import importlib
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import Any
 
 import keras
 
@@ -11,8 +12,8 @@ from compress.errors import ModelError, foreign_code, working_directory_importab
 def register_custom_objects(module: str | None) -> None:
     """Import a module, from the working directory too, so that model files may hold its classes.
 
-    What the module registers at Keras itself is known then; every other layer or model class in it is made known by its
-    name, for as long as the process lives.
+    What the module registers at Keras itself is known then; every other class of layers, models, losses, metrics or
+    optimizers in it, and every function that it defines, is made known by its name, for as long as the process lives.
 
     Args:
         module: dotted name; None does nothing.
@@ -28,15 +29,26 @@ def register_custom_objects(module: str | None) -> None:
 
     with working_directory_importable(), foreign_code(explained):
         imported = importlib.import_module(module)
-    keras.saving.get_custom_objects().update(_classes(imported))
+    keras.saving.get_custom_objects().update(_own_objects(imported))
 
 
-def _classes(module: ModuleType) -> dict[str, type]:
-    return {
-        name: item
-        for name, item in vars(module).items()
-        if isinstance(item, type)
-        and issubclass(item, keras.Operation)
-        and not item.__module__.startswith("keras.")
-        and not hasattr(keras.layers, name)  # Files of Keras's own layers mean Keras's.
-    }
+_KINDS = {
+    keras.Operation: keras.layers,
+    keras.Loss: keras.losses,
+    keras.Metric: keras.metrics,
+    keras.Optimizer: keras.optimizers,
+}
+"""Classes of which users have their own, and where those of Keras are: files that name these mean Keras's."""
+
+
+def _own_objects(module: ModuleType) -> dict[str, Any]:
+    return {name: item for name, item in vars(module).items() if _is_own(name, item, module)}
+
+
+def _is_own(name: str, item: Any, module: ModuleType) -> bool:
+    if isinstance(item, FunctionType):
+        keras_has = any(hasattr(known, name) for known in (keras.activations, keras.losses, keras.metrics))
+        return item.__module__ == module.__name__ and not keras_has
+    if not isinstance(item, type) or item.__module__.startswith("keras."):
+        return False
+    return any(issubclass(item, kind) and not hasattr(known, name) for kind, known in _KINDS.items())

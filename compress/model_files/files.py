@@ -52,10 +52,16 @@ def load_model(path: Path, custom_objects: str | None = None) -> Any:
     return model
 
 
-def _reason(path: Path, error: Exception) -> str:
+def missing_object(error: Exception) -> str | None:
+    """What a file holds that Keras does not know, and what to do; None where the error is another one."""
     missing = _NOT_LOCATED.search(str(error))
+    return None if missing is None else f"Keras does not know its {missing['kind']} '{missing['name']}'; {_OWN_MODULE}"
+
+
+def _reason(path: Path, error: Exception) -> str:
+    missing = missing_object(error)
     if missing is not None:
-        return f"Keras does not know its {missing['kind']} '{missing['name']}'; {_OWN_MODULE}"
+        return missing
     if path.suffix != ".h5" or not str(error).startswith("Unknown layer"):
         return typed_line(error)
     hint = "Keras reads no operations of keras.ops from .h5 files: save the model as .keras"

@@ -64,7 +64,10 @@ def _describe_tasks(schema: dict[str, Any]) -> None:
     """Only the reference needs the description: whoever runs a command does not wait for all tasks to be imported."""
     from zoo.tasks.registry import task_words
 
-    schema["description"] = f"{task_words()}; or a class of your own, module:Class"
+    schema["description"] = (
+        f"{task_words()}; compiled (loss, metrics and optimizer of the model's file); "
+        "outputs (a task for each output); or a class of your own, module:Class"
+    )
 
 
 class TaskConfig(Named):
@@ -77,3 +80,8 @@ class TaskConfig(Named):
     def is_own(self) -> bool:
         """Whether it is a class of the user's own."""
         return ":" in self.name
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether Keras's fit trains built models for it, of data as fit takes them."""
+        return self.name in ("compiled", "outputs")

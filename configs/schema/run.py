@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_
 
 from compress.pruning.registry import criterion_names
 from configs.schema.data import DataConfig, TaskConfig
-from configs.schema.own_task import check_own
+from configs.schema.own_task import check_fitted, check_own
 from configs.schema.search import STAGED, FinalsConfig, FrontConfig, RungsConfig, SearchConfig, Strategy, obstacle
 from configs.schema.section import Amount, Count, OneOf, Text, not_empty
 from configs.schema.section import Section as _Section
@@ -199,6 +199,8 @@ class RunConfig(_Section):
     def _own_task_fits(self) -> Self:
         if self.own_task is not None:
             check_own(self.own_task.name, self.model.zoo, self.data, self.proxy, self.finetune)
+        if self.task is not None and self.task.is_fitted:
+            check_fitted(self.task.name, self.model.zoo, self.data, self.proxy, self.finetune)
         return self
 
     @property

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import keras
 
-from objectives.network.distillation import Distillation, Distilling, TrainingLoss
+from objectives.network.distillation import Distillation, Distilling, TrainingLoss, lesson_of
 from zoo.data.dataset import Data
-from zoo.tasks.own_task import OwnTask, TrainingBudget
+from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
+from zoo.tasks.training_budget import TrainingBudget
 from zoo.training.checkpoint import Checkpoint, TrainingProgress, TrainingState, assign_all, copies_of
 from zoo.training.training import TrainingResult, TrainingSettings, train
 
@@ -43,12 +44,14 @@ class FineTuning:
             TuckpruneError: what `train` raises.
         """
         if isinstance(dataset, OwnTask):
-            return self._by_own(model, dataset, checkpoint)
+            return self._by_own(model, dataset, original, checkpoint)
         learner = None if self.distillation is None else self._learner(model, original, dataset.task, self.distillation)
         teacher = None if learner is None else original
         return train(model, dataset, self.training, callbacks, learner=learner, teacher=teacher, checkpoint=checkpoint)
 
-    def _by_own(self, model: keras.Model, task: OwnTask, checkpoint: Checkpoint | None) -> TrainingResult:
+    def _by_own(
+        self, model: keras.Model, task: OwnTask, original: keras.Model, checkpoint: Checkpoint | None
+    ) -> TrainingResult:
         started, epochs = time.perf_counter(), self.training.epochs
         state = None if checkpoint is None else checkpoint.state()
         if state is not None:
@@ -60,6 +63,7 @@ class FineTuning:
             TrainingBudget(
                 epochs=epochs, learning_rate=training.learning_rate, batch_size=training.batch_size, seed=training.seed
             ),
+            lesson_of(task, self.distillation, original),
         )
         if checkpoint is not None:
             progress = TrainingProgress(epochs, math.nan, math.nan, 0, None, 0, 0)

@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+
 from compress.cloning.walk import as_functional
 from compress.decomposition.kernel_bases import BasesCache
 from compress.parameters import DEFAULT_RECIPE, CompressionParameters, Stage
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recipe import apply_parameters, used_values
 from objectives.accuracy.proxy import ProxyResult, ProxySettings
+from objectives.network.distillation import lesson_of
 from objectives.network.precision import Precision
-from zoo.tasks.own_task import OwnTask, TrainingBudget
+from zoo.tasks.own_task import OwnTask
+from zoo.tasks.training_budget import TrainingBudget
 from zoo.training.recalibration import BatchStatistics
 
 
@@ -37,6 +41,7 @@ class OwnTrials:
         recipe: order of the stages.
         pruning: which channels go.
         calibration: images by which pruned layers are fitted, or None.
+        teacher: what candidates learn from by distillation, of a task that is not the user's; None for ``original``.
         rungs: steps after which a trial may be judged. Whoever takes the steps of several trains in as many parts, so
             that a trial that is taken up by another worker gets the same figures.
 
@@ -54,10 +59,12 @@ class OwnTrials:
         pruning: PruningSettings = DEFAULT_PRUNING,
         calibration: Any = None,
         rungs: Sequence[int] = (),
+        teacher: Any = None,
     ) -> None:
         self._original, self._task, self.settings = as_functional(original), task, settings
         self._recipe, self._pruning, self._calibration = tuple(recipe), pruning, calibration
         self._rungs, self._cache, self.precision = tuple(rungs), BasesCache(), Precision()
+        self._lesson = lesson_of(task, settings.distillation, self._original if teacher is None else teacher)
 
     def start(self, parameters: CompressionParameters) -> OwnTrial:
         """A candidate at its beginning.
@@ -100,13 +107,13 @@ class OwnTrials:
                 seed=settings.seed,
                 done=trial.steps,
             )
-            self._task.fit(trial.model, budget)
+            self._task.fit(trial.model, budget, self._lesson)
             trial.steps = steps
 
     def _recalibrated(self, model: Any) -> int:
         """Estimate the statistics of batch normalization anew; the images used."""
-        if not self._task.has_images:
+        batches = list(self._task.inputs(self.settings.recalibration_images, self.settings.batch_size))
+        if not batches:
             return 0
-        images, size = self._task.images(self.settings.recalibration_images), self.settings.batch_size
-        BatchStatistics(model).estimate(images[start : start + size] for start in range(0, len(images), size))
-        return len(images)
+        BatchStatistics(model).estimate(batches)
+        return sum(len(keras.tree.flatten(batch)[0]) for batch in batches)

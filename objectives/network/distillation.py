@@ -14,6 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from compress.errors import ConfigError
+from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
 
 Floats = NDArray[np.float32]
@@ -39,6 +40,24 @@ class Distillation:
             raise ConfigError(f"distillation.weight: expected a number in (0, 1], received {self.weight!r}")
         if not 0 < self.temperature < float("inf"):
             raise ConfigError(f"distillation.temperature: expected a number above 0, received {self.temperature!r}")
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A teacher, and how much it counts.
+
+    Attributes:
+        teacher: the original model, which is never changed.
+        distillation: weight and temperature.
+    """
+
+    teacher: Any
+    distillation: Distillation
+
+
+def lesson_of(task: OwnTask, distillation: Distillation | None, teacher: Any) -> Lesson | None:
+    """What a teacher gives to models that a task trains; None without distillation, or where the user's code trains."""
+    return None if task.is_own or distillation is None else Lesson(teacher, distillation)
 
 
 class SoftLabels:

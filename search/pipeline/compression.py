@@ -27,6 +27,7 @@ from search.pipeline.measuring import measure, measure_and_keep, measure_origina
 from search.pipeline.resumable_training import ResumableTraining
 from search.runs.results import SEARCH, SENSITIVITY, SIMPLE, Result, check_names
 from search.runs.run_folder import RunFolder
+from search.space.layer_choices import check_choices, layer_choices
 from search.strategies.preparation import latency_table, warn_of_frozen, warn_of_not_exact
 from search.strategies.sensitivity_values import SweepLog, sensitivity_values
 
@@ -152,8 +153,8 @@ def configured(
         BudgetError: a budget that is malformed or above the model.
         ConfigError: a choice per layer that the model cannot have.
     """
-    settings.check_choices(config, analyse(original, pruning.across_normalization))
-    choices = settings.choices(config.space)
+    check_choices(config, analyse(original, pruning.across_normalization))
+    choices = layer_choices(config.space)
     if config.simple.ratio is not None:
         return GlobalValues(config.simple.ratio, config.simple.calibration, pruning, choices, image_size)
     table = latency_table(config, original, image_size)

@@ -30,6 +30,7 @@ from search.runs.results import check_names
 from search.runs.run_folder import RunFolder
 from search.samplers.check import check_sampler
 from search.samplers.sampler import SamplerContext
+from search.space.layer_choices import check_choices
 from search.space.levels import Levels
 from search.space.projection import Projection
 from search.space.space import SearchSpace
@@ -82,7 +83,7 @@ def search_space(config: RunConfig, cost: CostModel) -> SearchSpace:
         ConfigError: a choice that the model cannot have, or choices that leave nothing to search.
     """
     space = SearchSpace(cost, settings.space(config), config.recipe)
-    settings.check_choices(config, space.graph)
+    check_choices(config, space.graph)
     if config.space.layers and not space.dimensions:
         raise ConfigError(
             "space.layers: expected something left to search, received choices that fix all ratios and ranks; give one"

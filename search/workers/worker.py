@@ -102,7 +102,7 @@ class TrialWorker:
         self._candidates: CandidateRepairs | OwnTrials
         if isinstance(task.dataset, OwnTask):
             self._proxy = self._candidates = OwnTrials(
-                self._original, task.dataset, task.proxy, task.recipe, pruning, calibration, task.rungs
+                self._original, task.dataset, task.proxy, task.recipe, pruning, calibration, task.rungs, teacher
             )
         else:
             self._proxy = AccuracyProxy(task.dataset, task.proxy, teacher)

@@ -6,7 +6,7 @@ import yaml
 from compress.errors import ConfigError
 from compress.graph.choices import ANY_RANK, UNPRUNED, WHOLE, Bounds, LayerChoice
 from configs.load import check_config, difference, dump_config
-from search import settings
+from search.space.layer_choices import layer_choices
 
 BASE = {"name": "x", "model": {"zoo": "vgg19"}, "data": {"source": "cifar10"}, "budget": {"flops": "50%"}}
 CHOICES = {
@@ -24,7 +24,7 @@ def config(layers, **others):
 
 
 def test_what_choices_mean():
-    assert settings.choices(config(CHOICES).space).layers == (
+    assert layer_choices(config(CHOICES).space).layers == (
         LayerChoice("stage4*", ratio=Bounds(0.0, 0.5)),
         LayerChoice("stem*", UNPRUNED, (WHOLE, WHOLE)),
         LayerChoice("fc1", ratio=Bounds(0.25, 0.25)),

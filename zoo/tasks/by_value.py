@@ -1,5 +1,7 @@
-"""A user's class packed with the code that it runs, for processes and machines that lack its module."""
+"""A user's class or function packed with the code that it runs, for processes and machines that lack its module."""
 
+import hashlib
+import inspect
 import linecache
 import sys
 from collections.abc import Iterator
@@ -12,8 +14,8 @@ _INSTALLED = ("site-packages", "dist-packages")
 _OURS = ("compress", "configs", "objectives", "search", "zoo")
 
 
-def packed(kind: type) -> bytes:
-    """The class and all that its module, and modules beside that one, give it; packages that are installed are named.
+def packed(kind: Any) -> bytes:
+    """The class or function and all that its module, and those beside it, give it; installed packages are named.
 
     Functions that TensorFlow has traced cannot be packed, so that it is done before the class is used.
     """
@@ -26,7 +28,7 @@ def packed(kind: type) -> bytes:
 
 
 def unpacked(content: bytes) -> Any:
-    """The class that `packed` packed; in the process that did, the same one."""
+    """What `packed` packed; of a class, in the process that did, the same one."""
     from ray import cloudpickle
 
     kind, sources = cloudpickle.loads(content)
@@ -34,6 +36,14 @@ def unpacked(content: bytes) -> Any:
         # TensorFlow reads the code of what it traces: it has to be that of the class, whatever becomes of the file.
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     return kind
+
+
+def code_digest(kind: Any) -> str:
+    """SHA-256 of the file that defines a class or a function; empty where there is none."""
+    try:
+        return hashlib.sha256(Path(inspect.getfile(kind)).read_bytes()).hexdigest()
+    except (OSError, TypeError):  # Made in a console, or in a module without a file.
+        return ""
 
 
 def _sources(modules: list[ModuleType]) -> dict[str, str]:
@@ -59,8 +69,8 @@ def _by_value(modules: list[ModuleType]) -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _modules(kind: type) -> list[ModuleType]:
-    """The class's module, or the package that holds it, and what was imported from the same folder."""
+def _modules(kind: Any) -> list[ModuleType]:
+    """Its module, or the package that holds it, and what was imported from the same folder."""
     own = sys.modules[kind.__module__.partition(".")[0]]
     file = getattr(own, "__file__", None)
     if file is None or _is_installed(Path(file)):

@@ -1,14 +1,12 @@
 """A class of the user's own that a configuration names as ``module:Class``; other processes get it with its code."""
 
-import hashlib
 import importlib
 import inspect
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 from compress.errors import ConfigError, excerpt, foreign_code, working_directory_importable
-from zoo.tasks.by_value import packed, unpacked
+from zoo.tasks.by_value import code_digest, packed, unpacked
 
 _METHODS = {"fit": "fit(model, budget)", "evaluate": "evaluate(model, split)"}
 
@@ -37,12 +35,25 @@ class OwnClass:
         kind = _imported(reference)
         explained = f"task: expected a class that can be sent to workers as {reference}"
         with foreign_code(lambda line: ConfigError(f"{explained}, received {line}")):
-            return cls(reference, packed(kind), _digest(kind))
+            return cls(reference, packed(kind), code_digest(kind))
 
     @property
     def kind(self) -> Any:
         """The class; in the process that loaded it the module's own."""
         return unpacked(self.content)
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A class of this product that trains and scores as one of a user's does; other processes have it.
+
+    Attributes:
+        reference: the name of the task.
+        kind: the class.
+    """
+
+    reference: str
+    kind: type
 
 
 def _imported(reference: str) -> Any:
@@ -71,10 +82,3 @@ def _takes_two(method: Any) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _digest(kind: type) -> str:
-    try:
-        return hashlib.sha256(Path(inspect.getfile(kind)).read_bytes()).hexdigest()
-    except (OSError, TypeError):  # Made in a console, or in a module without a file.
-        return ""

@@ -11,8 +11,9 @@ import numpy as np
 
 from compress.errors import ConfigError, DivergenceError, TaskError, excerpt, foreign_code, working_directory_importable
 from zoo.tasks.metric import LOSS, Direction, Metric, Score
-from zoo.tasks.own_class import OwnClass
+from zoo.tasks.own_class import BuiltIn, OwnClass
 from zoo.tasks.task import Array
+from zoo.tasks.training_budget import TrainingBudget
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -20,55 +21,26 @@ _IMAGES = "calibration_images"
 _DIRECTIONS = ("maximize", "minimize")
 
 
-@dataclass(frozen=True)
-class TrainingBudget:
-    """How long ``fit`` of a task of your own trains a model, and how.
-
-    Attributes:
-        steps: gradient steps to take, for a trial; None for a final model.
-        epochs: passes over the training data, for a final model; None for a trial.
-        done: steps that the model has taken before, where a trial goes on.
-        learning_rate: of the configuration's section ``proxy`` for a trial, ``finetune`` for a final model.
-        batch_size: examples per step, of the same section.
-        seed: of the configuration.
-
-    Raises:
-        ConfigError: both of steps and epochs, or none.
-    """
-
-    steps: int | None = None
-    epochs: int | None = None
-    learning_rate: float = 0.01
-    batch_size: int = 128
-    seed: int = 0
-    done: int = 0
-
-    def __post_init__(self) -> None:
-        if (self.steps is None) == (self.epochs is None):
-            raise ConfigError(f"expected either steps or epochs, received steps {self.steps} and epochs {self.epochs}")
-
-    def steps_on(self, examples: int) -> int:
-        """Gradient steps to take with so many training examples, the last batch of an epoch a smaller one."""
-        return self.steps if self.steps is not None else (self.epochs or 0) * math.ceil(examples / self.batch_size)
-
-
 @dataclass(frozen=True, eq=False)
 class OwnTask:
     """A class of the user's with ``fit(model, budget)`` and ``evaluate(model, split)``, and an object of it.
 
-    Another process gets the class with its code and makes an object of its own.
+    Another process gets the class with its code and makes an object of its own. A class of this product takes the
+    place of the user's where a task runs on built models, too; its ``fit`` also takes what the original model teaches.
 
     Attributes:
         own_class: the class, as it is sent.
         options: its arguments.
         metrics: what ``evaluate`` returns, the first one ranks; empty before a model was evaluated.
         image_shape: of one image that ``calibration_images`` returns; None without that method.
+        undirected: names of metrics of which a configuration must say whether more is better, to rank by them.
     """
 
-    own_class: OwnClass
+    own_class: OwnClass | BuiltIn
     options: Mapping[str, Any]
     metrics: tuple[Metric, ...] = ()
     image_shape: tuple[int, ...] | None = None
+    undirected: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, reference: str, options: Mapping[str, Any] | None = None) -> Self:
@@ -107,6 +79,11 @@ class OwnTask:
         """Height and width of its images; None where it has none to give."""
         return None if self.image_shape is None else self.image_shape[:-1]
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the class is the user's."""
+        return isinstance(self.own_class, OwnClass)
+
     def fitted(self, model: Any) -> Self:
         """The task that knows its metrics, from evaluating a model on the validation split.
 
@@ -115,6 +92,9 @@ class OwnTask:
             TaskError: ``evaluate`` fails or returns no figures, or images do not fit the model.
             DivergenceError: a figure is not finite.
         """
+        if not self.is_own:
+            with self._foreign(f"expected data that fit model {model.name!r}"):
+                self.user.check(model)
         shape = self.images(1).shape[1:] if self.has_images else None
         if shape is not None and not _fits(shape, model):
             raise TaskError(
@@ -123,13 +103,13 @@ class OwnTask:
             )
         if shape is None and any(None in tensor.shape[1:] for tensor in model.inputs):
             raise TaskError(
-                f"expected a method {_IMAGES}(n) of {self.name}, as {model.name!r} takes images of any size and costs "
-                "are counted at one, received a class without; add it, it returns n training images"
+                self._without_images(f"as {model.name!r} takes images of any size and costs are counted at one")
             )
         declared = self._declared()
         figures = replace(self, metrics=declared)._with(self.user).evaluate(model, "validation").figures
-        metrics = declared or tuple(LOSS if name == LOSS.name else Metric(name) for name in figures)
-        return replace(self, metrics=metrics, image_shape=shape)._with(self.user)
+        metrics = declared or self._declared() or tuple(LOSS if name == LOSS.name else Metric(name) for name in figures)
+        undirected = frozenset() if self.is_own else self.user.undirected
+        return replace(self, metrics=metrics, image_shape=shape, undirected=undirected)._with(self.user)
 
     def _with(self, user: Any) -> Self:
         vars(self)["user"] = user
@@ -140,6 +120,8 @@ class OwnTask:
         given = getattr(self.user, "metrics", None)
         if given is None:
             return ()
+        if not self.is_own:
+            return tuple(given)
         if not isinstance(given, Mapping) or not given or any(way not in _DIRECTIONS for way in given.values()):
             raise ConfigError(
                 f"task: expected metrics of {self.name} to be a mapping of names to maximize or minimize, "
@@ -160,15 +142,23 @@ class OwnTask:
                 f"search.metric: expected one of {', '.join(known)}, which evaluate of {self.name} returns, "
                 f"received {name!r}"
             )
-        if direction not in (None, chosen.direction) and self._declared():
+        undirected = chosen.name in self.undirected
+        if direction is None and undirected:
+            raise ConfigError(
+                f"search.metric.direction: expected maximize or minimize to rank by {chosen.name}, of which Keras says "
+                "neither, received none; give it"
+            )
+        if direction not in (None, chosen.direction) and self._declared() and not undirected:
             raise ConfigError(
                 f"search.metric.direction: expected {chosen.direction} for {chosen.name}, as metrics of "
                 f"{self.name} says, received {direction}; leave it out"
             )
         return replace(chosen, direction=direction or chosen.direction)
 
-    def fit(self, model: Any, budget: TrainingBudget) -> None:
+    def fit(self, model: Any, budget: TrainingBudget, lesson: object | None = None) -> None:
         """Train a model in place.
+
+        lesson: what the original model teaches, for a class that is not the user's; None for nothing.
 
         Raises:
             TaskError: ``fit`` fails.
@@ -178,7 +168,7 @@ class OwnTask:
 
         keras.utils.set_random_seed(budget.seed + budget.done)
         with self._foreign(f"expected fit of {self.name} to train the model"):
-            self.user.fit(model, budget)
+            self.user.fit(model, budget, *(() if lesson is None else (lesson,)))
         broken = [one.path for one in model.weights if not np.isfinite(keras.ops.convert_to_numpy(one)).all()]
         if broken:
             raise DivergenceError(
@@ -239,9 +229,7 @@ class OwnTask:
         """
         if not self.has_images:
             raise ConfigError(
-                f"expected a method {_IMAGES}(n) of {self.name}, which returns n training images as the model "
-                "takes them, for pruning.criterion nuclear_norm, proxy.reconstruction_images and ship; received a "
-                "class without; add it"
+                self._without_images("for pruning.criterion nuclear_norm, proxy.reconstruction_images and ship")
             )
         with self._foreign(f"expected images from {_IMAGES} of {self.name}"):
             images = np.asarray(getattr(self.user, _IMAGES)(count), np.float32)[:count]
@@ -251,6 +239,27 @@ class OwnTask:
                 f"{images.shape}"
             )
         return images
+
+    def _without_images(self, purpose: str) -> str:
+        if self.is_own:
+            return (
+                f"expected a method {_IMAGES}(n) of {self.name}, which returns n training images as the model takes "
+                f"them, {purpose}, received a class without; add it"
+            )
+        return f"expected a model with one input for task {self.name}, {purpose}, received several inputs"
+
+    def inputs(self, count: int, batch_size: int) -> Iterator[Any]:
+        """Training inputs in batches as the model takes them, of about so many examples in all; none without images.
+
+        Raises:
+            TaskError: the class fails, or returns no images.
+        """
+        if not self.is_own:
+            with self._foreign(f"expected training inputs of {self.name}"):
+                yield from self.user.calibration_batches(count, batch_size)
+        elif self.has_images:
+            images = self.images(count)
+            yield from (images[start : start + batch_size] for start in range(0, len(images), batch_size))
 
     @contextmanager
     def _foreign(self, expected: str) -> Iterator[None]:

@@ -49,9 +49,9 @@ def inspect(
     from objectives.cost.cost_model import CostModel
     from objectives.cost.latency import LatencySettings
     from objectives.cost.latency_fit import measured_table
-    from search import settings
     from search.cli import tables
     from search.cli.choices_table import choices_entry, choices_table, chosen_layers
+    from search.space.layer_choices import check_choices, layer_choices
 
     shown = console(as_json, soft_wrap=False)
     loaded = load_model(model, custom_objects)
@@ -60,8 +60,8 @@ def inspect(
         shown.print(part)
     tables.warn_of_not_exact(shown, graph)
     if configured is not None:
-        settings.check_choices(configured, graph)
-        chosen = chosen_layers(graph, settings.choices(configured.space))
+        check_choices(configured, graph)
+        chosen = chosen_layers(graph, layer_choices(configured.space))
         shown.print(choices_table(chosen))
     # A model that takes images of any size, without one given, is refused here: everything else is printed by then.
     sized = at_size(loaded, size)

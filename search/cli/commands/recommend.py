@@ -137,13 +137,13 @@ class _Options:
         from compress.graph.choices import NO_CHOICES
         from objectives.budget.budget import Budget
         from objectives.budget.recommended import BudgetValues, GlobalValues
-        from search import settings
         from search.pipeline.compression import configured, cost_of
+        from search.space.layer_choices import check_choices, layer_choices
 
         choices = NO_CHOICES
         if loaded is not None:
-            settings.check_choices(loaded, analyse(model, pruning.across_normalization))
-            choices = settings.choices(loaded.space)
+            check_choices(loaded, analyse(model, pruning.across_normalization))
+            choices = layer_choices(loaded.space)
         if self.flops is not None:
             cost = cost_of(model, image_size=self.size)
             return BudgetValues(recipe, Budget.parse({"flops": self.flops}, cost), cost, pruning, choices, self.size)

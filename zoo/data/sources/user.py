@@ -1,10 +1,10 @@
 """The user's own function, given as `module:function`."""
 
-import importlib
 from typing import Any
 
-from compress.errors import DataError, foreign_code, working_directory_importable
+from compress.errors import DataError, working_directory_importable
 from zoo.data.dataset import ImageDataset
+from zoo.data.own_function import imported_function, returned
 from zoo.data.source import SourceData, Wanted, as_split, data_source
 
 
@@ -17,24 +17,9 @@ def user(wanted: Wanted) -> SourceData | ImageDataset:
     the interpreter, or `os._exit`, ends the command: in a process of its own the data would need twice the memory.
     """
     reference = wanted.source
-    module_name, _, function_name = reference.partition(":")
     with working_directory_importable():
-        result = _call(_resolve(module_name, function_name, reference), reference)
+        result = returned(imported_function(reference), reference)
     return result if isinstance(result, ImageDataset) else _as_source(result, reference, wanted)
-
-
-def _resolve(module_name: str, function_name: str, reference: str) -> Any:
-    with foreign_code(lambda line: DataError(f"expected an importable module in {reference!r}, received {line}")):
-        module = importlib.import_module(module_name)
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        raise DataError(f"expected a function {function_name!r} in module {module_name!r}, received {function!r}")
-    return function
-
-
-def _call(function: Any, reference: str) -> Any:
-    with foreign_code(lambda line: DataError(f"expected data from {reference!r}, received {line}")):
-        return function()
 
 
 def _as_source(result: Any, reference: str, wanted: Wanted) -> SourceData:

@@ -1,0 +1,61 @@
+"""What a model file was compiled with: loss, loss weights, metrics and optimizer."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from compress.errors import ModelError, typed_line
+from compress.model_files.custom_objects import register_custom_objects
+from compress.model_files.declared import check_model_file
+from compress.model_files.files import missing_object
+from compress.model_files.keras2_h5 import is_legacy_h5
+from compress.model_files.keras2_zip import is_legacy_zip
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """How a model was compiled, and what its outputs are called.
+
+    Attributes:
+        config: arguments of ``compile`` as Keras stores them; empty where it was not compiled.
+        output_names: of all outputs, in the order in which Keras flattens them: keys of a dictionary, or layers.
+    """
+
+    config: Mapping[str, Any]
+    output_names: tuple[str, ...]
+
+    @classmethod
+    def read(cls, path: Path, custom_objects: str | None = None) -> "CompiledModel":
+        """Read it out of a ``.keras`` or ``.h5`` file of Keras 3.
+
+        Raises:
+            ModelError: a file of Keras 2 or a folder, a loss or metric that Keras does not know, or a file that cannot
+                be read.
+        """
+        register_custom_objects(custom_objects)
+        if not path.is_file() or is_legacy_h5(path) or is_legacy_zip(path):
+            raise ModelError(
+                f"expected a .keras or .h5 file of Keras 3, which says how it was compiled, received '{path}'; load "
+                "the model with Keras 3, compile it, and save it again"
+            )
+        check_model_file(path)
+        try:
+            with warnings.catch_warnings():
+                # The optimizer's state is not wanted, and need not fit.
+                warnings.filterwarnings("ignore", "Skipping variable loading", UserWarning)
+                model = keras.models.load_model(path, compile=True, safe_mode=True)
+        except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
+            reason = missing_object(error) or typed_line(error)
+            raise ModelError(f"model file '{path}' cannot be read as it was compiled: {reason}") from error
+        return cls(model.get_compile_config() or {}, names_of_outputs(model))
+
+
+def names_of_outputs(model: Any) -> tuple[str, ...]:
+    """Names of a model's outputs: keys of a dictionary, sorted, or else the layers that they come from."""
+    if isinstance(model.output, Mapping):
+        return tuple(sorted(model.output))
+    return tuple(getattr(model, "output_names", None) or (model.layers[-1].name,))

@@ -1,0 +1,2 @@
+from .compiled import CompiledTraining as CompiledTraining
+from .outputs import OutputsTraining as OutputsTraining

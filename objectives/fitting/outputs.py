@@ -1,0 +1,232 @@
+"""A model of several outputs, each with a task of its own: its loss, its checks, its metrics, and a weight."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from compress.errors import ConfigError, DivergenceError
+from objectives.fitting.checks import check_inputs
+from objectives.fitting.fit_data import FitData, batches
+from objectives.fitting.fitted import Fitted, SoftOutput, output_tensors
+from objectives.fitting.loop import Loop, calibration_batches, steps_of
+from objectives.fitting.output_targets import Targets
+from objectives.network.distillation import Lesson
+from zoo.data.own_function import OwnFunction
+from zoo.tasks.metric import LOSS, Metric, Score
+from zoo.tasks.own_task import SplitName
+from zoo.tasks.task import Array, Task
+from zoo.tasks.training_budget import TrainingBudget
+from zoo.training.training import TrainingSettings
+
+_SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+_EVALUATED = 128
+"""Examples of arrays that are evaluated at once."""
+
+
+@dataclass(frozen=True)
+class OutputTask:
+    """What one output is for.
+
+    Attributes:
+        task: its loss, checks and metrics.
+        weight: of its loss among the outputs'.
+    """
+
+    task: Task
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """The outputs of one model: by name a model with this output alone, its task, and its loss."""
+
+    views: Mapping[str, Any]
+    tasks: Mapping[str, Task]
+    losses: Mapping[str, Any]
+
+
+class OutputsTraining:
+    """Trains and scores built models by the losses and metrics of a task for each output.
+
+    Args:
+        data: returns the splits; targets are dictionaries of the outputs' names.
+        outputs: the tasks by the names of outputs; the first metric of the first one ranks.
+        names: of the model's outputs, in the order in which Keras flattens them.
+        training: of final models; None where only trials are trained.
+        momentum: of SGD, by which trials are trained.
+        validation: share of the training arrays that is held out, where the data have no validation of their own.
+        seed: of what is held out.
+
+    Attributes:
+        metrics: what ``evaluate`` returns: those of each output behind its name, and the weighted sum of all losses.
+        undirected: none: the tasks know which way their metrics are better.
+        calibration_images: training images as the model takes them; None where it takes several inputs.
+
+    Raises:
+        ConfigError: other names than those of the outputs.
+        DataError: the function fails, or returns what fit does not take, or targets that are not of the tasks.
+    """
+
+    undirected: frozenset[str] = frozenset()
+
+    def __init__(
+        self,
+        data: OwnFunction,
+        outputs: Mapping[str, OutputTask],
+        names: Sequence[str],
+        training: TrainingSettings | None,
+        momentum: float,
+        validation: float,
+        seed: int,
+    ) -> None:
+        if set(outputs) != set(names):
+            raise ConfigError(
+                f"task.options.outputs: expected the outputs of the model, {', '.join(names)}, received "
+                f"{', '.join(outputs)}; give a task for each"
+            )
+        keras.utils.set_random_seed(seed)
+        targets = Targets({name: outputs[name].task for name in names}, data.reference)
+        self._data = targets.converted(FitData.of(data(), data.reference, validation, seed))
+        self._outputs, self._names = dict(outputs), tuple(names)
+        self._training, self._momentum = training, momentum
+        self._held: tuple[Any, Fitted] | None = None
+        self._evaluates: tuple[Any, Any] | None = None
+        measured = [metric for name, one in outputs.items() for metric in _named(name, one.task.metrics)]
+        self.metrics = (*measured, LOSS)
+        several = len(keras.tree.flatten(self._data.first("train")[0])) > 1
+        self.calibration_images = None if several else self._images
+
+    def check(self, model: Any) -> None:
+        """Refuse data that do not fit a model, or its outputs, or that never end.
+
+        Raises:
+            DataError, ModelError: names the split, or the output.
+        """
+        self._data.check_ends(trains_epochs=self._training is not None)
+        parts = self._parts(model)
+        for split in _SPLITS:
+            inputs, targets, _ = self._data.first(split)
+            check_inputs(inputs, model, f"{split} of {self._data.reference!r}")
+            for name, task in parts.tasks.items():
+                what = f"{name} of {self._data.reference!r}"
+                task.check_values(targets[name], split, what)
+                task.check_model(parts.views[name], targets[name], what)
+
+    def fit(self, model: Any, budget: TrainingBudget, lesson: Lesson | None = None) -> None:
+        """Train a model in place: a trial by SGD, a final model by the optimizer of its training."""
+        if self._held is None or self._held[0] is not model or not budget.done:
+            self._held = model, self._made(model, budget, lesson)
+        loop = Loop(self._held[1], model, self._data, budget.batch_size, budget.seed + budget.done)
+        if budget.steps is not None or self._training is None:
+            loop.steps(budget.steps or 0)
+        else:
+            loop.epochs(budget.epochs or 0, self._training, self._kept_by)
+
+    @property
+    def _kept_by(self) -> Metric:
+        """The metric by which a final training keeps weights, as Keras names it."""
+        first = next(iter(self._outputs))
+        metric = self._outputs[first].task.metrics[0]
+        return metric if len(self._names) == 1 else replace(metric, name=f"{first}_{metric.name}")
+
+    def _made(self, model: Any, budget: TrainingBudget, lesson: Lesson | None) -> Fitted:
+        parts, first = self._parts(model), next(iter(self._outputs))
+        soft = [
+            SoftOutput(task, parts.losses[name].from_logits, self._outputs[name].weight)
+            for name, task in parts.tasks.items()
+        ]
+        fitted = Fitted(model, self._names, as_mapping=True, lesson=lesson, soft=soft)
+        fitted.compile(
+            self._optimizer(budget),
+            {name: parts.tasks[name].training_loss(parts.views[name]) for name in self._names},
+            {name: self._outputs[name].weight for name in self._names},
+            metrics={first: [parts.tasks[first].keras_metric(parts.views[first])]},
+        )
+        return fitted
+
+    def _optimizer(self, budget: TrainingBudget) -> Any:
+        if budget.steps is not None or self._training is None:
+            return keras.optimizers.SGD(budget.learning_rate, momentum=self._momentum)
+        return self._training.made_optimizer(steps_of(budget, self._training, self._data))
+
+    def evaluate(self, model: Any, split: SplitName) -> dict[str, float]:
+        """The figures of every output on all examples, and the weighted sum of their losses.
+
+        Sample weights count in training alone.
+
+        Raises:
+            DivergenceError: an output that is not finite.
+        """
+        parts = self._parts(model)
+        targets, outputs = self._answers(model, split)
+        figures: dict[str, float] = {}
+        loss = 0.0
+        for name in self._outputs:
+            parts.tasks[name].check_values(targets[name], split, f"{name} of {self._data.reference!r}")
+            score = self._scored(name, parts, targets[name], outputs[name])
+            figures |= {f"{name}_{key}": figure for key, figure in score.figures.items()}
+            loss += self._outputs[name].weight * score.loss
+        return {**figures, LOSS.name: loss}
+
+    def _scored(self, name: str, parts: _Parts, targets: Array, outputs: Array) -> Score:
+        if not np.isfinite(outputs).all():
+            raise DivergenceError(
+                f"expected finite outputs of '{name}', received NaN or infinity; train with a lower learning rate"
+            )
+        score = parts.tasks[name].score(targets, outputs, parts.losses[name])
+        if not math.isfinite(score.loss):
+            raise DivergenceError(f"expected a finite loss of output '{name}', received {score.loss}")
+        return score
+
+    def _answers(self, model: Any, split: SplitName) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Targets and outputs of all examples of a split, by output."""
+        targets: dict[str, list[Any]] = {name: [] for name in self._names}
+        outputs: dict[str, list[Any]] = {name: [] for name in self._names}
+        call = self._traced(model)
+        for inputs, expected, _ in batches(self._data.split(split), _EVALUATED):
+            answers = keras.tree.flatten(call(inputs))
+            for name, answer in zip(self._names, answers, strict=True):
+                targets[name].append(np.asarray(expected[name]))
+                outputs[name].append(np.asarray(answer, np.float32))
+        return _joined(targets), _joined(outputs)
+
+    def _traced(self, model: Any) -> Any:
+        """The model in inference mode, traced once for as long as it is the last one."""
+        if self._evaluates is None or self._evaluates[0] is not model:
+            call = tf.function(lambda inputs: model(inputs, training=False), autograph=False, reduce_retracing=True)
+            self._evaluates = model, call
+        return self._evaluates[1]
+
+    def calibration_batches(self, count: int, batch_size: int) -> Iterator[Any]:
+        """Training inputs in batches as the model takes them, of about so many examples in all."""
+        return calibration_batches(self._data.train, count, batch_size)
+
+    def _images(self, count: int) -> Array:
+        parts = [np.asarray(keras.tree.flatten(batch)[0]) for batch in self.calibration_batches(count, count)]
+        return np.concatenate(parts)[:count]
+
+    def _parts(self, model: Any) -> _Parts:
+        views = {name: keras.Model(model.inputs, tensor) for name, tensor in output_tensors(model, self._names).items()}
+        tasks = {name: _of_classes(self._outputs[name].task, view) for name, view in views.items()}
+        return _Parts(views, tasks, {name: task.loss(views[name]) for name, task in tasks.items()})
+
+
+def _named(output: str, metrics: Sequence[Metric]) -> list[Metric]:
+    return [replace(metric, name=f"{output}_{metric.name}") for metric in metrics]
+
+
+def _of_classes(task: Task, view: Any) -> Task:
+    """The task with as many classes as an output has, where its options leave it open; one unit stands for two."""
+    if getattr(task, "classes", 0) is not None:
+        return task
+    classes: Any = {"classes": max(2, view.outputs[0].shape[-1])}
+    return replace(task, **classes)
+
+
+def _joined(parts: Mapping[str, list[Any]]) -> dict[str, Array]:
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
