@@ -12,8 +12,8 @@ from .tasks.kinds.super_resolution import SuperResolution as SuperResolution
 from .tasks.metric import Metric as Metric
 from .tasks.metric import Score as Score
 from .tasks.metric_choice import choose_metric as choose_metric
+from .tasks.own_class import TrainingBudget as TrainingBudget
 from .tasks.task import Task as Task
-from .tasks.training_budget import TrainingBudget as TrainingBudget
 from .training.evaluation import evaluate as evaluate
 from .training.training import TrainingResult as TrainingResult
 from .training.training import TrainingSettings as TrainingSettings

@@ -9,9 +9,9 @@ import keras
 
 from objectives.network.distillation import Distillation, Distilling, TrainingLoss, lesson_of
 from zoo.data.dataset import Data
+from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
-from zoo.tasks.training_budget import TrainingBudget
 from zoo.training.checkpoint import Checkpoint, TrainingProgress, TrainingState, assign_all, copies_of
 from zoo.training.training import TrainingResult, TrainingSettings, train
 

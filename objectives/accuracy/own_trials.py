@@ -15,8 +15,8 @@ from compress.recipe import apply_parameters, used_values
 from objectives.accuracy.proxy import ProxyResult, ProxySettings
 from objectives.network.distillation import lesson_of
 from objectives.network.precision import Precision
+from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
-from zoo.tasks.training_budget import TrainingBudget
 from zoo.training.recalibration import BatchStatistics
 
 

@@ -16,9 +16,9 @@ from objectives.fitting.loop import Loop, calibration_batches, evaluated, steps_
 from objectives.network.distillation import Lesson
 from zoo.data.own_function import OwnFunction
 from zoo.tasks.metric import LOSS, Direction, Metric
+from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import SplitName
 from zoo.tasks.task import Array
-from zoo.tasks.training_budget import TrainingBudget
 from zoo.training.training import TrainingSettings
 
 _DIRECTIONS: dict[str | None, Direction] = {"up": "maximize", "down": "minimize"}

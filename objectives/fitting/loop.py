@@ -12,7 +12,7 @@ from compress.errors import ConfigError, TaskError
 from objectives.fitting.arrays import Arrays
 from objectives.fitting.fit_data import FitData, Part, batches, counted
 from zoo.tasks.metric import Metric
-from zoo.tasks.training_budget import TrainingBudget
+from zoo.tasks.own_class import TrainingBudget
 from zoo.training.callbacks import AveragedWeights, BestWeights, DivergenceGuard
 from zoo.training.precision import unscaled
 from zoo.training.random_states import random_states, seed_random_states

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from compress.errors import ConfigError, DivergenceError
+from objectives.fitting.arrays import Arrays
 from objectives.fitting.checks import check_inputs
 from objectives.fitting.fit_data import FitData, batches
 from objectives.fitting.fitted import Fitted, SoftOutput, output_tensors
@@ -18,9 +19,9 @@ from objectives.fitting.output_targets import Targets
 from objectives.network.distillation import Lesson
 from zoo.data.own_function import OwnFunction
 from zoo.tasks.metric import LOSS, Metric, Score
+from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import SplitName
 from zoo.tasks.task import Array, Task
-from zoo.tasks.training_budget import TrainingBudget
 from zoo.training.training import TrainingSettings
 
 _SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
@@ -110,12 +111,14 @@ class OutputsTraining:
         self._data.check_ends(trains_epochs=self._training is not None)
         parts = self._parts(model)
         for split in _SPLITS:
-            inputs, targets, _ = self._data.first(split)
+            inputs, first, _ = self._data.first(split)
             check_inputs(inputs, model, f"{split} of {self._data.reference!r}")
+            whole = self._data.split(split)
+            given = whole.targets if isinstance(whole, Arrays) else first
             for name, task in parts.tasks.items():
-                what = f"{name} of {self._data.reference!r}"
-                task.check_values(targets[name], split, what)
-                task.check_model(parts.views[name], targets[name], what)
+                targets, what = np.asarray(given[name]), f"{name} of {self._data.reference!r}"
+                task.check_values(targets, split, what)
+                task.check_model(parts.views[name], targets, what)
 
     def fit(self, model: Any, budget: TrainingBudget, lesson: Lesson | None = None) -> None:
         """Train a model in place: a trial by SGD, a final model by the optimizer of its training."""

@@ -7,7 +7,7 @@ from .kinds.super_resolution import SuperResolution as SuperResolution
 from .metric import Metric as Metric
 from .metric import Score as Score
 from .metric_choice import choose_metric as choose_metric
+from .own_class import TrainingBudget as TrainingBudget
 from .own_task import OwnTask as OwnTask
 from .registry import make_task as make_task
 from .task import Task as Task
-from .training_budget import TrainingBudget as TrainingBudget

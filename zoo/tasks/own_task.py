@@ -11,9 +11,8 @@ import numpy as np
 
 from compress.errors import ConfigError, DivergenceError, TaskError, excerpt, foreign_code, working_directory_importable
 from zoo.tasks.metric import LOSS, Direction, Metric, Score
-from zoo.tasks.own_class import BuiltIn, OwnClass
+from zoo.tasks.own_class import BuiltIn, OwnClass, TrainingBudget
 from zoo.tasks.task import Array
-from zoo.tasks.training_budget import TrainingBudget
 
 SplitName = Literal["train", "validation", "test"]
 

@@ -8,8 +8,8 @@ from compress.parameters import CompressionParameters
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.accuracy.own_trials import OwnTrials
 from objectives.accuracy.proxy import ProxySettings
+from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
-from zoo.tasks.training_budget import TrainingBudget
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.training import TrainingSettings
 

@@ -14,7 +14,7 @@ from objectives.fitting.keras_losses import OutputLoss
 from objectives.fitting.tasks import FittedTask
 from objectives.network.distillation import Distillation, Lesson
 from tests.objectives.fitting.two_outputs import Given, Losses, arrays, compiled, model, saved
-from zoo.tasks.training_budget import TrainingBudget
+from zoo.tasks.own_class import TrainingBudget
 from zoo.training.training import TrainingSettings
 
 SEED, BATCH, RATE = 5, 16, 0.05

@@ -11,7 +11,7 @@ from objectives.fitting.compiled import CompiledTraining
 from objectives.fitting.fit_data import FitData, batches, counted
 from tests.objectives.fitting.two_outputs import Given, arrays, model, saved
 from zoo.data.own_function import OwnFunction
-from zoo.tasks.training_budget import TrainingBudget
+from zoo.tasks.own_class import TrainingBudget
 from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings
 

@@ -12,8 +12,8 @@ import pytest
 
 from compress.errors import ConfigError, DivergenceError, TaskError
 from zoo.tasks.metric import LOSS, Metric
+from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
-from zoo.tasks.training_budget import TrainingBudget
 
 MODULE = """
 import sys
