@@ -33,7 +33,7 @@ from zoo.data.batches import Augmentation, CropAndFlip
 from zoo.data.dataset import Data, ImageDataset, Normalization, check_model_fits, takes_series
 from zoo.data.load import load_dataset
 from zoo.data.source import print_warning
-from zoo.data.split import decoded, drawn, limited
+from zoo.data.split import drawn
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import Metric
 from zoo.tasks.metric_choice import choose_metric
@@ -100,10 +100,9 @@ def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, mode
     if config.data is None:
         raise ConfigError(f"data: expected a section with a source for the zoo's models, received task: {config.task}")
     section, seed, normalization = config.data, config.seed, None
-    most = 1e9 * section.in_memory
     if section.scale is not None and section.mean is not None and section.std is not None:
         normalization = Normalization(section.scale, section.mean, section.std)
-    loaded = load_dataset(
+    return load_dataset(
         section.source,
         validation=section.validation,
         seed=seed,
@@ -111,12 +110,12 @@ def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, mode
         normalization=normalization,
         exif_orientation=section.exif_orientation,
         series=model is not None and takes_series(model),
-        # Where limits choose, what they leave out is not decoded.
-        in_memory=0 if section.train_limit or section.test_limit else most,
+        in_memory=1e9 * section.in_memory,
+        train_limit=section.train_limit,
+        test_limit=section.test_limit,
         task=None if config.task is None else make_task(config.task.name, config.task.options),
         warn=warn,
     )
-    return decoded(limited(loaded, train=section.train_limit, test=section.test_limit, seed=seed), most)
 
 
 def training(config: TrainingConfig, seed: int) -> TrainingSettings:

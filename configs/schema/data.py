@@ -27,7 +27,7 @@ class DataConfig(Section):
         default=0.1,
         gt=0,
         lt=1,
-        description="fraction of the training images kept for validation, unless a folder has validation images",
+        description="fraction of the training images kept for validation, unless the source has validation images",
     )
     image_size: ImageSize | None = Field(
         default=None, description="height and width in pixels to resize images of a folder to"
@@ -42,9 +42,11 @@ class DataConfig(Section):
     in_memory: NonNegative = Field(
         default=2.0,
         description="gigabytes of decoded images, with masks and target images, beyond which those of a folder stay in "
-        "their files until they are needed, decoded by threads",
+        "their files until they are needed, decoded by threads, and a pipeline of a function is refused",
     )
-    train_limit: Count | None = Field(default=None, description="use at most this many training images")
+    train_limit: Count | None = Field(
+        default=None, description="use at most this many training images; a pipeline of a function is read no further"
+    )
     test_limit: Count | None = Field(default=None, description="use at most this many test images")
 
     @model_validator(mode="after")

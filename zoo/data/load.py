@@ -10,7 +10,7 @@ from compress.errors import DataError
 from zoo.data.checks import check_dataset, check_disjoint
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.source import SourceData, Wanted, data_sources, print_warning, source_words
-from zoo.data.split import stratified_split
+from zoo.data.split import decoded, limited, stratified_split
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.task import Task
 
@@ -32,13 +32,15 @@ def load_dataset(
     series: bool = False,
     task: Task | None = None,
     in_memory: float = 2e9,
+    train_limit: int | None = None,
+    test_limit: int | None = None,
     warn: Callable[[str], None] = print_warning,
 ) -> ImageDataset:
     """Load images and divide them into train, validation and test, disjoint and, by class numbers, stratified.
 
     source: what one of `zoo.data.source.data_sources()` takes: `digits`, `cifar10`, `cifar100`, a folder of images, an
-        .npz file in Keras's convention, or `module:function` (arrays in that convention, or an ImageDataset, whose own
-        splits are then taken as they are).
+        .npz file in Keras's convention, or `module:function` (arrays in that convention, pipelines in their place, or
+        an ImageDataset, whose own splits are then taken as they are).
     validation: share of the images outside the test split that is held out of training; `seed` draws it, and the test
         split where the source has none (20 %; digits 30 %). A validation split of the source's own is taken as it is.
     image_size: (height, width) to resize to; image folders only.
@@ -47,13 +49,27 @@ def load_dataset(
     series: whether arrays of three axes are series, (N, steps, channels), for a model that takes these, and not grey
         images, (N, height, width); .npz files and functions only.
     task: what the images are given for; None for classification, or what an ImageDataset of a function says.
-    in_memory: bytes of decoded images and target images beyond which those of a folder stay in their files until they
-        are needed.
+    in_memory: bytes of images and target images, beyond which those of a folder stay in their files until they are
+        needed, and those of a pipeline are refused.
+    train_limit, test_limit: how many images are used at most, drawn by the seed; a pipeline is read no further.
     warn: takes a line about what of a source is not read.
     Raises DataError for a source that is unknown, missing or malformed, for a class without images in a split, and for
     pixels that do not fit the normalization.
     """
-    data = _read(Wanted(source, task or Classification(), seed, image_size, exif_orientation, series, warn, in_memory))
+    resizing = image_size, exif_orientation
+    wanted = Wanted(source, task or Classification(), seed, *resizing, series, warn, in_memory, train_limit, test_limit)
+    made = _checked(_read(wanted), task, source, validation, seed, normalization)
+    return decoded(limited(made, train=train_limit, test=test_limit, seed=seed), in_memory)
+
+
+def _checked(
+    data: SourceData | ImageDataset,
+    task: Task | None,
+    source: str,
+    validation: float,
+    seed: int,
+    normalization: Normalization | None,
+) -> ImageDataset:
     if isinstance(data, ImageDataset):
         _check_same_task(data, task, source)
         own = data if normalization is None else replace(data, normalization=normalization)

@@ -50,8 +50,9 @@ class Wanted:
         exif_orientation: whether to turn images as their EXIF orientation says, only given to sources that resize.
         series: whether arrays of three axes are series, (N, steps, channels), and not grey images, (N, height, width).
         warn: takes a line about what is not read.
-        in_memory: bytes of decoded images and target images beyond which those of a folder stay in their files until
-            they are needed.
+        in_memory: bytes of images and target images, beyond which those of a folder stay in their files until they are
+            needed, and those of a pipeline are refused.
+        train_limit, test_limit: how many images of a part will be used at most; None for all.
     """
 
     source: str
@@ -62,6 +63,13 @@ class Wanted:
     series: bool = False
     warn: Callable[[str], None] = print_warning
     in_memory: float = math.inf
+    train_limit: int | None = None
+    test_limit: int | None = None
+
+    @property
+    def decoded_at_once(self) -> float:
+        """Bytes up to which a folder is decoded at once: none where limits choose, for the rest is not decoded."""
+        return 0 if self.train_limit or self.test_limit else self.in_memory
 
     @property
     def path(self) -> Path:

@@ -41,9 +41,14 @@ def _kind(labels: Any) -> str:
     return "a number an image; set task: regression"
 
 
+def is_one_hot(rows: Any) -> bool:
+    """Whether each of some rows (N, classes) has a single 1, and zeros."""
+    return bool(len(rows) and ((rows == 0) | (rows == 1)).all() and ((rows != 0).sum(axis=1) == 1).all())
+
+
 def _kind_of_rows(rows: Any) -> str:
     zeros_and_ones = ((rows == 0) | (rows == 1)).all()
-    if len(rows) and zeros_and_ones and ((rows != 0).sum(axis=1) == 1).all():
+    if is_one_hot(rows):
         return "one-hot rows; turn them into class numbers with argmax(axis=1)"
     if zeros_and_ones:
         return "rows of zeros and ones that are not one-hot, as for several labels an image; set task: multilabel"

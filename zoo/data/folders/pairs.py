@@ -28,7 +28,7 @@ def pairs(wanted: Wanted) -> SourceData:
     decoding, per_pixel = Decoding(wanted.image_size, wanted.exif_orientation), 3 + (4 if _has_masks(wanted) else 12)
     total = sum(decoded_bytes(images, decoding, per_pixel) for images, _ in pairs_of.values())
     splits = {
-        part: _split(folder, *pairs_of[part], wanted, in_files=total > wanted.in_memory)
+        part: _split(folder, *pairs_of[part], wanted, in_files=total > wanted.decoded_at_once)
         for part, folder in folders.items()
     }
     return SourceData(

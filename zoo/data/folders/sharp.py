@@ -29,7 +29,7 @@ def sharp(wanted: Wanted) -> SourceData:
     factor: int = wanted.task.factor  # type: ignore[attr-defined]  # Only tasks with one have this layout.
     # Sharp images as targets of twelve bytes a pixel, and their reductions.
     total = sum(decoded_bytes(paths, decoding, 12 + 3 / factor**2) for paths in files.values())
-    in_files = total > wanted.in_memory
+    in_files = total > wanted.decoded_at_once
     forms = partial(reduced, factor=factor), partial(wanted.task.targets, what=str(wanted.path))
     splits = {part: _split(paths, decoding, *forms, in_files=in_files) for part, paths in files.items()}
     return SourceData(

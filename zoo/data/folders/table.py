@@ -35,7 +35,7 @@ def table(wanted: Wanted) -> SourceData:
                 f"received {', '.join(head)}"
             )
     decoding = Decoding(wanted.image_size, wanted.exif_orientation)
-    in_files = sum(decoded_bytes(paths, decoding) for paths, _, _ in rows.values()) > wanted.in_memory
+    in_files = sum(decoded_bytes(paths, decoding) for paths, _, _ in rows.values()) > wanted.decoded_at_once
     splits = {
         part: Split(
             loaded(paths, decoding, in_files=in_files), wanted.task.targets(numbers, str(folders[part] / TABLE))

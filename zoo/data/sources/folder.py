@@ -67,7 +67,7 @@ def _classes(wanted: Wanted) -> SourceData:
         wanted.path,
         wanted.image_size,
         upright=wanted.exif_orientation,
-        in_memory=wanted.in_memory,
+        in_memory=wanted.decoded_at_once,
         warn=wanted.warn,
     )
 
