@@ -58,12 +58,10 @@ _REASONS = {
     "compiled": "where the function's data and the model's file decide it",
     "outputs": "where the function's data and the tasks of the outputs decide it",
 }
+_ALWAYS = ("loss", "class_weights", "augment", "precision", "devices")
 _FITTED = {
-    "compiled": (
-        ("optimizer", "loss", "class_weights", "augment", "precision"),
-        ("momentum", "precision", "jit_compile"),
-    ),
-    "outputs": (("loss", "class_weights", "augment", "precision"), ("precision", "jit_compile")),
+    "compiled": (("optimizer", *_ALWAYS), ("momentum", "precision", "jit_compile")),
+    "outputs": (_ALWAYS, ("precision", "jit_compile")),
 }
 """Keys of ``finetune`` and of ``proxy`` that mean nothing to a task."""
 
