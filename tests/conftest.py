@@ -53,3 +53,11 @@ def local_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.search.fixtures.local_pool import use_local_pool  # with TensorFlow, which not every test needs
 
     use_local_pool(monkeypatch)
+
+
+@pytest.fixture
+def small_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The zoo's `digits_resnet` with two blocks of few channels, for tests that train it."""
+    from tests.search.fixtures.nets import use_small_zoo
+
+    use_small_zoo(monkeypatch)

@@ -37,7 +37,9 @@ def test_there_is_something_to_check() -> None:
 
 
 @pytest.mark.parametrize("page", PYTHON_PAGES)
-def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local_pool: None) -> None:
+def test_python_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local_pool: None, small_zoo: None
+) -> None:
     source = (ROOT / "configs" / "digits.yaml").read_text(encoding="utf-8")
     write_tiny(source, tmp_path / "configs" / "digits.yaml", recipe=["prune"], space={"ranks": False})
     monkeypatch.chdir(tmp_path)

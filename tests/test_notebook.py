@@ -12,16 +12,19 @@ from tests.snippets import ROOT
 TINY = """OVERRIDES = [
     "name=digits-notebook", "training.epochs=1", "finetune.epochs=1", "finals.candidates=0", "search.trials=2",
     "search.workers=1", "search.sensitivity=false", "data.train_limit=240", "proxy.steps=1",
-    "proxy.recalibration_images=64", "front={quantity: flops, widest: 60%, levels: 2}",
+    "proxy.recalibration_images=64", "front={quantity: flops, widest: 60%, levels: 2}", "recipe=[prune]",
+    "space.ranks=false",
 ]
 
 import pytest
 
 from tests.search.fixtures.local_pool import use_local_pool
+from tests.search.fixtures.nets import use_small_zoo
 
 use_local_pool(pytest.MonkeyPatch())
+use_small_zoo(pytest.MonkeyPatch())
 """
-"""Few and short trials, judged in the notebook's own process."""
+"""Few and short trials of a smaller network, judged in the notebook's own process."""
 
 
 def read() -> nbformat.NotebookNode:

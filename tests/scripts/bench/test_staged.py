@@ -45,8 +45,8 @@ def test_what_is_in_the_file_is_not_run_again(tmp_path: Path, monkeypatch: pytes
 
 def test_a_real_case(tmp_path: Path, local_pool: None) -> None:
     model("tiny").save(tmp_path / "tiny.keras")
-    sections = {"finetune": {"epochs": 1}, "search": {"trials": 2, "workers": 2}, "finals": {"candidates": 1}}
-    path = written(tmp_path, **sections)
+    search = {"trials": 2, "workers": 1, "sensitivity": False}
+    path = written(tmp_path, finetune={"epochs": 1}, search=search, finals={"candidates": 1})
     row = measure(Row("run", "staged", ("prune", "decompose"), 3, 2), path, [])
     outcome = find_run(Path(document(tmp_path)["runs"]) / row.name)
     assert [trial.stage for trial in outcome.trials] == ["prune", "decompose"]

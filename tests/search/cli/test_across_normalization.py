@@ -55,7 +55,7 @@ def test_a_search_and_its_report(tuckprune, home, normed, local_pool):
         space={"ranks": False},
         finetune={"epochs": 1, "batch_size": 64, "augment": None},
         finals={"candidates": 1, "epochs": 1},
-        search={"trials": 2, "workers": 1},
+        search={"trials": 2, "workers": 1, "sensitivity": False},
     )
     code, out, err = tuckprune("search", config)
     assert (code, LINE in unwrapped(out + err)) == (0, True), err

@@ -89,7 +89,7 @@ def test_compress_with_a_configuration_fills_the_table(tuckprune, home):
     assert model.read_bytes() == before
 
 
-def test_train_keeps_a_model_that_is_there(tuckprune, home):
+def test_train_keeps_a_model_that_is_there(tuckprune, home, small_zoo):
     config = written(
         home,
         model={"zoo": "digits_resnet"},

@@ -48,7 +48,7 @@ def test_inspect_shows_the_choices_of_a_configuration(tuckprune, home):
     assert code == 1 and "space.layers: unknown layer or group 'conv3'; nearest: 'conv2'" in err
 
 
-def test_train(tuckprune, tmp_path):
+def test_train(tuckprune, tmp_path, small_zoo):
     path = written(tmp_path, model={"zoo": "digits_resnet"})
     code, out, err = tuckprune("train", path, "--json")
     assert code == 0 and "training digits_resnet on digits" in err

@@ -129,7 +129,7 @@ def test_entry_and_lines_have_the_budget(tried):
     )
 
 
-def test_the_command_writes_nothing_and_speaks_to_machines(tuckprune, home):
+def test_the_command_writes_nothing_and_speaks_to_machines(tuckprune, home, local_pool):
     path = written(home)
     before = tree(home)
     code, out, err = tuckprune("search", path, "--dry-run", "--json")
@@ -142,7 +142,7 @@ def test_the_command_writes_nothing_and_speaks_to_machines(tuckprune, home):
     assert f"nothing was written. Start with: tuckprune search {path}" in err
 
 
-def test_a_zoo_model_need_not_be_trained(tuckprune, tmp_path, local_pool):
+def test_a_zoo_model_need_not_be_trained(tuckprune, tmp_path, local_pool, small_zoo):
     path = written(tmp_path, model={"zoo": "digits_resnet"}, search={"trials": 2, "workers": 1, "sensitivity": False})
     code, out, err = tuckprune("search", path, "--dry-run")
     assert code == 0, err

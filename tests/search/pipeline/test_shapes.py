@@ -19,7 +19,7 @@ from tests.search.fixtures.runs import config
 
 STAGES = {"recipe": ["prune"], "space": {"ranks": False, "layers": {"first": {"ratio": 0.25}}}}
 SHORT = {"finetune": {"epochs": 1, "batch_size": 32}, "finals": {"candidates": 1, "epochs": 1}, **STAGES}
-SEARCH = {"trials": 2, "workers": 1, "strategy": "joint"}
+SEARCH = {"trials": 2, "workers": 1, "strategy": "joint", "sensitivity": False}
 NONE = CompressionParameters.none()
 
 

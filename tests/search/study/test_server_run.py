@@ -12,12 +12,18 @@ from search.study.server import PASSWORD as VARIABLE
 from search.study.storage import find_study
 from tests.search.fixtures import in_turn
 from tests.search.fixtures.forked import Forked
-from tests.search.fixtures.runs import called_in_turn, command, environment, refused, written
+from tests.search.fixtures.local_pool import use_local_pool
+from tests.search.fixtures.runs import command, environment, refused, written
 from tests.search.study.servers import ENCODED, PASSWORD, PostgreSQL
 
 TRIALS = 8
 
 pytestmark = pytest.mark.parametrize("server", [PostgreSQL], indirect=True, scope="module", ids=["PostgreSQL"])
+
+
+LOCALLY = (
+    "import pytest; from tests.search.fixtures.local_pool import use_local_pool; use_local_pool(pytest.MonkeyPatch()); "
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,11 @@ def search(storage: str) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def shared(server, ray_cluster, tmp_path_factory, tiny_file):
-    """The first driver is killed after its first trial; while it is held, a second one tries, and then goes on."""
+def shared(server, tmp_path_factory, tiny_file):
+    """The first driver is killed after its first trial; while it is held, a second one tries, and then goes on.
+
+    Workers never see the server: both judge in their own process.
+    """
     home, url = tmp_path_factory.mktemp("shared"), server.new_database()
     model, proxy = {"path": str(tiny_file)}, {"recalibration_images": 64, "steps": 30, "batch_size": 32}
     for name, storage in (("first", url), ("second", url.replace(f":{ENCODED}", ""))):
@@ -53,7 +62,7 @@ def shared(server, ray_cluster, tmp_path_factory, tiny_file):
         written(home / name, model=model, proxy=proxy, finals={"candidates": 1}, search=search(storage))
     said = {"first": None}
     output, errors = [], home / "first.err"
-    first = Forked(command("search", home / "first" / "config.yaml"), home, environment(), errors)
+    first = Forked(LOCALLY + command("search", home / "first" / "config.yaml"), home, environment(), errors)
     with first.stdout as lines:
         for line in lines:
             output.append(line)
@@ -62,6 +71,7 @@ def shared(server, ray_cluster, tmp_path_factory, tiny_file):
                 break
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(VARIABLE, PASSWORD)
+            use_local_pool(patch)
             said["refused"] = in_turn.run("search", home / "second" / "config.yaml")
             begun = find_study(home, "run", url).trials
             first.kill()
@@ -118,8 +128,9 @@ def test_commands_on_the_run_take_the_password_from_the_environment(shared, tuck
         code, out, err = tuckprune(name, shared.folder)
         assert (code, err) == (0, "")
         assert PASSWORD not in out
-    (judged,) = called_in_turn(("judge", shared.folder, "--trial", 0), cwd=shared.home)
-    assert (judged.returncode, judged.stderr) == (0, "")
+    monkeypatch.setattr("search.environment.use_threads", lambda threads: None)
+    code, _, err = tuckprune("judge", shared.folder, "--trial", TRIALS)
+    assert code == 1 and "expected one with figures, received no such trial" in err
 
 
 def test_a_password_on_the_command_line_is_not_repeated(shared, tuckprune, monkeypatch):
