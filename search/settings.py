@@ -189,7 +189,7 @@ def proxy(config: ProxyConfig, seed: int, ranked_by: Metric | None = None) -> Pr
 
 def fine_tuning(config: FinetuneConfig, seed: int) -> FineTuning:
     """How final models are trained after each stage."""
-    return FineTuning(training(config, seed), _distillation(config.distillation))
+    return FineTuning(training(config, seed), _distillation(config.distillation), config.timeout)
 
 
 def final(config: RunConfig) -> FineTuning:

@@ -132,6 +132,11 @@ class TrainingConfig(Section):
         description="epochs without a better validation (accuracy, of equals the loss) before training ends, or null;"
         " the best weights are kept in any case",
     )
+    timeout: Positive | None = Field(
+        default=None,
+        le=1e9,
+        description="seconds after which a training is given up, of a finalist each of its own; null for no limit",
+    )
 
 
 class FinetuneConfig(TrainingConfig):

@@ -3,12 +3,13 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 
+from objectives.accuracy.time_limit import limited
 from objectives.network.distillation import Distillation, Distilling, TrainingLoss, lesson_of
-from zoo.data.dataset import Data
+from zoo.data.dataset import Data, ImageDataset
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
@@ -23,10 +24,12 @@ class FineTuning:
     Attributes:
         training: epochs, learning rate and the like.
         distillation: how much the original model's outputs count, or None for the labels alone.
+        timeout: seconds after which a training fails; None for no limit. What a training makes does not depend on it.
     """
 
     training: TrainingSettings
     distillation: Distillation | None = None
+    timeout: float | None = field(default=None, repr=False)
 
     def __call__(
         self,
@@ -41,10 +44,21 @@ class FineTuning:
         The original is not modified. Of a task of the user's own the checkpoint is written at the end.
 
         Raises:
-            TuckpruneError: what `train` raises.
+            TuckpruneError: what `train` raises; a TaskError of a training that takes too long.
         """
-        if isinstance(dataset, OwnTask):
-            return self._by_own(model, dataset, original, checkpoint)
+        with limited(self.timeout):
+            if isinstance(dataset, OwnTask):
+                return self._by_own(model, dataset, original, checkpoint)
+            return self._by_train(model, dataset, original, callbacks, checkpoint)
+
+    def _by_train(
+        self,
+        model: keras.Model,
+        dataset: ImageDataset,
+        original: keras.Model,
+        callbacks: Sequence[keras.callbacks.Callback],
+        checkpoint: Checkpoint | None,
+    ) -> TrainingResult:
         learner = None if self.distillation is None else self._learner(model, original, dataset.task, self.distillation)
         teacher = None if learner is None else original
         return train(model, dataset, self.training, callbacks, learner=learner, teacher=teacher, checkpoint=checkpoint)

@@ -42,7 +42,9 @@ def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Resul
     with folder.opened(config):
         if not folder.trained_model.exists():
             training = ResumableTraining(config, folder, data, log)
-            training("train", model, FineTuning(settings.training(config.training, config.seed)), model)
+            section = config.training
+            tuning = FineTuning(settings.training(section, config.seed), timeout=section.timeout)
+            training("train", model, tuning, model)
             save_model(model, folder.trained_model)
             training.forget("train")
         return measure_original(folder.trained_model, data, folder, config)

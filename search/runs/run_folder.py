@@ -26,7 +26,7 @@ RESUMABLE = (
         "search.trials_per_worker",
         "search.reuse",
     ),
-    *("runs", "data.in_memory", "finetune.", "simple.", "log_to"),
+    *("runs", "data.in_memory", "training.timeout", "finetune.", "simple.", "log_to"),
 )
 """Keys, or sections, that may change between two starts of one run: they do not change what a trial measures."""
 

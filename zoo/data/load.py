@@ -112,6 +112,8 @@ def _divided(
 ) -> ImageDataset:
     names = data.class_names
     rest, test = data.train, data.test
+    if rest.targets.ndim == 1:  # A number that is no class's would be taken for a class of too few images.
+        task.check_values(rest.targets, "training", data.name)
     if test is None:
         rest, test = stratified_split(rest, TEST_FRACTION, seed, held_out="test", class_names=names)
     train, held_out = rest, data.validation

@@ -138,7 +138,7 @@ class Pipeline:
         return count() if length is None else iter(range(length))
 
     def _part(self, element: Any, words: str) -> tuple[Any, Any]:
-        inputs, targets = (_array(side, words) for side in _sides(element, words))
+        inputs, targets = (_array(side, words) for side in sides(element, words))
         if not self._is_batch(inputs, targets, words):
             return inputs[None], targets[None]
         if inputs.shape[:1] != targets.shape[:1]:
@@ -167,7 +167,14 @@ class Pipeline:
         )
 
 
-def _sides(element: Any, words: str) -> tuple[Any, Any]:
+def sides(element: Any, words: str) -> tuple[Any, Any]:
+    """Inputs and targets of an element ``(x, y)``; of a dictionary with one entry, that.
+
+    words: which element it is, for messages.
+
+    Raises:
+        DataError: sample weights, several inputs or targets, or another form.
+    """
     if isinstance(element, tuple | list) and len(element) == 3:
         raise DataError(
             f"expected (x, y) in {words}, received sample weights as well; leave them out, or set task: compiled, "
@@ -175,17 +182,28 @@ def _sides(element: Any, words: str) -> tuple[Any, Any]:
         )
     if not isinstance(element, tuple | list) or len(element) != 2:
         raise DataError(f"expected (x, y), inputs and their targets, in {words}, received {_form(element)}")
-    return element[0], element[1]
+    return _single(element[0], words), _single(element[1], words)
+
+
+def _single(side: Any, words: str) -> Any:
+    while isinstance(side, Mapping) and len(side) == 1:
+        side = next(iter(side.values()))
+    if isinstance(side, Mapping):
+        raise _several(side, words)
+    return side
+
+
+def _several(side: Any, words: str) -> DataError:
+    return DataError(
+        f"expected one array of inputs and one of targets in {words}, received {_form(side)}; choose one of them, or "
+        "set task: compiled, which trains with all"
+    )
 
 
 def _array(side: Any, words: str) -> Any:
-    """One side of an element as an array; of a dictionary or a tuple with one entry, that entry."""
-    while isinstance(side, Mapping | tuple | list) and len(side) == 1 and not isinstance(side, np.ndarray):
-        side = next(iter(side.values() if isinstance(side, Mapping) else side))
-    if isinstance(side, Mapping | tuple):
-        raise DataError(
-            f"expected one array of inputs and one of targets in {words}, received {_form(side)}; choose one with map()"
-        )
+    """Floating point numbers as float32."""
+    if isinstance(side, tuple):
+        raise _several(side, words)
     with foreign_code(lambda line: DataError(f"expected arrays in {words}, received {line}")):
         array = np.asarray(side)
     return array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array

@@ -1,17 +1,23 @@
 """One epoch of one batch, by hand: labels and a teacher."""
 
+import signal
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
+from compress.errors import ConfigError, TaskError
 from objectives.accuracy.fine_tuning import FineTuning
 from objectives.network.distillation import Distillation
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.own_class import OwnClass
+from zoo.tasks.own_task import OwnTask
 from zoo.training.training import TrainingSettings
 
 RNG = np.random.default_rng(2)
@@ -81,3 +87,33 @@ def test_without_distillation_labels_alone_count() -> None:
     FineTuning(TrainingSettings(epochs=1, learning_rate=RATE, batch_size=6))(model, _data(), model, [logs])
     slope = softmax(PIXELS @ KERNEL, axis=1) - np.eye(3)[LABELS]
     np.testing.assert_allclose(model.get_weights()[0], KERNEL - RATE * PIXELS.T @ slope / 6, rtol=1e-4, atol=1e-5)
+
+
+class Hanging:
+    """A training of a user that never ends, and makes another error of whatever interrupts it."""
+
+    def fit(self, model: object, budget: object) -> None:
+        try:
+            threading.Event().wait()
+        except Exception as error:
+            raise ValueError("no") from error
+
+    def evaluate(self, model: object, split: str) -> dict[str, float]:
+        return {"one": 1.0}
+
+
+def _hangs(tuning: FineTuning) -> None:
+    model = _linear(KERNEL, None)
+    tuning(model, OwnTask(OwnClass.load(f"{__name__}:Hanging"), {}), model)
+
+
+def test_a_training_that_hangs_is_given_up() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(TaskError, match="timeout: expected a training that ends within 0.1 s, received one that did n"):
+        _hangs(FineTuning(TrainingSettings(epochs=1), timeout=0.1))
+    assert signal.getsignal(signal.SIGALRM) is before and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_no_thread_but_the_main_one_can_be_interrupted() -> None:
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ConfigError, match="timeout: expected null outside of the main"):
+        pool.submit(_hangs, FineTuning(TrainingSettings(epochs=1), timeout=0.1)).result()

@@ -125,7 +125,10 @@ def _odd_sizes(images: Any, labels: Any) -> _DATA:
         (_weighted(), "in element 0 of mine train, received sample weights as well; .* task: compiled"),
         (_DATA.from_tensor_slices(IMAGES), r"expected \(x, y\), .* element 0 of mine train, received ndarray alone"),
         (_examples({"a": IMAGES, "b": IMAGES}, LABELS), "one array of inputs .*, received a dictionary of a, b"),
-        (_examples(IMAGES, (LABELS, MASKS)), "one array of inputs and one of targets in .*, received a tuple of 2"),
+        (
+            _examples(IMAGES, (LABELS, MASKS)),
+            "one array of inputs and one of targets in .*, received a tuple of 2; choose",
+        ),
         (
             _odd_sizes(IMAGES, LABELS),
             r"shape \(4, 6, 3\) with targets of shape \(\) and, in element 2, inputs of shape",

@@ -5,7 +5,7 @@ from typing import Any
 from compress.errors import DataError, working_directory_importable
 from zoo.data.dataset import ImageDataset, Split
 from zoo.data.own_function import imported_function, returned
-from zoo.data.pipeline import Pipeline, is_pipeline
+from zoo.data.pipeline import Pipeline, is_pipeline, sides
 from zoo.data.source import SourceData, Wanted, as_split, data_source
 from zoo.tasks.kinds.classification import Classification
 
@@ -28,7 +28,7 @@ def user(wanted: Wanted) -> SourceData | ImageDataset:
 def _as_source(result: Any, reference: str, wanted: Wanted) -> SourceData:
     names = {2: ("train", "test"), 3: ("train", "validation", "test")}
     given = tuple(result) if isinstance(result, tuple | list) else ()
-    if len(given) not in names or not all(is_pipeline(part) or _is_pair(part) for part in given):
+    if len(given) not in names or not all(is_pipeline(part) or _is_tuple(part) for part in given):
         raise DataError(
             "expected ((x_train, y_train), (x_test, y_test)), with a pair for validation between them or without, "
             f"tf.data.Datasets or PyDatasets in place of pairs, or an ImageDataset from {reference!r}, received "
@@ -37,17 +37,18 @@ def _as_source(result: Any, reference: str, wanted: Wanted) -> SourceData:
     splits: dict[str, Split] = {}
     for name, part in zip(names[len(given)], given, strict=True):
         left = wanted.in_memory - sum(split.images.nbytes + split.targets.nbytes for split in splits.values())
-        inputs, targets = _read(part, name, wanted, left) if is_pipeline(part) else part
-        splits[name] = as_split(inputs, targets, f"{reference} {name}", wanted.task, wanted.series)
+        words = f"{reference} {name}"
+        inputs, targets = _read(part, words, name, wanted, left) if is_pipeline(part) else sides(part, words)
+        splits[name] = as_split(inputs, targets, words, wanted.task, wanted.series)
     return SourceData(reference, splits["train"], splits["test"], validation=splits.get("validation"))
 
 
-def _is_pair(part: Any) -> bool:
-    return isinstance(part, tuple | list) and len(part) == 2
+def _is_tuple(part: Any) -> bool:
+    """Whether it may be (x, y), or (x, y, sample weights), which are refused by their name."""
+    return isinstance(part, tuple | list) and len(part) in (2, 3)
 
 
-def _read(pipeline: Any, part: str, wanted: Wanted, most: float) -> tuple[Any, Any]:
-    words = f"{wanted.source} {part}"
+def _read(pipeline: Any, words: str, part: str, wanted: Wanted, most: float) -> tuple[Any, Any]:
     if part == "train":
         wanted.warn(
             f"{words} is read once: what the pipeline changes at random is drawn once and stays; put random changes "

@@ -1,0 +1,56 @@
+"""The time that a training may take, whatever it runs."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from compress.errors import ConfigError, TaskError
+
+_AGAIN = 1.0
+"""Seconds after which code that took no notice is interrupted once more."""
+
+
+@contextmanager
+def limited(seconds: float | None) -> Iterator[None]:
+    """Interrupt what runs longer than so many seconds; None for no limit.
+
+    Python interrupts itself between two of its instructions, and what waits: a single call of compiled code that never
+    returns is not ended.
+
+    Args:
+        seconds: how long.
+
+    Raises:
+        TaskError: it ran longer.
+        ConfigError: there is a limit, and this is not the main thread, which alone gets signals.
+    """
+    if seconds is None:
+        yield
+        return
+    if threading.current_thread() is not threading.main_thread():
+        raise ConfigError(f"timeout: expected null outside of the main thread, received {seconds:g}")
+    late = TaskError(
+        f"timeout: expected a training that ends within {seconds:g} s, received one that did not; raise "
+        "finetune.timeout (training.timeout), or lower the epochs"
+    )
+    interrupted = False
+
+    def interrupt(number: int, frame: Any) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise late
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    try:
+        yield
+    except Exception as error:
+        # What runs may have made another error of the interruption.
+        if interrupted and error is not late:
+            raise late from error
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
