@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from compress.cloning.walk import as_functional
 from compress.errors import ModelError, typed_line
 from compress.model_files.custom_objects import register_custom_objects
 from compress.model_files.declared import check_model_file
@@ -51,11 +52,17 @@ class CompiledModel:
         except Exception as error:  # Keras, h5py and zipfile raise a dozen unrelated types for a file they cannot read.
             reason = missing_object(error) or typed_line(error)
             raise ModelError(f"model file '{path}' cannot be read as it was compiled: {reason}") from error
-        return cls(model.get_compile_config() or {}, names_of_outputs(model))
+        return cls(model.get_compile_config() or {}, _names_of_outputs(model))
 
 
-def names_of_outputs(model: Any) -> tuple[str, ...]:
+def _names_of_outputs(model: Any) -> tuple[str, ...]:
     """Names of a model's outputs: keys of a dictionary, sorted, or else the layers that they come from."""
-    if isinstance(model.output, Mapping):
-        return tuple(sorted(model.output))
-    return tuple(getattr(model, "output_names", None) or (model.layers[-1].name,))
+    functional = as_functional(model)
+    own = getattr(model, "output_names", None) or functional.output_names
+    names = sorted(functional.output) if isinstance(functional.output, Mapping) else own
+    if len(names) != len(functional.outputs):
+        raise ModelError(
+            f"expected a tensor, a list or a flat dictionary as output of '{model.name}', received a nested structure "
+            f"of {len(functional.outputs)} tensors; give each a name of its own"
+        )
+    return tuple(names)

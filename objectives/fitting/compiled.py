@@ -9,7 +9,7 @@ import numpy as np
 
 from compress.model_files.compiled import CompiledModel
 from objectives.fitting.checks import check_inputs, check_targets
-from objectives.fitting.fit_data import FitData
+from objectives.fitting.fit_data import DEFAULT_BATCH, FitData
 from objectives.fitting.fitted import Fitted, output_tensors
 from objectives.fitting.keras_losses import output_losses
 from objectives.fitting.loop import Loop, calibration_batches, evaluated, steps_of
@@ -22,8 +22,8 @@ from zoo.tasks.task import Array
 from zoo.training.training import TrainingSettings
 
 _DIRECTIONS: dict[str | None, Direction] = {"up": "maximize", "down": "minimize"}
-_EVALUATED, _NO_RATE = 128, 0.0
-"""Examples of arrays that are evaluated at once; the learning rate of models that are only evaluated."""
+_NO_RATE = 0.0
+"""The learning rate of models that are only evaluated."""
 
 _SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
@@ -67,6 +67,7 @@ class CompiledTraining:
         keras.utils.set_random_seed(seed)
         self._data = FitData.of(data(), data.reference, validation, seed)
         self._compiled, self._training = compiled, training
+        self._evaluated = DEFAULT_BATCH if training is None else training.batch_size
         self.metrics: tuple[Metric, ...] | None = None
         self.undirected: frozenset[str] = frozenset()
         self._held: _Held | None = None
@@ -116,7 +117,7 @@ class CompiledTraining:
         if self._held is None or self._held.student is not model:
             self._held = self._made(model, _NO_RATE, None)
         fitted = self._held.fitted
-        figures = evaluated(fitted, self._data.split(split), _EVALUATED)
+        figures = evaluated(fitted, self._data.split(split), self._evaluated)
         self._note_metrics(fitted)
         return {metric.name: figures[metric.name] for metric in self.metrics or ()}
 

@@ -17,6 +17,9 @@ from zoo.tasks.own_task import SplitName
 Part: TypeAlias = Any
 """The examples of a split: `Arrays`, a `tf.data.Dataset`, or a `keras.utils.PyDataset`."""
 
+DEFAULT_BATCH = 32
+"""Examples of arrays that are evaluated at once where no training says how many; Keras's own number."""
+
 MOST_BATCHES = 10_000
 """Batches of validation and test data that do not say how many they are, before they count as endless."""
 

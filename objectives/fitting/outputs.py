@@ -12,21 +12,20 @@ import tensorflow as tf
 from compress.errors import ConfigError, DivergenceError
 from objectives.fitting.arrays import Arrays
 from objectives.fitting.checks import check_inputs
-from objectives.fitting.fit_data import FitData, batches
+from objectives.fitting.fit_data import DEFAULT_BATCH, FitData, batches
 from objectives.fitting.fitted import Fitted, SoftOutput, output_tensors
 from objectives.fitting.loop import Loop, calibration_batches, steps_of
 from objectives.fitting.output_targets import Targets
 from objectives.network.distillation import Lesson
 from zoo.data.own_function import OwnFunction
-from zoo.tasks.metric import LOSS, Metric, Score
+from zoo.tasks.figures.scoring import Scoring
+from zoo.tasks.metric import LOSS, Metric
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import SplitName
 from zoo.tasks.task import Array, Task
 from zoo.training.training import TrainingSettings
 
 _SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
-_EVALUATED = 128
-"""Examples of arrays that are evaluated at once."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,7 @@ class OutputsTraining:
         self._data = targets.converted(FitData.of(data(), data.reference, validation, seed))
         self._outputs, self._names = dict(outputs), tuple(names)
         self._training, self._momentum = training, momentum
+        self._evaluated = DEFAULT_BATCH if training is None else training.batch_size
         self._held: tuple[Any, Fitted] | None = None
         self._evaluates: tuple[Any, Any] | None = None
         measured = [metric for name, one in outputs.items() for metric in _named(name, one.task.metrics)]
@@ -166,37 +166,30 @@ class OutputsTraining:
             DivergenceError: an output that is not finite.
         """
         parts = self._parts(model)
-        targets, outputs = self._answers(model, split)
+        scorings = {name: Scoring(parts.tasks[name], parts.losses[name]) for name in self._outputs}
+        for targets, outputs in self._answers(model, split):
+            for name, scoring in scorings.items():
+                parts.tasks[name].check_values(targets[name], split, f"{name} of {self._data.reference!r}")
+                scoring.add(targets[name], _finite(outputs[name], name))
         figures: dict[str, float] = {}
         loss = 0.0
-        for name in self._outputs:
-            parts.tasks[name].check_values(targets[name], split, f"{name} of {self._data.reference!r}")
-            score = self._scored(name, parts, targets[name], outputs[name])
+        for name, scoring in scorings.items():
+            score = scoring.result()
+            if not math.isfinite(score.loss):
+                raise DivergenceError(f"expected a finite loss of output '{name}', received {score.loss}")
             figures |= {f"{name}_{key}": figure for key, figure in score.figures.items()}
             loss += self._outputs[name].weight * score.loss
         return {**figures, LOSS.name: loss}
 
-    def _scored(self, name: str, parts: _Parts, targets: Array, outputs: Array) -> Score:
-        if not np.isfinite(outputs).all():
-            raise DivergenceError(
-                f"expected finite outputs of '{name}', received NaN or infinity; train with a lower learning rate"
-            )
-        score = parts.tasks[name].score(targets, outputs, parts.losses[name])
-        if not math.isfinite(score.loss):
-            raise DivergenceError(f"expected a finite loss of output '{name}', received {score.loss}")
-        return score
-
-    def _answers(self, model: Any, split: SplitName) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Targets and outputs of all examples of a split, by output."""
-        targets: dict[str, list[Any]] = {name: [] for name in self._names}
-        outputs: dict[str, list[Any]] = {name: [] for name in self._names}
+    def _answers(self, model: Any, split: SplitName) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:
+        """Targets and outputs of a split by the names of outputs, in batches."""
         call = self._traced(model)
-        for inputs, expected, _ in batches(self._data.split(split), _EVALUATED):
-            answers = keras.tree.flatten(call(inputs))
-            for name, answer in zip(self._names, answers, strict=True):
-                targets[name].append(np.asarray(expected[name]))
-                outputs[name].append(np.asarray(answer, np.float32))
-        return _joined(targets), _joined(outputs)
+        for inputs, targets, _ in batches(self._data.split(split), self._evaluated):
+            outputs = zip(self._names, keras.tree.flatten(call(inputs)), strict=True)
+            yield (
+                {name: np.asarray(targets[name]) for name in self._names},
+                {name: np.asarray(output, np.float32) for name, output in outputs},
+            )
 
     def _traced(self, model: Any) -> Any:
         """The model in inference mode, traced once for as long as it is the last one."""
@@ -231,5 +224,9 @@ def _of_classes(task: Task, view: Any) -> Task:
     return replace(task, **classes)
 
 
-def _joined(parts: Mapping[str, list[Any]]) -> dict[str, Array]:
-    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+def _finite(outputs: Array, name: str) -> Array:
+    if np.isfinite(outputs).all():
+        return outputs
+    raise DivergenceError(
+        f"expected finite outputs of '{name}', received NaN or infinity; train with a lower learning rate"
+    )

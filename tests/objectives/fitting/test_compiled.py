@@ -6,14 +6,15 @@ import keras
 import numpy as np
 import pytest
 
+from compress.decomposition.tucker import decompose
 from compress.errors import ConfigError, DataError, ModelError
 from compress.model_files.compiled import CompiledModel
 from compress.model_files.files import load_model
-from objectives.fitting.compiled import CompiledTraining
+from objectives.fitting.compiled import CompiledTraining, at_rate
 from objectives.fitting.keras_losses import OutputLoss
 from objectives.fitting.tasks import FittedTask
 from objectives.network.distillation import Distillation, Lesson
-from tests.objectives.fitting.two_outputs import Given, Losses, arrays, compiled, model, saved
+from tests.objectives.fitting.two_outputs import Given, Losses, arrays, compiled, drawn, model, saved
 from zoo.tasks.own_class import TrainingBudget
 from zoo.training.training import TrainingSettings
 
@@ -213,3 +214,50 @@ def test_targets_of_another_structure(change, message, tmp_path):
     own = CompiledTraining(data, CompiledModel.read(saved(tmp_path / "net.keras")), None, 0.1, 0)
     with pytest.raises(DataError, match=message):
         own.check(model())
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 10), beta_1=0.8),
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.1, beta_1=0.8)),
+    ],
+)
+def test_an_optimizer_at_another_rate_keeps_its_options(optimizer):
+    made = at_rate(optimizer, 0.25)
+    inner = made.inner_optimizer if isinstance(made, keras.optimizers.LossScaleOptimizer) else made
+    assert type(made) is type(optimizer) and inner.beta_1 == 0.8 and float(inner.learning_rate) == 0.25
+
+
+def test_names_go_by_the_file_where_models_are_nested_or_decomposed(tmp_path):
+    inner = model(as_mapping=False)
+    inputs = keras.Input((8, 8, 3))
+    mask, kind = inner(inputs)
+    net = keras.Model(inputs, [keras.layers.Identity(name="mask")(mask), keras.layers.Identity(name="kind")(kind)])
+    compiled(net).save(tmp_path / "net.keras")
+    own = CompiledTraining(Given(drawn()), CompiledModel.read(tmp_path / "net.keras"), None, 0.1, 0)
+    smaller = decompose(load_model(tmp_path / "net.keras"), {"second": (4, 4)})
+    images, targets, _ = arrays(16, 2)
+    figures = own.evaluate(smaller, "test")
+    assert figures["mask_accuracy"] == pytest.approx((smaller.predict(images)[0].argmax(-1) == targets["mask"]).mean())
+
+
+def test_a_decomposed_output_keeps_its_name(tmp_path):
+    own = CompiledTraining(
+        Given(drawn()), CompiledModel.read(saved(tmp_path / "n.keras", as_mapping=False)), None, 0.1, 0
+    )
+    smaller = decompose(load_model(tmp_path / "n.keras"), {"mask": (4, 2)})
+    assert smaller.output_names[0] != "mask"
+    assert {"mask_accuracy", "mask_loss", "kind_loss"} < own.evaluate(smaller, "test").keys()
+
+
+def test_a_sequential_model_with_one_output(tmp_path, losses):
+    net = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 3, padding="same", activation="softmax")])
+    net.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    net.save(tmp_path / "net.keras")
+    data = Given(tuple((images, targets["mask"]) for images, targets in drawn()))
+    own = CompiledTraining(data, CompiledModel.read(tmp_path / "net.keras"), None, 0.1, 0)
+    smaller = load_model(tmp_path / "net.keras")
+    own.check(smaller)
+    own.fit(smaller, TrainingBudget(steps=2, batch_size=16, learning_rate=0.01))
+    assert len(losses) == 2 and list(own.evaluate(smaller, "test")) == ["accuracy", "loss"]
