@@ -1,7 +1,3 @@
-from .accuracy.fine_tuning import FineTuning as FineTuning
-from .accuracy.proxy import AccuracyProxy as AccuracyProxy
-from .accuracy.proxy import ProxyResult as ProxyResult
-from .accuracy.proxy import ProxySettings as ProxySettings
 from .budget.budget import Budget as Budget
 from .budget.budget import Limit as Limit
 from .budget.recommendation import Recommendation as Recommendation
@@ -12,3 +8,7 @@ from .cost.latency import Latency as Latency
 from .cost.latency import LatencySettings as LatencySettings
 from .cost.latency import measure_latency as measure_latency
 from .cost.quantity import Quantity as Quantity
+from .score.fine_tuning import FineTuning as FineTuning
+from .score.proxy import ProxyResult as ProxyResult
+from .score.proxy import ProxySettings as ProxySettings
+from .score.proxy import ScoreProxy as ScoreProxy

@@ -15,8 +15,6 @@ from configs.schema.data import DataConfig, TaskConfig
 from configs.schema.run import BudgetConfig, LatencyConfig, PruningConfig, RunConfig
 from configs.schema.search import MetricConfig
 from configs.schema.training import DistillationConfig, FinetuneConfig, ProxyConfig, TrainingConfig
-from objectives.accuracy.fine_tuning import FineTuning
-from objectives.accuracy.proxy import ProxySettings
 from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
 from objectives.cost.latency import LatencySettings
@@ -25,6 +23,8 @@ from objectives.cost.quantity import Quantity, quantities
 from objectives.fitting.tasks import FittedTask
 from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
+from objectives.score.fine_tuning import FineTuning
+from objectives.score.proxy import ProxySettings
 from search.driver.driver_settings import DriverSettings
 from search.driver.rungs import Ladder
 from search.space.layer_choices import layer_choices

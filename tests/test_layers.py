@@ -34,7 +34,7 @@ ROOMS = {
     ),
     "zoo": (("tasks",), ("data", "models"), ("training",)),
     "configs": (("schema",), ("load",)),
-    "objectives": (("cost", "network"), ("budget", "accuracy", "fitting")),
+    "objectives": (("cost", "network"), ("budget", "score", "fitting")),
     "search": (
         ("environment",),
         ("study",),

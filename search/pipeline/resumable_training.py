@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from configs.schema.run import RunConfig
-from objectives.accuracy.fine_tuning import FineTuning
+from objectives.score.fine_tuning import FineTuning
 from search.driver.listeners.trackers import TENSORBOARD
 from search.runs.run_folder import RunFolder
 from search.study.identity import model_digest

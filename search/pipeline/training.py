@@ -7,8 +7,8 @@ import keras
 from compress.errors import ModelError
 from compress.model_files.files import save_model
 from configs.schema.run import RunConfig
-from objectives.accuracy.fine_tuning import FineTuning
 from objectives.budget.recommended import silent
+from objectives.score.fine_tuning import FineTuning
 from search import settings
 from search.driver.listeners.trackers import check_trackers
 from search.pipeline.measuring import measure_original

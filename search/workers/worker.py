@@ -18,14 +18,14 @@ from compress.model_files.custom_objects import register_custom_objects
 from compress.parameters import PRUNE, CompressionParameters, Stage
 from compress.pruning.settings import PruningSettings
 from compress.recipe import Values, compress_in_stages, own_values
-from objectives.accuracy.candidate_repairs import CandidateRepairs
-from objectives.accuracy.fine_tuning import FineTuning
-from objectives.accuracy.own_trials import OwnTrial, OwnTrials
-from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
-from objectives.accuracy.repair import Repair
 from objectives.budget.budget import Budget
 from objectives.budget.recommended import BudgetValues, stage_values
 from objectives.cost.cost_model import CostModel
+from objectives.score.candidate_repairs import CandidateRepairs
+from objectives.score.fine_tuning import FineTuning
+from objectives.score.own_trials import OwnTrial, OwnTrials
+from objectives.score.proxy import ProxySettings, ScoreProxy
+from objectives.score.repair import Repair
 from search.environment import use_threads
 from search.study.judgement import Conditions, Judgement
 from zoo.data.dataset import Data
@@ -105,7 +105,7 @@ class TrialWorker:
                 self._original, task.dataset, task.proxy, task.recipe, pruning, calibration, task.rungs, teacher
             )
         else:
-            self._proxy = AccuracyProxy(task.dataset, task.proxy, teacher)
+            self._proxy = ScoreProxy(task.dataset, task.proxy, teacher)
             self._candidates = CandidateRepairs(self._original, self._proxy, task.recipe, pruning, calibration)
         self._conditions = Conditions.here(task.proxy.seed, self._proxy.precision.name, task.threads)
         self._held: _Held | None = None

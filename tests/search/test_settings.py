@@ -13,9 +13,9 @@ from compress.pruning.criteria.l2_norm import L2Norm
 from compress.pruning.criteria.nuclear_norm import NuclearNorm
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from configs.load import load_config
-from objectives.accuracy.fine_tuning import FineTuning
 from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
+from objectives.score.fine_tuning import FineTuning
 from search import settings
 from search.driver.rungs import Ladder
 from tests.objectives.tasks import dataset, model

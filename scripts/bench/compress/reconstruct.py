@@ -22,9 +22,9 @@ from compress.graph.group import Ratios
 from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
 from compress.pruning.reconstruction import prune_and_reconstruct
-from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.budget.budget import bisect
 from objectives.cost.cost_model import CostModel
+from objectives.score.proxy import ProxySettings, ScoreProxy
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.sources.folder import folder
 from zoo.tasks.kinds.classification import Classification
@@ -53,9 +53,7 @@ def uniform_ratios(graph: ChannelGraph, fraction: float) -> Ratios:
 def before_and_after(model: Any, train: Split, test: Split, normalization: Normalization) -> tuple[float, float]:
     """Accuracy without repair, and after its batch normalization statistics are estimated again."""
     classes = int(test.targets.max()) + 1
-    proxy = AccuracyProxy(
-        ImageDataset("reconstruct", train, test, test, Classification(classes), normalization), SETTINGS
-    )
+    proxy = ScoreProxy(ImageDataset("reconstruct", train, test, test, Classification(classes), normalization), SETTINGS)
     repair = proxy.start(model)
     plain = proxy.score(repair, test).figure(ACCURACY)
     repair.recalibrate(SETTINGS.recalibration_images)

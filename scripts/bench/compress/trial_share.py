@@ -2,7 +2,7 @@
 
 python -m scripts.bench.compress.trial_share
 
-A trial is what a worker does for one candidate: weights pruned and decomposed, the accuracy proxy's steps, statistics
+A trial is what a worker does for one candidate: weights pruned and decomposed, the proxy's steps, statistics
 estimated again, and the validation images. The images are random, as many as of CIFAR-100: no time depends on them.
 Kernels have been decomposed before, so that their bases are kept, and everything is traced. Prints processor seconds.
 """
@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from compress.decomposition.kernel_bases import BasesCache, as_kernel
 from compress.decomposition.tucker import tucker2
 from compress.pruning.pruning import prune
-from objectives.accuracy.candidate_repairs import CandidateRepairs
-from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
+from objectives.score.candidate_repairs import CandidateRepairs
+from objectives.score.proxy import ProxySettings, ScoreProxy
 from scripts.bench.compress.decompose import kernels_of, published_parameters
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.models.registry import build_model
@@ -60,7 +60,7 @@ def measure() -> dict[str, float]:
         for kernel, pair in kernels:
             tucker2(kernel, *pair, cache)
 
-    proxy = AccuracyProxy(random_images(), settings, model)
+    proxy = ScoreProxy(random_images(), settings, model)
     candidates = CandidateRepairs(model, proxy)
     decompose()
     proxy.rung(candidates.start(parameters), 1)

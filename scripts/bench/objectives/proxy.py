@@ -1,4 +1,4 @@
-"""Fidelity of the accuracy proxies: how each ranks random candidates, against a long fine-tune, for its cost.
+"""Fidelity of the proxies: how each ranks random candidates, against a long fine-tune, for its cost.
 
 python -m scripts.bench.objectives.proxy configs/resnet20_cifar10.yaml --work /tmp/proxy
 
@@ -30,9 +30,9 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from configs.load import load_config
 from configs.schema.run import RunConfig
-from objectives.accuracy.candidate_repairs import CandidateRepairs
-from objectives.accuracy.proxy import AccuracyProxy
 from objectives.cost.cost_model import CostModel
+from objectives.score.candidate_repairs import CandidateRepairs
+from objectives.score.proxy import ScoreProxy
 from scripts.bench.objectives.proxy_page import BY_LOSS, LADDERS, Ladder, figure, markdown
 from search import settings
 from search.report.pictures import write_pictures
@@ -73,12 +73,12 @@ class Bench:
         wanted = rng.uniform(LOWEST_PREFERENCE, 1, len(self.space.dimensions))
         return Projection(self.space, budget)(np.array(wanted)).parameters
 
-    def proxy(self, **changes: Any) -> AccuracyProxy:
+    def proxy(self, **changes: Any) -> ScoreProxy:
         """The configuration's proxy with other settings."""
         plain = settings.proxy(self.config.proxy, self.config.seed)
-        return AccuracyProxy(self.data, replace(plain, **changes), self.model)
+        return ScoreProxy(self.data, replace(plain, **changes), self.model)
 
-    def candidates(self, proxy: AccuracyProxy) -> CandidateRepairs:
+    def candidates(self, proxy: ScoreProxy) -> CandidateRepairs:
         """What starts repairs, as in a worker."""
         images = proxy.settings.reconstruction_images
         calibration = drawn(self.data, images, proxy.settings.seed) if images else None
@@ -89,7 +89,7 @@ class Bench:
 class Judge:
     """A proxy and what starts its repairs."""
 
-    proxy: AccuracyProxy
+    proxy: ScoreProxy
     candidates: CandidateRepairs
 
 

@@ -1,4 +1,4 @@
-"""Ladders of accuracy proxies, and the table and picture of their fidelity."""
+"""Ladders of proxies, and the table and picture of their fidelity."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -28,9 +28,9 @@ import tensorflow as tf
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from configs.load import load_config
-from objectives.accuracy.candidate_repairs import CandidateRepairs
-from objectives.accuracy.proxy import AccuracyProxy
 from objectives.network.precision import Precision, fast_precision
+from objectives.score.candidate_repairs import CandidateRepairs
+from objectives.score.proxy import ScoreProxy
 from scripts.bench.memory import resident_mb
 from scripts.bench.objectives.proxy import Bench
 from zoo.data.dataset import Split
@@ -131,7 +131,7 @@ class Ours:
 def growth(bench: Bench) -> float:
     """Megabytes that the process keeps of 200 candidates, after the first five."""
     few = Split(bench.data.validation.images[:512], bench.data.validation.targets[:512])
-    proxy = AccuracyProxy(
+    proxy = ScoreProxy(
         replace(bench.data, validation=few), replace(bench.proxy().settings, recalibration_images=128), bench.model
     )
     candidates = CandidateRepairs(bench.model, proxy, bench.config.recipe)

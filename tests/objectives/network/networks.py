@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from objectives.accuracy.repair import Repair
 from objectives.network.distillation import TrainingLoss
 from objectives.network.network import Network
 from objectives.network.precision import Precision
+from objectives.score.repair import Repair
 from zoo.data.dataset import ImageDataset
 from zoo.tasks.kinds.classification import Classification
 

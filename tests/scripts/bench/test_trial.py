@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.network.precision import Precision
+from objectives.score.proxy import ProxySettings, ScoreProxy
 from scripts.bench.objectives.trial import Clock, Ours, Plain, case, cases
 from tests.objectives.images import conv_model, dataset, split
 
@@ -38,7 +38,7 @@ def test_cases_say_what_each_way_computed_in():
 
 def test_every_part_of_a_trial_is_timed():
     data = dataset(train=split(40, 1))
-    proxy = AccuracyProxy(data, ProxySettings(recalibration_images=32, batch_size=16))
+    proxy = ScoreProxy(data, ProxySettings(recalibration_images=32, batch_size=16))
     model = conv_model()
     bench = SimpleNamespace(
         data=data,

@@ -13,8 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from compress.model_files.files import load_model
 from configs.load import load_config
-from objectives.accuracy.fine_tuning import FineTuning
 from objectives.network.distillation import Distillation
+from objectives.score.fine_tuning import FineTuning
 from search import settings
 from search.pipeline.compression import compress_own, read_own
 from search.pipeline.resumable_training import ResumableTraining

@@ -9,8 +9,8 @@ import ray
 from compress.parameters import CompressionParameters
 from compress.pruning.criteria.geometric_median import GeometricMedian
 from compress.pruning.settings import PruningSettings
-from objectives.accuracy.fine_tuning import FineTuning
-from objectives.accuracy.proxy import ProxySettings
+from objectives.score.fine_tuning import FineTuning
+from objectives.score.proxy import ProxySettings
 from search import settings
 from search.study.judgement import Judgement
 from search.workers.cluster import Share

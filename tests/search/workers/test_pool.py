@@ -13,8 +13,8 @@ import ray
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters, compress_in_stages, own_values
-from objectives.accuracy.proxy import AccuracyProxy
 from objectives.cost.cost_model import CostModel
+from objectives.score.proxy import ScoreProxy
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
@@ -65,7 +65,7 @@ def test_a_study_of_real_trials(pool, task):
     assert {record.conditions.precision for record in result} == {"float32"}
     assert all(record.cost.flops <= budget.limits[0].most and record.seconds > 0 for record in result)
     made = apply_parameters(model("tiny"), result[0].parameters, pruning=PRUNING)
-    here = AccuracyProxy(task.dataset, PROXY)(made)
+    here = ScoreProxy(task.dataset, PROXY)(made)
     assert result[0].score.figures["accuracy"] == pytest.approx(here.score.figures["accuracy"], abs=0.05)
     assert result[0].score.loss == pytest.approx(here.score.loss, rel=1e-2)
 
@@ -204,7 +204,7 @@ def test_a_metric_of_keras_is_measured_by_the_workers(pool, task):
         judged = outcome(pool, pool.submit(WHOLE))
         pool._free.sort(key=lambda free: free != worker)
         final = outcome(pool, pool.submit_finalist(CompressionParameters({"add": 0.5}, {})))
-    here = AccuracyProxy(task.dataset, replace(PROXY, metric=metric))(apply_parameters(model("tiny"), WHOLE))
+    here = ScoreProxy(task.dataset, replace(PROXY, metric=metric))(apply_parameters(model("tiny"), WHOLE))
     assert judged.error is None and judged.score.figure(metric) == pytest.approx(here.score.figure(metric), abs=0.05)
     assert final.error is None and 0 <= final.score.figure(metric) <= 1
 

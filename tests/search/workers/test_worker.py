@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import DEFAULT_PRUNING
-from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
+from objectives.score.proxy import ProxySettings, ScoreProxy
 from search.workers.worker import Task, TrialWorker, model_bytes
 from tests.search.fixtures.nets import model, trained_like
 from zoo.data.load import load_dataset
@@ -28,12 +28,12 @@ def task(monkeypatch):
 def test_candidates_learn_from_the_teacher_or_else_from_their_own_model(monkeypatch, task, has_teacher):
     taught = []
 
-    class Proxy(AccuracyProxy):
+    class Proxy(ScoreProxy):
         def __init__(self, dataset, settings, original):
             taught.append(original)
             super().__init__(dataset, settings, original)
 
-    monkeypatch.setattr("search.workers.worker.AccuracyProxy", Proxy)
+    monkeypatch.setattr("search.workers.worker.ScoreProxy", Proxy)
     TrialWorker(replace(task, teacher=model_bytes(trained_like())) if has_teacher else task)
     (result,) = taught
     for weight, expected in zip(

@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 from compress.errors import ConfigError
-from objectives.accuracy.fine_tuning import FineTuning
 from objectives.network.distillation import Distillation
+from objectives.score.fine_tuning import FineTuning
 from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.tasks.keras_class import KerasClass

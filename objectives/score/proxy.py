@@ -1,4 +1,4 @@
-"""The accuracy proxy: what a compressed model scores after a short repair, for the price of a trial."""
+"""The proxy: what a compressed model scores after a short repair, for the price of a trial."""
 
 import math
 import time
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import ConfigError, DivergenceError
-from objectives.accuracy.repair import Repair, RepairState
 from objectives.network.distillation import Distillation, SoftLabels, TrainingLoss
 from objectives.network.elastic_layer import LayerWeights
 from objectives.network.network import Network
 from objectives.network.precision import Precision, fast_precision
 from objectives.network.signature import signature
+from objectives.score.repair import Repair, RepairState
 from zoo.data.dataset import ImageDataset, Split
 from zoo.tasks.figures.scoring import Scoring
 from zoo.tasks.metric import Metric, Score
@@ -89,7 +89,7 @@ class ProxyResult:
     seconds: float
 
 
-class AccuracyProxy:
+class ScoreProxy:
     """Judges candidates on one data set: a short fine-tune, recalibration, then the validation split.
 
     Without recalibration a pruned model scores at chance; a few SGD steps order candidates much as hundreds do
@@ -245,6 +245,6 @@ class AccuracyProxy:
 def _check_finite(result: Score, steps: int, learning_rate: float) -> None:
     if not math.isfinite(result.loss):
         raise DivergenceError(
-            f"accuracy proxy: expected a finite validation loss, received {result.loss} after step {steps}"
+            f"proxy: expected a finite validation loss, received {result.loss} after step {steps}"
             f" with learning rate {learning_rate:g}; lower the learning rate"
         )

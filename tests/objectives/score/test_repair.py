@@ -9,7 +9,7 @@ import pytest
 
 from compress.cloning.user_rules import rule
 from compress.errors import DataError, DivergenceError, ModelError
-from objectives.accuracy.repair import batches_from
+from objectives.score.repair import batches_from
 from tests.objectives.images import CLASSES, SHAPE, conv_model, dataset, dense_model
 from tests.objectives.network.networks import repair_of
 from zoo.data.batches import whole_batches

@@ -12,9 +12,9 @@ from compress.decomposition.kernel_bases import BasesCache
 from compress.parameters import DEFAULT_RECIPE, CompressionParameters, Stage
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recipe import apply_parameters, used_values
-from objectives.accuracy.proxy import ProxyResult, ProxySettings
 from objectives.network.distillation import lesson_of
 from objectives.network.precision import Precision
+from objectives.score.proxy import ProxyResult, ProxySettings
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
 from zoo.training.recalibration import BatchStatistics

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from compress.parameters import CompressionParameters
-from objectives.accuracy.fine_tuning import FineTuning
-from objectives.accuracy.own_trials import OwnTrials
-from objectives.accuracy.proxy import ProxySettings
+from objectives.score.fine_tuning import FineTuning
+from objectives.score.own_trials import OwnTrials
+from objectives.score.proxy import ProxySettings
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
 from zoo.training.checkpoint import Checkpoint

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from compress.errors import ConfigError, DivergenceError
-from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.network.distillation import Distillation
 from objectives.network.precision import Precision
+from objectives.score.proxy import ProxySettings, ScoreProxy
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy, dataset, dense_model, split
 from zoo.data.dataset import Normalization, Split
 
@@ -39,7 +39,7 @@ def test_training_reads_training_images_only_and_scoring_validation_only() -> No
     object.__setattr__(recorder, "seen", [])
     data = dataset(recorder, train=numbered(0, 50), validation=numbered(100, 21), test=numbered(200, 13))
 
-    AccuracyProxy(data, SETTINGS)(conv_model())
+    ScoreProxy(data, SETTINGS)(conv_model())
 
     training, recalibration, validation = recorder.seen[:6], recorder.seen[6:8], recorder.seen[8:]
     train = set(range(50))
@@ -57,9 +57,9 @@ def test_training_reads_training_images_only_and_scoring_validation_only() -> No
 
 @pytest.mark.parametrize("name", ["float32", "mixed_bfloat16"])
 def test_a_machine_judges_in_what_it_is_fastest_in_unless_told(monkeypatch: pytest.MonkeyPatch, name: Any) -> None:
-    monkeypatch.setattr("objectives.accuracy.proxy.fast_precision", lambda jit_compile: Precision(name))
+    monkeypatch.setattr("objectives.score.proxy.fast_precision", lambda jit_compile: Precision(name))
     chosen, told, exact = (
-        AccuracyProxy(dataset(), replace(SETTINGS, precision=given)) for given in (None, Precision(name), Precision())
+        ScoreProxy(dataset(), replace(SETTINGS, precision=given)) for given in (None, Precision(name), Precision())
     )
     assert chosen.precision == told.precision == Precision(name)
     loss = chosen(conv_model()).score.loss
@@ -69,7 +69,7 @@ def test_a_machine_judges_in_what_it_is_fastest_in_unless_told(monkeypatch: pyte
 
 def test_the_answer_is_the_accuracy_and_loss_on_the_validation_split() -> None:
     data, model = dataset(), conv_model()
-    proxy = AccuracyProxy(data, SETTINGS)
+    proxy = ScoreProxy(data, SETTINGS)
     repair = proxy.start(model)
     result = proxy.rung(repair, 6)
     repair.write_to(model)
@@ -84,8 +84,8 @@ def test_the_answer_is_the_accuracy_and_loss_on_the_validation_split() -> None:
 def test_steps_teach_the_model() -> None:
     data = dataset(train=split(200, 1), validation=split(200, 2))
     model = conv_model()
-    before = AccuracyProxy(data, replace(SETTINGS, steps=0))(copy(model))
-    after = AccuracyProxy(data, replace(SETTINGS, steps=100))(model)
+    before = ScoreProxy(data, replace(SETTINGS, steps=0))(copy(model))
+    after = ScoreProxy(data, replace(SETTINGS, steps=100))(model)
     assert after.score.figures["accuracy"] > before.score.figures["accuracy"] + 0.2
     assert after.score.loss < before.score.loss
 
@@ -94,7 +94,7 @@ def test_without_steps_only_moving_statistics_change() -> None:
     model = conv_model()
     trainable = [weight.numpy() for weight in model.trainable_variables]
     mean = model.get_layer("bn").moving_mean.numpy()
-    proxy = AccuracyProxy(dataset(), replace(SETTINGS, steps=0))
+    proxy = ScoreProxy(dataset(), replace(SETTINGS, steps=0))
     repair = proxy.start(model)
     result = proxy.rung(repair, 0)
     repair.write_to(model)
@@ -107,23 +107,23 @@ def test_without_steps_only_moving_statistics_change() -> None:
 def test_the_caller_s_model_is_not_touched() -> None:
     model = conv_model()
     before = model.get_weights()
-    AccuracyProxy(dataset(), SETTINGS)(model)
+    ScoreProxy(dataset(), SETTINGS)(model)
     for weight, old in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, old)
 
 
 def test_a_candidate_is_judged_alike_whoever_was_judged_before() -> None:
     data, first, second = dataset(), conv_model(), conv_model(seed=1)
-    alone = AccuracyProxy(data, SETTINGS)(first)
-    proxy = AccuracyProxy(data, SETTINGS)
+    alone = ScoreProxy(data, SETTINGS)(first)
+    proxy = ScoreProxy(data, SETTINGS)
     proxy(second)
     assert replace(proxy(first), seconds=0.0) == replace(alone, seconds=0.0)
 
 
 def test_a_candidate_climbs_from_rung_to_rung_as_in_one_go() -> None:
     data, model, other = dataset(), conv_model(), conv_model(seed=1)
-    whole = AccuracyProxy(data, SETTINGS).rung(AccuracyProxy(data, SETTINGS).start(model), 11)
-    proxy = AccuracyProxy(data, SETTINGS)
+    whole = ScoreProxy(data, SETTINGS).rung(ScoreProxy(data, SETTINGS).start(model), 11)
+    proxy = ScoreProxy(data, SETTINGS)
     repair = proxy.start(model)
     low = proxy.rung(repair, 4)
     kept = pickle.loads(pickle.dumps(repair.state()))
@@ -142,7 +142,7 @@ def test_distillation_pulls_towards_the_original_s_outputs() -> None:
     expected = original.predict(data.normalization(data.validation.images), verbose=0)
 
     def distance(settings: ProxySettings) -> float:
-        proxy = AccuracyProxy(data, settings, original)
+        proxy = ScoreProxy(data, settings, original)
         repair = proxy.start(model)
         proxy.rung(repair, settings.steps)
         received = repair.outputs(data.validation)
@@ -156,19 +156,19 @@ def test_distillation_pulls_towards_the_original_s_outputs() -> None:
 
 def test_distillation_needs_the_original() -> None:
     with pytest.raises(ConfigError, match="proxy.distillation: expected the original model, received none"):
-        AccuracyProxy(dataset(), replace(SETTINGS, distillation=Distillation()))
+        ScoreProxy(dataset(), replace(SETTINGS, distillation=Distillation()))
 
 
 def test_copies_of_a_model_score_alike_and_another_seed_differs() -> None:
     model, data = conv_model(), dataset()
-    results = [AccuracyProxy(data, SETTINGS)(copy(model)) for _ in range(2)]
-    other = AccuracyProxy(data, replace(SETTINGS, seed=1))(copy(model))
+    results = [ScoreProxy(data, SETTINGS)(copy(model)) for _ in range(2)]
+    other = ScoreProxy(data, replace(SETTINGS, seed=1))(copy(model))
     assert results[0].score == results[1].score
     assert other.score.loss != results[0].score.loss
 
 
 def test_the_proxy_travels_to_a_worker() -> None:
-    proxy, model = AccuracyProxy(dataset(), SETTINGS), conv_model()
+    proxy, model = ScoreProxy(dataset(), SETTINGS), conv_model()
     twin = copy(model)
     assert pickle.loads(pickle.dumps(proxy))(twin).score == proxy(model).score
 
@@ -177,7 +177,7 @@ def test_arrays_that_cannot_be_written_are_enough() -> None:
     data = dataset()
     for part in (data.train, data.validation):
         part.images.flags.writeable = part.targets.flags.writeable = False
-    assert 0 <= AccuracyProxy(data, SETTINGS)(conv_model()).score.figures["accuracy"] <= 1
+    assert 0 <= ScoreProxy(data, SETTINGS)(conv_model()).score.figures["accuracy"] <= 1
 
 
 def test_an_absurd_learning_rate_is_a_divergence() -> None:
@@ -186,7 +186,7 @@ def test_an_absurd_learning_rate_is_a_divergence() -> None:
     x = keras.layers.ReLU()(keras.layers.Conv2D(8, 2)(x))
     model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(keras.layers.Flatten()(x)))
     with pytest.raises(DivergenceError, match=r"step \d+ of 30 with learning rate 1e\+06; lower the learning rate"):
-        AccuracyProxy(dataset(), replace(SETTINGS, steps=30, learning_rate=1e6))(model)
+        ScoreProxy(dataset(), replace(SETTINGS, steps=30, learning_rate=1e6))(model)
 
 
 @pytest.mark.parametrize("steps", [0, 1])
@@ -198,7 +198,7 @@ def test_a_loss_that_is_not_finite_after_the_last_step_is_a_divergence(steps: in
     with pytest.raises(
         DivergenceError, match=f"expected a finite validation loss, received (nan|inf) after step {steps}"
     ):
-        AccuracyProxy(dataset(), settings)(model)
+        ScoreProxy(dataset(), settings)(model)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.accuracy.repair import batches_from
+from objectives.score.repair import batches_from
 from zoo.data.batches import whole_batches
 
 

@@ -10,11 +10,11 @@ from compress.parameters import DECOMPOSE, DEFAULT_RECIPE, CompressionParameters
 from compress.pruning.pruning import prune
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recipe import apply_parameters, compressed_values, used_values
-from objectives.accuracy.proxy import AccuracyProxy
-from objectives.accuracy.repair import Repair, RepairState
 from objectives.network.elastic_layer import LayerWeights
 from objectives.network.network import weights_of
 from objectives.network.signature import signature
+from objectives.score.proxy import ScoreProxy
+from objectives.score.repair import Repair, RepairState
 
 _SHARED = "candidates"
 
@@ -36,7 +36,7 @@ class CandidateRepairs:
     def __init__(
         self,
         original: Any,
-        proxy: AccuracyProxy,
+        proxy: ScoreProxy,
         recipe: Sequence[Stage] = DEFAULT_RECIPE,
         pruning: PruningSettings = DEFAULT_PRUNING,
         calibration: Any = None,

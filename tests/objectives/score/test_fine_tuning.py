@@ -11,8 +11,8 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from compress.errors import ConfigError, TaskError
-from objectives.accuracy.fine_tuning import FineTuning
 from objectives.network.distillation import Distillation
+from objectives.score.fine_tuning import FineTuning
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import keras
 
-from objectives.accuracy.time_limit import limited
 from objectives.network.distillation import Distillation, Distilling, TrainingLoss, lesson_of
+from objectives.score.time_limit import limited
 from zoo.data.dataset import Data, ImageDataset
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask

@@ -1,4 +1,4 @@
 from .fine_tuning import FineTuning as FineTuning
-from .proxy import AccuracyProxy as AccuracyProxy
 from .proxy import ProxyResult as ProxyResult
 from .proxy import ProxySettings as ProxySettings
+from .proxy import ScoreProxy as ScoreProxy

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
-from objectives.accuracy.repair import batches_from
 from objectives.network.distillation import Distillation, Distilling, TrainingLoss
 from objectives.network.precision import Precision
+from objectives.score.proxy import ProxySettings, ScoreProxy
+from objectives.score.repair import batches_from
 from tests.objectives.images import copy
 from tests.objectives.tasks import TARGETS, dataset, model
 from zoo.tasks.kinds.classification import Classification
@@ -48,7 +48,7 @@ def heads(task: Task) -> list[dict[str, bool]]:
 def test_a_trial_takes_the_steps_of_plain_keras(task: Task) -> None:
     for head in heads(task):
         net = model(task, **head)
-        proxy = AccuracyProxy(dataset(task), SETTINGS)
+        proxy = ScoreProxy(dataset(task), SETTINGS)
         losses = proxy.start(net).advance(3, lambda step: SETTINGS.learning_rate)
         np.testing.assert_allclose(losses, plain_losses(copy(net), task, 3), rtol=1e-4, err_msg=str(head))
 
@@ -56,7 +56,7 @@ def test_a_trial_takes_the_steps_of_plain_keras(task: Task) -> None:
 @EVERY
 def test_a_trial_is_scored_as_a_model_is(task: Task) -> None:
     net, data = model(task), dataset(task)
-    proxy = AccuracyProxy(data, SETTINGS)
+    proxy = ScoreProxy(data, SETTINGS)
     score = proxy.score(proxy.start(net), data.validation)
     assert dict(score.figures) == pytest.approx(dict(evaluate(net, data, data.validation).figures), rel=1e-4)
     assert score.figures.keys() == {metric.name for metric in task.metrics}
@@ -87,7 +87,7 @@ def test_a_student_is_compared_with_its_teacher(task: Task) -> None:
         outputs = student(images, training=True)
         soft = task.soft(teacher(images), logits)
         expected = float(task.soft_loss(task.soft(outputs, logits), soft, 2.0))
-        proxy = AccuracyProxy(data, replace(SETTINGS, distillation=distillation), teacher)
+        proxy = ScoreProxy(data, replace(SETTINGS, distillation=distillation), teacher)
         assert proxy.start(student).advance(1, lambda step: 0.1) == pytest.approx([expected], rel=1e-4), head
         loss = TrainingLoss(task.training_loss(student), task, distillation)
         learner = Distilling(student, teacher, loss, from_logits=logits)
@@ -100,5 +100,5 @@ def test_masks_that_are_ignored_teach_nothing() -> None:
     task = Segmentation(3, 9)
     net, data = model(task), dataset(task)
     data.train.targets[...] = 9
-    proxy = AccuracyProxy(data, SETTINGS)
+    proxy = ScoreProxy(data, SETTINGS)
     assert proxy.start(net).advance(1, lambda step: 1.0) == [0.0]

@@ -12,9 +12,9 @@ from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import PruningSettings
 from compress.recipe import apply_parameters, compressed_values, prune_and_decompose
-from objectives.accuracy.candidate_repairs import CandidateRepairs
-from objectives.accuracy.proxy import AccuracyProxy, ProxySettings
 from objectives.cost.cost_model import CostModel
+from objectives.score.candidate_repairs import CandidateRepairs
+from objectives.score.proxy import ProxySettings, ScoreProxy
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures.user_layers import LayerScale
 from tests.objectives.images import CLASSES, SHAPE, dataset
@@ -62,11 +62,11 @@ CANDIDATES = [
 @pytest.mark.parametrize("recipe", [("prune", "decompose"), ("decompose", "prune")])
 def test_every_candidate_is_judged_as_its_model_is(recipe: tuple[Any, ...]) -> None:
     data, original = dataset(), net()
-    proxy = AccuracyProxy(data, SETTINGS)
+    proxy = ScoreProxy(data, SETTINGS)
     candidates = CandidateRepairs(original, proxy, recipe)
     for parameters in CANDIDATES:
         result = proxy.rung(candidates.start(parameters), 3)
-        alone = AccuracyProxy(data, SETTINGS)(apply_parameters(original, parameters, recipe))
+        alone = ScoreProxy(data, SETTINGS)(apply_parameters(original, parameters, recipe))
         assert replace(result, seconds=0.0) == replace(alone, seconds=0.0), parameters
 
 
@@ -86,14 +86,14 @@ def test_candidates_across_normalization_are_judged_as_their_models_are(norm: An
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(6, 1, name="b", activation="relu")(x))
     original = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(x))
     data, pruning = dataset(), PruningSettings(across_normalization=True)
-    proxy = AccuracyProxy(data, SETTINGS)
+    proxy = ScoreProxy(data, SETTINGS)
     candidates = CandidateRepairs(original, proxy, pruning=pruning)
     assert candidates._shares == shared
     model = apply_parameters(original, CANDIDATES[2], pruning=pruning)
     repair = candidates.start(CANDIDATES[2])
     computed, expected = repair.outputs(data.train), model(data.normalization(data.train.images)).numpy()
     np.testing.assert_allclose(computed, expected, rtol=1e-3, atol=1e-5)
-    result, alone = proxy.rung(repair, 3), AccuracyProxy(data, SETTINGS)(model)
+    result, alone = proxy.rung(repair, 3), ScoreProxy(data, SETTINGS)(model)
     assert replace(result, seconds=0.0) == replace(alone, seconds=0.0)
 
 
@@ -104,8 +104,8 @@ def test_no_model_is_built_where_pruning_comes_first(monkeypatch: pytest.MonkeyP
         built.append(args[1])
         return apply_parameters(*args, **kwargs)
 
-    monkeypatch.setattr("objectives.accuracy.candidate_repairs.apply_parameters", counted)
-    candidates = CandidateRepairs(net(), AccuracyProxy(dataset(), SETTINGS))
+    monkeypatch.setattr("objectives.score.candidate_repairs.apply_parameters", counted)
+    candidates = CandidateRepairs(net(), ScoreProxy(dataset(), SETTINGS))
     for parameters in CANDIDATES:
         candidates.start(parameters)
     assert built == []
@@ -118,10 +118,10 @@ def test_a_recipe_of_one_stage_takes_the_values_of_that_stage(stage: Any, monkey
     own = CompressionParameters(
         parameters.ratios if stage == "prune" else {}, parameters.ranks if stage == "decompose" else {}
     )
-    alone = AccuracyProxy(data, SETTINGS)(apply_parameters(original, own))
-    proxy = AccuracyProxy(data, SETTINGS)
+    alone = ScoreProxy(data, SETTINGS)(apply_parameters(original, own))
+    proxy = ScoreProxy(data, SETTINGS)
     candidates = CandidateRepairs(original, proxy, (stage,))
-    monkeypatch.setattr("objectives.accuracy.candidate_repairs.apply_parameters", None)  # None is built
+    monkeypatch.setattr("objectives.score.candidate_repairs.apply_parameters", None)  # None is built
     assert replace(proxy.rung(candidates.start(parameters), 3), seconds=0.0) == replace(alone, seconds=0.0)
 
 
@@ -132,12 +132,12 @@ def test_a_model_whose_configuration_follows_the_channels_is_built_every_time(mo
     )
     model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(keras.layers.Flatten()(x)))
     data = dataset()
-    proxy = AccuracyProxy(data, SETTINGS)
+    proxy = ScoreProxy(data, SETTINGS)
     candidates = CandidateRepairs(model, proxy)
     for ratio in (0.5, 0.25):
         parameters = CompressionParameters({"a": ratio}, {})
         result = proxy.rung(candidates.start(parameters), 3)
-        alone = AccuracyProxy(data, SETTINGS)(apply_parameters(model, parameters))
+        alone = ScoreProxy(data, SETTINGS)(apply_parameters(model, parameters))
         assert replace(result, seconds=0.0) == replace(alone, seconds=0.0)
 
 
@@ -146,7 +146,7 @@ def test_calibration_images_change_the_weights_that_a_candidate_starts_with() ->
     images = data.normalization(data.train.images)
     outputs = []
     for calibration in (None, images):
-        proxy = AccuracyProxy(data, SETTINGS)
+        proxy = ScoreProxy(data, SETTINGS)
         repair = CandidateRepairs(original, proxy, calibration=calibration).start(CANDIDATES[1])
         outputs.append(repair.outputs(data.train))
     original_outputs = original.predict(images, verbose=0)
@@ -157,7 +157,7 @@ def test_calibration_images_change_the_weights_that_a_candidate_starts_with() ->
 @pytest.mark.parametrize("parameters", CANDIDATES[1:3])
 def test_a_candidate_goes_on_from_its_state(parameters: CompressionParameters) -> None:
     data, original = dataset(), net()
-    proxy = AccuracyProxy(data, SETTINGS)
+    proxy = ScoreProxy(data, SETTINGS)
     candidates = CandidateRepairs(original, proxy)
     whole = proxy.rung(candidates.start(parameters), 7)
     repair = candidates.start(parameters)
@@ -174,8 +174,8 @@ def test_a_model_with_operations_is_shared_and_one_whose_layers_know_their_chann
         x = keras.layers.GlobalAveragePooling2D()(x)
         model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(x))
         data, parameters = dataset(), CompressionParameters({"a": 0.5}, {})
-        proxy = AccuracyProxy(data, SETTINGS)
+        proxy = ScoreProxy(data, SETTINGS)
         candidates = CandidateRepairs(model, proxy)
         assert candidates._shares == shares
-        alone = AccuracyProxy(data, SETTINGS)(apply_parameters(model, parameters))
+        alone = ScoreProxy(data, SETTINGS)(apply_parameters(model, parameters))
         assert replace(proxy.rung(candidates.start(parameters), 3), seconds=0.0) == replace(alone, seconds=0.0)
