@@ -17,6 +17,7 @@ from search.study.finalist import Finalist
 from search.study.judgement import counts_text, rung_counts
 from search.study.ranking import best
 from search.study.trial_record import STOPPED, TrialRecord
+from zoo.tasks.metric import ACCURACY, Metric
 
 
 @dataclass
@@ -52,7 +53,7 @@ class ProgressDisplay(Listener):
         self._rungs: Counter[int] = Counter()
         self._seconds: list[float] = []
         self._last = time.monotonic()
-        self._phase = _Phase(0)
+        self._phase, self._metric = _Phase(0), ACCURACY
         self._bar = Progress(
             TextColumn("searching"),
             BarColumn(),
@@ -89,16 +90,19 @@ class ProgressDisplay(Listener):
         self._print(f"searching: {planned} trials{resumed}")
         self._bar.update(self._task, total=planned, completed=self._done)
 
-    def sweep_started(self, count: int) -> None:
+    def sweep_started(self, count: int, metric: Metric) -> None:
         """Print how many evaluations the sweep needs."""
-        self._phase = _Phase(count)
+        self._phase, self._metric = _Phase(count), metric
         self._print(f"sensitivity: {count} cheap evaluations, of the model and of each part made smaller alone")
         self._bar.update(self._task, total=count, completed=0, state="sweeping the parts")
 
     def probed(self, probe: Probe) -> None:
         """Print the outcome of one evaluation of the sweep."""
         kept = "" if probe.kept == 1 else f" at {probe.kept:g}"
-        outcome = f"failed: {probe.error}" if probe.score is None else f"{probe.score:.4f}, {probe.seconds:.1f} s"
+        if probe.score is None:
+            outcome = f"failed: {probe.error}"
+        else:
+            outcome = f"{self._metric.of_objective(probe.score):.4f}, {probe.seconds:.1f} s"
         self._print(self._phase.advanced(f"sensitivity: {probe.part}{kept}: {outcome}"))
         self._bar.advance(self._task)
 

@@ -39,7 +39,7 @@ class Sweep:
         waiting = self.pending
         running: dict[Any, Part] = {}
         if waiting:
-            listener.sweep_started(len(waiting))
+            listener.sweep_started(len(waiting), self.metric)
         while waiting or running:
             while waiting and pool.has_room:
                 part = waiting.pop(0)

@@ -34,7 +34,7 @@ class Status:
         planned: trials.
         states: settled trials by their state.
         running: numbers of the trials that are being judged or are next, and when they were proposed.
-        waiting: trials in the queue.
+        waiting: trials in the queue that are still to be judged: what a finished run leaves there is not.
         best: the settled trial that ranks highest.
         finalists: how many were judged.
         finals: how many there are in all, by the trials that are settled; 0 without finals.
@@ -97,7 +97,9 @@ def _status(config: RunConfig, studies: Sequence[optuna.Study], driver: bool) ->
         planned=config.search.trials,
         states=Counter(record.state for record in records),
         running={t.number: t.datetime_start for t in trials if t.state == TrialState.RUNNING and t.datetime_start},
-        waiting=sum(trial.state == TrialState.WAITING for trial in trials),
+        waiting=min(
+            sum(trial.state == TrialState.WAITING for trial in trials), max(0, config.search.trials - len(done))
+        ),
         best=best(_of_last_stage(records, config)),
         finalists=len(judged),
         finals=finals,

@@ -26,6 +26,7 @@ from search.study.identity import check_same_model
 from search.study.storage import find_study, has_study
 from search.workers.pool_factory import ray_pool
 from search.workers.shutdown import Shutdown
+from zoo.tasks.metric import ACCURACY, Metric
 
 _KEPT = "by the sweep it loses more than it saves at this budget"
 
@@ -111,18 +112,19 @@ class SweepLog(Listener):
 
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log, self._total, self._done = log, 0, 0
+        self._metric = ACCURACY
 
     def warned(self, line: str) -> None:
         """Pass on a warning."""
         self._log(f"warning: {line}")
 
-    def sweep_started(self, count: int) -> None:
+    def sweep_started(self, count: int, metric: Metric) -> None:
         """Say how much there is to do."""
-        self._total, self._done = count, 0
+        self._total, self._done, self._metric = count, 0, metric
         self._log(f"sensitivity sweep: {count} short judgements, without training")
 
     def probed(self, probe: Probe) -> None:
         """Say what came of a part."""
         self._done += 1
-        came = f"failed: {probe.error}" if probe.score is None else f"{probe.score:.4g}"
+        came = f"failed: {probe.error}" if probe.score is None else f"{self._metric.of_objective(probe.score):.4g}"
         self._log(f"[{self._done}/{self._total}] {probe.part}: {came}")

@@ -45,6 +45,10 @@ class Metric:
         """By how much a figure is above another one, in its unit or in points: ``-1.39``."""
         return f"{100 * (figure - other):+.2f}" if self.unit == "%" else f"{figure - other:+.4f}"
 
+    def of_objective(self, objective: float) -> float:
+        """The figure of what a study that ranks by this metric maximizes."""
+        return objective if self.direction == "maximize" else -objective
+
     @property
     def _suffix(self) -> str:
         return f" {self.unit}" if self.unit else ""

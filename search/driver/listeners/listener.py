@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from search.samplers.sensitivity import Probe
 from search.study.finalist import Finalist
 from search.study.trial_record import TrialRecord
+from zoo.tasks.metric import Metric
 
 
 class Listener:
@@ -19,8 +20,8 @@ class Listener:
     def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
         """The search begins, or resumes with those of the ``planned`` trials that are settled already."""
 
-    def sweep_started(self, count: int) -> None:
-        """So many parts of the model are about to be made smaller, each alone."""
+    def sweep_started(self, count: int, metric: Metric) -> None:
+        """So many parts of the model are about to be made smaller, each alone, and judged by this metric."""
 
     def probed(self, probe: Probe) -> None:
         """A part that was made smaller alone is judged."""
@@ -56,10 +57,10 @@ class Listeners(Listener):
         for listener in self._listeners:
             listener.started(planned, settled)
 
-    def sweep_started(self, count: int) -> None:
+    def sweep_started(self, count: int, metric: Metric) -> None:
         """Pass it on to all."""
         for listener in self._listeners:
-            listener.sweep_started(count)
+            listener.sweep_started(count, metric)
 
     def probed(self, probe: Probe) -> None:
         """Pass it on to all."""

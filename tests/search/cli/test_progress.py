@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
 from rich.console import Console
 
 from compress.parameters import CompressionParameters
@@ -189,13 +190,14 @@ def test_every_level_of_a_front_has_a_best_of_its_own():
     assert "best accuracy 0.6000 | 4 feasible" in shown and "best accuracy 0.9000" not in shown
 
 
-def test_the_sweep_is_shown():
+@pytest.mark.parametrize(("metric", "sign"), [(ACCURACY, 1), (Metric("MAE", "minimize"), -1)])
+def test_the_sweep_is_shown(metric, sign):
     console = Console(file=io.StringIO(), width=200, force_terminal=False)
     with ProgressDisplay(console) as display:
-        display.sweep_started(3)
+        display.sweep_started(3, metric)
         for probe in (
-            Probe(UNPRUNED, (), 1.0, 0.9, 2.0),
-            Probe("add_2", ("keep:add_2",), 0.5, 0.6, 2.5),
+            Probe(UNPRUNED, (), 1.0, sign * 0.9, 2.0),
+            Probe("add_2", ("keep:add_2",), 0.5, sign * 0.6, 2.5),
             Probe("ranks of conv3", ("rank_in:conv3", "rank_out:conv3"), 0.3, None, 1.0, "its worker was lost"),
         ):
             display.probed(probe)

@@ -19,7 +19,7 @@ class Recorder(Listener):
     def __init__(self):
         self.planned, self.told = [], []
 
-    def sweep_started(self, count):
+    def sweep_started(self, count, metric):
         self.planned.append(count)
 
     def probed(self, probe):

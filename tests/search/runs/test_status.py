@@ -119,6 +119,8 @@ def test_the_pace_is_the_middle_span(tmp_path):
     # All trials have the same parameters, so that one goes to the finals with the recommended values.
     assert (status.finalists, status.finals, status.finals_left) == (1, 2, 30.0)
     assert status.pace == 2.5 and status.seconds_left == 10.0
+    study.enqueue_trial({})
+    assert [_status(config(tmp_path, search={"trials": trials}), [study], False).waiting for trials in (9, 5)] == [1, 0]
 
 
 def test_the_best_of_two_stages_is_of_the_last_one():
