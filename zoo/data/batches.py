@@ -1,5 +1,6 @@
 """Batches gathered by index: the data set is never copied, only the batch is."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from compress.errors import ConfigError, DataError
 from zoo.data.dataset import Images, Normalization, Split, Targets
+from zoo.data.file_array import FileArray
 from zoo.tasks.task import Task
 
 Indices = npt.NDArray[np.int64]
@@ -134,14 +136,18 @@ _PIXELS = 2**22
 
 
 class GatheredBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of a split for Keras, which calls them in threads of TensorFlow's and hides what they raise.
+    """Batches of a split for Keras, which calls them in threads of its own and hides what they raise.
+
+    Of images in files several batches are made at once, in their order all the same: while some are decoded, others are
+    normalized and handed over.
 
     Attributes:
         failure: what the last batch that could not be read raised.
     """
 
     def __init__(self, split: Split, normalization: Normalization) -> None:
-        super().__init__()
+        workers = min(_WORKERS, max(2, (os.cpu_count() or 1) // 4)) if isinstance(split.images, FileArray) else 1
+        super().__init__(workers=workers, max_queue_size=workers)
         self._split, self._normalization = split, normalization
         self.failure: DataError | None = None
 
@@ -153,6 +159,10 @@ class GatheredBatches(keras.utils.PyDataset):  # type: ignore[misc]
         except DataError as error:
             self.failure = error
             raise
+
+
+_WORKERS = 4
+"""Batches of images in files that are made at once, at most; as many more wait to be trained on."""
 
 
 @contextmanager

@@ -144,15 +144,17 @@ class Decoding:
     def _fitted(self, picture: Image.Image, size: tuple[int, int], path: Path, reference: Path | None) -> Pixels:
         """Pixels of a decoded picture, of this size (width, height)."""
         # Of a palette's image the numbers are the places in the palette.
-        converted = picture if self.numbers else picture.convert("RGB")
+        converted = picture if self.numbers or picture.mode == "RGB" else picture.convert("RGB")
         if reference is not None and converted.size != size:
             raise DataError(
                 f"expected images of one size, {size[0]}x{size[1]} as {reference}; received "
                 f"{converted.size[0]}x{converted.size[1]} in {path}; give an image_size"
             )
-        if reference is None and self.cut:
+        if converted.size == size:
+            pass  # Pillow would copy it.
+        elif self.cut:
             converted = ImageOps.fit(converted, size, Image.Resampling.BICUBIC)
-        elif reference is None:
+        else:
             converted = converted.resize(size, Image.Resampling.NEAREST if self.numbers else Image.Resampling.BILINEAR)
         pixels = np.asarray(converted, np.uint8)
         return pixels[..., None] if self.numbers else pixels

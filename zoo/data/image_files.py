@@ -14,6 +14,9 @@ from PIL import ExifTags, Image
 from compress.errors import DataError, typed_line
 from zoo.data.decoding import DECODE_ERRORS, GREY_MODES, Decoding, Pixels, check_readable
 
+_FILES_PER_TASK = 8
+"""Of the thread pool: tasks of one file each would cost as much as small files, large ones leave threads idle."""
+
 KEPT_BYTES = 400_000_000
 """Of decoded images that are kept in one process, for one split: the first ones that were asked for."""
 
@@ -61,9 +64,13 @@ class ImageFiles:
             DataError: a file that cannot be decoded, by its name.
         """
         pixels = np.empty((len(numbers), *self.shape), np.uint8)
-        for place, image in enumerate(self._threads.map(self._image, numbers)):
-            pixels[place] = image
-            self._keep(numbers[place], image)
+        list(self._threads.map(partial(self._decode_some, numbers, pixels), range(0, len(numbers), _FILES_PER_TASK)))
+        # In the order that they were asked for, whichever thread was done first.
+        for number, image in zip(numbers, pixels, strict=True):
+            if (len(self._kept) + 1) * image.nbytes > KEPT_BYTES:
+                break
+            if number not in self._kept:
+                self._kept[number] = image.copy()
         return pixels
 
     def take(self, indices: Any) -> "ImageFiles":
@@ -100,14 +107,11 @@ class ImageFiles:
             return error
         return tuple(np.flatnonzero(np.bincount(pixels.ravel(), minlength=1)).tolist())
 
-    def _image(self, index: int) -> Pixels:
-        image = self._kept.get(index)
-        return self.decoding.image(self.paths[index])[..., : self.channels] if image is None else image
-
-    def _keep(self, index: int, image: Pixels) -> None:
-        """In the order that they were asked for, whichever thread was done first."""
-        if index not in self._kept and (len(self._kept) + 1) * image.nbytes <= KEPT_BYTES:
-            self._kept[index] = image
+    def _decode_some(self, numbers: Sequence[int], pixels: Pixels, start: int) -> None:
+        """Fill pixels[start:start + _FILES_PER_TASK]."""
+        for place, number in enumerate(numbers[start : start + _FILES_PER_TASK], start=start):
+            image = self._kept.get(number)
+            pixels[place] = self.decoding.image(self.paths[number])[..., : self.channels] if image is None else image
 
     @cached_property
     def _kept(self) -> dict[int, Pixels]:
