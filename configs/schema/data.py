@@ -86,4 +86,4 @@ class TaskConfig(Named):
     @property
     def is_fitted(self) -> bool:
         """Whether Keras's fit trains built models for it, of data as fit takes them."""
-        return self.name in ("compiled", "outputs")
+        return self.name in ("compiled", "outputs")  # `zoo.tasks.registry.BUILT`, which takes a while to import.

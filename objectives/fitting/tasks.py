@@ -12,11 +12,10 @@ from objectives.fitting.outputs import OutputsTraining, OutputTask
 from zoo.data.own_function import OwnFunction
 from zoo.tasks.own_class import BuiltIn
 from zoo.tasks.own_task import OwnTask
-from zoo.tasks.registry import make_task
+from zoo.tasks.registry import BUILT, make_task, tasks
 from zoo.training.training import TrainingSettings
 
-COMPILED, OUTPUTS = "compiled", "outputs"
-
+COMPILED, OUTPUTS = BUILT
 _KEYS = ("name", "options", "weight")
 
 
@@ -84,9 +83,9 @@ class FittedTask:
             ModelError: a file that cannot be read.
             DataError: no such function.
         """
-        tasks = {name: _output(name, one) for name, one in _mapping(given).items()}
+        made = {name: _output(name, one) for name, one in _mapping(given).items()}
         names = CompiledModel.read(self.model, self.custom_objects).output_names
-        return self._task(OUTPUTS, OutputsTraining, outputs=tasks, names=names, momentum=momentum)
+        return self._task(OUTPUTS, OutputsTraining, outputs=made, names=names, momentum=momentum)
 
     def _task(self, name: str, kind: type, **options: Any) -> OwnTask:
         common = {"training": self.training, "validation": self.validation, "seed": self.seed}
@@ -118,6 +117,8 @@ def _output(name: str, given: Any) -> OutputTask:
     weight = section.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
         raise ConfigError(f"{key}.weight: expected a number of at least 0, received {weight!r}")
+    if section["name"] not in tasks():
+        raise ConfigError(f"{key}.name: expected one of {', '.join(tasks())}, received {section['name']!r}")
     try:
         return OutputTask(make_task(section["name"], section.get("options", {})), float(weight))
     except ConfigError as error:

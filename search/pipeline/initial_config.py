@@ -104,6 +104,11 @@ def initial_config(
     model = load_model(path, custom_objects)
     given = _given(path, source, task, custom_objects, model)
     config = check_config({**given, "budget": {"flops": "50%"}}, f"a configuration for '{path}' and '{source}'")
+    if config.task is not None and (config.task.is_own or config.task.is_fitted):
+        raise ConfigError(
+            f"task: expected one whose images can be looked at, received {config.task.name!r}; write its "
+            "configuration by hand, as docs/task.md shows"
+        )
     data = settings.dataset(config, log, model=model)
     check_model_fits(data, model)
     log(f"model: {path}, images of {'x'.join(map(str, data.image_shape))}, {data.task.label}")

@@ -16,6 +16,9 @@ from zoo.tasks.task import Task
 
 _FOLDER = "zoo.tasks.kinds"
 
+BUILT = ("compiled", "outputs")
+"""Names of tasks that Keras's fit trains built models for, of data as it takes them."""
+
 
 @cache
 def tasks() -> Mapping[str, type[Task]]:
@@ -40,9 +43,9 @@ def make_task(name: str, options: Mapping[str, Any]) -> Task:
         ConfigError: an unknown name or option, or a value that it refuses.
     """
     if name not in tasks():
-        near = get_close_matches(name, tasks(), n=1)
+        near = get_close_matches(name, [*tasks(), *BUILT], n=1)
         raise ConfigError(
-            f"task: expected one of {', '.join(tasks())}, received {name!r}"
+            f"task: expected one of {', '.join([*tasks(), *BUILT])} or module:Class, received {name!r}"
             f"{f'; did you mean {near[0]}?' if near else ''}"
         )
     kind = tasks()[name]

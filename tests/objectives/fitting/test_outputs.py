@@ -132,7 +132,7 @@ def test_targets_that_are_none_of_the_outputs(change, message):
             "outputs.mask: expected name, options, weight, received",
         ),
         ({"mask": {"name": "segmentation", "weight": -1}}, "outputs.mask.weight: expected a number of at least 0"),
-        ({"mask": "segmentations"}, "outputs.mask.task: expected one of classification"),
+        ({"mask": "segmentations"}, "outputs.mask.name: expected one of classification"),
         ({"mask": {"name": "segmentation", "options": {"labels": 3}}}, "outputs.mask.options: segmentation takes clas"),
     ],
 )

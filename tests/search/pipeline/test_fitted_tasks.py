@@ -13,10 +13,10 @@ from tests.search.fixtures.runs import config, written
 
 SMALL = {
     "data": {"source": "tests.objectives.fitting.two_outputs:drawn"},
-    "proxy": {"steps": 2, "batch_size": 16, "recalibration_images": 16},
+    "proxy": {"steps": 1, "batch_size": 16, "recalibration_images": 16, "distillation": None},
     "space": {"ranks": False},
     "recipe": ["prune"],
-    "search": {"trials": 2, "workers": 1, "sensitivity": False},
+    "search": {"trials": 1, "workers": 1, "sensitivity": False},
 }
 OUTPUTS = {"outputs": {"mask": "segmentation", "kind": {"name": "classification", "weight": 0.5}}}
 
@@ -51,8 +51,6 @@ def test_a_compiled_model_is_searched_and_compressed(folder, tuckprune, local_po
     made = compiled(keras.models.load_model(run.path / "search.keras"))
     expected = made.evaluate(images, targets, verbose=0, return_dict=True)
     assert dict(searched.figures) == pytest.approx(expected, rel=1e-4)
-    code, _, err = tuckprune("report", run.path)
-    assert code == 0, err
 
 
 def test_a_task_for_each_output_is_searched(folder, tuckprune, local_pool):
@@ -74,12 +72,23 @@ def fewer():
 """
 
 
+def test_a_configuration_for_them_is_written_by_hand(folder, tuckprune):
+    code, _, err = tuckprune(
+        "init", "--model", folder / "tiny.keras", "--data", SMALL["data"]["source"], "--task", "compiled"
+    )
+    assert code == 1 and "task: expected one whose images can be looked at, received 'compiled'; write" in err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"search": {"metric": "accuracy"}}, "search.metric: expected one of kind_ce, mask_accuracy, loss, mask_loss"),
         ({"data": {"source": "own_fit_data:raising"}}, "'own_fit_data:raising', received ValueError: no such disk"),
         ({"data": {"source": "own_fit_data:fewer"}}, "expected (train, validation, test) or (train, test) from 'own"),
+        (
+            {"task": "compild"},
+            "super_resolution, compiled, outputs or module:Class, received 'compild'; did you mean compil",
+        ),
         ({"task": {"name": "compiled", "options": {"loss": "mse"}}}, "task.options: compiled takes none, received los"),
     ],
 )
