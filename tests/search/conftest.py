@@ -37,7 +37,7 @@ def home(tmp_path: Path, tiny_file: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Iterator[InterruptedRun]:
+def run(ray_cluster: Any, tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Iterator[InterruptedRun]:
     """A real run that was stopped in every way, and then finished."""
     home = tmp_path_factory.mktemp("home")
     shutil.copy(tiny_file, home / "tiny.keras")

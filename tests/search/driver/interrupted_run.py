@@ -9,6 +9,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial
 
 from search.study.storage import find_study
+from tests.search.fixtures import in_turn
 from tests.search.fixtures.forked import Forked
 from tests.search.fixtures.runs import PATIENCE, command, environment, written
 
@@ -43,7 +44,7 @@ class InterruptedRun:
 
 
 def interrupted_run(home: Path) -> InterruptedRun:
-    """Stop two workers after the first trial, one after another trial, and then not at all."""
+    """Stop two workers after the first trial, one after another trial, and then not at all, on this process's Ray."""
     # Long enough trials for the signals to arrive while some are running.
     slow = {"recalibration_images": 64, "steps": 150, "batch_size": 32}
     config = written(
@@ -51,11 +52,17 @@ def interrupted_run(home: Path) -> InterruptedRun:
     )
     # Ctrl-C reaches every process of the terminal's foreground group, SIGKILL the driver alone.
     starts = {
-        "SIGINT": stopped(home, ("search", config), "trial ", lambda driver: os.killpg(driver.pid, signal.SIGINT)),
-        "SIGKILL": stopped(home, ("search", config, *ONE_WORKER), "trial ", lambda driver: driver.kill()),
-        "finished": stopped(home, ("search", config, *ONE_WORKER), None, lambda driver: None),
+        "SIGINT": stopped(home, ("search", config), lambda driver: os.killpg(driver.pid, signal.SIGINT)),
+        "SIGKILL": stopped(home, ("search", config, *ONE_WORKER), lambda driver: driver.kill()),
     }
+    ended = in_turn.run("search", config, *ONE_WORKER)
+    starts["finished"] = Stopped(ended.returncode, 0, ended.stdout, ended.stderr, trials(home))
     return InterruptedRun(home, config, starts)
+
+
+def trials(home: Path) -> list[FrozenTrial]:
+    """Those of the run in its study."""
+    return find_study(home / "runs" / "run", "run").trials
 
 
 def processes(home: Path) -> list[str]:
@@ -70,8 +77,8 @@ def processes(home: Path) -> list[str]:
     return result
 
 
-def stopped(home: Path, words: tuple[object, ...], at: str | None, stop: Callable[[Forked], None]) -> Stopped:
-    """Run a command, and stop it when it says a line with ``at`` in it."""
+def stopped(home: Path, words: tuple[object, ...], stop: Callable[[Forked], None]) -> Stopped:
+    """Run a command in a process of its own, and stop it when it says a line about a trial."""
     errors = home / "errors.txt"
     errors.unlink(missing_ok=True)
     driver = Forked(command(*words), home, {**environment(), MARK: str(home)}, errors)
@@ -79,9 +86,8 @@ def stopped(home: Path, words: tuple[object, ...], at: str | None, stop: Callabl
         said, running = [], 0
         for line in output:
             said.append(line)
-            if at is not None and at in line:
+            if "trial " in line and not running:
                 running = len(processes(home))
                 stop(driver)
-                at = None
     code = driver.wait(timeout=PATIENCE)
-    return Stopped(code, running, "".join(said), errors.read_text(), find_study(home / "runs" / "run", "run").trials)
+    return Stopped(code, running, "".join(said), errors.read_text(), trials(home))

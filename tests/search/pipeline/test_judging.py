@@ -1,6 +1,8 @@
 """A trial is judged again to the same figures, and what differs is named."""
 
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -14,6 +16,7 @@ from search.study.judgement import ONEDNN, Conditions, Judgement, recorded_condi
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord
 from tests.search.driver.interrupted_run import TRIALS
+from tests.search.fixtures import in_turn
 from tests.search.fixtures.runs import called, called_in_turn, written
 from zoo.tasks.metric import Score
 
@@ -67,11 +70,32 @@ def test_every_trial_of_a_run_tells_its_conditions(run, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def judged_again(run):
-    """What `judge` answers of the first trial, of the last one, and of one that is not there."""
+def twice(ray_cluster, tiny_file, tmp_path_factory):
+    """The trials of two searches by one worker each, the first of them in another process, and the first's folder."""
+    home = tmp_path_factory.mktemp("twice")
+    shutil.copy(tiny_file, home / "tiny.keras")
+    section = {"trials": 3, "workers": 1, "sensitivity": False}
+    sections = {"search": section, "rungs": {"steps": [5], "one_in": 2}, **PRUNING_ALONE}
+    for name, search in (("one", partial(called, cwd=home)), ("two", in_turn.run)):
+        ended = search("search", written(home, name=name, **sections))
+        assert ended.returncode == 0, ended.stderr
+    folders = [home / "runs" / name for name in ("one", "two")]
+    trials = [[replace(record, seconds=None, worker=None) for record in find_run(folder).trials] for folder in folders]
+    return trials, folders[0]
+
+
+def climbed(twice):
+    """The first trial that took the steps of a rung."""
+    return next(record.number for record in twice[0][0] if record.steps == 5)
+
+
+@pytest.fixture(scope="module")
+def judged_again(run, twice):
+    """What `judge` answers of the first trial, of the last one, of one that is not there, and of one with a rung."""
     numbers = (0, TRIALS - 1, TRIALS)
     commands = [("judge", run.folder, "--trial", number) for number in numbers]
-    return dict(zip(numbers, called_in_turn(*commands, cwd=run.home), strict=True))
+    commands.append(("judge", twice[1], "--trial", climbed(twice)))
+    return dict(zip((*numbers, "climbed"), called_in_turn(*commands, cwd=run.home), strict=True))
 
 
 @pytest.mark.parametrize("number", [0, TRIALS - 1])
@@ -89,19 +113,13 @@ def test_a_trial_that_is_not_there(run, judged_again):
     assert f"trial {TRIALS} of '{run.folder}': expected one with figures, received no such trial" in ended.stderr
 
 
-def test_one_worker_and_one_seed_give_the_same_trials(tuckprune, home, ray_cluster):
-    """On a real cluster, in two processes, to the last digit; and one that climbed a rung is judged again."""
-    sections = {"search": {"trials": 3, "workers": 1}, "rungs": {"steps": [5], "one_in": 2}, **PRUNING_ALONE}
-    elsewhere = called("search", written(home, name="one", **sections), cwd=home)
-    assert elsewhere.returncode == 0, elsewhere.stderr
-    code, _, err = tuckprune("search", written(home, name="two", **sections))
-    assert code == 0, err
-    outcomes = [
-        [replace(record, seconds=None, worker=None) for record in find_run(home / "runs" / name).trials]
-        for name in ("one", "two")
-    ]
-    assert outcomes[0] == outcomes[1]
-    assert len({record.score.loss for record in outcomes[0]}) == 3
-    number = next(record.number for record in outcomes[0] if record.steps == 5)
-    (judged,) = called_in_turn(("judge", home / "runs" / "one", "--trial", number), cwd=home)
+def test_one_worker_and_one_seed_give_the_same_trials(twice):
+    """On a real cluster, in two processes, to the last digit."""
+    (one, two), _ = twice
+    assert one == two
+    assert len({record.score.loss for record in one}) == 3
+
+
+def test_a_trial_that_climbed_a_rung_is_judged_again(judged_again):
+    judged = judged_again["climbed"]
     assert judged.returncode == 0, judged.stderr

@@ -64,12 +64,12 @@ def sample(model):
 def shipped(request, tmp_path_factory):
     """A model, the folder of its files, the lines that were logged, and the shipment."""
     model, folder, logged = request.param(), tmp_path_factory.mktemp("shipped") / "exports", []
-    return model, folder, logged, write_formats(model, "net", INSTALLED, sample(model), folder, logged.append, QUICK)
+    return model, folder, logged, write_formats(model, "search", INSTALLED, sample(model), folder, logged.append, QUICK)
 
 
 def test_every_format_is_written_and_no_other_file(shipped):
     _, folder, logged, made = shipped
-    files = [f"net{FORMATS[name].ending}" for name in INSTALLED]
+    files = [f"search{FORMATS[name].ending}" for name in INSTALLED]
     assert sorted(path.name for path in folder.iterdir()) == sorted(files)
     assert logged == [f"writing {folder / file}" for file in files]
     assert [(row.format, row.file) for row in made.exports] == [
@@ -93,7 +93,7 @@ def test_formats_in_float_agree_and_int8_nearly(shipped):
 @pytest.mark.parametrize("name", EACH)
 def test_the_file_takes_any_number_of_images(shipped, name):
     model, folder, _, _ = shipped
-    run, x = FORMATS[name].load(folder / f"net{FORMATS[name].ending}"), models.images(model, seed=5, count=7)
+    run, x = FORMATS[name].load(folder / f"search{FORMATS[name].ending}"), models.images(model, seed=5, count=7)
     expected = models.outputs(model, x)[0]
     for count in (1, 7):
         outputs = run(x[:count])
@@ -105,7 +105,7 @@ def test_tflite_is_resizable_and_int8_takes_floats(shipped):
     model, folder, _, _ = shipped
     x = models.images(model, seed=5, count=7)
     for ending, kinds, tolerance in ((".tflite", {np.float32}, 1e-5), ("-int8.tflite", {np.int8, np.int32}, 0.25)):
-        interpreter = litert_interpreter((folder / f"net{ending}").read_bytes(), 1)
+        interpreter = litert_interpreter((folder / f"search{ending}").read_bytes(), 1)
         (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
         assert source["dtype"] == target["dtype"] == np.float32
         assert kinds <= {detail["dtype"] for detail in interpreter.get_tensor_details()}
@@ -123,7 +123,7 @@ def test_tflite_is_resizable_and_int8_takes_floats(shipped):
 def test_the_signature_of_tflite_is_as_documented(shipped):
     model, folder, _, _ = shipped
     x = models.images(model, seed=5, count=7)
-    runner = litert_interpreter((folder / "net.tflite").read_bytes(), 1).get_signature_runner()
+    runner = litert_interpreter((folder / "search.tflite").read_bytes(), 1).get_signature_runner()
     np.testing.assert_allclose(runner(images=x)["output_0"], models.outputs(model, x)[0], atol=1e-5)
 
 
@@ -202,10 +202,10 @@ def test_formats_are_compared_on_test_images_and_calibrated_on_training_images()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # TensorFlow's interpreter announces its successor.
-def test_the_page_loads_every_file(tmp_path, monkeypatch):
-    model = pruned_and_decomposed()
-    write_formats(model, "search", INSTALLED, sample(model), tmp_path, [].append, QUICK)
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("shipped", [pruned_and_decomposed], ids=["residual, Tucker"], indirect=True)
+def test_the_page_loads_every_file(shipped, monkeypatch):
+    model, folder, _, _ = shipped
+    monkeypatch.chdir(folder)
     images = models.images(model, seed=5, count=7)
     expected = models.outputs(model, images)[0]
     names = {"keras": keras, "tf": tf, "onnxruntime": pytest.importorskip("onnxruntime"), "images": images}

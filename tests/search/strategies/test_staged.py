@@ -22,7 +22,7 @@ from tests.search.strategies.staged_runs import MAKING, FakePoolFactory, staged
 
 ORDERS = [PRUNE_FIRST, DECOMPOSE_FIRST]
 FIRST, MIDDLE, SECOND, FINALS = range(4)
-NARROW = (12, 16, 24)
+NARROW = (12, 16)
 
 
 def original_flops(net):
