@@ -23,8 +23,8 @@ from search.runs.results import Result, columns, table_rows
 _COSTS = ("FLOPs", "MACs", "Parameters", "Memory", "Latency")
 _CAPTION = "Memory: bytes of the tensors alive at the call, of one image in float32; the total is the most"
 _EXPORTS_CAPTION = (
-    "agreement with the Keras model's answers, largest difference of any output; latency: median of one image on one "
-    "thread"
+    "agreement with the Keras model's classes, or difference of its metric; largest difference of any output; latency: "
+    "median of one image on one thread"
 )
 _LATENCY_CAPTION = "\nLatency: microseconds by LiteRT on one thread; the total contains an overhead"
 
@@ -165,11 +165,17 @@ def exports(rows: Sequence[Export]) -> Table:
             row.format,
             row.file,
             f"{row.bytes / 1e6:.3f} MB",
-            f"{100 * row.agreement:.2f} %",
+            _agreement(row),
             f"{row.max_difference:.1e}",
             f"{row.latency_ms:.3f} ms",
         )
     return table
+
+
+def _agreement(row: Export) -> str:
+    if row.agreement is not None:
+        return f"{100 * row.agreement:.2f} %"
+    return "" if row.metric is None else f"{row.metric} {row.metric_gain:+.4f}"
 
 
 def warn_of_untimed(console: Console, graph: ChannelGraph) -> None:

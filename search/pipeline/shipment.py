@@ -29,6 +29,8 @@ from zoo.tasks.task import Task
 COMPARED, CALIBRATION = 1000, 256
 """Test images that formats are compared on, and training images that int8 takes the ranges of values from, at most."""
 _BATCH = 64
+_TOLERANCE = 1e-3
+"""By how much of their range outputs that are no classes may differ in a format that computes in float32."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class Sample:
     Attributes:
         compared: test images.
         calibration: training images.
-        task: says when two outputs are the same answer.
+        task: says when two outputs are the same answer, and what they are measured by.
+        targets: of the test images; None where there are none, and nothing is measured.
     """
 
     compared: Array
     calibration: Array
     task: Task = Classification()
+    targets: Array | None = None
 
     @classmethod
     def of(cls, data: Data, seed: int, compared: int = COMPARED) -> "Sample":
@@ -54,7 +58,16 @@ class Sample:
         """
         if isinstance(data, OwnTask):
             return cls(drawn(data, compared, seed), drawn(data, CALIBRATION, seed), Regression())
-        return cls(drawn_test(data, compared, seed), drawn(data, CALIBRATION, seed), data.task)
+        images, targets = drawn_test(data, compared, seed)
+        return cls(images, drawn(data, CALIBRATION, seed), data.task, targets)
+
+    def gain(self, model: Any, outputs: Array, expected: Array) -> float | None:
+        """By how much outputs are above those of the Keras model in the task's first metric; None without targets."""
+        if self.targets is None:
+            return None
+        loss, metric = self.task.loss(model), self.task.metrics[0]
+        figures = [self.task.score(self.targets, given, loss).figure(metric) for given in (outputs, expected)]
+        return figures[0] - figures[1]
 
 
 @dataclass(frozen=True)
@@ -145,7 +158,7 @@ def write_formats(
             problems.append(f"format {format.name} cannot be made of model '{model.name}': {_reason(error)}")
             continue
         exports.append(made)
-        problems += _inexact(made, format, len(expected))
+        problems += _inexact(made, format, expected)
     return Shipment(tuple(exports), tuple(problems), len(expected))
 
 
@@ -164,12 +177,15 @@ def _exported(
         if path.is_dir():
             shutil.rmtree(path)
         os.replace(made, path)
+    gain = sample.gain(model, outputs, expected)
     return Export(
         format=format.name,
         file=f"{path.parent.name}/{path.name}",
         bytes=file_size(path),
         agreement=sample.task.agreement(outputs, expected),
         max_difference=float(np.abs(outputs - expected).max()),
+        metric=None if gain is None else sample.task.metrics[0].name,
+        metric_gain=gain,
         latency_ms=timed.median / 1e3,
         latency_spread_ms=timed.spread / 1e3,
     )
@@ -179,12 +195,16 @@ def _outputs(run: Run, images: Array) -> Array:
     return np.concatenate([run(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)])
 
 
-def _inexact(made: Export, format: Format, images: int) -> list[str]:
-    if not format.exact or made.agreement == 1.0:
+def _inexact(made: Export, format: Format, expected: Array) -> list[str]:
+    if made.agreement is None:
+        same, received = made.max_difference <= _TOLERANCE * (float(np.ptp(expected)) or 1.0), ""
+    else:
+        same, received = made.agreement == 1.0, f"{100 * made.agreement:.2f} % and "
+    if not format.exact or same:
         return []
     return [
-        f"format {made.format} disagrees: expected the Keras model's answers to all {images} images, received "
-        f"{100 * made.agreement:.2f} % and outputs up to {made.max_difference:.2g} apart; do not use {made.file}"
+        f"format {made.format} disagrees: expected the Keras model's answers to all {len(expected)} images, received "
+        f"{received}outputs up to {made.max_difference:.2g} apart; do not use {made.file}"
     ]
 
 

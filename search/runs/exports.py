@@ -16,9 +16,11 @@ class Export:
         format: its name.
         file: its path in the folder of the run.
         bytes: on disk, of all files where it is a folder.
-        agreement: fraction of its answers that are those of the Keras model, as the task compares them: classes of
-            images or pixels, or values.
+        agreement: fraction of its answers, classes of images or pixels, that are those of the Keras model; None where
+            answers are no classes.
         max_difference: the largest of any output from the Keras model's.
+        metric: the task's first one; None where nothing was measured.
+        metric_gain: by how much it is above the Keras model's, on the same images.
         latency_ms: median of one image, from array to array, on one thread.
         latency_spread_ms: interquartile range of that.
     """
@@ -26,8 +28,10 @@ class Export:
     format: str
     file: str
     bytes: int
-    agreement: float
+    agreement: float | None
     max_difference: float
+    metric: str | None
+    metric_gain: float | None
     latency_ms: float
     latency_spread_ms: float
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,12 +102,15 @@ def drawn(dataset: Data, count: int, seed: int) -> npt.NDArray[np.float32]:
     return _drawn(dataset, dataset.train, count, seed)
 
 
-def drawn_test(dataset: ImageDataset, count: int, seed: int) -> npt.NDArray[np.float32]:
-    """At most ``count`` test images without replacement, normalized, (count, H, W, C)."""
-    return _drawn(dataset, dataset.test, count, seed)
+def drawn_test(dataset: ImageDataset, count: int, seed: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
+    """At most ``count`` test images without replacement, normalized, (count, H, W, C), and their targets."""
+    return _drawn(dataset, dataset.test, count, seed), dataset.test.targets[_indices(dataset.test, count, seed)]
 
 
 def _drawn(dataset: ImageDataset, split: Split, count: int, seed: int) -> npt.NDArray[np.float32]:
+    return dataset.normalization(split.images[_indices(split, count, seed)])
+
+
+def _indices(split: Split, count: int, seed: int) -> npt.NDArray[np.int64]:
     generator = np.random.default_rng(seed)
-    indices = generator.choice(len(split), size=min(count, len(split)), replace=False)
-    return dataset.normalization(split.images[np.sort(indices)])
+    return np.sort(generator.choice(len(split), size=min(count, len(split)), replace=False))

@@ -171,10 +171,9 @@ class Task(ABC):
 
         return keras.ops.mean(keras.ops.square(student - teacher))
 
-    def agreement(self, outputs: Array, others: Array) -> float:
-        """Share of two models' outputs that say the same, 0 to 1: values within a thousandth of their range."""
-        span = float(np.ptp(others)) or 1.0
-        return float(np.mean(np.abs(outputs - others) <= 1e-3 * span))
+    def agreement(self, outputs: Array, others: Array) -> float | None:
+        """Share of two models' answers that are the same, 0 to 1; None where answers are no classes."""
+        return None
 
     def shown_targets(self, targets: Array) -> list[Answer]:
         """Targets as a report shows them: text, or an image (H, W, 3) uint8."""

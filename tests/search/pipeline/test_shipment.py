@@ -14,6 +14,7 @@ from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from objectives.cost.latency import LatencySettings
 from objectives.cost.litert import litert_interpreter
+from search.cli.tables import _agreement
 from search.pipeline import shipment
 from search.pipeline.formats.format import formats
 from search.pipeline.shipment import Sample, write_formats
@@ -21,6 +22,7 @@ from tests.compress.fixtures import models
 from tests.compress.fixtures.models import randomized
 from tests.snippets import snippets
 from zoo.data.load import load_dataset
+from zoo.tasks.kinds.regression import Regression
 
 FORMATS = formats()
 SPARED = [name for name in FORMATS if FORMATS[name].missing()]
@@ -182,6 +184,23 @@ def test_figures_by_hand(tmp_path, monkeypatch):
     (row,) = write_formats(model, "net", ["tflite-int8"], x, tmp_path, lambda line: None, QUICK).exports
     assert row.agreement == classes < 1.0
     assert row.max_difference == float(np.abs(changed - expected).max())
+
+
+def test_answers_that_are_no_classes_are_compared_by_the_metric(tmp_path, monkeypatch):
+    model = pruned_depthwise()
+    x = sample(model)
+    expected = models.outputs(model, x.compared)[0]
+    # A quarter above the model's outputs, which are an eighth below what is right.
+    x = replace(x, task=Regression(), targets=expected + 0.125)
+    altered = replace(FORMATS["h5"], load=lambda path: lambda images: expected[: len(images)] + np.float32(0.375))
+    monkeypatch.setattr(shipment, "formats", lambda: {**FORMATS, "h5": altered})
+    made = write_formats(model, "net", ["keras", "h5"], x, tmp_path, lambda line: None, QUICK)
+    exact, other = made.exports
+    assert (exact.agreement, exact.metric, exact.metric_gain) == (None, "MAE", 0.0)
+    assert other.metric_gain == pytest.approx(0.125, abs=1e-6)
+    (problem,) = made.problems
+    assert "answers to all 40 images, received outputs up to 0.38 apart; do not use" in problem
+    assert [_agreement(row) for row in made.exports] == ["MAE +0.0000", "MAE +0.1250"]
 
 
 def test_a_format_takes_the_place_of_what_was_there(tmp_path):

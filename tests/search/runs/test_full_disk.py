@@ -53,7 +53,9 @@ WRITERS = {
     "parameters": lambda home: write_parameters(PARAMETERS, home / "out", analyse(tiny())),
     "model": lambda home: save_model(tiny(), home / "out.keras"),
     "latency table": lambda home: synthetic.table("tiny").write(home / "latency.json"),
-    "exports": lambda home: write_exports([Export("keras", "a", 1, 1.0, 0.0, 1.0, 0.0)], home / "exports.json"),
+    "exports": lambda home: write_exports(
+        [Export("keras", "a", 1, 1.0, 0.0, "accuracy", 0.0, 1.0, 0.0)], home / "exports.json"
+    ),
     "result": lambda home: write_result(classified("search", 0.5, 1, 1, 1), home / "results"),
     "configuration": opened,
     "checkpoint": lambda home: Checkpoint(home / "checkpoint.npz", "x").write(STATE),

@@ -206,10 +206,10 @@ class Classification(Task):
         """Mean cross-entropy of softened outputs with softened targets, times the square of the temperature."""
         return softened_cross_entropy(student, teacher, temperature)
 
-    def agreement(self, outputs: Array, others: Array) -> float:
-        """Share of images that are of one class for both models; of one unit, values as near as those of any task."""
+    def agreement(self, outputs: Array, others: Array) -> float | None:
+        """Share of images that are of one class for both models; None of one unit, a logit or a probability."""
         if outputs.shape[-1] == 1:
-            return super().agreement(outputs, others)
+            return None
         return float(np.mean(outputs.argmax(axis=-1) == others.argmax(axis=-1)))
 
     def shown_targets(self, targets: Array) -> list[Answer]:

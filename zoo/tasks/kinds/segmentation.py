@@ -200,12 +200,14 @@ class Segmentation(Task):
         """As of a classifier, over all pixels."""
         return softened_cross_entropy(student, teacher, temperature)
 
-    def agreement(self, outputs: Array, others: Array) -> float:
-        """Share of pixels that are of one class for both models.
+    def agreement(self, outputs: Array, others: Array) -> float | None:
+        """Share of pixels that are of one class for both models; None of one channel, logits or probabilities.
 
         Among millions of pixels there are some whose two likeliest classes differ by no more than rounding: a class
         whose output is within a thousandth of the range below the largest is as good.
         """
+        if outputs.shape[-1] == 1:
+            return None
         chosen = np.take_along_axis(others, outputs.argmax(axis=-1)[..., None], axis=-1)[..., 0]
         return float(np.mean(others.max(axis=-1) - chosen <= 1e-3 * np.ptp(others)))
 
