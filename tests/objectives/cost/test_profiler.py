@@ -28,6 +28,8 @@ def test_tensorflow_counts_the_same(name):
     original = build_model(name)
     model = CostModel(analyse(original))
     check(original, model.cost(NONE))
+    if name == "resnet50":
+        return  # Its candidate is the published one, below.
     parameters = random_candidate(model, seed=1)
     assert parameters.ratios and parameters.ranks
     check(apply_parameters(original, parameters), model.cost(parameters))

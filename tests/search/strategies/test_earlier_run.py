@@ -183,7 +183,7 @@ def other(home):
 
 
 def test_a_search_begins_with_the_trials_of_another(home, other, local_pool):
-    given = config(home, search={"trials": 1, "workers": 1, "reuse": str(other)})
+    given = config(home, search={"trials": 1, "workers": 1, "reuse": str(other), "sensitivity": False})
     run_search(given)
     (trial,) = records(find_study(RunFolder.of(given).path, given.name))
     assert trial.start == "reuse trial 0 of other" and trial.state == "complete"

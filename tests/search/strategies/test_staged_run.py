@@ -1,4 +1,4 @@
-"""A real staged run: stopped in both stages, resumed on a local Ray cluster, exported, compressed, reported."""
+"""A real staged run: stopped in both stages, resumed on a local Ray cluster, judged, exported, compressed, reported."""
 
 import pytest
 
@@ -8,25 +8,24 @@ from compress.model_files.files import load_model
 from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
 from objectives.cost.cost_model import CostModel
-from search.cli.progress import ProgressDisplay
 from search.runs.outcome import find_run, first_trials
 from search.runs.results import read_results
 from search.workers.worker import TrialWorker
 from tests.search.fixtures.local_pool import use_local_pool
 from tests.search.fixtures.nets import cost
-from tests.search.fixtures.runs import called_in_turn, refused, written
+from tests.search.fixtures.runs import refused, written
 
 RECIPE = ["decompose", "prune"]
 SEARCH = {"trials": 4, "workers": 1, "strategy": "staged"}
 SECTIONS = {"recipe": RECIPE, "finetune": {"epochs": 1}, "finals": {"candidates": 0}}
 
 
-def interrupted_in_the_second_trial(tuckprune, config):
-    """Search in this process until then."""
+def interrupted_behind(tuckprune, config, trials):
+    """Search in this process until so many trials are judged, and the next one begins."""
     judged, judge = [], TrialWorker.judge
 
     def stopping(worker, *given):
-        if judged:
+        if len(judged) == trials:
             raise KeyboardInterrupt
         judged.append(given)
         return judge(worker, *given)
@@ -37,34 +36,21 @@ def interrupted_in_the_second_trial(tuckprune, config):
         return tuckprune("search", config)
 
 
-def interrupted_at(tuckprune, config, line):
-    """Search with workers until this line is printed."""
-    noted = ProgressDisplay.noted
-
-    def stopping(progress, text):
-        noted(progress, text)
-        if text.startswith(line):
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ProgressDisplay, "noted", stopping)
-        return tuckprune("search", config)
-
-
-def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home, ray_cluster):
+def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home, ray_cluster, monkeypatch):
     config = written(home, search=SEARCH, **SECTIONS)
     run, model = home / "runs" / "run", home / "tiny.keras"
     original = cost("tiny").cost(CompressionParameters.none())
 
-    code, out, err = interrupted_in_the_second_trial(tuckprune, config)
+    code, out, err = interrupted_behind(tuckprune, config, 1)
     assert (code, err) == (130, "") and "] decompose trial 0" in out and "decompose trial 1" not in out
     with pytest.raises(RunError, match="of its first stage, and none of the second yet: run 'tuckprune search' again"):
         find_run(run)
 
     # A configuration that leaves the strategy open goes on with that of the run.
     config = written(home, search={key: SEARCH[key] for key in ("trials", "workers")}, **SECTIONS)
-    code, out, err = interrupted_at(tuckprune, config, "stage 2 of 2: prune, on decompose trial")
-    assert (code, err) == (130, "") and "] prune trial" not in out
+    code, out, err = interrupted_behind(tuckprune, config, 2)
+    assert (code, err) == (130, "") and "stage 2 of 2: prune, on decompose trial" in out
+    assert "] prune trial 0" in out and "prune trial 1" not in out
     middle = (run / "middle.keras").read_bytes()
 
     code, out, err = tuckprune("search", config)
@@ -87,11 +73,12 @@ def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home, ray_clu
     assert compressed == outcome.winner.cost
     assert read_results(run / "results")[-1].flops == compressed.flops
 
-    # Trials of real workers, whose figures this process would not have: it computes with more threads.
-    trials = ((1, "--stage", RECIPE[0]), (1, "--stage", RECIPE[1]), (9,))
-    *judged, refusal = called_in_turn(*(("judge", run, "--trial", *trial) for trial in trials), cwd=home)
-    assert [(ended.returncode, ended.stderr) for ended in judged] == [(0, "")] * 2
-    assert refusal.returncode == 1 and "expected one with figures, received no such trial" in refusal.stderr
+    # The last trial is a worker's, whose figures this process would not have: it computes with more threads.
+    use_local_pool(monkeypatch)
+    for number, stage in ((1, RECIPE[0]), (0, RECIPE[1])):
+        assert tuckprune("judge", run, "--trial", number, "--stage", stage)[::2] == (0, "")
+    code, _, err = tuckprune("judge", run, "--trial", 9)
+    assert code == 1 and "expected one with figures, received no such trial" in err
 
     assert tuckprune("report", run)[0] == 0
     page = (run / "report.html").read_text(encoding="utf-8")

@@ -117,7 +117,7 @@ def test_the_password_is_nowhere(shared):
         assert PASSWORD not in str(trial)
 
 
-def test_commands_on_the_run_take_the_password_from_the_environment(shared, tuckprune, monkeypatch):
+def test_commands_on_the_run_take_the_password_from_the_environment(shared, tuckprune, monkeypatch, local_pool):
     monkeypatch.chdir(shared.home)
     for name in ("report", "export", "front"):
         monkeypatch.delenv(VARIABLE, raising=False)
@@ -128,7 +128,6 @@ def test_commands_on_the_run_take_the_password_from_the_environment(shared, tuck
         code, out, err = tuckprune(name, shared.folder)
         assert (code, err) == (0, "")
         assert PASSWORD not in out
-    monkeypatch.setattr("search.environment.use_threads", lambda threads: None)
     code, _, err = tuckprune("judge", shared.folder, "--trial", TRIALS)
     assert code == 1 and "expected one with figures, received no such trial" in err
 

@@ -1,6 +1,7 @@
 """What the tests of the pool share: its task, and how they talk to its workers."""
 
 import os
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,8 +42,11 @@ def pool_task() -> Task:
     return Task(model_bytes(model("tiny")), data, PROXY, PRUNE_FIRST, PRUNING, threads=1, final=final)
 
 
-def use_light_workers(monkeypatch, broken=False):
-    """Let pools have workers that load nothing and judge at once, or that break while they start."""
+def use_light_workers(monkeypatch, broken=False, held=None):
+    """Let pools have workers that load nothing and judge at once, or that break while they start.
+
+    held: a file; while it is there they do not end.
+    """
 
     class Worker:
         def __init__(self, task):
@@ -53,6 +57,8 @@ def use_light_workers(monkeypatch, broken=False):
             pass
 
         def judge(self, parameters):
+            while held is not None and held.exists():
+                time.sleep(0.02)
             return Judgement(Score({"accuracy": 1.0, "loss": 0.0}), 0.0)
 
     monkeypatch.setattr("search.workers.pool.TrialWorker", Worker)

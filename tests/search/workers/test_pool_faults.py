@@ -36,10 +36,13 @@ from tests.search.workers.pools import (
 
 
 class Killer:
-    """Kills the worker of the second trial while it is judging, and of as many trials after it as it is told."""
+    """Kills the worker of the second trial while it is judging, and of as many trials after it as it is told.
 
-    def __init__(self, pool, kills):
-        self.pool, self.kills, self.submitted = pool, kills, 0
+    held: a file that is there meanwhile, for workers to wait that judge at once.
+    """
+
+    def __init__(self, pool, kills, held=None):
+        self.pool, self.kills, self.submitted, self.held = pool, kills, 0, held
 
     @property
     def has_room(self):
@@ -48,6 +51,8 @@ class Killer:
 
     def submit(self, parameters):
         self.submitted += 1
+        if self.held and self.submitted == 2:
+            self.held.touch()
         key = self.pool.submit(parameters)
         self._kill()
         return key
@@ -63,14 +68,16 @@ class Killer:
             self.kills -= 1
             (running,) = self.pool._running.values()
             os.kill(self.pool._slots[running.slot].pid, signal.SIGKILL)
+            if self.held and not self.kills:
+                self.held.unlink()
 
 
-def searched(pool, kills):
+def searched(pool, kills, held=None):
     all_free(pool)
     for slot, _ in enumerate(pool._slots):
         pool._slots[slot].pid = process(pool, slot)
     study = optuna.create_study(direction="maximize")
-    Driver(study, space("tiny"), HALF, DriverSettings(1, "random", 4, True)).run(Killer(pool, kills), Listener())
+    Driver(study, space("tiny"), HALF, DriverSettings(1, "random", 4, True)).run(Killer(pool, kills, held), Listener())
     all_free(pool)
     return records(study)
 
@@ -88,8 +95,11 @@ def test_the_trial_of_a_killed_worker_is_started_again(pool):
     assert result[1].worker.partition(":")[2] in {str(process(pool, worker)) for worker in (0, 1)}
 
 
-def test_a_trial_whose_workers_die_again_and_again_fails(pool):
-    result = searched(pool, kills=2)
+def test_a_trial_whose_workers_die_again_and_again_fails(ray_cluster, monkeypatch, tmp_path):
+    use_light_workers(monkeypatch, held=tmp_path / "held")
+    light = WorkerPool(None, PoolSettings(2, SMALL), [].append, Shutdown(0.0))
+    result = searched(light, kills=2, held=tmp_path / "held")
+    light.close()
     assert [record.state for record in result] == ["complete", "failed", "complete", "complete"]
     assert result[1].error.startswith("its worker was lost: ") and result[1].error.endswith("(ActorDiedError)")
     assert len(result[1].lost) == 1
