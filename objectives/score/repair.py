@@ -29,6 +29,12 @@ def batches_from(count: int, batch_size: int, seed: int, start: int) -> Iterator
         epoch, skipped = epoch + 1, 0
 
 
+def recalibration_batches(count: int, batch_size: int, images: int, seed: int) -> Iterator[Indices]:
+    """Batches of at most so many of `count` images, from which statistics are estimated."""
+    size = min(batch_size, images, count)
+    return islice(whole_batches(count, size, np.random.default_rng(seed)), images // size)
+
+
 Rate = Callable[[int], float]
 """Learning rate by the number of steps taken before."""
 
@@ -109,10 +115,8 @@ class Repair:
         """
         if not self._network.normalizes:
             return 0
-        train = self._data.train
-        size = min(self._batch_size, images, len(train))
-        batches = islice(whole_batches(len(train), size, np.random.default_rng(self._seed)), images // size)
-        used = 0
+        train, used = self._data.train, 0
+        batches = recalibration_batches(len(train), self._batch_size, images, self._seed)
         for number, indices in enumerate(batches):
             normalized, _ = gather(train, indices, self._data.normalization)
             self._network.observe(tf.convert_to_tensor(normalized), 1 / (number + 1))

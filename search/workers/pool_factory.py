@@ -76,7 +76,7 @@ def ray_pool(
     with cluster(section.address, section.workers, section.cpus_per_worker, section.niceness):
         settings = pool_settings(section, model, worker_count(section.workers, share, candidates))
         grown = (lambda: min(candidates, room(share))) if section.workers == "max" else None
-        pool = WorkerPool(task, settings, warn, shutdown, grown)
+        pool = WorkerPool(task.shared(), settings, warn, shutdown, grown)
         try:
             with shutdown.working():
                 yield pool

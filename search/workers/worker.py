@@ -28,6 +28,7 @@ from objectives.score.proxy import ProxySettings, ScoreProxy
 from objectives.score.repair import Repair
 from search.environment import use_threads
 from search.study.judgement import Conditions, Judgement
+from search.workers.shared_images import check_files, with_shared_images
 from zoo.data.dataset import Data
 from zoo.data.split import drawn
 from zoo.tasks.own_task import OwnTask
@@ -73,6 +74,15 @@ class Task:
     unfreeze: bool = True
     rungs: tuple[int, ...] = ()
 
+    def shared(self) -> "Task":
+        """The task with the images that trials read decoded, where these are in files, once for many workers.
+
+        Raises:
+            DataError: a file that cannot be decoded, by its name.
+        """
+        steps = max((self.proxy.steps, *self.rungs))
+        return replace(self, dataset=with_shared_images(self.dataset, self.proxy, steps))
+
 
 @dataclass(frozen=True)
 class _Held:
@@ -88,6 +98,7 @@ class TrialWorker:
     def __init__(self, task: Task) -> None:
         # More threads than cores slow every worker down.
         use_threads(task.threads)
+        check_files(task.dataset)
         self._task = task
         register_custom_objects(task.custom_objects)
         self._original = model_of(task.model)

@@ -75,6 +75,18 @@ class Split:
             targets = replace(targets, files=images.files)
         return Split(images, targets)
 
+    def sharing(self, numbers: npt.NDArray[np.int64]) -> "Split":
+        """The split, with the files at these numbers (M,) decoded, as many as are kept; arrays as they are.
+
+        Raises:
+            DataError: a file that cannot be decoded, by its name.
+        """
+        images, targets = (
+            replace(part, files=part.files.sharing(numbers.tolist())) if isinstance(part, FileArray) else part
+            for part in (self.images, self.targets)
+        )
+        return Split(images, replace(targets, files=images.files) if self._is_of_one_file else targets)
+
     def decoded(self) -> "Split":
         """The split with all images and targets in memory.
 

@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from compress.errors import DataError, typed_line
@@ -32,12 +34,14 @@ class ImageFiles:
         decoding: how they become pixels; with a size.
         channels: 1 where all files are grey or of numbers, else 3.
         values: the numbers that occur in files that were looked through; shared with what is taken from these.
+        shared: pixels of some files, decoded for all processes of a machine; None where each process keeps its own.
     """
 
     paths: tuple[Path, ...]
     decoding: Decoding
     channels: int
     values: dict[Path, tuple[int, ...]] = field(default_factory=dict)
+    shared: "SharedPixels | None" = None
 
     @classmethod
     def checked(cls, paths: Sequence[Path], decoding: Decoding) -> "ImageFiles":
@@ -49,7 +53,8 @@ class ImageFiles:
         sized = decoding.sized(paths)
         height, width = sized.size or (0, 0)
         grey = _all_grey(paths, decoding, (width, height))
-        return cls(tuple(paths), sized, 1 if grey else 3)
+        # Workers may have another working directory.
+        return cls(tuple(path.absolute() for path in paths), sized, 1 if grey else 3)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -63,8 +68,9 @@ class ImageFiles:
         Raises:
             DataError: a file that cannot be decoded, by its name.
         """
-        pixels = np.empty((len(numbers), *self.shape), np.uint8)
-        list(self._threads.map(partial(self._decode_some, numbers, pixels), range(0, len(numbers), _FILES_PER_TASK)))
+        pixels = self._decoded(numbers)
+        if self.shared is not None:
+            return pixels
         # In the order that they were asked for, whichever thread was done first.
         for number, image in zip(numbers, pixels, strict=True):
             if (len(self._kept) + 1) * image.nbytes > KEPT_BYTES:
@@ -73,9 +79,21 @@ class ImageFiles:
                 self._kept[number] = image.copy()
         return pixels
 
+    def sharing(self, numbers: Sequence[int]) -> "ImageFiles":
+        """The files, with the pixels of the first ones of these, as many as are kept, decoded for whoever gets them.
+
+        Raises:
+            DataError: a file that cannot be decoded, by its name.
+        """
+        first = numbers[: KEPT_BYTES // prod(self.shape)]
+        rows = np.full(len(self.paths), -1)
+        rows[first] = np.arange(len(first))
+        return replace(self, shared=SharedPixels(rows, self._decoded(first)))
+
     def take(self, indices: Any) -> "ImageFiles":
         """The files at these numbers (N,)."""
-        return ImageFiles(tuple(self.paths[index] for index in indices), self.decoding, self.channels, self.values)
+        shared = None if self.shared is None else replace(self.shared, rows=self.shared.rows[np.asarray(indices)])
+        return replace(self, paths=tuple(self.paths[index] for index in indices), shared=shared)
 
     def occurring(self) -> set[int]:
         """The numbers that occur in any file; each file is looked through once.
@@ -107,10 +125,15 @@ class ImageFiles:
             return error
         return tuple(np.flatnonzero(np.bincount(pixels.ravel(), minlength=1)).tolist())
 
+    def _decoded(self, numbers: Sequence[int]) -> Pixels:
+        pixels = np.empty((len(numbers), *self.shape), np.uint8)
+        list(self._threads.map(partial(self._decode_some, numbers, pixels), range(0, len(numbers), _FILES_PER_TASK)))
+        return pixels
+
     def _decode_some(self, numbers: Sequence[int], pixels: Pixels, start: int) -> None:
         """Fill pixels[start:start + _FILES_PER_TASK]."""
         for place, number in enumerate(numbers[start : start + _FILES_PER_TASK], start=start):
-            image = self._kept.get(number)
+            image = self._kept.get(number) if self.shared is None else self.shared.of(number)
             pixels[place] = self.decoding.image(self.paths[number])[..., : self.channels] if image is None else image
 
     @cached_property
@@ -123,7 +146,25 @@ class ImageFiles:
 
     def __reduce__(self) -> Any:
         # Without what is kept: each process reads its own.
-        return ImageFiles, (self.paths, self.decoding, self.channels)
+        return ImageFiles, (self.paths, self.decoding, self.channels, {}, self.shared)
+
+
+@dataclass(frozen=True, eq=False)
+class SharedPixels:
+    """Decoded pixels of some files, which processes of a machine map from one memory.
+
+    Attributes:
+        rows: where the pixels of each file are, (files,); -1 where they are not.
+        pixels: (images, H, W, C), uint8.
+    """
+
+    rows: npt.NDArray[np.int64]
+    pixels: Pixels
+
+    def of(self, number: int) -> Pixels | None:
+        """Pixels of the file at this number, None where they are not among these."""
+        row = int(self.rows[number])
+        return None if row < 0 else self.pixels[row]
 
 
 def _all_grey(paths: Sequence[Path], decoding: Decoding, size: tuple[int, int]) -> bool:

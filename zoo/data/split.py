@@ -104,13 +104,14 @@ def drawn(dataset: Data, count: int, seed: int) -> npt.NDArray[np.float32]:
 
 def drawn_test(dataset: ImageDataset, count: int, seed: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
     """At most ``count`` test images without replacement, normalized, (count, H, W, C), and their targets."""
-    return _drawn(dataset, dataset.test, count, seed), dataset.test.targets[_indices(dataset.test, count, seed)]
+    return _drawn(dataset, dataset.test, count, seed), dataset.test.targets[drawn_numbers(dataset.test, count, seed)]
 
 
 def _drawn(dataset: ImageDataset, split: Split, count: int, seed: int) -> npt.NDArray[np.float32]:
-    return dataset.normalization(split.images[_indices(split, count, seed)])
+    return dataset.normalization(split.images[drawn_numbers(split, count, seed)])
 
 
-def _indices(split: Split, count: int, seed: int) -> npt.NDArray[np.int64]:
+def drawn_numbers(split: Split, count: int, seed: int) -> npt.NDArray[np.int64]:
+    """Numbers of at most ``count`` images of a split, without replacement, in their order."""
     generator = np.random.default_rng(seed)
     return np.sort(generator.choice(len(split), size=min(count, len(split)), replace=False))

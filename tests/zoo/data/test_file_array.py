@@ -173,6 +173,10 @@ def test_targets_in_files_are_those_in_memory(tmp_path: Path, name: str, image_s
         whole = other.decoded()
         np.testing.assert_array_equal(whole.images, split.images)
         np.testing.assert_array_equal(whole.targets, split.targets)
+    shared = lazy.train.sharing(np.array([4, 1]))
+    for received, expected in zip(shared.at(np.array([1, 2, 4])), eager.train.at(np.array([1, 2, 4])), strict=True):
+        np.testing.assert_array_equal(received, expected)
+    assert (shared.images.files is shared.targets.files) == (name == "sharp")
     fewer = [limited(data, train=4, test=3, seed=1) for data in (lazy, eager)]
     batches = [
         ImageBatches(data.train, data.normalization, 3, seed=1, task=data.task, augmentation=augmentation)

@@ -1,0 +1,58 @@
+"""Images in files for workers: those that every trial reads are decoded once, and all have to be on every machine."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from compress.errors import DataError, typed_line
+from objectives.score.images_read import training_images_read
+from objectives.score.proxy import ProxySettings
+from zoo.data.dataset import Data, ImageDataset
+from zoo.data.file_array import FileArray
+from zoo.data.image_files import ImageFiles
+
+
+def with_shared_images(data: Data, proxy: ProxySettings, steps: int) -> Data:
+    """The data with the images that trials of so many steps read decoded, as many as are kept; others as they are.
+
+    Sent through Ray's object store, they are in each machine's memory once, and its workers map them.
+
+    Raises:
+        DataError: a file that cannot be decoded, by its name.
+    """
+    if not isinstance(data, ImageDataset) or not any(_files(data)):
+        return data
+    train, validation = data.train, data.validation
+    return replace(
+        data,
+        train=train.sharing(training_images_read(proxy, train, steps)),
+        validation=validation.sharing(np.arange(len(validation))),
+    )
+
+
+def check_files(data: Data) -> None:
+    """Look for the first and the last file of training and validation on this machine.
+
+    Raises:
+        DataError: one cannot be read; names it and the machine.
+    """
+    if not isinstance(data, ImageDataset):
+        return
+    for files in _files(data):
+        for path in (files.paths[0], files.paths[-1]):
+            try:
+                with path.open("rb") as file:
+                    file.read(1)
+            except OSError as error:
+                raise DataError(
+                    "expected images that every node can read (or a larger data.in_memory, with which they are sent), "
+                    f"received {typed_line(error)} on node {socket.gethostname()}"
+                ) from error
+
+
+def _files(data: ImageDataset) -> Iterator[ImageFiles]:
+    """Of what of training and validation stays in files."""
+    for split in (data.train, data.validation):
+        yield from (part.files for part in (split.images, split.targets) if isinstance(part, FileArray))
