@@ -6,6 +6,8 @@ import os
 # Before NumPy is loaded. Its threads wait for each other in loops, which costs as much again as small kernels need, and
 # the cores belong to the other processes that test.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# The same of TensorFlow's, which read it when it is loaded.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import pytest
 from hypothesis import HealthCheck, settings
