@@ -71,7 +71,8 @@ class CompiledTraining:
         self.metrics: tuple[Metric, ...] | None = None
         self.undirected: frozenset[str] = frozenset()
         self._held: _Held | None = None
-        several = len(keras.tree.flatten(self._data.first("train")[0])) > 1
+        self._sample = self._data.first("validation")
+        several = len(keras.tree.flatten(self._sample[0])) > 1
         self.calibration_images = None if several else self._images
 
     def check(self, model: Any) -> None:
@@ -99,9 +100,6 @@ class CompiledTraining:
         if budget.steps is not None:
             loop.steps(budget.steps)
         else:
-            held.fitted.test_on_batch(
-                *self._data.first("validation")
-            )  # Only then there are metrics to keep weights by.
             self._note_metrics(held.fitted)
             known = [metric for metric in self.metrics or () if metric.name not in self.undirected]
             loop.epochs(budget.epochs or 0, self._training or TrainingSettings(), known[0])
@@ -145,6 +143,7 @@ class CompiledTraining:
             soft = [loss.soft(view) for loss, view in zip(losses, views, strict=True)]
         fitted = Fitted(model, names, lesson=lesson, soft=soft)
         fitted.compile(**arguments)
+        fitted.make_variables(self._sample)
         return _Held(model, fitted)
 
     def _arguments(self, rate: Any) -> dict[str, Any]:

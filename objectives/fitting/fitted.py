@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from objectives.fitting.arrays import Batch
 from objectives.network.distillation import Lesson
 from zoo.tasks.task import Task
 
@@ -65,6 +66,18 @@ class Fitted(keras.Model):  # type: ignore[misc]
         if not self._as_mapping:
             return outputs
         return dict(zip(self.output_names, keras.tree.flatten(outputs), strict=True))
+
+    def make_variables(self, batch: Batch) -> None:
+        """Make the variables of optimizer and metrics: a step that makes them while it is traced is traced once more.
+
+        batch: inputs, targets and sample weights of some examples.
+        """
+        inputs, targets, weights = batch
+        outputs = self(inputs, training=False)
+        self.optimizer.build(self.trainable_variables)
+        self.compute_metrics(inputs, targets, outputs, weights)
+        self.compute_loss(inputs, targets, outputs, weights, training=False)
+        self.reset_metrics()
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

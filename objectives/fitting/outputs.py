@@ -99,7 +99,8 @@ class OutputsTraining:
         self._evaluates: tuple[Any, Any] | None = None
         measured = [metric for name, one in outputs.items() for metric in _named(name, one.task.metrics)]
         self.metrics = (*measured, LOSS)
-        several = len(keras.tree.flatten(self._data.first("train")[0])) > 1
+        self._sample = self._data.first("validation")
+        several = len(keras.tree.flatten(self._sample[0])) > 1
         self.calibration_images = None if several else self._images
 
     def check(self, model: Any) -> None:
@@ -150,6 +151,7 @@ class OutputsTraining:
             {name: self._outputs[name].weight for name in self._names},
             metrics={first: [parts.tasks[first].keras_metric(parts.views[first])]},
         )
+        fitted.make_variables(self._sample)
         return fitted
 
     def _optimizer(self, budget: TrainingBudget) -> Any:
