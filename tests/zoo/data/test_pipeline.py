@@ -121,6 +121,10 @@ def _odd_sizes(images: Any, labels: Any) -> _DATA:
         (_examples(IMAGES, LABELS).take(10).repeat(9), r"received more \(1 examples read\)"),
         (_examples(IMAGES, LABELS).skip(10), "expected at least one example from mine train, received a pipeline w"),
         (_unknown(3, fails=True), r"to the end from mine train, received UnknownError: .*OSError: no disk.* after 3$"),
+        (
+            _examples(IMAGES, LABELS).take(3).apply(tf.data.experimental.assert_cardinality(5)),
+            "to the end from mine train, received .* expected to contain 5 elements but contained only 3 .* after 3$",
+        ),
         (_Batches(fails=True), "expected elements to the end from mine train, received OSError: no disk after 2"),
         (_weighted(), "in element 0 of mine train, received sample weights as well; .* task: compiled"),
         (_DATA.from_tensor_slices(IMAGES), r"expected \(x, y\), .* element 0 of mine train, received ndarray alone"),
