@@ -126,6 +126,11 @@ def _read(wanted: Wanted) -> SourceData | ImageDataset:
     size, source = wanted.image_size, wanted.source
     if size is not None and min(size) < 1:
         raise DataError(f"expected a positive image_size (height, width), received {size}")
+    if "://" in source:
+        raise DataError(
+            f"expected a path of this machine's file systems as data source, received the address {source!r}; mount it "
+            "(gcsfuse, mountpoint-s3, rclone mount), at the same path on every node, and give that path"
+        )
     taking = next((one for one in data_sources() if one.takes(source)), None)
     if taking is None or not taking.resizes:
         for key, given in (("image_size", size), ("exif_orientation", wanted.exif_orientation)):

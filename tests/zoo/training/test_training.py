@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from compress.errors import ConfigError, DataError, DivergenceError
 from zoo.data.batches import CropAndFlip
@@ -99,6 +100,22 @@ def test_training_is_decided_by_the_seed(digits: ImageDataset) -> None:
         weights.append(model.get_weights()[0])
     np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)
     assert np.abs(weights[0] - weights[2]).max() > 1e-3
+
+
+def test_images_in_files_train_to_the_weights_of_those_in_memory(tmp_path: Path) -> None:
+    """Several batches are decoded at a time, and come in their order."""
+    rng = np.random.default_rng(0)
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(20):
+            Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(tmp_path / label / f"{number}.png")
+    settings, weights = TrainingSettings(epochs=2, batch_size=4, augmentation=CropAndFlip(1, True)), []
+    for in_memory in (0, 1e9):
+        model = _small(classes=2)
+        train(model, load_dataset(str(tmp_path), in_memory=in_memory), settings)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_one_step_is_the_recipe_s_by_hand() -> None:

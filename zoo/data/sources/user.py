@@ -10,7 +10,7 @@ from zoo.data.source import SourceData, Wanted, as_split, data_source
 from zoo.tasks.kinds.classification import Classification
 
 
-@data_source("module:function", lambda source: ":" in source)
+@data_source("module:function", lambda source: ":" in source and "://" not in source)
 def user(wanted: Wanted) -> SourceData | ImageDataset:
     """Import the module, from the working directory too, and call the function without arguments.
 
