@@ -129,7 +129,7 @@ def test_entry_and_lines_have_the_budget(tried):
     )
 
 
-def test_the_command_writes_nothing_and_speaks_to_machines(tuckprune, home, local_pool):
+def test_the_command_writes_nothing_and_speaks_to_machines(tuckprune, home, ray_cluster):
     path = written(home)
     before = tree(home)
     code, out, err = tuckprune("search", path, "--dry-run", "--json")
