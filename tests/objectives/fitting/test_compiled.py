@@ -10,12 +10,16 @@ from compress.decomposition.tucker import decompose
 from compress.errors import ConfigError, DataError, ModelError
 from compress.model_files.compiled import CompiledModel
 from compress.model_files.files import load_model
+from compress.parameters import CompressionParameters
 from objectives.fitting.compiled import CompiledTraining, at_rate
 from objectives.fitting.keras_losses import OutputLoss
 from objectives.fitting.tasks import FittedTask
-from objectives.network.distillation import Distillation, Lesson
+from objectives.network.distillation import Distillation, Lesson, lesson_of
+from objectives.score.own_trials import OwnTrials
+from objectives.score.proxy import ProxySettings
 from tests.objectives.fitting.two_outputs import Given, Losses, arrays, compiled, drawn, model, saved
 from zoo.tasks.own_class import TrainingBudget
+from zoo.tasks.own_task import OwnTask
 from zoo.training.training import TrainingSettings
 
 SEED, BATCH, RATE = 5, 16, 0.05
@@ -261,3 +265,31 @@ def test_a_sequential_model_with_one_output(tmp_path, losses):
     own.check(smaller)
     own.fit(smaller, TrainingBudget(steps=2, batch_size=16, learning_rate=0.01))
     assert len(losses) == 2 and list(own.evaluate(smaller, "test")) == ["accuracy", "loss"]
+
+
+def test_a_trial_of_several_inputs_has_its_statistics_estimated_anew(tmp_path):
+    path = saved(tmp_path / "net.keras", several_inputs=True)
+    net = load_model(path)
+    own = task(path, "weighted").fitted(net)
+    settings = ProxySettings(steps=0, batch_size=16, recalibration_images=32, distillation=Distillation())
+    trials = OwnTrials(net, own, settings)
+    trial = trials.start(CompressionParameters({"second": 0.5}, {}))
+    assert trials.rung(trial, 0).recalibration_images == 32 and own.image_size is None
+    images = part(40, 0)[0]["image"][:32]
+    maps = keras.Model(net.inputs, net.get_layer("first").output)({"image": images, "extra": np.zeros((32, 4))})
+    norm = trial.model.get_layer("norm")
+    np.testing.assert_allclose(norm.moving_mean, np.mean(maps, (0, 1, 2)), rtol=1e-4, atol=1e-6)
+    with pytest.raises(ConfigError, match="expected a model with one input for task compiled, for pruning.criterion"):
+        own.images(1)
+
+
+def test_only_tasks_of_this_product_take_lessons(tmp_path):
+    own, teacher = task(saved(tmp_path / "net.keras", as_mapping=False), "plain"), model()
+    assert lesson_of(own, Distillation(), teacher).teacher is teacher and lesson_of(own, None, teacher) is None
+    assert lesson_of(OwnTask.load(f"{__name__}:Idle"), Distillation(), teacher) is None
+
+
+class Idle:
+    def fit(self, model, budget): ...
+
+    def evaluate(self, model, split): ...
