@@ -2,11 +2,14 @@
 
 import importlib.util
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
 
+from compress.errors import TaskError
 from compress.parameters import CompressionParameters
+from objectives.score.time_limit import limited
 from search.workers.worker import TrialWorker
 from tests.search.workers.pools import ask
 from zoo.tasks.own_task import OwnTask
@@ -39,6 +42,19 @@ def test_a_worker_gets_the_class_with_its_code(pool, tmp_path, monkeypatch):
     assert not known and figures == {"sum": 8.0}
     for name in ("summed_module", "beside_summed"):
         sys.modules.pop(name)
+
+
+def test_a_worker_can_give_up_a_training(pool):
+    """Only the main thread of a process gets the signal that interrupts it."""
+
+    def hang(actor):
+        try:
+            with limited(0.1):
+                threading.Event().wait(60)
+        except TaskError as error:
+            return str(error)
+
+    assert ask(pool, 0, hang).startswith("timeout: expected a training that ends within 0.1 s, received one that did n")
 
 
 def test_a_training_that_ends_the_process_fails_a_trial(task, monkeypatch):
