@@ -50,7 +50,8 @@ class Scoring:
         whole = len(outputs) - len(outputs) % size
         for start in range(0, whole, size):
             self._measure(targets[start : start + size], outputs[start : start + size])
-        self._waiting = [(targets[whole:], outputs[whole:])] if whole < len(outputs) else []
+        # Copied, so that what was measured is not held by what is left.
+        self._waiting = [(targets[whole:].copy(), outputs[whole:].copy())] if whole < len(outputs) else []
 
     def _all_waiting(self) -> tuple[Array, Array]:
         if len(self._waiting) == 1:
