@@ -42,6 +42,7 @@ INTEGERS = [
     ("training.batch_size", 1, None),
     ("training.early_stopping", 1, None),
     ("finetune.early_stopping", 1, None),
+    ("finetune.devices", 1, None),
     ("finetune.epochs", 0, None),
     ("data.train_limit", 1, None),
     ("data.test_limit", 1, None),

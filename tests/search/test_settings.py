@@ -148,10 +148,12 @@ def test_a_recipe_is_taken_whole(tmp_path):
 
 def test_fine_tuning_takes_every_key(tmp_path):
     finetune = {"epochs": 20, "early_stopping": 4, "distillation": {"weight": 0.7, "temperature": 3.0}}
+    finetune |= {"devices": "all", "timeout": 60.0}
     given = config(tmp_path, finetune=finetune, finals={"epochs": 5})
     whole = settings.fine_tuning(given.finetune, given.seed)
     assert whole.distillation == Distillation(0.7, 3.0)
     assert (whole.training.epochs, whole.training.early_stopping) == (20, 4)
+    assert (whole.training.devices, whole.timeout) == ("all", 60.0)
     assert settings.final(given) == replace(whole, training=replace(whole.training, epochs=5))
 
 
