@@ -132,10 +132,15 @@ def test_unreachable_latency_names_the_smallest():
         Projection(searched, budget).check_reachable()
 
 
+@pytest.fixture(scope="module")
+def measured():
+    """The table of `trained_like`."""
+    return measured_table(nets.trained_like(), LatencySettings(), synthetic.microseconds)
+
+
 @pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST, PRUNE_ONLY, DECOMPOSE_ONLY])
-def test_recommended_values_meet_latency_and_use_it(recipe):
-    model = nets.trained_like()
-    table = measured_table(model, LatencySettings(), synthetic.microseconds)
+def test_recommended_values_meet_latency_and_use_it(measured, recipe):
+    model, table = nets.trained_like(), measured
     original = CostModel(analyse(model), table).cost(NONE)
     share = "60%" if recipe == DECOMPOSE_ONLY else "40%"
     budget = Budget.parse({"latency": share}, original, table)

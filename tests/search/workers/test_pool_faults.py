@@ -17,7 +17,7 @@ from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.study.trial_record import records
-from search.workers.cluster import PoolSettings, Share, reason_to_wait
+from search.workers.cluster import PoolSettings, Share, _socket_folder, reason_to_wait
 from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
 from tests.search.fixtures.nets import space
@@ -123,10 +123,16 @@ def test_a_lost_rung_is_climbed_again_from_the_start(pool):
     all_free(pool)
 
 
-@pytest.mark.parametrize("length", [83, 200])
-def test_a_temporary_folder_of_any_length(tmp_path, monkeypatch, length):
-    """Paths of sockets may have 107 bytes, and Ray lays its own below TMPDIR."""
-    folder = Path("/tmp") / f"{tmp_path.parent.name}{'x' * length}"[: length - len("/tmp/")]
+@pytest.mark.parametrize(("length", "is_short"), [(39, True), (40, False), (83, False)])
+def test_sockets_lie_elsewhere_where_the_temporary_folder_is_too_long(monkeypatch, length, is_short):
+    """Paths of sockets may have 107 bytes, and Ray lays its own, of 68, below TMPDIR."""
+    monkeypatch.setattr("tempfile.tempdir", "/" + "x" * (length - 1))
+    with _socket_folder() as folder:
+        assert (folder is None) == is_short and (is_short or len(folder) < 39)
+
+
+def test_a_temporary_folder_of_any_length(tmp_path, monkeypatch):
+    folder = Path("/tmp") / f"{tmp_path.parent.name}{'x' * 200}"[: 200 - len("/tmp/")]
     folder.mkdir()
     code = "from search.workers.cluster import cluster\nwith cluster(None, 1, 1.0): print('started')"
     monkeypatch.setenv("TMPDIR", str(folder))
