@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from compress.errors import ConfigError, DivergenceError
-from objectives.fitting.arrays import Arrays
-from objectives.fitting.checks import check_inputs
-from objectives.fitting.fit_data import DEFAULT_BATCH, FitData, batches
+from objectives.fitting.arrays import Arrays, Structure
+from objectives.fitting.built_training import BuiltTraining
+from objectives.fitting.fit_data import FitData, batches
 from objectives.fitting.fitted import Fitted, SoftOutput, output_tensors
-from objectives.fitting.loop import Loop, calibration_batches, steps_of
+from objectives.fitting.loop import steps_of
 from objectives.fitting.output_targets import Targets
 from objectives.network.distillation import Lesson
 from zoo.data.own_function import OwnFunction
@@ -24,8 +24,6 @@ from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import SplitName
 from zoo.tasks.task import Array, Task
 from zoo.training.training import TrainingSettings
-
-_SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class _Parts:
     losses: Mapping[str, Any]
 
 
-class OutputsTraining:
+class OutputsTraining(BuiltTraining):
     """Trains and scores built models by the losses and metrics of a task for each output.
 
     Args:
@@ -62,17 +60,10 @@ class OutputsTraining:
         validation: share of the training arrays that is held out, where the data have no validation of their own.
         seed: of what is held out.
 
-    Attributes:
-        metrics: what ``evaluate`` returns: those of each output behind its name, and the weighted sum of all losses.
-        undirected: none: the tasks know which way their metrics are better.
-        calibration_images: training images as the model takes them; None where it takes several inputs.
-
     Raises:
         ConfigError: other names than those of the outputs.
         DataError: the function fails, or returns what fit does not take, or targets that are not of the tasks.
     """
-
-    undirected: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -91,54 +82,26 @@ class OutputsTraining:
             )
         keras.utils.set_random_seed(seed)
         targets = Targets({name: outputs[name].task for name in names}, data.reference)
-        self._data = targets.converted(FitData.of(data(), data.reference, validation, seed))
-        self._outputs, self._names = dict(outputs), tuple(names)
-        self._training, self._momentum = training, momentum
-        self._evaluated = DEFAULT_BATCH if training is None else training.batch_size
-        self._held: tuple[Any, Fitted] | None = None
+        super().__init__(targets.converted(FitData.of(data(), data.reference, validation, seed)), training)
+        self._outputs, self._names, self._momentum = dict(outputs), tuple(names), momentum
         self._evaluates: tuple[Any, Any] | None = None
         measured = [metric for name, one in outputs.items() for metric in _named(name, one.task.metrics)]
         self.metrics = (*measured, LOSS)
-        self._sample = self._data.first("validation")
-        several = len(keras.tree.flatten(self._sample[0])) > 1
-        self.calibration_images = None if several else self._images
 
-    def check(self, model: Any) -> None:
-        """Refuse data that do not fit a model, or its outputs, or that never end.
+    def _check_targets(self, model: Any, split: SplitName, targets: Structure) -> None:
+        whole, parts = self._data.split(split), self._parts(model)
+        given = whole.targets if isinstance(whole, Arrays) else targets
+        for name, task in parts.tasks.items():
+            values, what = np.asarray(given[name]), f"{name} of {self._data.reference!r}"
+            task.check_values(values, split, what)
+            task.check_model(parts.views[name], values, what)
 
-        Raises:
-            DataError, ModelError: names the split, or the output.
-        """
-        self._data.check_ends(trains_epochs=self._training is not None)
-        parts = self._parts(model)
-        for split in _SPLITS:
-            inputs, first, _ = self._data.first(split)
-            check_inputs(inputs, model, f"{split} of {self._data.reference!r}")
-            whole = self._data.split(split)
-            given = whole.targets if isinstance(whole, Arrays) else first
-            for name, task in parts.tasks.items():
-                targets, what = np.asarray(given[name]), f"{name} of {self._data.reference!r}"
-                task.check_values(targets, split, what)
-                task.check_model(parts.views[name], targets, what)
-
-    def fit(self, model: Any, budget: TrainingBudget, lesson: Lesson | None = None) -> None:
-        """Train a model in place: a trial by SGD, a final model by the optimizer of its training."""
-        if self._held is None or self._held[0] is not model or not budget.done:
-            self._held = model, self._made(model, budget, lesson)
-        loop = Loop(self._held[1], model, self._data, budget.batch_size, budget.seed + budget.done)
-        if budget.steps is not None or self._training is None:
-            loop.steps(budget.steps or 0)
-        else:
-            loop.epochs(budget.epochs or 0, self._training, self._kept_by)
-
-    @property
-    def _kept_by(self) -> Metric:
-        """The metric by which a final training keeps weights, as Keras names it."""
+    def _kept_by(self, fitted: Fitted) -> Metric:
         first = next(iter(self._outputs))
         metric = self._outputs[first].task.metrics[0]
         return metric if len(self._names) == 1 else replace(metric, name=f"{first}_{metric.name}")
 
-    def _made(self, model: Any, budget: TrainingBudget, lesson: Lesson | None) -> Fitted:
+    def _compiled_for(self, model: Any, budget: TrainingBudget, lesson: Lesson | None) -> Fitted:
         parts, first = self._parts(model), next(iter(self._outputs))
         soft = [
             SoftOutput(task, parts.losses[name].from_logits, self._outputs[name].weight)
@@ -151,7 +114,6 @@ class OutputsTraining:
             {name: self._outputs[name].weight for name in self._names},
             metrics={first: [parts.tasks[first].keras_metric(parts.views[first])]},
         )
-        fitted.make_variables(self._sample)
         return fitted
 
     def _optimizer(self, budget: TrainingBudget) -> Any:
@@ -199,14 +161,6 @@ class OutputsTraining:
             call = tf.function(lambda inputs: model(inputs, training=False), autograph=False, reduce_retracing=True)
             self._evaluates = model, call
         return self._evaluates[1]
-
-    def calibration_batches(self, count: int, batch_size: int) -> Iterator[Any]:
-        """Training inputs in batches as the model takes them, of about so many examples in all."""
-        return calibration_batches(self._data.train, count, batch_size)
-
-    def _images(self, count: int) -> Array:
-        parts = [np.asarray(keras.tree.flatten(batch)[0]) for batch in self.calibration_batches(count, count)]
-        return np.concatenate(parts)[:count]
 
     def _parts(self, model: Any) -> _Parts:
         views = {name: keras.Model(model.inputs, tensor) for name, tensor in output_tensors(model, self._names).items()}

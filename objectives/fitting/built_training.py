@@ -1,0 +1,114 @@
+"""Training of built models by Keras's fit, whatever they are compiled with."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from objectives.fitting.arrays import Structure
+from objectives.fitting.checks import check_inputs
+from objectives.fitting.fit_data import DEFAULT_BATCH, FitData
+from objectives.fitting.fitted import Fitted
+from objectives.fitting.loop import Loop, calibration_batches
+from objectives.network.distillation import Lesson
+from zoo.tasks.metric import Metric
+from zoo.tasks.own_class import TrainingBudget
+from zoo.tasks.own_task import SplitName
+from zoo.tasks.task import Array
+from zoo.training.training import TrainingSettings
+
+_SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """The model that was compiled last, in its compiled form."""
+
+    student: Any
+    fitted: Fitted
+
+
+class BuiltTraining(ABC):
+    """What stands in the place of a class of the user's own where Keras's fit trains.
+
+    Args:
+        data: the splits.
+        training: of final models; None where only trials are trained.
+
+    Attributes:
+        metrics: what ``evaluate`` returns, the first one ranks; None before a model was evaluated.
+        undirected: names of metrics of which nobody has said whether more is better.
+        calibration_images: training images as the model takes them; None where it takes several inputs.
+
+    Raises:
+        DataError: a split without examples.
+    """
+
+    metrics: tuple[Metric, ...] | None = None
+    undirected: frozenset[str] = frozenset()
+
+    def __init__(self, data: FitData, training: TrainingSettings | None) -> None:
+        self._data, self._training = data, training
+        self._evaluated = DEFAULT_BATCH if training is None else training.batch_size
+        self._held: _Held | None = None
+        self._sample = data.first("validation")
+        several = len(keras.tree.flatten(self._sample[0])) > 1
+        self.calibration_images = None if several else self._images
+
+    def check(self, model: Any) -> None:
+        """Refuse data that do not fit a model, or that never end.
+
+        Raises:
+            DataError, ModelError: names the split, or the output.
+        """
+        self._data.check_ends(trains_epochs=self._training is not None)
+        for split in _SPLITS:
+            inputs, targets, _ = self._data.first(split)
+            check_inputs(inputs, model, f"{split} of {self._data.reference!r}")
+            self._check_targets(model, split, targets)
+
+    @abstractmethod
+    def _check_targets(self, model: Any, split: SplitName, targets: Structure) -> None:
+        """Refuse targets of the first examples of a split that do not fit a model."""
+
+    def fit(self, model: Any, budget: TrainingBudget, lesson: Lesson | None = None) -> None:
+        """Train a model in place; a trial that goes on keeps its optimizer.
+
+        lesson: what the original model teaches; None for nothing.
+        """
+        held = self._held
+        if held is None or held.student is not model or not budget.done:
+            held = self._hold(model, self._compiled_for(model, budget, lesson))
+        loop = Loop(held.fitted, model, self._data, budget.batch_size, budget.seed + budget.done)
+        if budget.steps is not None or self._training is None:
+            loop.steps(budget.steps or 0)
+        else:
+            loop.epochs(budget.epochs or 0, self._training, self._kept_by(held.fitted))
+
+    def _hold(self, model: Any, fitted: Fitted) -> _Held:
+        fitted.make_variables(self._sample)
+        self._held = _Held(model, fitted)
+        return self._held
+
+    @abstractmethod
+    def _compiled_for(self, model: Any, budget: TrainingBudget, lesson: Lesson | None) -> Fitted:
+        """A model, compiled for a training."""
+
+    @abstractmethod
+    def _kept_by(self, fitted: Fitted) -> Metric:
+        """The metric by which a final training keeps weights, as Keras names it."""
+
+    @abstractmethod
+    def evaluate(self, model: Any, split: SplitName) -> dict[str, Any]:
+        """The figures of a model on a split."""
+
+    def calibration_batches(self, count: int, batch_size: int) -> Iterator[Any]:
+        """Training inputs in batches as the model takes them, of about so many examples in all."""
+        return calibration_batches(self._data.train, count, batch_size)
+
+    def _images(self, count: int) -> Array:
+        parts = [np.asarray(keras.tree.flatten(batch)[0]) for batch in self.calibration_batches(count, count)]
+        return np.concatenate(parts)[:count]
