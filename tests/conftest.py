@@ -23,7 +23,10 @@ for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "TERMINAL
 settings.register_profile("tuckprune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tuckprune")
 
-GROUPS = {"run": "ray", "ray_cluster": "ray", "server": "servers", "shipped": "shipped", "measured": "measured"}
+GROUPS = {
+    **{"run": "ray", "ray_cluster": "ray", "server": "servers", "shipped": "shipments", "whole": "staged"},
+    **{"tables": "latencies", "measured": "latencies"},
+}
 """What tests with one of these fixtures share is slow to make: with `pytest -n` a group stays in one process."""
 
 
