@@ -1,6 +1,5 @@
 """Batches gathered by index: the data set is never copied, only the batch is."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,8 +145,7 @@ class GatheredBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """
 
     def __init__(self, split: Split, normalization: Normalization) -> None:
-        workers = min(_WORKERS, max(2, (os.cpu_count() or 1) // 4)) if isinstance(split.images, FileArray) else 1
-        super().__init__(workers=workers, max_queue_size=workers)
+        super().__init__(workers=_WORKERS if isinstance(split.images, FileArray) else 1, max_queue_size=_WORKERS - 1)
         self._split, self._normalization = split, normalization
         self.failure: DataError | None = None
 
@@ -162,7 +160,7 @@ class GatheredBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 _WORKERS = 4
-"""Batches of images in files that are made at once, at most; as many more wait to be trained on."""
+"""Batches of images in files that are made at once, or wait to be trained on."""
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from zoo.data.decoding import DECODE_ERRORS, GREY_MODES, Decoding, Pixels, check
 _FILES_PER_TASK = 8
 """Of the thread pool: tasks of one file each would cost as much as small files, large ones leave threads idle."""
 
-KEPT_BYTES = 400_000_000
+KEPT_BYTES = 300_000_000
 """Of decoded images that are kept in one process, for one split: the first ones that were asked for."""
 
 
