@@ -24,6 +24,10 @@ TOLERANCE = 1e-4
 """The iteration stops when the relative error changes by less."""
 
 
+_ROUNDED = 1e-5
+"""By how much products of orthonormal columns may differ from 1 and 0."""
+
+
 def tucker2(kernel: Array, rank_in: int, rank_out: int, cache: BasesCache | None = None) -> tuple[Array, Array, Array]:
     """Factors of a convolution kernel: kernel ~ core x_3 U_in x_4 U_out, both U of orthonormal columns.
 
@@ -76,7 +80,18 @@ def _iterate(kernel: Array, u_in: Array, u_out: Array) -> tuple[Array, Array]:
             tol=TOLERANCE,
             random_state=0,
         )
-    return factors[0], factors[1]
+    return _orthonormal(factors[0]), _orthonormal(factors[1])
+
+
+def _orthonormal(factor: Array) -> Array:
+    """A factor (channels, rank) as it is where its columns are orthonormal, else with those that are next to them.
+
+    TensorLy divides by singular values: of a rank that the other one's window does not fill, some are next to nothing.
+    """
+    if np.abs(factor.T @ factor - np.eye(factor.shape[1])).max() < _ROUNDED:
+        return factor
+    columns, triangle = np.linalg.qr(factor)
+    return np.asarray(columns * np.where(np.diag(triangle) < 0, -1, 1), factor.dtype)
 
 
 def decompose(model: Any, ranks: Ranks, *, cache: BasesCache | None = None) -> Any:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -134,7 +135,20 @@ def test_slurm_is_needed(tmp_path):
 
 @contextmanager
 def head(variables: dict[str, str]) -> Iterator[str]:
-    """The address of the dashboard of a cluster that ends with the context."""
+    """The address of the dashboard of a cluster that ends with the context.
+
+    In a temporary folder of its own: Ray gives a job the cluster of the machine that was noted last in its folder.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder,
+        started(variables | {"RAY_TMPDIR": folder}) as at,
+    ):
+        yield at
+
+
+@contextmanager
+def started(variables: dict[str, str]) -> Iterator[str]:
+    """A head node with these variables."""
     dashboard = free_port()
     ports = {"port": free_port(), "dashboard-port": dashboard, "ray-client-server-port": free_port()}
     command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=2"]

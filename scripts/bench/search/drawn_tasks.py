@@ -10,8 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.model_files.files import save_model
+from zoo.data.load import load_dataset
+from zoo.tasks.keras_class import KerasClass
+from zoo.tasks.registry import make_task
+from zoo.training.schedule import Schedule
+from zoo.training.training import TrainingSettings, train
 
-SIZE, COUNT, TESTS = 32, 1500, 500
+SIZE, COUNT, TESTS, VALIDATION = 32, 4000, 1000, 0.2
 Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 _Drawn = tuple[npt.NDArray[np.bool_], list[float]]
 
@@ -20,7 +25,7 @@ name: {name}
 seed: 0
 model: {{path: {model}}}
 task: {{name: {name}}}
-data: {{source: "scripts.bench.search.drawn_tasks:{name}", validation: 0.2}}
+data: {{source: "scripts.bench.search.drawn_tasks:{name}", validation: {validation}}}
 finetune: {{epochs: 10, learning_rate: 0.002, batch_size: 32, optimizer: {{name: Adam}}, schedule: {{name: cosine}}}}
 budget: {{flops: 35%}}
 space: {{ranks: false}}
@@ -51,7 +56,7 @@ def drawn_config(name: str, work: Path) -> Path:
     if not model.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         save_model(_trained(name), model)
-        path.write_text(_CONFIG.format(name=name, model=model), encoding="utf-8")
+        path.write_text(_CONFIG.format(name=name, model=model, validation=VALIDATION), encoding="utf-8")
     return path
 
 
@@ -65,10 +70,9 @@ def _trained(name: str) -> keras.Model:
         x = keras.layers.MaxPooling2D()(x)
     x = keras.layers.Dense(64, activation="relu")(keras.layers.Flatten()(x))
     model = keras.Model(inputs, keras.layers.Dense(3, activation=DRAWN[name])(x), name=name)
-    (images, targets), _ = {"multilabel": multilabel, "regression": regression}[name]()
-    mean, std = images.mean() / 255, images.std() / 255
-    model.compile("adam", "binary_crossentropy" if name == "multilabel" else "mse")
-    model.fit((images / 255 - mean) / std, targets, 32, 20, verbose=0)
+    source = f"scripts.bench.search.drawn_tasks:{name}"
+    data = load_dataset(source, validation=VALIDATION, task=make_task(name, {}))
+    train(model, data, TrainingSettings(30, 2e-3, 32, KerasClass("Adam", {}), Schedule("cosine", {})))
     return model
 
 

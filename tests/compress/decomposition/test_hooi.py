@@ -54,6 +54,13 @@ def test_no_worse_than_partial_tucker(shape, in_part, out_part, seed, single):
         np.testing.assert_allclose(factor.T @ factor, np.eye(factor.shape[1]), atol=1e-5)
 
 
+def test_a_rank_that_the_others_window_does_not_fill_has_orthonormal_columns():
+    """Eight of eight inputs, where one output and a window of six leave six: found at random."""
+    kernel = trained_like((2, 3, 8, 9), 164).astype(np.float32)
+    u_in, _, _ = tucker2(kernel, 8, 1)
+    np.testing.assert_allclose(u_in.T @ u_in, np.eye(8), atol=1e-5)
+
+
 @given(st.integers(0, 99), st.integers(1, 8), st.integers(1, 6))
 def test_the_cores_output_channels_are_orthogonal(seed, rank_in, rank_out):
     core = tucker2(trained_like((3, 3, 8, 6), seed), rank_in, rank_out)[1].reshape(-1, rank_out)
