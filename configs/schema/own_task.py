@@ -13,6 +13,14 @@ _FINETUNE = (
 _PROXY = ("momentum", "precision", "jit_compile", "distillation")
 
 
+def _check_model(name: str, zoo: str | None) -> None:
+    """Refuse a model of the zoo, which only tasks of this product's own training can train."""
+    if zoo is not None:
+        raise ValueError(
+            f"model.zoo: expected a model.path with task {name}, received {zoo!r}; train the model yourself"
+        )
+
+
 def check_own(
     name: str, zoo: str | None, data: DataConfig | None, proxy: ProxyConfig, finetune: FinetuneConfig
 ) -> None:
@@ -21,10 +29,7 @@ def check_own(
     Raises:
         ValueError: names the key.
     """
-    if zoo is not None:
-        raise ValueError(
-            f"model.zoo: expected a model.path with task {name}, received {zoo!r}; train the model yourself"
-        )
+    _check_model(name, zoo)
     if data is not None:
         raise ValueError(f"data: expected none with task {name}, which has its own, received a section; remove it")
     _check_unheeded(name, "whose fit decides it", {"finetune": (finetune, _FINETUNE), "proxy": (proxy, _PROXY)})
@@ -38,10 +43,7 @@ def check_fitted(
     Raises:
         ValueError: names the key.
     """
-    if zoo is not None:
-        raise ValueError(
-            f"model.zoo: expected a model.path with task {name}, received {zoo!r}; train the model yourself"
-        )
+    _check_model(name, zoo)
     if data is None or ":" not in data.source:
         received = "nothing" if data is None else repr(data.source)
         raise ValueError(f"data.source: expected module:function with task {name}, received {received}")

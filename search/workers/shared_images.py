@@ -3,15 +3,18 @@
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compress.errors import DataError, typed_line
-from objectives.score.images_read import training_images_read
 from objectives.score.proxy import ProxySettings
-from zoo.data.dataset import Data, ImageDataset
+from objectives.score.repair import batches_from, recalibration_batches
+from zoo.data.dataset import Data, ImageDataset, Split
 from zoo.data.file_array import FileArray
 from zoo.data.image_files import ImageFiles
+from zoo.data.split import drawn_numbers
 
 
 def with_shared_images(data: Data, proxy: ProxySettings, steps: int) -> Data:
@@ -56,3 +59,18 @@ def _files(data: ImageDataset) -> Iterator[ImageFiles]:
     """Of what of training and validation stays in files."""
     for split in (data.train, data.validation):
         yield from (part.files for part in (split.images, split.targets) if isinstance(part, FileArray))
+
+
+def training_images_read(settings: ProxySettings, train: Split, steps: int) -> NDArray[np.int64]:
+    """Numbers of the images that trials of so many steps read, each once, in the order of their use.
+
+    First those of the steps, then those of the statistics, and last those that weights are fitted by when a worker
+    starts.
+    """
+    count, size, seed = len(train), settings.batch_size, settings.seed
+    steps_batches = islice(batches_from(count, size, seed, 0), steps)
+    read = [*steps_batches, *recalibration_batches(count, size, settings.recalibration_images, seed)]
+    if settings.reconstruction_images:
+        read.append(drawn_numbers(train, settings.reconstruction_images, seed))
+    numbers = np.concatenate(read)
+    return numbers[np.sort(np.unique(numbers, return_index=True)[1])]

@@ -2,26 +2,16 @@
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from compress.errors import DataError, foreign_code, working_directory_importable
-from zoo.tasks.by_value import code_digest, packed, unpacked
+from zoo.tasks.by_value import ByValue, code_digest, packed, unpacked
 
 
 @dataclass(frozen=True)
-class OwnFunction:
-    """A function without arguments that returns data.
-
-    Attributes:
-        reference: ``module:function``.
-        content: the function with its code, as it is sent.
-        source: SHA-256 of the file that defines it, empty where there is none.
-    """
-
-    reference: str
-    content: bytes = field(repr=False)
-    source: str
+class OwnFunction(ByValue):
+    """A function without arguments that returns data, ``module:function``."""
 
     @classmethod
     def load(cls, reference: str) -> Self:

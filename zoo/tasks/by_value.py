@@ -6,12 +6,28 @@ import linecache
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 _INSTALLED = ("site-packages", "dist-packages")
 _OURS = ("compress", "configs", "objectives", "search", "zoo")
+
+
+@dataclass(frozen=True)
+class ByValue:
+    """A class or function that other processes get with its code.
+
+    Attributes:
+        reference: ``module:name``.
+        content: as `packed` packs it.
+        source: SHA-256 of the file that defines it, empty where there is none.
+    """
+
+    reference: str
+    content: bytes = field(repr=False)
+    source: str
 
 
 def packed(kind: Any) -> bytes:

@@ -3,11 +3,11 @@
 import importlib
 import inspect
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from compress.errors import ConfigError, excerpt, foreign_code, working_directory_importable
-from zoo.tasks.by_value import code_digest, packed, unpacked
+from zoo.tasks.by_value import ByValue, code_digest, packed, unpacked
 
 _METHODS = {"fit": "fit(model, budget)", "evaluate": "evaluate(model, split)"}
 
@@ -45,18 +45,8 @@ class TrainingBudget:
 
 
 @dataclass(frozen=True)
-class OwnClass:
-    """A class with the methods ``fit(model, budget)`` and ``evaluate(model, split)``.
-
-    Attributes:
-        reference: ``module:Class``.
-        content: the class as `packed` packs it.
-        source: SHA-256 of the file that defines it, empty where there is none.
-    """
-
-    reference: str
-    content: bytes = field(repr=False)
-    source: str
+class OwnClass(ByValue):
+    """A class with the methods ``fit(model, budget)`` and ``evaluate(model, split)``, ``module:Class``."""
 
     @classmethod
     def load(cls, reference: str) -> Self:

@@ -11,9 +11,8 @@ from PIL import Image
 from compress.errors import DataError
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import DEFAULT_PRUNING
-from objectives.score.images_read import training_images_read
 from objectives.score.proxy import ProxySettings
-from search.workers.shared_images import check_files, with_shared_images
+from search.workers.shared_images import check_files, training_images_read, with_shared_images
 from search.workers.worker import Task, TrialWorker, model_bytes
 from tests.search.fixtures.nets import model
 from zoo.data import image_files
