@@ -16,7 +16,7 @@ from search.driver.listeners.trackers import TENSORBOARD
 from search.runs.run_folder import RunFolder
 from search.study.identity import model_digest
 from zoo.data.dataset import Data, Split
-from zoo.data.file_array import FileArray
+from zoo.data.files.file_array import FileArray
 from zoo.tasks.own_task import OwnTask
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.devices import devices_line

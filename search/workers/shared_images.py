@@ -12,8 +12,8 @@ from compress.errors import DataError, typed_line
 from objectives.score.proxy import ProxySettings
 from objectives.score.repair import batches_from, recalibration_batches
 from zoo.data.dataset import Data, ImageDataset, Split
-from zoo.data.file_array import FileArray
-from zoo.data.image_files import ImageFiles
+from zoo.data.files.file_array import FileArray
+from zoo.data.files.image_files import ImageFiles
 from zoo.data.split import drawn_numbers
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from compress.errors import ConfigError, DataError
 from zoo.data.dataset import Images, Normalization, Split, Targets
-from zoo.data.file_array import FileArray
+from zoo.data.files.file_array import FileArray
 from zoo.tasks.task import Task
 
 Indices = npt.NDArray[np.int64]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DataError, typed_line
-from zoo.data.file_array import FileArray
+from zoo.data.files.file_array import FileArray
 from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
 

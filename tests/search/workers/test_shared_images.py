@@ -15,8 +15,8 @@ from objectives.score.proxy import ProxySettings
 from search.workers.shared_images import check_files, training_images_read, with_shared_images
 from search.workers.worker import Task, TrialWorker, model_bytes
 from tests.search.fixtures.nets import model
-from zoo.data import image_files
-from zoo.data.image_files import ImageFiles
+from zoo.data.files import image_files
+from zoo.data.files.image_files import ImageFiles
 from zoo.data.load import load_dataset
 
 PROXY = ProxySettings(recalibration_images=8, steps=1, batch_size=8, reconstruction_images=4)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from compress.errors import DataError
 from zoo.data.dataset import Split
-from zoo.data.decoding import Decoding
-from zoo.data.file_array import decoded_bytes, loaded
+from zoo.data.files.decoding import Decoding
+from zoo.data.files.file_array import decoded_bytes, loaded
 from zoo.data.folders.parts import image_files, named, not_read, part_folders
 from zoo.data.source import SourceData, Wanted
 

@@ -8,11 +8,11 @@ from PIL import Image
 
 from compress.errors import DataError
 from zoo.data.dataset import Split
-from zoo.data.decoding import Decoding, Pixels
-from zoo.data.file_array import FileArray, Form, decoded_bytes
+from zoo.data.files.decoding import Decoding, Pixels
+from zoo.data.files.file_array import FileArray, Form, decoded_bytes
+from zoo.data.files.image_files import ImageFiles
 from zoo.data.folders.class_files import FORMATS
 from zoo.data.folders.parts import part_folders
-from zoo.data.image_files import ImageFiles
 from zoo.data.source import SourceData, Wanted
 
 

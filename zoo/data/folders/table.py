@@ -7,8 +7,8 @@ import numpy as np
 
 from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
-from zoo.data.decoding import Decoding
-from zoo.data.file_array import decoded_bytes, loaded
+from zoo.data.files.decoding import Decoding
+from zoo.data.files.file_array import decoded_bytes, loaded
 from zoo.data.folders.parts import part_folders
 from zoo.data.source import SourceData, Wanted
 from zoo.tasks.task import Array

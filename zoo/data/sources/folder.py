@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from compress.errors import DataError
 from zoo.data.dataset import Split
-from zoo.data.decoding import Decoding
-from zoo.data.file_array import FileArray, decoded_bytes, loaded
+from zoo.data.files.decoding import Decoding
+from zoo.data.files.file_array import FileArray, decoded_bytes, loaded
 from zoo.data.folders.class_files import ClassFiles, folder_files
 from zoo.data.folders.pairs import pairs
 from zoo.data.folders.sharp import sharp

@@ -13,11 +13,11 @@ from PIL import Image
 from compress.errors import DataError
 from search import settings
 from tests.search.fixtures.runs import config
-from zoo.data import image_files
 from zoo.data.batches import CropAndFlip, ImageBatches, own_failures
 from zoo.data.dataset import ImageDataset
-from zoo.data.decoding import Decoding
-from zoo.data.file_array import FileArray
+from zoo.data.files import image_files
+from zoo.data.files.decoding import Decoding
+from zoo.data.files.file_array import FileArray
 from zoo.data.load import load_dataset
 from zoo.data.split import decoded, limited
 from zoo.tasks.kinds.image_to_image import ImageToImage

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from compress.errors import DataError, typed_line
-from zoo.data.decoding import DECODE_ERRORS, GREY_MODES, Decoding, Pixels, check_readable
+from zoo.data.files.decoding import DECODE_ERRORS, GREY_MODES, Decoding, Pixels, check_readable
 
 _FILES_PER_TASK = 8
 """Of the thread pool: tasks of one file each would cost as much as small files, large ones leave threads idle."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.decoding import Decoding, Pixels
-from zoo.data.image_files import ImageFiles
+from zoo.data.files.decoding import Decoding, Pixels
+from zoo.data.files.image_files import ImageFiles
 from zoo.tasks.stored import StoredTargets
 from zoo.tasks.task import Array
 
