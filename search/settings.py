@@ -14,7 +14,7 @@ from compress.pruning.settings import PruningSettings
 from configs.schema.data import DataConfig, TaskConfig
 from configs.schema.run import BudgetConfig, LatencyConfig, PruningConfig, RunConfig
 from configs.schema.search import MetricConfig
-from configs.schema.training import DistillationConfig, FinetuneConfig, ProxyConfig, TrainingConfig
+from configs.schema.training import ClassOfKeras, DistillationConfig, FinetuneConfig, ProxyConfig, TrainingConfig
 from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
 from objectives.cost.latency import LatencySettings
@@ -81,7 +81,7 @@ def _fitted_task(config: RunConfig, task: TaskConfig) -> OwnTask:
         config.seed,
         DataConfig.model_fields["validation"].default if config.data is None else config.data.validation,
         training(tuning, config.seed) if tuning.epochs else None,
-    ).make(task.name, task.options, config.proxy.momentum)
+    ).make(task.name, task.options, _keras_class(config.proxy.optimizer))
 
 
 def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, model: Any = None) -> ImageDataset:
@@ -124,9 +124,9 @@ def training(config: TrainingConfig, seed: int) -> TrainingSettings:
         epochs=config.epochs,
         learning_rate=config.learning_rate,
         batch_size=config.batch_size,
-        optimizer=KerasClass(config.optimizer.name, config.optimizer.options),
+        optimizer=_keras_class(config.optimizer),
         schedule=Schedule(config.schedule.name, config.schedule.options),
-        loss=None if config.loss is None else KerasClass(config.loss.name, config.loss.options),
+        loss=None if config.loss is None else _keras_class(config.loss),
         class_weights=config.class_weights,
         augmentation=_augmentation(config),
         seed=seed,
@@ -140,7 +140,7 @@ def _augmentation(config: TrainingConfig) -> Augmentation | None:
     if config.augment is None:
         return None
     cropped = CropAndFlip(config.augment.padding, config.augment.flip)
-    layers = tuple(KerasClass(layer.name, layer.options) for layer in config.augment.layers)
+    layers = tuple(_keras_class(layer) for layer in config.augment.layers)
     return KerasAugmentation(layers, cropped) if layers else cropped
 
 
@@ -181,10 +181,15 @@ def metric(config: MetricConfig | None, task: Task | OwnTask) -> Metric:
 
 def proxy(config: ProxyConfig, seed: int, ranked_by: Metric | None = None) -> ProxySettings:
     """How a candidate is judged."""
-    plain = config.model_dump(exclude={"distillation", "precision"})
-    precision = None if config.precision == "auto" else Precision(config.precision)
-    soft = _distillation(config.distillation)
-    return ProxySettings(**plain, seed=seed, metric=ranked_by, distillation=soft, precision=precision)
+    plain = config.model_dump(exclude={"distillation", "optimizer", "precision"})
+    return ProxySettings(
+        **plain,
+        optimizer=_keras_class(config.optimizer),
+        seed=seed,
+        metric=ranked_by,
+        distillation=_distillation(config.distillation),
+        precision=None if config.precision == "auto" else Precision(config.precision),
+    )
 
 
 def fine_tuning(config: FinetuneConfig, seed: int) -> FineTuning:
@@ -289,3 +294,7 @@ def driver(config: RunConfig, ranked_by: Metric) -> DriverSettings:
         ladder,
         sampler_options=sampler.options,
     )
+
+
+def _keras_class(config: ClassOfKeras) -> KerasClass:
+    return KerasClass(config.name, config.options)

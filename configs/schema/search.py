@@ -42,7 +42,7 @@ Steps = Annotated[tuple[Count, ...], Field(strict=False)]
 class RungsConfig(Section):
     """Rungs of a trial after the first, which is `proxy.steps`; without any a trial has that one."""
 
-    steps: Steps = Field(default=(), description="SGD steps of each in all, rising; the first rung is proxy.steps")
+    steps: Steps = Field(default=(), description="training steps of each in all, rising; the first rung is proxy.steps")
     one_in: Count = Field(default=3, description="of the trials judged at a rung, one in so many goes on to the next")
 
     @model_validator(mode="after")

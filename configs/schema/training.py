@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from configs.schema.section import Count, Momentum, Named, NonNegative, Positive, Section, Text
+from configs.schema.section import Count, Named, NonNegative, Positive, Section, Text
 
 
 def _describe_schedules(schema: dict[str, Any]) -> None:
@@ -21,16 +21,38 @@ class DistillationConfig(Section):
     temperature: Positive = Field(default=2.0, description="by which the logits of both models are divided")
 
 
+class ClassOfKeras(Named):
+    """A class of Keras by its name, and arguments of it."""
+
+    options: dict[str, JsonValue]
+
+
+class OptimizerConfig(ClassOfKeras):
+    """What changes the weights; a name in its place is the section with this name alone."""
+
+    name: Text = Field(description="class of keras.optimizers, such as SGD or AdamW")
+    options: dict[str, JsonValue] = Field(
+        default={},
+        description="arguments of the class: momentum, weight_decay, global_clipnorm, use_ema and the like",
+    )
+
+
+SGD = OptimizerConfig(name="SGD", options={"momentum": 0.9})
+
+
 class ProxyConfig(Section):
     """How a candidate is repaired before it is scored on the validation images."""
 
     recalibration_images: Count = Field(
         default=1024, description="training images that re-estimate batch normalization"
     )
-    steps: int = Field(default=30, ge=0, description="SGD steps before that; 0 for recalibration alone")
+    steps: int = Field(default=30, ge=0, description="training steps before that; 0 for recalibration alone")
     batch_size: Count = Field(default=128, description="images per step")
-    learning_rate: Positive = Field(default=0.01, description="of SGD, constant")
-    momentum: Momentum = Field(default=0.9, description="of SGD")
+    learning_rate: Positive = Field(default=0.01, description="of these steps, constant")
+    optimizer: OptimizerConfig = Field(
+        default=SGD,
+        description="what changes the weights in them: SGD, Adam or AdamW; left out, SGD with momentum 0.9",
+    )
     distillation: DistillationConfig | None = Field(
         default=DistillationConfig(),
         description="how much the original model's outputs count, or null for the labels alone",
@@ -47,7 +69,7 @@ class ProxyConfig(Section):
     )
 
 
-class LayerOfKeras(Named):
+class LayerOfKeras(ClassOfKeras):
     """A layer of Keras that changes images at random; a name in its place is the section with this name alone."""
 
     name: Text = Field(description="class of keras.layers, such as RandomFlip, RandAugment or MixUp")
@@ -68,16 +90,6 @@ class AugmentConfig(Section):
     )
 
 
-class OptimizerConfig(Named):
-    """What changes the weights; a name in its place is the section with this name alone."""
-
-    name: Text = Field(description="class of keras.optimizers, such as SGD or AdamW")
-    options: dict[str, JsonValue] = Field(
-        default={},
-        description="arguments of the class: momentum, weight_decay, global_clipnorm, use_ema and the like",
-    )
-
-
 class ScheduleConfig(Named):
     """How the learning rate changes; a name in its place is the section with this name alone."""
 
@@ -85,7 +97,7 @@ class ScheduleConfig(Named):
     options: dict[str, JsonValue] = Field(default={}, description="of the schedule, as listed with its name")
 
 
-class LossConfig(Named):
+class LossConfig(ClassOfKeras):
     """What training minimizes; a name in its place is the section with this name alone."""
 
     name: Text = Field(
@@ -107,7 +119,7 @@ class TrainingConfig(Section):
     learning_rate: Positive = Field(default=0.1, description="the highest of the schedule")
     batch_size: Count = Field(default=128, description="images per step")
     optimizer: OptimizerConfig = Field(
-        default=OptimizerConfig(name="SGD", options={"momentum": 0.9}),
+        default=SGD,
         description="what changes the weights; left out, SGD with momentum 0.9",
     )
     schedule: ScheduleConfig = ScheduleConfig()

@@ -19,11 +19,12 @@ from objectives.fitting.output_targets import Targets
 from objectives.network.distillation import Lesson
 from zoo.data.own_function import OwnFunction
 from zoo.tasks.figures.scoring import Scoring
+from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import SplitName
 from zoo.tasks.task import Array, Task
-from zoo.training.training import TrainingSettings
+from zoo.training.training import TrainingSettings, made_optimizer
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class OutputsTraining(BuiltTraining):
         outputs: the tasks by the names of outputs; the first metric of the first one ranks.
         names: of the model's outputs, in the order in which Keras flattens them.
         training: of final models; None where only trials are trained.
-        momentum: of SGD, by which trials are trained.
+        optimizer: of trials.
         validation: share of the training arrays that is held out, where the data have no validation of their own.
         seed: of what is held out.
 
@@ -71,7 +72,7 @@ class OutputsTraining(BuiltTraining):
         outputs: Mapping[str, OutputTask],
         names: Sequence[str],
         training: TrainingSettings | None,
-        momentum: float,
+        optimizer: KerasClass,
         validation: float,
         seed: int,
     ) -> None:
@@ -83,7 +84,7 @@ class OutputsTraining(BuiltTraining):
         keras.utils.set_random_seed(seed)
         targets = Targets({name: outputs[name].task for name in names}, data.reference)
         super().__init__(targets.converted(FitData.of(data(), data.reference, validation, seed)), training)
-        self._outputs, self._names, self._momentum = dict(outputs), tuple(names), momentum
+        self._outputs, self._names, self._optimizer = dict(outputs), tuple(names), optimizer
         self._evaluates: tuple[Any, Any] | None = None
         measured = [metric for name, one in outputs.items() for metric in _named(name, one.task.metrics)]
         self.metrics = (*measured, LOSS)
@@ -109,16 +110,16 @@ class OutputsTraining(BuiltTraining):
         ]
         fitted = Fitted(model, self._names, as_mapping=True, lesson=lesson, soft=soft)
         fitted.compile(
-            self._optimizer(budget),
+            self._made_optimizer(budget),
             {name: parts.tasks[name].training_loss(parts.views[name]) for name in self._names},
             {name: self._outputs[name].weight for name in self._names},
             metrics={first: [parts.tasks[first].keras_metric(parts.views[first])]},
         )
         return fitted
 
-    def _optimizer(self, budget: TrainingBudget) -> Any:
+    def _made_optimizer(self, budget: TrainingBudget) -> Any:
         if budget.steps is not None or self._training is None:
-            return keras.optimizers.SGD(budget.learning_rate, momentum=self._momentum)
+            return made_optimizer(self._optimizer, "proxy.optimizer", budget.learning_rate)
         return self._training.made_optimizer(steps_of(budget, self._training, self._data))
 
     def evaluate(self, model: Any, split: SplitName) -> dict[str, float]:

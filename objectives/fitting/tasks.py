@@ -10,6 +10,7 @@ from compress.model_files.compiled import CompiledModel
 from objectives.fitting.compiled import CompiledTraining
 from objectives.fitting.outputs import OutputsTraining, OutputTask
 from zoo.data.own_function import OwnFunction
+from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.own_class import BuiltIn
 from zoo.tasks.own_task import OwnTask
 from zoo.tasks.registry import BUILT, make_task, tasks
@@ -39,10 +40,10 @@ class FittedTask:
     validation: float
     training: TrainingSettings | None
 
-    def make(self, name: str, options: Mapping[str, Any], momentum: float) -> OwnTask:
+    def make(self, name: str, options: Mapping[str, Any], optimizer: KerasClass) -> OwnTask:
         """The task of this name.
 
-        momentum: of SGD, by which trials are trained, unless the model's file says how.
+        optimizer: of trials, unless the model's file says how.
 
         Raises:
             ConfigError: options that it does not take, or what its own method raises.
@@ -53,7 +54,7 @@ class FittedTask:
             raise ConfigError(
                 f"task.options: {name} takes {' '.join(known) or 'none'}, received {', '.join(unknown)}; leave it out"
             )
-        return self.outputs(options.get(OUTPUTS), momentum) if name == OUTPUTS else self.compiled()
+        return self.outputs(options.get(OUTPUTS), optimizer) if name == OUTPUTS else self.compiled()
 
     def compiled(self) -> OwnTask:
         """The task as the file was compiled.
@@ -71,12 +72,12 @@ class FittedTask:
             )
         return self._task(COMPILED, CompiledTraining, compiled=compiled)
 
-    def outputs(self, given: Any, momentum: float) -> OwnTask:
+    def outputs(self, given: Any, optimizer: KerasClass) -> OwnTask:
         """A task for each output.
 
         Args:
             given: ``name``, ``options`` and ``weight`` of each, by the name of the output.
-            momentum: of SGD, by which trials are trained.
+            optimizer: of trials.
 
         Raises:
             ConfigError: tasks that cannot be made so.
@@ -85,7 +86,7 @@ class FittedTask:
         """
         made = {name: _output(name, one) for name, one in _mapping(given).items()}
         names = CompiledModel.read(self.model, self.custom_objects).output_names
-        return self._task(OUTPUTS, OutputsTraining, outputs=made, names=names, momentum=momentum)
+        return self._task(OUTPUTS, OutputsTraining, outputs=made, names=names, optimizer=optimizer)
 
     def _task(self, name: str, kind: type, **options: Any) -> OwnTask:
         common = {"training": self.training, "validation": self.validation, "seed": self.seed}

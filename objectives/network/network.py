@@ -16,6 +16,7 @@ from objectives.network.elastic_layer import Common, ElasticLayer, LayerWeights,
 from objectives.network.elastic_layers import elastic_layer, fold, takes_any_channels
 from objectives.network.precision import Precision
 from objectives.network.signature import signature
+from objectives.network.update_rule import UpdateRule
 from zoo.training.random_states import random_states, seed_random_states
 
 _ATTRIBUTES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
@@ -27,7 +28,7 @@ class Network:
     Args:
         model: a functional or Sequential model; it is not modified, and its weights are not taken over.
         loss: what a step minimizes, without the regularizers of the model.
-        momentum: of SGD.
+        rule: how a step changes the weights.
         precision: what the layers but the last compute in.
         jit_compile: whether XLA compiles what is traced, anew for every shape.
         decomposable: names of the convolutions of the model that a candidate may have whole or as Tucker-2 makes them;
@@ -38,7 +39,7 @@ class Network:
         self,
         model: Any,
         loss: TrainingLoss,
-        momentum: float,
+        rule: UpdateRule,
         precision: Precision,
         jit_compile: bool = False,
         decomposable: frozenset[str] = frozenset(),
@@ -58,10 +59,11 @@ class Network:
         self._weights = _weights(self._model)
         self._random_states = random_states(self._model)
         trained = [weight for weight in self._weights if weight.trainable]
-        self._momenta = [_like(weight.variable) for weight in trained]
+        self._rule, self._taken = rule, tf.Variable(0.0, trainable=False)
+        self._slots = [[_like(weight.variable) for _ in range(rule.slots)] for weight in trained]
         self._scale = precision.loss_scale()
         self.loss = loss
-        self.step = self._traced(lambda *batch: self._step(trained, momentum, *batch), jit_compile)
+        self.step = self._traced(lambda *batch: self._step(trained, *batch), jit_compile)
         self._observe = self._traced(lambda images: self._model(images, training=True), jit_compile)
 
     def _build(self, source: Any, precision: Precision, common: Common, jit_compile: bool) -> None:
@@ -80,7 +82,7 @@ class Network:
         return outputs
 
     def load(self, model: Any, seed: int) -> None:
-        """Take over the weights of a model of the same signature, forget the momenta, and seed random layers."""
+        """Take over the weights of a model of the same signature; begin to train them anew, and seed random layers."""
         old = layers_by_name(as_functional(model))
         for name, layer in layers_by_name(self._model).items():
             if not isinstance(layer, ElasticLayer) and getattr(layer, "weights", None):
@@ -88,7 +90,7 @@ class Network:
         self.load_weights(weights_of(model), seed)
 
     def load_weights(self, weights: LayerWeights, seed: int) -> None:
-        """Take over the weights of elastic layers, as arrays; forget the momenta, and seed random layers."""
+        """Take over the weights of elastic layers, as arrays; begin to train them anew, and seed random layers."""
         for layer in self._model.layers:
             if isinstance(layer, ElasticLayer):
                 layer.assign(weights)
@@ -96,8 +98,10 @@ class Network:
 
     def _begin(self, seed: int) -> None:
         trained = (weight.variable for weight in self._weights if weight.trainable)
-        for momentum, variable in zip(self._momenta, trained, strict=True):
-            momentum.assign(tf.zeros_like(variable))
+        for slots, variable in zip(self._slots, trained, strict=True):
+            for slot in slots:
+                slot.assign(tf.zeros_like(variable))
+        self._taken.assign(0.0)
         seed_random_states(self._random_states, seed)
         self._scale.reset()
 
@@ -115,7 +119,7 @@ class Network:
     @property
     def trains(self) -> bool:
         """Whether a step changes anything."""
-        return bool(self._momenta)
+        return bool(self._slots)
 
     @property
     def normalizes(self) -> bool:
@@ -132,7 +136,7 @@ class Network:
             state.assign(value)
 
     def state(self) -> list[Any]:
-        """Values of all weights, momenta and random states, as arrays that ``restore`` takes."""
+        """Values of all weights, of what the rule remembers, and of random states, as arrays that ``restore`` takes."""
         return [variable.numpy() for variable in self._variables()]
 
     def restore(self, state: Sequence[Any]) -> None:
@@ -142,13 +146,14 @@ class Network:
 
     def _variables(self) -> list[Any]:
         random = (state.value for state in self._random_states)
-        return [*(weight.variable for weight in self._weights), *self._momenta, *random, *self._scale.variables]
+        slots = (slot for slots in self._slots for slot in slots)
+        return [*(one.variable for one in self._weights), *slots, self._taken, *random, *self._scale.variables]
 
     def _traced(self, function: Callable[..., Any], jit_compile: bool) -> Any:
         return tf.function(function, autograph=False, jit_compile=jit_compile, reduce_retracing=True)
 
-    def _step(self, trained: Sequence[Weight], momentum: float, images: Any, targets: Any, soft: Any, rate: Any) -> Any:
-        """One update by SGD with momentum; returns the loss before it."""
+    def _step(self, trained: Sequence[Weight], images: Any, targets: Any, soft: Any, rate: Any) -> Any:
+        """One update; returns the loss before it."""
         with tf.GradientTape() as tape:
             variables = [weight.variable for weight in trained]
             tape.watch(variables)
@@ -161,14 +166,13 @@ class Network:
         gradients = self._scale.down(
             [tf.zeros_like(v.read_value()) if g is None else g for g, v in zip(computed, variables, strict=True)]
         )
-        self._scale.guard(gradients, lambda: self._update(trained, gradients, rate, momentum))
+        self._scale.guard(gradients, lambda: self._update(trained, gradients, rate))
         return total
 
-    def _update(self, trained: Sequence[Weight], gradients: Sequence[Any], rate: Any, momentum: float) -> None:
-        for weight, velocity, gradient in zip(trained, self._momenta, gradients, strict=True):
-            tf.raw_ops.ResourceApplyKerasMomentum(
-                var=weight.variable.handle, accum=velocity.handle, lr=rate, grad=gradient, momentum=momentum
-            )
+    def _update(self, trained: Sequence[Weight], gradients: Sequence[Any], rate: Any) -> None:
+        step = self._taken.assign_add(1.0, read_value=True)
+        for weight, slots, gradient in zip(trained, self._slots, gradients, strict=True):
+            self._rule.update(weight.variable, slots, gradient, rate, step)
             if weight.constraint is not None:
                 weight.variable.assign(weight.constraint(weight.variable.read_value()))
 

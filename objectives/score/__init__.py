@@ -1,4 +1,4 @@
-"""The score of a candidate: a short repair (recalibration, steps of SGD), then a metric on validation images."""
+"""The score of a candidate: a short repair (recalibration, steps of training), then a metric on validation images."""
 
 import lazy_loader
 

@@ -15,10 +15,13 @@ from objectives.network.elastic_layer import LayerWeights
 from objectives.network.network import Network
 from objectives.network.precision import Precision, fast_precision
 from objectives.network.signature import signature
+from objectives.network.update_rule import update_rule
 from objectives.score.repair import Repair, RepairState
 from zoo.data.dataset import ImageDataset, Split
 from zoo.tasks.figures.scoring import Scoring
+from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import Metric, Score
+from zoo.training.training import SGD
 
 _NETWORKS = 4
 """Traced networks that are kept: candidates with ranks differ in their layers, and each trace takes memory."""
@@ -33,10 +36,10 @@ class ProxySettings:
 
     Attributes:
         recalibration_images: training images that re-estimate the batch normalization statistics.
-        steps: SGD steps before that; 0 means recalibration alone.
+        steps: of training before that; 0 means recalibration alone.
         batch_size: images per batch, of all three stages.
-        learning_rate: of SGD, constant.
-        momentum: of SGD, in [0, 1).
+        learning_rate: of these steps, constant.
+        optimizer: SGD, Adam or AdamW of `keras.optimizers`.
         seed: of the images drawn, the order of the batches, and random layers (dropout).
         metric: what is measured besides the task's metrics, where it is none of them; None for nothing.
         reconstruction_images: training images by which the weights of pruned layers are fitted first, by whoever makes
@@ -53,7 +56,7 @@ class ProxySettings:
     steps: int = 30
     batch_size: int = 128
     learning_rate: float = 0.01
-    momentum: float = 0.9
+    optimizer: KerasClass = SGD
     seed: int = 0
     metric: Metric | None = None
     reconstruction_images: int = 0
@@ -68,8 +71,7 @@ class ProxySettings:
                 raise ConfigError(f"proxy.{name}: expected an integer of at least {least}, received {value!r}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ConfigError(f"proxy.learning_rate: expected a number above 0, received {self.learning_rate!r}")
-        if not 0 <= self.momentum < 1:
-            raise ConfigError(f"proxy.momentum: expected a number in [0, 1), received {self.momentum!r}")
+        update_rule(self.optimizer)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class ProxyResult:
 
     Attributes:
         score: the figures.
-        steps: SGD steps taken.
+        steps: of training taken.
         recalibration_images: images that the batch normalization statistics were estimated from.
         seconds: wall time of the whole call, or of the last rung.
     """
@@ -92,7 +94,7 @@ class ProxyResult:
 class ScoreProxy:
     """Judges candidates on one data set: a short fine-tune, recalibration, then the validation split.
 
-    Without recalibration a pruned model scores at chance; a few SGD steps order candidates much as hundreds do
+    Without recalibration a pruned model scores at chance; a few steps order candidates much as hundreds do
     (docs/design.md). Fits and recalibrates on the train split, scores on the validation split, never reads the test
     split. The same model and settings give the same accuracy on a CPU; a GPU also needs TensorFlow's op determinism.
 
@@ -226,7 +228,7 @@ class ScoreProxy:
         settings = self.settings
         task = self._data.task
         loss = TrainingLoss(task.loss(model), task, distillation)
-        return Network(model, loss, settings.momentum, self.precision, settings.jit_compile, decomposable)
+        return Network(model, loss, update_rule(settings.optimizer), self.precision, settings.jit_compile, decomposable)
 
     def _soft_labels(self, original: keras.Model) -> SoftLabels:
         """What the original says of training images, by their indices."""

@@ -41,7 +41,7 @@ Rate = Callable[[int], float]
 
 @dataclass(frozen=True)
 class RepairState:
-    """Where a repair stands: steps taken, and all weights, momenta and random states of its network."""
+    """Where a repair stands: steps taken, and weights, slots of the optimizer and random states of its network."""
 
     steps: int
     values: tuple[NDArray[Any], ...]

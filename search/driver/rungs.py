@@ -20,7 +20,7 @@ class Ladder:
     """Rungs from cheap to thorough.
 
     Attributes:
-        steps: SGD steps in all at each rung, rising; every trial is judged at the first.
+        steps: of training in all at each rung, rising; every trial is judged at the first.
         one_in: of the trials judged at a rung, one in so many goes on to the next.
 
     Raises:

@@ -139,7 +139,7 @@ class Rung:
     """A trial's figures on the validation split after so many steps.
 
     Attributes:
-        steps: SGD steps in all.
+        steps: of training in all.
         score: the figures.
         objective: what the study maximizes.
     """

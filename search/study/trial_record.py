@@ -62,7 +62,7 @@ class TrialRecord:
 
     @property
     def steps(self) -> int | None:
-        """SGD steps of its last rung, None where it was judged at none."""
+        """Steps of its last rung, None where it was judged at none."""
         return self.rungs[-1].steps if self.rungs else None
 
     @property

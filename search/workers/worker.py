@@ -142,7 +142,7 @@ class TrialWorker:
     def judge(self, parameters: CompressionParameters, steps: int | None = None) -> Judgement:
         """Compress, repair and score one candidate; an error is part of the answer, not raised.
 
-        steps: of SGD; None for those of the first rung.
+        steps: of training; None for those of the first rung.
         """
         wanted = self._task.proxy.steps if steps is None else steps
         return self._recorded(lambda: self._short(parameters, wanted))

@@ -65,7 +65,6 @@ FLOATS = [  # key, low, low accepted, high, high accepted
     ("finetune.distillation.temperature", 0, False, None, False),
     ("space.rank_step", 0, False, 1, True),
     ("proxy.learning_rate", 0, False, None, False),
-    ("proxy.momentum", 0, True, 1, False),
     ("search.cpus_per_worker", 0, False, None, False),
     ("search.gpus_per_worker", 0, True, None, False),
     ("search.trial_timeout", 0, False, None, False),

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -82,9 +82,8 @@ class TrainingSettings:
         Raises:
             ConfigError: a class that there is not, or options that it refuses.
         """
-        classes = subclasses(keras.optimizers, keras.optimizers.Optimizer)
         rate = self.schedule.rate(self.learning_rate, steps)
-        return scaled(self.optimizer.make(classes, "optimizer", learning_rate=rate), self.precision)
+        return scaled(made_optimizer(self.optimizer, "optimizer", rate), self.precision)
 
     @property
     def mixes(self) -> bool:
@@ -131,6 +130,20 @@ class TrainingSettings:
     def for_fine_tuning(self) -> "TrainingSettings":
         """These settings at a tenth of the learning rate, for a model that is already trained."""
         return replace(self, learning_rate=self.learning_rate / 10)
+
+
+def made_optimizer(optimizer: KerasClass, key: str, learning_rate: Any) -> keras.optimizers.Optimizer:
+    """An optimizer of Keras by its name and options.
+
+    Args:
+        key: of the configuration, for messages.
+        learning_rate: a number or a schedule of Keras.
+
+    Raises:
+        ConfigError: a class that there is not, or options that it refuses.
+    """
+    classes = subclasses(keras.optimizers, keras.optimizers.Optimizer)
+    return optimizer.make(classes, key, learning_rate=learning_rate)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from scripts.bench.memory import resident_mb
 from scripts.bench.objectives.proxy import Bench
 from zoo.data.dataset import Split
 from zoo.tasks.kinds.classification import Classification
+from zoo.training.training import made_optimizer
 
 ROOT = Path(__file__).parents[3]
 STEPS, MANY = 30, 200
@@ -72,7 +73,7 @@ class Plain:
         """Fit for 30 steps."""
         proxy, data = self.bench.proxy().settings, self.bench.data
         model = self._model(parameters, clock)
-        optimizer = keras.optimizers.SGD(proxy.learning_rate, momentum=proxy.momentum)
+        optimizer = made_optimizer(proxy.optimizer, "proxy.optimizer", proxy.learning_rate)
         model.compile(optimizer, Classification().loss(model), metrics=["accuracy"])
         some = slice(0, STEPS * proxy.batch_size)
         x, y = data.normalization(data.train.images[some]), data.train.targets[some]

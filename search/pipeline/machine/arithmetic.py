@@ -11,8 +11,10 @@ from compress.recipe import apply_parameters
 from objectives.network.distillation import TrainingLoss
 from objectives.network.network import Network
 from objectives.network.precision import Precision
+from objectives.network.update_rule import update_rule
 from search.pipeline.machine.check import Check
 from zoo.tasks.kinds.classification import Classification
+from zoo.training.training import SGD
 
 _TOLERANCE = 1e-2
 """Relative; GPUs multiply float32 with ten bits."""
@@ -45,7 +47,7 @@ def shared_network() -> Check:
     original = _model(classes=3)
     candidate = apply_parameters(original, CompressionParameters({"first": 0.5}, {}))
     task = Classification(3)
-    network = Network(original, TrainingLoss(task.loss(original), task), 0.9, Precision())
+    network = Network(original, TrainingLoss(task.loss(original), task), update_rule(SGD), Precision())
     network.load(candidate, seed=0)
     images = _images()
     expected = np.asarray(candidate(images, training=False))

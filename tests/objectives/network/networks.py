@@ -9,15 +9,19 @@ import tensorflow as tf
 from objectives.network.distillation import TrainingLoss
 from objectives.network.network import Network
 from objectives.network.precision import Precision
+from objectives.network.update_rule import UpdateRule, update_rule
 from objectives.score.repair import Repair
 from zoo.data.dataset import ImageDataset
 from zoo.tasks.kinds.classification import Classification
+from zoo.training.training import SGD
+
+MOMENTUM = update_rule(SGD)
 
 
-def network_of(model: keras.Model, momentum: float = 0.9, precision: str = "float32", **changes: Any) -> Network:
+def network_of(model: keras.Model, rule: UpdateRule = MOMENTUM, precision: str = "float32", **changes: Any) -> Network:
     """A network that holds the model's weights."""
     network = Network(
-        model, TrainingLoss(Classification().loss(model), Classification()), momentum, Precision(precision), **changes
+        model, TrainingLoss(Classification().loss(model), Classification()), rule, Precision(precision), **changes
     )
     network.load(model, seed=0)
     return network
@@ -48,9 +52,10 @@ def images(model: keras.Model, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=shape).astype(np.float32), rng.integers(0, model.output_shape[-1], count)
 
 
-def keras_step(model: keras.Model, x: np.ndarray, y: np.ndarray, rate: float) -> tuple[float, list[np.ndarray]]:
+def keras_step(
+    model: keras.Model, x: np.ndarray, y: np.ndarray, optimizer: keras.optimizers.Optimizer
+) -> tuple[float, list[np.ndarray]]:
     """Loss before, and weights after, one step by Keras's own optimizer."""
-    optimizer = keras.optimizers.SGD(rate, momentum=0.9)
     with tf.GradientTape() as tape:
         loss = tf.add_n([Classification().loss(model)(y, model(x, training=True)), *model.losses])
     variables = model.trainable_variables

@@ -74,7 +74,7 @@ def test_a_network_computes_as_its_model(block: Any) -> None:
     model = model_of(block)
     network, (x, y) = network_of(model), images(model, 8)
     np.testing.assert_allclose(network.infer(x).numpy(), model(x).numpy(), rtol=1e-4, atol=1e-5)
-    loss, weights = keras_step(model, x, y, 0.05)
+    loss, weights = keras_step(model, x, y, keras.optimizers.SGD(0.05, momentum=0.9))
     assert step(network, x, y, 0.05) == pytest.approx(loss, rel=1e-5)
     network.unload(model)
     for result, expected in zip(model.trainable_variables, weights, strict=True):

@@ -13,11 +13,13 @@ from compress.recipe import apply_parameters
 from objectives.cost.cost_model import CostModel
 from objectives.network.distillation import TrainingLoss
 from objectives.network.signature import signature
+from objectives.network.update_rule import update_rule
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy
 from tests.objectives.network.networks import images, keras_step, network_of, randomized, step
 from tests.objectives.thin_models import REPEATED, thin_model
 from zoo.models.registry import CLASSIFIERS, build_model
+from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
 
 
@@ -38,7 +40,7 @@ def test_a_step_on_a_candidate_is_keras_s() -> None:
     original = randomized(build_model("digits_resnet"))
     model = apply_parameters(original, random_candidate(CostModel(analyse(original)), seed=3))
     network, (x, y) = network_of(model), images(model, 32)
-    loss, weights = keras_step(model, x, y, 0.01)
+    loss, weights = keras_step(model, x, y, keras.optimizers.SGD(0.01, momentum=0.9))
     assert step(network, x, y, 0.01) == pytest.approx(loss, rel=1e-4)
     network.unload(model)
     for result, expected in zip(model.trainable_variables, weights, strict=True):
@@ -67,7 +69,7 @@ def test_any_layer_is_computed_as_keras_does() -> None:
     model = variety()
     network, (x, y) = network_of(model), images(model)
     np.testing.assert_allclose(network.infer(x).numpy(), model(x, training=False).numpy(), rtol=1e-4, atol=1e-5)
-    loss, weights = keras_step(model, x, y, 0.05)
+    loss, weights = keras_step(model, x, y, keras.optimizers.SGD(0.05, momentum=0.9))
     assert step(network, x, y, 0.05) == pytest.approx(loss, rel=1e-5)
     network.unload(model)
     for result, expected in zip(model.trainable_variables, weights, strict=True):
@@ -105,7 +107,7 @@ def test_candidates_of_other_channel_counts_share_one_trace() -> None:
     network.infer(x)
     network.load(second, seed=0)
     np.testing.assert_allclose(network.infer(x).numpy(), second(x, training=False).numpy(), rtol=1e-4, atol=1e-5)
-    loss, _ = keras_step(second, x, y, 0.01)
+    loss, _ = keras_step(second, x, y, keras.optimizers.SGD(0.01, momentum=0.9))
     assert step(network, x, y, 0.01) == pytest.approx(loss, rel=1e-4)
     assert [f.experimental_get_tracing_count() for f in (network.step, network.infer)] == [1, 1]
 
@@ -225,7 +227,7 @@ def test_what_has_no_stand_in_is_computed_as_keras_does(block: Any, precision: s
     network, (batch, labels) = network_of(model, precision=precision), images(model, 16)
     tolerance = {"rtol": 1e-4, "atol": 1e-5} if precision == "float32" else {"atol": 0.05}
     np.testing.assert_allclose(network.infer(batch).numpy(), model(batch).numpy(), **tolerance)
-    loss, _ = keras_step(model, batch, labels, 0.01)
+    loss, _ = keras_step(model, batch, labels, keras.optimizers.SGD(0.01, momentum=0.9))
     assert step(network, batch, labels, 0.01) == pytest.approx(loss, rel=1e-4 if precision == "float32" else 0.03)
 
 
@@ -256,7 +258,7 @@ def test_a_sure_mistake_still_teaches() -> None:
     logits = keras.layers.Dense(2, "softmax", name="head", kernel_initializer="zeros", bias_initializer="zeros")
     model = keras.Model(inputs, logits(inputs))
     model.get_layer("head").bias.assign([300.0, -300.0])
-    network = network_of(model, momentum=0.0)
+    network = network_of(model, update_rule(KerasClass("SGD")))
     batch = np.ones((1, 1), np.float32), np.array([1]), np.empty((1, 0), np.float32), np.float32(1.0)
     assert float(network.step(*map(tf.convert_to_tensor, batch))) == pytest.approx(600)
     network.unload(model)

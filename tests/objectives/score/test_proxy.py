@@ -14,6 +14,7 @@ from objectives.network.precision import Precision
 from objectives.score.proxy import ProxySettings, ScoreProxy
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy, dataset, dense_model, split
 from zoo.data.dataset import Normalization, Split
+from zoo.tasks.keras_class import KerasClass
 
 SETTINGS = ProxySettings(recalibration_images=40, steps=6, batch_size=16, learning_rate=0.1)
 
@@ -209,7 +210,10 @@ def test_a_loss_that_is_not_finite_after_the_last_step_is_a_divergence(steps: in
         ({"batch_size": 0}, "proxy.batch_size: expected an integer of at least 1, received 0"),
         ({"learning_rate": 0.0}, "proxy.learning_rate: expected a number above 0, received 0.0"),
         ({"learning_rate": float("nan")}, "proxy.learning_rate: expected a number above 0, received nan"),
-        ({"momentum": 1.0}, r"proxy.momentum: expected a number in \[0, 1\), received 1.0"),
+        (
+            {"optimizer": KerasClass("SGD", {"momentum": 7.0})},
+            "proxy.optimizer: expected options that SGD takes, .*momentum",
+        ),
         ({"reconstruction_images": -1}, "proxy.reconstruction_images: expected an integer of at least 0, received -1"),
         ({"seed": -1}, "proxy.seed: expected an integer of at least 0, received -1"),
     ],

@@ -26,7 +26,7 @@ SETTINGS = ProxySettings(40, 3, 16, 0.05, precision=Precision("float32"))
 def plain_losses(net: keras.Model, task: Task, steps: int) -> list[float]:
     """Losses of steps of SGD with momentum by Keras, on the batches that a trial takes."""
     data, losses = dataset(task), []
-    optimizer, loss = keras.optimizers.SGD(SETTINGS.learning_rate, SETTINGS.momentum), task.training_loss(net)
+    optimizer, loss = keras.optimizers.SGD(SETTINGS.learning_rate, 0.9), task.training_loss(net)
     batches = batches_from(len(data.train), SETTINGS.batch_size, SETTINGS.seed, 0)
     for _ in range(steps):
         indices = next(batches)

@@ -1,0 +1,133 @@
+"""How a step changes the weights of a network, as Keras's optimizers do, but weights of any number of channels."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from compress.errors import ConfigError
+from zoo.tasks.keras_class import KerasClass
+from zoo.training.training import made_optimizer
+
+_KEY = "proxy.optimizer"
+
+
+@dataclass(frozen=True)
+class UpdateRule(ABC):
+    """What a step makes of a weight and its gradient.
+
+    Attributes:
+        weight_decay: share of the weight, times the learning rate, that a step takes off before (Loshchilov & Hutter
+            2019, "Decoupled weight decay regularization"); 0 for none.
+        slots: how many values of a weight's shape are remembered for it.
+    """
+
+    slots: ClassVar[int]
+    options: ClassVar[frozenset[str]]
+
+    weight_decay: float
+
+    def update(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, step: Any) -> None:
+        """Change a weight and its slots, ``tf.Variable`` each.
+
+        Args:
+            weight: what is changed.
+            slots: what is remembered for it, zeros before the first step.
+            gradient: of its shape.
+            rate: learning rate, a float32 scalar.
+            step: number of this step from 1, a float32 scalar.
+        """
+        if self.weight_decay:
+            value = weight.read_value()
+            weight.assign(value - value * self.weight_decay * rate)
+        self._apply(weight, slots, gradient, rate, step)
+
+    @abstractmethod
+    def _apply(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, step: Any) -> None:
+        """What is left to do behind the weight decay."""
+
+
+@dataclass(frozen=True)
+class Momentum(UpdateRule):
+    """``keras.optimizers.SGD``: momentum as it defines it, with the learning rate in what is remembered."""
+
+    slots = 1
+    options = frozenset({"momentum", "nesterov", "weight_decay"})
+
+    momentum: float
+    nesterov: bool
+
+    def _apply(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, step: Any) -> None:
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=weight.handle,
+            accum=slots[0].handle,
+            lr=rate,
+            grad=gradient,
+            momentum=self.momentum,
+            use_nesterov=self.nesterov,
+        )
+
+
+@dataclass(frozen=True)
+class AdaptiveMoments(UpdateRule):
+    """``keras.optimizers.Adam`` and ``AdamW`` (Kingma & Ba 2015, "Adam", the form before section 2.1)."""
+
+    slots = 2
+    options = frozenset({"beta_1", "beta_2", "epsilon", "weight_decay"})
+
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
+    def _apply(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, step: Any) -> None:
+        tf.raw_ops.ResourceApplyAdam(
+            var=weight.handle,
+            m=slots[0].handle,
+            v=slots[1].handle,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+def update_rule(optimizer: KerasClass) -> UpdateRule:
+    """The rule of a class of `keras.optimizers`.
+
+    Raises:
+        ConfigError: a class without a rule here, or options that it refuses or that have no meaning here.
+    """
+    made = made_optimizer(optimizer, _KEY, 1.0)
+    name = type(made).__name__
+    if name not in _RULES:
+        raise ConfigError(
+            f"{_KEY}: expected {', '.join(_RULES)}, by which trials are trained in one network for all of them, "
+            f"received {name}"
+        )
+    kind, rule = _RULES[name]
+    unknown = sorted(set(optimizer.options) - kind.options)
+    if unknown:
+        raise ConfigError(
+            f"{_KEY}.options: expected {', '.join(sorted(kind.options))} for {name}, received {', '.join(unknown)}; "
+            "leave it out"
+        )
+    return rule(made)
+
+
+def _momentum(optimizer: Any) -> UpdateRule:
+    return Momentum(optimizer.weight_decay or 0.0, optimizer.momentum, optimizer.nesterov)
+
+
+def _adaptive(optimizer: Any) -> UpdateRule:
+    return AdaptiveMoments(optimizer.weight_decay or 0.0, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+
+
+_RULES: Mapping[str, tuple[type[UpdateRule], Callable[[Any], UpdateRule]]] = MappingProxyType(
+    {"SGD": (Momentum, _momentum), "Adam": (AdaptiveMoments, _adaptive), "AdamW": (AdaptiveMoments, _adaptive)}
+)
