@@ -20,13 +20,13 @@ from objectives.score.proxy import ProxySettings
 from tests.objectives.fitting.two_outputs import Given, Losses, arrays, compiled, drawn, model, saved
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
-from zoo.training.training import TrainingSettings
+from zoo.training.training import SGD, TrainingSettings
 
 SEED, BATCH, RATE = 5, 16, 0.05
 
 
 def task(path, function, training=None, custom_objects=None):
-    return FittedTask(path, custom_objects, f"{__name__}:{function}", SEED, 0.2, training).make("compiled", {}, 0.9)
+    return FittedTask(path, custom_objects, f"{__name__}:{function}", SEED, 0.2, training).make("compiled", {}, SGD)
 
 
 def weighted():

@@ -11,10 +11,11 @@ from objectives.fitting.outputs import OutputsTraining, OutputTask
 from objectives.fitting.tasks import FittedTask
 from objectives.network.distillation import Distillation, Lesson
 from tests.objectives.fitting.two_outputs import Given, arrays, model, saved
+from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.segmentation import Segmentation
 from zoo.tasks.own_class import TrainingBudget
-from zoo.training.training import TrainingSettings
+from zoo.training.training import SGD, TrainingSettings
 
 OUTPUTS = {"mask": OutputTask(Segmentation()), "kind": OutputTask(Classification(), 0.25)}
 NAMES = ("mask", "kind")
@@ -50,7 +51,7 @@ def dataset(whole):
 
 
 def trainer(data, training=None, outputs=OUTPUTS, names=NAMES):
-    return OutputsTraining(Given(data), outputs, names, training, 0.5, 0.2, 0)
+    return OutputsTraining(Given(data), outputs, names, training, KerasClass("SGD", {"momentum": 0.5}), 0.2, 0)
 
 
 @pytest.mark.parametrize("kind", ["arrays", "dataset", "batches"])
@@ -139,7 +140,7 @@ def test_targets_that_are_none_of_the_outputs(change, message):
 def test_options_that_say_no_task_for_each_output(outputs, message, tmp_path):
     path = saved(tmp_path / "net.keras")
     with pytest.raises(ConfigError, match=message):
-        FittedTask(path, None, f"{__name__}:three", 0, 0.1, None).make("outputs", {"outputs": outputs}, 0.9)
+        FittedTask(path, None, f"{__name__}:three", 0, 0.1, None).make("outputs", {"outputs": outputs}, SGD)
 
 
 def three():
@@ -150,7 +151,7 @@ def test_the_task_of_a_configuration(tmp_path):
     path = saved(tmp_path / "net.keras")
     options = {"outputs": {"mask": {"name": "segmentation", "options": {"classes": 3}}, "kind": "classification"}}
     net = load_model(path)
-    own = FittedTask(path, None, f"{__name__}:three", 0, 0.1, None).make("outputs", options, 0.9).fitted(net)
+    own = FittedTask(path, None, f"{__name__}:three", 0, 0.1, None).make("outputs", options, SGD).fitted(net)
     assert (own.metrics[0].name, own.metrics[0].unit, own.image_size) == ("mask_mean_IoU", "%", (8, 8))
     assert own.metric("kind_accuracy").direction == "maximize" and own.images(3).shape == (3, 8, 8, 3)
     with pytest.raises(ConfigError, match="expected one of mask_mean_IoU, mask_pixel_accuracy, mask_loss, kind_accur"):
