@@ -7,7 +7,7 @@ RUN := runs/digits
 # Processes that share the tests; those that need the same run, cluster or server stay together.
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadgroup
-# Of the rooms that call a dependency, the files that call it: Pydantic and PyYAML; Pillow, scikit-learn and NumPy's files;
+# Of the rooms that call a dependency, the files that call it: Pydantic and PyYAML; Pillow, scikit-learn, NumPy's files, fsspec;
 # Keras's layers, fit and internals, and TensorFlow's graphs; h5py and both formats of Keras; TensorLy and SciPy; LiteRT;
 # Typer and Rich; TensorBoard and MLflow; ONNX and tf2onnx; Plotly, jinja2, kaleido and a browser; optuna-dashboard; Optuna,
 # cmaes and threadpoolctl; SQLAlchemy with its drivers, filelock; Ray and psutil. What our own code does with the answers

@@ -16,7 +16,9 @@ def _describe_sources(schema: dict[str, Any]) -> None:
     """Only the reference needs the description: whoever runs a command does not wait for all sources to be imported."""
     from zoo.data.source import source_words
 
-    schema["description"] = source_words()
+    schema["description"] = (
+        f"{source_words()}; folders and files by their path, or an address such as gs://bucket/photos"
+    )
 
 
 class DataConfig(Section):

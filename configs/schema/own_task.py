@@ -44,7 +44,7 @@ def check_fitted(
         ValueError: names the key.
     """
     _check_model(name, zoo)
-    if data is None or ":" not in data.source:
+    if data is None or ":" not in data.source or "://" in data.source:
         received = "nothing" if data is None else repr(data.source)
         raise ValueError(f"data.source: expected module:function with task {name}, received {received}")
     finetune_keys, proxy_keys = _FITTED[name]

@@ -22,6 +22,7 @@ from search import settings
 from search.space.projection import Projection
 from search.strategies.preparation import sample_of_validation, search_space
 from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fits
+from zoo.data.files.paths import data_path, is_folder
 from zoo.tasks.metric import ACCURACY, Score
 
 _BUDGETS = (50, 60, 70, 80, 90)
@@ -127,7 +128,7 @@ def initial_config(
 def _given(path: Path, source: str, task: str | None, custom_objects: str | None, model: Any) -> Mapping[str, Any]:
     """The sections that say how model and images are read; those of a folder get the model's size."""
     size = list(model.input_shape[1:3])
-    resized = Path(source).is_dir() and len(size) == 2 and None not in size
+    resized = is_folder(data_path(source)) and len(size) == 2 and None not in size
     return {
         "name": _run_name(path),
         "model": {"path": str(path), "custom_objects": custom_objects},

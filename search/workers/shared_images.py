@@ -14,6 +14,7 @@ from objectives.score.repair import batches_from, recalibration_batches
 from zoo.data.dataset import Data, ImageDataset, Split
 from zoo.data.files.file_array import FileArray
 from zoo.data.files.image_files import ImageFiles
+from zoo.data.files.reading import content
 from zoo.data.split import drawn_numbers
 
 
@@ -46,8 +47,7 @@ def check_files(data: Data) -> None:
     for files in _files(data):
         for path in (files.paths[0], files.paths[-1]):
             try:
-                with path.open("rb") as file:
-                    file.read(1)
+                content(path, 1)
             except OSError as error:
                 raise DataError(
                     "expected images that every node can read (or a larger data.in_memory, with which they are sent), "

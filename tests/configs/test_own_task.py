@@ -52,6 +52,7 @@ def test_tasks_of_keras_s_fit_take_data_of_a_function() -> None:
     [
         ({"data": None}, "expected a value, received nothing"),
         ({"data": {"source": "digits"}}, "data.source: expected module:function with task compiled, received 'digits'"),
+        ({"data": {"source": "gs://photos"}}, "expected module:function with task compiled, received 'gs://photos'"),
         (
             {"data": {"source": "m:f", "test_limit": 5}},
             "data.test_limit: expected none with task compiled, where the f",

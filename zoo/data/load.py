@@ -9,6 +9,7 @@ import numpy as np
 from compress.errors import DataError
 from zoo.data.checks import check_dataset, check_disjoint
 from zoo.data.dataset import ImageDataset, Normalization, Split
+from zoo.data.files.paths import is_address, without_data
 from zoo.data.source import SourceData, Wanted, data_sources, print_warning, source_words
 from zoo.data.split import decoded, limited, stratified_split
 from zoo.tasks.kinds.classification import Classification
@@ -126,11 +127,6 @@ def _read(wanted: Wanted) -> SourceData | ImageDataset:
     size, source = wanted.image_size, wanted.source
     if size is not None and min(size) < 1:
         raise DataError(f"expected a positive image_size (height, width), received {size}")
-    if "://" in source:
-        raise DataError(
-            f"expected a path of this machine's file systems as data source, received the address {source!r}; mount it "
-            "(gcsfuse, mountpoint-s3, rclone mount), at the same path on every node, and give that path"
-        )
     taking = next((one for one in data_sources() if one.takes(source)), None)
     if taking is None or not taking.resizes:
         for key, given in (("image_size", size), ("exif_orientation", wanted.exif_orientation)):
@@ -138,6 +134,8 @@ def _read(wanted: Wanted) -> SourceData | ImageDataset:
                 raise DataError(f"expected an {key} for an image folder only, received {given} for {source!r}")
     if taking is not None:
         return taking.read(wanted)
+    if is_address(source):
+        raise without_data(source)
     near = get_close_matches(source, [one.words for one in data_sources() if one.named], n=1)
     raise DataError(
         f"expected {source_words()} as data source, received {source!r}{f'; did you mean {near[0]}?' if near else ''}"

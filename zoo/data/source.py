@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from compress.errors import DataError, foreign_code
 from zoo.data.dataset import ImageDataset, Split
+from zoo.data.files.paths import DataPath, data_name, data_path
 from zoo.tasks.task import Task
 
 
@@ -72,9 +72,14 @@ class Wanted:
         return 0 if self.train_limit or self.test_limit else self.in_memory
 
     @property
-    def path(self) -> Path:
-        """The text as a path."""
-        return Path(self.source)
+    def path(self) -> DataPath:
+        """The text as a path, or an address."""
+        return data_path(self.source)
+
+    @property
+    def name(self) -> str:
+        """What the data are called: the name of the folder."""
+        return data_name(self.path)
 
 
 Reader = Callable[[Wanted], SourceData | ImageDataset]

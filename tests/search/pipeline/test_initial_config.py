@@ -47,7 +47,9 @@ def folder(mine, tmp_path):
 
 
 @pytest.mark.parametrize(("source", "size"), [("images.npz", None), ("photos", (8, 8))])
-def test_what_is_written_says_what_the_model_was_trained_with(tuckprune, folder, source, size):
+def test_what_is_written_says_what_the_model_was_trained_with(tuckprune, folder, tmp_path, source, size):
+    # A folder by its address, a file by its path.
+    source = (tmp_path / source).as_uri() if source == "photos" else source
     code, out, err = tuckprune("init", "--model", "dark or bright.keras", "--data", source, "--out", "new/mine.yaml")
     assert (code, err) == (0, "")
     assert "images of 8x8x3, 2 classes" in out and "accuracy 1.0000" in out

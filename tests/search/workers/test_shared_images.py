@@ -1,6 +1,7 @@
 """Images in files that workers share: the figures of those in memory, a bound, and files that are missing somewhere."""
 
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +69,9 @@ def test_what_is_read_comes_in_the_order_of_its_use_up_to_a_bound(
     assert not files._kept and len(shared.validation.images.files.shared.pixels) == 10
 
 
-def test_a_node_without_the_files_is_named(folder: Path) -> None:
-    data = load_dataset(str(folder), validation=0.2, in_memory=0)
+@pytest.mark.parametrize("at_address", [False, True])
+def test_a_node_without_the_files_is_named(folder: Path, at_address: bool) -> None:
+    data = load_dataset(folder.as_uri() if at_address else str(folder), validation=0.2, in_memory=0)
     check_files(data)
     path = data.validation.images.files.paths[-1]
     path.unlink()
@@ -77,3 +79,11 @@ def test_a_node_without_the_files_is_named(folder: Path) -> None:
         check_files(data)
     in_memory = load_dataset("digits")
     assert with_shared_images(in_memory, PROXY, 1) is in_memory
+
+
+def test_a_node_without_the_package_for_addresses_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = pickle.dumps(load_dataset(folder.as_uri(), validation=0.2, in_memory=0))
+    for module in [name for name in sys.modules if name.split(".")[0] == "upath"]:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DataError, match=r"installed on node .*, received Mod.*; pip install 'tuckprune\[remote\]'"):
+        pickle.loads(sent)

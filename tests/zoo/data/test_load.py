@@ -112,11 +112,6 @@ def test_an_unknown_source_is_answered_with_the_nearest() -> None:
         load_dataset("cifar-10")
 
 
-def test_an_address_is_to_be_mounted() -> None:
-    with pytest.raises(DataError, match="received the address 'gs://bucket/photos'; mount it .* on every node"):
-        load_dataset("gs://bucket/photos", image_size=(8, 8))
-
-
 @pytest.mark.parametrize(("size", "message"), [((16, 16), "image folder only"), ((0, 4), "positive image_size")])
 def test_image_size_is_for_folders(size: tuple[int, int], message: str) -> None:
     with pytest.raises(DataError, match=message):

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,8 @@ from PIL import Image, ImageOps
 
 from compress.disk.declared_size import check_declared
 from compress.errors import DataError, typed_line
+from zoo.data.files.paths import DataPath
+from zoo.data.files.reading import readable, threads_for
 
 # Files per task of the thread pool: a task per 32x32 file would cost more than its decoding.
 _FILES_PER_TASK = 128
@@ -44,7 +45,7 @@ class Decoding:
     numbers: bool = False
     cut: bool = False
 
-    def __call__(self, paths: Sequence[Path]) -> Pixels:
+    def __call__(self, paths: Sequence[DataPath]) -> Pixels:
         """All images, (N, H, W, 3) uint8; (N, H, W, 1) where all are grey, or of numbers.
 
         Raises:
@@ -55,7 +56,7 @@ class Decoding:
         check_size(len(paths), (width, height))
         images = np.empty((len(paths), height, width, 1 if self.numbers else 3), np.uint8)
         decode = partial(self._decode_some, paths, images, reference)
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(threads_for(paths)) as pool:
             try:
                 tasks = list(pool.map(decode, range(0, len(paths), _FILES_PER_TASK)))
             finally:
@@ -63,7 +64,7 @@ class Decoding:
         check_readable([problem for _, problems in tasks for problem in problems], len(paths))
         return np.ascontiguousarray(images[..., :1]) if all(grey for grey, _ in tasks) else images
 
-    def image(self, path: Path) -> Pixels:
+    def image(self, path: DataPath) -> Pixels:
         """The pixels of one file, (H, W, 3) or (H, W, 1) of numbers; the size is given.
 
         Raises:
@@ -72,21 +73,21 @@ class Decoding:
         height, width = self.size or (0, 0)
         return self._fitted(self.open(path), (width, height), path, None)
 
-    def sized(self, paths: Sequence[Path]) -> "Decoding":
+    def sized(self, paths: Sequence[DataPath]) -> "Decoding":
         """This decoding with the size of all images: that which is asked for, or that of the first readable file."""
         if self.size is not None:
             return self
         width, height = self.open(self._first_readable(paths)).size
         return replace(self, size=(height, width))
 
-    def open(self, path: Path) -> Image.Image:
+    def open(self, path: DataPath) -> Image.Image:
         """Open and decode, so that a truncated file is found here, by its name.
 
         Raises:
             DataError: it cannot be decoded, or has pixels of another kind.
         """
         try:
-            with Image.open(path) as picture:
+            with Image.open(readable(path)) as picture:
                 picture.load()
                 mode = picture.mode
                 if self.upright:
@@ -98,7 +99,7 @@ class Decoding:
         self.check_mode(mode, path)
         return picture
 
-    def check_mode(self, mode: str, path: Path) -> None:
+    def check_mode(self, mode: str, path: DataPath) -> None:
         """Refuse pixels of another kind.
 
         Raises:
@@ -112,7 +113,7 @@ class Decoding:
                 "of each pixel's class"
             )
 
-    def _first_readable(self, paths: Sequence[Path]) -> Path:
+    def _first_readable(self, paths: Sequence[DataPath]) -> DataPath:
         """The file whose size all others must have; the first file where none is readable."""
         for path in paths:
             try:
@@ -123,7 +124,7 @@ class Decoding:
         return paths[0]
 
     def _decode_some(
-        self, paths: Sequence[Path], images: Pixels, reference: Path | None, start: int
+        self, paths: Sequence[DataPath], images: Pixels, reference: DataPath | None, start: int
     ) -> tuple[bool, list[DataError]]:
         """Fill images[start:start + _FILES_PER_TASK]; returns whether all are grey, and what is wrong with some.
 
@@ -141,7 +142,9 @@ class Decoding:
                 grey = grey and (self.numbers or picture.mode in GREY_MODES)
         return grey, problems
 
-    def _fitted(self, picture: Image.Image, size: tuple[int, int], path: Path, reference: Path | None) -> Pixels:
+    def _fitted(
+        self, picture: Image.Image, size: tuple[int, int], path: DataPath, reference: DataPath | None
+    ) -> Pixels:
         """Pixels of a decoded picture, of this size (width, height)."""
         # Of a palette's image the numbers are the places in the palette.
         converted = picture if self.numbers or picture.mode == "RGB" else picture.convert("RGB")

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zoo.data.files.decoding import Decoding, Pixels
 from zoo.data.files.image_files import ImageFiles
+from zoo.data.files.paths import DataPath
 from zoo.tasks.stored import StoredTargets
 from zoo.tasks.task import Array
 
@@ -106,7 +106,7 @@ class FileArray(StoredTargets):
         return FileArray, (self.files, self.form)
 
 
-def loaded(paths: Sequence[Path], decoding: Decoding, form: Form | None = None, *, in_files: bool) -> Any:
+def loaded(paths: Sequence[DataPath], decoding: Decoding, form: Form | None = None, *, in_files: bool) -> Any:
     """An array of images or targets, decoded, or left in their files until they are needed.
 
     form: what is made of pixels; None for pixels as they are.
@@ -120,6 +120,6 @@ def loaded(paths: Sequence[Path], decoding: Decoding, form: Form | None = None, 
     return pixels if form is None else form(pixels)
 
 
-def decoded_bytes(paths: Sequence[Path], decoding: Decoding, per_pixel: float = 3) -> float:
+def decoded_bytes(paths: Sequence[DataPath], decoding: Decoding, per_pixel: float = 3) -> float:
     """What an array of these files takes, by the size of the first one, with so many bytes for each pixel."""
     return per_pixel * len(paths) * prod(decoding.sized(paths).size or (0, 0))

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,8 @@ from PIL import ExifTags, Image
 
 from compress.errors import DataError, typed_line
 from zoo.data.files.decoding import DECODE_ERRORS, GREY_MODES, Decoding, Pixels, check_readable
+from zoo.data.files.paths import DataPath, packed, unpacked
+from zoo.data.files.reading import content, readable, threads_for
 
 _FILES_PER_TASK = 8
 """Of the thread pool: tasks of one file each would cost as much as small files, large ones leave threads idle."""
@@ -37,14 +38,14 @@ class ImageFiles:
         shared: pixels of some files, decoded for all processes of a machine; None where each process keeps its own.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[DataPath, ...]
     decoding: Decoding
     channels: int
-    values: dict[Path, tuple[int, ...]] = field(default_factory=dict)
+    values: dict[DataPath, tuple[int, ...]] = field(default_factory=dict)
     shared: "SharedPixels | None" = None
 
     @classmethod
-    def checked(cls, paths: Sequence[Path], decoding: Decoding) -> "ImageFiles":
+    def checked(cls, paths: Sequence[DataPath], decoding: Decoding) -> "ImageFiles":
         """Files of which all headers are looked at, but no pixels.
 
         Raises:
@@ -114,11 +115,13 @@ class ImageFiles:
     def digest(self) -> str:
         """SHA-256 of the files and of how they are decoded."""
         digest = hashlib.sha256(repr(self.decoding).encode())
-        for path in self.paths:
-            digest.update(path.read_bytes())
+        # Threads take longer than small files of this machine do.
+        digests = map if threads_for(self.paths) is None else self._threads.map
+        for one in digests(_file_digest, self.paths):
+            digest.update(one)
         return digest.hexdigest()
 
-    def _values_in(self, path: Path) -> tuple[int, ...] | DataError:
+    def _values_in(self, path: DataPath) -> tuple[int, ...] | DataError:
         try:
             pixels = self.decoding.image(path)
         except DataError as error:
@@ -142,11 +145,19 @@ class ImageFiles:
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor()
+        return ThreadPoolExecutor(threads_for(self.paths))
 
     def __reduce__(self) -> Any:
         # Without what is kept: each process reads its own.
-        return ImageFiles, (self.paths, self.decoding, self.channels, {}, self.shared)
+        return _received, (packed(self.paths), self.decoding, self.channels, self.shared)
+
+
+def _received(paths: bytes, decoding: Decoding, channels: int, shared: "SharedPixels | None") -> ImageFiles:
+    return ImageFiles(unpacked(paths), decoding, channels, shared=shared)
+
+
+def _file_digest(path: DataPath) -> bytes:
+    return hashlib.sha256(content(path)).digest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +178,7 @@ class SharedPixels:
         return None if row < 0 else self.pixels[row]
 
 
-def _all_grey(paths: Sequence[Path], decoding: Decoding, size: tuple[int, int]) -> bool:
+def _all_grey(paths: Sequence[DataPath], decoding: Decoding, size: tuple[int, int]) -> bool:
     """Whether all files are grey, or of numbers, by their headers alone.
 
     Raises:
@@ -175,7 +186,7 @@ def _all_grey(paths: Sequence[Path], decoding: Decoding, size: tuple[int, int]) 
             where it matters.
     """
     grey, problems = True, []
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(threads_for(paths)) as pool:
         for path, header in zip(paths, pool.map(partial(_header, decoding=decoding), paths), strict=True):
             if isinstance(header, DataError):
                 problems.append(header)
@@ -193,18 +204,24 @@ def _all_grey(paths: Sequence[Path], decoding: Decoding, size: tuple[int, int]) 
     return grey
 
 
-def _header(path: Path, *, decoding: Decoding) -> tuple[str, tuple[int, int]] | DataError:
+def _header(path: DataPath, *, decoding: Decoding) -> tuple[str, tuple[int, int]] | DataError:
     """Mode and size (width, height) of an image."""
-    try:
-        with Image.open(path) as picture:
-            decoding.check_mode(picture.mode, path)
-            turned = decoding.upright and picture.getexif().get(ExifTags.Base.Orientation, 1) >= _SIDEWAYS
-            return picture.mode, picture.size[::-1] if turned else picture.size
-    except DECODE_ERRORS as error:
-        return DataError(f"expected a readable image at {path}, received {typed_line(error)}; replace or remove it")
-    except DataError as error:
-        return error
+    problem = ""
+    for most in (_HEADER_BYTES, None):
+        try:
+            with Image.open(readable(path, most)) as picture:
+                decoding.check_mode(picture.mode, path)
+                turned = decoding.upright and picture.getexif().get(ExifTags.Base.Orientation, 1) >= _SIDEWAYS
+                return picture.mode, picture.size[::-1] if turned else picture.size
+        except DECODE_ERRORS as error:
+            problem = typed_line(error)
+        except DataError as error:
+            return error
+    return DataError(f"expected a readable image at {path}, received {problem}; replace or remove it")
 
+
+_HEADER_BYTES = 2**16
+"""Of a file at an address, in which nearly every header lies."""
 
 _SIDEWAYS = 5
 """The least EXIF orientation by which height and width change places."""

@@ -1,11 +1,11 @@
 """Which files of a folder are its images, by part and class, and what of it is not read."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from compress.errors import DataError, typed_line
+from compress.errors import DataError
+from zoo.data.files.listing import is_file, listed, relative, walked
+from zoo.data.files.paths import DataPath
 
 FORMATS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 """What `keras.utils.image_dataset_from_directory` reads, in capitals too."""
@@ -15,12 +15,10 @@ PARTS = {
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
 }
-# Made by macOS beside every archive.
-_NO_FOLDERS = ("__MACOSX",)
 # Entries that one warning names.
 _NAMED = 10
 
-ClassFiles = dict[str, list[Path]]
+ClassFiles = dict[str, list[DataPath]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class FolderFiles:
         skipped: what is not read, and why, relative to the folder.
     """
 
-    root: Path
+    root: DataPath
     train: ClassFiles
     validation: ClassFiles
     test: ClassFiles
@@ -53,7 +51,7 @@ class FolderFiles:
         )
 
 
-def folder_files(root: Path) -> FolderFiles:
+def folder_files(root: DataPath) -> FolderFiles:
     """The image files of `train/<class>/`, with `validation` and `test` where they exist, or of `<class>/`.
 
     A class is read as Keras's `image_dataset_from_directory` does: with all folders below it, links to folders left
@@ -81,22 +79,22 @@ def folder_files(root: Path) -> FolderFiles:
 class _Listing:
     """Lists a folder, and keeps what it leaves out."""
 
-    root: Path
+    root: DataPath
     skipped: list[str] = field(default_factory=list)
 
-    def parts(self) -> dict[str, Path]:
+    def parts(self) -> dict[str, DataPath]:
         """Part to its folder; empty unless the folder has a training part with folders in it."""
-        folders, names = _folders(self.root), {name: part for part, names in PARTS.items() for name in names}
-        known = [folder for folder in folders if folder.name.casefold() in names]
-        if not any(names[folder.name.casefold()] == "train" and _folders(folder) for folder in known):
+        listing, names = listed(self.root), {name: part for part, names in PARTS.items() for name in names}
+        known = [folder for folder in listing.folders if folder.name.casefold() in names]
+        if not any(names[folder.name.casefold()] == "train" and listed(folder).folders for folder in known):
             return {}
-        unknown = [folder.name for folder in folders if folder not in known]
+        unknown = [folder.name for folder in listing.folders if folder not in known]
         if unknown:
             raise DataError(
                 f"expected only train, validation and test in {self.root}, received {', '.join(unknown)}; "
                 "move them away"
             )
-        parts: dict[str, Path] = {}
+        parts: dict[str, DataPath] = {}
         for folder in known:
             other = parts.setdefault(names[folder.name.casefold()], folder)
             if other is not folder:
@@ -104,13 +102,13 @@ class _Listing:
                     f"expected one folder for each part in {self.root}, received {other.name} and {folder.name}; "
                     "move the images into one of them"
                 )
-        self._skip(entry for entry in _entries(self.root) if entry not in known)
+        self._skip(entry for entry in listing.entries if entry not in known)
         return parts
 
-    def classes(self, folder: Path) -> ClassFiles:
+    def classes(self, folder: DataPath) -> ClassFiles:
         """Class name to its files, both sorted."""
-        classes = _folders(folder)
-        loose = [entry for entry in _entries(folder) if entry not in classes]
+        listing = listed(folder)
+        classes, loose = listing.folders, listing.others
         if len(classes) < 2:
             raise DataError(
                 f"expected two or more folders of images, one a class, in {folder}; received {len(classes)} folders "
@@ -120,8 +118,8 @@ class _Listing:
         self._skip(loose)
         return {entry.name: self._images(entry) for entry in classes}
 
-    def _images(self, folder: Path) -> list[Path]:
-        files = list(_walked(folder))
+    def _images(self, folder: DataPath) -> list[DataPath]:
+        files = list(walked(folder))
         images = [path for path in files if path.name.lower().endswith(FORMATS) and _is_regular(path)]
         if not images:
             received = (
@@ -134,10 +132,10 @@ class _Listing:
         self._skip(path for path in files if path not in chosen)
         return images
 
-    def _skip(self, paths: Iterator[Path] | list[Path]) -> None:
+    def _skip(self, paths: Iterable[DataPath]) -> None:
         for path in paths:
-            special = "" if path.is_dir() or _is_regular(path) else " (no regular file)"
-            self.skipped.append(f"{path.relative_to(self.root)}{special}")
+            special = "" if _is_regular(path) or path.is_dir() else " (no regular file)"
+            self.skipped.append(f"{relative(path, self.root)}{special}")
 
 
 def _formats(conjunction: str) -> str:
@@ -145,26 +143,6 @@ def _formats(conjunction: str) -> str:
     return f"{', '.join(others)}{conjunction}{last}"
 
 
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"expected a readable folder at {folder}, received {typed_line(error)}") from error
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [entry for entry in _entries(folder) if entry.is_dir() and entry.name not in _NO_FOLDERS]
-
-
-def _walked(folder: Path) -> Iterator[Path]:
-    """All entries below a folder that are no folders to look into, folder by folder in alphabetical order."""
-    entries = _entries(folder)
-    below = [entry for entry in entries if entry.is_dir() and not entry.is_symlink() and entry.name not in _NO_FOLDERS]
-    yield from (entry for entry in entries if entry not in below)
-    for entry in below:
-        yield from _walked(entry)
-
-
-def _is_regular(path: Path) -> bool:
+def _is_regular(path: DataPath) -> bool:
     """Whether opening it comes to an end: no pipe, socket or device. A broken link counts, to be named as an image."""
-    return path.is_file() or (path.is_symlink() and not os.path.exists(path))
+    return is_file(path) or (path.is_symlink() and not path.exists())

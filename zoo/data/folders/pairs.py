@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from compress.errors import DataError
 from zoo.data.dataset import Split
 from zoo.data.files.decoding import Decoding
 from zoo.data.files.file_array import decoded_bytes, loaded
+from zoo.data.files.listing import listed
+from zoo.data.files.paths import DataPath
 from zoo.data.folders.parts import image_files, named, not_read, part_folders
 from zoo.data.source import SourceData, Wanted
 
@@ -31,12 +32,12 @@ def pairs(wanted: Wanted) -> SourceData:
         part: _split(folder, *pairs_of[part], wanted, in_files=total > wanted.decoded_at_once)
         for part, folder in folders.items()
     }
-    return SourceData(
-        wanted.path.resolve().name, splits["train"], splits.get("test"), validation=splits.get("validation")
-    )
+    return SourceData(wanted.name, splits["train"], splits.get("test"), validation=splits.get("validation"))
 
 
-def _split(folder: Path, images: list[Path], targets: list[Path], wanted: Wanted, *, in_files: bool) -> Split:
+def _split(
+    folder: DataPath, images: list[DataPath], targets: list[DataPath], wanted: Wanted, *, in_files: bool
+) -> Split:
     numbers = _has_masks(wanted)
     decoding = Decoding(wanted.image_size, wanted.exif_orientation)
     pixels = loaded(images, decoding, in_files=in_files)
@@ -54,11 +55,13 @@ def _has_masks(wanted: Wanted) -> bool:
     return wanted.task.name == "segmentation"
 
 
-def _paired(folder: Path, wanted: Wanted) -> tuple[list[Path], list[Path]]:
+def _paired(folder: DataPath, wanted: Wanted) -> tuple[list[DataPath], list[DataPath]]:
     """Images and their targets, in the order of names."""
-    others = [folder / name for name in _TARGETS if (folder / name).is_dir()]
-    if not (folder / _IMAGES).is_dir() or len(others) != 1:
-        there = ", ".join(entry.name for entry in sorted(folder.iterdir())[:8]) or "nothing"
+    listing = listed(folder)
+    folders = {entry.name for entry in listing.folders}
+    others = [folder / name for name in _TARGETS if name in folders]
+    if _IMAGES not in folders or len(others) != 1:
+        there = ", ".join(entry.name for entry in listing.entries[:8]) or "nothing"
         raise DataError(
             f"expected a folder {_IMAGES} and one of {' or '.join(_TARGETS)} in {folder}, for {wanted.task.name}, "
             f"received {there}"

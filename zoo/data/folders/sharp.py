@@ -1,7 +1,6 @@
 """A folder of sharp images, anywhere below `<part>` or the folder itself; models see them reduced by a factor."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -11,6 +10,8 @@ from zoo.data.dataset import Split
 from zoo.data.files.decoding import Decoding, Pixels
 from zoo.data.files.file_array import FileArray, Form, decoded_bytes
 from zoo.data.files.image_files import ImageFiles
+from zoo.data.files.listing import is_file, walked
+from zoo.data.files.paths import DataPath
 from zoo.data.folders.class_files import FORMATS
 from zoo.data.folders.parts import part_folders
 from zoo.data.source import SourceData, Wanted
@@ -32,19 +33,18 @@ def sharp(wanted: Wanted) -> SourceData:
     in_files = total > wanted.decoded_at_once
     forms = partial(reduced, factor=factor), partial(wanted.task.targets, what=str(wanted.path))
     splits = {part: _split(paths, decoding, *forms, in_files=in_files) for part, paths in files.items()}
-    return SourceData(
-        wanted.path.resolve().name, splits["train"], splits.get("test"), validation=splits.get("validation")
-    )
+    return SourceData(wanted.name, splits["train"], splits.get("test"), validation=splits.get("validation"))
 
 
-def _files(folder: Path) -> list[Path]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
+def _files(folder: DataPath) -> list[DataPath]:
+    images = (path for path in walked(folder) if path.suffix.lower() in FORMATS and is_file(path))
+    paths = sorted(images, key=lambda path: tuple(path.parts))
     if not paths:
         raise DataError(f"expected images in {folder}, received none; add {', '.join(FORMATS)}")
     return paths
 
 
-def _split(paths: list[Path], decoding: Decoding, reduce: Form, as_targets: Form, *, in_files: bool) -> Split:
+def _split(paths: list[DataPath], decoding: Decoding, reduce: Form, as_targets: Form, *, in_files: bool) -> Split:
     if in_files:
         files = ImageFiles.checked(paths, decoding)
         return Split(FileArray(files, reduce), FileArray(files, as_targets))

@@ -1,7 +1,8 @@
 """A folder of images with a table: `labels.csv` names a file in each row, and the numbers that belong to it."""
 
 import csv
-from pathlib import Path
+from io import StringIO
+from pathlib import PurePath
 
 import numpy as np
 
@@ -9,7 +10,10 @@ from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
 from zoo.data.files.decoding import Decoding
 from zoo.data.files.file_array import decoded_bytes, loaded
-from zoo.data.folders.parts import part_folders
+from zoo.data.files.listing import absent
+from zoo.data.files.paths import DataPath
+from zoo.data.files.reading import content
+from zoo.data.folders.parts import named, part_folders
 from zoo.data.source import SourceData, Wanted
 from zoo.tasks.task import Array
 
@@ -42,16 +46,13 @@ def table(wanted: Wanted) -> SourceData:
         )
         for part, (paths, numbers, _) in rows.items()
     }
-    return SourceData(
-        wanted.path.resolve().name, splits["train"], splits.get("test"), validation=splits.get("validation")
-    )
+    return SourceData(wanted.name, splits["train"], splits.get("test"), validation=splits.get("validation"))
 
 
-def _rows(path: Path) -> tuple[list[Path], Array, tuple[str, ...]]:
+def _rows(path: DataPath) -> tuple[list[DataPath], Array, tuple[str, ...]]:
     """Files, their numbers (N, columns), and the names of the columns."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
+        rows = list(csv.reader(StringIO(content(path).decode("utf-8-sig"), newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"expected a readable table at {path}, received {typed_line(error)}") from error
     if len(rows) < 2 or len(rows[0]) < 2 or rows[0][0] != FILE:
@@ -63,11 +64,11 @@ def _rows(path: Path) -> tuple[list[Path], Array, tuple[str, ...]]:
     for line, row in enumerate(rows[1:], start=2):
         if not row:
             continue
-        files.append(path.parent / row[0])
+        files.append(path.parent / PurePath(row[0]).as_posix())
         numbers.append(_numbers(row[1:], len(rows[0]) - 1, f"line {line} of {path}"))
-    missing = [str(file) for file in files if not file.is_file()]
+    missing = absent(files)
     if missing:
-        raise DataError(f"expected the files that {path} names, received none at {', '.join(missing[:10])}")
+        raise DataError(f"expected the files that {path} names, received none at {named(missing)}")
     return files, np.array(numbers, np.float64), tuple(rows[0][1:])
 
 

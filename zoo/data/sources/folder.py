@@ -6,7 +6,6 @@ alphabetical order are labels 0, 1, ... Every image file must decode.
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from compress.errors import DataError
 from zoo.data.dataset import Split
 from zoo.data.files.decoding import Decoding
 from zoo.data.files.file_array import FileArray, decoded_bytes, loaded
+from zoo.data.files.paths import DataPath, data_name, data_path, is_folder
 from zoo.data.folders.class_files import ClassFiles, folder_files
 from zoo.data.folders.pairs import pairs
 from zoo.data.folders.sharp import sharp
@@ -22,14 +22,14 @@ from zoo.data.folders.table import table
 from zoo.data.source import SourceData, Wanted, data_source, print_warning
 
 
-@data_source("an existing image folder", lambda source: Path(source).is_dir(), resizes=True)
+@data_source("an existing image folder", lambda source: is_folder(data_path(source)), resizes=True)
 def read_folder(wanted: Wanted) -> SourceData:
     """The images of a folder, with targets in the layout of the task. Raises DataError where its reader does."""
     return _LAYOUTS[wanted.task.folder](wanted)
 
 
 def folder(
-    root: Path,
+    root: DataPath,
     image_size: tuple[int, int] | None = None,
     *,
     upright: bool = False,
@@ -55,7 +55,7 @@ def folder(
     counts = [len(part) for part in labels]
     pixels = images.divided(counts) if isinstance(images, FileArray) else np.split(images, np.cumsum(counts)[:-1])
     validation, test = (Split(*part) if len(part[1]) else None for part in zip(pixels[1:], labels[1:], strict=True))
-    return SourceData(root.resolve().name, Split(pixels[0], labels[0]), test, tuple(files.train), validation=validation)
+    return SourceData(data_name(root), Split(pixels[0], labels[0]), test, tuple(files.train), validation=validation)
 
 
 def _labels(files: ClassFiles) -> npt.NDArray[np.int64]:

@@ -1,21 +1,24 @@
 """An .npz file in Keras's convention."""
 
+import os
 import zlib
 from math import prod
-from pathlib import Path
-from typing import IO, Any
+from pathlib import Path, PurePath
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from compress.disk.declared_size import check_declared
 from compress.errors import DataError, typed_line
+from zoo.data.files.paths import DataPath
+from zoo.data.files.reading import opened
 from zoo.data.source import SourceData, Wanted, as_split, data_source
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-@data_source("an .npz file", lambda source: Path(source).suffix == ".npz")
+@data_source("an .npz file", lambda source: PurePath(source).suffix == ".npz")
 def npz(wanted: Wanted) -> SourceData:
     """Read x_train, y_train, x_test, y_test.
 
@@ -24,9 +27,10 @@ def npz(wanted: Wanted) -> SourceData:
     path = wanted.path
     try:
         # Opened here: numpy leaves a file open that is no archive. Pickled objects, which run code, are refused.
-        with _opened(path) as file, np.load(file, allow_pickle=False) as archive:
+        _check_regular(path)
+        with opened(path) as file, np.load(file, allow_pickle=False) as archive:
             received = sorted(archive.files)
-            _check_members(archive.zip, path)
+            _check_members(archive.zip, os.fstat(file.fileno()).st_size, path)
             arrays = [archive[key] for key in _KEYS if key in received]
     except (OSError, ValueError, EOFError, BadZipFile, zlib.error, TypeError, RuntimeError) as error:
         # TypeError: numpy returns a bare array, which no `with` takes, for an .npy file under an .npz name.
@@ -39,19 +43,18 @@ def npz(wanted: Wanted) -> SourceData:
     return SourceData(path.stem, train, test)
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _check_regular(path: DataPath) -> None:
     """A pipe would be waited for without end."""
-    if path.exists() and not path.is_file():
+    if isinstance(path, Path) and path.exists() and not path.is_file():
         raise DataError(f"expected a regular .npz file at {path}, received a folder, pipe or device; give a file")
-    return path.open("rb")
 
 
-def _check_members(archive: ZipFile, path: Path) -> None:
+def _check_members(archive: ZipFile, on_disk: int, path: DataPath) -> None:
     """Refuse arrays by the sizes that the archive and their headers declare, before memory is taken for them."""
     members = [member for member in archive.infolist() if member.filename.removesuffix(".npy") in _KEYS]
     check_declared(
         sum(member.file_size for member in members),
-        path.stat().st_size,
+        on_disk,
         f"arrays in {path}",
         lambda line: DataError(f"{line}; write fewer images, or save them as a folder"),
     )

@@ -1,9 +1,7 @@
 """Images, and targets that are images, give the numbers of those in memory while they stay in their files."""
 
 import pickle
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from PIL import Image
 from compress.errors import DataError
 from search import settings
 from tests.search.fixtures.runs import config
+from tests.zoo.data.files.layouts import LAYOUTS, written
 from zoo.data.batches import CropAndFlip, ImageBatches, own_failures
 from zoo.data.dataset import ImageDataset
 from zoo.data.files import image_files
@@ -20,24 +19,7 @@ from zoo.data.files.decoding import Decoding
 from zoo.data.files.file_array import FileArray
 from zoo.data.load import load_dataset
 from zoo.data.split import decoded, limited
-from zoo.tasks.kinds.image_to_image import ImageToImage
 from zoo.tasks.kinds.segmentation import Segmentation
-from zoo.tasks.kinds.super_resolution import SuperResolution
-from zoo.tasks.task import Task
-
-RNG = np.random.default_rng(0)
-
-
-def written(folder: Path, mode: str = "RGB", parts: tuple[str, ...] = ("train",)) -> Path:
-    """Two classes of ten images of 5 by 7 pixels in each part."""
-    for part in parts:
-        for label in "ab":
-            place = folder / part / label
-            place.mkdir(parents=True)
-            for number in range(10):
-                shape = (5, 7) if mode == "L" else (5, 7, 3)
-                Image.fromarray(RNG.integers(0, 256, shape, np.uint8)).save(place / f"{number}.png")
-    return folder
 
 
 def both(folder: Path, **options: object) -> tuple[ImageDataset, ImageDataset]:
@@ -132,25 +114,6 @@ def test_the_digest_is_of_the_files(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(images)).files.digest == before
     Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(images.files.paths[2])
     assert images.files.digest != before
-
-
-def pairs(folder: Path, kind: str, shape: tuple[int, ...], classes: int = 256) -> Path:
-    """Twelve images of 12 by 14 pixels with a file of the same name for each, below train and test."""
-    for part in ("train", "test"):
-        for name, of, high in (("images", (12, 14, 3), 256), (kind, shape, classes)):
-            (folder / part / name).mkdir(parents=True)
-            for number in range(12):
-                pixels = RNG.integers(0, high, of, np.uint8)
-                Image.fromarray(pixels).save(folder / part / name / f"{number}.png")
-    return folder
-
-
-LAYOUTS: dict[str, tuple[Task, Callable[[Path], Path]]] = {
-    "masks": (Segmentation(ignored_label=0), partial(pairs, kind="masks", shape=(12, 14), classes=5)),
-    "colours": (ImageToImage(), partial(pairs, kind="targets", shape=(12, 14, 3))),
-    "grey": (ImageToImage(), partial(pairs, kind="targets", shape=(12, 14))),
-    "sharp": (SuperResolution(2), lambda folder: pairs(folder, "targets", (12, 14, 3))),
-}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
