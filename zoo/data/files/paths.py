@@ -1,6 +1,7 @@
 """Where data lie: paths of this machine, and addresses such as ``gs://bucket/photos``, which fsspec reads."""
 
 import pickle
+import re
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
@@ -9,6 +10,8 @@ from compress.errors import DataError, foreign_code, typed_line
 
 if TYPE_CHECKING:  # Of the extra `remote`, which paths of this machine do without.
     from upath import UPath
+
+_PASSWORD = re.compile("://[^/@]*:[^/@]*@")
 
 DataPath: TypeAlias = Union[Path, "UPath"]
 """A path of this machine, or an address, which has the methods of one."""
@@ -23,10 +26,15 @@ def data_path(source: str) -> DataPath:
     """The path that a text means; what is there is not looked for yet.
 
     Raises:
-        DataError: an address whose scheme is unknown, or needs a package that is missing.
+        DataError: an address whose scheme is unknown, or needs a package that is missing, or with a password.
     """
     if not is_address(source):
         return Path(source)
+    if _PASSWORD.search(source):
+        raise DataError(
+            "expected an address without a password as data source, for messages and run folders show it; give it in "
+            "the environment, as FSSPEC_FTP_PASSWORD for ftp://"
+        )
     try:
         from upath import UPath
     except ImportError as error:

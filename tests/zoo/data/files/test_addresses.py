@@ -127,6 +127,13 @@ def test_addresses_that_cannot_be_read_are_one_line(
     assert "\n" not in str(error.value)
 
 
+def test_passwords_are_refused_and_not_shown() -> None:
+    for source in ("ftp://me:secret@host/photos", "zip://photos::ftp://:secret@host/photos.zip"):
+        with pytest.raises(DataError, match="without a password as data source, .* FSSPEC_FTP_PASSWORD") as error:
+            load_dataset(source)
+        assert "secret" not in str(error.value)
+
+
 def test_errors_of_file_systems_are_one_line(tmp_path: Path, memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """They raise what they like, as clients of object stores do."""
 
