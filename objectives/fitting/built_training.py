@@ -1,7 +1,7 @@
 """Training of built models by Keras's fit, whatever they are compiled with."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,16 @@ from objectives.fitting.checks import check_inputs
 from objectives.fitting.fit_data import DEFAULT_BATCH, FitData
 from objectives.fitting.fitted import Fitted
 from objectives.fitting.loop import Loop, calibration_batches
+from objectives.fitting.shown import first_of, images_of
 from objectives.network.distillation import Lesson
 from zoo.tasks.metric import Metric
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import SplitName
-from zoo.tasks.task import Array
+from zoo.tasks.task import Answer, Array, Shown
 from zoo.training.training import TrainingSettings
 
 _SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+_Answers = Mapping[str, Sequence[Answer]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,20 @@ class BuiltTraining(ABC):
     @abstractmethod
     def evaluate(self, model: Any, split: SplitName) -> dict[str, Any]:
         """The figures of a model on a split."""
+
+    def shown(self, model: Any, count: int) -> Shown | None:
+        """At most so many test examples, the first ones, and a model's answers; None where no input is an image."""
+        inputs, targets, _ = self._data.first("test", count)
+        inputs = first_of(inputs, count)
+        images = images_of(inputs)
+        if images is None:
+            return None
+        outputs = [np.asarray(one, np.float32) for one in keras.tree.flatten(model(inputs, training=False))]
+        return Shown(images, *self._answers(model, first_of(targets, count), outputs))
+
+    @abstractmethod
+    def _answers(self, model: Any, targets: Structure, outputs: Sequence[Array]) -> tuple[_Answers, _Answers]:
+        """Targets and outputs as a report shows them, by the names of outputs."""
 
     def calibration_batches(self, count: int, batch_size: int) -> Iterator[Any]:
         """Training inputs in batches as the model takes them, of about so many examples in all."""

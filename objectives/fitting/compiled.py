@@ -1,5 +1,6 @@
 """A task as the model's file was compiled: its loss, loss weights, metrics and optimizer, by Keras itself."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,11 +13,13 @@ from objectives.fitting.fit_data import FitData
 from objectives.fitting.fitted import Fitted, output_tensors
 from objectives.fitting.keras_losses import output_losses
 from objectives.fitting.loop import evaluated, steps_of
+from objectives.fitting.shown import plain_answers
 from objectives.network.distillation import Lesson
 from zoo.data.own_function import OwnFunction
 from zoo.tasks.metric import LOSS, Direction, Metric
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import SplitName
+from zoo.tasks.task import Answer, Array
 from zoo.training.training import TrainingSettings
 
 _DIRECTIONS: dict[str | None, Direction] = {"up": "maximize", "down": "minimize"}
@@ -88,6 +91,15 @@ class CompiledTraining(BuiltTraining):
             held = self._hold(model, self._fitted(model, _NO_RATE))
         figures = evaluated(held.fitted, self._data.split(split), self._evaluated)
         return {metric.name: figures[metric.name] for metric in self._note_metrics(held.fitted)}
+
+    def _answers(
+        self, model: Any, targets: Structure, outputs: Sequence[Array]
+    ) -> tuple[dict[str, list[Answer]], dict[str, list[Answer]]]:
+        names = self._compiled.output_names
+        flat = [targets[name] for name in names] if isinstance(targets, Mapping) else keras.tree.flatten(targets)
+        titles = names if len(names) > 1 else ("",)
+        pairs = {title: plain_answers(*pair) for title, *pair in zip(titles, flat, outputs, strict=True)}
+        return {title: right for title, (right, _) in pairs.items()}, {title: own for title, (_, own) in pairs.items()}
 
     def _kept_by(self, fitted: Fitted) -> Metric:
         return next(metric for metric in self._note_metrics(fitted) if metric.name not in self.undirected)

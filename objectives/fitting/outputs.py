@@ -23,7 +23,7 @@ from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import SplitName
-from zoo.tasks.task import Array, Task
+from zoo.tasks.task import Answer, Array, Task
 from zoo.training.training import TrainingSettings, made_optimizer
 
 
@@ -132,7 +132,7 @@ class OutputsTraining(BuiltTraining):
         """
         parts = self._parts(model)
         scorings = {name: Scoring(parts.tasks[name], parts.losses[name]) for name in self._outputs}
-        for targets, outputs in self._answers(model, split):
+        for targets, outputs in self._answered(model, split):
             for name, scoring in scorings.items():
                 parts.tasks[name].check_values(targets[name], split, f"{name} of {self._data.reference!r}")
                 scoring.add(targets[name], _finite(outputs[name], name))
@@ -146,7 +146,7 @@ class OutputsTraining(BuiltTraining):
             loss += self._outputs[name].weight * score.loss
         return {**figures, LOSS.name: loss}
 
-    def _answers(self, model: Any, split: SplitName) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:
+    def _answered(self, model: Any, split: SplitName) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:
         """Targets and outputs of a split by the names of outputs, in batches."""
         call = self._traced(model)
         for inputs, targets, _ in batches(self._data.split(split), self._evaluated):
@@ -155,6 +155,17 @@ class OutputsTraining(BuiltTraining):
                 {name: np.asarray(targets[name]) for name in self._names},
                 {name: np.asarray(output, np.float32) for name, output in outputs},
             )
+
+    def _answers(
+        self, model: Any, targets: Structure, outputs: Sequence[Array]
+    ) -> tuple[dict[str, list[Answer]], dict[str, list[Answer]]]:
+        parts, given = self._parts(model), dict(zip(self._names, outputs, strict=True))
+        right = {name: task.shown_targets(targets[name]) for name, task in parts.tasks.items()}
+        answers = {
+            name: task.shown_outputs(task.activated(given[name], parts.losses[name].from_logits))
+            for name, task in parts.tasks.items()
+        }
+        return right, answers
 
     def _traced(self, model: Any) -> Any:
         """The model in inference mode, traced once for as long as it is the last one."""

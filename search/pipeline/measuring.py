@@ -19,8 +19,9 @@ from search import settings
 from search.runs.answers import Answers
 from search.runs.results import ORIGINAL, Result, write_result
 from search.runs.run_folder import RunFolder
-from zoo.data.dataset import Data, Split
+from zoo.data.dataset import Data, ImageDataset, Split
 from zoo.tasks.own_task import OwnTask
+from zoo.tasks.task import Shown
 from zoo.training.evaluation import predict, score_on
 
 
@@ -45,13 +46,18 @@ def measure_and_keep(model: Any, label: str, data: Data, folder: RunFolder, conf
 
 def answers(model: Any, label: str, data: Data) -> Answers | None:
     """What a model answers to a few test images, always the same; None without pictures: series, tasks of one's own."""
-    if isinstance(data, OwnTask) or data.is_series:
+    shown = data.shown(model, _SHOWN) if isinstance(data, OwnTask) else _examples(model, data)
+    return None if shown is None else Answers.of(label, shown)
+
+
+def _examples(model: Any, data: ImageDataset) -> Shown | None:
+    if data.is_series:
         return None
     task, chosen = data.task, np.linspace(0, len(data.test) - 1, min(_SHOWN, len(data.test))).astype(int)
     images, targets = data.test.at(chosen)
     outputs = predict(model, Split(images, targets), data.normalization, _SHOWN)
-    shown = task.shown_outputs(task.activated(outputs, task.loss(model).from_logits))
-    return Answers.of(label, images, task.shown_targets(targets), shown)
+    answers = task.shown_outputs(task.activated(outputs, task.loss(model).from_logits))
+    return Shown(images, {"": task.shown_targets(targets)}, {"": answers})
 
 
 _SHOWN = 5

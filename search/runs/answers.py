@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,7 @@ from PIL import Image
 
 from compress.disk.whole_file import write_whole
 from compress.errors import RunError
-from zoo.tasks.task import Answer, Array
+from zoo.tasks.task import Answer, Array, Shown
 
 PNG = "data:image/png;base64,"
 
@@ -25,24 +25,20 @@ class Answers:
     Attributes:
         label: of the model, as of its result.
         images: that the model was given.
-        targets: what it should answer.
+        targets: what it should answer, by the name of the output; an empty name where there is one alone.
         outputs: what it answers.
     """
 
     label: str
     images: tuple[str, ...]
-    targets: tuple[str, ...]
-    outputs: tuple[str, ...]
+    targets: Mapping[str, tuple[str, ...]]
+    outputs: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, label: str, images: Array, targets: Sequence[Answer], outputs: Sequence[Answer]) -> Self:
-        """Images (N, H, W, C) as the data set holds them, with targets and outputs as the task shows them."""
-        return cls(
-            label,
-            tuple(_url(_visible(image)) for image in images),
-            tuple(_kept(target) for target in targets),
-            tuple(_kept(output) for output in outputs),
-        )
+    def of(cls, label: str, shown: Shown) -> Self:
+        """Examples as their task shows them."""
+        images = tuple(_url(_visible(image)) for image in shown.images)
+        return cls(label, images, _all_kept(shown.targets), _all_kept(shown.outputs))
 
     def write(self, folder: Path) -> Path:
         """Write ``<label>.json``; raises RunError where that fails."""
@@ -60,10 +56,19 @@ class Answers:
         """
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
+            images = tuple(map(str, fields.pop("images")))
             label = str(fields.pop("label"))
-            return cls(label, **{name: tuple(map(str, values)) for name, values in fields.items()})
+            return cls(label, images, **{name: _texts(values) for name, values in fields.items()})
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise RunError(f"answers '{path}' cannot be read: {error}; delete the file and compress again") from error
+
+
+def _all_kept(answers: Mapping[str, Sequence[Answer]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(map(_kept, given)) for name, given in answers.items()}
+
+
+def _texts(answers: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(map(str, given)) for name, given in answers.items()}
 
 
 def _kept(answer: Answer) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from compress.errors import ConfigError, DivergenceError, TaskError, excerpt, foreign_code, working_directory_importable
 from zoo.tasks.metric import LOSS, Direction, Metric, Score
 from zoo.tasks.own_class import BuiltIn, OwnClass, TrainingBudget
-from zoo.tasks.task import Array
+from zoo.tasks.task import Array, Shown
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -213,6 +213,18 @@ class OwnTask:
                 f"{', '.join(figures)}"
             )
         return {name: figures[name] for name in names or figures}
+
+    def shown(self, model: Any, count: int) -> Shown | None:
+        """At most so many test examples and a model's answers; None for a class of the user's own, and without images.
+
+        Raises:
+            TaskError: the data fail.
+        """
+        if self.is_own:
+            return None
+        with self._foreign(f"expected test examples of {self.name}"):
+            shown: Shown | None = self.user.shown(model, count)
+        return shown
 
     @property
     def has_images(self) -> bool:

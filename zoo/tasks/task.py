@@ -24,6 +24,21 @@ _VALUES = 8
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A few examples as a report shows them, with what is right and what a model answers.
+
+    Attributes:
+        images: (N, H, W, C), as the data hold them.
+        targets, outputs: text, or images (H, W, 1 or 3) uint8, N of each output by its name; an empty name where there
+            is one output alone.
+    """
+
+    images: Array
+    targets: Mapping[str, Sequence[Answer]]
+    outputs: Mapping[str, Sequence[Answer]]
+
+
+@dataclass(frozen=True)
 class Task(ABC):
     """What a model is trained and scored on; its fields are the options of a configuration.
 

@@ -13,6 +13,9 @@ def answers(view: RunView) -> list[Block]:
     kept = [Answers.read(path) for path in paths.values() if path.exists()]
     if not kept:
         return []
-    rows = [("Image", *kept[0].images), ("Right", *kept[0].targets)]
-    rows += [(one.label.capitalize(), *one.outputs) for one in kept]
+    rows = [("Image", *kept[0].images)]
+    for name, targets in kept[0].targets.items():
+        of_output = f": {name}" if name else ""
+        rows.append((f"Right{of_output}", *targets))
+        rows += [(f"{one.label.capitalize()}{of_output}", *one.outputs[name]) for one in kept]
     return [Paragraph("The same test images for all models."), Pictures(rows)]

@@ -6,6 +6,9 @@ import sys
 import keras
 import pytest
 
+from search.report.blocks import Pictures
+from search.report.run_view import RunView
+from search.report.sections.answers import answers
 from search.runs.results import read_results
 from search.runs.run_folder import RunFolder
 from tests.objectives.fitting.two_outputs import arrays, compiled, saved
@@ -46,6 +49,9 @@ def test_a_compiled_model_is_searched_and_compressed(folder, tuckprune, local_po
         "compress", folder / "tiny.keras", "--params", run.path / "pruning.txt", "--config", path
     )
     assert code == 0 and "search.keras: test mask_accuracy " in out, err
+    (pictures,) = (block for block in answers.make(RunView.of(run.path)) if isinstance(block, Pictures))
+    labels = [f"{label}: {name}" for name in ("kind", "mask") for label in ("Right", "Original", "Search")]
+    assert [row[0] for row in pictures.rows] == ["Image", *labels]
     searched = read_results(run.results)[1]
     images, targets, _ = arrays(16, 2)
     made = compiled(keras.models.load_model(run.path / "search.keras"))

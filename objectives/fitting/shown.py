@@ -1,0 +1,45 @@
+"""A few examples of data for Keras's fit as a report shows them: images, and values of whatever meaning."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from objectives.fitting.arrays import Structure
+from zoo.tasks.task import Answer, Array
+
+_VALUES = 8
+"""Numbers of one example that are shown at most."""
+
+
+def first_of(structure: Structure, count: int) -> Any:
+    """At most so many examples of every array or tensor, as arrays."""
+    return keras.tree.map_structure(lambda values: np.asarray(values)[:count], structure)
+
+
+def images_of(inputs: Structure) -> Array | None:
+    """The first input that is images (N, H, W, C); None where none is."""
+    return next((one for one in keras.tree.flatten(inputs) if one.ndim == 4), None)
+
+
+def plain_answers(targets: Array, outputs: Array) -> tuple[list[Answer], list[Answer]]:
+    """Targets and outputs (N, ...) of whatever meaning, as text, or as pictures where they are images or masks.
+
+    Of outputs whose targets are whole numbers, and lack their last axis, the largest is shown: these are labels.
+    """
+    labels = np.issubdtype(targets.dtype, np.integer) and outputs.ndim == targets.ndim + 1 and outputs.shape[-1] > 1
+    return _plain(targets), _plain(outputs.argmax(axis=-1) if labels else outputs)
+
+
+def _plain(values: Array) -> list[Answer]:
+    if values.ndim == 3:
+        values = values[..., None]
+    if values.ndim == 4:
+        return [_pixels(one if one.shape[-1] == 3 else one[..., :1]) for one in values]
+    return [", ".join(f"{value:.3g}" for value in np.ravel(one)[:_VALUES]) for one in values]
+
+
+def _pixels(image: Array) -> Answer:
+    """Values (H, W, C) as bytes, from the least to the largest of them."""
+    low, high = float(image.min()), float(image.max())
+    return ((image - low) * (255 / (high - low or 1))).round().astype(np.uint8)
