@@ -27,19 +27,24 @@ def plain_answers(targets: Array, outputs: Array) -> tuple[list[Answer], list[An
 
     Of outputs whose targets are whole numbers, and lack their last axis, the largest is shown: these are labels.
     """
-    labels = np.issubdtype(targets.dtype, np.integer) and outputs.ndim == targets.ndim + 1 and outputs.shape[-1] > 1
-    return _plain(targets), _plain(outputs.argmax(axis=-1) if labels else outputs)
+    classes = outputs.shape[-1]
+    if np.issubdtype(targets.dtype, np.integer) and outputs.ndim == targets.ndim + 1 and classes > 1:
+        span = (0.0, classes - 1.0)
+        return _plain(targets, span), _plain(outputs.argmax(axis=-1), span)
+    return _plain(targets), _plain(outputs)
 
 
-def _plain(values: Array) -> list[Answer]:
+def _plain(values: Array, span: tuple[float, float] | None = None) -> list[Answer]:
+    """span: the least and the largest value that there can be; None for those of each image."""
     if values.ndim == 3:
         values = values[..., None]
     if values.ndim == 4:
-        return [_pixels(one if one.shape[-1] == 3 else one[..., :1]) for one in values]
+        return [_pixels(one if one.shape[-1] == 3 else one[..., :1], span) for one in values]
     return [", ".join(f"{value:.3g}" for value in np.ravel(one)[:_VALUES]) for one in values]
 
 
-def _pixels(image: Array) -> Answer:
-    """Values (H, W, C) as bytes, from the least to the largest of them."""
-    low, high = float(image.min()), float(image.max())
-    return ((image - low) * (255 / (high - low or 1))).round().astype(np.uint8)
+def _pixels(image: Array, span: tuple[float, float] | None) -> Answer:
+    """Values (H, W, C) as bytes."""
+    low, high = span or (float(image.min()), float(image.max()))
+    scaled = np.clip((image - low) * (255 / (high - low or 1)), 0, 255)
+    return scaled.round().astype(np.uint8)

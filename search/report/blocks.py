@@ -103,11 +103,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Tile:
-    """One number of the summary: what it is, how much, and the change from the original model."""
+    """One number of the summary: what it is, how much, the change from the original model, and whether it is worse."""
 
     label: str
     value: str
     change: str
+    worse: bool = False
 
 
 def charts(sections: Sequence[Section]) -> list[Chart]:

@@ -55,9 +55,7 @@ def result(view: RunView) -> list[Block]:
     blocks: list[Block] = []
     if view.results:
         blocks.append(Table(columns(view.results), table_rows(view.results)))
-        blocks.append(
-            Paragraph("On test images. In brackets: difference from the original in points, and how many times less.")
-        )
+        blocks.append(Paragraph("On test images. In brackets: difference from the original, and how many times less."))
     else:
         blocks.append(Paragraph("No model of this run is fine-tuned and tested yet; the commands below do so."))
     return blocks

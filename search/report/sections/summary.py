@@ -1,14 +1,16 @@
 """The first lines of a report: what came out, in a sentence and in figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from configs.schema.search import STAGED
 from objectives.cost.quantities.standard import FLOPS, PARAMS
 from search.report.blocks import Tile
 from search.report.run_view import RunView
-from search.runs.results import SEARCH, columns, table_rows
+from search.runs.results import SEARCH, columns, shown_metrics, table_rows
 from search.study.judgement import counts_text, rung_counts
 from search.study.trial_record import COMPLETE, FAILED, INFEASIBLE, STOPPED, TrialRecord
+from zoo.tasks.metric import Metric
 
 
 def lead(view: RunView) -> str:
@@ -23,7 +25,9 @@ def tiles(view: RunView) -> list[Tile]:
     rows = dict(zip((result.label for result in view.results), table_rows(view.results), strict=True))
     if SEARCH in rows:
         heads = [head.partition(" (")[0] for head in columns(view.results)]
-        return [_tile(head, cell) for head, cell in list(zip(heads, rows[SEARCH], strict=True))[1:]]
+        cells = [_tile(head, cell) for head, cell in list(zip(heads, rows[SEARCH], strict=True))[1:]]
+        metrics = shown_metrics(view.results)
+        return [*map(_judged, cells, metrics), *cells[len(metrics) :]]
     winner = view.outcome.winner
     metric = winner.metric
     shown = [Tile(f"Validation {metric.name}", metric.cell(winner.score.figure(metric)), "of the winner")]
@@ -64,6 +68,12 @@ def _tile(head: str, cell: str) -> Tile:
     if change:
         change += " less" if change.endswith("x") else " points" if value.endswith("%") else ""
     return Tile(head, value, change)
+
+
+def _judged(tile: Tile, metric: Metric) -> Tile:
+    """The tile of a metric, which knows whether a change of its figure is one for the worse."""
+    sign = tile.change[:1] if float(tile.change.removesuffix(" points") or 0) else ""
+    return replace(tile, worse=sign == ("-" if metric.direction == "maximize" else "+"))
 
 
 def _counts(trials: Sequence[TrialRecord]) -> str:

@@ -60,7 +60,7 @@ def test_values_of_a_compiled_model_have_no_meaning_but_themselves(tmp_path: Any
     first = model().predict(images[:2], verbose=0)
     assert shown.outputs["kind"] == [str(row.argmax()) for row in first["kind"]]
     labels = first["mask"][0].argmax(axis=-1)
-    np.testing.assert_array_equal(shown.outputs["mask"][0][..., 0] == 255, labels == labels.max())
+    np.testing.assert_array_equal(shown.outputs["mask"][0][..., 0], np.array([0, 128, 255])[labels])
 
 
 def test_series_are_not_shown() -> None:
@@ -78,7 +78,7 @@ def test_series_are_not_shown() -> None:
         ([3], [[0.0, 0.1, 0.2, 0.7, 0.0]], (["3"], ["3"])),
         ([[1]], [[0.3]], (["1"], ["0.3"])),
         ([[[[0.0], [1.0]]]], [[[[2.0], [2.0]]]], ([[[[0], [255]]]], [[[[0], [0]]]])),
-        ([[[2, 1]]], [[[[0.1, 0.2, 0.7], [0.6, 0.4, 0.0]]]], ([[[[255], [0]]]], [[[[255], [0]]]])),
+        ([[[2, 1]]], [[[[0.1, 0.2, 0.7], [0.6, 0.4, 0.0]]]], ([[[[255], [128]]]], [[[[255], [0]]]])),
         ([[[[0.0, 1.0, 5.0]]]], [[[[0.0, 1.0, 2.0]]]], ([[[[0, 51, 255]]]], [[[[0, 128, 255]]]])),
     ],
 )

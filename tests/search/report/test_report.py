@@ -153,7 +153,8 @@ def test_a_metric_and_a_budget_of_several_quantities(home):
     search = {"trials": 12, "metric": {"name": "Hinge"}}
     run = made_up(home, 12, metric, search=search, budget={"flops": 0.5, "memory": "90%"})
     for result in RESULTS:
-        measured = {"figures": {**result.figures, "Hinge": 0.25}, "metrics": (*result.metrics, metric)}
+        hinge = {"original": 0.25, "simple": 0.25, "search": 0.3}[result.label]
+        measured = {"figures": {**result.figures, "Hinge": hinge}, "metrics": (*result.metrics, metric)}
         write_result(replace(result, **measured, ranked_by="Hinge", memory=2000), run / "results")
     html = report(run)
     figures = drawn(html)
@@ -162,7 +163,10 @@ def test_a_metric_and_a_budget_of_several_quantities(home):
     assert figures["history-0-1"]["trial"]["y"] == [trial.score.figures["accuracy"] for trial in trials]
     assert figures["accuracy-memory"]["trial"]["x"] == [trial.cost.memory / 1e3 for trial in trials]
     assert figures["accuracy-memory"]["Search, test"]["x"] == [2.0]
-    assert "<td>0.2500 (+0.0000)</td>" in html
+    assert "<td>0.2500 (+0.0000)</td>" in html and "<td>0.3000 (+0.0500)</td>" in html
+    # Less of this metric is better, more of accuracy.
+    assert '<span class="less">+0.0500</span>' in html and '<span class="less">-2.00 points</span>' in html
+    assert "<span>4.00x less</span>" in html
     assert "expected 25 or more" in html
 
 
