@@ -32,7 +32,7 @@ STATE_NAMES: Mapping[str, str] = MappingProxyType(
 FINALISTS = "#8c6bd1"
 """Colour of what was fine-tuned in the finals."""
 
-_HEIGHT, _BAR, _GAP, _AROUND = 460, 9, 9, 120
+_HEIGHT, _BAR, _GAP, _AROUND = 476, 9, 9, 136
 PERCENT = ".4~p"
 """Format of accuracies on an axis."""
 _OPAQUE, _FAINT = 1.0, 0.85
@@ -42,10 +42,11 @@ def empty_figure(title: str, height: int = _HEIGHT) -> go.Figure:
     """An empty figure; light, as pictures of it are. A page gives it the colours of its own."""
     return go.Figure(
         layout={
-            "title": title,
+            # At the top, for a legend of two rows to have room below.
+            "title": {"text": title, "y": 1.0, "yanchor": "top", "pad": {"t": 14}},
             "template": "plotly_white",
             "height": height,
-            "margin": {"t": 80, "r": 24, "b": 56, "l": 64},
+            "margin": {"t": 96, "r": 24, "b": 56, "l": 64},
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0},
             "hoverlabel": {"align": "left"},
         }
