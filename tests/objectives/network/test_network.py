@@ -18,7 +18,7 @@ from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.images import CLASSES, SHAPE, conv_model, copy
 from tests.objectives.network.networks import images, keras_step, network_of, randomized, step
 from tests.objectives.thin_models import REPEATED, thin_model
-from zoo.models.registry import CLASSIFIERS, build_model
+from zoo.models.registry import CLASSIFIERS
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
 
@@ -37,7 +37,7 @@ def test_a_pruned_and_decomposed_model_is_computed_as_keras_does(name: str) -> N
 
 
 def test_a_step_on_a_candidate_is_keras_s() -> None:
-    original = randomized(build_model("digits_resnet"))
+    original = randomized(thin_model("digits_resnet"))
     model = apply_parameters(original, random_candidate(CostModel(analyse(original)), seed=3))
     network, (x, y) = network_of(model), images(model, 32)
     loss, weights = keras_step(model, x, y, keras.optimizers.SGD(0.01, momentum=0.9))
@@ -98,7 +98,7 @@ def test_a_convolution_that_something_else_reads_is_not_folded() -> None:
 
 
 def test_candidates_of_other_channel_counts_share_one_trace() -> None:
-    original = randomized(build_model("digits_resnet"))
+    original = randomized(thin_model("digits_resnet"))
     graph = analyse(original)
     first, second = (prune(original, random_candidate(CostModel(graph), seed=seed).ratios) for seed in (1, 2))
     assert signature(first) == signature(second) == signature(original)
