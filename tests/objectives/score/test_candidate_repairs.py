@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import keras
@@ -40,7 +41,9 @@ def test_values_are_the_weights_of_the_model_that_is_built(name: str) -> None:
             np.testing.assert_array_equal(value, np.asarray(getattr(layers[layer], attribute)))
 
 
+@cache
 def net() -> Any:
+    """The model of most tests, which none modifies: candidates of one model have layers of the same names."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input(SHAPE)
     x = keras.layers.Conv2D(12, 3, padding="same", name="a", use_bias=False)(inputs)
