@@ -7,7 +7,7 @@ from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelCounts
 from tests.compress.fixtures import models, published
-from zoo.models.registry import build_model
+from tests.zoo.originals import analysed
 
 
 def groups(model):
@@ -211,7 +211,7 @@ def test_a_single_channel_stays():
 
 
 def test_resnet50_is_grouped_as_published():
-    graph = analyse(build_model("resnet50"))
+    graph = analysed("resnet50")
     assert [group.name for group in graph.groups] == list(published.ratios())
     assert set(published.ranks()) <= {layer.layer for layer in graph.decomposable}
     members = {"layer2.0.shortcut.0", *(f"layer2.{index}.conv3" for index in range(4))}

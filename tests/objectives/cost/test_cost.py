@@ -13,7 +13,8 @@ from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.compress.fixtures import models, published
-from zoo.models.registry import build_model
+from tests.objectives.thin_models import thin_model
+from tests.zoo.originals import analysed
 
 pytestmark = pytest.mark.usefixtures("factors_of_ones")
 
@@ -78,12 +79,12 @@ def test_of_a_tiny_pruned_and_decomposed_model_by_hand():
     [("resnet50", 2596.06, 23.71), ("vgg19", 796.79, 20.09), ("mobilenetv1", 92.90, 3.31)],
 )
 def test_published_originals(name, flops, params):
-    cost = CostModel(analyse(build_model(name))).cost(NONE)
+    cost = CostModel(analysed(name)).cost(NONE)
     assert (round(cost.flops / 1e6, 2), round(cost.params / 1e6, 2)) == (flops, params)
 
 
 def test_published_compressed_resnet50():
-    model = CostModel(analyse(build_model("resnet50")))
+    model = CostModel(analysed("resnet50"))
     pruned = model.cost(CompressionParameters(published.ratios(), {}))
     assert (round(pruned.flops / 1e6, 2), round(pruned.params / 1e6, 2)) == (403.60, 5.97)
     both = model.cost(CompressionParameters(published.ratios(), published.ranks()))
@@ -94,7 +95,7 @@ def test_published_compressed_resnet50():
 @pytest.mark.parametrize("recipe", [("prune", "decompose"), ("decompose", "prune")], ids="-".join)
 @pytest.mark.parametrize(("name", "seed"), [("digits_resnet", 0), ("resnet20", 0), ("resnet20", 1)])
 def test_candidates_cost_what_the_built_models_do(name, recipe, seed):
-    original = build_model(name)
+    original = thin_model(name)
     model = CostModel(analyse(original))
     parameters = random_candidate(model, seed)
     built = apply_parameters(original, parameters, recipe)
@@ -106,7 +107,7 @@ def test_candidates_cost_what_the_built_models_do(name, recipe, seed):
 
 
 def test_many_candidates_at_once():
-    model = CostModel(analyse(build_model("digits_resnet")))
+    model = CostModel(analysed("digits_resnet"))
     parameters = [random_candidate(model, seed) for seed in range(20)]
     kept, ranks = (np.concatenate(arrays) for arrays in zip(*map(model.candidate, parameters), strict=True))
     assert kept.shape == (20, model.counts.sizes.size) and ranks.shape == (20, len(model.graph.decomposable), 2)
@@ -118,7 +119,7 @@ def test_many_candidates_at_once():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_layer_costs_sum_to_the_total(seed):
-    model = CostModel(analyse(build_model("digits_resnet")))
+    model = CostModel(analysed("digits_resnet"))
     parameters = random_candidate(model, seed)
     costs = [astuple(cost) for cost in model.layer_costs(parameters).values()]
     flops, params, weights, macs, memory, _, _ = zip(*costs, strict=True)

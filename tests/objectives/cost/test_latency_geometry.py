@@ -5,12 +5,12 @@ import pytest
 
 from compress.graph.analysis import analyse
 from objectives.cost.latency_table import Geometry
-from zoo.models.registry import build_model
+from tests.objectives.thin_models import thin_model
 
 
 @pytest.mark.parametrize("name", ["resnet20", "mobilenetv1", "vgg19"])
 def test_a_model_of_a_call_maps_the_same_sizes(name):
-    nodes = [node for node in analyse(build_model(name)).nodes if node.weights]
+    nodes = [node for node in analyse(thin_model(name)).nodes if node.weights]
     for node in nodes:
         geometry = Geometry.of(node)
         model = geometry.model((node.inputs[0].size, node.output.size))

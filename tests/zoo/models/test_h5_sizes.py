@@ -3,10 +3,10 @@
 import pytest
 
 from compress.model_files.files import file_size, save_model
-from zoo.models.registry import build_model
+from tests.zoo.originals import original
 
 
 @pytest.mark.parametrize(("name", "megabytes"), [("resnet50", 95.55), ("vgg19", 80.57), ("mobilenetv1", 13.59)])
 def test_originals(tmp_path, name, megabytes):
-    path = save_model(build_model(name), tmp_path / "model.h5")
+    path = save_model(original(name), tmp_path / "model.h5")
     assert file_size(path) / 1e6 == pytest.approx(megabytes, rel=0.02)
