@@ -20,6 +20,7 @@ from search.strategies.preparation import check_original, keep_latency_table, pr
 from search.strategies.staged import run_staged
 from search.study.identity import keep_image_size, keep_original, tie_to_model
 from search.study.storage import has_study, opened_study
+from search.workers.idle_workers import IdleWorkers
 from search.workers.pool_factory import ray_pool
 from search.workers.shutdown import Shutdown
 
@@ -57,9 +58,13 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         tracked = trackers(config, folder.path, listener.warned)
         listeners = Listeners(listener, RunLog(folder.logs), RayMetrics(config.name), *tracked)
         job = replace(job, listener=listeners)
-        open_pool = partial(ray_pool, config.search, listeners.warned, shutdown or Shutdown(config.search.grace))
-        if config.search.strategy == STAGED:
-            run_staged(job, folder, study, open_pool)
-        else:
-            run_joint(job, study, open_pool)
+        shutdown, idle = shutdown or Shutdown(config.search.grace), IdleWorkers()
+        open_pool = partial(ray_pool, config.search, listeners.warned, shutdown, idle=idle)
+        try:
+            if config.search.strategy == STAGED:
+                run_staged(job, folder, study, open_pool)
+            else:
+                run_joint(job, study, open_pool)
+        finally:
+            idle.close()
         return outcome_of(folder, config, study)

@@ -15,6 +15,7 @@ from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from search.study.judgement import Judgement
 from search.workers.cluster import PoolSettings, reason_of, reason_to_wait
+from search.workers.idle_workers import IdleWorkers
 from search.workers.job import Job, Running, Slot
 from search.workers.shutdown import Shutdown
 from search.workers.time_limit import TimeLimit
@@ -42,6 +43,8 @@ class WorkerPool:
         warn: takes a line about every worker that is lost, and about those that join.
         shutdown: once it is requested, nothing new is started.
         room: how many workers the cluster holds by now, asked every few seconds; None where their number is fixed.
+        idle: workers of earlier pools, which this one takes before it starts any, and leaves its own free ones to; None
+            where each pool has workers of its own.
     """
 
     def __init__(
@@ -51,9 +54,10 @@ class WorkerPool:
         warn: Callable[[str], None],
         shutdown: Shutdown,
         room: Callable[[], int] | None = None,
+        idle: IdleWorkers | None = None,
     ) -> None:
         self._settings, self._warn, self._shutdown, self._room = settings, warn, shutdown, room
-        self._task = ray.put(task)
+        self._task, self._idle = ray.put(task), idle
         self._keys = count(1)
         self._slots: list[Slot] = []
         self._starting: dict[Any, int] = {}
@@ -218,8 +222,14 @@ class WorkerPool:
     def _grow(self, workers: int) -> None:
         """Start workers until there are so many; those of lost nodes wait to be placed, and are never taken away."""
         while len(self._slots) < workers:
-            self._slots.append(Slot(self._new_actor()))
-            self._ask_ready(len(self._slots) - 1)
+            index, idle = len(self._slots), None if self._idle is None else self._idle.take(self._settings)
+            if idle is None:
+                self._slots.append(Slot(self._new_actor()))
+                self._ask_ready(index)
+            else:
+                self._slots.append(idle)
+                warm_up = self._settings.timeout is not None
+                self._starting[idle.actor.take.remote(self._task, warm_up)] = index
 
     def _ask_ready(self, index: int) -> None:
         actor = self._slots[index].actor
@@ -244,6 +254,9 @@ class WorkerPool:
         ray.kill(self._slots[index].actor)
 
     def close(self) -> None:
-        """End all workers."""
-        for index in range(len(self._slots)):
-            self._end(index)
+        """End all workers, but for free ones that another pool may take."""
+        for index, slot in enumerate(self._slots):
+            if self._idle is not None and index in self._free and not self._shutdown.requested:
+                self._idle.keep(self._settings, slot)
+            else:
+                self._end(index)

@@ -10,6 +10,7 @@ from compress.cloning.walk import as_functional
 from configs.schema.search import SearchConfig
 from search.study.judgement import Judgement
 from search.workers.cluster import PoolSettings, Share, cluster, room, worker_count
+from search.workers.idle_workers import IdleWorkers
 from search.workers.onednn import worker_environment
 from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
@@ -62,10 +63,12 @@ def ray_pool(
     model: Any,
     task: Task,
     candidates: int,
+    idle: IdleWorkers | None = None,
 ) -> Iterator[WorkerPool]:
-    """A pool with the resources of a configuration; its workers end with the context.
+    """A pool with the resources of a configuration; its workers end with the context, or wait for another pool.
 
     warn: takes a line about every worker that is lost, and about those that join.
+    idle: workers of earlier pools, and where free ones of this one are left; None to end them.
 
     With ``workers: max`` it grows with the cluster.
 
@@ -76,7 +79,7 @@ def ray_pool(
     with cluster(section.address, section.workers, section.cpus_per_worker, section.niceness):
         settings = pool_settings(section, model, worker_count(section.workers, share, candidates))
         grown = (lambda: min(candidates, room(share))) if section.workers == "max" else None
-        pool = WorkerPool(task.shared(), settings, warn, shutdown, grown)
+        pool = WorkerPool(task.shared(), settings, warn, shutdown, grown, idle)
         try:
             with shutdown.working():
                 yield pool

@@ -98,6 +98,24 @@ class TrialWorker:
     def __init__(self, task: Task) -> None:
         # More threads than cores slow every worker down.
         use_threads(task.threads)
+        self._begin(task)
+
+    def take(self, task: Task, warm_up: bool) -> float | None:
+        """Forget the task, and judge candidates of another one from now on, with as many threads.
+
+        Returns:
+            What ``warm_up`` does where that is asked for, else None.
+        """
+        vars(self).clear()
+        gc.unfreeze()
+        gc.collect()
+        self._begin(task)
+        if warm_up:
+            return self.warm_up()
+        self.ready()
+        return None
+
+    def _begin(self, task: Task) -> None:
         check_files(task.dataset)
         self._task = task
         register_custom_objects(task.custom_objects)

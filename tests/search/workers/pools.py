@@ -52,6 +52,10 @@ def use_light_workers(monkeypatch, broken=False, held=None):
         def __init__(self, task):
             if broken:
                 raise ValueError("no model")
+            self.task = task
+
+        def take(self, task, warm_up):
+            self.task = task
 
         def ready(self):
             pass
