@@ -14,9 +14,9 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from configs.schema.run import RunConfig
 from objectives.cost.cost_model import CostModel
 from objectives.score.candidate_repairs import CandidateRepairs
 from objectives.score.proxy import ScoreProxy
+from objectives.score.repair import Repair
 from scripts.bench.objectives.proxy_page import BY_LOSS, LADDERS, Ladder, figure, markdown
 from search import settings
 from search.report.pictures import write_pictures
@@ -109,12 +110,11 @@ def climb(judge: Judge, parameters: CompressionParameters, ladder: Ladder) -> It
         yield ladder.label(steps), {**result.score.figures, "seconds": seconds}
 
 
-def fine_tuned(bench: Bench, judge: Judge, parameters: CompressionParameters) -> dict[str, Any]:
-    """Test accuracy after the long fine-tune, and its processor seconds."""
-    proxy = judge.proxy
+def fine_tuned(bench: Bench, proxy: ScoreProxy, start: Callable[[], Repair]) -> dict[str, Any]:
+    """Test accuracy after the long fine-tune of what `start` begins with, and its processor seconds."""
     rate = proxy.settings.learning_rate
     started = time.process_time()
-    repair = judge.candidates.start(parameters)
+    repair = start()
     repair.advance(bench.long_steps, lambda step: rate * (1 + math.cos(math.pi * step / bench.long_steps)) / 2)
     repair.recalibrate(proxy.settings.recalibration_images)
     result = proxy.score(repair, bench.data.test)
@@ -135,7 +135,8 @@ def measure(bench: Bench, work: Path, numbers: range) -> None:
             file.write_text(json.dumps(results), encoding="utf-8")
         file = work / f"long-{number:03d}.json"
         if not file.exists():
-            result = fine_tuned(bench, judges[0], bench.candidate(number))
+            start = partial(judges[0].candidates.start, bench.candidate(number))
+            result = fine_tuned(bench, judges[0].proxy, start)
             file.write_text(json.dumps(result), encoding="utf-8")
 
 

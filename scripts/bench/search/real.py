@@ -18,6 +18,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +34,7 @@ from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
 from configs.load import load_config
 from configs.schema.run import RunConfig
-from scripts.bench.objectives.proxy import Bench, Judge, fine_tuned
+from scripts.bench.objectives.proxy import Bench, fine_tuned
 from search.pipeline.search import run_search
 from search.report.pictures import write_pictures
 from search.runs.outcome import SearchOutcome
@@ -134,10 +135,10 @@ def fine_tune(path: Path, work: Path, settings: Sequence[Setting], methods: Sequ
         bench = Bench(setting.config(path, work), STEPS)
         for seed in seeds:
             proxy = bench.proxy(seed=seed, distillation=None)
-            judge = Judge(proxy, bench.candidates(proxy))
+            candidates = bench.candidates(proxy)
             for method, file in _missing(work, setting, methods, seed):
                 parameters = loads(json.loads(_found(work, setting, method).read_text())["parameters"]).parameters
-                result = fine_tuned(bench, judge, parameters)
+                result = fine_tuned(bench, proxy, partial(candidates.start, parameters))
                 flops = [bench.space.cost.cost(p).flops for p in (parameters, CompressionParameters.none())]
                 file.write_text(json.dumps(result | {"flops_fraction": flops[0] / flops[1]}), encoding="utf-8")
                 print(f"{setting.name}, {method}, seed {seed}: {result['test_accuracy']:.4f}", flush=True)

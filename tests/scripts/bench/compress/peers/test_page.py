@@ -1,0 +1,71 @@
+"""Rows, tables and picture of figures that are written by hand."""
+
+import pytest
+
+from scripts.bench.compress.peers.kept import Case, Chosen, cases, write
+from scripts.bench.compress.peers.page import before_fine_tuning, figure, markdown, rows
+
+CASES = (
+    Case("resnet", 1.0, "original"),
+    Case("resnet", 0.35, "L2 local, streams kept"),
+    Case("resnet", 0.1, "L2 local, streams kept"),
+    Case("resnet", 0.35, "search"),
+)
+
+
+@pytest.fixture
+def work(tmp_path):
+    for number, case in enumerate(CASES):
+        figures = {
+            "flops_fraction": case.budget,
+            "params": 1000 * number,
+            "method_seconds": 1.25,
+            "accuracy_pruned": 0.1,
+            "accuracy_recalibrated": 0.2,
+        }
+        named = {"model": case.model, "budget": case.budget, "method": case.method}
+        write(case.record(tmp_path), {**named, **figures})
+        for seed, accuracy in enumerate((0.8, 0.9) if number else ()):
+            write(case.tuned(tmp_path, 1000, seed), {"steps": 1000, "test_accuracy": accuracy - 0.1 * case.budget})
+    return tmp_path
+
+
+def test_rows(work):
+    made = rows(work)
+    assert [(row["budget"], row["steps"], row["seeds"]) for row in made] == [
+        *((1.0, 0, 1), (0.35, 0, 1), (0.35, 1000, 2), (0.35, 0, 1), (0.35, 1000, 2), (0.1, 0, 1), (0.1, 1000, 2))
+    ]
+    assert made[2] == {
+        "model": "resnet",
+        "budget": 0.35,
+        "method": "L2 local, streams kept",
+        "flops_fraction": 0.35,
+        "params": 1000,
+        "steps": 1000,
+        "accuracy_mean": 0.815,
+        "accuracy_std": 0.0707,
+        "seeds": 2,
+        "method_seconds": 1.2,
+    }
+
+
+def test_tables(work):
+    assert "| resnet | 35 % | search | 35.0 % | 0.003 M | 1 | 81.5 % ± 7.1 |" in markdown(rows(work))
+    assert "| resnet | 100 % | original | 100.0 % | 0.000 M | 1 |  |" in markdown(rows(work))
+    line = "| resnet | 10 % | L2 local, streams kept | 10.0 % | 0.002 M | 1.2 | 10.0 % | 20.0 % |"
+    assert line in before_fine_tuning(work)
+
+
+def test_picture_has_a_line_for_every_method(work):
+    drawn = figure(rows(work))
+    assert [(line.name, list(line.x)) for line in drawn.data] == [
+        ("L2 local, streams kept", [35.0, 10.0]),
+        ("search", [35.0]),
+    ]
+
+
+def test_cases_are_read_back_and_chosen(work):
+    assert set(cases(work)) == set(CASES)
+    chosen = Chosen(models={"resnet"}, budgets=(0.35,), methods=None)
+    assert [case in chosen for case in CASES] == [False, True, False, True]
+    assert all(case in Chosen() for case in CASES)
