@@ -68,7 +68,8 @@ def _merge_names(merges: Sequence[Node], owner: Mapping[int, int]) -> dict[int, 
 
 def _subgroup_of_labels(nodes: tuple[Node, ...]) -> CoupledLabels:
     """Subgroup of every label, shape (labels,): equal where every tensor holds the two labels equally often."""
-    tensors = [labels for node in nodes for labels in (*node.inputs, *node.outputs)]
+    # Most layers pass labels on: each tensor once.
+    tensors = {x.tobytes(): x for node in nodes for x in (*node.inputs, *node.outputs)}.values()
     subgroup = np.zeros(max((int(labels.max()) + 1 for labels in tensors if labels.size), default=0), dtype=np.int64)
     fresh = 1
     for tensor in tensors:

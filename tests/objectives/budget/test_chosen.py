@@ -18,16 +18,21 @@ from tests.search.fixtures.nets import (
     trained_like,
 )
 
-FLOPS = CostModel(analyse(trained_like())).cost(CompressionParameters.none())
-GROUPS = [group.name for group in analyse(trained_like()).groups]
-LAYERS = [layer.layer for layer in analyse(trained_like()).decomposable]
+
+def net():
+    return trained_like((24, 32))
+
+
+FLOPS = CostModel(analyse(net())).cost(CompressionParameters.none())
+GROUPS = [group.name for group in analyse(net()).groups]
+LAYERS = [layer.layer for layer in analyse(net()).decomposable]
 
 
 def test_values_are_brought_to_their_bounds():
-    plain = recommend_ratios(trained_like(), 0.4)
+    plain = recommend_ratios(net(), 0.4)
     fixed, kept, free = GROUPS[0], GROUPS[1], GROUPS[2]
     choices = Choices((LayerChoice(fixed, Bounds(0.25, 0.25)), LayerChoice(kept, UNPRUNED)))
-    values = GlobalValues(0.4, choices=choices).ratios(trained_like())
+    values = GlobalValues(0.4, choices=choices).ratios(net())
     assert values.ratios[fixed] == 0.25 and kept not in values.ratios
     assert values.ratios.get(free) == plain.ratios.get(free)
     assert {exclusion.name: exclusion.reason for exclusion in values.left_whole}[kept] == "a choice keeps it"
@@ -35,10 +40,10 @@ def test_values_are_brought_to_their_bounds():
     choices = Choices(
         (LayerChoice(layer, ranks=(Bounds(2, 2), Bounds(0.25, 0.25))), LayerChoice(whole, ranks=(WHOLE,) * 2))
     )
-    ranks = GlobalValues(0.4, choices=choices).ranks(trained_like())
-    channels = {one.layer: one.out_channels for one in analyse(trained_like()).decomposable}
+    ranks = GlobalValues(0.4, choices=choices).ranks(net())
+    channels = {one.layer: one.out_channels for one in analyse(net()).decomposable}
     assert ranks.ranks[layer] == (2, channels[layer] // 4) and whole not in ranks.ranks
-    assert ranks.ranks.get(other) == recommend_ranks(trained_like()).ranks.get(other)
+    assert ranks.ranks.get(other) == recommend_ranks(net()).ranks.get(other)
     assert {exclusion.name: exclusion.reason for exclusion in ranks.left_whole}[whole] == "a choice keeps it"
 
 
@@ -49,7 +54,7 @@ def test_the_budget_is_met_within_them(recipe):
     last = LAYERS[-1]
     choices = Choices((LayerChoice(GROUPS[0], Bounds(0.0, 0.1)), LayerChoice(last, ranks=(Bounds(5, 5), Bounds(7, 7)))))
     values = stage_values(BudgetValues(recipe, budget, FLOPS, choices=choices))
-    made = compress_in_stages(trained_like(), values, recipe)
+    made = compress_in_stages(net(), values, recipe)
     assert 0.85 * budget.limits[0].most < CostModel(analyse(made.model)).cost(CompressionParameters.none()).flops
     assert CostModel(analyse(made.model)).cost(CompressionParameters.none()).flops <= budget.limits[0].most
     assert made.parameters.ratios.get(GROUPS[0], 0.0) <= 0.1
