@@ -31,19 +31,23 @@ def dataset(normalization: Normalization | None = None, **splits: Split) -> Imag
 def dense_model(seed: int = 0, **dense: Any) -> keras.Model:
     """Softmax regression: its gradients fit in a line of numpy."""
     keras.utils.set_random_seed(seed)
-    inputs = keras.Input(SHAPE)
-    outputs = keras.layers.Dense(CLASSES, activation="softmax", **dense)(keras.layers.Flatten()(inputs))
+    inputs = keras.Input(SHAPE, name="input")
+    flat = keras.layers.Flatten(name="flat")(inputs)
+    outputs = keras.layers.Dense(CLASSES, activation="softmax", name="head", **dense)(flat)
     return keras.Model(inputs, outputs)
 
 
 def conv_model(seed: int = 0) -> keras.Model:
-    """Convolution, batch normalization, dropout: what makes judging a candidate less than obvious."""
+    """Convolution, batch normalization, dropout: what makes judging a candidate less than obvious.
+
+    Named, so that networks of one proxy are shared.
+    """
     keras.utils.set_random_seed(seed)
-    inputs = keras.Input(SHAPE)
-    x = keras.layers.Conv2D(6, 3, padding="same", use_bias=False)(inputs)
-    x = keras.layers.ReLU()(keras.layers.BatchNormalization(name="bn")(x))
-    x = keras.layers.Dropout(0.2)(keras.layers.GlobalAveragePooling2D()(x))
-    return keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(x))
+    inputs = keras.Input(SHAPE, name="input")
+    x = keras.layers.Conv2D(6, 3, padding="same", use_bias=False, name="conv")(inputs)
+    x = keras.layers.ReLU(name="relu")(keras.layers.BatchNormalization(name="bn")(x))
+    x = keras.layers.Dropout(0.2, name="dropout")(keras.layers.GlobalAveragePooling2D(name="pool")(x))
+    return keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax", name="head")(x))
 
 
 def copy(model: keras.Model) -> keras.Model:

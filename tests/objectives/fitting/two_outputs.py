@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -53,9 +54,18 @@ def compiled(net: Any) -> Any:
     return net
 
 
-def saved(path: Path, **options: Any) -> Path:
-    """The file of the compiled model."""
-    compiled(model(**options)).save(path)
+@cache
+def _file(**options: bool) -> bytes:
+    """The file of the compiled model: writing it takes longer than its tests."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "net.keras"
+        compiled(model(**options)).save(path)
+        return path.read_bytes()
+
+
+def saved(path: Path, **options: bool) -> Path:
+    """A file of the compiled model."""
+    path.write_bytes(_file(**options))
     return path
 
 

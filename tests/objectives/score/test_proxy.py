@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import keras
@@ -17,6 +18,12 @@ from zoo.data.dataset import Normalization, Split
 from zoo.tasks.keras_class import KerasClass
 
 SETTINGS = ProxySettings(recalibration_images=40, steps=6, batch_size=16, learning_rate=0.1)
+
+
+@cache
+def shared(precision: Precision | None = SETTINGS.precision) -> ScoreProxy:
+    """A proxy that has judged models of other tests before."""
+    return ScoreProxy(dataset(), replace(SETTINGS, precision=precision))
 
 
 class Recorder(Normalization):
@@ -59,9 +66,8 @@ def test_training_reads_training_images_only_and_scoring_validation_only() -> No
 @pytest.mark.parametrize("name", ["float32", "mixed_bfloat16"])
 def test_a_machine_judges_in_what_it_is_fastest_in_unless_told(monkeypatch: pytest.MonkeyPatch, name: Any) -> None:
     monkeypatch.setattr("objectives.score.proxy.fast_precision", lambda jit_compile: Precision(name))
-    chosen, told, exact = (
-        ScoreProxy(dataset(), replace(SETTINGS, precision=given)) for given in (None, Precision(name), Precision())
-    )
+    chosen = ScoreProxy(dataset(), replace(SETTINGS, precision=None))
+    told, exact = shared(Precision(name)), shared()
     assert chosen.precision == told.precision == Precision(name)
     loss = chosen(conv_model()).score.loss
     assert told(conv_model()).score.loss == loss
@@ -69,12 +75,11 @@ def test_a_machine_judges_in_what_it_is_fastest_in_unless_told(monkeypatch: pyte
 
 
 def test_the_answer_is_the_accuracy_and_loss_on_the_validation_split() -> None:
-    data, model = dataset(), conv_model()
-    proxy = ScoreProxy(data, SETTINGS)
+    data, model, proxy = dataset(), conv_model(), shared()
     repair = proxy.start(model)
     result = proxy.rung(repair, 6)
     repair.write_to(model)
-    probabilities = model.predict(data.normalization(data.validation.images), verbose=0).astype(np.float64)
+    probabilities = np.asarray(model(data.normalization(data.validation.images)), np.float64)
     own = probabilities[np.arange(21), data.validation.targets]
     assert result.score.figures["accuracy"] == (probabilities.argmax(1) == data.validation.targets).mean()
     assert result.score.loss == pytest.approx(-np.log(own).mean(), rel=1e-5)
@@ -84,9 +89,9 @@ def test_the_answer_is_the_accuracy_and_loss_on_the_validation_split() -> None:
 
 def test_steps_teach_the_model() -> None:
     data = dataset(train=split(200, 1), validation=split(200, 2))
-    model = conv_model()
-    before = ScoreProxy(data, replace(SETTINGS, steps=0))(copy(model))
-    after = ScoreProxy(data, replace(SETTINGS, steps=100))(model)
+    model, proxy = conv_model(), ScoreProxy(data, replace(SETTINGS, steps=100))
+    before = proxy.rung(proxy.start(model), 0)
+    after = proxy(model)
     assert after.score.figures["accuracy"] > before.score.figures["accuracy"] + 0.2
     assert after.score.loss < before.score.loss
 
@@ -95,7 +100,7 @@ def test_without_steps_only_moving_statistics_change() -> None:
     model = conv_model()
     trainable = [weight.numpy() for weight in model.trainable_variables]
     mean = model.get_layer("bn").moving_mean.numpy()
-    proxy = ScoreProxy(dataset(), replace(SETTINGS, steps=0))
+    proxy = shared()
     repair = proxy.start(model)
     result = proxy.rung(repair, 0)
     repair.write_to(model)
@@ -108,23 +113,22 @@ def test_without_steps_only_moving_statistics_change() -> None:
 def test_the_caller_s_model_is_not_touched() -> None:
     model = conv_model()
     before = model.get_weights()
-    ScoreProxy(dataset(), SETTINGS)(model)
+    shared()(model)
     for weight, old in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, old)
 
 
 def test_a_candidate_is_judged_alike_whoever_was_judged_before() -> None:
-    data, first, second = dataset(), conv_model(), conv_model(seed=1)
-    alone = ScoreProxy(data, SETTINGS)(first)
-    proxy = ScoreProxy(data, SETTINGS)
+    first, second, proxy = conv_model(), conv_model(seed=1), shared()
+    alone = ScoreProxy(dataset(), SETTINGS)(first)
     proxy(second)
     assert replace(proxy(first), seconds=0.0) == replace(alone, seconds=0.0)
 
 
 def test_a_candidate_climbs_from_rung_to_rung_as_in_one_go() -> None:
-    data, model, other = dataset(), conv_model(), conv_model(seed=1)
-    whole = ScoreProxy(data, SETTINGS).rung(ScoreProxy(data, SETTINGS).start(model), 11)
-    proxy = ScoreProxy(data, SETTINGS)
+    model, other, proxy = conv_model(), conv_model(seed=1), shared()
+    alone = ScoreProxy(dataset(), SETTINGS)
+    whole = alone.rung(alone.start(model), 11)
     repair = proxy.start(model)
     low = proxy.rung(repair, 4)
     kept = pickle.loads(pickle.dumps(repair.state()))
@@ -140,19 +144,20 @@ def test_distillation_pulls_towards_the_original_s_outputs() -> None:
     data = dataset(train=split(200, 1), validation=split(200, 2))
     original, model = conv_model(seed=2), conv_model()
     # The labels say something else than the original, and do not count at a weight of 1.
-    expected = original.predict(data.normalization(data.validation.images), verbose=0)
+    expected = np.asarray(original(data.normalization(data.validation.images)))
+    plain, mixed, soft = (
+        ScoreProxy(data, replace(SETTINGS, distillation=distillation), original)
+        for distillation in (None, Distillation(weight=0.5), Distillation(weight=1.0))
+    )
 
-    def distance(settings: ProxySettings) -> float:
-        proxy = ScoreProxy(data, settings, original)
+    def distance(proxy: ScoreProxy, steps: int = 60) -> float:
         repair = proxy.start(model)
-        proxy.rung(repair, settings.steps)
+        proxy.rung(repair, steps)
         received = repair.outputs(data.validation)
         return float(np.sum(expected * np.log(expected / received), axis=1).mean())
 
-    settings = replace(SETTINGS, steps=60)
-    soft = replace(settings, distillation=Distillation(weight=1.0))
-    assert distance(soft) < 0.5 * distance(replace(settings, steps=0))
-    assert distance(soft) < distance(replace(settings, distillation=Distillation(weight=0.5))) < distance(settings)
+    assert distance(soft) < 0.5 * distance(plain, steps=0)
+    assert distance(soft) < distance(mixed) < distance(plain)
 
 
 def test_distillation_needs_the_original() -> None:
@@ -162,7 +167,7 @@ def test_distillation_needs_the_original() -> None:
 
 def test_copies_of_a_model_score_alike_and_another_seed_differs() -> None:
     model, data = conv_model(), dataset()
-    results = [ScoreProxy(data, SETTINGS)(copy(model)) for _ in range(2)]
+    results = [proxy(copy(model)) for proxy in (shared(), ScoreProxy(data, SETTINGS))]
     other = ScoreProxy(data, replace(SETTINGS, seed=1))(copy(model))
     assert results[0].score == results[1].score
     assert other.score.loss != results[0].score.loss
@@ -171,7 +176,7 @@ def test_copies_of_a_model_score_alike_and_another_seed_differs() -> None:
 def test_the_proxy_travels_to_a_worker() -> None:
     proxy, model = ScoreProxy(dataset(), SETTINGS), conv_model()
     twin = copy(model)
-    assert pickle.loads(pickle.dumps(proxy))(twin).score == proxy(model).score
+    assert pickle.loads(pickle.dumps(proxy))(twin).score == shared()(model).score
 
 
 def test_arrays_that_cannot_be_written_are_enough() -> None:

@@ -1,6 +1,7 @@
 """Every task is judged and trained as plain Keras would: figures, losses of steps, what a training keeps."""
 
 from dataclasses import replace
+from functools import cache
 
 import keras
 import numpy as np
@@ -21,6 +22,17 @@ from zoo.training.training import TrainingSettings, train
 
 EVERY = pytest.mark.parametrize("task", TARGETS, ids=lambda task: task.name)
 SETTINGS = ProxySettings(40, 3, 16, 0.05, precision=Precision("float32"))
+
+
+@cache
+def net_of(task: Task, **head: bool) -> keras.Model:
+    """A model that nobody may change."""
+    return model(task, **head)
+
+
+@cache
+def proxy_of(task: Task) -> ScoreProxy:
+    return ScoreProxy(dataset(task), SETTINGS)
 
 
 def plain_losses(net: keras.Model, task: Task, steps: int) -> list[float]:
@@ -47,16 +59,14 @@ def heads(task: Task) -> list[dict[str, bool]]:
 @EVERY
 def test_a_trial_takes_the_steps_of_plain_keras(task: Task) -> None:
     for head in heads(task):
-        net = model(task, **head)
-        proxy = ScoreProxy(dataset(task), SETTINGS)
-        losses = proxy.start(net).advance(3, lambda step: SETTINGS.learning_rate)
+        net = net_of(task, **head)
+        losses = proxy_of(task).start(net).advance(3, lambda step: SETTINGS.learning_rate)
         np.testing.assert_allclose(losses, plain_losses(copy(net), task, 3), rtol=1e-4, err_msg=str(head))
 
 
 @EVERY
 def test_a_trial_is_scored_as_a_model_is(task: Task) -> None:
-    net, data = model(task), dataset(task)
-    proxy = ScoreProxy(data, SETTINGS)
+    net, data, proxy = net_of(task), dataset(task), proxy_of(task)
     score = proxy.score(proxy.start(net), data.validation)
     assert dict(score.figures) == pytest.approx(dict(evaluate(net, data, data.validation).figures), rel=1e-4)
     assert score.figures.keys() == {metric.name for metric in task.metrics}
@@ -81,7 +91,7 @@ def test_a_student_is_compared_with_its_teacher(task: Task) -> None:
     indices = next(batches_from(len(data.train), SETTINGS.batch_size, SETTINGS.seed, 0))
     images, targets = data.normalization(data.train.images[indices]), data.train.targets[indices]
     for head in heads(task):
-        teacher, student = model(task, **head), model(task, **head)
+        teacher, student = net_of(task, **head), copy(net_of(task, **head))
         student.set_weights([weight + 0.1 for weight in student.get_weights()])
         logits = task.loss(student).from_logits
         outputs = student(images, training=True)

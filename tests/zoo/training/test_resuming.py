@@ -104,13 +104,13 @@ def test_every_tensor_is_that_of_the_undisturbed_run(few: ImageDataset, tmp_path
 
 
 RECIPES = {
-    "averages": {"optimizer": KerasClass("SGD", {"momentum": 0.9, "use_ema": True, "ema_momentum": 0.9})},
-    "one cycle": {"optimizer": KerasClass("AdamW", {"clipnorm": 0.5}), "schedule": Schedule("one_cycle")},
-    "half precision": {
+    "half precision, averages": {
         "optimizer": KerasClass("SGD", {"momentum": 0.9, "use_ema": True}),
         "precision": "mixed_float16",
     },
-    "mixed": {
+    "one cycle, averages, mixed images, own loss": {
+        "optimizer": KerasClass("AdamW", {"clipnorm": 0.5, "use_ema": True, "ema_momentum": 0.9}),
+        "schedule": Schedule("one_cycle"),
         "loss": KerasClass("CategoricalFocalCrossentropy", {"label_smoothing": 0.1}),
         "augmentation": KerasAugmentation((KerasClass("RandomErasing"), KerasClass("CutMix"))),
         "class_weights": "balanced",

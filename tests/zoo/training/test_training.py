@@ -15,7 +15,7 @@ from compress.errors import ConfigError, DataError, DivergenceError
 from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import load_dataset
-from zoo.models.registry import build_model
+from zoo.models.resnet import ResNet
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
 from zoo.training.augmentation import KerasAugmentation
@@ -67,7 +67,7 @@ class _SpoilLast(keras.callbacks.Callback):
 
 def test_the_digits_network_learns(digits: ImageDataset) -> None:
     keras.utils.set_random_seed(0)
-    model = build_model("digits_resnet")
+    model = ResNet((16, 32), (1, 1), bottleneck=False, shortcut_normalization=True)("residual", (8, 8, 1), 10)
     result = train(
         model,
         digits,
