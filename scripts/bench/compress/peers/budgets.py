@@ -8,8 +8,8 @@ from objectives.budget.budget import bisect
 
 Pruned = TypeVar("Pruned")
 
-_COARSE = (*(number / 10 for number in range(1, 10)), 0.95, 0.98)
-_HALVINGS = 7
+RATIOS = (*(number / 10 for number in range(1, 10)), 0.95, 0.98)
+"""What a bisection begins with."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ def within(
     budget: float,
     prune: Callable[[float], Pruned],
     fraction: Callable[[Pruned], float],
-    ratios: Iterable[float] = _COARSE,
+    ratios: Iterable[float] = RATIOS,
+    halvings: int = 7,
 ) -> Attempt[Pruned] | None:
     """The attempt that keeps the most FLOPs of all that keep at most this fraction; None where none does.
 
@@ -43,6 +44,7 @@ def within(
         prune: makes a model at a ratio in (0, 1).
         fraction: of the original's FLOPs that it has.
         ratios: to begin with.
+        halvings: of the interval between two of them.
     """
     best: Attempt[Pruned] | None = None
 
@@ -59,7 +61,7 @@ def within(
     before = 0.0
     for ratio in ratios:
         if fits(ratio):
-            bisect(fits, fitting=ratio, failing=before, steps=_HALVINGS)
+            bisect(fits, fitting=ratio, failing=before, steps=halvings)
             break
         before = ratio
     return best

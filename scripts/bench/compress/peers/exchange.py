@@ -48,6 +48,11 @@ def _attribute(name: str, normalizes: bool) -> str | None:
     return {"weight": "kernel", "bias": "bias"}[name]
 
 
+def widths_of(state: State) -> dict[str, int]:
+    """Filters of every convolution."""
+    return {key.removesuffix(".weight"): len(value) for key, value in state.items() if value.ndim == 4}
+
+
 def resized(model: keras.Model, weights: LayerWeights) -> keras.Model:
     """The same layers as a model's, with the filters and the values of these weights.
 

@@ -1,8 +1,8 @@
 """A model that all methods prune, with the data and the cost that they share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from objectives.score.proxy import ScoreProxy
 from objectives.score.repair import recalibration_batches
 from scripts.bench.objectives.proxy import Bench
 from zoo.data.batches import gather
+
+Batch = tuple[NDArray[np.float32], NDArray[Any]]
+"""Normalized images (N, H, W, C) and labels (N,)."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ class Original:
         """FLOPs of a model as a fraction of the original's."""
         return cost_of(model).flops / self.cost.flops
 
+    def fraction_of_widths(self, widths: Mapping[str, int]) -> float:
+        """FLOPs, as a fraction of the original's, of a model whose convolutions have so many filters; none is built."""
+        groups = self.bench.space.cost.graph.groups
+        ratios = {group.name: 1 - widths[group.layers[0]] / group.channels for group in groups}
+        return self.bench.space.cost.cost(CompressionParameters(ratios, {})).flops / self.cost.flops
+
     @cached_property
     def probe(self) -> NDArray[np.float32]:
         """A few normalized validation images (64, H, W, C), on which converted models are compared."""
@@ -54,12 +63,24 @@ class Original:
         images, _ = gather(data.validation, np.arange(min(64, len(data.validation))), data.normalization)
         return images
 
-    def batches(self) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
-        """Batches of training images for gradients, as many as the proxy recalibrates with."""
-        data, proxy = self.bench.data, self.bench.config.proxy
-        count, size = proxy.recalibration_images, proxy.batch_size
-        order = recalibration_batches(len(data.train), size, count, self.bench.config.seed)
-        return [gather(data.train, indices, data.normalization) for indices in islice(order, count // size)]
+    @property
+    def recalibration_batches(self) -> int:
+        """Batches that the proxy recalibrates with."""
+        proxy = self.bench.config.proxy
+        return proxy.recalibration_images // proxy.batch_size
+
+    def batches(self, count: int) -> list[Batch]:
+        """So many batches of training images."""
+        data, size, seed = self.bench.data, self.bench.config.proxy.batch_size, self.bench.config.seed
+        order = recalibration_batches(len(data.train), size, count * size, seed)
+        return [gather(data.train, indices, data.normalization) for indices in order]
+
+    def validation(self) -> list[Batch]:
+        """All validation images, in batches."""
+        data, size = self.bench.data, self.bench.config.proxy.batch_size
+        indices = np.arange(len(data.validation))
+        parts = (indices[start : start + size] for start in range(0, len(indices), size))
+        return [gather(data.validation, part, data.normalization) for part in parts]
 
     def proxy(self, seed: int) -> ScoreProxy:
         """What fine-tunes and scores: the configuration's, by labels alone."""

@@ -21,7 +21,7 @@ def rows(work: Path) -> list[Row]:
 
 def _rows(work: Path, case: Case) -> Iterator[Row]:
     record = read(case.record(work))
-    yield _row(record, 0, [record["accuracy_recalibrated"]])
+    yield _row(record, 0, [record["accuracy"]])
     accuracies: dict[int, list[float]] = {}
     for file in sorted((work / "tuned").glob(f"{case.key}, * steps, seed *.json")):
         result = read(file)
@@ -47,7 +47,7 @@ def _row(record: Row, steps: int, accuracies: Sequence[float]) -> Row:
 
 def markdown(measured: Sequence[Row]) -> str:
     """A line for every case, with a column for every number of steps; the best after the most steps first."""
-    steps = sorted({row["steps"] for row in measured if row["steps"]})
+    steps = sorted({row["steps"] for row in measured})
     columns = ["Model", "Budget", "Method", "FLOPs", "Params", "Seconds", *(f"{count:,} steps" for count in steps)]
     lines = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
     grouped: dict[tuple[str, float, str], dict[int, Row]] = {}
@@ -71,18 +71,6 @@ def _accuracy(row: Row | None) -> str:
         return ""
     spread = f" ± {100 * row['accuracy_std']:.1f}" if row["seeds"] > 1 else ""
     return f"{100 * row['accuracy_mean']:.1f} %{spread}"
-
-
-def before_fine_tuning(work: Path) -> str:
-    """A line for every case: test accuracy as it was pruned, and with statistics estimated anew."""
-    lines = ["| Model | Budget | Method | FLOPs | Params | Seconds | Pruned | Recalibrated |", "| --- " * 8 + "|"]
-    for case in cases(work):
-        one = read(case.record(work))
-        cells = [one["model"], f"{100 * one['budget']:g} %", one["method"], f"{100 * one['flops_fraction']:.1f} %"]
-        cells += [f"{one['params'] / 1e6:.3f} M", f"{one['method_seconds']:.1f}"]
-        cells += [f"{100 * one[name]:.1f} %" for name in ("accuracy_pruned", "accuracy_recalibrated")]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def figure(measured: Sequence[Row]) -> Figure:

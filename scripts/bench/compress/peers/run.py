@@ -11,6 +11,7 @@ environment of its own, the only one with PyTorch, all else in either:
 
     python -m venv DIR && DIR/bin/pip install -e '.[report]' -r scripts/bench/compress/peers/requirements.txt
 
+FastNAS is one more method for `prune --methods`, and takes packages of its own, see `fastnas.py`.
 `add` prunes by values that were found before, such as a search's; FILE is a JSON list, see `own_methods.given_values`.
 `fine-tune` brings every model through the same recipe in the order of images of several seeds, and scores it on the
 test split. What is measured is kept in the work folder, so that an interrupted benchmark goes on; models, budgets,
@@ -31,8 +32,8 @@ import tensorflow as tf
 from scripts.bench.compress.peers.kept import Case, Chosen, cases, write
 from scripts.bench.compress.peers.original import Original
 from scripts.bench.compress.peers.own_methods import OWN, given_values
-from scripts.bench.compress.peers.page import before_fine_tuning, figure, markdown, rows
-from scripts.bench.compress.peers.pruning import prune, prune_by_given
+from scripts.bench.compress.peers.page import figure, markdown, rows
+from scripts.bench.compress.peers.pruning import FASTNAS, prune, prune_by_given
 from scripts.bench.objectives.proxy import fine_tuned
 from search.report.pictures import write_pictures
 
@@ -47,10 +48,10 @@ def prune_all(arguments: argparse.Namespace) -> None:
     from scripts.bench.compress.peers.torch_pruning_methods import METHODS
 
     torch.set_num_threads(1)
-    methods = arguments.methods or (*OWN, *METHODS)
-    unknown = set(methods) - set(OWN) - set(METHODS)
+    methods, known = arguments.methods or (*OWN, *METHODS), (*OWN, *METHODS, FASTNAS)
+    unknown = set(methods) - set(known)
     if unknown:
-        raise SystemExit(f"--methods: expected some of {', '.join((*OWN, *METHODS))}, received {', '.join(unknown)}")
+        raise SystemExit(f"--methods: expected some of {'; '.join(known)}, received {'; '.join(unknown)}")
     for path in arguments.models:
         original = Original.of(arguments.config, path)
         chosen = [Case(original.name, budget, method) for method in methods for budget in arguments.budgets]
@@ -91,7 +92,7 @@ def summarize(arguments: argparse.Namespace) -> None:
     """Write the rows, print the tables, and draw the picture."""
     measured = rows(arguments.work)
     arguments.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    print(before_fine_tuning(arguments.work), markdown(measured), sep="\n\n")
+    print(markdown(measured))
     if arguments.picture is not None:
         write_pictures({arguments.picture: figure(measured)})
 
@@ -109,7 +110,7 @@ def main() -> None:
             sub.add_argument("--models", type=Path, nargs="+", required=True, help="trained .keras files")
         if name in ("prune", "fine-tune"):
             sub.add_argument("--budgets", type=float, nargs="+", default=BUDGETS, help="fractions of the FLOPs")
-            sub.add_argument("--methods", nargs="+", help="all if not given")
+            sub.add_argument("--methods", nargs="+", help="all if not given, but FastNAS")
     actions.choices["add"].add_argument("--values", type=Path, required=True, help="the JSON list")
     actions.choices["fine-tune"].add_argument("--steps", type=int, nargs="+", default=(1000, 5000))
     actions.choices["fine-tune"].add_argument("--seeds", default="0-2", help="first and last")

@@ -56,7 +56,7 @@ class TorchResNet(nn.Module):
         x = torch.relu(self.bn1(self.conv1(x)))
         for stage in self.stages:
             x = self.get_submodule(stage)(x)
-        return self.linear(x.mean((2, 3)))
+        return self.linear(nn.functional.adaptive_avg_pool2d(x, 1).flatten(1))
 
 
 def _stages(state: State) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 from compress.model_files.files import save_model
 from compress.parameter_files.json_format import dumps
 from compress.parameters import CompressionParameters
+from scripts.bench.compress.peers.exchange import state_of, widths_of
 from scripts.bench.compress.peers.kept import Case, cases
 from scripts.bench.compress.peers.original import Original
 from scripts.bench.compress.peers.own_methods import given_values
@@ -52,6 +53,14 @@ def test_a_kept_model_costs_what_its_row_says(measured):
     original, work = measured
     for case, row in zip(cases(work), [row for row in rows(work) if row["steps"] == 0], strict=True):
         assert original.fraction(case.load(work)) == pytest.approx(row["flops_fraction"], abs=1e-4)
+
+
+def test_flops_are_told_from_widths_as_well(measured):
+    original, work = measured
+    # Uniform values have ranks here.
+    for case in (case for case in cases(work) if case.method != "uniform"):
+        model = case.load(work)
+        assert original.fraction_of_widths(widths_of(state_of(model))) == original.fraction(model)
 
 
 def test_what_is_kept_is_not_made_again(measured, capsys):
