@@ -1,4 +1,4 @@
-"""The zoo's classifiers with few blocks of few filters: every kind of layer and of coupling, quickly built."""
+"""The zoo's networks with few blocks of few filters: every kind of layer and of coupling, quickly built."""
 
 from unittest.mock import patch
 
@@ -18,11 +18,14 @@ _RESNETS = {
 }
 
 
+_SMALL_IMAGES = {"unet": (24, 12, 3), "edsr": (8, 8, 3)}
+
+
 def thin_model(name: str, classes: int = 10) -> keras.Model:
-    """A thin model of this name: images (N, height, width, channels) to (N, classes)."""
+    """A thin model of this name, or one of the zoo's as it is for small images."""
     if name in _RESNETS:
         return _RESNETS[name](name, (16, 16, 3), classes)
     stages = [(width // 8, min(depth, 2)) for width, depth in vgg._STAGES]
     blocks = [(width // 8, stride) for width, stride in mobilenet._BLOCKS[:4]]
     with patch.object(vgg, "_STAGES", stages), patch.object(mobilenet, "_BLOCKS", blocks):
-        return build_model(name, classes=classes)
+        return build_model(name, input_shape=_SMALL_IMAGES.get(name), classes=classes)

@@ -37,19 +37,19 @@ def test_any_graph():
         assert_equals_masked(small, source, graph, kept)
         check_cost(small, graph, CompressionParameters(ratios, {}))
         if number % 8 == 0:
-            check_decomposed(model, graph, ratios, rng)
+            check_decomposed(source, graph, ratios, rng)
         pruned += small.count_params() < source.count_params()
     assert pruned > 0.8 * GRAPHS
     assert [place for (place, count), drawn in decks.drawn.items() if len(drawn) < min(count, drawn.total())] == []
 
 
-def check_decomposed(model, graph, ratios, rng):
+def check_decomposed(source, graph, ratios, rng):
     """With ranks, channels in steps, and in either order of the stages."""
     step = ChannelStep(int(rng.integers(1, 4)), str(rng.choice(get_args(Rounding))))
     parameters = CompressionParameters(ratios, drawn_ranks(graph, ratios, rng, step))
     pruning = PruningSettings(step=step, across_normalization=graph.across_normalization)
     for recipe in (("prune", "decompose"), ("decompose", "prune")):
-        check_cost(apply_parameters(model, parameters, recipe, pruning=pruning), graph, parameters, step)
+        check_cost(apply_parameters(source, parameters, recipe, pruning=pruning), graph, parameters, step)
 
 
 def drawn_ranks(graph, ratios, rng, step):

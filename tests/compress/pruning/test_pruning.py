@@ -21,8 +21,8 @@ from tests.compress.fixtures.oracles import (
     zero_filters,
     zeroed_in_place,
 )
+from tests.objectives.thin_models import thin_model
 from tests.search.fixtures.runs import run_forked
-from zoo.models.registry import build_model
 
 ZERO_PRESERVING = {
     "chain": models.chain,
@@ -75,9 +75,7 @@ def test_equals_the_model_that_ignores_removed_gates():
 def test_zoo_models(name):
     if name == "edsr" and not hasattr(keras.ops, "depth_to_space"):
         pytest.skip("this Keras has no such operation")
-    # Small images and few classes: the channels flow as in the published sizes.
-    shape = {"vgg19": (32, 32, 3), "unet": (24, 12, 3)}.get(name, (8, 8, 3))
-    source, graph, kept, small = pruned_pair(randomized(build_model(name, input_shape=shape, classes=4)))
+    source, graph, kept, small = pruned_pair(randomized(thin_model(name, classes=4)))
     assert_same_outputs(small, zero_filters(source, graph, kept))
 
 

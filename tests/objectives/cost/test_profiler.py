@@ -26,7 +26,7 @@ def check(model, cost):
 
 @pytest.mark.parametrize("name", [name for name in MODEL_NAMES if name not in REPEATED])
 def test_tensorflow_counts_the_same(name):
-    whole = thin_model(name)
+    whole = thin_model(name, 4)
     model = CostModel(analyse(whole))
     check(whole, model.cost(NONE))
     parameters = random_candidate(model, seed=1)

@@ -214,7 +214,7 @@ def test_a_model_is_saved_with_what_every_keras_has(digits: ImageDataset, tmp_pa
     mixing = KerasAugmentation((KerasClass("MixUp"), KerasClass("RandomErasing")))
     smoothed = KerasClass("CategoricalCrossentropy", {"label_smoothing": 0.1})
     settings = TrainingSettings(
-        8, 0.01, 64, KerasClass("AdamW", {"global_clipnorm": 1.0}), Schedule("one_cycle"), smoothed, augmentation=mixing
+        4, 0.02, 64, KerasClass("AdamW", {"global_clipnorm": 1.0}), Schedule("one_cycle"), smoothed, augmentation=mixing
     )
     result = train(model, digits, settings)
     assert result.validation > 0.6
