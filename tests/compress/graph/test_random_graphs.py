@@ -29,7 +29,8 @@ def test_any_graph():
         rng = np.random.default_rng(number)
         model = RandomGraph(decks, STEPS).model(STEPS_EACH)
         source = as_functional(model)
-        assert_same_outputs(source, model)
+        if source is not model:  # Else nothing was made flat.
+            assert_same_outputs(source, model)
         graph = analyse(source, across_normalization=number % 3 == 0)
         ratios = {group.name: float(rng.choice(RATIOS)) for group in graph.groups}
         kept = kept_labels(source, graph, ratios)
