@@ -124,6 +124,14 @@ def test_a_decomposed_layer_is_three_calls(ranks, layer, expected):
     assert peak(residual(), parameters) == peak(apply_parameters(residual(), parameters))
 
 
+def test_the_tensor_behind_the_strides_of_a_decomposed_layer_by_hand():
+    inputs = keras.Input((4, 4, 8))
+    strided = keras.Model(inputs, layers.Conv2D(40, 3, strides=2, padding="same", name="c")(inputs))
+    # Input 512, output 2*2*40*4 = 640. At ranks (1, 39): 512 + 64, then 64 + 2*2*39*4 = 624, then 624 + 640.
+    parameters = CompressionParameters({}, {"c": (1, 39)})
+    assert peak(strided, parameters) == peak(apply_parameters(strided, parameters)) == 624 + 640
+
+
 def test_a_shared_layer_counts_where_most_is_alive():
     assert peak(models.shared()) == simulated(models.shared())
 
