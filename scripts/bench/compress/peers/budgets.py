@@ -8,8 +8,8 @@ from objectives.budget.budget import bisect
 
 Pruned = TypeVar("Pruned")
 
-RATIOS = (*(number / 10 for number in range(1, 10)), 0.95, 0.98)
-"""What a bisection begins with."""
+RATIOS = tuple(number / 50 for number in range(1, 50))
+"""What a bisection begins with: near enough to each other that none of the few that fit is passed by."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ def within(
     prune: Callable[[float], Pruned],
     fraction: Callable[[Pruned], float],
     ratios: Iterable[float] = RATIOS,
-    halvings: int = 7,
+    halvings: int = 5,
 ) -> Attempt[Pruned] | None:
     """The attempt that keeps the most FLOPs of all that keep at most this fraction; None where none does.
 
-    The first of a few rising ratios that meets the budget is brought nearer to the one before by bisection. More need
+    The first of rising ratios that meets the budget is brought nearer to the one before by bisection. More need
     not mean fewer FLOPs: Torch-Pruning leaves a layer whole of which it would remove every channel.
 
     Args:

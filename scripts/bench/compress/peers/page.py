@@ -56,7 +56,7 @@ def markdown(measured: Sequence[Row]) -> str:
     for key in sorted(grouped, key=lambda key: (key[0], -key[1], -_last(grouped[key])["accuracy_mean"])):
         row = _last(grouped[key])
         cells = [row["model"], f"{100 * row['budget']:g} %", row["method"], f"{100 * row['flops_fraction']:.1f} %"]
-        cells += [f"{row['params'] / 1e6:.3f} M", f"{row['method_seconds']:.0f}"]
+        cells += [f"{row['params'] / 1e6:.3f} M", f"{row['method_seconds']:.1f}"]
         cells += [_accuracy(grouped[key].get(count)) for count in steps]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -79,7 +79,7 @@ class TorchPruner:
         batches: for the gradients.
 
     Attributes:
-        seconds: wall time of everything so far, gradients included.
+        seconds: wall time of all ratios that were tried, gradients included.
     """
 
     def __init__(self, state: State, method: Method, example: Tensor, batches: Sequence[Batch]) -> None:

@@ -8,8 +8,8 @@ from scripts.bench.compress.peers.budgets import within
 @pytest.mark.parametrize("budget", [0.5, 0.35, 0.2, 0.1, 0.03])
 def test_the_budget_is_just_met(budget):
     attempt = within(budget, lambda ratio: 1 - ratio, lambda kept: kept)
-    # Steps of at most 0.1 are halved seven times.
-    assert budget - 0.1 / 2**7 <= attempt.fraction <= budget
+    # Steps of 0.02 are halved five times.
+    assert budget - 0.02 / 2**5 <= attempt.fraction <= budget
     assert attempt.pruned == attempt.fraction == 1 - attempt.ratio
 
 
@@ -30,5 +30,5 @@ def test_a_ratio_that_would_remove_a_layer_and_leaves_it_whole_is_passed_by():
 def test_every_ratio_is_asked_for_once_and_the_first_that_fits_ends_the_search():
     ratios = []
     within(0.5, lambda ratio: ratios.append(ratio) or 1 - ratio, lambda kept: kept)
-    assert ratios[:5] == [0.1, 0.2, 0.3, 0.4, 0.5] and max(ratios) == 0.5
-    assert len(ratios) == len(set(ratios)) == 12
+    assert ratios[:3] == [0.02, 0.04, 0.06] and max(ratios) == 0.5
+    assert len(ratios) == len(set(ratios)) == 25 + 5

@@ -51,8 +51,8 @@ def test_rows(work):
 def test_table(work):
     lines = markdown(rows(work)).splitlines()
     assert lines[0] == "| Model | Budget | Method | FLOPs | Params | Seconds | 0 steps | 1,000 steps |"
-    assert lines[2] == "| resnet | 100 % | original | 100.0 % | 0.000 M | 1 | 20.0 % |  |"
-    assert "| resnet | 35 % | search | 35.0 % | 0.003 M | 1 | 20.0 % | 81.5 % ± 7.1 |" in lines
+    assert lines[2] == "| resnet | 100 % | original | 100.0 % | 0.000 M | 1.2 | 20.0 % |  |"
+    assert "| resnet | 35 % | search | 35.0 % | 0.003 M | 1.2 | 20.0 % | 81.5 % ± 7.1 |" in lines
 
 
 def test_picture_has_a_line_for_every_method(work):
