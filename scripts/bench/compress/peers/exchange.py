@@ -76,7 +76,7 @@ def resized(model: keras.Model, weights: LayerWeights) -> keras.Model:
 def logits(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float32]:
     """What the last layer of a model, a dense one, gives for images (N, H, W, C), before its softmax: (N, classes)."""
     last = model.layers[-1]
-    features = keras.Model(model.input, last.input)(images, training=False)
+    features = keras.Model(model.inputs[0], last.input)(images, training=False)
     return np.asarray(keras.ops.convert_to_numpy(features @ last.kernel + last.bias))
 
 
