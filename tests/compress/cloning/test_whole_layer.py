@@ -13,12 +13,9 @@ from compress.model_files.files import load_model, save_model
 from compress.parameters import CompressionParameters
 from compress.pruning.pruning import remove
 from compress.recipe import apply_parameters
-from objectives.network.distillation import TrainingLoss
-from objectives.network.network import Network
-from objectives.network.precision import Precision
 from tests.compress.fixtures.models import conv, head, images, outputs, randomized
 from tests.compress.fixtures.oracles import assert_equals_masked, assert_same_outputs, kept_labels, zero_filters
-from zoo.tasks.kinds.classification import Classification
+from tests.objectives.network.networks import network_of
 
 
 class Half(layers.Layer):
@@ -159,9 +156,9 @@ def test_layers_beside_a_nested_model_are_kept(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_network_for_candidates_takes_them(kind):
     model = around(kind())
-    network = Network(model, TrainingLoss(Classification().loss(model), Classification()), 0.9, Precision("float32"))
-    network.load(model, seed=0)
-    np.testing.assert_allclose(network.infer(images(model)), outputs(model, images(model))[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        network_of(model).infer(images(model)), outputs(model, images(model))[0], rtol=1e-4, atol=1e-5
+    )
 
 
 @keras.saving.register_keras_serializable("tests")
