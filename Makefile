@@ -37,7 +37,7 @@ demo: install
 	$(BIN)/tuckprune search $(CONFIG)
 	$(BIN)/tuckprune export $(RUN)
 	$(BIN)/tuckprune compress $(RUN)/model.keras --recommend --config $(CONFIG)
-	$(BIN)/tuckprune compress $(RUN)/model.keras --params $(RUN)/pruning.txt --params $(RUN)/ranks.txt --config $(CONFIG)
+	$(BIN)/tuckprune compress $(RUN)/model.keras --params $(RUN)/parameters.json --config $(CONFIG)
 	$(BIN)/tuckprune report $(RUN)
 
 test: install
