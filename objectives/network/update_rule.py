@@ -1,10 +1,10 @@
 """How a step changes the weights of a network, as Keras's optimizers do, but weights of any number of channels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import tensorflow as tf
 
@@ -23,12 +23,18 @@ class UpdateRule(ABC):
         weight_decay: share of the weight, times the learning rate, that a step takes off before (Loshchilov & Hutter
             2019, "Decoupled weight decay regularization"); 0 for none.
         slots: how many values of a weight's shape are remembered for it.
+        options: arguments of the Keras class that are heeded.
     """
 
     slots: ClassVar[int]
     options: ClassVar[frozenset[str]]
 
     weight_decay: float
+
+    @classmethod
+    @abstractmethod
+    def of(cls, optimizer: Any) -> Self:
+        """The rule with the options of an optimizer of Keras."""
 
     def update(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, step: Any) -> None:
         """Change a weight and its slots, ``tf.Variable`` each.
@@ -60,6 +66,11 @@ class Momentum(UpdateRule):
     momentum: float
     nesterov: bool
 
+    @classmethod
+    def of(cls, optimizer: Any) -> Self:
+        """The rule of an SGD."""
+        return cls(optimizer.weight_decay or 0.0, optimizer.momentum, optimizer.nesterov)
+
     def _apply(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, step: Any) -> None:
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=weight.handle,
@@ -81,6 +92,11 @@ class AdaptiveMoments(UpdateRule):
     beta_1: float
     beta_2: float
     epsilon: float
+
+    @classmethod
+    def of(cls, optimizer: Any) -> Self:
+        """The rule of an Adam or AdamW."""
+        return cls(optimizer.weight_decay or 0.0, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
 
     def _apply(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, step: Any) -> None:
         tf.raw_ops.ResourceApplyAdam(
@@ -110,24 +126,17 @@ def update_rule(optimizer: KerasClass) -> UpdateRule:
             f"{_KEY}: expected {', '.join(_RULES)}, by which trials are trained in one network for all of them, "
             f"received {name}"
         )
-    kind, rule = _RULES[name]
-    unknown = sorted(set(optimizer.options) - kind.options)
+    rule = _RULES[name]
+    unknown = sorted(set(optimizer.options) - rule.options)
     if unknown:
         raise ConfigError(
-            f"{_KEY}.options: expected {', '.join(sorted(kind.options))} for {name}, received {', '.join(unknown)}; "
+            f"{_KEY}.options: expected {', '.join(sorted(rule.options))} for {name}, received {', '.join(unknown)}; "
             "leave it out"
         )
-    return rule(made)
+    return rule.of(made)
 
 
-def _momentum(optimizer: Any) -> UpdateRule:
-    return Momentum(optimizer.weight_decay or 0.0, optimizer.momentum, optimizer.nesterov)
-
-
-def _adaptive(optimizer: Any) -> UpdateRule:
-    return AdaptiveMoments(optimizer.weight_decay or 0.0, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
-
-
-_RULES: Mapping[str, tuple[type[UpdateRule], Callable[[Any], UpdateRule]]] = MappingProxyType(
-    {"SGD": (Momentum, _momentum), "Adam": (AdaptiveMoments, _adaptive), "AdamW": (AdaptiveMoments, _adaptive)}
+_RULES: Mapping[str, type[UpdateRule]] = MappingProxyType(
+    {"SGD": Momentum, "Adam": AdaptiveMoments, "AdamW": AdaptiveMoments}
 )
+"""By the classes of `keras.optimizers`."""

@@ -54,7 +54,7 @@ def widths_of(state: State) -> dict[str, int]:
 
 
 def resized(model: keras.Model, weights: LayerWeights) -> keras.Model:
-    """The same layers as a model's, with the filters and the values of these weights.
+    """A model of another model's layers, with the filters and the values of these weights.
 
     Raises:
         ValueError: weights that do not fit each other.

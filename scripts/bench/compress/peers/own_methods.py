@@ -20,7 +20,7 @@ from search.space.projection import Projection
 
 
 def uniform(original: Original, budget: float) -> CompressionParameters:
-    """The same preference for all groups, and what the rounding to channels leaves of the budget: a search's start."""
+    """Equal preferences for all groups, projected onto the budget as a search projects its uniform start."""
     space = original.bench.space
     limit = Budget.parse({"flops": budget}, original.cost)
     return Projection(space, limit)(np.ones(len(space.dimensions))).parameters

@@ -1,6 +1,4 @@
-"""A residual network of the zoo's that is quickly built, and one that has lost channels."""
-
-import numpy as np
+"""A residual network of the zoo's that is quickly built."""
 
 from tests.compress.fixtures.models import randomized
 from zoo.models.resnet import ResNet
@@ -10,12 +8,3 @@ def small_resnet(channels=3, classes=3, shortcut_normalization=False):
     """Two stages of 4 and 8 filters, the second one with a shortcut, for images of 8x8 pixels."""
     shape = ResNet((4, 8), (1, 1), bottleneck=False, shortcut_normalization=shortcut_normalization)
     return randomized(shape("small", (8, 8, channels), classes))
-
-
-def with_kept_filters(state, prefix, kept):
-    """A state of which a block keeps these filters of its first convolution."""
-    made = dict(state)
-    for name in (f"{prefix}conv1.weight", *(key for key in state if key.startswith(f"{prefix}bn1."))):
-        made[name] = state[name][kept]
-    made[f"{prefix}conv2.weight"] = np.ascontiguousarray(state[f"{prefix}conv2.weight"][:, kept])
-    return made

@@ -8,7 +8,16 @@ from compress.recipe import apply_parameters
 from scripts.bench.compress.peers.exchange import check_equal, logits, resized, state_of, weights_of_state
 from tests.compress.fixtures.models import images
 from tests.compress.fixtures.oracles import assert_same_outputs
-from tests.scripts.bench.compress.peers.small_resnet import small_resnet, with_kept_filters
+from tests.scripts.bench.compress.peers.small_resnet import small_resnet
+
+
+def with_kept_filters(state, prefix, kept):
+    """A state of which a block keeps these filters of its first convolution."""
+    made = dict(state)
+    for name in (f"{prefix}conv1.weight", *(key for key in state if key.startswith(f"{prefix}bn1."))):
+        made[name] = state[name][kept]
+    made[f"{prefix}conv2.weight"] = np.ascontiguousarray(state[f"{prefix}conv2.weight"][:, kept])
+    return made
 
 
 @pytest.fixture(scope="module")
