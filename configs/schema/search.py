@@ -186,9 +186,13 @@ class SearchConfig(Section):
 
 
 class FinalsConfig(Section):
-    """The best trials and the recommended values, fine-tuned as a final model is before the winner is named."""
+    """The best trials, the start of the sweep and the recommended values, fine-tuned as a final model is."""
 
-    candidates: int = Field(default=3, ge=0, description="trials that take part; 0 names the best trial the winner")
+    candidates: int = Field(
+        default=3,
+        ge=0,
+        description="trials that take part, of two or more the sweep's start; 0 names the best trial the winner",
+    )
     epochs: Count = Field(
         default=10,
         description="after each stage, at most those of finetune; those of the model between two stages as well",

@@ -15,9 +15,6 @@ from objectives.budget.recommended import slamp_ratios_meeting
 from search.samplers.sensitivity import Part, Sensitivity, parts_of
 from search.space.space import LOWEST_PREFERENCE, SearchSpace
 
-SENSITIVITY_START = "sensitivity"
-"""Name of the start that a sweep suggests."""
-
 _ROUNDS = 4
 _LARGEST = 30.0
 

@@ -13,10 +13,11 @@ from search.driver.driver import Driver
 from search.driver.finals import Finals
 from search.driver.listeners.listener import Listener
 from search.samplers.sensitivity import Sensitivity
-from search.samplers.starts import SENSITIVITY_START, equalized, starts
+from search.samplers.starts import equalized, starts
 from search.space.levels import Levels
 from search.space.space import SearchSpace
 from search.strategies.earlier_run import EarlierRun
+from search.study.trial_record import SENSITIVITY_START
 from search.workers.worker import FinalTask, Task, model_bytes
 from zoo.data.dataset import Data
 from zoo.tasks.metric import Metric

@@ -8,7 +8,7 @@ from typing import TypeVar
 from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
 from search.study.finalist import Finalist
-from search.study.trial_record import TrialRecord
+from search.study.trial_record import SENSITIVITY_START, TrialRecord
 from zoo.tasks.metric import ACCURACY, LOSS, Metric, Score
 
 _Candidate = TypeVar("_Candidate", TrialRecord, Finalist)
@@ -16,6 +16,9 @@ _Candidate = TypeVar("_Candidate", TrialRecord, Finalist)
 
 def select_finalists(records: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
     """The best trials, each parameters once: at least one of every level of a front, the tightest level first.
+
+    Of two or more places the last one is kept for the start that the sensitivity sweep suggests, unless it is among
+    them: a short repair may rank it too low, and a search should not return less than it was given.
 
     Args:
         records: finished trials.
@@ -27,7 +30,10 @@ def select_finalists(records: Sequence[TrialRecord], count: int) -> list[TrialRe
         for level in sorted({record.level for record in best_first}, key=lambda level: level or 0)
     ]
     in_turn = [record for row in zip_longest(*levels) for record in row if record is not None]
-    return in_turn[: max(count, len(levels))]
+    places = max(count, len(levels))
+    chosen = in_turn[:places]
+    swept = [one for one in in_turn[places:] if one.start == SENSITIVITY_START and not one.level]
+    return [*chosen[: places - 1], *swept] if swept and places > max(1, len(levels)) else chosen
 
 
 def ranked(records: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -17,6 +17,8 @@ from zoo.tasks.metric import ACCURACY, Metric, Score, restored, stored
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
 METRIC, FIGURES, BUDGET = "metric", "figures", "budget"
 WORKER, LOST = "worker", "lost workers"
+SENSITIVITY_START = "sensitivity"
+"""Name of the start that a sweep suggests."""
 LEVEL, ALLOWED = "level", "allowed"
 COMPLETE, STOPPED, INFEASIBLE, FAILED = "complete", "stopped", "infeasible", "failed"
 

@@ -39,8 +39,8 @@ from search.pipeline.measuring import measure
 from search.pipeline.search import run_search
 from search.pipeline.training import train_model
 from search.runs.outcome import SearchOutcome
-from search.samplers.starts import SENSITIVITY_START
 from search.study.finalist import RECOMMENDED
+from search.study.trial_record import SENSITIVITY_START
 from zoo.data.dataset import ImageDataset
 from zoo.training.evaluation import score_on
 

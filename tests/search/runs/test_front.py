@@ -13,7 +13,7 @@ from search.runs.points import best_within, front, points
 from search.study.finalist import RECOMMENDED, Finalist
 from search.study.judgement import Rung
 from search.study.ranking import select_finalists, winner_of
-from search.study.trial_record import TrialRecord
+from search.study.trial_record import SENSITIVITY_START, TrialRecord
 from zoo.tasks.metric import ACCURACY, LOSS, Score
 
 
@@ -150,6 +150,21 @@ def test_the_best_of_every_level_take_part_in_the_finals():
     assert select_finalists([], 3) == []
     plain = [record(number, 100, accuracy) for number, accuracy in enumerate([0.5, 0.9, 0.7, 0.8])]
     assert [one.number for one in select_finalists(plain, 3)] == [1, 3, 2]
+
+
+def test_the_start_of_the_sweep_has_the_last_place_of_the_finals():
+    plain = [record(number, 100, accuracy) for number, accuracy in enumerate([0.5, 0.9, 0.7, 0.8])]
+    plain[0] = replace(plain[0], start=SENSITIVITY_START)
+    chosen = {count: [one.number for one in select_finalists(plain, count)] for count in (1, 2, 3, 4)}
+    assert chosen == {1: [1], 2: [1, 0], 3: [1, 3, 0], 4: [1, 3, 2, 0]}
+    best = [replace(plain[1], start=SENSITIVITY_START), plain[2], plain[3]]
+    assert [one.number for one in select_finalists(best, 2)] == [1, 3]
+    failed = [record(0, 100, None), *plain[1:]]
+    assert [one.number for one in select_finalists(failed, 2)] == [1, 3]
+    # Of a front the run's own level alone, and no level's best makes way for it.
+    wider = [replace(one, start=SENSITIVITY_START) if one.number in (0, 2) else one for one in LEVELS]
+    assert [one.number for one in select_finalists(wider, 3)] == [3, 4, 5]
+    assert [one.number for one in select_finalists(wider, 4)] == [3, 4, 5, 0]
 
 
 def test_only_the_budgets_own_level_can_win():

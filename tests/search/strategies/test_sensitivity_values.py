@@ -9,8 +9,8 @@ from compress.parameter_files.json_format import loads
 from search.driver.listeners.listener import Listener
 from search.pipeline.search import run_search
 from search.runs.results import read_results
-from search.samplers.starts import SENSITIVITY_START
 from search.strategies.sensitivity_values import sensitivity_values
+from search.study.trial_record import SENSITIVITY_START
 from tests.search.fixtures.runs import config, written
 
 SWEPT = {"search": {"trials": 1, "workers": 1}}
