@@ -37,14 +37,14 @@ def remove_whole(path: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, whole.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, whole; text in UTF-8.
 
     Raises:
         RunError: it cannot be written.
     """
     try:
         with replaced(path) as partial:
-            partial.write_text(text, encoding="utf-8", newline="\n")
+            partial.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise RunError(f"'{path}' cannot be written ({error.strerror}); make room, and run the same command") from error

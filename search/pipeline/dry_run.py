@@ -151,7 +151,7 @@ def dry_run(config: RunConfig, listener: Listener) -> DryRun:
     section, shutdown = config.search, Shutdown(0.0)
     with cluster(section.address, section.workers, section.cpus_per_worker, section.niceness), shutdown.working():
         workers = worker_count(section.workers, share_of(section), section.trials)
-        pool = WorkerPool(job.task(), pool_settings(section, model, 1), listener.warned, shutdown)
+        pool = WorkerPool(job.task, pool_settings(section, model, 1), listener.warned, shutdown)
         try:
             first, following = (
                 submit_and_wait(pool, partial(pool.submit, given)).checked(job.metric) for given in _candidates(job)

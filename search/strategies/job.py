@@ -1,6 +1,7 @@
 """A search that is ready to be run, by either strategy."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import optuna
@@ -79,6 +80,7 @@ class Job:
     earlier: EarlierRun
     levels: Levels | None = None
 
+    @cached_property
     def task(self) -> Task:
         """The task of the workers: candidates of the whole recipe, and finalists."""
         config = self.config

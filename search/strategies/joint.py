@@ -19,7 +19,7 @@ def run_joint(job: Job, study: optuna.Study, open_pool: PoolFactory) -> None:
     driver, finals = job.driver(study), job.finals(study)
     if not (driver.remaining or finals.pending):
         return
-    with open_pool(job.model, job.task(), driver.remaining or len(finals.pending)) as pool:
+    with open_pool(job.model, job.task, driver.remaining or len(finals.pending)) as pool:
         if driver.remaining:
             _queue_starts(job, driver, pool)
             driver.run(pool, job.listener)

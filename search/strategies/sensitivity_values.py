@@ -95,7 +95,7 @@ def _new_sweep(job: Job) -> Sensitivity:
     study = optuna.create_study()
     sweep = Sweep(study, job.space, job.metric)
     section, shutdown = job.config.search, Shutdown(job.config.search.grace)
-    with ray_pool(section, job.listener.warned, shutdown, job.model, job.task(), len(sweep.pending)) as pool:
+    with ray_pool(section, job.listener.warned, shutdown, job.model, job.task, len(sweep.pending)) as pool:
         sweep.run(pool, job.listener)
     made = sensitivity_of(study)
     if made is None:

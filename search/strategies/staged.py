@@ -6,8 +6,9 @@ from typing import Any
 
 import optuna
 
+from compress.disk.whole_file import write_whole
 from compress.errors import RunError
-from compress.model_files.files import load_model, save_model
+from compress.model_files.files import load_model
 from compress.parameters import Stage
 from search import settings
 from search.driver.driver import Driver
@@ -23,7 +24,7 @@ from search.study.trial_record import TrialRecord, records
 from search.workers.cluster import cluster
 from search.workers.pool import WorkerPool
 from search.workers.pool_factory import PoolFactory, submit_and_wait
-from search.workers.worker import Task, model_bytes, model_of
+from search.workers.worker import Task, model_bytes
 
 _WINNER = "winner"
 """In the first stage's study: number of the trial that the second stage goes on from. It closes the first stage."""
@@ -85,7 +86,7 @@ class Staged:
             self._search_second(self._winner())
         finals = self.job.finals(self.study)
         if finals.pending:
-            with self.open_pool(self.job.model, self.job.task(), len(finals.pending)) as pool:
+            with self.open_pool(self.job.model, self.job.task, len(finals.pending)) as pool:
                 finals.run(pool, self.job.listener)
 
     @property
@@ -135,9 +136,8 @@ class Staged:
 
     def _task(self, model: Any, space: SearchSpace) -> Task:
         """The task of judging candidates of this model, with the original model as the teacher."""
-        task = self.job.task()
-        teacher = None if model is self.job.model else task.model
-        return replace(task, model=model_bytes(model), recipe=space.recipe, final=None, teacher=teacher)
+        task = replace(self.job.task, recipe=space.recipe, final=None)
+        return task if model is self.job.model else replace(task, model=model_bytes(model), teacher=task.model)
 
     def _fine_tuned(self, winner: TrialRecord) -> Any:
         """The first stage's winner, compressed and fine-tuned by a worker as a finalist is; made once."""
@@ -145,11 +145,11 @@ class Staged:
         if not path.exists():
             epochs = settings.final(job.config).training.epochs
             job.listener.noted(f"fine-tuning {winner.source} for {epochs} epoch{'s' if epochs > 1 else ''}")
-            with self.open_pool(job.model, replace(job.task(), recipe=self.plan.stages[:1]), 1) as pool:
+            with self.open_pool(job.model, replace(job.task, recipe=self.plan.stages[:1]), 1) as pool:
                 made = submit_and_wait(pool, partial(pool.submit_making, winner.parameters))
             if made.model is None:
                 raise RunError(f"{winner.source} cannot be fine-tuned for the second stage: {made.error}")
-            save_model(model_of(made.model), path)
+            write_whole(path, made.model)
         return load_model(path)
 
 

@@ -47,7 +47,7 @@ def test_choices_leave_fewer_candidates_or_none(home):
     job = prepared(config(home, budget={"flops": "90%"}, space={"layers": layers}), model("tiny"), Listener())
     # Ratios of conv2 from 0 to 0.3, and ten In Ranks.
     assert DryRun(job, True, 1, judged(1.0), judged(1.0), None).candidates_log10 == pytest.approx(math.log10(4 * 10))
-    assert job.task().final is None or job.task().final.choices == job.space.settings.choices
+    assert job.task.final is None or job.task().final.choices == job.space.settings.choices
     for wrong, message in (
         ({"*": "keep"}, "space.layers: expected something left to search"),
         ({"con2": "keep"}, "space.layers: unknown layer or group 'con2'; nearest: 'conv2'"),
