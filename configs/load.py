@@ -1,6 +1,5 @@
 """Configuration files read with overrides, checked, written back and compared."""
 
-import io
 import json
 import re
 from collections.abc import Hashable, Mapping, Sequence
@@ -67,7 +66,7 @@ def _difference(a: Any, b: Any, key: str) -> list[str]:
 
 def _mapping(text: str, source: str) -> dict[str, Any]:
     try:
-        data = _parsed(text)
+        data = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{source}: expected valid YAML, received {_one_line(error)}") from error
     if data is None:
@@ -84,7 +83,7 @@ def _apply(override: str, data: dict[str, Any]) -> None:
     if not equals or not all(names):
         raise ConfigError(f"override: expected KEY=VALUE such as search.trials=10, received {excerpt(shown)}")
     try:
-        value = _parsed(text)
+        value = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"override {excerpt(shown)}: expected a YAML value, received {_one_line(error)}") from error
     section = data
@@ -99,21 +98,12 @@ def _apply(override: str, data: dict[str, Any]) -> None:
     section[names[-1]] = value
 
 
-def _parsed(text: str) -> Any:
-    # Errors quote a piece of a string, of a stream only the place.
-    secret = hide_passwords(text) != text
-    try:
-        return yaml.load(io.StringIO(text) if secret else text, _Loader)
-    except RecursionError:
-        raise yaml.YAMLError("maps or lists that are nested too deep") from None
-
-
 def _one_line(error: object) -> str:
-    return one_line(hide_passwords(str(error)))
+    return one_line(hide_passwords(str(error))).replace(' in "<unicode string>",', " at")
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 1e-3 as a number, as YAML 1.2 does, and refuses a key given twice."""
+class _Loader(yaml.CSafeLoader):
+    """The safe loader of libyaml, that reads 1e-3 as a number, as YAML 1.2 does, and refuses a key given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()

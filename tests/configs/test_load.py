@@ -194,7 +194,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [
         (b"name: [a\nb: c\n", "expected valid YAML, received "),
         (b"- a\n- b\n", "expected sections such as 'model:' and 'data:', received ['a', 'b']"),
-        (b"name: a\nname: b\n", "expected valid YAML, received the key 'name' twice in "),
+        (b"name: a\nname: b\n", "expected valid YAML, received the key 'name' twice at line 2, column 1"),
         (b"\xff\xfe\x00", "expected a readable YAML file, received "),
         (b"name: !!python/name:os.system x\n", "expected valid YAML, received could not determine a constructor "),
         (b"[a, b]: c\n", "expected valid YAML, received "),
