@@ -41,7 +41,9 @@ def test_python_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local_pool: None, small_zoo: None
 ) -> None:
     source = (ROOT / "configs" / "digits.yaml").read_text(encoding="utf-8")
-    write_tiny(source, tmp_path / "configs" / "digits.yaml", recipe=["prune"], space={"ranks": False})
+    write_tiny(
+        source, tmp_path / "configs" / "digits.yaml", recipe=["prune"], space={"ranks": False}, finetune={"epochs": 0}
+    )
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "page"}
     for result in snippets("python", page):

@@ -10,7 +10,7 @@ from tests.search.fixtures.runs import PATIENCE
 from tests.snippets import ROOT
 
 TINY = """OVERRIDES = [
-    "name=digits-notebook", "training.epochs=1", "finetune.epochs=1", "finals.candidates=0", "search.trials=2",
+    "name=digits-notebook", "training.epochs=1", "finetune.epochs=0", "finals.candidates=0", "search.trials=2",
     "search.workers=1", "search.sensitivity=false", "data.train_limit=240", "proxy.steps=1",
     "proxy.recalibration_images=64", "front={quantity: flops, widest: 60%, levels: 2}", "recipe=[prune]",
     "space.ranks=false",

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import griffe
@@ -56,6 +57,7 @@ def _lines(package: str) -> Iterator[str]:
         yield from (f"::: {package}.{name}\n    options: {{heading_level: 4}}\n" for name in room.exported)
 
 
+@cache
 def _loaded(package: str) -> griffe.Object | griffe.Alias:
     return griffe.load(package, search_paths=[ROOT], resolve_aliases=True, resolve_external=False)
 
