@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from compress.cloning.layer_copy import weight_of
+from compress.cloning.layers import check_finite, layers_by_name, weight_of
 from compress.cloning.rebuild import Chain
-from compress.cloning.walk import as_functional, check_finite, layers_by_name
+from compress.cloning.walk import as_functional
 from compress.decomposition.factored_layer import set_factors
 from compress.decomposition.kernel_bases import Array, BasesCache, as_kernel
 from compress.decomposition.tucker import check_rank_pair, check_ranks, decompose, tucker_chain, tucker_kernels

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from compress.cloning.layers import finalize_state, weight_of
 from compress.errors import ModelError, typed_line
 
 
@@ -87,22 +88,3 @@ def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -
         name = next((name for name in changed if weight_of(new, name) is after), None)
         after.assign(before if name is None else changed[name])
     finalize_state(new)
-
-
-def weight_of(layer: Any, name: str) -> Any:
-    """A weight by attribute name, "layer.kernel" for one of the layer in a ``TimeDistributed``; None without it."""
-    owner = layer
-    for part in name.split("."):
-        owner = getattr(owner, part, None)
-    return owner
-
-
-def finalize_state(layer: Any) -> None:
-    """Have a layer, and the one that it may wrap, compute what it keeps besides its weights from them.
-
-    ``Normalization`` for one computes with a mean and a variance that it derives from its weights once.
-    """
-    parts: tuple[Any, ...] = (layer, getattr(layer, "layer", None))
-    for part in parts:
-        if hasattr(part, "finalize_state"):
-            part.finalize_state()

@@ -6,8 +6,9 @@ from typing import Any
 import keras
 
 from compress.cloning.layer_copy import copy_layer, copy_weights
+from compress.cloning.layers import layers_by_name
 from compress.cloning.nodes import Arguments
-from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.walk import as_functional
 from compress.cloning.whole_layer import copy_whole
 
 Chain = Sequence[Any]

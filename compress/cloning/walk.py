@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from compress.cloning.functional import has_graph, plain_functional
 from compress.cloning.inlining import inlined, traced_model
 from compress.cloning.nodes import Arguments, arguments_of, nodes_of
-from compress.errors import ModelError, excerpt
 
 
 @dataclass(frozen=True)
@@ -37,30 +35,6 @@ def as_functional(model: Any) -> Any:
     if isinstance(model, keras.Model) and not has_graph(model):
         return inlined(traced_model(model))
     return inlined(plain_functional(model))
-
-
-def layers_by_name(model: Any) -> dict[str, Any]:
-    """The layers of a model by name; ``get_layer`` searches all of them each time."""
-    return {layer.name: layer for layer in model.layers}
-
-
-def check_finite(model: Any) -> None:
-    """Refuse weights that are not a number or infinite: nothing computed from them means anything.
-
-    Raises:
-        ModelError: names the layers that have some.
-    """
-    broken = [f"{count} of {weight.path}" for weight in model.weights if (count := _infinite(weight))]
-    if broken:
-        raise ModelError(
-            f"expected finite weights, received NaN or infinity in {excerpt(broken)}; train the model anew"
-        )
-
-
-def _infinite(weight: Any) -> int:
-    """How many values are not finite."""
-    values = keras.ops.convert_to_numpy(weight)
-    return int(np.sum(~np.isfinite(values if values.dtype == np.float32 else np.asarray(values, np.float64))))
 
 
 def calls(model: Any) -> Iterator[Call]:

@@ -15,8 +15,9 @@ import numpy as np
 from tensorly.decomposition import parafac
 
 from compress.cloning.layer_copy import copy_layer
+from compress.cloning.layers import layers_by_name
 from compress.cloning.rebuild import Chain
-from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.walk import as_functional
 from compress.decomposition.factored_layer import BARE, POINTWISE, checked_rank, replace_layers
 from compress.decomposition.kernel_bases import Array
 from compress.errors import ParameterError

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from compress.cloning.layer_copy import copy_weights
+from compress.cloning.layers import layers_by_name
 from compress.cloning.rebuild import Chain, rebuild
-from compress.cloning.walk import layers_by_name
 from compress.cloning.whole_layer import copy_whole
 from compress.decomposition.kernel_bases import Array, as_kernel
 from compress.errors import ParameterError, excerpt

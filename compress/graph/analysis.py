@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from compress.cloning.layer_copy import weight_of
+from compress.cloning.layers import weight_of
 from compress.cloning.user_rules import has_rule
 from compress.cloning.walk import Call, as_functional, calls
 from compress.graph.channel_graph import ChannelGraph

@@ -9,7 +9,8 @@ from typing import Any
 
 import keras
 
-from compress.cloning.walk import as_functional, check_finite
+from compress.cloning.layers import check_finite
+from compress.cloning.walk import as_functional
 from compress.disk.whole_file import replaced
 from compress.errors import ModelError, one_line, typed_line
 from compress.model_files.custom_objects import register_custom_objects

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from compress.cloning.layer_copy import finalize_state
+from compress.cloning.layers import finalize_state
 from compress.errors import ModelError, excerpt, typed_line
 from compress.model_files.keras2_config import Config, input_layer, make_layer
 from compress.model_files.keras2_ops import OP_CLASSES, op_layer

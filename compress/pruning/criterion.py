@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.cloning.layer_copy import weight_of
-from compress.cloning.walk import layers_by_name
+from compress.cloning.layers import layers_by_name, weight_of
 from compress.graph.channel_graph import ChannelGraph
 from compress.graph.group import CoupledLabels, KeptChannels, Node
 from compress.graph.rules.layer_rule import LayerRule
@@ -47,22 +46,6 @@ class Criterion(Protocol):
             graph: its analysis.
             wanted: True for the labels whose importance is asked for, shape (graph.labels,).
         """
-
-
-@dataclass(frozen=True)
-class MeasuredScores:
-    """Scores that were measured before, on the very same model: a search prunes one model many times."""
-
-    layers: tuple[LayerScores, ...]
-
-    @classmethod
-    def of(cls, criterion: Criterion, model: Any, graph: ChannelGraph) -> Self:
-        """The scores of all layers of a model under a criterion."""
-        return cls(tuple(criterion.scores(model, graph, np.ones(graph.labels, dtype=np.bool_))))
-
-    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[LayerScores]:
-        """The known scores."""
-        return (layer for layer in self.layers if wanted[layer.labels].any())
 
 
 def scored_nodes(model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[tuple[Node, Any, LayerRule]]:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.cloning.layer_copy import copy_weights, weight_of
+from compress.cloning.layer_copy import copy_weights
+from compress.cloning.layers import layers_by_name, weight_of
 from compress.cloning.nodes import Arguments
 from compress.cloning.rebuild import Chain, rebuild
-from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.walk import as_functional
 from compress.cloning.whole_layer import copy_whole
 from compress.errors import ParameterError, excerpt
 from compress.graph.analysis import analyse

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
 
-from compress.cloning.walk import as_functional, calls, layers_by_name
+from compress.cloning.layers import layers_by_name
+from compress.cloning.walk import as_functional, calls
 from compress.errors import DataError, ModelError
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph

@@ -1,6 +1,6 @@
 """PruningSettings: which channels go, once a ratio says how many."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from compress.cloning.walk import as_functional
 from compress.graph.analysis import analyse
+from compress.graph.channel_graph import ChannelGraph
+from compress.graph.group import KeptChannels
 from compress.parameters import SINGLE_CHANNELS, ChannelStep
 from compress.pruning.criteria.l2_norm import L2Norm
-from compress.pruning.criterion import Criterion, MeasuredScores
+from compress.pruning.criterion import Criterion, LayerScores
 
 Floats = NDArray[np.float64]
 LayerNorm = Literal["none", "standard_score", "tss_norm", "linear_scaling", "softmax_norm"]
@@ -65,6 +67,23 @@ _NORMS: Mapping[LayerNorm, Callable[[Floats], Floats]] = {
     "linear_scaling": _linear_scaling,
     "softmax_norm": _softmax,
 }
+
+
+@dataclass(frozen=True)
+class MeasuredScores:
+    """Scores that were measured before, on the very same model: a search prunes one model many times."""
+
+    layers: tuple[LayerScores, ...]
+
+    @classmethod
+    def of(cls, criterion: Criterion, model: Any, graph: ChannelGraph) -> Self:
+        """The scores of all layers of a model under a criterion."""
+        return cls(tuple(criterion.scores(model, graph, np.ones(graph.labels, dtype=np.bool_))))
+
+    def scores(self, model: Any, graph: ChannelGraph, wanted: KeptChannels) -> Iterator[LayerScores]:
+        """The known scores."""
+        return (layer for layer in self.layers if wanted[layer.labels].any())
+
 
 Policy = Literal["average", "sum"]
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from compress.cloning.layer_copy import copy_layer, weight_of
+from compress.cloning.layer_copy import copy_layer
+from compress.cloning.layers import weight_of
 from compress.cloning.user_rules import UserRule, user_rule
 from compress.cloning.whole_layer import copy_to_build
 from compress.errors import ModelError, typed_line

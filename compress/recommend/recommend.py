@@ -6,7 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.layers import layers_by_name
+from compress.cloning.walk import as_functional
 from compress.decomposition.tucker import tucker_saves
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
@@ -14,9 +15,9 @@ from compress.graph.convolutions import WIDEST_IMAGE
 from compress.graph.group import Decomposable, Exclusion, Group, Ranks, Ratios
 from compress.graph.sizes import ImageSize
 from compress.parameters import ChannelStep, kept_channels
-from compress.pruning.criterion import Floats, MeasuredScores
+from compress.pruning.criterion import Floats
 from compress.pruning.pruning import group_energy
-from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
+from compress.pruning.settings import DEFAULT_PRUNING, MeasuredScores, PruningSettings
 from compress.recommend.slamp import slamp_ratios
 from compress.recommend.vbmf import calibrated_rank, vbmf_conv_ranks
 

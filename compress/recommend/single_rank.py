@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.layers import layers_by_name
+from compress.cloning.walk import as_functional
 from compress.decomposition.cp import cp_saves
 from compress.decomposition.svd import svd_layers, svd_saves
 from compress.graph.analysis import analyse

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from scipy.optimize import nnls
 
-from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.layers import layers_by_name
+from compress.cloning.walk import as_functional
 from compress.decomposition.factored_layer import replace_layers
 from compress.decomposition.tucker import tucker_chain
 from compress.graph.analysis import analyse

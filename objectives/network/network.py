@@ -8,8 +8,9 @@ import keras
 import tensorflow as tf
 
 from compress.cloning.layer_copy import copy_layer, copy_weights
+from compress.cloning.layers import layers_by_name
 from compress.cloning.rebuild import rebuild
-from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.walk import as_functional
 from compress.cloning.whole_layer import copy_whole
 from objectives.network.distillation import TrainingLoss
 from objectives.network.elastic_layer import Common, ElasticLayer, LayerWeights, Weight

@@ -33,7 +33,8 @@ class Driver:
         budget: what candidates may cost.
         settings: how proposals are made and ranked.
         levels: of a front, None without one.
-        before: values of the stage that the space's model has behind it; trials hold them with their own.
+        before: values of the stage that the space's model has behind it, which trials hold with their own; None where
+            it is the original.
     """
 
     study: optuna.Study
@@ -41,7 +42,7 @@ class Driver:
     budget: Budget
     settings: DriverSettings
     levels: Levels | None = None
-    before: CompressionParameters = field(default_factory=CompressionParameters.none)
+    before: CompressionParameters | None = None
 
     @property
     def remaining(self) -> int:
@@ -82,7 +83,8 @@ class Driver:
         candidate = self._candidate(suggested(trial, self.space.dimensions), budget)
         violation = budget.violation(candidate.cost)
         constraint = None if self.settings.projection else violation
-        parameters = completed(self.before, candidate.parameters)
+        own = candidate.parameters
+        parameters = own if self.before is None else completed(self.before, own)
         describe(trial, parameters, candidate.cost, constraint, self.settings.stage)
         return reject(self.study, trial) if violation > 0 else RunningTrial(trial, candidate.parameters)
 

@@ -1,12 +1,8 @@
 """Samplers by configuration name: who proposes candidates."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
-
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler
 
 from compress.errors import ConfigError
 from compress.registration import registered
@@ -51,12 +47,4 @@ def samplers(name: str, options: Options, context: SamplerContext) -> Samplers:
             f"search.sampler: expected the package {kind.package}, which {name} needs, received an installation "
             "without it; install the extra: pip install 'tuckprune[samplers]'"
         )
-    made = kind.make(replace(context, reference=name.partition(":")[2]), options)
-
-    def quiet(trial: int) -> BaseSampler:
-        with warnings.catch_warnings():
-            # Whoever chose a sampler need not be warned at every trial that Optuna may change it.
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return made(trial)
-
-    return quiet
+    return kind.make(replace(context, reference=name.partition(":")[2]), options)

@@ -1,9 +1,11 @@
 """What a sampler is to a search: a name, what it is, and a function that makes it for a run."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 
 from objectives.budget.budget import Budget
@@ -99,4 +101,11 @@ def each_trial(make: Callable[..., BaseSampler], context: SamplerContext, option
 
     make: takes ``seed`` and the options.
     """
-    return lambda trial: make(**options, seed=(context.seed * 1_000_003 + trial) % 2**32)
+
+    def made(trial: int) -> BaseSampler:
+        with warnings.catch_warnings():
+            # Whoever chose a sampler need not be warned at every trial that Optuna may change it.
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return make(**options, seed=(context.seed * 1_000_003 + trial) % 2**32)
+
+    return made

@@ -141,14 +141,19 @@ class SpaceArrays:
         ]
         return np.array(least, dtype=np.int64), np.array(most, dtype=np.int64)
 
-    def ratio(self, bounds: Bounds, steps: int) -> float:
-        """A ratio as a person would write it: 0.3, not 0.30000000000000004; at the ends, the bounds themselves."""
-        return bounds.clipped(round(steps * self.settings.ratio_step, 10))
+    @cached_property
+    def ratios(self) -> tuple[tuple[float, ...], ...]:
+        """Ratios of every searched group by the number of steps, as a person would write them: 0.3, not 0.3 and a bit.
+
+        At the ends they are the bounds themselves.
+        """
+        grid = [round(steps * self.settings.ratio_step, 10) for steps in range(max(self.step_bounds[1], default=0) + 1)]
+        return tuple(tuple(map(bounds.clipped, grid)) for bounds in self.ratio_bounds)
 
     def parameters(self, candidates: Candidates, index: int = 0) -> CompressionParameters:
         """One of the candidates as parameters."""
         steps, ranks = candidates.ratio_steps[index].tolist(), candidates.ranks[index].tolist()
-        values = [self.ratio(bounds, n) for bounds, n in zip(self.ratio_bounds, steps, strict=True)]
+        values = [ratios[n] for ratios, n in zip(self.ratios, steps, strict=True)]
         ratios = {group.name: ratio for group, ratio in zip(self.groups, values, strict=True) if ratio}
         pairs = zip(self.layers, ranks, strict=False)
         return CompressionParameters(ratios, {layer.layer: (a, b) for layer, (a, b) in pairs if a})
@@ -205,17 +210,15 @@ class SpaceArrays:
     @cached_property
     def _kept_table(self) -> Ints:
         """Channels that stay of every subgroup at every ratio of the grid, shape (subgroups, steps)."""
-        sizes, steps = self.cost.counts.sizes.tolist(), range(int(self.step_bounds[1].max()) + 1)
-        rows: dict[tuple[int, Bounds], list[int]] = {}
-        for key in self._sized_bounds(sizes):
-            if key not in rows:
-                size, bounds = key
-                rows[key] = [kept_channels(size, self.ratio(bounds, n), self.settings.step) for n in steps]
-        return np.array([rows[key] for key in self._sized_bounds(sizes)], dtype=np.int64)
-
-    def _sized_bounds(self, sizes: list[int]) -> list[tuple[int, Bounds]]:
-        """Channels of every subgroup, and the bounds of its group."""
-        return [(size, self.ratio_bounds[group]) for size, group in zip(sizes, self._group_of, strict=True)]
+        rows: dict[tuple[int, tuple[float, ...]], list[int]] = {}
+        sized = [
+            (size, self.ratios[group])
+            for size, group in zip(self.cost.counts.sizes.tolist(), self._group_of, strict=True)
+        ]
+        for size, ratios in sized:
+            if (size, ratios) not in rows:
+                rows[size, ratios] = [kept_channels(size, ratio, self.settings.step) for ratio in ratios]
+        return np.array([rows[key] for key in sized], dtype=np.int64)
 
     @cached_property
     def _channel_forms(self) -> tuple[Floats, Floats]:

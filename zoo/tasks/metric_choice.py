@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from compress.errors import ConfigError, typed_line
-from zoo.tasks.figures.values import class_value
 from zoo.tasks.keras_class import known_as, plain_name
 from zoo.tasks.metric import Direction, LabelForm, Metric, metric_classes
 from zoo.tasks.task import Array, Task
@@ -108,3 +107,12 @@ def _direction(name: str, right: float, wrong: float, given: Direction | None) -
             f"{wrong:g} for wrong ones, received {given}; leave it out"
         )
     return better
+
+
+def class_value(metric: Metric, targets: Array, outputs: Array) -> Array:
+    """What a class of `keras.metrics` makes of them: of a metric that can be ranked by, a single number."""
+    import keras
+
+    made = metric_classes()[metric.name](**metric.options)
+    made.update_state(targets, outputs)
+    return np.asarray(keras.ops.convert_to_numpy(made.result()))

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from compress.cloning.layer_copy import weight_of
+from compress.cloning.layers import weight_of
 from compress.cloning.tracing.traces import why_whole
 from compress.cloning.user_rules import UserRule, has_rule, user_rule
 from compress.errors import ModelError

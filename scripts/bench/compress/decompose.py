@@ -22,7 +22,7 @@ import tensorflow as tf
 from tensorly.decomposition import partial_tucker
 from threadpoolctl import threadpool_limits
 
-from compress.cloning.walk import layers_by_name
+from compress.cloning.layers import layers_by_name
 from compress.decomposition.factored_layer import replace_layers
 from compress.decomposition.kernel_bases import Array, BasesCache, KernelBases
 from compress.decomposition.tucker import tucker2, tucker_chain

@@ -8,10 +8,9 @@ from compress.graph.analysis import analyse
 from compress.pruning import criteria
 from compress.pruning.criteria.geometric_median import GeometricMedian
 from compress.pruning.criteria.l2_norm import L2Norm
-from compress.pruning.criterion import MeasuredScores
 from compress.pruning.pruning import prune
 from compress.pruning.registry import criterion_names, make_criterion
-from compress.pruning.settings import PruningSettings
+from compress.pruning.settings import MeasuredScores, PruningSettings
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import randomized
 

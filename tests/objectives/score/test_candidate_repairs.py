@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from compress.cloning.walk import as_functional, layers_by_name
+from compress.cloning.layers import layers_by_name
+from compress.cloning.walk import as_functional
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import PruningSettings

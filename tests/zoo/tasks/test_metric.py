@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, top_k_accuracy_score
 
-from zoo.tasks.figures.values import class_value
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.metric import ACCURACY, LOSS, Metric, Score, metric_classes, restored, stored
+from zoo.tasks.metric_choice import class_value
 
 CLASSES = 4
 RNG = np.random.default_rng(0)

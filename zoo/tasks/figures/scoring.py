@@ -7,13 +7,48 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DivergenceError
-from zoo.tasks.figures.values import MeanLoss, images_at_once
 from zoo.tasks.metric import LOSS, Metric, Score, metric_classes
 
 if TYPE_CHECKING:
     from zoo.tasks.task import Task
 
 Array = npt.NDArray[Any]
+
+
+_VALUES = 4_000_000
+"""Values of outputs that a loss or a metric takes at once."""
+
+
+def images_at_once(outputs: Array) -> int:
+    """How many images of outputs like these (N, ...) a loss or a metric takes at once."""
+    return max(1, _VALUES // max(1, int(outputs[0].size)))
+
+
+class MeanLoss:
+    """The mean of a loss of Keras over all images that were added, or over their pixels that count.
+
+    Args:
+        loss: of Keras.
+    """
+
+    def __init__(self, loss: Any) -> None:
+        self._loss = loss
+        self._total = self._count = 0.0
+
+    def add(self, targets: Array, outputs: Array) -> None:
+        """Take in targets and outputs of some images, (N, ...) each."""
+        import keras
+
+        values = self._loss.call(targets, outputs)
+        # Losses that ignore a class leave zeros in its place, and mark the others so.
+        counted = getattr(values, "_keras_mask", None)
+        self._total += float(np.sum(keras.ops.convert_to_numpy(values), dtype=np.float64))
+        self._count += float(np.size(values) if counted is None else np.sum(keras.ops.convert_to_numpy(counted)))
+
+    @property
+    def mean(self) -> float:
+        """Of all that was added; 0 where nothing counts."""
+        return self._total / self._count if self._count else 0.0
 
 
 class Scoring:

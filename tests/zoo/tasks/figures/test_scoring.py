@@ -9,7 +9,7 @@ import pytest
 
 from compress.errors import DivergenceError
 from tests.objectives.tasks import TARGETS, dataset, model
-from zoo.tasks.figures import values
+from zoo.tasks.figures import scoring
 from zoo.tasks.figures.scoring import Scoring
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.segmentation import Segmentation
@@ -44,7 +44,7 @@ def test_parts_give_the_figures_of_all(task: Any, name: str | None, monkeypatch:
     expected = {**data.task.figures(split.targets, data.task.activated(outputs, loss.from_logits))}
     assert {key: whole[key] for key in expected} == pytest.approx(expected, rel=1e-6)
     # Blocks of two or three images, and parts of one, of several blocks, and of less than one.
-    monkeypatch.setattr(values, "_VALUES", 2 * outputs[0].size + 1)
+    monkeypatch.setattr(scoring, "_VALUES", 2 * outputs[0].size + 1)
     received = in_parts(data.task, loss, metric, split.targets, outputs, [1, 5, len(split) - 7, 1])
     # Keras's R2 subtracts large sums of float32 here, which blocks of 4 million values do not see.
     rel = 1e-3 if "R2" in whole else 1e-6
@@ -59,12 +59,12 @@ def test_ignored_pixels_count_in_no_part(monkeypatch: pytest.MonkeyPatch) -> Non
     outputs = RNG.dirichlet(np.ones(3), (5, 4, 6)).astype(np.float32)
     loss, metric = task.loss(model(task)), choose_metric("F1Score", task, options={"average": "macro"})
     whole = task.score(masks, outputs, loss, metric).figures
-    monkeypatch.setattr(values, "_VALUES", 1)
+    monkeypatch.setattr(scoring, "_VALUES", 1)
     assert in_parts(task, loss, metric, masks, outputs, [2, 3]) == pytest.approx(whole, rel=1e-6)
 
 
 def test_outputs_that_are_not_finite_leave_the_loss_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(values, "_VALUES", 2)
+    monkeypatch.setattr(scoring, "_VALUES", 2)
     task, loss = Classification(2), keras.losses.SparseCategoricalCrossentropy()
     outputs = np.array([[0.5, 0.5], [np.nan, np.nan], [0.5, 0.5]], np.float32)
     auc = choose_metric("AUC", task)
