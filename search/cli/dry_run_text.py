@@ -6,6 +6,7 @@ from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from objectives.cost.cost import Cost
+from search.cli.console import time_text
 from search.pipeline.dry_run import DryRun
 from search.study.judgement import Judgement
 from zoo.data.dataset import Data
@@ -110,8 +111,8 @@ def _trial(judged: Judgement) -> str:
 
 def _durations(run: DryRun) -> str:
     count = run.job.config.search.trials
-    trials = f"{count} trial{'s' if count > 1 else ''} {_minutes(run.search_seconds)}"
-    sweep = [f"sweep {_minutes(run.sweep_seconds)}"] if run.sweep_seconds else []
+    trials = f"{count} trial{'s' if count > 1 else ''} {time_text(run.search_seconds)}"
+    sweep = [f"sweep {time_text(run.sweep_seconds)}"] if run.sweep_seconds else []
     middle = _training("fine-tuning between the stages", run.middle_seconds)
     return ", ".join([*sweep, trials, *middle, *_training("finals", run.finals_seconds)])
 
@@ -126,14 +127,4 @@ def _around(run: DryRun) -> list[str]:
 def _training(what: str, seconds: float | None) -> list[str]:
     if seconds is None:
         return [f"{what} of unknown length"]
-    return [f"{what} at most {_minutes(seconds)}"] if seconds else []
-
-
-def _minutes(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
+    return [f"{what} at most {time_text(seconds)}"] if seconds else []

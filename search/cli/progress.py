@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS
 from objectives.cost.quantity import Quantity
+from search.cli.console import time_text
 from search.driver.listeners.listener import Listener
 from search.samplers.sensitivity import Probe
 from search.study.finalist import Finalist
@@ -38,7 +39,7 @@ class _Phase:
         """A line on another result, with how many there are, and the time left where it is a minute or more."""
         self.done += 1
         left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
-        return f"[{self.done}/{self.total}] {line}" + (f"; about {left / 60:.0f} min left" if left >= 60 else "")
+        return f"[{self.done}/{self.total}] {line}" + (f"; about {time_text(left)} left" if left >= 60 else "")
 
 
 class ProgressDisplay(Listener):
@@ -168,7 +169,7 @@ class ProgressDisplay(Listener):
         # The first trials wait for the workers to start: the pace is that of the latest ones.
         recent = self._seconds[-10:]
         left = (self._planned - self._done) * sum(recent) / len(recent)
-        return " | ".join([*filter(None, parts), f"{left / 60:.0f} min {left % 60:.0f} s left"])
+        return " | ".join([*filter(None, parts), f"{time_text(left)} left"])
 
 
 def _headline(record: TrialRecord) -> str:

@@ -64,6 +64,16 @@ class Status:
         return sum(self.states.values())
 
     @property
+    def finals_begun(self) -> bool:
+        """Whether there are finals, and nothing is before them any more."""
+        return self.finals > 0 and self.settled >= self.planned
+
+    @property
+    def finished(self) -> bool:
+        """Whether all trials are settled, and all finalists judged."""
+        return self.settled >= self.planned and self.finalists >= self.finals
+
+    @property
     def seconds_left(self) -> float | None:
         """Seconds until all trials are settled at this pace, without the finals."""
         return None if self.pace is None else self.pace * max(0, self.planned - self.settled)
@@ -111,8 +121,8 @@ def _status(config: RunConfig, studies: Sequence[optuna.Study], driver: bool) ->
 
 
 def _finals(config: RunConfig, records: Sequence[TrialRecord]) -> int:
-    """How many finalists there are: the recommended values, and the best trials, those of the last stage."""
-    count = config.finals.candidates
+    """How many finalists there are: the recommended values, and the best trials of the last stage; 0 without finals."""
+    count = config.finals.candidates if config.finetune.epochs else 0
     last = [record for record in records if record.stage in (None, config.recipe[-1])]
     return 1 + len(select_finalists(last, count)) if count else 0
 

@@ -114,7 +114,7 @@ def test_the_second_stage_counts_anew():
 def test_on_a_terminal_there_is_a_bar_with_counts_and_time_left():
     shown = lines([record(0, 0.7)], [record(1, None, error="nan"), record(2, 0.8)], terminal=True)
     assert "3/5" in shown
-    assert "best accuracy 0.8000 | 2 feasible, 1 failed | 0 min 0 s left" in shown
+    assert "best accuracy 0.8000 | 2 feasible, 1 failed | 0 s left" in shown
 
 
 def test_the_best_is_by_what_the_study_maximizes():

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from compress.parameter_files.json_format import dumps
 from compress.parameters import CompressionParameters
+from search.cli.commands.runs.status import _lines
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
@@ -115,10 +116,12 @@ def test_the_pace_is_the_middle_span(tmp_path):
     for trial, seconds in zip(study.get_trials(deepcopy=False), (0, 2, 4, 100, 103), strict=True):
         trial.datetime_complete = began + timedelta(seconds=seconds)
     store(study, Finalist("recommended values", WHOLE, ORIGINAL, Score({"accuracy": 0.5}), 30.0, None, ACCURACY))
-    status = _status(config(tmp_path, search={"trials": 9}), [study], False)
+    tuned = {"finetune": {"epochs": 1}}
+    status = _status(config(tmp_path, search={"trials": 9}, **tuned), [study], False)
     # All trials have the same parameters, so that one goes to the finals with the recommended values.
     assert (status.finalists, status.finals, status.finals_left) == (1, 2, 30.0)
     assert status.pace == 2.5 and status.seconds_left == 10.0
+    assert _status(config(tmp_path, search={"trials": 9}, finetune={"epochs": 0}), [study], False).finals == 0
     study.enqueue_trial({})
     assert [_status(config(tmp_path, search={"trials": trials}), [study], False).waiting for trials in (9, 5)] == [1, 0]
 
@@ -180,3 +183,14 @@ def test_a_journal_with_lines_missing_in_the_middle_is_refused(tuckprune, run, c
     journal.write_bytes(b"".join([*lines[:40], *lines[45:]]))
     line = refused(tuckprune, run.path, command, run.path)
     assert f"the study '{journal}' is damaged: expected line 41 at byte " in line
+
+
+def test_finals_are_shown_before_the_first_finalist_is_judged(run):
+    status = replace(status_of(run.path), planned=5, finals=4)
+    shown = _lines(status, "runs/run")
+    assert "finals: 0 of 4 judged" in shown and shown[-1].endswith("the same 'tuckprune search' goes on with it")
+    shown = _lines(replace(status, finalists=3, finals_left=75.0, driver=True), "runs/run")
+    assert "finals: 3 of 4 judged, about 75 s left" in shown and shown[-1] == "a driver is at work"
+    for done in (replace(status, finalists=4), replace(status, finals=0)):
+        assert _lines(done, "runs/run")[-1].endswith("next: tuckprune export runs/run")
+    assert not any(line.startswith("finals") for line in _lines(replace(status, planned=6), "runs/run"))

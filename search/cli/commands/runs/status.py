@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from search.cli.command import command
-from search.cli.console import AsJson, RunPath, console, print_json
+from search.cli.console import AsJson, RunPath, console, print_json, time_text
 
 if TYPE_CHECKING:  # It loads Optuna, which `tuckprune --help` does without.
     from search.runs.status import Status
@@ -67,15 +67,11 @@ def _lines(current: "Status", run: str) -> list[str]:
         lines.append(
             f"workers of the last trials: {workers}" + (f"; {current.lost} lost so far" if current.lost else "")
         )
-    if current.finalists:
-        left = current.finals_left or 0.0
-        time_left = f", about {left / 60:.0f} min {left % 60:.0f} s left" if left else ""
+    if current.finals_begun:
+        time_left = f", about {time_text(current.finals_left)} left" if current.finals_left else ""
         lines.append(f"finals: {current.finalists} of {current.finals} judged{time_left}")
     if current.seconds_left:
-        left = current.seconds_left
-        lines.append(
-            f"pace: {current.pace:.1f} s per trial, {left / 60:.0f} min {left % 60:.0f} s left before the finals"
-        )
+        lines.append(f"pace: {current.pace:.1f} s per trial, {time_text(current.seconds_left)} left before the finals")
     lines.append(_next(current, run))
     return lines
 
@@ -83,6 +79,6 @@ def _lines(current: "Status", run: str) -> list[str]:
 def _next(current: "Status", run: str) -> str:
     if current.driver:
         return "a driver is at work"
-    if current.settled < current.planned:
+    if not current.finished:
         return "no driver is at work: the same 'tuckprune search' goes on with it"
     return f"no driver is at work; next: tuckprune export {run}"
