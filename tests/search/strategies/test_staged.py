@@ -17,6 +17,7 @@ from search.study.finalist import finalists
 from search.study.judgement import Judgement
 from search.study.ranking import best, winner_of
 from search.study.trial_record import records
+from search.workers.worker import model_of
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, PRUNE_FIRST, model, trained_like
 from tests.search.strategies.staged_runs import MAKING, FakePoolFactory, staged
 
@@ -50,6 +51,10 @@ def test_each_stage_is_searched_alone_on_its_own_model(tmp_path, recipe):
     assert [task.final is None for task in open_pool.tasks] == [True, False, True, False]
     # The second stage's candidates learn from the original, not from what the first one has left of it.
     assert [task.teacher is None for task in open_pool.tasks] == [True, True, False, True]
+    original, middle = open_pool.tasks[FIRST].model, open_pool.tasks[SECOND].model
+    assert [task.model == original for task in open_pool.tasks] == [True, True, False, True]
+    assert open_pool.tasks[SECOND].teacher == original
+    assert model_of(middle).count_params() == load_model(search.folder.middle_model).count_params()
 
 
 @pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
