@@ -13,7 +13,7 @@ from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from search import settings
 from search.runs.run_folder import RunFolder
-from search.study.finalist import Finalist, finalists
+from search.study.finalist import RECOMMENDED, Finalist, finalists
 from search.study.identity import check_same_model, first_study
 from search.study.ranking import Winner, winner_of
 from search.study.storage import find_study
@@ -31,6 +31,15 @@ class SearchOutcome:
     trials: list[TrialRecord]
     finalists: list[Finalist]
     winner: Winner
+
+    @property
+    def learned(self) -> str:
+        """A sentence where none of the sampler's proposals won, which says what did; empty where one did."""
+        start = next((trial.start for trial in self.trials if trial.source == self.winner.source), None)
+        if start is None and self.winner.source != RECOMMENDED:
+            return ""
+        won = RECOMMENDED if start is None else f"the start '{start}'"
+        return f"No proposal of the sampler came out ahead of {won}: more trials or longer ones (proxy.steps) may."
 
 
 def find_run(path: Path) -> SearchOutcome:

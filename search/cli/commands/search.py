@@ -67,7 +67,8 @@ def _run(loaded: RunConfig, config: Path, overrides: list[str], shown: Console) 
     shown.print(
         f"winner of {len(outcome.trials)} trials: {winner.source}, {winner.figures}, "
         f"{', '.join(figure.text(winner.cost) for figure in figures)}\n"
-        f"next: tuckprune export {outcome.folder.path}"
+        + (f"{outcome.learned}\n" if outcome.learned else "")
+        + f"next: tuckprune export {outcome.folder.path}"
         + (f", or tuckprune front {outcome.folder.path} for its other budgets" if loaded.front else ""),
         highlight=False,
     )

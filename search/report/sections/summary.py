@@ -17,7 +17,8 @@ def lead(view: RunView) -> str:
     """How many trials there were, and who won."""
     winner = view.outcome.winner
     counts = " ".join(_counts(trials) for trials in view.stages)
-    return f"{counts} Winner: {winner.source}, {winner.figures}, {winner.cost.flops / 1e6:.2f} MFLOPs."
+    won = f"Winner: {winner.source}, {winner.figures}, {winner.cost.flops / 1e6:.2f} MFLOPs."
+    return " ".join(filter(None, (counts, won, view.outcome.learned)))
 
 
 def tiles(view: RunView) -> list[Tile]:

@@ -1,6 +1,7 @@
 """The front of a run, against a count of every pair, and what a run offers once it had finals."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,9 @@ from compress.parameters import CompressionParameters
 from objectives.budget.budget import Limit
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, MEMORY, PARAMS
+from search.runs.outcome import SearchOutcome
 from search.runs.points import best_within, front, points
+from search.runs.run_folder import RunFolder
 from search.study.finalist import RECOMMENDED, Finalist
 from search.study.judgement import Rung
 from search.study.ranking import select_finalists, winner_of
@@ -165,6 +168,17 @@ def test_the_start_of_the_sweep_has_the_last_place_of_the_finals():
     wider = [replace(one, start=SENSITIVITY_START) if one.number in (0, 2) else one for one in LEVELS]
     assert [one.number for one in select_finalists(wider, 3)] == [3, 4, 5]
     assert [one.number for one in select_finalists(wider, 4)] == [3, 4, 5, 0]
+
+
+def test_a_search_says_where_none_of_its_proposals_won():
+    plain = [replace(record(0, 100, 0.8), start=SENSITIVITY_START), record(1, 100, 0.9)]
+
+    def learned(*finalists):
+        return SearchOutcome(RunFolder(Path("run")), plain, list(finalists), winner_of(plain, finalists)).learned
+
+    assert learned() == ""
+    assert "ahead of the start 'sensitivity': " in learned(finalist("trial 0", 100, 0.9), finalist("trial 1", 100, 0.8))
+    assert "ahead of recommended values: " in learned(finalist(RECOMMENDED, 100, 0.9), finalist("trial 1", 100, 0.8))
 
 
 def test_only_the_budgets_own_level_can_win():
