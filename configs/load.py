@@ -14,6 +14,9 @@ from configs.schema.problems import describe
 from configs.schema.run import RunConfig
 from configs.schema.storage import hide_passwords
 
+_DEEPEST = 50
+"""Levels of a configuration: options of a layer of an augmentation have about eight."""
+
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     """Read the YAML file at `path`, apply overrides such as "search.trials=10" (values are YAML), and check the whole.
@@ -66,7 +69,7 @@ def _difference(a: Any, b: Any, key: str) -> list[str]:
 
 def _mapping(text: str, source: str) -> dict[str, Any]:
     try:
-        data = yaml.load(text, _Loader)
+        data = _parsed(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{source}: expected valid YAML, received {_one_line(error)}") from error
     if data is None:
@@ -83,7 +86,7 @@ def _apply(override: str, data: dict[str, Any]) -> None:
     if not equals or not all(names):
         raise ConfigError(f"override: expected KEY=VALUE such as search.trials=10, received {excerpt(shown)}")
     try:
-        value = yaml.load(text, _Loader)
+        value = _parsed(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"override {excerpt(shown)}: expected a YAML value, received {_one_line(error)}") from error
     section = data
@@ -96,6 +99,24 @@ def _apply(override: str, data: dict[str, Any]) -> None:
                 f"override {excerpt(shown)}: expected {name} to be a section, received {_one_line(repr(section))}"
             )
     section[names[-1]] = value
+
+
+def _parsed(text: str) -> Any:
+    """What a YAML text holds.
+
+    Raises:
+        yaml.YAMLError: it is no YAML, or nests deeper than anything that is meant, which not every libyaml refuses.
+    """
+    data = yaml.load(text, _Loader)
+    level, depth = [data], 0
+    while level:
+        depth += 1
+        if depth > _DEEPEST:
+            raise yaml.YAMLError(f"maps or lists nested more than {_DEEPEST} deep")
+        inner = (list(node.values()) if isinstance(node, dict) else node for node in level)
+        # Aliases may name one list many times.
+        level = list({id(child): child for node in inner if isinstance(node, list) for child in node}.values())
+    return data
 
 
 def _one_line(error: object) -> str:

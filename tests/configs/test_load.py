@@ -198,6 +198,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "expected a readable YAML file, received "),
         (b"name: !!python/name:os.system x\n", "expected valid YAML, received could not determine a constructor "),
         (b"[a, b]: c\n", "expected valid YAML, received "),
+        (b"a: " + b"[" * 60 + b"]" * 60, "expected valid YAML, received maps or lists nested more than 50 deep"),
+        (b"a: &a {b: *a}\n", "expected valid YAML, received maps or lists nested more than 50 deep"),
     ],
 )
 def test_a_file_that_is_no_yaml_mapping_is_refused(tmp_path: Path, content: bytes, expected: str) -> None:
