@@ -33,7 +33,7 @@ class SearchOutcome:
     winner: Winner
 
     @property
-    def learned(self) -> str:
+    def remark(self) -> str:
         """A sentence where none of the sampler's proposals won, which says what did; empty where one did."""
         start = next((trial.start for trial in self.trials if trial.source == self.winner.source), None)
         if start is None and self.winner.source != RECOMMENDED:

@@ -143,9 +143,9 @@ class SpaceArrays:
 
     @cached_property
     def ratios(self) -> tuple[tuple[float, ...], ...]:
-        """Ratios of every searched group by the number of steps, as a person would write them: 0.3, not 0.3 and a bit.
+        """Ratios of every searched group by the number of steps, as a person would write them; the ends are its bounds.
 
-        At the ends they are the bounds themselves.
+        0.3, for instance, not 0.30000000000000004.
         """
         grid = [round(steps * self.settings.ratio_step, 10) for steps in range(max(self.step_bounds[1], default=0) + 1)]
         return tuple(tuple(map(bounds.clipped, grid)) for bounds in self.ratio_bounds)

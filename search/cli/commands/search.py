@@ -67,7 +67,7 @@ def _run(loaded: RunConfig, config: Path, overrides: list[str], shown: Console) 
     shown.print(
         f"winner of {len(outcome.trials)} trials: {winner.source}, {winner.figures}, "
         f"{', '.join(figure.text(winner.cost) for figure in figures)}\n"
-        + (f"{outcome.learned}\n" if outcome.learned else "")
+        + (f"{outcome.remark}\n" if outcome.remark else "")
         + f"next: tuckprune export {outcome.folder.path}"
         + (f", or tuckprune front {outcome.folder.path} for its other budgets" if loaded.front else ""),
         highlight=False,

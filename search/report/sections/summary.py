@@ -18,7 +18,7 @@ def lead(view: RunView) -> str:
     winner = view.outcome.winner
     counts = " ".join(_counts(trials) for trials in view.stages)
     won = f"Winner: {winner.source}, {winner.figures}, {winner.cost.flops / 1e6:.2f} MFLOPs."
-    return " ".join(filter(None, (counts, won, view.outcome.learned)))
+    return " ".join(filter(None, (counts, won, view.outcome.remark)))
 
 
 def tiles(view: RunView) -> list[Tile]:

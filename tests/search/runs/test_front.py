@@ -173,12 +173,12 @@ def test_the_start_of_the_sweep_has_the_last_place_of_the_finals():
 def test_a_search_says_where_none_of_its_proposals_won():
     plain = [replace(record(0, 100, 0.8), start=SENSITIVITY_START), record(1, 100, 0.9)]
 
-    def learned(*finalists):
-        return SearchOutcome(RunFolder(Path("run")), plain, list(finalists), winner_of(plain, finalists)).learned
+    def remark(*finalists):
+        return SearchOutcome(RunFolder(Path("run")), plain, list(finalists), winner_of(plain, finalists)).remark
 
-    assert learned() == ""
-    assert "ahead of the start 'sensitivity': " in learned(finalist("trial 0", 100, 0.9), finalist("trial 1", 100, 0.8))
-    assert "ahead of recommended values: " in learned(finalist(RECOMMENDED, 100, 0.9), finalist("trial 1", 100, 0.8))
+    assert remark() == ""
+    assert "ahead of the start 'sensitivity': " in remark(finalist("trial 0", 100, 0.9), finalist("trial 1", 100, 0.8))
+    assert "ahead of recommended values: " in remark(finalist(RECOMMENDED, 100, 0.9), finalist("trial 1", 100, 0.8))
 
 
 def test_only_the_budgets_own_level_can_win():
