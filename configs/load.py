@@ -15,7 +15,7 @@ from configs.schema.run import RunConfig
 from configs.schema.storage import hide_passwords
 
 _DEEPEST = 50
-"""Levels of a configuration: options of a layer of an augmentation have about eight."""
+"""Levels of maps and lists that a configuration may have, far more than any of its sections needs."""
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
