@@ -102,7 +102,7 @@ def test_nothing_is_tried_twice_nor_while_it_is_running():
     study = study_of()
     result = run(study, 14)
     running = [ask(study)[1] for _ in range(4)]
-    assert len(np.unique(np.concatenate([result[RANDOM_TRIALS:], running]), axis=0)) == 8
+    assert len(np.unique(np.concatenate([result[RANDOM_TRIALS:], running]), axis=0)) == 14 - RANDOM_TRIALS + 4
 
 
 def test_where_trials_fail_no_more_are_made():
