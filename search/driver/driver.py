@@ -19,7 +19,7 @@ from search.space.projection import Projection
 from search.space.space import Candidate, Floats, SearchSpace, suggested
 from search.study.journal import together
 from search.study.storage import requeue_running
-from search.study.trial_record import TrialRecord, describe, records, reject
+from search.study.trial_record import TrialRecord, describe, records, reject, settled_count
 from search.workers.pool import WorkerPool
 
 
@@ -47,7 +47,7 @@ class Driver:
     @property
     def remaining(self) -> int:
         """Planned trials that are not settled yet."""
-        return max(0, self.settings.trials - len(records(self.study)))
+        return max(0, self.settings.trials - settled_count(self.study))
 
     @cached_property
     def _samplers(self) -> Samplers:
@@ -67,13 +67,16 @@ class Driver:
         """
         settled = records(self.study)
         listener.started(self.settings.trials, settled)
+        listener.stored(self.study, at_once=True)
         ladder = self.settings.ladder
         judge = RungJudge(self.study, self.settings.metric, ladder, Halving(ladder, settled))
         try:
             _SearchLoop(self, pool, listener, judge, len(settled)).run()
         except KeyboardInterrupt:
             requeue_running(self.study)
+            listener.stored(self.study, at_once=True)
             raise
+        listener.stored(self.study, at_once=True)
 
     def propose(self, started: int) -> RunningTrial | TrialRecord:
         """Ask for the trial after so many; its record where it breaks the budget, and need not run."""
@@ -114,6 +117,7 @@ class _SearchLoop:
             # Without a running trial there is nothing to wait for but a worker.
             if self.running or not self.pool.has_room:
                 self._settle()
+            self.listener.stored(self.driver.study)
 
     @property
     def _begun(self) -> int:

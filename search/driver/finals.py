@@ -67,6 +67,7 @@ class Finals:
             for key, judgement in pool.wait(1.0).items():
                 finalist = self._judged(running.pop(key), judgement)
                 store(self.study, finalist)
+                listener.stored(self.study, at_once=True)
                 listener.finalist_settled(finalist)
 
     def _judged(self, entry: Entry, reported: Judgement) -> Finalist:

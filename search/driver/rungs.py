@@ -60,7 +60,9 @@ class Halving:
         self._ranks: defaultdict[tuple[int | None, int], list[tuple[float, float]]] = defaultdict(list)
         for record in settled:
             for index, rung in enumerate(record.rungs):
-                insort(self._ranks[record.level, index], rung.rank)
+                self._ranks[record.level, index].append(rung.rank)
+        for ranks in self._ranks.values():
+            ranks.sort()
 
     def goes_on(self, index: int, rung: Rung, level: int | None = None) -> bool:
         """Count a trial that was judged at the rung of this index; whether it goes on to the next one."""

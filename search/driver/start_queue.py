@@ -12,8 +12,11 @@ from search.study.trial_record import LEVEL, START
 
 def enqueue_starts(study: optuna.Study, starts: dict[str, dict[str, float]]) -> None:
     """Queue informed proposals to be tried first; those already in the study are left out."""
+    # By name, because Optuna compares preferences with those of all trials: of many that takes seconds for each start.
+    known = {trial.user_attrs.get(START) for trial in study.get_trials(deepcopy=False)}
     for name, wanted in starts.items():
-        study.enqueue_trial(clipped(wanted), user_attrs={START: name}, skip_if_exists=True)
+        if name not in known:
+            study.enqueue_trial(clipped(wanted), user_attrs={START: name}, skip_if_exists=True)
 
 
 def clipped(wanted: Preferences) -> dict[str, float]:

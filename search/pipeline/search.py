@@ -10,6 +10,7 @@ from configs.schema.search import AUTO, STAGED
 from search.driver.listeners.listener import Listener, Listeners
 from search.driver.listeners.ray_metrics import RayMetrics
 from search.driver.listeners.run_log import RunLog
+from search.driver.listeners.status_writer import StatusWriter
 from search.driver.listeners.trackers import trackers
 from search.runs.outcome import SearchOutcome, model_path, outcome_of
 from search.runs.run_folder import RunFolder
@@ -56,7 +57,8 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         keep_image_size(study, job.space.graph.image_size)
         keep_original(study, job.space.cost.cost(CompressionParameters.none()))
         tracked = trackers(config, folder.path, listener.warned)
-        listeners = Listeners(listener, RunLog(folder.logs), RayMetrics(config.name), *tracked)
+        own = (RunLog(folder.logs), StatusWriter(folder.path), RayMetrics(config.name))
+        listeners = Listeners(listener, *own, *tracked)
         job = replace(job, listener=listeners)
         shutdown, idle = shutdown or Shutdown(config.search.grace), IdleWorkers()
         open_pool = partial(ray_pool, config.search, listeners.warned, shutdown, idle=idle)

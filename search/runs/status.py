@@ -1,4 +1,4 @@
-"""The status of a run: progress, best trial, workers and pace, read from its study at any time."""
+"""The status of a run: progress, best trial, workers and pace, told at any time."""
 
 import math
 from collections import Counter
@@ -8,20 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-import optuna
-from optuna.trial import FrozenTrial, TrialState
-
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from search.runs.run_folder import RunFolder
-from search.study.finalist import finalists
 from search.study.identity import first_study
-from search.study.ranking import best, select_finalists
+from search.study.standing import RECENT, BestTrial, Standing, standing_of
+from search.study.status_file import StatusFile
 from search.study.storage import find_study
-from search.study.trial_record import TrialRecord, record_of
-
-_RECENT = 20
-"""The latest trials, by which the pace is measured."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,7 @@ class Status:
         workers: trials that each worker settled among the last.
         lost: workers that were lost.
         pace: seconds between two of the last trials, None before there are two.
+        age: how many seconds ago all this was so, 0 for now.
     """
 
     name: str
@@ -50,13 +44,14 @@ class Status:
     states: Mapping[str, int]
     running: Mapping[int, datetime]
     waiting: int
-    best: TrialRecord | None
+    best: BestTrial | None
     finalists: int
     finals: int
     finals_left: float | None
     workers: Mapping[str, int]
     lost: int
     pace: float | None
+    age: float = 0.0
 
     @property
     def settled(self) -> int:
@@ -86,60 +81,53 @@ def status_of(path: Path) -> Status:
         RunError: no run folder, or no study in it.
     """
     folder = RunFolder(path)
-    config = folder.config()
-    study = find_study(path, config.name, config.search.storage)
-    first = [find_study(path, first_study(config), config.search.storage)] if config.search.strategy == STAGED else []
-    return _status(config, [*first, study], folder.is_held)
+    config, driver = folder.config(), folder.is_held
+    first = [first_study(config)] if config.search.strategy == STAGED else []
+    known = StatusFile(path).read([*first, config.name], driver)
+    if known is not None:
+        return status_from(config, known[0], driver, known[1])
+    studies = [find_study(path, name, config.search.storage) for name in (*first, config.name)]
+    return status_from(config, [standing_of(study) for study in studies], driver)
 
 
-def _status(config: RunConfig, studies: Sequence[optuna.Study], driver: bool) -> Status:
+def status_from(config: RunConfig, standings: Sequence[Standing], driver: bool, age: float = 0.0) -> Status:
     """The status of a run of one study, or of one for each stage; the last one has the finals."""
-    trials = [trial for study in studies for trial in study.get_trials(deepcopy=False)]
-    done = [trial for trial in trials if trial.state.is_finished()]
-    records = [record_of(trial) for trial in done]
-    recent = sorted(done, key=_ended)[-_RECENT:]
-    workers = Counter(worker for trial in recent if (worker := record_of(trial).worker) is not None)
-    judged = finalists(studies[-1])
-    finals = _finals(config, records)
+    last = standings[-1]
+    recent = sorted((ended for standing in standings for ended in standing.recent), key=lambda one: one[0])[-RECENT:]
+    workers = Counter(worker for _, worker in recent if worker is not None)
+    states = sum((Counter(standing.states) for standing in standings), Counter[str]())
+    planned, finals = config.search.trials, _finals(config, last)
     return Status(
         name=config.name,
         driver=driver,
-        planned=config.search.trials,
-        states=Counter(record.state for record in records),
-        running={t.number: t.datetime_start for t in trials if t.state == TrialState.RUNNING and t.datetime_start},
-        waiting=min(
-            sum(trial.state == TrialState.WAITING for trial in trials), max(0, config.search.trials - len(done))
-        ),
-        best=best(_of_last_stage(records, config)),
-        finalists=len(judged),
+        planned=planned,
+        states=states,
+        running={number: began for standing in standings for number, began in standing.running.items()},
+        waiting=min(sum(standing.waiting for standing in standings), max(0, planned - states.total())),
+        # Trials of the first stage do not meet the whole budget: they count until there is one of the last.
+        best=next(standing.best for standing in reversed(standings) if standing.states or standing is standings[0]),
+        finalists=len(last.finalists),
         finals=finals,
-        finals_left=_left([one.seconds for one in judged], finals - len(judged), len(workers)),
+        finals_left=_left(last.finalists, finals - len(last.finalists), len(workers)),
         workers=workers,
-        lost=sum(len(record.lost) for record in records),
-        pace=_pace([_ended(trial) for trial in recent]),
+        lost=sum(standing.lost for standing in standings),
+        pace=_pace([ended for ended, _ in recent]),
+        age=age,
     )
 
 
-def _finals(config: RunConfig, records: Sequence[TrialRecord]) -> int:
-    """How many finalists there are: the recommended values, and the best trials of the last stage; 0 without finals."""
+def _finals(config: RunConfig, last: Standing) -> int:
+    """How many finalists there are: the recommended values, and the best trials of the last stage; 0 without finals.
+
+    As ``select_finalists`` chooses them: of every level one at least, and each candidate once.
+    """
     count = config.finals.candidates if config.finetune.epochs else 0
-    last = [record for record in records if record.stage in (None, config.recipe[-1])]
-    return 1 + len(select_finalists(last, count)) if count else 0
-
-
-def _of_last_stage(records: Sequence[TrialRecord], config: RunConfig) -> Sequence[TrialRecord]:
-    """Trials of the last stage that has any: those of the first do not meet the whole budget."""
-    last = [record for record in records if record.stage in (None, config.recipe[-1])]
-    return last or records
+    return 1 + min(max(count, last.levels), last.judged) if count else 0
 
 
 def _left(seconds: Sequence[float], pending: int, workers: int) -> float | None:
     """Seconds of so many more of the same, on so many workers."""
     return median(seconds) * math.ceil(pending / max(1, workers)) if seconds else None
-
-
-def _ended(trial: FrozenTrial) -> datetime:
-    return trial.datetime_complete or datetime.min
 
 
 def _pace(ends: Sequence[datetime]) -> float | None:

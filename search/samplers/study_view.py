@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from compress.parameter_files.json_format import loads
+from compress.staged_parameters import separated
 from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
 from search.space.levels import Levels
 from search.space.projection import Projection
 from search.space.space import SearchSpace
-from search.study.trial_record import COST, LEVEL, first_rung_objective
+from search.study.trial_record import COST, LEVEL, PARAMETERS, STAGE, first_rung_objective
 
 Floats = NDArray[np.float64]
 
@@ -50,13 +52,18 @@ class StudyView:
         """What proposals (N, D) keep of every dimension, (N, D), within the budget of this trial."""
         return Projection(self._space, self._budget_of(trial)).many(wanted, fill)
 
-    def kept(self, trial: FrozenTrial) -> Floats | None:
-        """What a trial kept, (D,), by its preferences; None where it was not decoded yet."""
-        if COST not in trial.user_attrs or any(name not in trial.params for name in self.dimensions):
-            return None
+    @staticmethod
+    def is_decoded(trial: FrozenTrial) -> bool:
+        """Whether it is known what a trial keeps."""
+        return COST in trial.user_attrs
+
+    def kept(self, trial: FrozenTrial) -> Floats:
+        """What a trial that was decoded kept, (D,), by the parameters that it was judged with."""
         if trial.number not in self._kept:
-            wanted = np.array([[trial.params[name] for name in self.dimensions]])
-            self._kept[trial.number] = self.project(wanted, trial, fill=True)[0]
+            parameters, stage = loads(trial.user_attrs[PARAMETERS]).parameters, trial.user_attrs.get(STAGE)
+            own = parameters if stage is None else separated(parameters, stage)
+            candidate = self._space.cost.candidate(own, self._space.settings.step)
+            self._kept[trial.number] = self._space.arrays.fractions(*candidate)[0]
         return self._kept[trial.number]
 
     def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:

@@ -20,7 +20,7 @@ from search.strategies.job import Job
 from search.strategies.stage_plan import StagePlan
 from search.study.identity import first_study, tie_to_model
 from search.study.storage import opened_study
-from search.study.trial_record import TrialRecord, records
+from search.study.trial_record import TrialRecord, records, settled_count
 from search.workers.cluster import cluster
 from search.workers.pool import WorkerPool
 from search.workers.pool_factory import PoolFactory, submit_and_wait
@@ -80,6 +80,8 @@ class Staged:
             RunError: its winner cannot be fine-tuned.
             KeyboardInterrupt: the run is left resumable.
         """
+        for study in (self.first, self.study):
+            self.job.listener.stored(study, at_once=True)
         if _WINNER not in self.first.user_attrs:
             self._search_first()
         if self._left > 0:
@@ -92,7 +94,7 @@ class Staged:
     @property
     def _left(self) -> int:
         """Trials of the second stage that are not settled: it gets all that the first one has not had."""
-        return self.job.config.search.trials - len(records(self.first)) - len(records(self.study))
+        return self.job.config.search.trials - settled_count(self.first) - settled_count(self.study)
 
     def _search_first(self) -> None:
         job, plan = self.job, self.plan
@@ -103,6 +105,7 @@ class Staged:
         self._drive(replace(driver, budget=plan.target), job.model)
         winner = plan.winner(job.model, records(self.first), job.pruning)
         self.first.set_user_attr(_WINNER, winner.number)
+        self.job.listener.stored(self.first, at_once=True)
 
     def _winner(self) -> TrialRecord:
         number = self.first.user_attrs[_WINNER]
@@ -111,7 +114,7 @@ class Staged:
     def _search_second(self, winner: TrialRecord) -> None:
         model, stage = self._fine_tuned(winner), self.plan.stages[1]
         self.job.listener.noted(f"stage 2 of 2: {stage}, on {winner.source}")
-        trials = self.job.config.search.trials - len(records(self.first))
+        trials = self.job.config.search.trials - settled_count(self.first)
         driver = self._driver(self.study, self.plan.second_space(model), stage, trials)
         self._drive(replace(driver, before=winner.parameters), model)
 

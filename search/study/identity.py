@@ -55,7 +55,7 @@ def check_same_model(study: optuna.Study, model: Any) -> None:
 
 def keep_image_size(study: optuna.Study, size: tuple[int, ...] | None) -> None:
     """Remember the size of images at which cost is counted, of a model that takes any; None for others."""
-    if size is not None:
+    if size is not None and known_image_size(study) != tuple(size):
         study.set_user_attr(_IMAGE_SIZE, list(size))
 
 
@@ -67,7 +67,8 @@ def known_image_size(study: optuna.Study) -> tuple[int, ...] | None:
 
 def keep_original(study: optuna.Study, cost: Cost) -> None:
     """Remember the cost of the original model, for those who list the trials and need not read the model for it."""
-    study.set_user_attr(_ORIGINAL, cost.stored())
+    if known_original(study) != cost:
+        study.set_user_attr(_ORIGINAL, cost.stored())
 
 
 def known_original(study: optuna.Study) -> Cost | None:

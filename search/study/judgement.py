@@ -181,7 +181,7 @@ def _fields(rung: Rung) -> dict[str, Any]:
 
 def report_rung(study: optuna.Study, trial: optuna.Trial, rung: Rung) -> None:
     """Report a rung to Optuna, whose samplers may learn from stopped trials; it takes each step only once."""
-    if rung.steps not in study.get_trials(deepcopy=False)[trial.number].intermediate_values:
+    if rung.steps not in study._storage.get_trial(trial._trial_id).intermediate_values:
         trial.report(rung.objective, rung.steps)
 
 

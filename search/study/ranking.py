@@ -1,5 +1,6 @@
 """The ranking of judged candidates: which trials become finalists, and who wins."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -40,10 +41,18 @@ def ranked(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The judged trials, each parameters once: by rung reached, by score, of equal ones by loss, then as they come."""
     complete = [record for record in records if record.score is not None]
     chosen: list[TrialRecord] = []
+    alike: dict[int, list[TrialRecord]] = defaultdict(list)
     for record in sorted(complete, key=lambda record: record.rank, reverse=True):
-        if all(record.parameters != other.parameters for other in chosen):
+        others = alike[values_hash(record.parameters)]
+        if all(record.parameters != other.parameters for other in others):
+            others.append(record)
             chosen.append(record)
     return chosen
+
+
+def values_hash(parameters: CompressionParameters) -> int:
+    """The same number for equal parameters, and as good as never for others."""
+    return hash((frozenset(parameters.ratios.items()), frozenset(parameters.ranks.items())))
 
 
 def best(candidates: Iterable[_Candidate]) -> _Candidate | None:

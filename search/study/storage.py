@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
@@ -15,10 +15,13 @@ from compress.errors import RunError, typed_line
 from configs.schema.storage import is_server
 from search.study.journal import BatchedJournal
 from search.study.server import Server
+from search.study.shared_replay import SharingJournalStorage
 
 JOURNAL_FILE, SQLITE_FILE = "study.journal", "study.sqlite3"
 FILES: Mapping[str, str] = MappingProxyType({"journal": JOURNAL_FILE, "sqlite": SQLITE_FILE})
 """Name of the study's file by the kind of storage."""
+
+_CHUNK = 1 << 16
 
 
 @contextmanager
@@ -154,17 +157,24 @@ def _file_storage(folder: Path, kind: str) -> BaseStorage:
     path = folder / FILES[kind]
     if kind == "sqlite":
         return RDBStorage(f"sqlite:///{path}")
-    return JournalStorage(BatchedJournal(path))
+    return SharingJournalStorage(BatchedJournal(path))
 
 
 def _drop_torn_line(path: Path) -> None:
     """A killed driver may leave half a line, which would make the file unreadable after the next append."""
     if not path.exists():
         return
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    if end < len(content):
-        with path.open("r+b") as file:
+    with path.open("r+b") as file:
+        length = end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            begins = max(0, end - _CHUNK)
+            file.seek(begins)
+            newline = file.read(end - begins).rfind(b"\n")
+            if newline >= 0:
+                end = begins + newline + 1
+                break
+            end = begins
+        if end < length:
             file.truncate(end)
             file.flush()
             os.fsync(file.fileno())

@@ -1,7 +1,8 @@
 """A finished trial: how it is stored in the study, and read from it."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 import optuna
@@ -44,6 +45,7 @@ class TrialRecord:
         conditions: how and where it was judged, None where it was not.
         worker: host and process that judged it, None where it was not judged.
         lost: why each worker that had it before is gone.
+        ended: when it was settled; trials that differ in nothing else are equal.
     """
 
     number: int
@@ -61,6 +63,7 @@ class TrialRecord:
     conditions: Conditions | None = None
     worker: str | None = None
     lost: tuple[str, ...] = ()
+    ended: datetime | None = field(default=None, compare=False)
 
     @property
     def steps(self) -> int | None:
@@ -152,6 +155,11 @@ def records(study: optuna.Study) -> list[TrialRecord]:
     return [record_of(trial) for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
 
+def settled_count(study: optuna.Study) -> int:
+    """How many trials are finished."""
+    return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+
+
 def record_of(trial: FrozenTrial) -> TrialRecord:
     """The record of one finished trial."""
     attributes: dict[str, Any] = trial.user_attrs
@@ -172,6 +180,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         conditions=restored_conditions(attributes),
         worker=attributes.get(WORKER),
         lost=tuple(attributes.get(LOST, ())),
+        ended=trial.datetime_complete,
     )
 
 

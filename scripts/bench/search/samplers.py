@@ -64,9 +64,14 @@ class SyntheticView(StudyView):
         """Within the problem's budget."""
         return self.problem.project(wanted, fill)
 
-    def kept(self, trial: FrozenTrial) -> Floats | None:
+    @staticmethod
+    def is_decoded(trial: FrozenTrial) -> bool:
+        """Whether the trial remembers it."""
+        return KEPT in trial.user_attrs
+
+    def kept(self, trial: FrozenTrial) -> Floats:
         """As the trial remembers it."""
-        return np.array(trial.user_attrs[KEPT]) if KEPT in trial.user_attrs else None
+        return np.array(trial.user_attrs[KEPT])
 
     def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
         """All that are projected do."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import optuna
+
 from search.samplers.sensitivity import Probe
 from search.study.finalist import Finalist
 from search.study.trial_record import TrialRecord
@@ -28,6 +30,9 @@ class Listener:
 
     def settled(self, record: TrialRecord) -> None:
         """A trial is finished."""
+
+    def stored(self, study: optuna.Study, at_once: bool = False) -> None:
+        """What happened until now is in the study; ``at_once``: and for a while nothing else will."""
 
     def finals_started(self, count: int) -> None:
         """So many finalists are about to be fine-tuned."""
@@ -71,6 +76,11 @@ class Listeners(Listener):
         """Pass it on to all."""
         for listener in self._listeners:
             listener.settled(record)
+
+    def stored(self, study: optuna.Study, at_once: bool = False) -> None:
+        """Pass it on to all."""
+        for listener in self._listeners:
+            listener.stored(study, at_once)
 
     def finals_started(self, count: int) -> None:
         """Pass it on to all."""

@@ -28,6 +28,8 @@ _FEWEST = 2
 _REMEMBERED = 256
 """Trials that the surrogate learns from: its cost grows with their square, and at first with their cube."""
 
+_RECENT = 1000
+"""Latest trials that are not proposed again, besides remembered ones: else a proposal would take ever longer."""
 
 _RUNNING_EACH = 32
 """Running trials for each proposal that is made together with the next one."""
@@ -99,16 +101,21 @@ class LayeredSampler(BaseSampler):
 
         While many trials run they are several: with a thousand workers one at a time would be made too slowly.
         """
-        judged = [self._view.score(one) or 0.0 for one in done]
-        kept, scores = self._kept([*done, *failed]), np.array(judged + [min(judged)] * len(failed))
+        judged = [*done, *failed]
+        figures = [self._view.score(one) or 0.0 for one in done]
+        scores = np.array(figures + [min(figures)] * len(failed))
         known = remembered(scores)
-        surrogate = Surrogate(kept[known], scores[known], self._view.prior_weights)
-        expected = surrogate.mean(kept[: len(done)])
-        allowed = np.array([self._view.allows(one, trial) for one in done])
+        latest = np.argsort([one.number for one in judged], kind="stable")[-_RECENT:]
+        seen = np.union1d(known, latest)
+        kept, is_done = self._kept([judged[one] for one in seen]), seen < len(done)
+        surrogate = Surrogate(kept[np.isin(seen, known)], scores[known], self._view.prior_weights)
+        expected = surrogate.mean(kept[is_done])
+        allowed = np.array([self._view.allows(judged[one], trial) for one in seen[is_done]])
+        pending = self._kept(running)
         return propose(
-            surrogate.fantasize(self._kept(running)),
+            surrogate.fantasize(pending),
             lambda rows, fill: self._view.project(rows, trial, fill),
-            np.concatenate([kept, self._kept(running)]),
+            np.concatenate([kept, pending]),
             float(expected[allowed if allowed.any() else slice(None)].max()),
             self._lowest,
             rng,
@@ -117,7 +124,7 @@ class LayeredSampler(BaseSampler):
 
     def _tried(self, study: Study) -> tuple[list[FrozenTrial], list[FrozenTrial], list[FrozenTrial]]:
         """Trials with a score, trials that failed, and those whose score is not known yet, each decoded."""
-        decoded = [one for one in study.get_trials(deepcopy=False) if self._view.kept(one) is not None]
+        decoded = [one for one in study.get_trials(deepcopy=False) if self._view.is_decoded(one)]
         done = [one for one in decoded if self._view.score(one) is not None]
         failed = [one for one in decoded if one.state == TrialState.FAIL and self._view.score(one) is None]
         running = [one for one in decoded if one.state == TrialState.RUNNING and self._view.score(one) is None]
@@ -125,7 +132,7 @@ class LayeredSampler(BaseSampler):
 
     def _kept(self, trials: Sequence[FrozenTrial]) -> Floats:
         """What they keep, (n, D)."""
-        rows = [kept for one in trials if (kept := self._view.kept(one)) is not None]
+        rows = [self._view.kept(one) for one in trials]
         return np.array(rows).reshape(len(rows), len(self._view.dimensions))
 
     def sample_independent(

@@ -19,11 +19,13 @@ from search.cli.commands.runs.status import _lines
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
+from search.driver.listeners.status_writer import StatusWriter
 from search.runs.run_folder import LOCK_FILE, RunFolder
-from search.runs.status import _status, status_of
+from search.runs.status import status_from, status_of
 from search.study.finalist import Finalist, store
 from search.study.judgement import Judgement
-from search.study.storage import open_study
+from search.study.standing import standing_of
+from search.study.storage import find_study, open_study
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import cost, flops_budget, space
 from tests.search.fixtures.runs import config, environment, refused
@@ -45,6 +47,11 @@ def judge(parameters):
         worker=f"node:{judge.count % 2}",
         lost=("died",) if judge.count == 2 else (),
     )
+
+
+def status_at(loaded, *studies):
+    """As it is told of studies that no file tells of."""
+    return status_from(loaded, [standing_of(study) for study in studies], False)
 
 
 @pytest.fixture
@@ -97,6 +104,24 @@ def test_a_folder_that_can_only_be_read(tuckprune, run, monkeypatch):
         (run.path / LOCK_FILE).unlink(missing_ok=True)  # As a copy of a run may lack it.
 
 
+def test_the_file_of_a_driver_tells_what_the_study_does(run, tuckprune):
+    """Until the study goes on without it; while a driver is at work, an older file is told with its age."""
+    expected = status_of(run.path)
+    StatusWriter(run.path).stored(find_study(run.path, "run"), at_once=True)
+    journal = run.path / "study.journal"
+    content = journal.read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("search.runs.status.find_study", None)  # The study is not read.
+        assert status_of(run.path) == expected
+        journal.write_bytes(content[: content.rstrip().rfind(b"\n") + 1])
+        with FileLock(run.path / LOCK_FILE):
+            older = status_of(run.path)
+            assert 0 < older.age < 60 and replace(older, age=0.0, driver=False) == expected
+    assert status_of(run.path).waiting == 1  # Without the last line, which put the second trial back.
+    line = _lines(replace(expected, driver=True, age=12.3), "runs/run")[-1]
+    assert line == "a driver is at work; this is how it stood 12 s ago"
+
+
 def test_the_pace_is_the_middle_span(tmp_path):
     """Trials that ended after 0, 2, 4, 100 and 103 seconds: the middle of 2, 2, 96 and 3 is 2.5."""
     study, began = optuna.create_study(), datetime(2026, 1, 1)
@@ -117,13 +142,13 @@ def test_the_pace_is_the_middle_span(tmp_path):
         trial.datetime_complete = began + timedelta(seconds=seconds)
     store(study, Finalist("recommended values", WHOLE, ORIGINAL, Score({"accuracy": 0.5}), 30.0, None, ACCURACY))
     tuned = {"finetune": {"epochs": 1}}
-    status = _status(config(tmp_path, search={"trials": 9}, **tuned), [study], False)
+    status = status_at(config(tmp_path, search={"trials": 9}, **tuned), study)
     # All trials have the same parameters, so that one goes to the finals with the recommended values.
     assert (status.finalists, status.finals, status.finals_left) == (1, 2, 30.0)
     assert status.pace == 2.5 and status.seconds_left == 10.0
-    assert _status(config(tmp_path, search={"trials": 9}, finetune={"epochs": 0}), [study], False).finals == 0
+    assert status_at(config(tmp_path, search={"trials": 9}, finetune={"epochs": 0}), study).finals == 0
     study.enqueue_trial({})
-    assert [_status(config(tmp_path, search={"trials": trials}), [study], False).waiting for trials in (9, 5)] == [1, 0]
+    assert [status_at(config(tmp_path, search={"trials": trials}), study).waiting for trials in (9, 5)] == [1, 0]
 
 
 def test_the_best_of_two_stages_is_of_the_last_one():
@@ -135,8 +160,8 @@ def test_the_best_of_two_stages_is_of_the_last_one():
             attributes |= {"figures": {"accuracy": figure, "loss": 1.0}, "metric": stored(ACCURACY)}
             study.add_trial(optuna.create_trial(value=figure, user_attrs=attributes))
     staged = config(Path(), search={"trials": 4, "workers": 1, "strategy": "staged"}, finetune={"epochs": 1})
-    assert _status(staged, [first, second], False).best.source == "decompose trial 1"
-    assert _status(staged, [first], False).best.source == "prune trial 0"
+    assert status_at(staged, first, second).best.source == "decompose trial 1"
+    assert status_at(staged, first).best.source == "prune trial 0"
 
 
 def test_the_command_tells_it(run, tuckprune):
@@ -180,9 +205,9 @@ def test_a_journal_with_lines_missing_in_the_middle_is_refused(tuckprune, run, c
     """Five lines, as a bad copy leaves them out; what would be shown without them looks like a run."""
     journal = run.path / "study.journal"
     lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"".join([*lines[:40], *lines[45:]]))
+    journal.write_bytes(b"".join([*lines[:20], *lines[25:]]))
     line = refused(tuckprune, run.path, command, run.path)
-    assert f"the study '{journal}' is damaged: expected line 41 at byte " in line
+    assert f"the study '{journal}' is damaged: expected line 21 at byte " in line
 
 
 def test_finals_are_shown_before_the_first_finalist_is_judged(run):

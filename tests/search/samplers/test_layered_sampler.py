@@ -43,8 +43,11 @@ class Sums:
         scaled = scaled_to_fit(fits, wanted)
         return snapped(filled(fits, scaled, np.full(5, 0.2)) if fill else scaled)
 
+    def is_decoded(self, trial):
+        return "kept" in trial.user_attrs
+
     def kept(self, trial):
-        return np.array(trial.user_attrs["kept"]) if "kept" in trial.user_attrs else None
+        return np.array(trial.user_attrs["kept"])
 
     def allows(self, done, trial):
         return trial.number not in self.tight or done.user_attrs["kept"][1] < 0.5
@@ -171,3 +174,17 @@ def test_few_workers_get_each_proposal_anew():
     together = optuna.create_study(direction="maximize", sampler=LayeredSampler(Sums(), 0.1, 0, ahead=ahead))
     np.testing.assert_array_equal(run(one_by_one, 14), run(together, 14))
     assert not ahead
+
+
+def test_of_very_many_only_what_is_remembered_and_the_latest_are_looked_at(monkeypatch):
+    """Of 40 trials, whose scores fall: the better half of four, the ends of the rest, and the latest three."""
+    monkeypatch.setattr("search.samplers.kinds.layered._RECENT", 3)
+    monkeypatch.setattr("search.samplers.kinds.layered.remembered", lambda scores: remembered(scores, 4))
+    study = study_of()
+    for number in range(40):
+        trial, _ = ask(study)
+        study.tell(trial, -float(number))
+    looked_at, kept = [], Sums.kept
+    monkeypatch.setattr(Sums, "kept", lambda self, trial: looked_at.append(trial.number) or kept(self, trial))
+    ask(study)
+    assert sorted(set(looked_at)) == [0, 1, 2, 37, 38, 39]

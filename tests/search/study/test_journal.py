@@ -8,16 +8,24 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from search.study.journal import BatchedJournal, together
+from search.study.shared_replay import SharingJournalStorage
 
 
-def study_in(path, backend=BatchedJournal):
-    return optuna.create_study(storage=JournalStorage(backend(path)), study_name="run", load_if_exists=True)
+def batched(path):
+    return SharingJournalStorage(BatchedJournal(path))
+
+
+def plain(path):
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+def study_in(path, storage=batched):
+    return optuna.create_study(storage=storage(path), study_name="run", load_if_exists=True)
 
 
 def trials_in(path):
     """What another process reads."""
-    storage = JournalStorage(JournalFileBackend(str(path)))
-    return optuna.load_study(storage=storage, study_name="run").trials
+    return optuna.load_study(storage=plain(path), study_name="run").trials
 
 
 def propose(study):
@@ -42,8 +50,8 @@ def test_a_batch_waits_for_the_disk_once(tmp_path, monkeypatch):
 
 def test_batches_and_single_lines_make_the_same_study(tmp_path):
     paths = [tmp_path / name for name in ("batched", "plain")]
-    for path, backend in zip(paths, (BatchedJournal, lambda path: JournalFileBackend(str(path))), strict=True):
-        study = study_in(path, backend)
+    for path, storage in zip(paths, (batched, plain), strict=True):
+        study = study_in(path, storage)
         study.sampler = optuna.samplers.RandomSampler(seed=0)
         for _ in range(5):
             with together(study):
@@ -56,7 +64,42 @@ def test_batches_and_single_lines_make_the_same_study(tmp_path):
         return [(trial.number, trial.state, trial.params, trial.value) for trial in trials_in(path)]
 
     assert told(paths[0]) == told(paths[1])
-    assert len({path.read_bytes().count(b"\n") for path in paths}) == 1
+    # The study, what is queued, and of each trial one line for its outcome and one, or four, for what was proposed.
+    assert [path.read_bytes().count(b"\n") for path in paths] == [5 * 2 + 2, 5 * 5 + 2]
+    assert [trial.user_attrs for trial in study_in(paths[0]).trials[:5]] == [{"pair": [1, 2]}] * 5
+
+
+def test_what_is_said_of_other_trials_stays_apart(tmp_path):
+    """A batch in which an earlier trial gets an attribute, and one that is queued a parameter."""
+    path = tmp_path / "journal"
+    study = study_in(path)
+    study.enqueue_trial({"x": 0.5})
+    first = study.ask()
+    with together(study):
+        first.set_user_attr("of", "the first")
+        second = propose(study)
+        first.suggest_float("x", 0, 1)
+        study.tell(second, state=optuna.trial.TrialState.PRUNED)
+    for read in (batched, plain):
+        trials = optuna.load_study(storage=read(path), study_name="run").trials
+        assert trials == study.trials
+        assert [trial.user_attrs for trial in trials] == [{"of": "the first"}, {"pair": [1, 2]}]
+        assert trials[0].params == {"x": 0.5} and list(trials[1].params) == ["x", "y"]
+        assert trials[1].state == optuna.trial.TrialState.PRUNED
+
+
+def test_trials_share_their_distributions_when_they_are_read(tmp_path):
+    path = tmp_path / "journal"
+    study = study_in(path)
+    for _ in range(2):
+        with together(study):
+            propose(study)
+    with together(study):
+        study.ask().suggest_float("x", 0, 1)
+    first, second, third = study_in(path).get_trials(deepcopy=False)
+    assert first._distributions is second._distributions
+    assert list(third.distributions) == ["x"] and third.distributions["x"] == first.distributions["x"]
+    assert next(iter(first.params)) is next(iter(third.params))
 
 
 def test_reading_goes_on_where_a_batch_ended(tmp_path):

@@ -7,7 +7,7 @@ from search.cli.console import AsJson, RunPath, console, print_json, time_text
 
 if TYPE_CHECKING:  # It loads Optuna, which `tuckprune --help` does without.
     from search.runs.status import Status
-    from search.study.trial_record import TrialRecord
+    from search.study.standing import BestTrial
 
 
 @command(order=50)
@@ -42,12 +42,12 @@ def _entry(current: "Status") -> dict[str, Any]:
         "lost_workers": current.lost,
         "seconds_per_trial": current.pace,
         "seconds_left": current.seconds_left,
+        "seconds_old": current.age,
     }
 
 
-def _best(best: "TrialRecord") -> dict[str, Any]:
-    figures = {} if best.score is None else dict(best.score.figures)
-    return {"trial": best.number, "figures": figures, "flops": best.cost.flops}
+def _best(best: "BestTrial") -> dict[str, Any]:
+    return {"trial": best.number, "figures": dict(best.score.figures), "flops": best.flops}
 
 
 def _lines(current: "Status", run: str) -> list[str]:
@@ -56,9 +56,8 @@ def _lines(current: "Status", run: str) -> list[str]:
         f"{current.name}: {current.settled} of {current.planned} trials settled" + (f" ({states})" if states else "")
     ]
     best = current.best
-    if best is not None and best.score is not None:
-        figures = best.score.text
-        lines.append(f"best: {best.source}, {figures}, {best.cost.flops / 1e6:.2f} MFLOPs")
+    if best is not None:
+        lines.append(f"best: {best.source}, {best.score.text}, {best.flops / 1e6:.2f} MFLOPs")
     if current.running:
         numbers = ", ".join(map(str, current.running))
         lines.append(f"running or next: {'trials' if len(current.running) > 1 else 'trial'} {numbers}")
@@ -78,7 +77,7 @@ def _lines(current: "Status", run: str) -> list[str]:
 
 def _next(current: "Status", run: str) -> str:
     if current.driver:
-        return "a driver is at work"
+        return "a driver is at work" + (f"; this is how it stood {current.age:.0f} s ago" if current.age >= 1 else "")
     if not current.finished:
         return "no driver is at work: the same 'tuckprune search' goes on with it"
     return f"no driver is at work; next: tuckprune export {run}"

@@ -1,0 +1,152 @@
+"""How a study stands: what is told of it by ``status``, counted trial by trial, so that nobody has to read them all."""
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import optuna
+from optuna.trial import TrialState
+
+from search.study.finalist import finalists
+from search.study.ranking import best, values_hash
+from search.study.trial_record import TrialRecord, records
+from zoo.tasks.metric import Score
+
+RECENT = 20
+"""The latest trials, by which the pace is measured."""
+
+Ended = tuple[datetime, str | None]
+"""When a trial was settled, and the worker that judged it."""
+
+
+@dataclass(frozen=True)
+class BestTrial:
+    """The settled trial that ranks highest.
+
+    Attributes:
+        number: in its study.
+        source: the number in words, with the stage of a staged search.
+        score: its figures on the validation split.
+        flops: of the candidate.
+    """
+
+    number: int
+    source: str
+    score: Score
+    flops: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a study stands.
+
+    Attributes:
+        states: settled trials by their state.
+        lost: workers that were lost.
+        best: the settled trial that ranks highest, None where none was judged.
+        recent: the latest settled trials, the last one last.
+        judged: candidates with a score, each once.
+        levels: of a front, how many have such a candidate; else 1, or 0 before the first.
+        running: numbers of the trials that are being judged or are next, and when they were proposed.
+        waiting: trials in the queue.
+        finalists: seconds that each judged finalist took.
+    """
+
+    states: Mapping[str, int]
+    lost: int
+    best: BestTrial | None
+    recent: tuple[Ended, ...]
+    judged: int
+    levels: int
+    running: Mapping[int, datetime]
+    waiting: int
+    finalists: tuple[float, ...]
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON keeps it."""
+        best = self.best
+        return vars(self) | {
+            "best": None if best is None else vars(best) | {"score": dict(best.score.figures)},
+            "recent": [(ended.isoformat(), worker) for ended, worker in self.recent],
+            "running": {number: began.isoformat() for number, began in self.running.items()},
+        }
+
+    @classmethod
+    def restored(cls, kept: Mapping[str, Any]) -> Self:
+        """What ``stored`` has returned, read from JSON.
+
+        Raises:
+            KeyError, TypeError, ValueError: something else.
+        """
+        best = kept["best"]
+        changed = {
+            "best": None if best is None else BestTrial(**{**best, "score": Score(best["score"])}),
+            "recent": tuple((datetime.fromisoformat(ended), worker) for ended, worker in kept["recent"]),
+            "running": {int(number): datetime.fromisoformat(began) for number, began in kept["running"].items()},
+            "finalists": tuple(kept["finalists"]),
+        }
+        return cls(**{**kept, **changed})
+
+
+class Tally:
+    """What is counted of a study's settled trials, each of which is added once.
+
+    Args:
+        settled: trials that were settled before.
+    """
+
+    def __init__(self, settled: Iterable[TrialRecord] = ()) -> None:
+        self._states: Counter[str] = Counter()
+        self._lost = 0
+        self._best: TrialRecord | None = None
+        self._recent: list[tuple[datetime, int, str | None]] = []
+        self._judged: set[int] = set()
+        self._levels: set[int | None] = set()
+        for record in settled:
+            self.add(record)
+
+    def add(self, record: TrialRecord) -> None:
+        """Count one more."""
+        self._states[record.state] += 1
+        self._lost += len(record.lost)
+        insort(self._recent, (record.ended or datetime.min, record.number, record.worker), key=lambda one: one[:2])
+        del self._recent[:-RECENT]
+        if record.score is not None:
+            self._best = best([record] if self._best is None else sorted([self._best, record], key=_number))
+            self._judged.add(values_hash(record.parameters))
+            self._levels.add(record.level)
+
+    def standing(self, study: optuna.Study) -> Standing:
+        """How the study stands whose settled trials these are."""
+        pending = study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+        first = self._best
+        ahead = None
+        if first is not None and first.score is not None:
+            ahead = BestTrial(first.number, first.source, first.score, first.cost.flops)
+        return Standing(
+            states=dict(self._states),
+            lost=self._lost,
+            best=ahead,
+            recent=tuple((ended, worker) for ended, _, worker in self._recent),
+            judged=len(self._judged),
+            levels=len(self._levels),
+            running={one.number: one.datetime_start for one in pending if one.datetime_start and not _waits(one)},
+            waiting=sum(map(_waits, pending)),
+            finalists=tuple(one.seconds for one in finalists(study)),
+        )
+
+
+def standing_of(study: optuna.Study) -> Standing:
+    """How a study stands, by all of its trials."""
+    return Tally(records(study)).standing(study)
+
+
+def _waits(trial: optuna.trial.FrozenTrial) -> bool:
+    return trial.state == TrialState.WAITING
+
+
+def _number(record: TrialRecord) -> int:
+    return record.number
