@@ -80,7 +80,7 @@ class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
         variable = tf.Variable(
             tf.zeros([1 if size is None else size for size in axes]), shape=tf.TensorShape(axes), trainable=False
         )
-        if name.startswith("moving_"):
+        if name.startswith(("moving_", "adapt_")):
             return Weight(variable, trainable=False)
         prefix = "kernel" if name in FACTORS else name
         if prefix == "kernel" and hasattr(self.source, "depthwise_regularizer"):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from compress.cloning.walk import calls
 from objectives.network.batch_normalization import apply_factors, normalize_batch
+from objectives.network.depthwise import depthwise
 from objectives.network.elastic_layer import Common, ElasticConv2D, ElasticLayer, kernel_and_bias
 
 
@@ -22,13 +23,8 @@ class ElasticDepthwiseConv2D(ElasticLayer):
     def call(self, inputs: Any) -> Any:
         """Inputs (N, H, W, C) to (N, H', W', C x depth multiplier)."""
         source = self.source
-        outputs = tf.nn.depthwise_conv2d(
-            inputs,
-            self.value("kernel"),
-            (1, *source.strides, 1),
-            source.padding.upper(),
-            dilations=source.dilation_rate,
-        )
+        kernel = self.weights_by_name["kernel"].variable.read_value()
+        outputs = depthwise(inputs, kernel, source.strides, source.padding.upper(), source.dilation_rate)
         return self.finished(outputs)
 
 
@@ -121,6 +117,23 @@ class ElasticExampleNormalization(ElasticLayer):
         return tuple(input_shape)
 
 
+class ElasticNormalization(ElasticLayer):
+    """Subtraction of a known mean and division by a known standard deviation, over the last axis."""
+
+    def __init__(self, source: Any, common: Common) -> None:
+        super().__init__(source, common, {"adapt_mean": (None,), "adapt_variance": (None,)})
+
+    def call(self, inputs: Any) -> Any:
+        """Inputs (N, ..., C) to the same shape."""
+        mean, variance = (self.weights_by_name[f"adapt_{name}"].variable for name in ("mean", "variance"))
+        slope = 1 / tf.maximum(tf.sqrt(variance), keras.backend.epsilon())
+        return tf.cast(apply_factors(tf.cast(inputs, tf.float32), slope, -mean * slope), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The input's."""
+        return tuple(input_shape)
+
+
 class ElasticRectifier(ElasticLayer):
     """Negative values to zero, unless the batch normalization before does that along."""
 
@@ -140,6 +153,22 @@ class ElasticRectifier(ElasticLayer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """The input's."""
         return tuple(input_shape)
+
+
+class ElasticReshape(ElasticLayer):
+    """A reshape that leaves the channels the last axis."""
+
+    def __init__(self, source: Any, common: Common) -> None:
+        super().__init__(source, common, {})
+        self.supports_masking = source.supports_masking
+
+    def call(self, inputs: Any) -> Any:
+        """Inputs (N, ..., C) to (N, ..., C)."""
+        return tf.reshape(inputs, [-1, *self.source.target_shape[:-1], tf.shape(inputs)[-1]])
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The source's, with the channels of the input."""
+        return (input_shape[0], *self.source.target_shape[:-1], input_shape[-1])
 
 
 def takes_any_channels(layer: Any) -> bool:
@@ -172,6 +201,19 @@ def _normalizes_last_axis(layer: Any) -> bool:
     return plain and (layer.axis == -1 or (rank is not None and layer.axis == rank - 1))
 
 
+def _keeps_channels_last(layer: Any) -> bool:
+    """Whether the input is known, and the target says how many positions there are."""
+    target, nodes = layer.target_shape, layer._inbound_nodes
+    shapes = {tensor.shape[1:] for node in nodes for tensor in node.input_tensors}
+    return bool(nodes) and all(size > 0 for size in target) and {shape[-1:] for shape in shapes} == {target[-1:]}
+
+
+def _has_adapted(layer: Any) -> bool:
+    shape = layer._build_input_shape
+    last = shape is not None and layer.axis in ((-1,), (len(shape) - 1,))
+    return last and layer.input_mean is None and not layer.invert
+
+
 _STAND_INS: Mapping[type, Callable[[Any, Common], ElasticLayer]] = MappingProxyType(
     {
         keras.layers.Conv2D: ElasticConv2D,
@@ -180,6 +222,8 @@ _STAND_INS: Mapping[type, Callable[[Any, Common], ElasticLayer]] = MappingProxyT
         keras.layers.BatchNormalization: ElasticBatchNormalization,
         keras.layers.LayerNormalization: ElasticExampleNormalization,
         keras.layers.GroupNormalization: ElasticExampleNormalization,
+        keras.layers.Normalization: ElasticNormalization,
+        keras.layers.Reshape: ElasticReshape,
         keras.layers.ReLU: ElasticRectifier,
         keras.layers.Activation: ElasticRectifier,
     }
@@ -193,6 +237,8 @@ _OPTIONS: Mapping[type, Callable[[Any], bool]] = MappingProxyType(
         keras.layers.BatchNormalization: _normalizes_last_axis,
         keras.layers.LayerNormalization: lambda layer: layer.axis in (-1, [-1]) and not layer.rms_scaling,
         keras.layers.GroupNormalization: lambda layer: layer.groups == 1 and layer.axis == -1,
+        keras.layers.Normalization: _has_adapted,
+        keras.layers.Reshape: _keeps_channels_last,
         keras.layers.ReLU: _rectifies,
         keras.layers.Activation: lambda layer: layer.activation is keras.activations.relu,
     }

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from compress.cloning.layer_copy import copy_layer, copy_weights
-from compress.cloning.layers import layers_by_name
+from compress.cloning.layers import finalize_state, layers_by_name
 from compress.cloning.rebuild import rebuild
 from compress.cloning.walk import as_functional
 from compress.cloning.whole_layer import copy_whole
@@ -20,7 +20,8 @@ from objectives.network.signature import signature
 from objectives.network.update_rule import UpdateRule
 from zoo.training.random_states import random_states, seed_random_states
 
-_ATTRIBUTES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+_ATTRIBUTES = ("kernel", "bias", "gamma", "beta")
+_ATTRIBUTES += tuple(f"{kind}_{name}" for kind in ("moving", "adapt") for name in ("mean", "variance"))
 
 
 class Network:
@@ -114,6 +115,7 @@ class Network:
                 for owner, weights in layer.current().items():
                     for attribute, value in weights.items():
                         getattr(theirs[owner], attribute).assign(value)
+                    finalize_state(theirs[owner])
             elif getattr(layer, "weights", ()):
                 copy_weights(layer, theirs[name])
 

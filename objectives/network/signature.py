@@ -12,6 +12,10 @@ _COUNTS = {"filters", "units"}
 """What a configuration says of channel counts, for layers that take any number of them."""
 
 
+_SHAPE = "target_shape"
+"""What a configuration says of a shape whose last axis are the channels, for layers that take any number of them."""
+
+
 def signature(model: Any) -> str | None:
     """A text that is equal for models that differ in channel counts and weights alone.
 
@@ -34,7 +38,7 @@ def signature(model: Any) -> str | None:
 
 def _line(call: Call, made: dict[int, int]) -> str:
     layer, kind = call.layer, type(call.layer)
-    config = {key: value for key, value in _config(layer).items() if not _says_counts(layer, key)}
+    config = {key: _apart_from_counts(layer, key, value) for key, value in _config(layer).items()}
     arguments = keras.tree.map_structure(lambda value: _text(value, made), call.arguments)
     return f"{kind.__module__}.{kind.__qualname__} {sorted(config.items(), key=repr)} {arguments}"
 
@@ -47,8 +51,10 @@ def _config(layer: Any) -> dict[str, Any]:
         return {"name": layer.name}
 
 
-def _says_counts(layer: Any, key: str) -> bool:
-    return key.endswith("_initializer") or (key in _COUNTS and takes_any_channels(layer))
+def _apart_from_counts(layer: Any, key: str, value: Any) -> Any:
+    if key.endswith("_initializer") or (key in _COUNTS and takes_any_channels(layer)):
+        return None
+    return value[:-1] if key == _SHAPE and takes_any_channels(layer) else value
 
 
 def _text(value: Any, made: dict[int, int]) -> str:

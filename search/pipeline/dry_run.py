@@ -137,13 +137,22 @@ class DryRun:
         return steps * self.next.seconds / config.proxy.steps * training.batch_size / config.proxy.batch_size
 
 
+def load_original(config: RunConfig) -> tuple[Any, bool]:
+    """The original model, and whether it is trained."""
+    if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
+        return load_model(model_path(config), config.model.custom_objects), True
+    data = settings.dataset(config)
+    keras.utils.set_random_seed(config.seed)
+    return zoo_model(config.model.zoo, data), False
+
+
 def dry_run(config: RunConfig, listener: Listener) -> DryRun:
     """Begin the search of a configuration, on one worker, and end it after two trials.
 
     Raises:
         TuckpruneError: whatever would stop the search before its first trial.
     """
-    model, trained = _model(config)
+    model, trained = load_original(config)
     job = prepared(RunFolder.of(config).kept(config), model, listener)
     if trained:
         check_original(model, job.data, config.seed, listener.warned)
@@ -161,15 +170,6 @@ def dry_run(config: RunConfig, listener: Listener) -> DryRun:
         finally:
             pool.close()
     return DryRun(job, trained, workers, first, following, probe)
-
-
-def _model(config: RunConfig) -> tuple[Any, bool]:
-    """The original model, and whether it is trained."""
-    if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
-        return load_model(model_path(config), config.model.custom_objects), True
-    data = settings.dataset(config)
-    keras.utils.set_random_seed(config.seed)
-    return zoo_model(config.model.zoo, data), False
 
 
 def _candidates(job: Job) -> tuple[CompressionParameters, CompressionParameters]:

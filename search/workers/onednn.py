@@ -11,10 +11,10 @@ OFF, ON = "false", "true"
 
 _MODELS = ("Functional", "Sequential")
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
-_WITHOUT_WEIGHTS = (
+_WITHOUT_TRAINED_WEIGHTS = (
     *("InputLayer", "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Add", "Concatenate", "Multiply"),
     *("MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "ZeroPadding2D"),
-    *("Flatten", "Reshape", "Dropout", "Rescaling"),
+    *("Flatten", "Reshape", "Dropout", "Rescaling", "Normalization"),
 )
 
 Entry = Mapping[str, Any]
@@ -55,7 +55,7 @@ def _computes_right(layer: Entry) -> bool:
     # Files of HDF5 name no module; a class of the user's own has its package in its name there.
     if layer.get("module", "keras.layers") != "keras.layers" or not isinstance(options.get("activation", ""), str):
         return False
-    if name in _WITHOUT_WEIGHTS:
+    if name in _WITHOUT_TRAINED_WEIGHTS:
         return True
     if options.get("quantization_config") is not None or options.get("lora_rank") is not None:
         return False

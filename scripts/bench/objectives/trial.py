@@ -70,12 +70,12 @@ class Plain:
     precision: Precision
 
     def steps(self, parameters: CompressionParameters, clock: Clock) -> None:
-        """Fit for 30 steps."""
+        """Fit for the steps of the configuration."""
         proxy, data = self.bench.proxy().settings, self.bench.data
         model = self._model(parameters, clock)
         optimizer = made_optimizer(proxy.optimizer, "proxy.optimizer", proxy.learning_rate)
         model.compile(optimizer, Classification().loss(model), metrics=["accuracy"])
-        some = slice(0, STEPS * proxy.batch_size)
+        some = slice(0, proxy.steps * proxy.batch_size)
         x, y = data.normalization(data.train.images[some]), data.train.targets[some]
         clock.time(self._name("fit"), lambda: model.fit(x, y, batch_size=proxy.batch_size, verbose=0))
         self._evaluate(model, clock)

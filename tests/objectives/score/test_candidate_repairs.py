@@ -154,7 +154,7 @@ def test_a_recipe_of_one_stage_takes_the_values_of_that_stage(
 
 def test_a_model_whose_configuration_follows_the_channels_is_built_every_time(alone: Any) -> None:
     inputs = keras.Input(SHAPE)
-    x = keras.layers.Reshape((1, 1, 12))(
+    x = keras.layers.Reshape((12, 1))(
         keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(12, 3, name="a")(inputs))
     )
     model = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(keras.layers.Flatten()(x)))
@@ -191,7 +191,11 @@ def test_a_candidate_goes_on_from_its_state(parameters: CompressionParameters, s
 
 
 def test_a_model_with_operations_is_shared_and_one_whose_layers_know_their_channels_is_not(alone: Any) -> None:
-    for block, shares in ((lambda x: x * 2.0, True), (lambda x: keras.layers.Reshape((2, 2, 12))(x), False)):
+    for block, shares in (
+        (lambda x: x * 2.0, True),
+        (lambda x: keras.layers.Reshape((4, 1, 12))(x), True),
+        (lambda x: keras.layers.Reshape((2, 1, 24))(x), False),
+    ):
         inputs = keras.Input(SHAPE)
         x = block(keras.layers.Conv2D(12, 3, name="a")(inputs))
         x = keras.layers.GlobalAveragePooling2D()(x)

@@ -23,6 +23,11 @@ def test_the_zoo_s_models_are_computed_right(name):
     assert untrusted(model) is None and worker_environment(model) == {VARIABLE: "1"}
 
 
+def test_known_statistics_of_the_images_are_computed_right():
+    inputs = keras.Input((8, 8, 3))
+    assert untrusted(entry(keras.layers.Normalization()(keras.layers.Rescaling(0.5)(inputs)), inputs)) is None
+
+
 @pytest.mark.parametrize(
     "layer",
     [
