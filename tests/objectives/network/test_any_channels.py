@@ -12,7 +12,7 @@ from objectives.network.signature import signature
 from tests.objectives.images import CLASSES, SHAPE, copy
 from tests.objectives.network.networks import images, keras_step, network_of, randomized, step
 
-RATIOS = {"a": 0.5, "squeeze": 0.5}
+RATIOS = {"gated": 0.5, "squeeze": 0.5}
 
 
 def excited(positions: tuple[int, ...] = (1, 1)) -> keras.Model:
