@@ -20,8 +20,10 @@ from objectives.network.signature import signature
 from objectives.network.update_rule import UpdateRule
 from zoo.training.random_states import random_states, seed_random_states
 
-_ATTRIBUTES = ("kernel", "bias", "gamma", "beta")
-_ATTRIBUTES += tuple(f"{kind}_{name}" for kind in ("moving", "adapt") for name in ("mean", "variance"))
+_ATTRIBUTES = (
+    *("kernel", "bias", "gamma", "beta"),
+    *("moving_mean", "moving_variance", "adapt_mean", "adapt_variance"),
+)
 
 
 class Network:
