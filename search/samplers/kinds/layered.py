@@ -20,7 +20,7 @@ from search.samplers.surrogate import Surrogate
 from search.space.space import PREFERENCE
 
 Floats = NDArray[np.float64]
-RANDOM_TRIALS = 4
+RANDOM_TRIALS = 6
 """Trials, starts included, before the surrogate is asked, unless another number is given."""
 
 _FEWEST = 2

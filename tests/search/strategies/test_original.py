@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from compress.errors import DataError
-from search.strategies.preparation import check_original
+from search.strategies.preparation import check_original, sample_of_validation
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.kinds.segmentation import Segmentation
 
 CLASSES = 4
 UNIT = Normalization(1.0, (0.0,), (1.0,))
@@ -68,3 +69,20 @@ def test_outputs_that_are_not_finite_are_no_better_than_chance():
     broken = model()
     broken.layers[-1].set_weights([np.full((CLASSES, CLASSES), np.nan, np.float32)])
     assert len(warnings(broken, dataset())) == 1
+
+
+def large(side, task):
+    """A hundred black images."""
+    images = np.zeros((100, side, side, 1), np.uint8)
+    targets = images[..., 0] if task.moves else np.arange(100) % CLASSES
+    return ImageDataset("large", Split(images, targets), Split(images, targets), Split(images, targets), task, UNIT)
+
+
+def test_of_large_images_fewer_are_looked_at_but_enough_to_tell_from_chance():
+    """2**22 pixels are 83 images of 224 by 224, and 11 of 600 by 600: too few where an image has one answer."""
+    assert [len(sample_of_validation(large(side, Classification(CLASSES)), 0)) for side in (2, 224, 600)] == [
+        100,
+        83,
+        64,
+    ]
+    assert len(sample_of_validation(large(600, Segmentation(CLASSES)), 0)) == 11
