@@ -1,5 +1,6 @@
 """The driver of a search: it alone talks to the study, asks for proposals, and hands them to the workers."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -61,22 +62,26 @@ class Driver:
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Propose, judge and record until all planned trials are settled.
 
-        One proposal is always made while the workers are busy, so that whoever is free next need not wait for it.
+        One proposal is always made while the workers are busy, so that whoever is free next need not wait for it; while
+        all of them start, one for each.
 
         An interruption puts the running trials back into the queue before it goes on to the caller.
         """
-        settled = records(self.study)
-        listener.started(self.settings.trials, settled)
-        listener.stored(self.study, at_once=True)
-        ladder = self.settings.ladder
-        judge = RungJudge(self.study, self.settings.metric, ladder, Halving(ladder, settled))
+        judge = self._begun(listener)
         try:
-            _SearchLoop(self, pool, listener, judge, len(settled)).run()
+            _SearchLoop(self, pool, listener, judge, settled_count(self.study)).run()
         except KeyboardInterrupt:
             requeue_running(self.study)
             listener.stored(self.study, at_once=True)
             raise
         listener.stored(self.study, at_once=True)
+
+    def _begun(self, listener: Listener) -> RungJudge:
+        """Tell what is settled, and compare trials with it; the records themselves are not held any longer."""
+        settled, ladder = records(self.study), self.settings.ladder
+        listener.started(self.settings.trials, settled)
+        listener.stored(self.study, at_once=True)
+        return RungJudge(self.study, self.settings.metric, ladder, Halving(ladder, settled))
 
     def propose(self, started: int) -> RunningTrial | TrialRecord:
         """Ask for the trial after so many; its record where it breaks the budget, and need not run."""
@@ -99,7 +104,7 @@ class Driver:
 
 @dataclass
 class _SearchLoop:
-    """A search under way: trials that run, the one that is made ahead, and how many are settled."""
+    """A search under way: trials that run, those that are made ahead, and how many are settled."""
 
     driver: Driver
     pool: WorkerPool
@@ -107,7 +112,7 @@ class _SearchLoop:
     judge: RungJudge
     done: int
     running: dict[int, RunningTrial] = field(default_factory=dict)
-    ahead: RunningTrial | None = None
+    ahead: deque[RunningTrial] = field(default_factory=deque)
 
     def run(self) -> None:
         """To the planned number of trials."""
@@ -116,38 +121,45 @@ class _SearchLoop:
             self._ask()
             # Without a running trial there is nothing to wait for but a worker.
             if self.running or not self.pool.has_room:
-                self._settle()
+                self._settle(0.0 if self._prepared() else 1.0)
             self.listener.stored(self.driver.study)
 
     @property
     def _begun(self) -> int:
-        return self.done + len(self.running) + (self.ahead is not None)
+        return self.done + len(self.running) + len(self.ahead)
 
     def _start(self) -> None:
         """Give every free worker a trial, while there are any."""
         while self.pool.has_room:
             self._ask()
-            if self.ahead is None:
+            if not self.ahead:
                 return
-            self.running[self.pool.submit(self.ahead.parameters)] = self.ahead
-            self.ahead = None
+            trial = self.ahead.popleft()
+            self.running[self.pool.submit(trial.parameters)] = trial
 
-    def _ask(self) -> None:
-        """Have a proposal at hand, unless all are begun."""
-        while self.ahead is None and self._begun < self.driver.settings.trials:
+    def _prepared(self) -> bool:
+        """Make one more proposal while no worker is ready, until each will have one; whether that was done."""
+        count = len(self.ahead)
+        if not self.running and count < self.pool.starting:
+            self._ask(count + 1)
+        return len(self.ahead) > count
+
+    def _ask(self, count: int = 1) -> None:
+        """Have so many proposals at hand, unless all are begun."""
+        while len(self.ahead) < count and self._begun < self.driver.settings.trials:
             with together(self.driver.study):
                 proposal = self.driver.propose(self._begun)
             if isinstance(proposal, TrialRecord):
                 self._count(proposal)
             else:
-                self.ahead = proposal
+                self.ahead.append(proposal)
 
-    def _settle(self) -> None:
-        """Record what arrives within a second, and send trials that go on to their next rung."""
-        for key, judgement in self.pool.wait(1.0).items():
-            trial = self.running.pop(key)
-            with together(self.driver.study):
-                record = self.judge.settle(trial, judgement)
+    def _settle(self, seconds: float) -> None:
+        """Record what arrives within so many seconds, and send trials that go on to their next rung."""
+        arrived = [(self.running.pop(key), judgement) for key, judgement in self.pool.wait(seconds).items()]
+        with together(self.driver.study):
+            outcomes = [self.judge.settle(trial, judgement) for trial, judgement in arrived]
+        for (trial, judgement), record in zip(arrived, outcomes, strict=True):
             if record is None:
                 trial = trial.at_next_rung(judgement.seconds)
                 steps = self.driver.settings.ladder.steps[trial.rung]

@@ -73,6 +73,11 @@ class WorkerPool:
         """Whether a worker is ready and free, and may begin something."""
         return bool(self._free) and not self._shutdown.requested
 
+    @property
+    def starting(self) -> int:
+        """How many workers are not ready yet."""
+        return len(self._starting)
+
     def submit(self, parameters: CompressionParameters) -> int:
         """Start a candidate on a free worker; returns the key under which ``wait`` reports it."""
         return self._start(self._job("judge", (parameters,), self._settings.timeout))
@@ -138,7 +143,10 @@ class WorkerPool:
         """
         if self._shutdown.overdue or (self._shutdown.requested and not self._running):
             raise KeyboardInterrupt
-        done, _ = ray.wait([*self._running, *self._starting], num_returns=1, timeout=seconds)
+        pending = [*self._running, *self._starting]
+        done, _ = ray.wait(pending, num_returns=1, timeout=seconds)
+        if done:  # With whatever has come besides: of many workers each wait takes milliseconds.
+            done, _ = ray.wait(pending, num_returns=len(pending), timeout=0)
         judgements: dict[int, Judgement] = {}
         for reference in done:
             if reference in self._starting:

@@ -79,6 +79,11 @@ class Instant:
         """Whether less than two wait."""
         return len(self.running) < 2
 
+    @property
+    def starting(self) -> int:
+        """None: there is nothing to start."""
+        return 0
+
     def submit(self, parameters: CompressionParameters) -> int:
         """Take a candidate."""
         self.submitted += 1

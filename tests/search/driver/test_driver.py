@@ -1,5 +1,7 @@
 """The driver, with a pool that needs no Ray."""
 
+import os
+
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -150,6 +152,52 @@ def test_an_interruption_queues_all_running_trials(tmp_path):
     driver(study).run(rest, Recorder())
     assert rest.submitted[:3] == list(pool.running.values())
     assert [record.state for record in records(study)] == ["complete"] * 12
+
+
+class SlowStart(FakePool):
+    """Three workers, which are ready after five waits; it remembers how long each may last, and what was asked."""
+
+    def __init__(self, study):
+        super().__init__(3)
+        self.study, self.waits = study, []
+
+    @property
+    def starting(self):
+        return 0 if len(self.waits) >= 5 else 3
+
+    @property
+    def has_room(self):
+        return not self.starting and super().has_room
+
+    def wait(self, seconds):
+        self.waits.append((seconds, len(self.study.trials)))
+        return super().wait(seconds) if self.running else {}
+
+
+def test_while_workers_start_a_proposal_is_made_for_each():
+    study = memory()
+    pool = SlowStart(study)
+    driver(study, trials=5).run(pool, Recorder())
+    # One is made before the first wait; then none lasts until each worker has one.
+    assert pool.waits[:5] == [(0.0, 2), (0.0, 3), (1.0, 3), (1.0, 3), (1.0, 3)]
+    assert pool.submitted == [record.parameters for record in records(study)]
+    few, pool = memory(), None
+    driver(few, trials=2).run(SlowStart(few), Recorder())
+    assert len(few.trials) == 2
+
+
+def test_what_arrives_together_is_stored_together(tmp_path, monkeypatch):
+    """Three results wait for the disk once, where each proposal waits for itself."""
+
+    class AllAtOnce(FakePool):
+        def wait(self, seconds):
+            return {key: judged(self.running.pop(key)) for key in list(self.running)}
+
+    study, writes = open_study(tmp_path, "run", "journal"), []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: writes.append(descriptor))
+    driver(study, trials=3).run(AllAtOnce(3), Recorder())
+    assert len(writes) == 3 + 1
+    assert [record.state for record in records(study)] == ["complete"] * 3
 
 
 def test_more_trials_continue_and_fewer_do_nothing():

@@ -49,6 +49,10 @@ class Killer:
         # One at a time, for the killed to be the one that was meant.
         return self.pool.has_room and not self.pool._running and not self.pool._waiting
 
+    @property
+    def starting(self):
+        return self.pool.starting
+
     def submit(self, parameters):
         self.submitted += 1
         if self.held and self.submitted == 2:
