@@ -92,12 +92,12 @@ def made(gigabytes: float) -> ImageDataset:
 
 def stores() -> dict[str, dict[str, float]]:
     """Of each node: gigabytes in its object store, and those that were ever written to it."""
-    found = {}
+    contents = {}
     for node in ray.nodes():
         stats = node_stats(node["NodeManagerAddress"], node["NodeManagerPort"], include_memory_info=False).store_stats
         used, written = stats.object_store_bytes_used, stats.cumulative_created_bytes
-        found[node["NodeID"]] = {"in_store_gb": used / 1e9, "written_gb": written / 1e9}
-    return found
+        contents[node["NodeID"]] = {"in_store_gb": used / 1e9, "written_gb": written / 1e9}
+    return contents
 
 
 def measured(gigabytes: float) -> dict[str, Any]:
@@ -113,16 +113,16 @@ def measured(gigabytes: float) -> dict[str, Any]:
         task = Task(b"", data, ProxySettings(), ("prune",), DEFAULT_PRUNING, 1)
         here = ray.get_runtime_context().get_node_id()
         pool = ReadingPool(task, PoolSettings(NODES * WORKERS_EACH, Share()), print, Shutdown(0.0))
-        said, found = pool.read(), stores()
+        said, contents = pool.read(), stores()
         pool.close()
-        return figures(data, said, found, here)
+        return figures(data, said, contents, here)
     finally:
         ray.shutdown()
         cluster.shutdown()
 
 
 def figures(
-    data: ImageDataset, said: list[dict[str, Any]], found: dict[str, dict[str, float]], here: str
+    data: ImageDataset, said: list[dict[str, Any]], contents: dict[str, dict[str, float]], here: str
 ) -> dict[str, Any]:
     """What is told of the nodes.
 
@@ -130,12 +130,12 @@ def figures(
         ValueError: workers have read other images, or are not on all nodes.
     """
     pixels = sum(int(split.images.sum(dtype=np.int64)) for split in splits(data))
-    if any(one["pixels"] != pixels for one in said) or {one["node"] for one in said} != set(found):
-        raise ValueError(f"expected workers on {len(found)} nodes that read {pixels}, received {said}")
+    if any(one["pixels"] != pixels for one in said) or {one["node"] for one in said} != set(contents):
+        raise ValueError(f"expected workers on {len(contents)} nodes that read {pixels}, received {said}")
     nodes = []
-    for node in sorted(found, key=lambda node: node != here):
+    for node in sorted(contents, key=lambda node: node != here):
         grown = [one["own_gb"] for one in said if one["node"] == node]
-        nodes.append({**found[node], "workers": len(grown), "worker_own_gb": max(grown)})
+        nodes.append({**contents[node], "workers": len(grown), "worker_own_gb": max(grown)})
     rounded = [{name: round(figure, 3) for name, figure in node.items()} for node in nodes]
     return {"images_gb": round(sum(split.images.nbytes for split in splits(data)) / 1e9, 3), "nodes": rounded}
 
