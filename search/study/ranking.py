@@ -51,7 +51,7 @@ def ranked(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 def values_hash(parameters: CompressionParameters) -> int:
-    """The same number for equal parameters, and as good as never for others."""
+    """A number that parameters of equal ratios and ranks share; others have it only by accident."""
     return hash((frozenset(parameters.ratios.items()), frozenset(parameters.ranks.items())))
 
 
