@@ -6,9 +6,13 @@ import numpy as np
 import optuna
 import pytest
 
+from compress.graph.analysis import analyse
+from compress.graph.naming import LAST_SUFFIX
 from compress.parameter_files.json_format import loads
 from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters
 from objectives.budget.budget import Limit
+from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import FLOPS
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
@@ -16,9 +20,11 @@ from search.driver.listeners.listener import Listener
 from search.samplers.study_view import StudyView, cost_shares
 from search.space.levels import Levels
 from search.space.projection import Projection
+from search.space.space import SearchSpace
+from search.space.space_arrays import SpaceSettings
 from search.study.trial_record import COST, PARAMETERS
 from tests.search.fixtures.fake_pool import FakePool, judged
-from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, space
+from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, model, space
 
 SPACE = space("tiny", PRUNE_FIRST)
 ORIGINAL = cost("tiny").cost(CompressionParameters.none())
@@ -60,6 +66,23 @@ def test_what_trials_kept_is_what_they_were_judged_with(levels):
         expected = SPACE.arrays.fractions(*SPACE.cost.candidate(parameters))[0]
         np.testing.assert_array_equal(view.kept(trial), expected)
         assert view.score(trial) == trial.values[0]
+
+
+def test_of_a_second_stage_only_its_own_values_count():
+    """Pruning of a decomposed model: its groups are named after the last part, and trials hold the ranks as well."""
+    before = CompressionParameters({}, {"block.conv1": (4, 6)})
+    middle = CostModel(analyse(apply_parameters(model("tiny"), before, ("decompose",))))
+    pruned = SearchSpace(middle, SpaceSettings(), ("prune",))
+    assert "block.conv1" + LAST_SUFFIX in [group.name for group in pruned.groups]
+    whole = middle.cost(CompressionParameters.none()).flops
+    study, budget = optuna.create_study(direction="maximize"), flops_budget(0.6 * whole, "0.6")
+    settings = DriverSettings(0, "layered", 8, True, stage="prune")
+    Driver(study, pruned, budget, settings, before=before).run(FakePool(1, judged), Listener())
+    view = StudyView(pruned, budget)
+    for trial in study.trials:
+        assert loads(trial.user_attrs[PARAMETERS]).parameters.ranks == before.ranks
+        wanted = np.array([[trial.params[name] for name in pruned.dimensions]])
+        np.testing.assert_array_equal(view.kept(trial), Projection(pruned, budget).many(wanted)[0])
 
 
 def test_a_trial_that_was_only_asked_for_kept_nothing():
