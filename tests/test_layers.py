@@ -32,7 +32,7 @@ ROOMS = {
         ("pruning", "decomposition", "staged_parameters", "parameter_files", "model_files"),
         ("recommend", "recipe"),
     ),
-    "zoo": (("tasks",), ("data", "models"), ("training",)),
+    "zoo": (("tasks", "kernels"), ("data", "models"), ("training",)),
     "configs": (("schema",), ("load",)),
     "objectives": (("cost", "network"), ("budget", "score", "fitting")),
     "search": (

@@ -11,13 +11,13 @@ import keras
 from compress.errors import ConfigError, TaskError
 from objectives.fitting.arrays import Arrays
 from objectives.fitting.fit_data import FitData, Part, batches, counted
+from zoo.kernels.replacement import own_kernels
 from zoo.tasks.metric import Metric
 from zoo.tasks.own_class import TrainingBudget
 from zoo.training.callbacks import AveragedWeights, BestWeights, DivergenceGuard
 from zoo.training.precision import unscaled
 from zoo.training.random_states import random_states, seed_random_states
 from zoo.training.recalibration import RECALIBRATION_IMAGES, BatchStatistics
-from zoo.training.subsampling import subsampled
 from zoo.training.training import TrainingSettings
 
 _MOST_BATCHES = 1_000_000
@@ -60,7 +60,7 @@ class Loop:
 
     def _fit(self, epochs: int, callbacks: Sequence[keras.callbacks.Callback], **arguments: Any) -> None:
         seed_random_states(random_states(self.student), self.seed)
-        with subsampled(self.student), warnings.catch_warnings():
+        with own_kernels(self.student), warnings.catch_warnings():
             # A pass without a batch is an error here.
             warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
             self.fitted.fit(

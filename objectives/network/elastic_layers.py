@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from compress.cloning.walk import calls
-from objectives.network.batch_normalization import apply_factors, normalize_batch
-from objectives.network.depthwise import depthwise
 from objectives.network.elastic_layer import Common, ElasticConv2D, ElasticLayer, kernel_and_bias
+from zoo.kernels.batch_normalization import apply_factors, normalize_batch
+from zoo.kernels.depthwise import depthwise
 
 
 class ElasticDepthwiseConv2D(ElasticLayer):

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from objectives.network.hardware import computes_bfloat16, has_gpu
+from zoo.kernels.hardware import computes_bfloat16, has_gpu
 from zoo.training.precision import PrecisionName
 
 _FIRST_SCALE = 2.0**15

@@ -16,14 +16,14 @@ import keras, numpy as np
 from compress.recipe import apply_parameters
 from compress.parameters import CompressionParameters
 from zoo.models.registry import build_model
-from zoo.training.subsampling import subsampled
+from zoo.kernels.replacement import own_kernels
 ratios = {"layer1.0.conv1": 0.7, "layer1.1.conv1": 0.8, "layer1.2.conv1": 0.4, "add_2": 0.3, "layer2.0.conv1": 0.3,
           "layer2.1.conv1": 0.8, "layer2.2.conv1": 0.8, "add_5": 0.2, "layer3.0.conv1": 0.3, "layer3.1.conv1": 0.1}
 model = apply_parameters(build_model("resnet20"), CompressionParameters(ratios, {}))
 model.compile("sgd", "sparse_categorical_crossentropy")
 model.optimizer.build(model.trainable_variables)  # or the step is traced twice
 images = np.random.default_rng(0).random((125, 32, 32, 3), dtype=np.float32)
-with subsampled(model):
+with own_kernels(model):
     model.fit(images, np.arange(125) % 10, batch_size=125, verbose=0)
 print("trained")
 """

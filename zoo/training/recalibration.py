@@ -1,7 +1,7 @@
 """Statistics of batch normalization, estimated anew before every validation: the moving ones lag behind the weights."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from zoo.data.batches import gather, whole_batches
 from zoo.data.dataset import ImageDataset, Images
+from zoo.kernels.replacement import replaced
 
 RECALIBRATION_IMAGES = 1024
 
@@ -100,19 +101,26 @@ def _recorded(layers: list[Any]) -> Iterator[list[Records]]:
     """Let layers take the statistics of one batch for their moving ones, and record them at every call."""
     records: list[Records] = [[] for _ in layers]
     momenta = [layer.momentum for layer in layers]
-    for layer, recorded in zip(layers, records, strict=True):
-        layer.momentum = 0.0
-        layer.call = partial(_record, layer, recorded)
-    try:
-        yield records
-    finally:
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
-            del layer.call
+    with ExitStack() as calls:
+        for layer, recorded in zip(layers, records, strict=True):
+            layer.momentum = 0.0
+            calls.enter_context(replaced(layer, "call", partial(_record, layer, recorded, layer.call)))
+        try:
+            yield records
+        finally:
+            for layer, momentum in zip(layers, momenta, strict=True):
+                layer.momentum = momentum
 
 
-def _record(layer: Any, records: Records, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-    outputs = type(layer).call(layer, inputs, training=training, mask=mask)
+def _record(
+    layer: Any,
+    records: Records,
+    call: Callable[..., Any],
+    inputs: Any,
+    training: bool | None = None,
+    mask: Any = None,
+) -> Any:
+    outputs = call(inputs, training=training, mask=mask)
     if training:
         records.append(tf.stack([layer.moving_mean.value, layer.moving_variance.value]))
     return outputs

@@ -12,6 +12,7 @@ import numpy as np
 from compress.errors import ConfigError
 from zoo.data.batches import Augmentation, ImageBatches, OrderedBatches, evaluated_at_once, own_failures
 from zoo.data.dataset import ImageDataset, check_model_fits
+from zoo.kernels.replacement import own_kernels
 from zoo.tasks.keras_class import KerasClass, subclasses
 from zoo.tasks.loss import LabelLoss, loss_classes
 from zoo.training.callbacks import AveragedWeights, BestWeights, DivergenceGuard
@@ -21,7 +22,6 @@ from zoo.training.precision import PrecisionName, computing_in, scaled, unscaled
 from zoo.training.random_states import random_states, seed_random_states
 from zoo.training.recalibration import Recalibration
 from zoo.training.schedule import Schedule
-from zoo.training.subsampling import subsampled
 
 SGD = KerasClass("SGD", {"momentum": 0.9})
 
@@ -217,7 +217,7 @@ def _fitted(
     recalibration = Recalibration(model, dataset, settings.batch_size, settings.seed)
     watching = [DivergenceGuard(), averages, recalibration, best, plateau, *callbacks, backup]
     batches, validation = _batches(dataset, settings, done), _validation(dataset)
-    with subsampled(model), computing_in(model, settings.precision), own_failures(batches, validation):
+    with own_kernels(model), computing_in(model, settings.precision), own_failures(batches, validation):
         history = fitted.fit(
             batches,
             initial_epoch=done,

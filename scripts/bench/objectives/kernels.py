@@ -44,8 +44,8 @@ def steps_of(name: str, source: str, steps: int, batch: int, shift: float = 0.0)
     import keras  # in the process that has chosen its kernels
 
     from zoo.data.load import load_dataset
+    from zoo.kernels.replacement import own_kernels
     from zoo.models.registry import build_model
-    from zoo.training.subsampling import subsampled
 
     data = load_dataset(source, validation=0.1, seed=0)
     drawn = np.random.default_rng(0).permutation(len(data.train))[: steps * batch]
@@ -55,7 +55,7 @@ def steps_of(name: str, source: str, steps: int, batch: int, shift: float = 0.0)
     model.set_weights([weight * np.float32(1 + shift) for weight in model.get_weights()])
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "sparse_categorical_crossentropy")
     losses, seconds = [], []
-    with subsampled(model):
+    with own_kernels(model):
         for step in range(steps):
             part = slice(step * batch, (step + 1) * batch)
             start = time.process_time()

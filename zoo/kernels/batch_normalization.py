@@ -1,4 +1,4 @@
-"""Batch normalization of the shared network in training, with gradients of its own.
+"""Batch normalization in training, with gradients of its own.
 
 There are two forms, because TensorFlow's fused kernels take no inputs of other than a multiple of 16 positions, and the
 form that takes any costs more: with oneDNN, as workers have it, a step of ResNet-20 on 128 images takes 15 % more
@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from objectives.network.hardware import has_gpu
+from zoo.kernels.hardware import has_gpu
 
 _SIDE_BY_SIDE = 16
 

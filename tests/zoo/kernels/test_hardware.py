@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from objectives.network import hardware
+from zoo.kernels import hardware
 
 WITH = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 amx_tile\nflags\t\t: fpu\n"
 WITHOUT = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16x\nbugs\t\t: amx_bf16\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.network.batch_normalization import normalize_fused, takes
+from zoo.kernels.batch_normalization import normalize_fused, takes
 
 EPSILON = 0.01
 
@@ -80,5 +80,5 @@ def test_it_takes_what_is_known_to_have_a_multiple_of_16_positions(shape: Any, d
 
 
 def test_a_gpu_keeps_its_own_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("objectives.network.batch_normalization.has_gpu", lambda: True)
+    monkeypatch.setattr("zoo.kernels.batch_normalization.has_gpu", lambda: True)
     assert not takes(tf.TensorSpec((16, 3), tf.float32))

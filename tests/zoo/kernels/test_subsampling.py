@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.training.subsampling import subsampled
+from zoo.kernels.replacement import own_kernels
 
 
 def net(strides: tuple[int, int], padding: str, groups: int) -> keras.Model:
@@ -29,7 +29,7 @@ def test_values_and_gradients_are_the_same(strides: tuple[int, int], padding: st
         return [outputs.numpy(), *(g.numpy() for g in tape.gradient(loss, model.trainable_variables))]
 
     plain = values_and_gradients()
-    with subsampled(model):
+    with own_kernels(model):
         assert "convolution_op" in vars(model.layers[1]) and "convolution_op" not in vars(model.layers[2])
         other = values_and_gradients()
     assert "convolution_op" not in vars(model.layers[1])
@@ -39,6 +39,6 @@ def test_values_and_gradients_are_the_same(strides: tuple[int, int], padding: st
 
 def test_layers_come_back_after_an_error() -> None:
     model = net((2, 2), "same", 1)
-    with pytest.raises(KeyboardInterrupt), subsampled(model):
+    with pytest.raises(KeyboardInterrupt), own_kernels(model):
         raise KeyboardInterrupt
     assert "convolution_op" not in vars(model.layers[1])

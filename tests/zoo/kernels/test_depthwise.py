@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.network.depthwise import depthwise
+from zoo.kernels.depthwise import depthwise
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.network.batch_normalization import apply_factors, normalize_batch
+from zoo.kernels.batch_normalization import apply_factors, normalize_batch
 
 SHAPES = [(7, 5), (6, 4, 3), (5, 4, 3, 2), (3, 1, 1, 9), (2, 3, 2, 3, 4)]
 

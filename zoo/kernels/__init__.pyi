@@ -1,0 +1,1 @@
+from .replacement import own_kernels as own_kernels
