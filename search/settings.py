@@ -131,7 +131,7 @@ def training(config: TrainingConfig, seed: int) -> TrainingSettings:
         augmentation=_augmentation(config),
         seed=seed,
         early_stopping=config.early_stopping,
-        precision=config.precision,
+        precision=None if config.precision == "auto" else config.precision,
         devices=config.devices,
     )
 

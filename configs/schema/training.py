@@ -130,9 +130,9 @@ class TrainingConfig(Section):
         " null for all the same",
     )
     augment: AugmentConfig | None = Field(default=None, description="random changes to images, or null for none")
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
-        default="float32",
-        description="what layers but the last compute in; the others are for hardware that multiplies 16 bits faster",
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="auto",
+        description="what layers but the last compute in; auto: bfloat16 where hardware multiplies it, else float32",
     )
     devices: Literal["all"] | Count = Field(
         default=1,

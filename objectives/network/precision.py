@@ -6,8 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.kernels.hardware import computes_bfloat16, has_gpu
-from zoo.training.precision import PrecisionName
+from zoo.training.precision import PrecisionName, fastest_precision
 
 _FIRST_SCALE = 2.0**15
 
@@ -29,12 +28,8 @@ class Precision:
 
 
 def fast_precision(jit_compile: bool = False) -> Precision:
-    """What this machine trains fastest in: bfloat16 where its hardware multiplies that, else float32.
-
-    XLA on a CPU makes no use of such hardware.
-    """
-    on_hardware = computes_bfloat16() and (has_gpu() or not jit_compile)
-    return Precision("mixed_bfloat16" if on_hardware else "float32")
+    """What this machine trains fastest in."""
+    return Precision(fastest_precision(jit_compile))
 
 
 class LossScale:

@@ -51,12 +51,14 @@ class Task(ABC):
         folder: how a folder of images holds the targets: folders of ``classes``, ``pairs`` of files, a ``table``, the
             images themselves (``sharp``), or not at all (``none``).
         moves: whether targets are images, which move as the inputs do when these are cropped or flipped.
+        takes_short_floats: whether its metrics bear training in 16 bits, as those do that count right answers.
     """
 
     name: ClassVar[str]
     words: ClassVar[str]
     folder: ClassVar[Layout] = "none"
     moves: ClassVar[bool] = False
+    takes_short_floats: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -6,7 +6,19 @@ from typing import Any, Literal
 
 import keras
 
+from zoo.kernels.hardware import computes_bfloat16, has_gpu
+from zoo.tasks.task import Task
+
 PrecisionName = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+def fastest_precision(jit_compile: bool = False) -> PrecisionName:
+    """What this machine trains fastest in: bfloat16 where its hardware multiplies that, else float32.
+
+    XLA on a CPU makes no use of such hardware.
+    """
+    on_hardware = computes_bfloat16() and (has_gpu() or not jit_compile)
+    return "mixed_bfloat16" if on_hardware else "float32"
 
 
 @contextmanager
@@ -26,7 +38,12 @@ def computing_in(model: Any, precision: PrecisionName) -> Iterator[None]:
             layer.dtype_policy = policy
 
 
-def scaled(optimizer: keras.optimizers.Optimizer, precision: PrecisionName) -> keras.optimizers.Optimizer:
+def precision_for(task: Task) -> PrecisionName:
+    """What this machine trains a task's models fastest in; float32 where 16 bits would blur what the task measures."""
+    return fastest_precision() if task.takes_short_floats else "float32"
+
+
+def scaled(optimizer: keras.optimizers.Optimizer, precision: PrecisionName | None) -> keras.optimizers.Optimizer:
     """The optimizer, in float16 with a loss scale that keeps small gradients above zero."""
     return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
 

@@ -18,7 +18,7 @@ from zoo.tasks.loss import LabelLoss, loss_classes
 from zoo.training.callbacks import AveragedWeights, BestWeights, DivergenceGuard
 from zoo.training.checkpoint import Checkpoint, TrainingBackup, assign_all, copies_of
 from zoo.training.devices import Devices, Strategy, adding_up, check_divides, divided, strategy_of
-from zoo.training.precision import PrecisionName, computing_in, scaled, unscaled
+from zoo.training.precision import PrecisionName, computing_in, precision_for, scaled, unscaled
 from zoo.training.random_states import random_states, seed_random_states
 from zoo.training.recalibration import Recalibration
 from zoo.training.schedule import Schedule
@@ -38,7 +38,7 @@ class TrainingSettings:
     loss: a class of `keras.losses`; None for the task's own, as cross-entropy of classifiers.
     class_weights: what an image of each class counts, or "balanced" for the inverse of how often the class occurs.
     augmentation: None trains on the images as they are.
-    precision: what layers but the last compute in; weights are float32 in any case.
+    precision: what layers but the last compute in, None for what `precision_for` says; weights are float32 in any case.
     devices: how many of the machine's GPUs the batches are divided among: at most so many, or "all".
     early_stopping: training ends after so many epochs in a row without a better validation; None trains them all.
     seed: of the order of the batches, the augmentation, and dropout.
@@ -54,7 +54,7 @@ class TrainingSettings:
     augmentation: Augmentation | None = None
     seed: int = 0
     early_stopping: int | None = None
-    precision: PrecisionName = "float32"
+    precision: PrecisionName | None = "float32"
     devices: Devices = 1
 
     def __post_init__(self) -> None:
@@ -217,7 +217,8 @@ def _fitted(
     recalibration = Recalibration(model, dataset, settings.batch_size, settings.seed)
     watching = [DivergenceGuard(), averages, recalibration, best, plateau, *callbacks, backup]
     batches, validation = _batches(dataset, settings, done), _validation(dataset)
-    with own_kernels(model), computing_in(model, settings.precision), own_failures(batches, validation):
+    precision = settings.precision or precision_for(dataset.task)
+    with own_kernels(model), computing_in(model, precision), own_failures(batches, validation):
         history = fitted.fit(
             batches,
             initial_epoch=done,

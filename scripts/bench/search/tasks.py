@@ -35,10 +35,13 @@ from configs.load import load_config
 from configs.schema.run import RunConfig
 from scripts.bench.search.drawn_tasks import DRAWN, drawn_config
 from search import settings
+from search.driver.listeners.listener import Listener
 from search.pipeline.measuring import measure
 from search.pipeline.search import run_search
 from search.pipeline.training import train_model
 from search.runs.outcome import SearchOutcome
+from search.space.projection import Projection
+from search.strategies.preparation import prepared
 from search.study.finalist import RECOMMENDED
 from search.study.trial_record import SENSITIVITY_START
 from zoo.data.dataset import ImageDataset
@@ -113,7 +116,7 @@ def find(work: Path, chosen: Sequence[Setting]) -> None:
         started = time.perf_counter()
         outcome = run_search(config)
         seconds = time.perf_counter() - started
-        for method, (parameters, source) in _of_methods(outcome).items():
+        for method, (parameters, source) in _of_methods(outcome, config).items():
             record = {
                 "parameters": dumps(parameters),
                 "source": source,
@@ -124,19 +127,33 @@ def find(work: Path, chosen: Sequence[Setting]) -> None:
         print(f"{setting.key}: {outcome.winner.source}, {seconds:.0f} s", flush=True)
 
 
-def _of_methods(outcome: SearchOutcome) -> Mapping[str, tuple[CompressionParameters, str]]:
-    """Values and where they come from: recommended ones and starts take part in every search."""
+def _of_methods(outcome: SearchOutcome, config: RunConfig) -> Mapping[str, tuple[CompressionParameters, str]]:
+    """Values and where they come from: recommended ones and starts take part in every search.
+
+    Where ratios and ranks are searched one after the other, a start is of one of them alone: uniform values are then
+    made here, and there are none by the sweep.
+    """
     recommended = next(one for one in outcome.finalists if one.source == RECOMMENDED)
-    uniform = next(one for one in outcome.trials if (one.start or "").startswith("uniform"))
-    swept = next(one for one in outcome.trials if one.start == SENSITIVITY_START)
     if recommended.parameters is None:
         raise SystemExit(f"recommended values failed: {recommended.error}")
-    return {
+    of_every_search = {
         SIMPLE: (recommended.parameters, RECOMMENDED),
-        UNIFORM: (uniform.parameters, uniform.start or ""),
-        SENSITIVITY: (swept.parameters, SENSITIVITY_START),
         SEARCH: (outcome.winner.parameters, outcome.winner.source),
     }
+    if config.space.ranks:
+        return of_every_search | {UNIFORM: (_uniform(config), "uniform")}
+    uniform = next(one for one in outcome.trials if (one.start or "").startswith("uniform"))
+    swept = next(one for one in outcome.trials if one.start == SENSITIVITY_START)
+    return of_every_search | {
+        UNIFORM: (uniform.parameters, uniform.start or ""),
+        SENSITIVITY: (swept.parameters, SENSITIVITY_START),
+    }
+
+
+def _uniform(config: RunConfig) -> CompressionParameters:
+    """All ratios and ranks alike, brought to the budget as proposals are."""
+    job = prepared(config, load_model(Path(str(config.model.path))), Listener())
+    return Projection(job.space, job.budget)(np.ones(len(job.space.dimensions))).parameters
 
 
 def fine_tune(work: Path, chosen: Sequence[Setting], methods: Sequence[str], seeds: range) -> None:

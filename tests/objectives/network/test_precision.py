@@ -18,6 +18,6 @@ from objectives.network.precision import fast_precision
 def test_bfloat16_is_taken_where_hardware_multiplies_it(
     monkeypatch: pytest.MonkeyPatch, bfloat16: bool, gpu: bool, jit_compile: bool, expected: str
 ) -> None:
-    monkeypatch.setattr("objectives.network.precision.computes_bfloat16", lambda: bfloat16)
-    monkeypatch.setattr("objectives.network.precision.has_gpu", lambda: gpu)
+    monkeypatch.setattr("zoo.training.precision.computes_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr("zoo.training.precision.has_gpu", lambda: gpu)
     assert fast_precision(jit_compile).name == expected

@@ -18,9 +18,10 @@ from zoo.data.load import load_dataset
 from zoo.models.resnet import ResNet
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.registry import tasks
 from zoo.training.augmentation import KerasAugmentation
 from zoo.training.evaluation import evaluate
-from zoo.training.precision import PrecisionName, computing_in
+from zoo.training.precision import PrecisionName, computing_in, precision_for
 from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings, train
 
@@ -193,6 +194,21 @@ def test_half_precision_computes_in_half_and_keeps_whole_weights(
         half = np.asarray(model(images))
     whole = np.asarray(model(images))
     assert half.dtype == np.float32 and 0 < np.abs(half - whole).max() < 0.1
+
+
+@pytest.mark.parametrize("hardware", ["float32", "mixed_bfloat16"])
+def test_the_fastest_precision_is_taken_where_the_task_bears_it(
+    digits: ImageDataset, hardware: PrecisionName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.training.precision.fastest_precision", lambda: hardware)
+    values = {name for name, kind in tasks().items() if precision_for(kind) == "float32"}
+    if hardware == "mixed_bfloat16":
+        assert values == {"regression", "image_to_image", "super_resolution"}
+    made = [_small(), _small()]
+    for model, precision in zip(made, (None, hardware), strict=True):
+        train(model, digits, TrainingSettings(epochs=1, batch_size=64, precision=precision))
+    for one, other in zip(*(model.get_weights() for model in made), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_classes_count_as_they_are_weighed(digits: ImageDataset) -> None:

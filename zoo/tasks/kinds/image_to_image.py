@@ -29,6 +29,7 @@ class ImageToImage(Task):
     words: ClassVar[str] = "an image for an image, as in super-resolution; PSNR, SSIM"
     folder: ClassVar[Layout] = "pairs"
     moves: ClassVar[bool] = True
+    takes_short_floats: ClassVar[bool] = False
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -22,6 +22,7 @@ class Regression(Task):
     name: ClassVar[str] = "regression"
     words: ClassVar[str] = "numbers an image; MAE, RMSE, R2"
     folder: ClassVar[Layout] = "table"
+    takes_short_floats: ClassVar[bool] = False
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
