@@ -285,15 +285,8 @@ def driver(config: RunConfig, ranked_by: Metric) -> DriverSettings:
     """How proposals are made and ranked."""
     section, sampler = config.search, config.search.sampler
     ladder = Ladder((config.proxy.steps, *config.rungs.steps), config.rungs.one_in)
-    return DriverSettings(
-        config.seed,
-        sampler.name,
-        section.trials,
-        section.projection,
-        ranked_by,
-        ladder,
-        sampler_options=sampler.options,
-    )
+    made = DriverSettings(config.seed, sampler.name, section.trials, section.projection, ranked_by, ladder)
+    return replace(made, sampler_options=sampler.options, early_stopping=section.early_stopping)
 
 
 def _keras_class(config: ClassOfKeras) -> KerasClass:

@@ -97,7 +97,7 @@ def obstacle(recipe: Sequence[str], finetune_epochs: int, trials: int, has_front
 class SearchConfig(Section):
     """The study and the workers that evaluate its trials."""
 
-    trials: Count = Field(default=100, description="trials of the whole study")
+    trials: Count = Field(default=100, description="trials of the whole study, at most")
     workers: Count | Literal["max"] = Field(default="max", description="worker processes, or max for all that fit")
     cpus_per_worker: Positive = Field(default=1.0, le=1e6, description="processor cores reserved per worker")
     gpus_per_worker: NonNegative = Field(
@@ -134,6 +134,11 @@ class SearchConfig(Section):
         default="journal",
         repr=False,
         description="the study's file in the run folder, journal or sqlite, or the URL of a PostgreSQL or MySQL server",
+    )
+    early_stopping: Count | None = Field(
+        default=20,
+        description="trials without a better one before a search, or each of its two stages, ends; those count that"
+        " were proposed when the best was known; null for all trials in any case",
     )
     trial_timeout: Positive | None = Field(
         default=None,

@@ -18,6 +18,7 @@ from search.samplers.sensitivity import sensitivity_of
 from search.space.levels import Levels
 from search.space.projection import Projection
 from search.space.space import Candidate, Floats, SearchSpace, suggested
+from search.study.improvements import Improvements, ended_early
 from search.study.journal import together
 from search.study.storage import requeue_running
 from search.study.trial_record import TrialRecord, describe, records, reject, settled_count
@@ -26,7 +27,9 @@ from search.workers.pool import WorkerPool
 
 @dataclass(frozen=True)
 class Driver:
-    """Runs a study to its planned number of trials, all at one budget or, for a front, each at its level's.
+    """Runs a study to its end, with all trials at one budget or, for a front, each at its level's.
+
+    That is where all planned trials are settled, or so many have been without an improvement.
 
     Attributes:
         study: holds the trials.
@@ -47,8 +50,9 @@ class Driver:
 
     @property
     def remaining(self) -> int:
-        """Planned trials that are not settled yet."""
-        return max(0, self.settings.trials - settled_count(self.study))
+        """Planned trials that are not settled yet; none of a search that has ended early."""
+        left = max(0, self.settings.trials - settled_count(self.study))
+        return 0 if left and ended_early(self.study, self.settings.early_stopping) else left
 
     @cached_property
     def _samplers(self) -> Samplers:
@@ -60,28 +64,31 @@ class Driver:
         return samplers(settings.sampler, settings.sampler_options, context)
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
-        """Propose, judge and record until all planned trials are settled.
+        """Propose, judge and record to the end.
 
         One proposal is always made while the workers are busy, so that whoever is free next need not wait for it; while
         all of them start, one for each.
 
         An interruption puts the running trials back into the queue before it goes on to the caller.
         """
-        judge = self._begun(listener)
+        loop = self._begun(pool, listener)
         try:
-            _SearchLoop(self, pool, listener, judge, settled_count(self.study)).run()
+            loop.run()
         except KeyboardInterrupt:
             requeue_running(self.study)
             listener.stored(self.study, at_once=True)
             raise
+        # What was proposed and not begun, where the search has ended early.
+        requeue_running(self.study)
         listener.stored(self.study, at_once=True)
 
-    def _begun(self, listener: Listener) -> RungJudge:
+    def _begun(self, pool: WorkerPool, listener: Listener) -> "_SearchLoop":
         """Tell what is settled, and compare trials with it; the records themselves are not held any longer."""
         settled, ladder = records(self.study), self.settings.ladder
         listener.started(self.settings.trials, settled)
         listener.stored(self.study, at_once=True)
-        return RungJudge(self.study, self.settings.metric, ladder, Halving(ladder, settled))
+        judge = RungJudge(self.study, self.settings.metric, ladder, Halving(ladder, settled))
+        return _SearchLoop(self, pool, listener, judge, len(settled), Improvements(settled))
 
     def propose(self, started: int) -> RunningTrial | TrialRecord:
         """Ask for the trial after so many; its record where it breaks the budget, and need not run."""
@@ -111,26 +118,39 @@ class _SearchLoop:
     listener: Listener
     judge: RungJudge
     done: int
+    improvements: Improvements
     running: dict[int, RunningTrial] = field(default_factory=dict)
     ahead: deque[RunningTrial] = field(default_factory=deque)
 
     def run(self) -> None:
-        """To the planned number of trials."""
-        while self.done < self.driver.settings.trials:
+        """To the planned number of trials, or until they bring nothing more."""
+        planned, patience = self.driver.settings.trials, self.driver.settings.early_stopping
+        while self.running or (self.done < planned and not self._is_enough):
             self._start()
             self._ask()
             # Without a running trial there is nothing to wait for but a worker.
             if self.running or not self.pool.has_room:
                 self._settle(0.0 if self._prepared() else 1.0)
             self.listener.stored(self.driver.study)
+        if self.done < planned:
+            self.listener.noted(
+                f"{self.done} of {planned} trials are enough: none of the {self.improvements.since} that were proposed "
+                f"after the best one is better (search.early_stopping: {patience})"
+            )
 
     @property
     def _begun(self) -> int:
         return self.done + len(self.running) + len(self.ahead)
 
+    @property
+    def _is_enough(self) -> bool:
+        """Whether no more are begun, unless one of those that run is better than all before it."""
+        patience = self.driver.settings.early_stopping
+        return patience is not None and self.improvements.since >= patience
+
     def _start(self) -> None:
         """Give every free worker a trial, while there are any."""
-        while self.pool.has_room:
+        while self.pool.has_room and not self._is_enough:
             self._ask()
             if not self.ahead:
                 return
@@ -146,7 +166,7 @@ class _SearchLoop:
 
     def _ask(self, count: int = 1) -> None:
         """Have so many proposals at hand, unless all are begun."""
-        while len(self.ahead) < count and self._begun < self.driver.settings.trials:
+        while len(self.ahead) < count and self._begun < self.driver.settings.trials and not self._is_enough:
             with together(self.driver.study):
                 proposal = self.driver.propose(self._begun)
             if isinstance(proposal, TrialRecord):
@@ -169,4 +189,5 @@ class _SearchLoop:
 
     def _count(self, record: TrialRecord) -> None:
         self.done += 1
+        self.improvements.add(record)
         self.listener.settled(record)

@@ -17,6 +17,7 @@ class DriverSettings:
         seed: of all proposals.
         sampler: who makes them, as ``search.samplers`` names it.
         trials: how many are planned.
+        early_stopping: trials without an improvement after which no more are proposed; None to settle all.
         projection: whether each is made to meet the budget.
         metric: what they are ranked by.
         ladder: the rungs that they climb.
@@ -32,3 +33,4 @@ class DriverSettings:
     ladder: Ladder = Ladder()
     stage: Stage | None = None
     sampler_options: Mapping[str, Any] = field(default_factory=dict)
+    early_stopping: int | None = None

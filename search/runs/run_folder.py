@@ -16,8 +16,9 @@ from configs.schema.search import AUTO, STAGED
 
 CONFIG_FILE, LOCK_FILE = "config.yaml", ".lock"
 RESUMABLE = (
-    *("search.trials", "search.workers", "search.cpus_per_worker", "search.gpus_per_worker", "search.trial_timeout"),
+    *("search.trials", "search.early_stopping", "search.workers", "search.cpus_per_worker", "search.gpus_per_worker"),
     *(
+        "search.trial_timeout",
         "search.memory_per_worker",
         "search.retries",
         "search.grace",

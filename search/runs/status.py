@@ -24,7 +24,8 @@ class Status:
     Attributes:
         name: of the run.
         driver: whether a process holds the run.
-        planned: trials.
+        planned: trials, at most.
+        ended_early: whether the last of them were without an improvement, so that no more follow.
         states: settled trials by their state.
         running: numbers of the trials that are being judged or are next, and when they were proposed.
         waiting: trials in the queue that are still to be judged: what a finished run leaves there is not.
@@ -41,6 +42,7 @@ class Status:
     name: str
     driver: bool
     planned: int
+    ended_early: bool
     states: Mapping[str, int]
     running: Mapping[int, datetime]
     waiting: int
@@ -59,19 +61,24 @@ class Status:
         return sum(self.states.values())
 
     @property
+    def left(self) -> int:
+        """Number of trials that are still to come, at most."""
+        return 0 if self.ended_early else max(0, self.planned - self.settled)
+
+    @property
     def finals_begun(self) -> bool:
         """Whether there are finals, and nothing is before them any more."""
-        return self.finals > 0 and self.settled >= self.planned
+        return self.finals > 0 and not self.left
 
     @property
     def finished(self) -> bool:
-        """Whether all trials are settled, and all finalists judged."""
-        return self.settled >= self.planned and self.finalists >= self.finals
+        """Whether there are no more trials, and all finalists are judged."""
+        return not self.left and self.finalists >= self.finals
 
     @property
     def seconds_left(self) -> float | None:
         """Seconds until all trials are settled at this pace, without the finals."""
-        return None if self.pace is None else self.pace * max(0, self.planned - self.settled)
+        return None if self.pace is None else self.pace * self.left
 
 
 def status_of(path: Path) -> Status:
@@ -96,14 +103,18 @@ def status_from(config: RunConfig, standings: Sequence[Standing], driver: bool, 
     recent = sorted((ended for standing in standings for ended in standing.recent), key=lambda one: one[0])[-RECENT:]
     workers = Counter(worker for _, worker in recent if worker is not None)
     states = sum((Counter(standing.states) for standing in standings), Counter[str]())
-    planned, finals = config.search.trials, _finals(config, last)
+    planned, patience, finals = config.search.trials, config.search.early_stopping, _finals(config, last)
+    running = {number: began for standing in standings for number, began in standing.running.items()}
+    ended_early = patience is not None and last.since >= patience and not running
+    left = 0 if ended_early else max(0, planned - states.total())
     return Status(
         name=config.name,
         driver=driver,
         planned=planned,
+        ended_early=ended_early and states.total() < planned,
         states=states,
-        running={number: began for standing in standings for number, began in standing.running.items()},
-        waiting=min(sum(standing.waiting for standing in standings), max(0, planned - states.total())),
+        running=running,
+        waiting=min(sum(standing.waiting for standing in standings), left),
         # Trials of the first stage do not meet the whole budget: they count until there is one of the last.
         best=next(standing.best for standing in reversed(standings) if standing.states or standing is standings[0]),
         finalists=len(last.finalists),

@@ -19,6 +19,7 @@ from search.space.space import SearchSpace
 from search.strategies.job import Job
 from search.strategies.stage_plan import StagePlan
 from search.study.identity import first_study, tie_to_model
+from search.study.improvements import ended_early
 from search.study.storage import opened_study
 from search.study.trial_record import TrialRecord, records, settled_count
 from search.workers.cluster import cluster
@@ -93,8 +94,13 @@ class Staged:
 
     @property
     def _left(self) -> int:
-        """Trials of the second stage that are not settled: it gets all that the first one has not had."""
-        return self.job.config.search.trials - settled_count(self.first) - settled_count(self.study)
+        """Trials of the second stage that are not settled: it gets all that the first one has not had.
+
+        None of a stage that has ended early.
+        """
+        section = self.job.config.search
+        left = section.trials - settled_count(self.first) - settled_count(self.study)
+        return 0 if left > 0 and ended_early(self.study, section.early_stopping) else left
 
     def _search_first(self) -> None:
         job, plan = self.job, self.plan

@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import TrialState
 
 from search.study.finalist import finalists
+from search.study.improvements import Improvements, order_of_ends
 from search.study.ranking import best, values_hash
 from search.study.trial_record import TrialRecord, records
 from zoo.tasks.metric import Score
@@ -48,6 +49,7 @@ class Standing:
         lost: workers that were lost.
         best: the settled trial that ranks highest, None where none was judged.
         recent: the latest settled trials, the last one last.
+        since: trials without an improvement, as `Improvements` counts them.
         judged: candidates with a score, each once.
         levels: of a front, how many have such a candidate; else 1, or 0 before the first.
         running: numbers of the trials that are being judged or are next, and when they were proposed.
@@ -59,6 +61,7 @@ class Standing:
     lost: int
     best: BestTrial | None
     recent: tuple[Ended, ...]
+    since: int
     judged: int
     levels: int
     running: Mapping[int, datetime]
@@ -105,11 +108,13 @@ class Tally:
         self._recent: list[tuple[datetime, int, str | None]] = []
         self._judged: set[int] = set()
         self._levels: set[int | None] = set()
-        for record in settled:
+        self._improvements = Improvements()
+        for record in sorted(settled, key=order_of_ends):
             self.add(record)
 
     def add(self, record: TrialRecord) -> None:
         """Count one more."""
+        self._improvements.add(record)
         self._states[record.state] += 1
         self._lost += len(record.lost)
         insort(self._recent, (record.ended or datetime.min, record.number, record.worker), key=lambda one: one[:2])
@@ -131,6 +136,7 @@ class Tally:
             lost=self._lost,
             best=ahead,
             recent=tuple((ended, worker) for ended, _, worker in self._recent),
+            since=self._improvements.since,
             judged=len(self._judged),
             levels=len(self._levels),
             running={one.number: one.datetime_start for one in pending if one.datetime_start and not _waits(one)},

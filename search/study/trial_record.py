@@ -45,7 +45,7 @@ class TrialRecord:
         conditions: how and where it was judged, None where it was not.
         worker: host and process that judged it, None where it was not judged.
         lost: why each worker that had it before is gone.
-        ended: when it was settled; trials that differ in nothing else are equal.
+        began, ended: when it was proposed, and settled; trials that differ in nothing else are equal.
     """
 
     number: int
@@ -63,6 +63,7 @@ class TrialRecord:
     conditions: Conditions | None = None
     worker: str | None = None
     lost: tuple[str, ...] = ()
+    began: datetime | None = field(default=None, compare=False)
     ended: datetime | None = field(default=None, compare=False)
 
     @property
@@ -180,6 +181,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         conditions=restored_conditions(attributes),
         worker=attributes.get(WORKER),
         lost=tuple(attributes.get(LOST, ())),
+        began=trial.datetime_start,
         ended=trial.datetime_complete,
     )
 

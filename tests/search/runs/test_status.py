@@ -151,6 +151,36 @@ def test_the_pace_is_the_middle_span(tmp_path):
     assert [status_at(config(tmp_path, search={"trials": trials}), study).waiting for trials in (9, 5)] == [1, 0]
 
 
+def test_a_search_that_has_ended_early(tmp_path):
+    """Seven of nine trials, the first the best; six were proposed after it was settled."""
+    study, began = optuna.create_study(), datetime(2026, 1, 1)
+    attributes = {"parameters": dumps(WHOLE), "cost": asdict(ORIGINAL)}
+    for number in range(7):
+        figures = {"figures": {"accuracy": 0.5 - number / 100, "loss": 1.0}, "metric": stored(ACCURACY)}
+        study.add_trial(optuna.create_trial(value=0.5, user_attrs=attributes | figures))
+    for number, trial in enumerate(study.get_trials(deepcopy=False)):
+        trial.datetime_start, trial.datetime_complete = (began + timedelta(seconds=number + n) for n in (0, 1))
+    study.enqueue_trial({})
+
+    def status(patience):
+        search = {"trials": 9, "early_stopping": patience}
+        return status_at(config(tmp_path, search=search, finetune={"epochs": 1}), study)
+
+    ended, goes_on = status(6), status(7)
+    assert (ended.ended_early, ended.left, ended.waiting, ended.finals_begun) == (True, 0, 0, True)
+    assert (goes_on.ended_early, goes_on.left, goes_on.waiting, goes_on.finals_begun) == (False, 2, 1, False)
+    assert status(None).left == 2
+    line = _lines(ended, "runs/run")[0]
+    assert line.endswith(
+        ": 7 of 9 trials settled (7 complete); the last ones brought nothing better, so that no more follow"
+    )
+    store(study, Finalist("recommended values", WHOLE, ORIGINAL, Score({"accuracy": 0.5}), 30.0, None, ACCURACY))
+    store(study, Finalist("trial 0", WHOLE, ORIGINAL, Score({"accuracy": 0.5}), 30.0, None, ACCURACY))
+    assert status(6).finished and not status(7).finished
+    study.ask()
+    assert not status(6).ended_early  # What runs may turn out better.
+
+
 def test_the_best_of_two_stages_is_of_the_last_one():
     """Trials of the first stage cost more than the whole budget allows, and so may be better."""
     first, second = optuna.create_study(), optuna.create_study()

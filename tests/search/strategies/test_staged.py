@@ -19,7 +19,8 @@ from search.study.ranking import best, winner_of
 from search.study.trial_record import records
 from search.workers.worker import model_of
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, PRUNE_FIRST, model, trained_like
-from tests.search.strategies.staged_runs import MAKING, FakePoolFactory, staged
+from tests.search.strategies.staged_runs import MAKING, RECOMMENDED, FakePoolFactory, staged
+from zoo.tasks.metric import Score
 
 ORDERS = [PRUNE_FIRST, DECOMPOSE_FIRST]
 FIRST, MIDDLE, SECOND, FINALS = range(4)
@@ -196,6 +197,23 @@ def test_more_trials_than_before_go_to_the_second_stage(tmp_path):
     assert search.pending
     search.run()
     assert [len(records(study)) for study in (search.first, search.study)] == [3, 6]
+
+
+def test_each_stage_ends_where_its_trials_bring_nothing_more(tmp_path):
+    """All score the same: the first is the best, the second was made ahead, the third is no better."""
+    open_pool = FakePoolFactory()
+    open_pool._judge = lambda parameters: Judgement(
+        Score({"accuracy": 0.5, "loss": 1.0}), 1.0, parameters=None if parameters else RECOMMENDED
+    )
+    given = {"trials": 20, "early_stopping": 1}
+    search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, open_pool, **given)
+    search.run()
+    assert [len(records(study)) for study in (search.first, search.study)] == [3, 3]
+    told = [line.partition(":")[0] for line in search.job.listener.lines if "enough" in line]
+    assert told == ["3 of 10 trials are enough", "3 of 17 trials are enough"]
+    assert len(finalists(search.study)) == 3
+    again = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, FakePoolFactory(), **given)
+    assert not again.pending
 
 
 def test_stages_are_told(tmp_path):

@@ -30,6 +30,7 @@ def _entry(current: "Status") -> dict[str, Any]:
         "run": current.name,
         "driver": current.driver,
         "planned": current.planned,
+        "ended_early": current.ended_early,
         "settled": current.settled,
         "states": dict(current.states),
         "running": {str(number): began.isoformat() for number, began in current.running.items()},
@@ -52,9 +53,9 @@ def _best(best: "BestTrial") -> dict[str, Any]:
 
 def _lines(current: "Status", run: str) -> list[str]:
     states = ", ".join(f"{count} {state}" for state, count in sorted(current.states.items()))
-    lines = [
-        f"{current.name}: {current.settled} of {current.planned} trials settled" + (f" ({states})" if states else "")
-    ]
+    settled = f"{current.settled} of {current.planned} trials settled"
+    enough = "; the last ones brought nothing better, so that no more follow" if current.ended_early else ""
+    lines = [f"{current.name}: {settled}" + (f" ({states})" if states else "") + enough]
     best = current.best
     if best is not None:
         lines.append(f"best: {best.source}, {best.score.text}, {best.flops / 1e6:.2f} MFLOPs")

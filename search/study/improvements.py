@@ -1,0 +1,50 @@
+"""How long ago a search last came out ahead, by which it ends before all planned trials are settled."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import optuna
+
+from search.study.trial_record import TrialRecord, records
+
+
+class Improvements:
+    """Counts the trials without an improvement: settled since one ranked ahead of all before it, and proposed after it.
+
+    What was proposed earlier could not learn from it, however many workers there are. Of a front every budget has a
+    best of its own.
+
+    Args:
+        settled: trials that were settled before, in any order.
+
+    Attributes:
+        since: the count.
+    """
+
+    def __init__(self, settled: Iterable[TrialRecord] = ()) -> None:
+        self.since = 0
+        self._best: dict[int | None, tuple[float, ...]] = {}
+        self._last: datetime | None = None
+        for record in sorted(settled, key=order_of_ends):
+            self.add(record)
+
+    def add(self, record: TrialRecord) -> None:
+        """Count a trial that has just been settled."""
+        if self._is_ahead(record):
+            self._best[record.level], self._last, self.since = record.rank, record.ended, 0
+        elif self._last is None or (record.began is not None and record.began >= self._last):
+            self.since += 1
+
+    def _is_ahead(self, record: TrialRecord) -> bool:
+        best = self._best.get(record.level)
+        return record.score is not None and (best is None or record.rank > best)
+
+
+def order_of_ends(record: TrialRecord) -> tuple[datetime, int]:
+    """By which trials stand in the order in which they were settled."""
+    return record.ended or datetime.min, record.number
+
+
+def ended_early(study: optuna.Study, patience: int | None) -> bool:
+    """Whether a search has had so many trials without an improvement; never where the number is None."""
+    return patience is not None and Improvements(records(study)).since >= patience
