@@ -33,7 +33,7 @@ def small_run(home: Path, trials: int, proxy: dict[str, Any], finals: int = 0, *
     tiny().save(home / "tiny.keras")
     return written(
         home,
-        search={"trials": trials, "sensitivity": False, "strategy": "joint", **search},
+        search={"trials": trials, "early_stopping": None, "sensitivity": False, "strategy": "joint", **search},
         proxy=proxy,
         finals={"candidates": finals},
         finetune={"epochs": 1},

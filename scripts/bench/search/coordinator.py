@@ -188,6 +188,7 @@ def efficiency(folder: Path, config: Path) -> dict[str, float]:
     original = ""
     for count in (1, 2):
         own = [f"runs={folder}", f"name=workers-{count}", f"search.workers={count}", "finals.candidates=0"]
+        own.append("search.early_stopping=null")
         loaded = load_config(config, [*own, *([f"model={{path: {original}}}"] if original else [])])
         if loaded.model.zoo is not None:
             train_model(loaded)

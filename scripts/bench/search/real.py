@@ -72,7 +72,12 @@ class Setting:
     def config(self, path: Path, work: Path, method: str = SEARCH) -> RunConfig:
         """The configuration of a search."""
         run = self.name.replace(" %", "").replace(" ", "-")
-        fixed = [f"search.trials={TRIALS}", f"runs={work / 'runs'}", f"name={run}-{method}"]
+        fixed = [
+            f"search.trials={TRIALS}",
+            "search.early_stopping=null",
+            f"runs={work / 'runs'}",
+            f"name={run}-{method}",
+        ]
         return load_config(path, [*self.overrides, *SEARCHES[method], *fixed])
 
     @property
