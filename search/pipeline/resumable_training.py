@@ -20,6 +20,8 @@ from zoo.data.files.file_array import FileArray
 from zoo.tasks.own_task import OwnTask
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.devices import devices_line
+from zoo.training.precision import precision_line
+from zoo.training.training import TrainingSettings
 
 
 class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
@@ -84,9 +86,7 @@ class ResumableTraining:
         checkpoint = Checkpoint(self._path(name), self._fingerprint(name, model, tuning, original))
         epochs = tuning.training.epochs
         self._log_checkpoint(checkpoint, epochs)
-        devices = devices_line(tuning.training.devices, tuning.training.batch_size)
-        if devices is not None:
-            self.log(devices)
+        self._log_hardware(tuning.training)
         lines = EpochLines(epochs, self.data.task.metrics[0].name, self.log)
         result = tuning(model, self.data, original, [lines, *self._boards(name, checkpoint)], checkpoint)
         if result.epochs < epochs:
@@ -102,6 +102,14 @@ class ResumableTraining:
 
     def _path(self, name: str) -> Path:
         return self.folder.checkpoints / f"{name}.npz"
+
+    def _log_hardware(self, training: TrainingSettings) -> None:
+        """Say what a training uses of the machine, where the configuration leaves it to that."""
+        lines = [devices_line(training.devices, training.batch_size)]
+        if not isinstance(self.data, OwnTask):
+            lines.append(precision_line(training.precision, self.data.task))
+        for line in filter(None, lines):
+            self.log(line)
 
     def _log_checkpoint(self, checkpoint: Checkpoint, epochs: int) -> None:
         if checkpoint.is_foreign:

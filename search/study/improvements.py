@@ -5,14 +5,14 @@ from datetime import datetime
 
 import optuna
 
-from search.study.trial_record import TrialRecord, records
+from search.study.trial_record import INFEASIBLE, TrialRecord, records
 
 
 class Improvements:
     """Counts the trials without an improvement: settled since one ranked ahead of all before it, and proposed after it.
 
-    What was proposed earlier could not learn from it, however many workers there are. Of a front every budget has a
-    best of its own.
+    What was proposed earlier could not learn from it, however many workers there are. Proposals over the budget, which
+    cost nothing, do not count, failed trials do. Of a front every budget has a best of its own.
 
     Args:
         settled: trials that were settled before, in any order.
@@ -32,7 +32,7 @@ class Improvements:
         """Count a trial that has just been settled."""
         if self._is_ahead(record):
             self._best[record.level], self._last, self.since = record.rank, record.ended, 0
-        elif self._last is None or (record.began is not None and record.began >= self._last):
+        elif record.state != INFEASIBLE and self._last and record.began and record.began >= self._last:
             self.since += 1
 
     def _is_ahead(self, record: TrialRecord) -> bool:

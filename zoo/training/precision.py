@@ -43,6 +43,14 @@ def precision_for(task: Task) -> PrecisionName:
     return fastest_precision() if task.takes_short_floats else "float32"
 
 
+def precision_line(wanted: PrecisionName | None, task: Task) -> str | None:
+    """What to say of the precision of a training; None where it is the one that was asked for, or float32."""
+    made = wanted or precision_for(task)
+    return (
+        None if wanted or made == "float32" else f"computes in {made}, which the hardware multiplies (precision: auto)"
+    )
+
+
 def scaled(optimizer: keras.optimizers.Optimizer, precision: PrecisionName | None) -> keras.optimizers.Optimizer:
     """The optimizer, in float16 with a loss scale that keeps small gradients above zero."""
     return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer

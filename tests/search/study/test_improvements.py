@@ -37,9 +37,15 @@ def test_trials_count_that_are_no_better():
     assert since(trial(0, 1, 0.5), trial(1, 2, 0.5, loss=0.9)) == 0
 
 
-def test_failed_ones_do_as_well_even_before_there_is_a_best():
-    assert since(trial(0, 1, None), trial(1, 2, None)) == 2
+def test_failed_ones_do_as_well_once_there_is_a_best():
+    assert since(trial(0, 1, None), trial(1, 2, None)) == 0
     assert since(trial(0, 1, 0.5), trial(1, 2, None)) == 1
+
+
+def test_what_was_never_judged_does_not_count():
+    """Without projection most proposals may be over the budget, and each costs nothing."""
+    rejected = replace(trial(1, 2, None), state="infeasible")
+    assert since(trial(0, 1, 0.5), rejected, trial(2, 3, 0.4)) == 1
 
 
 def test_what_was_proposed_before_the_best_was_known_does_not_count():

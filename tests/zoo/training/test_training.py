@@ -21,7 +21,7 @@ from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.registry import tasks
 from zoo.training.augmentation import KerasAugmentation
 from zoo.training.evaluation import evaluate
-from zoo.training.precision import PrecisionName, computing_in, precision_for
+from zoo.training.precision import PrecisionName, computing_in, precision_for, precision_line
 from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings, train
 
@@ -202,6 +202,14 @@ def test_the_fastest_precision_is_taken_where_the_task_bears_it(
 ) -> None:
     monkeypatch.setattr("zoo.training.precision.fastest_precision", lambda: hardware)
     values = {name for name, kind in tasks().items() if precision_for(kind) == "float32"}
+    kinds = tasks()["classification"], tasks()["regression"]
+    assert [precision_line(None, kind) for kind in kinds] == [
+        None
+        if hardware == "float32"
+        else "computes in mixed_bfloat16, which the hardware multiplies (precision: auto)",
+        None,
+    ]
+    assert precision_line("mixed_bfloat16", kinds[0]) is None
     if hardware == "mixed_bfloat16":
         assert values == {"regression", "image_to_image", "super_resolution"}
     made = [_small(), _small()]
