@@ -102,7 +102,7 @@ def test_the_first_rung_is_that_of_the_proxy(tmp_path):
 def test_the_cifar_100_configurations_train_by_the_recipe_of_the_model_zoo(name):
     """SGD at 0.1 with momentum 0.9, a tenth of it to fine-tune, 100 epochs of 128 images, padded by 4 and mirrored."""
     given = load_config(ROOT / "configs" / f"{name}_cifar100.yaml")
-    published = TrainingSettings(augmentation=CropAndFlip(4, True))
+    published = TrainingSettings(augmentation=CropAndFlip(4, True), precision=None)
     assert (published.epochs, published.learning_rate, published.batch_size) == (100, 0.1, 128)
     assert (published.optimizer, published.schedule.options) == (KerasClass("SGD", {"momentum": 0.9}), {})
     assert settings.training(given.training, given.seed) == published
