@@ -196,6 +196,28 @@ def test_half_precision_computes_in_half_and_keeps_whole_weights(
     assert half.dtype == np.float32 and 0 < np.abs(half - whole).max() < 0.1
 
 
+def test_layers_train_by_our_kernels_and_have_their_own_afterwards(digits: ImageDataset) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(4, 1, strides=2, name="strided"),
+            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    replaced = {"call", "convolution_op"}
+    seen = set[tuple[str, str]]()
+
+    class Methods(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+            seen.update((layer.name, method) for layer in model.layers for method in replaced & set(vars(layer)))
+
+    train(model, digits, TrainingSettings(epochs=1, batch_size=64), [Methods()])
+    assert seen == {("strided", "convolution_op"), ("norm", "call")}
+    assert not any(replaced & set(vars(layer)) for layer in model.layers)
+
+
 @pytest.mark.parametrize("hardware", ["float32", "mixed_bfloat16"])
 def test_the_fastest_precision_is_taken_where_the_task_bears_it(
     digits: ImageDataset, hardware: PrecisionName, monkeypatch: pytest.MonkeyPatch
