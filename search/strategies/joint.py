@@ -17,10 +17,11 @@ def run_joint(job: Job, study: optuna.Study, open_pool: PoolFactory) -> None:
         KeyboardInterrupt: the study is left resumable.
     """
     driver, finals = job.driver(study), job.finals(study)
-    if not (driver.remaining or finals.pending):
+    remaining = driver.remaining
+    if not (remaining or finals.pending):
         return
-    with open_pool(job.model, job.task, driver.remaining or len(finals.pending)) as pool:
-        if driver.remaining:
+    with open_pool(job.model, job.task, remaining or len(finals.pending)) as pool:
+        if remaining:
             _queue_starts(job, driver, pool)
             driver.run(pool, job.listener)
         finals.run(pool, job.listener)

@@ -130,9 +130,10 @@ class Staged:
 
     def _drive(self, driver: Driver, model: Any) -> None:
         """Search one stage of a model, its known starts first."""
-        if not driver.remaining:
+        remaining = driver.remaining
+        if not remaining:
             return
-        with self.open_pool(model, self._task(model, driver.space), driver.remaining) as pool:
+        with self.open_pool(model, self._task(model, driver.space), remaining) as pool:
             self._queue_starts(driver, model, pool)
             driver.run(pool, self.job.listener)
 

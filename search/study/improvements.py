@@ -5,7 +5,7 @@ from datetime import datetime
 
 import optuna
 
-from search.study.trial_record import INFEASIBLE, TrialRecord, records
+from search.study.trial_record import INFEASIBLE, TrialRecord, record_of
 
 
 class Improvements:
@@ -47,4 +47,7 @@ def order_of_ends(record: TrialRecord) -> tuple[datetime, int]:
 
 def ended_early(study: optuna.Study, patience: int | None) -> bool:
     """Whether a search has had so many trials without an improvement; never where the number is None."""
-    return patience is not None and Improvements(records(study)).since >= patience
+    if patience is None:
+        return False
+    finished = (trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
+    return Improvements(record_of(trial, with_values=False) for trial in finished).since >= patience

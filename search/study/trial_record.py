@@ -161,14 +161,14 @@ def settled_count(study: optuna.Study) -> int:
     return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
 
 
-def record_of(trial: FrozenTrial) -> TrialRecord:
-    """The record of one finished trial."""
+def record_of(trial: FrozenTrial, with_values: bool = True) -> TrialRecord:
+    """The record of one finished trial; without its ratios and ranks in a quarter of the time."""
     attributes: dict[str, Any] = trial.user_attrs
     state = _state(trial)
     return TrialRecord(
         number=trial.number,
         state=state,
-        parameters=loads(attributes[PARAMETERS]).parameters,
+        parameters=loads(attributes[PARAMETERS]).parameters if with_values else CompressionParameters.none(),
         cost=Cost.restored(attributes[COST]),
         score=Score(attributes[FIGURES]) if state in (COMPLETE, STOPPED) else None,
         seconds=attributes.get(SECONDS),
