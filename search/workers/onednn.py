@@ -30,7 +30,7 @@ def worker_environment(model: Entry) -> Mapping[str, str]:
     """What workers that train compressed forms of this model get in their environment besides the driver's.
 
     oneDNN is on unless the user has chosen, where every layer is of a kind that it computes right, given that strided
-    1x1 convolutions are trained as `zoo.kernels.subsampling` does.
+    1x1 convolutions are trained as `zoo.kernels.replacement` does.
     """
     return {} if is_chosen() or untrusted(model) is not None else {VARIABLE: "1"}
 

@@ -11,7 +11,6 @@ import tensorflow as tf
 from zoo.kernels.batch_normalization import normalize_batch
 from zoo.kernels.depthwise import depthwise, has_fast_gradients
 from zoo.kernels.hardware import has_gpu
-from zoo.kernels.subsampling import convolve_subsampled, is_strided_pointwise
 
 Kernel: TypeAlias = Callable[..., Any]
 """What a method of a layer is replaced by: takes the layer, then the method's arguments."""
@@ -51,8 +50,8 @@ def replaced(layer: Any, method: str, function: Callable[..., Any]) -> Iterator[
 
 def _kernel(layer: Any) -> tuple[str, Kernel] | None:
     """The method of a layer that is replaced, and by what; None of a layer that stays as it is."""
-    if is_strided_pointwise(layer):
-        return "convolution_op", convolve_subsampled
+    if _is_strided_pointwise(layer):
+        return "convolution_op", _convolve_subsampled
     if has_gpu():
         return None
     if type(layer) is keras.layers.BatchNormalization and _normalizes_last_axis(layer):
@@ -60,6 +59,27 @@ def _kernel(layer: Any) -> tuple[str, Kernel] | None:
     if type(layer) is keras.layers.DepthwiseConv2D and layer.data_format == "channels_last":
         return "call", _convolve_depthwise
     return None
+
+
+def _is_strided_pointwise(layer: Any) -> bool:
+    """Whether a layer is a convolution that skips positions and reads one at a time."""
+    pointwise = type(layer) is keras.layers.Conv2D and layer.kernel_size == (1, 1) and layer.strides != (1, 1)
+    return pointwise and layer.data_format == "channels_last"
+
+
+def _convolve_subsampled(layer: Any, inputs: Any, kernel: Any) -> Any:
+    """Take every so many positions first, and then convolve without a stride: the same function.
+
+    oneDNN's gradient of a strided 1x1 kernel writes beyond its memory where there are fewer input channels than its
+    block of 8 or 16, as in pruned models (uxlfoundation/oneDNN#6035, TensorFlow 2.21).
+
+    Args:
+        layer: a strided pointwise convolution.
+        inputs: (N, H, W, in).
+        kernel: (1, 1, in / groups, out).
+    """
+    rows, columns = layer.strides
+    return keras.ops.conv(inputs[:, ::rows, ::columns], kernel, strides=1, padding="valid", data_format="channels_last")
 
 
 def _normalizes_last_axis(layer: Any) -> bool:

@@ -136,18 +136,13 @@ def _of_methods(outcome: SearchOutcome, config: RunConfig) -> Mapping[str, tuple
     recommended = next(one for one in outcome.finalists if one.source == RECOMMENDED)
     if recommended.parameters is None:
         raise SystemExit(f"recommended values failed: {recommended.error}")
-    of_every_search = {
-        SIMPLE: (recommended.parameters, RECOMMENDED),
-        SEARCH: (outcome.winner.parameters, outcome.winner.source),
-    }
+    values = {SIMPLE: (recommended.parameters, RECOMMENDED), SEARCH: (outcome.winner.parameters, outcome.winner.source)}
     if config.space.ranks:
-        return of_every_search | {UNIFORM: (_uniform(config), "uniform")}
+        return values | {UNIFORM: (_uniform(config), "uniform")}
     uniform = next(one for one in outcome.trials if (one.start or "").startswith("uniform"))
     swept = next(one for one in outcome.trials if one.start == SENSITIVITY_START)
-    return of_every_search | {
-        UNIFORM: (uniform.parameters, uniform.start or ""),
-        SENSITIVITY: (swept.parameters, SENSITIVITY_START),
-    }
+    starts = {UNIFORM: (uniform.parameters, uniform.start or ""), SENSITIVITY: (swept.parameters, SENSITIVITY_START)}
+    return values | starts
 
 
 def _uniform(config: RunConfig) -> CompressionParameters:

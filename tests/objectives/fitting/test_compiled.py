@@ -1,6 +1,5 @@
 """Training and scores as a model was compiled, against plain Keras."""
 
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -19,7 +18,6 @@ from objectives.network.distillation import Distillation, Lesson, lesson_of
 from objectives.score.own_trials import OwnTrials
 from objectives.score.proxy import ProxySettings
 from tests.objectives.fitting.two_outputs import Given, Losses, arrays, compiled, drawn, model, saved
-from zoo.kernels.replacement import own_kernels
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
 from zoo.training.training import SGD, TrainingSettings
@@ -267,26 +265,6 @@ def test_a_sequential_model_with_one_output(tmp_path, losses):
     own.check(smaller)
     own.fit(smaller, TrainingBudget(steps=2, batch_size=16, learning_rate=0.01))
     assert len(losses) == 2 and list(own.evaluate(smaller, "test")) == ["accuracy", "loss"]
-
-
-def test_layers_compute_by_our_kernels(tmp_path, monkeypatch):
-    computed = []
-
-    @contextmanager
-    def seen(model):
-        with own_kernels(model):
-            computed.append([layer.name for layer in model.layers if "call" in vars(layer)])
-            yield
-
-    monkeypatch.setattr("objectives.fitting.loop.own_kernels", seen)
-    normalized = [keras.layers.BatchNormalization(name="norm"), keras.layers.Conv2D(3, 3, padding="same")]
-    net = keras.Sequential([keras.Input((8, 8, 3)), *normalized, keras.layers.Softmax()])
-    net.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    net.save(tmp_path / "net.keras")
-    data = Given(tuple((images, targets["mask"]) for images, targets in drawn()))
-    own = CompiledTraining(data, CompiledModel.read(tmp_path / "net.keras"), None, 0.1, 0)
-    own.fit(load_model(tmp_path / "net.keras"), TrainingBudget(steps=2, batch_size=16, learning_rate=0.01))
-    assert computed == [["norm"]]
 
 
 def test_a_trial_of_several_inputs_has_its_statistics_estimated_anew(tmp_path):
