@@ -22,6 +22,7 @@ from search.runs.run_folder import RunFolder
 from tests.search.fixtures.forked import Forked
 from tests.search.fixtures.runs import PATIENCE, command, config, environment, written
 from zoo.data.dataset import Normalization
+from zoo.training.precision import PrecisionName
 from zoo.training.training import TrainingResult, TrainingSettings
 
 FINETUNE = {
@@ -195,3 +196,15 @@ def test_what_is_said_of_a_foreign_checkpoint_and_of_an_early_end(tmp_path: Path
     training.forget("search-prune", "search-decompose")
     assert not path.parent.exists()
     assert os.listdir(tmp_path / "runs" / "run") == ["tensorboard"]
+
+
+@pytest.mark.parametrize(("precision", "told"), [(None, True), ("mixed_bfloat16", False), ("float32", False)])
+def test_a_precision_that_the_machine_chose_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: PrecisionName | None, told: bool
+) -> None:
+    monkeypatch.setattr("zoo.training.precision.fastest_precision", lambda: "mixed_bfloat16")
+    run, said = config(tmp_path), list[str]()
+    tuning = _Tuning(TrainingSettings(epochs=5, precision=precision), epochs=5)
+    ResumableTraining(run, RunFolder.of(run), _data(), said.append)("search-prune", _shared(), tuning, _shared())
+    line = "computes in mixed_bfloat16, which the hardware multiplies (precision: auto)"
+    assert said == [line] * told
