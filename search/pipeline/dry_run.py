@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import keras
 import numpy as np
@@ -137,13 +136,21 @@ class DryRun:
         return steps * self.next.seconds / config.proxy.steps * training.batch_size / config.proxy.batch_size
 
 
-def load_original(config: RunConfig) -> tuple[Any, bool]:
-    """The original model, and whether it is trained."""
+def begun(config: RunConfig, listener: Listener) -> tuple[Job, bool]:
+    """What a search of a configuration begins with, and whether its model is trained.
+
+    Raises:
+        TuckpruneError: whatever would stop the search before its sweep.
+    """
+    kept = RunFolder.of(config).kept(config)
     if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
-        return load_model(model_path(config), config.model.custom_objects), True
-    data = settings.dataset(config)
+        model = load_model(model_path(config), config.model.custom_objects)
+        job = prepared(kept, model, listener)
+        check_original(model, job.data, config.seed, listener.warned)
+        return job, True
+    data = settings.dataset(config, listener.warned)
     keras.utils.set_random_seed(config.seed)
-    return zoo_model(config.model.zoo, data), False
+    return prepared(kept, zoo_model(config.model.zoo, data), listener, data), False
 
 
 def dry_run(config: RunConfig, listener: Listener) -> DryRun:
@@ -152,15 +159,12 @@ def dry_run(config: RunConfig, listener: Listener) -> DryRun:
     Raises:
         TuckpruneError: whatever would stop the search before its first trial.
     """
-    model, trained = load_original(config)
-    job = prepared(RunFolder.of(config).kept(config), model, listener)
-    if trained:
-        check_original(model, job.data, config.seed, listener.warned)
+    job, trained = begun(config, listener)
     job = decided(job)
     section, shutdown = config.search, Shutdown(0.0)
     with cluster(section.address, section.workers, section.cpus_per_worker, section.niceness), shutdown.working():
         workers = worker_count(section.workers, share_of(section), section.trials)
-        pool = WorkerPool(job.task, pool_settings(section, model, 1), listener.warned, shutdown)
+        pool = WorkerPool(job.task, pool_settings(section, job.model, 1), listener.warned, shutdown)
         try:
             first, following = (
                 submit_and_wait(pool, partial(pool.submit, given)).checked(job.metric) for given in _candidates(job)

@@ -48,15 +48,21 @@ _IMAGES, _BATCH = 1000, 32
 """Validation images that the original is checked on at most, and images of one call."""
 
 
-def prepared(config: RunConfig, model: Any, listener: Listener) -> Job:
+def prepared(config: RunConfig, model: Any, listener: Listener, data: Data | None = None) -> Job:
     """A model, its data, space, budget and sampler as a configuration says, checked before anything is trained.
+
+    Args:
+        config: of the run.
+        model: the original model.
+        listener: hears of what is not read, not exact, or frozen.
+        data: of the configuration, where they were read for the model; None to read them.
 
     Raises:
         TuckpruneError: bad data, an impossible budget, a sampler that does not fit the space, or an earlier run that
             cannot be reused.
     """
     check_trackers(config.log_to)
-    data = settings.data(config, model, listener.warned)
+    data = settings.data(config, model, listener.warned) if data is None else data
     check_names(data.task.metrics)
     settings.check_training(config.finetune, data, model)
     table = latency_table(config, model, data.image_size)

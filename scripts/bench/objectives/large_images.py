@@ -31,9 +31,7 @@ from scripts.bench.memory import resident_mb
 from scripts.bench.objectives.proxy import Bench
 from scripts.bench.objectives.trial import EXACT, Clock, Ours, Plain, case
 from search.driver.listeners.listener import Listener
-from search.pipeline.dry_run import load_original
-from search.runs.run_folder import RunFolder
-from search.strategies.preparation import check_original, prepared
+from search.pipeline.dry_run import begun
 
 ROOT = Path(__file__).parents[3]
 MODELS = ("MobileNetV2", "EfficientNetB0", "ResNet50")
@@ -78,9 +76,7 @@ def configuration(name: str, work: Path, sizes: Sizes) -> RunConfig:
 def analysis_seconds(config: RunConfig) -> float:
     """Processor seconds of what a search does before its sweep: model, data, analysis, and a look at the original."""
     started = time.process_time()
-    model, _ = load_original(config)
-    job = prepared(RunFolder.of(config).kept(config), model, Listener())
-    check_original(model, job.data, config.seed, Listener().warned)
+    begun(config, Listener())
     return time.process_time() - started
 
 

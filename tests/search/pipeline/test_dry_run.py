@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from compress.errors import ConfigError, RunError
+from search import settings
 from search.cli.dry_run_text import entry, lines
 from search.driver.listeners.listener import Listener
 from search.pipeline.dry_run import DryRun
@@ -14,6 +15,7 @@ from search.strategies.preparation import prepared
 from search.study.judgement import Judgement
 from tests.search.fixtures.nets import cost, model, space
 from tests.search.fixtures.runs import config, tree, written
+from zoo.data.load import load_dataset
 from zoo.tasks.metric import Score
 
 
@@ -142,9 +144,14 @@ def test_the_command_writes_nothing_and_speaks_to_machines(tuckprune, home, ray_
     assert f"nothing was written. Start with: tuckprune search {path}" in err
 
 
-def test_a_zoo_model_need_not_be_trained(tuckprune, tmp_path, local_pool, small_zoo):
+def test_a_zoo_model_need_not_be_trained(tuckprune, tmp_path, local_pool, small_zoo, monkeypatch):
+    reads = []
+    monkeypatch.setattr(
+        settings, "load_dataset", lambda *given, **more: reads.append(1) or load_dataset(*given, **more)
+    )
     path = written(tmp_path, model={"zoo": "digits_resnet"}, search={"trials": 2, "workers": 1, "sensitivity": False})
     code, out, err = tuckprune("search", path, "--dry-run")
     assert code == 0, err
     assert "model: digits_resnet, not trained yet" in out
+    assert reads == [1]
     assert sorted(tree(tmp_path)) == ["config.yaml"]
