@@ -18,6 +18,7 @@ from objectives.network.elastic_layers import elastic_layer, fold, takes_any_cha
 from objectives.network.precision import Precision
 from objectives.network.signature import signature
 from objectives.network.update_rule import UpdateRule
+from zoo.training.precision import before_products, takes_precision
 from zoo.training.random_states import random_states, seed_random_states
 
 _ATTRIBUTES = (
@@ -183,16 +184,14 @@ class Network:
 
 
 def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
-    """The model with elastic layers wherever there are any; its last layers keep their precision."""
-    last = {tensor._keras_history.operation.name for tensor in source.outputs}
+    """The model with elastic layers wherever there are any; its first and last ones keep their precision."""
+    kept = before_products(source) | {tensor._keras_history.operation.name for tensor in source.outputs}
 
     def stand_in(layer: Any) -> Sequence[Any]:
-        own = None if layer.name in last else policy
+        own = policy if layer.name not in kept and takes_precision(layer) else None
         if takes_any_channels(layer):
             return [elastic_layer(layer, replace(common, policy=own))]
-        # A layer of the user's own computes as it says itself: it may not even take a policy.
-        takes_policy = isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras.")
-        copied = copy_layer(layer, dtype=own) if own and takes_policy else copy_whole(layer)
+        copied = copy_layer(layer, dtype=own) if own else copy_whole(layer)
         for normalization in _batch_normalizations(copied):
             normalization.momentum = common.momentum
         return [copied]

@@ -21,7 +21,14 @@ from search.space.space import Candidate, Floats, SearchSpace, suggested
 from search.study.improvements import Improvements, ended_early
 from search.study.journal import together
 from search.study.storage import requeue_running
-from search.study.trial_record import TrialRecord, describe, records, reject, settled_count
+from search.study.trial_record import (
+    TrialRecord,
+    describe,
+    interrupted_count,
+    records,
+    reject,
+    settled_count,
+)
 from search.workers.pool import WorkerPool
 
 
@@ -75,11 +82,11 @@ class Driver:
         try:
             loop.run()
         except KeyboardInterrupt:
-            requeue_running(self.study)
+            requeue_running(self.study, loop.numbers_ahead)
             listener.stored(self.study, at_once=True)
             raise
         # What was proposed and not begun, where the search has ended early.
-        requeue_running(self.study)
+        requeue_running(self.study, loop.numbers_ahead)
         listener.stored(self.study, at_once=True)
 
     def _begun(self, pool: WorkerPool, listener: Listener) -> "_SearchLoop":
@@ -88,7 +95,8 @@ class Driver:
         listener.started(self.settings.trials, settled)
         listener.stored(self.study, at_once=True)
         judge = RungJudge(self.study, self.settings.metric, ladder, Halving(ladder, settled))
-        return _SearchLoop(self, pool, listener, judge, len(settled), Improvements(settled))
+        interrupted = interrupted_count(self.study)
+        return _SearchLoop(self, pool, listener, judge, len(settled), Improvements(settled), interrupted)
 
     def propose(self, started: int) -> RunningTrial | TrialRecord:
         """Ask for the trial after so many; its record where it breaks the budget, and need not run."""
@@ -111,7 +119,10 @@ class Driver:
 
 @dataclass
 class _SearchLoop:
-    """A search under way: trials that run, those that are made ahead, and how many are settled."""
+    """A search under way: trials that run, those that are made ahead, and how many are settled.
+
+    Those that an interruption took from their workers come first, and are judged whatever else is known.
+    """
 
     driver: Driver
     pool: WorkerPool
@@ -119,6 +130,7 @@ class _SearchLoop:
     judge: RungJudge
     done: int
     improvements: Improvements
+    interrupted: int
     running: dict[int, RunningTrial] = field(default_factory=dict)
     ahead: deque[RunningTrial] = field(default_factory=deque)
 
@@ -143,10 +155,15 @@ class _SearchLoop:
         return self.done + len(self.running) + len(self.ahead)
 
     @property
+    def numbers_ahead(self) -> set[int]:
+        """Of trials that are proposed, and that no worker has."""
+        return {one.trial.number for one in self.ahead}
+
+    @property
     def _is_enough(self) -> bool:
         """Whether no more are begun, unless one of those that run is better than all before it."""
         patience = self.driver.settings.early_stopping
-        return patience is not None and self.improvements.since >= patience
+        return patience is not None and self.improvements.since >= patience and not self.interrupted
 
     def _start(self) -> None:
         """Give every free worker a trial, while there are any."""
@@ -155,6 +172,7 @@ class _SearchLoop:
             if not self.ahead:
                 return
             trial = self.ahead.popleft()
+            self.interrupted = max(0, self.interrupted - 1)
             self.running[self.pool.submit(trial.parameters)] = trial
 
     def _prepared(self) -> bool:

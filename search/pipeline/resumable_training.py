@@ -86,7 +86,7 @@ class ResumableTraining:
         checkpoint = Checkpoint(self._path(name), self._fingerprint(name, model, tuning, original))
         epochs = tuning.training.epochs
         self._log_checkpoint(checkpoint, epochs)
-        self._log_hardware(tuning.training)
+        self._log_hardware(tuning.training, model)
         lines = EpochLines(epochs, self.data.task.metrics[0].name, self.log)
         result = tuning(model, self.data, original, [lines, *self._boards(name, checkpoint)], checkpoint)
         if result.epochs < epochs:
@@ -103,11 +103,11 @@ class ResumableTraining:
     def _path(self, name: str) -> Path:
         return self.folder.checkpoints / f"{name}.npz"
 
-    def _log_hardware(self, training: TrainingSettings) -> None:
+    def _log_hardware(self, training: TrainingSettings, model: Any) -> None:
         """Say what a training uses of the machine, where the configuration leaves it to that."""
         lines = [devices_line(training.devices, training.batch_size)]
         if not isinstance(self.data, OwnTask):
-            lines.append(precision_line(training.precision, self.data.task))
+            lines.append(precision_line(training.precision, self.data.task, model))
         for line in filter(None, lines):
             self.log(line)
 

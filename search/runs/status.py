@@ -105,7 +105,7 @@ def status_from(config: RunConfig, standings: Sequence[Standing], driver: bool, 
     states = sum((Counter(standing.states) for standing in standings), Counter[str]())
     planned, patience, finals = config.search.trials, config.search.early_stopping, _finals(config, last)
     running = {number: began for standing in standings for number, began in standing.running.items()}
-    ended_early = patience is not None and last.since >= patience and not running
+    ended_early = patience is not None and last.since >= patience and not (running or last.interrupted)
     left = 0 if ended_early else max(0, planned - states.total())
     return Status(
         name=config.name,
@@ -114,7 +114,8 @@ def status_from(config: RunConfig, standings: Sequence[Standing], driver: bool, 
         ended_early=ended_early and states.total() < planned,
         states=states,
         running=running,
-        waiting=min(sum(standing.waiting for standing in standings), left),
+        # What a first stage that ended early has proposed ahead will not be judged.
+        waiting=min(next((standing.waiting for standing in standings[::-1] if standing.is_begun), 0), left),
         # Trials of the first stage do not meet the whole budget: they count until there is one of the last.
         best=next(standing.best for standing in reversed(standings) if standing.states or standing is standings[0]),
         finalists=len(last.finalists),

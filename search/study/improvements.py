@@ -5,7 +5,7 @@ from datetime import datetime
 
 import optuna
 
-from search.study.trial_record import INFEASIBLE, TrialRecord, record_of
+from search.study.trial_record import INFEASIBLE, TrialRecord, interrupted_count, record_of
 
 
 class Improvements:
@@ -46,8 +46,11 @@ def order_of_ends(record: TrialRecord) -> tuple[datetime, int]:
 
 
 def ended_early(study: optuna.Study, patience: int | None) -> bool:
-    """Whether a search has had so many trials without an improvement; never where the number is None."""
-    if patience is None:
+    """Whether a search has had so many trials without an improvement; never where the number is None.
+
+    Nor before the trials are judged that workers had when it was interrupted: one of them may be the best.
+    """
+    if patience is None or interrupted_count(study):
         return False
     finished = (trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
     return Improvements(record_of(trial, with_values=False) for trial in finished).since >= patience

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from search.study.finalist import finalists
 from search.study.improvements import Improvements, order_of_ends
 from search.study.ranking import best, values_hash
-from search.study.trial_record import TrialRecord, records
+from search.study.trial_record import TrialRecord, interrupted_count, records
 from zoo.tasks.metric import Score
 
 RECENT = 20
@@ -54,6 +54,7 @@ class Standing:
         levels: of a front, how many have such a candidate; else 1, or 0 before the first.
         running: numbers of the trials that are being judged or are next, and when they were proposed.
         waiting: trials in the queue.
+        interrupted: of these, trials that workers had when the search was interrupted.
         finalists: seconds that each judged finalist took.
     """
 
@@ -66,7 +67,13 @@ class Standing:
     levels: int
     running: Mapping[int, datetime]
     waiting: int
+    interrupted: int
     finalists: tuple[float, ...]
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it has any trials."""
+        return bool(self.states or self.running or self.waiting)
 
     def stored(self) -> dict[str, Any]:
         """As JSON keeps it."""
@@ -141,6 +148,7 @@ class Tally:
             levels=len(self._levels),
             running={one.number: one.datetime_start for one in pending if one.datetime_start and not _waits(one)},
             waiting=sum(map(_waits, pending)),
+            interrupted=interrupted_count(study),
             finalists=tuple(one.seconds for one in finalists(study)),
         )
 

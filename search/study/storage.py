@@ -1,7 +1,7 @@
 """The study of a run: an Optuna journal or SQLite file in its folder, or on a server; only the driver writes to it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from configs.schema.storage import is_server
 from search.study.journal import BatchedJournal
 from search.study.server import Server
 from search.study.shared_replay import SharingJournalStorage
+from search.study.trial_record import BEGUN, PROPOSED
 
 JOURNAL_FILE, SQLITE_FILE = "study.journal", "study.sqlite3"
 FILES: Mapping[str, str] = MappingProxyType({"journal": JOURNAL_FILE, "sqlite": SQLITE_FILE})
@@ -114,13 +115,20 @@ def found_storage(folder: Path, storage: str) -> BaseStorage:
     raise RunError(f"'{folder}' holds no study (expected {' or '.join(FILES.values())}); run 'tuckprune search' first")
 
 
-def requeue_running(study: optuna.Study) -> None:
+def requeue_running(study: optuna.Study, ahead: Collection[int] = ()) -> None:
     """Put running trials back into the queue as they are: the next to be asked for, with their number and proposal.
 
     One write per trial, so a kill leaves each either running or queued. A trial that was failed and queued anew would
     come after the others, and the sampler, which minds the order, would go on differently than without interruption.
+    It keeps the time of its proposal, which Optuna forgets as it begins anew.
+
+    ahead: numbers of those that no worker has had; the others will be judged, even by a search that has ended early.
     """
     for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if PROPOSED not in frozen.user_attrs and frozen.datetime_start is not None:
+            study._storage.set_trial_user_attr(frozen._trial_id, PROPOSED, frozen.datetime_start.isoformat())
+        if BEGUN not in frozen.user_attrs and frozen.number not in ahead:
+            study._storage.set_trial_user_attr(frozen._trial_id, BEGUN, True)
         study._storage.set_trial_state_values(frozen._trial_id, state=TrialState.WAITING)
 
 

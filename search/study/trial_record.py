@@ -18,6 +18,7 @@ from zoo.tasks.metric import ACCURACY, Metric, Score, restored, stored
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
 METRIC, FIGURES, BUDGET = "metric", "figures", "budget"
 WORKER, LOST = "worker", "lost workers"
+PROPOSED, BEGUN = "proposed", "begun"
 SENSITIVITY_START = "sensitivity"
 """Name of the start that a sweep suggests."""
 LEVEL, ALLOWED = "level", "allowed"
@@ -91,6 +92,12 @@ class TrialRecord:
     def rank(self) -> tuple[float, ...]:
         """The greater is the better: by the rung reached, then by score, of equals the one of the lower loss."""
         return self.reached, self.objective, -(0.0 if self.score is None else self.score.loss)
+
+
+def interrupted_count(study: optuna.Study) -> int:
+    """How many trials a worker had, and lost to an interruption of the search: they are the next to be judged."""
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    return sum(BEGUN in trial.user_attrs for trial in waiting)
 
 
 def describe(
@@ -181,9 +188,15 @@ def record_of(trial: FrozenTrial, with_values: bool = True) -> TrialRecord:
         conditions=restored_conditions(attributes),
         worker=attributes.get(WORKER),
         lost=tuple(attributes.get(LOST, ())),
-        began=trial.datetime_start,
+        began=_proposed(trial),
         ended=trial.datetime_complete,
     )
+
+
+def _proposed(trial: FrozenTrial) -> datetime | None:
+    """When a trial was proposed: Optuna's own time is that of its last beginning, after an interruption a new one."""
+    kept = trial.user_attrs.get(PROPOSED)
+    return trial.datetime_start if kept is None else datetime.fromisoformat(kept)
 
 
 def _state(trial: FrozenTrial) -> str:

@@ -91,6 +91,8 @@ def _normalize(layer: Any, inputs: Any, training: bool | None = None, mask: Any 
     """Batch normalization (N, ..., C), which of 16-bit inputs makes no copy in float32."""
     if not (training and layer.trainable) or mask is not None:
         return type(layer).call(layer, inputs, training=training, mask=mask)
+    if not inputs.dtype.is_floating:  # Nothing casts integers before: a uint8 input may be the model's own.
+        inputs = tf.cast(inputs, tf.float32)
     channels = inputs.shape[-1]
     scale = tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones([channels])
     offset = tf.convert_to_tensor(layer.beta) if layer.center else tf.zeros([channels])

@@ -1,6 +1,9 @@
 """A search that ends before all planned trials are settled, with a pool that needs no Ray."""
 
+import pytest
+
 from search.study.judgement import Judgement
+from search.study.storage import open_study
 from search.study.trial_record import records
 from tests.search.driver.test_driver import Recorder, driver, memory
 from tests.search.fixtures.fake_pool import FakePool
@@ -50,3 +53,30 @@ def test_all_planned_trials_are_settled_where_there_is_always_a_better_one():
     study, listener = memory(), Recorder()
     driver(study, early_stopping=1).run(FakePool(1, scores(*[n / 20 for n in range(12)])), listener)
     assert states(study) == ["COMPLETE"] * 12 and listener.notes == []
+
+
+@pytest.mark.parametrize("interrupted", range(1, 9))
+@pytest.mark.parametrize(
+    ("workers", "patience", "accuracies"),
+    [
+        # Two workers: the sixth, which runs when two were no better, is the best.
+        (2, 2, [0.5, *[0.1] * 4, 0.9, *[0.1] * 6]),
+        # Eight: seven others were proposed before the best one was known, and one ahead.
+        (8, 8, [0.9, *[0.1] * 23]),
+    ],
+)
+def test_an_interruption_changes_nothing(tmp_path, interrupted, workers, patience, accuracies):
+    """What workers had is judged, and what was proposed before the best one was known never counts."""
+    whole = memory()
+    driver(whole, 60, early_stopping=patience).run(FakePool(workers, scores(*accuracies)), Recorder())
+    judge, name = scores(*accuracies), "interrupted"
+    study = open_study(tmp_path, name, "journal")
+    with pytest.raises(KeyboardInterrupt):
+        pool = FakePool(workers, judge, stop_after=interrupted)
+        driver(study, 60, early_stopping=patience).run(pool, Recorder())
+    study = open_study(tmp_path, name, "journal")
+    resumed = driver(study, 60, early_stopping=patience)
+    assert resumed.remaining == 60 - interrupted
+    resumed.run(FakePool(workers, judge), Recorder())
+    assert states(study) == states(whole) and resumed.remaining == 0
+    assert [one.score for one in records(study)] == [one.score for one in records(whole)]

@@ -25,7 +25,7 @@ from search.runs.status import status_from, status_of
 from search.study.finalist import Finalist, store
 from search.study.judgement import Judgement
 from search.study.standing import standing_of
-from search.study.storage import find_study, open_study
+from search.study.storage import find_study, open_study, requeue_running
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import cost, flops_budget, space
 from tests.search.fixtures.runs import config, environment, refused
@@ -177,8 +177,14 @@ def test_a_search_that_has_ended_early(tmp_path):
     store(study, Finalist("recommended values", WHOLE, ORIGINAL, Score({"accuracy": 0.5}), 30.0, None, ACCURACY))
     store(study, Finalist("trial 0", WHOLE, ORIGINAL, Score({"accuracy": 0.5}), 30.0, None, ACCURACY))
     assert status(6).finished and not status(7).finished
+    trial = study.ask()
+    assert not status(6).ended_early  # What runs may turn out better,
+    requeue_running(study, {trial.number})
+    assert status(6).ended_early
     study.ask()
-    assert not status(6).ended_early  # What runs may turn out better.
+    requeue_running(study)
+    assert not status(6).ended_early  # and so may what a worker had when the search was interrupted.
+    assert status(6).waiting == 2
 
 
 def test_the_best_of_two_stages_is_of_the_last_one():
@@ -192,6 +198,11 @@ def test_the_best_of_two_stages_is_of_the_last_one():
     staged = config(Path(), search={"trials": 4, "workers": 1, "strategy": "staged"}, finetune={"epochs": 1})
     assert status_at(staged, first, second).best.source == "decompose trial 1"
     assert status_at(staged, first).best.source == "prune trial 0"
+    # What the first stage had proposed when it ended early is not judged any more once there is a second one.
+    first.enqueue_trial({})
+    assert [status_at(staged, *studies).waiting for studies in ((first,), (first, second))] == [1, 0]
+    second.enqueue_trial({})
+    assert status_at(staged, first, second).waiting == 1
 
 
 def test_the_command_tells_it(run, tuckprune):

@@ -72,7 +72,11 @@ def test_values_far_from_zero_keep_their_variance() -> None:
         ((16, 3), tf.bfloat16, True),
         ((4, 2, 2, 3), tf.float64, False),
         ((3, 2, 2, 16), tf.float32, False),
-        ((None, 4, 4, 3), tf.float32, False),
+        ((None, 4, 4, 3), tf.float32, True),
+        ((None, None, 16, 3), tf.float32, True),
+        ((None, 7, 7, 3), tf.float32, False),
+        ((None, 3), tf.float32, False),
+        (None, tf.float32, False),
     ],
 )
 def test_it_takes_what_is_known_to_have_a_multiple_of_16_positions(shape: Any, dtype: Any, answer: bool) -> None:

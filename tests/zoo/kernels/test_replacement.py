@@ -1,6 +1,7 @@
 """Layers computed by other kernels: the same values, gradients and statistics, and at the end their own again."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -65,6 +66,24 @@ def kernels_of(model: keras.Model) -> list[str]:
 def test_batch_normalization_trains_as_keras_does(name: str, size: tuple[int, int]) -> None:
     for one, other in zip(*both(NORMALIZATIONS[name], size=size), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", "bool"])
+def test_whole_numbers_are_normalized_as_keras_does(kind: str) -> None:
+    """Of a model whose own input they are: nothing casts them before."""
+    images = (IMAGES[..., :3] * 20 % 256).astype(kind)
+    made = []
+    for kernels in (lambda model: nullcontext(), own_kernels):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [keras.Input((8, 8, 3), dtype=kind), layers.BatchNormalization(), layers.Flatten(), layers.Dense(2)]
+        )
+        with kernels(model), tf.GradientTape() as tape:
+            outputs = model(images, training=True)
+            total = tf.reduce_sum(outputs * ABOVE[:, :2])
+        made.append([outputs, *tape.gradient(total, model.trainable_variables), *model.get_weights()])
+    for one, other in zip(*made, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-4)
 
 
 def test_in_16_bits_it_is_as_close_as_keras_is() -> None:
