@@ -80,7 +80,7 @@ class FineTuning:
             lesson_of(task, self.distillation, original),
         )
         if checkpoint is not None:
-            progress = TrainingProgress(epochs, math.nan, math.nan, 0, None, 0, 0)
+            progress = TrainingProgress(epochs, math.nan, math.nan, 0, None, 0, 0, None)
             checkpoint.write(TrainingState(progress, copies_of(model.variables), [], []))
         return TrainingResult(epochs, time.perf_counter() - started, math.nan)
 

@@ -18,9 +18,10 @@ from search.study.identity import model_digest
 from zoo.data.dataset import Data, Split
 from zoo.data.files.file_array import FileArray
 from zoo.tasks.own_task import OwnTask
-from zoo.training.checkpoint import Checkpoint
+from zoo.tasks.task import Task
+from zoo.training.checkpoint import Checkpoint, TrainingProgress
 from zoo.training.devices import devices_line
-from zoo.training.precision import precision_line
+from zoo.training.precision import precision_for, precision_line
 from zoo.training.training import TrainingSettings
 
 
@@ -86,7 +87,7 @@ class ResumableTraining:
         checkpoint = Checkpoint(self._path(name), self._fingerprint(name, model, tuning, original))
         epochs = tuning.training.epochs
         self._log_checkpoint(checkpoint, epochs)
-        self._log_hardware(tuning.training, model)
+        self._log_hardware(tuning.training, model, checkpoint)
         lines = EpochLines(epochs, self.data.task.metrics[0].name, self.log)
         result = tuning(model, self.data, original, [lines, *self._boards(name, checkpoint)], checkpoint)
         if result.epochs < epochs:
@@ -103,11 +104,11 @@ class ResumableTraining:
     def _path(self, name: str) -> Path:
         return self.folder.checkpoints / f"{name}.npz"
 
-    def _log_hardware(self, training: TrainingSettings, model: Any) -> None:
+    def _log_hardware(self, training: TrainingSettings, model: Any, checkpoint: Checkpoint) -> None:
         """Say what a training uses of the machine, where the configuration leaves it to that."""
         lines = [devices_line(training.devices, training.batch_size)]
         if not isinstance(self.data, OwnTask):
-            lines.append(precision_line(training.precision, self.data.task, model))
+            lines.append(_precision_line(training, model, self.data.task, checkpoint.progress))
         for line in filter(None, lines):
             self.log(line)
 
@@ -142,6 +143,13 @@ class ResumableTraining:
         parts.append(model_digest(original))
         text = json.dumps([*parts, *_data_parts(self.data)])
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _precision_line(training: TrainingSettings, model: Any, task: Task, begun: TrainingProgress | None) -> str | None:
+    """What to say of the precision where the machine chooses it, or the one did that the training began on."""
+    if training.precision is None and begun is not None and begun.precision != precision_for(task):
+        return f"computes in {begun.precision}, as it began"
+    return precision_line(training.precision, task, model)
 
 
 def _data_parts(data: Data) -> list[str]:

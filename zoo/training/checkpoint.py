@@ -14,6 +14,7 @@ import numpy.typing as npt
 from compress.disk.whole_file import remove_whole, replaced
 from compress.errors import RunError, one_line
 from zoo.training.callbacks import AveragedWeights, BestWeights
+from zoo.training.precision import PrecisionName
 
 Arrays = list[npt.NDArray[Any]]
 
@@ -32,6 +33,7 @@ class TrainingProgress:
         waited: epochs in a row that were not better.
         plateau_best, plateau_waited, plateau_cooldown: of ReduceLROnPlateau, the best None before the first epoch, or
             where the schedule is another one.
+        precision: what the layers compute in, in which the run goes on wherever that is; None where users' code says.
     """
 
     epochs: int
@@ -41,6 +43,7 @@ class TrainingProgress:
     plateau_best: float | None
     plateau_waited: int
     plateau_cooldown: int
+    precision: PrecisionName | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +169,10 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         best: keeps the best weights.
         plateau: lowers the learning rate; None where the schedule follows the optimizer's steps.
         averages: holds the moving averages of the weights, where the optimizer makes any.
+        precision: what the layers of a run that begins here compute in.
+
+    Attributes:
+        precision: what they compute in; of a resumed run, what they did before.
     """
 
     def __init__(
@@ -174,9 +181,11 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         network: keras.Model,
         best: BestWeights,
         plateau: keras.callbacks.ReduceLROnPlateau | None,
-        averages: AveragedWeights | None = None,
+        averages: AveragedWeights | None,
+        precision: PrecisionName,
     ) -> None:
         super().__init__()
+        self.precision = precision
         self._averages = averages
         self._checkpoint, self._network, self._best, self._plateau = checkpoint, network, best, plateau
         self._resumed: TrainingProgress | None = None
@@ -196,7 +205,7 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
         self._best.put_back(state.best, progress.figure, progress.loss, progress.waited)
         if self._averages is not None:
             self._averages.in_model = True
-        self._resumed = progress
+        self._resumed, self.precision = progress, progress.precision or self.precision
         return progress.epochs
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
@@ -213,7 +222,8 @@ class TrainingBackup(keras.callbacks.Callback):  # type: ignore[misc]
             RunError: the file cannot be written.
         """
         best, network = self._best, self._network
-        progress = TrainingProgress(epoch + 1, best.figure, best.loss, best.waited, *_counts(self._plateau))
+        counts = (best.figure, best.loss, best.waited, *_counts(self._plateau))
+        progress = TrainingProgress(epoch + 1, *counts, self.precision)
         state = TrainingState(
             progress, copies_of(network.variables), copies_of(network.optimizer.variables), best.weights
         )

@@ -207,7 +207,8 @@ def _fitted(
     """What came of fitting a compiled model, from where the checkpoint is; ``model`` has its weights."""
     best, plateau = BestWeights(dataset.task.metrics[0], settings.early_stopping), settings.schedule.plateau
     averages = AveragedWeights() if unscaled(model.optimizer).use_ema else None
-    backup = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau, averages)
+    precision = settings.precision or precision_for(dataset.task)
+    backup = None if checkpoint is None else TrainingBackup(checkpoint, model, best, plateau, averages, precision)
     done = 0 if backup is None else backup.resume()
     started = time.perf_counter()
     if done >= settings.epochs or best.is_exhausted:
@@ -217,8 +218,8 @@ def _fitted(
     recalibration = Recalibration(model, dataset, settings.batch_size, settings.seed)
     watching = [DivergenceGuard(), averages, recalibration, best, plateau, *callbacks, backup]
     batches, validation = _batches(dataset, settings, done), _validation(dataset)
-    precision = settings.precision or precision_for(dataset.task)
-    with own_kernels(model), computing_in(model, precision), own_failures(batches, validation):
+    used = precision if backup is None else backup.precision
+    with own_kernels(model), computing_in(model, used), own_failures(batches, validation):
         history = fitted.fit(
             batches,
             initial_epoch=done,

@@ -208,3 +208,14 @@ def test_a_precision_that_the_machine_chose_is_said(
     ResumableTraining(run, RunFolder.of(run), _data(), said.append)("search-prune", _shared(), tuning, _shared())
     line = "computes in mixed_bfloat16, which the hardware multiplies (precision: auto)"
     assert said == [line] * told
+
+
+def test_a_training_computes_as_it_began_wherever_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, said = config(tmp_path), list[str]()
+    training = ResumableTraining(run, RunFolder.of(run), _data(), said.append)
+    monkeypatch.setattr("zoo.training.precision.fastest_precision", lambda: "mixed_bfloat16")
+    original, tuning = _shared(), FineTuning(TrainingSettings(epochs=1, batch_size=8, precision=None))
+    training("search-prune", _shared(), tuning, original)
+    monkeypatch.setattr("zoo.training.precision.fastest_precision", lambda: "float32")
+    training("search-prune", _shared(), tuning, original)
+    assert said[-1:] == ["computes in mixed_bfloat16, as it began"]

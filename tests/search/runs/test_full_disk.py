@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 PARAMETERS = CompressionParameters({"add": 0.5}, {"conv2": (4, 6)})
-STATE = TrainingState(TrainingProgress(1, 0.5, 1.0, 0, None, 0, 0), [np.ones(2)], [], [np.ones(2)])
+STATE = TrainingState(TrainingProgress(1, 0.5, 1.0, 0, None, 0, 0, "float32"), [np.ones(2)], [], [np.ones(2)])
 
 
 def opened(home):

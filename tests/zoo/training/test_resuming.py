@@ -31,7 +31,7 @@ SETTINGS = TrainingSettings(
 )
 
 
-STATE = TrainingState(TrainingProgress(1, 0.5, 1.0, 0, None, 0, 0), [np.ones(2)], [], [np.ones(2)])
+STATE = TrainingState(TrainingProgress(1, 0.5, 1.0, 0, None, 0, 0, "float32"), [np.ones(2)], [], [np.ones(2)])
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +195,29 @@ def test_training_stops_where_nothing_is_better(tmp_path: Path) -> None:
         result = train(model, dataset, settings, [script], checkpoint=checkpoint)
         assert (result.epochs, result.validation, script.begun) == (6, 1.0, begun)
         np.testing.assert_array_equal(model.get_weights()[0], [[-3.0, 3.0]])
+
+
+def test_a_run_goes_on_in_the_precision_that_it_began_in(
+    few: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine where another one is fast."""
+    settings, checkpoint = replace(SETTINGS, learning_rate=0.05, precision=None), Checkpoint(tmp_path / "run.npz", "a")
+    monkeypatch.setattr("zoo.training.training.precision_for", lambda task: "mixed_bfloat16")
+    whole, stopped, resumed = _convolution(), _convolution(), _convolution()
+    train(whole, few, settings)
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, few, settings, [_Stop(2)], checkpoint=checkpoint)
+    monkeypatch.setattr("zoo.training.training.precision_for", lambda task: "float32")
+    train(resumed, few, settings, checkpoint=checkpoint)
+    for one, other in zip(_all(whole), _all(resumed), strict=True):
+        np.testing.assert_array_equal(one, other)
+    exact = _convolution()
+    train(exact, few, settings)
+    assert any(np.any(one != other) for one, other in zip(_all(whole), _all(exact), strict=True))
+
+
+def _convolution() -> keras.Model:
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    middle = [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten()]
+    return keras.Sequential([keras.Input((8, 8, 1)), *middle, layers.Dense(10, "softmax")])
