@@ -214,8 +214,8 @@ def test_a_training_computes_as_it_began_wherever_it_goes_on(tmp_path: Path, mon
     run, said = config(tmp_path), list[str]()
     training = ResumableTraining(run, RunFolder.of(run), _data(), said.append)
     monkeypatch.setattr("zoo.training.precision.fastest_precision", lambda: "mixed_bfloat16")
-    original, tuning = _shared(), FineTuning(TrainingSettings(epochs=1, batch_size=8, precision=None))
-    training("search-prune", _shared(), tuning, original)
+    tuning = FineTuning(TrainingSettings(epochs=1, batch_size=8, precision=None))
+    training("search-prune", _net(), tuning, _shared())
     monkeypatch.setattr("zoo.training.precision.fastest_precision", lambda: "float32")
-    training("search-prune", _shared(), tuning, original)
+    training("search-prune", _net(), tuning, _shared())
     assert said[-1:] == ["computes in mixed_bfloat16, as it began"]
