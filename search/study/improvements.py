@@ -7,12 +7,16 @@ import optuna
 
 from search.study.trial_record import INFEASIBLE, TrialRecord, interrupted_count, record_of
 
+RANDOM_PROPOSALS = 10
+"""Proposals that samplers make at random before they learn, or more."""
+
 
 class Improvements:
     """Counts the trials without an improvement: settled since one ranked ahead of all before it, and proposed after it.
 
-    What was proposed earlier could not learn from it, however many workers there are. Proposals over the budget, which
-    cost nothing, do not count, failed trials do. Of a front every budget has a best of its own.
+    What was proposed earlier could not learn from it, however many workers there are; starts learn nothing, and of a
+    sampler's proposals the first ten count as random ones. Proposals over the budget, which cost nothing, do not count,
+    failed trials do. Of a front every budget has a best of its own.
 
     Args:
         settled: trials that were settled before, in any order.
@@ -25,15 +29,23 @@ class Improvements:
         self.since = 0
         self._best: dict[int | None, tuple[float, ...]] = {}
         self._last: datetime | None = None
+        self._proposals = 0
         for record in sorted(settled, key=order_of_ends):
             self.add(record)
 
     def add(self, record: TrialRecord) -> None:
         """Count a trial that has just been settled."""
+        learned = self._has_learned(record)
         if self._is_ahead(record):
             self._best[record.level], self._last, self.since = record.rank, record.ended, 0
-        elif record.state != INFEASIBLE and self._last and record.began and record.began >= self._last:
+        elif learned and self._last and record.began and record.began >= self._last:
             self.since += 1
+
+    def _has_learned(self, record: TrialRecord) -> bool:
+        if record.start is not None or record.state == INFEASIBLE:
+            return False
+        self._proposals += 1
+        return self._proposals > RANDOM_PROPOSALS
 
     def _is_ahead(self, record: TrialRecord) -> bool:
         best = self._best.get(record.level)

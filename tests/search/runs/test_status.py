@@ -151,8 +151,9 @@ def test_the_pace_is_the_middle_span(tmp_path):
     assert [status_at(config(tmp_path, search={"trials": trials}), study).waiting for trials in (9, 5)] == [1, 0]
 
 
-def test_a_search_that_has_ended_early(tmp_path):
+def test_a_search_that_has_ended_early(tmp_path, monkeypatch):
     """Seven of nine trials, the first the best; six were proposed after it was settled."""
+    monkeypatch.setattr("search.study.improvements.RANDOM_PROPOSALS", 0)
     study, began = optuna.create_study(), datetime(2026, 1, 1)
     attributes = {"parameters": dumps(WHOLE), "cost": asdict(ORIGINAL)}
     for number in range(7):

@@ -199,8 +199,9 @@ def test_more_trials_than_before_go_to_the_second_stage(tmp_path):
     assert [len(records(study)) for study in (search.first, search.study)] == [3, 6]
 
 
-def test_each_stage_ends_where_its_trials_bring_nothing_more(tmp_path):
-    """All score the same: the first is the best, the second was made ahead, the third is no better."""
+def test_each_stage_ends_where_its_trials_bring_nothing_more(tmp_path, monkeypatch):
+    """All score the same: the first is the best; of what was proposed after it, behind the starts, one is no better."""
+    monkeypatch.setattr("search.study.improvements.RANDOM_PROPOSALS", 0)
     open_pool = FakePoolFactory()
     open_pool._judge = lambda parameters: Judgement(
         Score({"accuracy": 0.5, "loss": 1.0}), 1.0, parameters=None if parameters else RECOMMENDED
@@ -208,9 +209,11 @@ def test_each_stage_ends_where_its_trials_bring_nothing_more(tmp_path):
     given = {"trials": 20, "early_stopping": 1}
     search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, open_pool, **given)
     search.run()
-    assert [len(records(study)) for study in (search.first, search.study)] == [3, 3]
+    assert [len(records(study)) for study in (search.first, search.study)] == [4, 3]
+    starts = [[one.start is not None for one in records(study)] for study in (search.first, search.study)]
+    assert starts == [[True, True, True, False], [True, True, False]]
     told = [line.partition(":")[0] for line in search.job.listener.lines if "enough" in line]
-    assert told == ["3 of 10 trials are enough", "3 of 17 trials are enough"]
+    assert told == ["4 of 10 trials are enough", "3 of 16 trials are enough"]
     assert len(finalists(search.study)) == 3
     again = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, FakePoolFactory(), **given)
     assert not again.pending

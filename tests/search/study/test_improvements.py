@@ -4,13 +4,22 @@ import itertools
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
+
 from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
+from search.study import improvements
 from search.study.improvements import Improvements
 from search.study.trial_record import TrialRecord
 from zoo.tasks.metric import Score
 
 NOON = datetime(2026, 1, 1, 12)
+
+
+@pytest.fixture(autouse=True)
+def learning_at_once(monkeypatch):
+    """Samplers of examples learn from the first trial on."""
+    monkeypatch.setattr(improvements, "RANDOM_PROPOSALS", 0)
 
 
 def trial(began, ended, accuracy, level=None, loss=1.0):
@@ -64,3 +73,12 @@ def test_one_after_the_other_counts_as_all_at_once():
     counting = Improvements()
     counts = [counting.since for one in trials if counting.add(one) is None]
     assert counts == [Improvements(trials[:n]).since for n in range(1, 8)] == [0, 0, 0, 0, 0, 1, 2]
+
+
+def test_starts_and_the_first_ten_proposals_learn_nothing(monkeypatch):
+    """Of 16 trials the first is the best; two are starts, one is over the budget, and the next ten are random."""
+    monkeypatch.undo()
+    trials = [trial(n, n + 1, 0.9 - n / 100) for n in range(16)]
+    trials[:2] = [replace(one, start="uniform") for one in trials[:2]]
+    trials[2] = replace(trials[2], state="infeasible", score=None)
+    assert [Improvements(trials[:n]).since for n in (13, 14, 16)] == [0, 1, 3]
