@@ -138,7 +138,7 @@ class SearchConfig(Section):
     early_stopping: Count | None = Field(
         default=20,
         description="trials without a better one before a search, or each of its two stages, ends; those count that"
-        " were proposed when the best was known, no starts, nor the sampler's first ten; null for all trials in any case",
+        " were proposed when the best was known, no starts, nor the sampler's first ten; null for all trials",
     )
     trial_timeout: Positive | None = Field(
         default=None,
