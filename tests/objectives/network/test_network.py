@@ -231,6 +231,20 @@ def test_what_has_no_stand_in_is_computed_as_keras_does(block: Any, precision: s
     assert step(network, batch, labels, 0.01) == pytest.approx(loss, rel=1e-4 if precision == "float32" else 0.03)
 
 
+@pytest.mark.parametrize("first", [keras.layers.Normalization, keras.layers.BatchNormalization])
+def test_inputs_are_read_exactly_in_any_precision(first: Any) -> None:
+    """In 16 bits 1000.5 and 1001.5 are one number; behind the first kernel, values are rounded."""
+    mean = {"mean": 1000.0, "variance": 1.0} if first is keras.layers.Normalization else {}
+    middle = [first(**mean, name="first"), keras.layers.Conv2D(4, 2), keras.layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([keras.Input(SHAPE), *middle, keras.layers.Dense(CLASSES)])
+    if not mean:
+        model.get_layer("first").moving_mean.assign([1000.0] * SHAPE[-1])
+    batch = 1000 + np.random.default_rng(0).normal(size=(8, *SHAPE)).astype(np.float32)
+    made = network_of(model, precision="mixed_bfloat16").infer(batch).numpy()
+    np.testing.assert_allclose(made, model(batch).numpy(), atol=0.02)
+    assert (made != model(batch).numpy()).any()
+
+
 @pytest.mark.parametrize("policy", ["float16", "bfloat16"])
 def test_models_of_one_low_precision_are_taken(policy: str) -> None:
     keras.config.set_dtype_policy(policy)
