@@ -201,7 +201,9 @@ def test_the_best_of_two_stages_is_of_the_last_one():
     assert status_at(staged, first).best.source == "prune trial 0"
     # What the first stage had proposed when it ended early is not judged any more once there is a second one.
     first.enqueue_trial({})
-    assert [status_at(staged, *studies).waiting for studies in ((first,), (first, second))] == [1, 0]
+    empty = optuna.create_study()
+    studies = (first,), (first, empty), (first, second)
+    assert [status_at(staged, *both).waiting for both in studies] == [1, 1, 0]
     second.enqueue_trial({})
     assert status_at(staged, first, second).waiting == 1
 
