@@ -221,7 +221,8 @@ def _fine_tuner(training: ResumableTraining, original: Any, label: str) -> Calla
     def fine_tune(model: Any, stage: Stage) -> None:
         done, epochs = {"prune": "pruning", "decompose": "decomposition"}[stage], config.finetune.epochs
         cost = cost_of(model, image_size=training.data.image_size)
-        training.log(f"after {done}: {cost.flops / 1e6:.2f} MFLOPs; fine-tuning for {epochs} epochs")
+        tuning = f"fine-tuning for {epochs} epoch{'s' if epochs > 1 else ''}" if epochs else "no fine-tuning"
+        training.log(f"after {done}: {cost.flops / 1e6:.2f} MFLOPs; {tuning}")
         if epochs:
             training(f"{label}-{stage}", model, settings.fine_tuning(config.finetune, config.seed), original)
 

@@ -76,7 +76,7 @@ def test_compress_with_a_configuration_fills_the_table(tuckprune, home):
     assert tuckprune("compress", model, "--recommend", "--config", config)[0] == 0
     code, out, err = tuckprune("compress", model, "--params", home / "own.txt", "--config", config)
     assert (code, err) == (0, "")
-    assert "fine-tuning for 1 epochs" in out
+    assert "fine-tuning for 1 epoch\n" in out
     original, simple, search = read_results(home / "runs" / "run" / "results")
     assert [row.label for row in (original, simple, search)] == ["original", "simple", "search"]
     assert (original.flops, original.params, original.size) == (
