@@ -84,7 +84,7 @@ def before_products(model: Any) -> frozenset[str]:
     """
     functional = getattr(model, "_functional", None) or model
     # A layer may stand in other models as well.
-    nodes = {node for nodes in functional._nodes_by_depth.values() for node in nodes}
+    nodes = {node for level in functional._nodes_by_depth.values() for node in level}
     front: set[str] = set()
     for operation in functional.operations:
         tensors = [tensor for node in nodes.intersection(operation._inbound_nodes) for tensor in node.input_tensors]

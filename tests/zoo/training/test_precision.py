@@ -1,6 +1,7 @@
 """What a training computes in, and by which kernels."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from tests.zoo.training.test_training import _small
 from zoo.data.dataset import ImageDataset
 from zoo.data.load import load_dataset
+from zoo.kernels import batch_normalization
 from zoo.tasks.registry import tasks
 from zoo.training.precision import PrecisionName, computing_in, precision_for, precision_line
 from zoo.training.training import TrainingSettings, train
@@ -62,6 +64,22 @@ def test_layers_train_by_our_kernels_and_have_their_own_afterwards(digits: Image
     train(model, digits, TrainingSettings(epochs=1, batch_size=64), [Methods()])
     assert seen == {("strided", "convolution_op"), ("norm", "call")}
     assert not any(replaced & set(vars(layer)) for layer in model.layers)
+
+
+def test_steps_of_any_number_of_images_take_the_fast_normalization(
+    digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keras does not say how many images a batch of a training has."""
+    shapes, fused = [], batch_normalization.normalize_fused
+
+    def recorded(inputs: Any, *others: Any) -> Any:
+        shapes.append(tuple(inputs.shape))
+        return fused(inputs, *others)
+
+    monkeypatch.setattr(batch_normalization, "normalize_fused", recorded)
+    middle = [keras.layers.BatchNormalization(), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+    train(keras.Sequential([keras.Input((8, 8, 1)), *middle]), digits, TrainingSettings(epochs=1, batch_size=64))
+    assert (None, 8, 8, 1) in shapes
 
 
 @pytest.mark.parametrize("hardware", ["float32", "mixed_bfloat16"])
