@@ -136,13 +136,6 @@ def with_method(overrides: Sequence[str] | None, method: str | None) -> list[str
     return [*(overrides or ()), *([] if method is None else [f"simple.method={method}"])]
 
 
-def time_text(seconds: float) -> str:
-    """So many seconds as a person would say them: ``90 s``, ``14 min``, ``2.5 h``."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def print_json(entry: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print a result as JSON to standard output."""
     typer.echo(json.dumps(entry, indent=2))

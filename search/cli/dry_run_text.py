@@ -6,8 +6,8 @@ from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from objectives.cost.cost import Cost
-from search.cli.console import time_text
 from search.pipeline.dry_run import DryRun
+from search.pipeline.durations import time_text
 from search.study.judgement import Judgement
 from zoo.data.dataset import Data
 from zoo.tasks.own_task import OwnTask

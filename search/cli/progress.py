@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS
 from objectives.cost.quantity import Quantity
-from search.cli.console import time_text
 from search.driver.listeners.listener import Listener
+from search.pipeline.durations import left_text, time_text
 from search.samplers.sensitivity import Probe
 from search.study.finalist import Finalist
 from search.study.judgement import counts_text, rung_counts
@@ -39,7 +39,7 @@ class _Phase:
         """A line on another result, with how many there are, and the time left where it is a minute or more."""
         self.done += 1
         left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
-        return f"[{self.done}/{self.total}] {line}" + (f"; about {time_text(left)} left" if left >= 60 else "")
+        return f"[{self.done}/{self.total}] {line}{left_text(left)}"
 
 
 class ProgressDisplay(Listener):

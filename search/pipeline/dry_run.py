@@ -1,6 +1,7 @@
 """A dry run: everything that a search begins with, two trials on one worker, and an estimate; nothing is written."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,15 +10,16 @@ import numpy as np
 
 from compress.errors import RunError
 from compress.model_files.files import load_model
-from compress.parameters import CompressionParameters
+from compress.parameters import PRUNE, CompressionParameters
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from search import settings
 from search.driver.listeners.listener import Listener
+from search.pipeline.durations import Durations
 from search.pipeline.training import zoo_model
 from search.runs.outcome import model_path
 from search.runs.run_folder import RunFolder
-from search.samplers.sensitivity import WHOLE, parts_of
+from search.samplers.sensitivity import parts_of
 from search.space.projection import Projection
 from search.strategies.choice import decided
 from search.strategies.job import Job
@@ -40,16 +42,20 @@ class DryRun:
         trained: whether the model is trained; a model of the zoo that is not yet has random weights.
         workers: that the search would have.
         first: judgement of the first trial, on a new worker, which traces the network.
-        next: judgement of the second trial, on the worker that is warm.
-        probe: judgement of one part of the sweep, None where there is no sweep.
+        candidate: parameters of the second trial.
+        next: judgement of that trial, on the worker that is warm.
+        untrained: judgement of the same candidate without a step of training.
+        whole: judgement of the original without a step of training, as the sweep's parts are judged.
     """
 
     job: Job
     trained: bool
     workers: int
     first: Judgement
+    candidate: CompressionParameters
     next: Judgement
-    probe: Judgement | None
+    untrained: Judgement
+    whole: Judgement
 
     def check(self) -> None:
         """Refuse a search whose trials fail.
@@ -57,8 +63,8 @@ class DryRun:
         Raises:
             RunError: the reason of the first that did.
         """
-        for judged in (self.first, self.next, self.probe):
-            if judged is not None and judged.error is not None:
+        for judged in (self.first, self.next, self.untrained, self.whole):
+            if judged.error is not None:
                 raise RunError(f"a trial of this search would fail: {judged.error}")
 
     @property
@@ -73,42 +79,43 @@ class DryRun:
     @property
     def sweep_seconds(self) -> float:
         """Estimated for the sweep."""
-        if self.probe is None:
+        section = self.job.config.search
+        if not section.sweeps:
             return 0.0
-        wholes = 2 if self.job.config.search.strategy == STAGED else 1
-        return self.probe.seconds * math.ceil((wholes + len(parts_of(self.job.space))) / self.workers)
+        wholes = 2 if section.strategy == STAGED else 1
+        return self.whole.seconds * math.ceil((wholes + len(parts_of(self.job.space))) / self.workers)
 
     @property
     def search_seconds(self) -> float:
-        """Estimated for the trials: a worker traces once, one in so many trials of a rung takes the next's steps."""
-        config = self.job.config
-        steps, share, rungs = [config.proxy.steps, *config.rungs.steps], 1.0, 1.0
-        for before, after in zip(steps, steps[1:], strict=False):
-            share /= config.rungs.one_in
-            rungs += share * (after - before) / max(1, config.proxy.steps)
+        """Estimated for the trials; every worker traces once."""
+        config, durations = self.job.config, self._durations
         trials = math.ceil(config.search.trials / self.workers)
-        return self.first.seconds + (trials - 1) * self.next.seconds * rungs
+        trial = self.next.seconds if durations is None else durations.trial(config.proxy.steps, config.rungs)
+        return self.first.seconds - self.next.seconds + trials * trial
 
     @property
     def finals_seconds(self) -> float | None:
-        """Estimated at most for the finals, by the seconds of a step; None where trials have no steps to measure."""
+        """Estimated at most for the finals; None where trials have no steps to measure."""
         config = self.job.config
         if not (config.finals.candidates and config.finetune.epochs):
             return 0.0
         rounds = math.ceil((1 + config.finals.candidates) / self.workers)
-        seconds = self._tuning_seconds
-        return None if seconds is None else seconds * len(config.recipe) * rounds
+        seconds = self._seconds(settings.final(config).training, self._stages)
+        return None if seconds is None else seconds * rounds
 
     @property
     def middle_seconds(self) -> float | None:
         """Estimated at most for the fine-tuning between two stages; 0 where the search is joint, None as for finals."""
-        return self._tuning_seconds if self.job.config.search.strategy == STAGED else 0.0
+        config = self.job.config
+        staged = config.search.strategy == STAGED
+        return self._seconds(settings.final(config).training, self._stages[:1]) if staged else 0.0
 
     @property
     def training_seconds(self) -> float | None:
         """Estimated for ``tuckprune train``; 0 where the model is trained, None as for finals."""
         config = self.job.config
-        return 0.0 if self.trained else self._seconds(settings.training(config.training, config.seed))
+        original = [CompressionParameters.none()]
+        return 0.0 if self.trained else self._seconds(settings.training(config.training, config.seed), original)
 
     @property
     def compression_seconds(self) -> float | None:
@@ -116,24 +123,46 @@ class DryRun:
         config = self.job.config
         if not config.finetune.epochs:
             return 0.0
-        seconds = self._seconds(settings.training(config.finetune, config.seed))
-        return None if seconds is None else seconds * len(config.recipe)
+        return self._seconds(settings.training(config.finetune, config.seed), self._stages)
 
     @property
-    def _tuning_seconds(self) -> float | None:
-        """Estimated for a finalist's training after one stage."""
-        return self._seconds(settings.final(self.job.config).training)
+    def _stages(self) -> list[CompressionParameters]:
+        """The candidate after the first stage of the recipe, and after both."""
+        if len(self.job.config.recipe) == 1:
+            return [self.candidate]
+        ratios, ranks = self.candidate.ratios, self.candidate.ranks
+        first = (
+            CompressionParameters(ratios, {})
+            if self.job.config.recipe[0] == PRUNE
+            else CompressionParameters({}, ranks)
+        )
+        return [first, self.candidate]
 
-    def _seconds(self, training: TrainingSettings) -> float | None:
-        """Estimated for a training, by the seconds of a step of a trial.
-
-        None where trials have no steps to measure, or the user's own training has epochs of unknown length.
-        """
-        config, data = self.job.config, self.job.data
-        if not config.proxy.steps or isinstance(data, OwnTask):
+    def _seconds(self, training: TrainingSettings, stages: Sequence[CompressionParameters]) -> float | None:
+        """Estimated for a training of a model after each of these stages; None where there is no pace."""
+        durations = self._durations
+        if durations is None:
             return None
-        steps = training.epochs * math.ceil(len(data.train) / training.batch_size)
-        return steps * self.next.seconds / config.proxy.steps * training.batch_size / config.proxy.batch_size
+        return sum(durations.training(training, self._flops(parameters)) for parameters in stages)
+
+    def _flops(self, parameters: CompressionParameters) -> int:
+        return self.job.space.cost.cost(parameters, self.job.space.settings.step).flops
+
+    @property
+    def _durations(self) -> Durations | None:
+        """None where trials have no steps to measure, or the user's own training has epochs of unknown length."""
+        proxy, data = self.job.config.proxy, self.job.data
+        if not proxy.steps or isinstance(data, OwnTask):
+            return None
+        return Durations.measured(
+            self.next.seconds,
+            (self.untrained.seconds, self.whole.seconds),
+            (self._flops(self.candidate), self._flops(CompressionParameters.none())),
+            steps=proxy.steps,
+            batch_size=proxy.batch_size,
+            images=len(data.train),
+            tracing=self.first.seconds - self.next.seconds,
+        )
 
 
 def begun(config: RunConfig, listener: Listener) -> tuple[Job, bool]:
@@ -166,14 +195,17 @@ def dry_run(config: RunConfig, listener: Listener) -> DryRun:
         workers = worker_count(section.workers, share_of(section), section.trials)
         pool = WorkerPool(job.task, pool_settings(section, job.model, 1), listener.warned, shutdown)
         try:
+            even, uneven = _candidates(job)
             first, following = (
-                submit_and_wait(pool, partial(pool.submit, given)).checked(job.metric) for given in _candidates(job)
+                submit_and_wait(pool, partial(pool.submit, given)).checked(job.metric) for given in (even, uneven)
             )
-            whole = WHOLE.parameters(job.space)
-            probe = submit_and_wait(pool, partial(pool.submit_probe, whole)) if section.sweeps else None
+            untrained, whole = (
+                submit_and_wait(pool, partial(pool.submit_probe, given))
+                for given in (uneven, CompressionParameters.none())
+            )
         finally:
             pool.close()
-    return DryRun(job, trained, workers, first, following, probe)
+    return DryRun(job, trained, workers, first, uneven, following, untrained, whole)
 
 
 def _candidates(job: Job) -> tuple[CompressionParameters, CompressionParameters]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import keras
 from configs.schema.run import RunConfig
 from objectives.score.fine_tuning import FineTuning
 from search.driver.listeners.trackers import TENSORBOARD
+from search.pipeline.durations import left_text
 from search.runs.run_folder import RunFolder
 from search.study.identity import model_digest
 from zoo.data.dataset import Data, Split
@@ -24,25 +26,51 @@ from zoo.training.devices import devices_line
 from zoo.training.precision import precision_for, precision_line
 from zoo.training.training import TrainingSettings
 
+_FIRST_SECONDS = 15.0
+"""Of steps, before what is left of a training is told for the first time; the first step, which is traced, aside."""
+
 
 class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
-    """Logs a line after every epoch."""
+    """Logs a line after every epoch with the time that is left, and that time once before, as soon as steps tell it."""
+
+    # Keras would otherwise make every step wait for what is noted of it.
+    async_safe = True
 
     def __init__(self, epochs: int, metric: str, log: Callable[[str], None]) -> None:
         super().__init__()
-        self._epochs, self._metric, self._log, self._rate = epochs, metric, log, 0.0
+        self._epochs, self._metric, self._log = epochs, metric, log
+        self._epoch, self._rate, self._told = 0, 0.0, False
+        self._first: tuple[int, float] | None = None
+        self._began = time.monotonic()
+        self._resumed: int | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Note the learning rate, which the epoch may end with another one of."""
-        self._rate = float(self.model.optimizer.learning_rate)
+        self._epoch, self._rate = epoch, float(self.model.optimizer.learning_rate)
+        if self._resumed is None:
+            self._resumed, self._began = epoch, time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Log once what the steps of the first epoch say of the whole training."""
+        now = time.monotonic()
+        self._first = self._first or (batch, now)
+        before, since = self._first
+        steps = self.params["steps"]
+        if self._told or steps is None or now - since < _FIRST_SECONDS:
+            return
+        self._told = True
+        left = (now - since) / (batch - before) * (steps * (self._epochs - self._epoch) - batch - 1)
+        self._log(f"  epoch {self._epoch + 1}/{self._epochs}: step {batch + 1} of {steps}{left_text(left)}")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Log the figures of this epoch."""
-        figures = logs or {}
+        figures, self._told = logs or {}, True
+        done = epoch + 1 - (self._resumed or 0)
+        left = (time.monotonic() - self._began) / done * (self._epochs - epoch - 1)
         self._log(
             f"  epoch {epoch + 1}/{self._epochs}: loss {figures['loss']:.4f}, "
             f"validation loss {figures['val_loss']:.4f}, {self._metric} {figures[f'val_{self._metric}']:.4f}, "
-            f"learning rate {self._rate:g}"
+            f"learning rate {self._rate:g}{left_text(left)}"
         )
 
 

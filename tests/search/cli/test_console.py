@@ -11,7 +11,7 @@ import pytest
 from rich.table import Table
 
 from search.cli.app import main
-from search.cli.console import PlainConsole, time_text
+from search.cli.console import PlainConsole
 from tests.search.fixtures.runs import refused
 
 NAMES = ["a:x:b", "a[red]b", "[/]", "a[link=x]b", ":smile:", "1.5", "'x'"]
@@ -107,11 +107,3 @@ def test_standard_output_that_is_no_file(tuckprune, home, monkeypatch):
     """As a notebook has it: there is no encoding to be minded."""
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert tuckprune("inspect", home / "tiny.keras")[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (100.4, "100 s"), (119, "119 s"), (150, "2 min"), (823, "14 min"), (7100, "118 min"), (9000, "2.5 h")],
-)
-def test_seconds_are_told_as_a_person_would(seconds, text):
-    assert time_text(seconds) == text

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from compress.errors import ConfigError, RunError
+from compress.parameters import CompressionParameters
 from search import settings
 from search.cli.dry_run_text import entry, lines
 from search.driver.listeners.listener import Listener
@@ -23,9 +24,20 @@ def judged(seconds: float) -> Judgement:
     return Judgement(Score({"accuracy": 0.5, "loss": 1.0}), seconds)
 
 
+def half() -> CompressionParameters:
+    """Half of every group and of every rank."""
+    return space("tiny").decode(space("tiny").row(dict.fromkeys(space("tiny").dimensions, 0.5)))
+
+
+def dry(job, seconds: tuple[float, float, float, float], workers: int = 1) -> DryRun:
+    """Seconds of the first trial, of others, of scoring these without a step, and of scoring the original."""
+    first, following, untrained, whole = map(judged, seconds)
+    return DryRun(job, True, workers, first, half(), following, untrained, whole)
+
+
 @pytest.fixture
 def tried(home) -> DryRun:
-    """Of three workers; a first trial of 20 s, others of 8 s, a part of the sweep in 2 s."""
+    """Of three workers; steps of 1.5 s of a candidate and of 4.5 s of the original."""
     loaded = config(
         home,
         proxy={"steps": 4, "batch_size": 32, "recalibration_images": 64},
@@ -35,7 +47,7 @@ def tried(home) -> DryRun:
         finals={"candidates": 3, "epochs": 2},
     )
     job = prepared(loaded, model("tiny"), Listener())
-    return DryRun(job, True, 3, judged(20.0), judged(8.0), judged(2.0))
+    return dry(job, (20.0, 8.0, 2.0, 6.0), 3)
 
 
 def test_the_grid_is_counted(tried):
@@ -48,7 +60,7 @@ def test_choices_leave_fewer_candidates_or_none(home):
     layers = {"*": "keep", "conv2": {"ratio": [0, 0.3], "rank_in": [0.1, 1], "rank_out": 12}}
     job = prepared(config(home, budget={"flops": "90%"}, space={"layers": layers}), model("tiny"), Listener())
     # Ratios of conv2 from 0 to 0.3, and ten In Ranks.
-    assert DryRun(job, True, 1, judged(1.0), judged(1.0), None).candidates_log10 == pytest.approx(math.log10(4 * 10))
+    assert dry(job, (1.0,) * 4).candidates_log10 == pytest.approx(math.log10(4 * 10))
     assert job.task.final is None or job.task().final.choices == job.space.settings.choices
     for wrong, message in (
         ({"*": "keep"}, "space.layers: expected something left to search"),
@@ -58,31 +70,59 @@ def test_choices_leave_fewer_candidates_or_none(home):
             prepared(config(home, budget={"flops": "90%"}, space={"layers": wrong}), model("tiny"), Listener())
 
 
+def training_seconds(tried: DryRun, epochs: int, flops: int) -> float:
+    """Of a model of so many FLOPs in batches of 64: tracing, and in every epoch steps and scoring, by the line."""
+    small, large = (cost("tiny").cost(parameters).flops for parameters in (half(), CompressionParameters.none()))
+    part = (flops - small) / (large - small)
+    steps = math.ceil(len(tried.job.data.train) / 64)
+    return 12.0 + epochs * (steps * 2 * (1.5 + 3.0 * part) + 2.0 + 4.0 * part)
+
+
+def compression_seconds(tried: DryRun, epochs: int) -> float:
+    """Of both stages: the first leaves ranks whole."""
+    stages = (CompressionParameters(half().ratios, {}), half())
+    return sum(training_seconds(tried, epochs, cost("tiny").cost(parameters).flops) for parameters in stages)
+
+
 def test_durations_are_those_of_the_slowest_worker(tried):
     parts = 1 + len(space("tiny").groups) + len(space("tiny").layers)
-    assert tried.sweep_seconds == 2.0 * math.ceil(parts / 3)
-    # Half the trials take 8 more steps than the first 4, a quarter 16 more: 1 + 2 / 2 + 4 / 4 = 3 first rungs each.
+    assert tried.sweep_seconds == 6.0 * math.ceil(parts / 3)
+    # 4 steps and scoring: 8 s. Half of the trials take 8 steps more, 14 s with scoring, a quarter 16 more in 26 s.
     # Of 10 trials the busiest of three workers has 4.
-    assert tried.search_seconds == 20.0 + 3 * 8.0 * 3.0
-    # Four finalists on three workers: two rounds of 2 stages of 2 epochs; a step of 64 images takes twice 8 s / 4.
-    steps = math.ceil(len(tried.job.data.train) / 64)
-    assert tried.finals_seconds == 2 * 2 * 2 * steps * 4.0
+    assert tried.search_seconds == 12.0 + 4 * (8.0 + 14.0 / 2 + 26.0 / 4)
+    # Four finalists on three workers: two rounds.
+    assert tried.finals_seconds == pytest.approx(2 * compression_seconds(tried, 2))
 
 
 def test_training_and_compression_are_estimated_besides(tried):
-    """By steps of twice 8 s / 4: one epoch of training in batches of 64, two stages of 5 epochs of a compression."""
-    steps = math.ceil(len(tried.job.data.train) / 64)
-    assert (tried.training_seconds, tried.compression_seconds) == (0.0, 2 * 5 * steps * 4.0)
+    original = cost("tiny").cost(CompressionParameters.none()).flops
+    assert tried.training_seconds == 0.0
+    assert tried.compression_seconds == pytest.approx(compression_seconds(tried, 5))
     untrained = replace(tried, trained=False)
-    assert untrained.training_seconds == steps * 4.0
-    assert lines(tried)[-1] == "besides: each compression at most 3 min"
-    assert lines(untrained)[-1].startswith("besides: training at most 16 s, each compression")
+    assert untrained.training_seconds == pytest.approx(training_seconds(tried, 1, original))
+    steps = math.ceil(len(tried.job.data.train) / 64)
+    assert untrained.training_seconds == pytest.approx(12.0 + steps * 9.0 + 6.0)
+    assert lines(tried)[-1].startswith("besides: each compression at most ")
+    assert lines(untrained)[-1].startswith("besides: training at most ")
+
+
+def test_steps_that_scoring_hides_cost_nothing(home):
+    """Of a network so small that a trial takes no longer than its scoring, by noise."""
+    job = prepared(config(home, proxy={"steps": 4}, finetune={"epochs": 5}), model("tiny"), Listener())
+    assert dry(job, (3.0, 1.0, 1.5, 2.0)).compression_seconds == pytest.approx(
+        sum(
+            2.0 + 5 * (1.5 + 0.5 * (cost("tiny").cost(stage).flops - low) / (high - low))
+            for low, high in [[cost("tiny").cost(one).flops for one in (half(), CompressionParameters.none())]]
+            for stage in (CompressionParameters(half().ratios, {}), half())
+        )
+    )
 
 
 def test_finals_cannot_be_told_from_trials_without_steps(home):
-    loaded = config(home, proxy={"steps": 0, "recalibration_images": 64}, finetune={"epochs": 5})
+    search = {"trials": 4, "sensitivity": False}
+    loaded = config(home, proxy={"steps": 0, "recalibration_images": 64}, finetune={"epochs": 5}, search=search)
     job = prepared(loaded, model("tiny"), Listener())
-    tried = DryRun(job, True, 2, judged(3.0), judged(1.0), None)
+    tried = dry(job, (3.0, 1.0, 1.0, 2.0), 2)
     assert tried.finals_seconds is None
     assert (tried.sweep_seconds, tried.search_seconds) == (0.0, 4.0)
     assert lines(tried)[-2:] == [
@@ -98,11 +138,10 @@ def test_a_staged_search_has_one_more_training_and_one_more_part(tried):
     joint = replace(tried, job=replace(job, config=job.config.with_strategy("joint")))
     staged = replace(tried, job=replace(job, config=job.config.with_strategy("staged")))
     parts = len(space("tiny").groups) + len(space("tiny").layers)
-    assert (joint.sweep_seconds, staged.sweep_seconds) == (
-        2.0 * (1 + parts),
-        2.0 * (2 + parts),
-    )
-    assert (joint.middle_seconds, staged.middle_seconds) == (0.0, joint.finals_seconds / 8)
+    assert (joint.sweep_seconds, staged.sweep_seconds) == (6.0 * (1 + parts), 6.0 * (2 + parts))
+    ratios = cost("tiny").cost(CompressionParameters(half().ratios, {})).flops
+    assert joint.middle_seconds == 0.0
+    assert staged.middle_seconds == pytest.approx(training_seconds(tried, 2, ratios))
     assert "search: prune and decompose together" in lines(joint)
     assert "search: first prune, then decompose on the fine-tuned winner of that" in lines(staged)
     assert ", fine-tuning between the stages at most " in lines(staged)[-2]

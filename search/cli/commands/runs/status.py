@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from search.cli.command import command
-from search.cli.console import AsJson, RunPath, console, print_json, time_text
+from search.cli.console import AsJson, RunPath, console, print_json
+from search.pipeline.durations import time_text
 
 if TYPE_CHECKING:  # It loads Optuna, which `tuckprune --help` does without.
     from search.runs.status import Status
