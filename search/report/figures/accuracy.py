@@ -13,13 +13,11 @@ from search.report.figures.figure import figure
 from search.report.figures.style import FINALISTS, MODELS, STATES
 from search.report.run_view import RunView
 from search.runs.points import Point, cost_of, front
-from search.runs.results import ORIGINAL, SEARCH, SENSITIVITY, SIMPLE, Result
+from search.runs.results import ORIGINAL, Result
 from search.study.finalist import Finalist
 from search.study.trial_record import COMPLETE, STOPPED, TrialRecord
 from zoo.tasks.metric import ACCURACY, Metric
 
-# Compressed models may be as near as an image.
-_BESIDE = {ORIGINAL: "middle left", SIMPLE: "bottom right", SENSITIVITY: "middle right", SEARCH: "top right"}
 _CAPTION = (
     "Stars: test images, after fine-tuning. Circles: validation images, after the short repair of a trial. Dotted: the "
     "budget."
@@ -119,11 +117,21 @@ def _add_front(
     )
 
 
+def _label_positions(results: Sequence[Result], metric: Metric) -> dict[str, str]:
+    """Where each model's name stands beside its star: of compressed ones, as near as an image, names do not cross."""
+    names = [result.label for result in sorted(results, key=lambda one: one.figures[metric.name], reverse=True)]
+    compressed = [name for name in names if name != ORIGINAL]
+    positions = dict.fromkeys(compressed, "middle right")
+    if len(compressed) > 1:
+        positions |= {compressed[0]: "top right", compressed[-1]: "bottom right"}
+    return positions | {ORIGINAL: "middle left"}
+
+
 def _add_models(made: go.Figure, results: Sequence[Result], quantity: Quantity, metric: Metric) -> None:
-    for result in results:
-        cost = None if quantity == SIZE else result.figure(quantity.name)
-        if metric.name not in result.figures or cost is None:
-            continue
+    costs = [(one, one.figure(quantity.name)) for one in results if metric.name in one.figures and quantity != SIZE]
+    drawn = [(one, cost) for one, cost in costs if cost is not None]
+    positions = _label_positions([one for one, _ in drawn], metric)
+    for result, cost in drawn:
         name = result.label.capitalize()
         made.add_scatter(
             x=[cost / quantity.scale],
@@ -131,7 +139,7 @@ def _add_models(made: go.Figure, results: Sequence[Result], quantity: Quantity, 
             text=[f"<b> {name} </b>"],
             name=f"{name}, test",
             mode="markers+text",
-            textposition=_BESIDE.get(result.label, "middle right"),
+            textposition=positions[result.label],
             textfont={"color": MODELS.get(result.label, FINALISTS)},
             marker={
                 "size": 16,

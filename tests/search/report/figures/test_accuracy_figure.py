@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from objectives.cost.quantities.standard import FLOPS, LATENCY, SIZE
 from search.report.figures.accuracy import accuracy_against, shown
 from search.study.finalist import Finalist
@@ -18,6 +20,15 @@ def test_it_holds_every_measured_model():
         ([4.0], [0.9], "Original, test"),
         ([1.0], [0.88], "Search, test"),
     ]
+
+
+@pytest.mark.parametrize(("search", "simple"), [(0.88, 0.80), (0.80, 0.88)])
+def test_names_of_models_of_one_cost_stand_in_the_order_of_their_stars(search, simple):
+    middle = classified("sensitivity", 0.85, 1_000_000, 10, 100)
+    compressed = [classified("search", search, 1_000_000, 10, 100), classified("simple", simple, 1_000_000, 10, 100)]
+    traces = accuracy_against(FLOPS, [RESULTS[0], *compressed, middle]).data
+    positions = {trace.y[0]: trace.textposition for trace in traces}
+    assert positions == {0.9: "middle left", 0.88: "top right", 0.85: "middle right", 0.80: "bottom right"}
 
 
 def test_it_holds_every_trial_by_its_state():
