@@ -30,7 +30,7 @@ from compress.graph.frozen import unfrozen
 from compress.model_files.files import load_model
 from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
-from compress.recipe import compress_in_stages, own_values
+from compress.recipe import Values, compress_in_stages, own_values
 from configs.load import load_config
 from configs.schema.run import RunConfig
 from scripts.bench.search.drawn_tasks import DRAWN, drawn_config
@@ -123,7 +123,7 @@ def find(work: Path, chosen: Sequence[Setting]) -> None:
                 "trials": len(outcome.trials) if method == SEARCH else 0,
                 "seconds": round(seconds) if method == SEARCH else 0,
             }
-            _write(_values(work, setting, method), record)
+            write(_values(work, setting, method), record)
         print(f"{setting.key}: {outcome.winner.source}, {seconds:.0f} s", flush=True)
 
 
@@ -138,14 +138,14 @@ def _of_methods(outcome: SearchOutcome, config: RunConfig) -> Mapping[str, tuple
         raise SystemExit(f"recommended values failed: {recommended.error}")
     values = {SIMPLE: (recommended.parameters, RECOMMENDED), SEARCH: (outcome.winner.parameters, outcome.winner.source)}
     if config.space.ranks:
-        return values | {UNIFORM: (_uniform(config), "uniform")}
-    uniform = next(one for one in outcome.trials if (one.start or "").startswith("uniform"))
+        return values | {UNIFORM: (uniform(config), "uniform")}
+    even = next(one for one in outcome.trials if (one.start or "").startswith("uniform"))
     swept = next(one for one in outcome.trials if one.start == SENSITIVITY_START)
-    starts = {UNIFORM: (uniform.parameters, uniform.start or ""), SENSITIVITY: (swept.parameters, SENSITIVITY_START)}
+    starts = {UNIFORM: (even.parameters, even.start or ""), SENSITIVITY: (swept.parameters, SENSITIVITY_START)}
     return values | starts
 
 
-def _uniform(config: RunConfig) -> CompressionParameters:
+def uniform(config: RunConfig) -> CompressionParameters:
     """All ratios and ranks alike, brought to the budget as proposals are."""
     job = prepared(config, load_model(Path(str(config.model.path))), Listener())
     return Projection(job.space, job.budget)(np.ones(len(job.space.dimensions))).parameters
@@ -163,18 +163,18 @@ def fine_tune(work: Path, chosen: Sequence[Setting], methods: Sequence[str], see
                 file, values = _tuned(work, setting, method, seed), _values(work, setting, method)
                 if file.exists() or not values.exists():
                     continue
-                parameters = loads(_read(values)["parameters"]).parameters
-                _write(file, _compressed(config, model, data, parameters, seed))
-                print(f"{setting.key}, {method}, seed {seed}: {_read(file)}", flush=True)
+                parameters = loads(read(values)["parameters"]).parameters
+                write(file, compressed(config, model, data, own_values(parameters), seed))
+                print(f"{setting.key}, {method}, seed {seed}: {read(file)}", flush=True)
 
 
 def _measure_original(work: Path, setting: Setting, config: RunConfig, model: Any, data: Any) -> None:
     file = _tuned(work, setting, ORIGINAL, 0)
     if not file.exists():
-        _write(file, _figures(model, data, config, 0.0))
-        print(f"{setting.key}, original: {_read(file)}", flush=True)
+        write(file, measured(model, data, config, 0.0))
+        print(f"{setting.key}, original: {read(file)}", flush=True)
     if isinstance(data, ImageDataset) and data.task.name == "super_resolution":
-        _write(_tuned(work, setting, "bicubic", 0), _figures(bicubic(model), data, config, 0.0))
+        write(_tuned(work, setting, "bicubic", 0), measured(bicubic(model), data, config, 0.0))
 
 
 def bicubic(model: Any) -> Any:
@@ -185,22 +185,24 @@ def bicubic(model: Any) -> Any:
     return keras.Model(inputs, enlarged, name="bicubic")
 
 
-def _compressed(
-    config: RunConfig, model: Any, data: Any, parameters: CompressionParameters, seed: int
-) -> dict[str, Any]:
+def compressed(config: RunConfig, model: Any, data: Any, values: Values, seed: int) -> dict[str, Any]:
     """Figures after the recipe, with as much training after every stage as the configuration says."""
     tuning, started = settings.fine_tuning(config.finetune, seed), time.perf_counter()
     pruning = settings.pruning(config, data)
     source = unfrozen(model, config.recipe, pruning.across_normalization)
+    before: dict[str, float] = {}
 
     def trained(candidate: Any, stage: str) -> None:
+        if stage == config.recipe[-1]:
+            before.update(score_on("test", candidate, data).figures)
         tuning(candidate, data, model)
 
-    made = compress_in_stages(source, own_values(parameters), config.recipe, fine_tune=trained, pruning=pruning)
-    return _figures(made.model, data, config, time.perf_counter() - started)
+    made = compress_in_stages(source, values, config.recipe, fine_tune=trained, pruning=pruning)
+    return {**measured(made.model, data, config, time.perf_counter() - started), "before": before}
 
 
-def _figures(model: Any, data: Any, config: RunConfig, seconds: float) -> dict[str, Any]:
+def measured(model: Any, data: Any, config: RunConfig, seconds: float) -> dict[str, Any]:
+    """Figures of a model on the test split, and its cost."""
     result = measure(model, SEARCH, data, config) if model.weights else None
     score = score_on("test", model, data)
     return {
@@ -218,12 +220,12 @@ def summary(work: Path) -> list[dict[str, Any]]:
         whole = _tuned(work, setting, ORIGINAL, 0)
         if not whole.exists():
             continue
-        flops, model = _read(whole)["flops"], load_config(setting.path(work)).name
+        flops, model = read(whole)["flops"], load_config(setting.path(work)).name
         for method in (ORIGINAL, "bicubic", *METHODS):
-            tuned = [_read(path) for path in sorted((work / "tuned").glob(f"{setting.key} {method} *.json"))]
+            tuned = [read(path) for path in sorted((work / "tuned").glob(f"{setting.key} {method} *.json"))]
             if tuned:
                 values = _values(work, setting, method)
-                rows += _rows(setting, model, method, tuned, flops, _read(values) if values.exists() else {})
+                rows += _rows(setting, model, method, tuned, flops, read(values) if values.exists() else {})
     return rows
 
 
@@ -263,12 +265,14 @@ def _tuned(work: Path, setting: Setting, method: str, seed: int) -> Path:
     return work / "tuned" / f"{setting.key} {method} {seed}.json"
 
 
-def _read(file: Path) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return read
+def read(file: Path) -> dict[str, Any]:
+    """A record as it was kept."""
+    record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return record
 
 
-def _write(file: Path, record: Mapping[str, Any]) -> None:
+def write(file: Path, record: Mapping[str, Any]) -> None:
+    """Keep a record."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(record), encoding="utf-8")
 
