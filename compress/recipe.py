@@ -105,7 +105,8 @@ def compressed_values(
     weights: dict[str, dict[str, Array]] = {}
     for name, layer in layers_by_name(model).items():
         node = graph.node(name)
-        values = {weight.name: np.asarray(weight_of(layer, weight.name)) for weight in node.weights}
+        known = {weight.name: weight_of(layer, weight.name) for weight in node.weights}
+        values = {attribute: np.asarray(weight) for attribute, weight in known.items() if weight is not None}
         values.update(kept_values(layer, node, kept))
         if name in ranks:
             kernels = tucker_kernels(as_kernel(values["kernel"], name), ranks[name], cache)

@@ -255,9 +255,11 @@ def _weight_specs(visit: _Visit, labels: CoupledLabels) -> Iterator[WeightSpec]:
     layer, rule = visit.at.layer, visit.rule
     learned = _learned(layer)
     if rule is None or visit.reason is not None:
+        named = {} if rule is None else {id(weight_of(layer, name)): name for name in weights_of(layer, rule)}
         for weight in getattr(layer, "weights", ()):
             shape = tuple(weight.shape)
-            yield WeightSpec(weight.path, shape, (None,) * len(shape), id(weight) in learned)
+            name = named.get(id(weight), weight.path)
+            yield WeightSpec(name, shape, (None,) * len(shape), id(weight) in learned)
         return
     for name, roles in weights_of(layer, rule).items():
         weight = weight_of(layer, name)

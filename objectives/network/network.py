@@ -60,7 +60,8 @@ class Network:
             if not self.takes_any_channels:
                 raise
             self.takes_any_channels = False
-            self._build(source, precision, common, jit_compile)
+            # Weights of one shape each: no room for the three that a decomposed convolution becomes.
+            self._build(source, precision, replace(common, decomposable=frozenset()), jit_compile)
         self._weights = _weights(self._model)
         self._random_states = random_states(self._model)
         trained = [weight for weight in self._weights if weight.trainable]

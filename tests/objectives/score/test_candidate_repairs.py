@@ -124,6 +124,33 @@ def test_candidates_across_normalization_are_judged_as_their_models_are(norm: An
     assert judged(proxy, repair) == alone(model)
 
 
+@pytest.mark.parametrize(
+    ("middle", "shares"),
+    [
+        (keras.layers.LayerNormalization, True),
+        (lambda: keras.layers.GroupNormalization(1), True),
+        (lambda: keras.layers.GroupNormalization(3), False),
+        (lambda: keras.layers.Reshape((SHAPE[1], SHAPE[0], 12)), True),
+        (lambda: keras.layers.DepthwiseConv2D(3, padding="same", dilation_rate=2), False),
+        (lambda: keras.layers.Normalization(mean=[0.5] * 12, variance=[2.0] * 12), False),
+    ],
+)
+def test_candidates_with_channels_that_stay_whole_are_judged_as_their_models_are(
+    middle: Any, shares: bool, alone: Any
+) -> None:
+    """Layers in the middle that keep their channels, or whose code has to know how many those are."""
+    inputs = keras.Input(SHAPE)
+    x = keras.layers.Conv2D(12, 3, padding="same", name="a")(inputs)
+    x = keras.layers.Conv2D(12, 3, padding="same", name="b")(middle()(keras.layers.Conv2D(12, 1, name="c")(x)))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    original = keras.Model(inputs, keras.layers.Dense(CLASSES, activation="softmax")(x))
+    proxy = ScoreProxy(dataset(), SETTINGS)
+    candidates = CandidateRepairs(original, proxy)
+    assert candidates._shares == shares
+    for parameters in CANDIDATES[:3]:
+        assert judged(proxy, candidates.start(parameters)) == alone(apply_parameters(original, parameters)), parameters
+
+
 def test_no_model_is_built_where_pruning_comes_first(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
 
