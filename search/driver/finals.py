@@ -11,7 +11,7 @@ from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
 from search.driver.listeners.listener import Listener
 from search.space.space import SearchSpace
-from search.study.finalist import RECOMMENDED, Finalist, finalists, store
+from search.study.finalist import RECOMMENDED, Finalist, finalists, forget, store
 from search.study.judgement import Judgement
 from search.study.ranking import select_finalists
 from search.study.trial_record import records
@@ -34,6 +34,7 @@ class Finals:
         budget: what recommended values must meet as well.
         candidates: trials that take part, of a front at least one per level; 0 for no finals.
         metric: what they are ranked by.
+        tuning: the settings that finalists are fine-tuned by, as text: those of other settings are no match for them.
     """
 
     study: optuna.Study
@@ -41,13 +42,14 @@ class Finals:
     budget: Budget
     candidates: int
     metric: Metric
+    tuning: str = ""
 
     @property
     def pending(self) -> list[Entry]:
         """Who takes part and has not been judged yet."""
         if self.candidates == 0:
             return []
-        judged = {finalist.source for finalist in finalists(self.study)}
+        judged = {finalist.source for finalist in finalists(self.study) if finalist.tuning == self.tuning}
         entries: list[Entry] = [(RECOMMENDED, None), *self._best_trials()]
         return [entry for entry in entries if entry[0] not in judged]
 
@@ -57,6 +59,7 @@ class Finals:
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Judge all pending finalists; after an interruption those that were running are pending again."""
+        self._forget_others(listener)
         waiting = self.pending
         running: dict[Any, Entry] = {}
         listener.finals_started(len(waiting))
@@ -70,6 +73,14 @@ class Finals:
                 listener.stored(self.study, at_once=True)
                 listener.finalist_settled(finalist)
 
+    def _forget_others(self, listener: Listener) -> None:
+        """Forget the finalists of other settings, which the configuration had at an earlier start of the search."""
+        others = [finalist for finalist in finalists(self.study) if finalist.tuning != self.tuning]
+        for finalist in others:
+            forget(self.study, finalist)
+        if others:
+            listener.noted(f"the section finetune has changed: finalists judged before are judged again: {len(others)}")
+
     def _judged(self, entry: Entry, reported: Judgement) -> Finalist:
         (source, given), judgement = entry, reported.checked(self.metric)
         parameters = given or judgement.parameters
@@ -79,7 +90,7 @@ class Finals:
             limit = self.budget.tightest(cost)
             reason = f"they need {limit.quantity.exact(cost)} {limit.quantity.unit}, the budget allows {limit.most:.0f}"
             judgement = Judgement.failed(judgement.seconds, reason)
-        return Finalist.of(source, parameters, cost, judgement, self.metric)
+        return Finalist.of(source, parameters, cost, judgement, self.metric, self.tuning)
 
     def _cost(self, parameters: CompressionParameters) -> Cost:
         # Where ranks come first, ratios may name the parts of decomposed layers, which the original does not have.

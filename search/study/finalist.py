@@ -29,6 +29,7 @@ class Finalist:
         seconds: the worker's time.
         error: why it has none, else None.
         metric: what the study ranks by.
+        tuning: the settings that it was fine-tuned by, as text to compare.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Finalist:
     seconds: float
     error: str | None
     metric: Metric
+    tuning: str = ""
 
     @classmethod
     def of(
@@ -47,9 +49,10 @@ class Finalist:
         cost: Cost | None,
         judgement: Judgement,
         metric: Metric,
+        tuning: str = "",
     ) -> "Finalist":
         """A judged finalist."""
-        return cls(source, parameters, cost, judgement.score, judgement.seconds, judgement.error, metric)
+        return cls(source, parameters, cost, judgement.score, judgement.seconds, judgement.error, metric, tuning)
 
     @property
     def objective(self) -> float:
@@ -68,8 +71,13 @@ def store(study: optuna.Study, finalist: Finalist) -> None:
     cost = None if finalist.cost is None else finalist.cost.stored()
     fields = {**asdict(finalist), "parameters": parameters, "cost": cost, "metric": stored(finalist.metric)}
     fields["score"] = None if finalist.score is None else dict(finalist.score.figures)
-    fields[_PLACE] = len(_stored(study))
+    fields[_PLACE] = 1 + max((int(known[_PLACE]) for known in _stored(study)), default=-1)
     study.set_user_attr(_KEY + finalist.source, json.dumps(fields))
+
+
+def forget(study: optuna.Study, finalist: Finalist) -> None:
+    """Take a finalist out of its study, which can overwrite what it keeps but not delete it."""
+    study.set_user_attr(_KEY + finalist.source, "")
 
 
 def finalists(study: optuna.Study) -> list[Finalist]:
@@ -79,7 +87,7 @@ def finalists(study: optuna.Study) -> list[Finalist]:
 
 
 def _stored(study: optuna.Study) -> list[dict[str, Any]]:
-    return [json.loads(text) for key, text in study.user_attrs.items() if key.startswith(_KEY)]
+    return [json.loads(text) for key, text in study.user_attrs.items() if key.startswith(_KEY) and text]
 
 
 def _restored(fields: dict[str, Any]) -> Finalist:
@@ -87,4 +95,5 @@ def _restored(fields: dict[str, Any]) -> Finalist:
     cost = None if fields["cost"] is None else Cost.restored(fields["cost"])
     score = None if fields["score"] is None else Score(fields["score"])
     metric = restored(fields["metric"])
-    return Finalist(fields["source"], parameters, cost, score, fields["seconds"], fields["error"], metric)
+    seconds, error = fields["seconds"], fields["error"]
+    return Finalist(fields["source"], parameters, cost, score, seconds, error, metric, fields["tuning"])

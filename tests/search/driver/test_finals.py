@@ -35,7 +35,10 @@ SMALL = CompressionParameters({"add": 0.5, "block.conv1": 0.5, "conv2": 0.5}, {}
 
 class Recorder(Listener):
     def __init__(self):
-        self.planned, self.told = None, []
+        self.planned, self.told, self.noted_lines = None, [], []
+
+    def noted(self, line):
+        self.noted_lines.append(line)
 
     def finals_started(self, count):
         self.planned = count
@@ -176,6 +179,21 @@ def test_the_limit_that_recommended_values_break_is_named():
     result = next(finalist for finalist in finalists(study) if finalist.source == RECOMMENDED)
     params = cost("tiny").cost(ROOMY).params
     assert result.error == f"they need {params} parameters, the budget allows {original.params / 2:.0f}"
+
+
+def test_finalists_of_other_settings_are_judged_again(tmp_path):
+    """Those of one more trial than take part now, too: none is ranked with what was fine-tuned in another way."""
+    study, listener = searched(open_study(tmp_path, "run", "journal")), Recorder()
+    replace(finals(study, 3), tuning="10 epochs").run(FakePool(1, judge=reversed_order()), listener)
+    same = replace(finals(study, 3), tuning="10 epochs")
+    assert (same.pending, listener.noted_lines) == ([], [])
+    work, pool = replace(finals(study, 2), tuning="2 epochs"), FakePool(1, judge=reversed_order(ROOMY))
+    assert len(work.pending) == 3
+    work.run(pool, listener)
+    assert listener.noted_lines == ["the section finetune has changed: finalists judged before are judged again: 4"]
+    result = finalists(open_study(tmp_path, "run", "journal"))
+    assert [finalist.tuning for finalist in result] == ["2 epochs"] * 3
+    assert [finalist.source for finalist in result][0] == RECOMMENDED and work.pending == []
 
 
 def test_failed_finals_leave_the_best_trial_the_winner():
