@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 ConfigPath = Annotated[Path, typer.Argument(help="YAML configuration of the run, for instance configs/digits.yaml.")]
 RunPath = Annotated[Path, typer.Argument(help="Folder of the run, for instance runs/digits.")]
-ModelPath = Annotated[Path, typer.Argument(help="A functional or Sequential Keras model: .keras, .h5, or SavedModel.")]
+ModelPath = Annotated[Path, typer.Argument(help="A Keras model: .keras, .h5, or SavedModel.")]
 
 
 def _known_quantity(name: str | None) -> str | None:

@@ -17,7 +17,7 @@ def init(
     data: Annotated[str, typer.Option(help="Its images: a folder, an .npz file, module:function, or a name.")],
     out: Annotated[Path, typer.Option(help="The new file.")] = Path("tuckprune.yaml"),
     task: Annotated[
-        str | None, typer.Option(help="What the model is for, where it is no classifier: regression.")
+        str | None, typer.Option(help="Task of the model if it is no classifier, such as regression.")
     ] = None,
     custom_objects: CustomObjects = None,
 ) -> None:

@@ -34,7 +34,7 @@ def search(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search the configuration's budget; the same command again resumes an interrupted search."""
+    """Search for the best ratios and ranks within the budget; the same command again resumes an interrupted search."""
     overrides = [*(overrides or ()), *([] if address is None else [f"search.address={address}"])]
     loaded = load_config(config, overrides)
     import_tensorflow()
