@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import linecache
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 _INSTALLED = ("site-packages", "dist-packages")
+_INTERPRETER = tuple(Path(folder) for folder in (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib")))
 _OURS = ("compress", "configs", "objectives", "search", "zoo")
 
 
@@ -92,13 +94,22 @@ def _modules(kind: Any) -> list[ModuleType]:
     if file is None or _is_installed(Path(file)):
         return [own]
     folder = Path(file).parents[1 if hasattr(own, "__path__") else 0]
-    beside = [module for name, module in list(sys.modules.items()) if "." not in name and name not in _OURS]
-    return [own, *(module for module in beside if module is not own and _is_below(module, folder))]
+    return [own, *(module for module in _imported() if module is not own and _is_below(module, folder))]
+
+
+def _imported() -> list[ModuleType]:
+    """Modules that are not within others, each once, and without the program that runs, which may have two names."""
+    program = sys.modules.get("__main__")
+    named = [(name, module) for name, module in list(sys.modules.items()) if "." not in name and name not in _OURS]
+    return [one for name, one in named if one is not program and getattr(one, "__name__", None) == name]
 
 
 def _is_below(module: ModuleType, folder: Path) -> bool:
+    """Whether a module lies in a folder, and not in that of an interpreter within it."""
     file = getattr(module, "__file__", None)
-    return file is not None and Path(file).is_relative_to(folder) and not _is_installed(Path(file))
+    if file is None or not Path(file).is_relative_to(folder) or _is_installed(Path(file)):
+        return False
+    return not any(Path(file).is_relative_to(one) for one in _INTERPRETER if not folder.is_relative_to(one))
 
 
 def _is_installed(file: Path) -> bool:

@@ -4,13 +4,15 @@ import inspect
 import linecache
 import pickle
 import sys
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
 from compress.errors import ConfigError, DivergenceError, TaskError
+from zoo.tasks.by_value import packed
 from zoo.tasks.metric import LOSS, Metric
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import OwnTask
@@ -164,6 +166,28 @@ def test_it_is_sent_with_its_code_and_without_its_object(own, tmp_path, monkeypa
     assert sent.evaluate(MODEL, "test").figures == {"mAP": 0.5, "loss": 2.0}
     sent.fit(MODEL, BUDGET)
     assert sent.user.width == 3 and "self.calls.append(budget)" in inspect.getsource(type(sent.user).fit)
+
+
+def module(name, path):
+    """A module whose code lies in a file."""
+    made = ModuleType(name)
+    made.__file__ = str(path)
+    return made
+
+
+def test_only_modules_beside_it_are_sent_and_not_the_program_nor_the_interpreter(own, tmp_path, monkeypatch):
+    registered = []
+    task, prefix = own(), tmp_path / ".venv"
+    monkeypatch.setattr("zoo.tasks.by_value._INTERPRETER", (prefix, Path("/")))
+    program = module("__main__", prefix / "bin" / "tuckprune")
+    for name, one in (("__main__", program), ("__mp_main__", program), ("vital", module("vital", prefix / "vital.py"))):
+        monkeypatch.setitem(sys.modules, name, one)
+    monkeypatch.setitem(sys.modules, "another_name", sys.modules["beside"])
+    monkeypatch.setattr("ray.cloudpickle.register_pickle_by_value", registered.append)
+    monkeypatch.setattr("ray.cloudpickle.unregister_pickle_by_value", registered.remove)
+    monkeypatch.setattr("zoo.tasks.by_value._sources", lambda modules: [one.__name__ for one in modules])
+    sent = pickle.loads(packed(type(task.user)))[1]
+    assert sent == ["own_module", "beside"] and registered == []
 
 
 def test_steps_of_a_budget():
