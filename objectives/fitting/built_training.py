@@ -123,7 +123,7 @@ class BuiltTraining(ABC):
 
     def calibration_batches(self, count: int, batch_size: int) -> Iterator[Any]:
         """Training inputs in batches as the model takes them, of about so many examples in all."""
-        return calibration_batches(self._data.train, count, batch_size)
+        return calibration_batches(self._data, count, batch_size)
 
     def _images(self, count: int) -> Array:
         parts = [np.asarray(keras.tree.flatten(batch)[0]) for batch in self.calibration_batches(count, count)]

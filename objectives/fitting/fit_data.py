@@ -31,12 +31,14 @@ class FitData:
     Attributes:
         reference: of the function that returned them, for messages.
         train, validation, test: the splits.
+        seed: draws training arrays where only some are used.
     """
 
     reference: str
     train: Part
     validation: Part
     test: Part
+    seed: int = 0
 
     @classmethod
     def of(cls, returned: Any, reference: str, validation: float, seed: int) -> Self:
@@ -46,7 +48,7 @@ class FitData:
             returned: by the function.
             reference: of the function.
             validation: share of the training examples that is held out for validation, where there are two splits.
-            seed: draws them.
+            seed: draws them, and training arrays where only some are used.
 
         Raises:
             DataError: something else.
@@ -59,7 +61,7 @@ class FitData:
         parts = {name: _part(part, f"{name} of {reference!r}") for name, part in zip(names, returned, strict=True)}
         if "validation" not in parts:
             parts["train"], parts["validation"] = _held_out(parts["train"], validation, seed, reference)
-        return cls(reference, **parts)
+        return cls(reference, **parts, seed=seed)
 
     def split(self, name: SplitName) -> Part:
         """The split of this name."""

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from compress.errors import ConfigError, TaskError
 from objectives.fitting.arrays import Arrays
 from objectives.fitting.fit_data import FitData, Part, batches, counted
+from zoo.data.batches import whole_batches
 from zoo.kernels.replacement import own_kernels
 from zoo.tasks.metric import Metric
 from zoo.tasks.own_class import TrainingBudget
@@ -51,7 +53,7 @@ class Loop:
 
         training: says when training stops early, and what lowers the learning rate.
         """
-        statistics = _Statistics(self.student, self.data.train, self.batch_size)
+        statistics = _Statistics(self.student, self.data, self.batch_size)
         averages = AveragedWeights() if unscaled(self.fitted.optimizer).use_ema else None
         watching = [averages, statistics, BestWeights(metric, training.early_stopping), training.schedule.plateau]
         bound = _Steps(sys.maxsize, self.data.reference)
@@ -112,15 +114,25 @@ def _validation(part: Part, batch_size: int) -> dict[str, Any]:
     return {"validation_data": parts, "validation_batch_size": batch_size}
 
 
-def calibration_batches(part: Part, count: int, batch_size: int) -> Iterator[Any]:
+def calibration_batches(data: FitData, count: int, batch_size: int) -> Iterator[Any]:
     """Training inputs in batches as the model takes them, whole ones, of about so many examples in all."""
     left = count
-    for inputs, _, _ in batches(part, min(batch_size, count)):
+    for inputs in _inputs(data, min(batch_size, count)):
         size = len(keras.tree.flatten(inputs)[0])
         if left < count and size > left:
             return
         yield inputs
         left -= size
+
+
+def _inputs(data: FitData, size: int) -> Iterator[Any]:
+    """Training inputs of one pass: of arrays, which may be sorted, drawn by the seed, of others as they come."""
+    part = data.train
+    if isinstance(part, Arrays):
+        drawn = whole_batches(len(part), size, np.random.default_rng(data.seed))
+        yield from (part.taken(np.sort(indices)).inputs for indices in drawn)
+        return
+    yield from (inputs for inputs, _, _ in batches(part, size))
 
 
 class _Steps(keras.callbacks.Callback):  # type: ignore[misc]
@@ -156,11 +168,9 @@ class _Steps(keras.callbacks.Callback):  # type: ignore[misc]
 class _Statistics(keras.callbacks.Callback):  # type: ignore[misc]
     """Estimates the statistics of batch normalization anew before every validation, as for models of other tasks."""
 
-    def __init__(self, student: keras.Model, train: Part, batch_size: int) -> None:
+    def __init__(self, student: keras.Model, data: FitData, batch_size: int) -> None:
         super().__init__()
-        self._batches: Callable[[], Iterator[Any]] = lambda: calibration_batches(
-            train, RECALIBRATION_IMAGES, batch_size
-        )
+        self._batches: Callable[[], Iterator[Any]] = lambda: calibration_batches(data, RECALIBRATION_IMAGES, batch_size)
         self._statistics = BatchStatistics(student)
 
     def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
