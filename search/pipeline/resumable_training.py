@@ -17,8 +17,8 @@ from search.driver.listeners.trackers import TENSORBOARD
 from search.pipeline.durations import left_text
 from search.runs.run_folder import RunFolder
 from search.study.identity import model_digest
-from zoo.data.dataset import Data, Split
-from zoo.data.files.file_array import FileArray
+from zoo.data.dataset import Data
+from zoo.data.digest import split_digest
 from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
 from zoo.training.checkpoint import Checkpoint, TrainingProgress
@@ -184,16 +184,8 @@ def _data_parts(data: Data) -> list[str]:
     """What stands for the data: images and targets, or the code of a task of the user's own."""
     if isinstance(data, OwnTask):
         return [repr(data)]
-    return [repr(data.task), repr(data.normalization), *(_digest(split) for split in (data.train, data.validation))]
-
-
-def _digest(split: Split) -> str:
-    digest = hashlib.sha256()
-    for part in (split.targets, split.images):
-        if isinstance(part, FileArray):
-            digest.update(part.files.digest.encode())
-            continue
-        # Image by image: what the data function gave may be no contiguous block.
-        for row in part:
-            digest.update(row.tobytes())
-    return digest.hexdigest()
+    return [
+        repr(data.task),
+        repr(data.normalization),
+        *(split_digest(split) for split in (data.train, data.validation)),
+    ]

@@ -1,4 +1,4 @@
-"""Names of a run's studies, and the fingerprint of the model that they belong to."""
+"""Names of a run's studies, and the fingerprints of the model and the data that they belong to."""
 
 import hashlib
 from typing import Any
@@ -10,8 +10,11 @@ from compress.errors import RunError
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from objectives.cost.cost import Cost
+from zoo.data.dataset import Data
+from zoo.data.digest import digest_of_searched, is_in_files
+from zoo.tasks.own_task import OwnTask
 
-_MODEL, _IMAGE_SIZE, _ORIGINAL = "model", "image size", "original"
+_MODEL, _DATA, _IMAGE_SIZE, _ORIGINAL = "model", "data", "image size", "original"
 
 
 def model_digest(model: Any) -> str:
@@ -51,6 +54,29 @@ def check_same_model(study: optuna.Study, model: Any) -> None:
             f"the study '{study.study_name}' was started with another model (SHA-256 {known[:12]}, received "
             f"{digest[:12]}); restore that model, or give this run another name:"
         )
+
+
+def tie_to_data(study: optuna.Study, data: Data) -> None:
+    """Remember the training and validation images in a study that does not know them; refuse others from then on.
+
+    Images in files, and the same ones in memory, have digests of their own: which of both they are may change. A task
+    of the user's own keeps its data to itself.
+
+    Raises:
+        RunError: the data are not those that the study was started with.
+    """
+    if isinstance(data, OwnTask):
+        return
+    form, digest = "files" if is_in_files(data) else "pixels", digest_of_searched(data)
+    known: dict[str, str] = dict(study.user_attrs.get(_DATA, {}))
+    if known.setdefault(form, digest) != digest:
+        raise RunError(
+            f"the study '{study.study_name}' was started with other training or validation data (SHA-256 "
+            f"{known[form][:12]}, received {digest[:12]} from {data.name!r}); restore those data, or give this run "
+            "another name:"
+        )
+    if known != study.user_attrs.get(_DATA):
+        study.set_user_attr(_DATA, known)
 
 
 def keep_image_size(study: optuna.Study, size: tuple[int, ...] | None) -> None:
