@@ -13,6 +13,7 @@ from compress.errors import RunError
 from configs.load import difference, dump_config, load_config
 from configs.schema.run import RunConfig
 from configs.schema.search import AUTO, STAGED
+from configs.schema.training import FinetuneConfig
 
 CONFIG_FILE, LOCK_FILE = "config.yaml", ".lock"
 RESUMABLE = (
@@ -27,7 +28,9 @@ RESUMABLE = (
         "search.trials_per_worker",
         "search.reuse",
     ),
-    *("runs", "data.in_memory", "training.timeout", "finetune.", "simple.", "log_to"),
+    *("runs", "data.in_memory", "training.timeout", "simple.", "log_to"),
+    # Trials train the frozen layers that finetune.unfreeze names.
+    *(f"finetune.{key}" for key in FinetuneConfig.model_fields if key != "unfreeze"),
 )
 """Keys, or sections, that may change between two starts of one run: they do not change what a trial measures."""
 

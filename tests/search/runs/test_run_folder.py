@@ -36,7 +36,7 @@ def test_a_new_folder_holds_its_configuration(tmp_path):
     [
         {"search": {"trials": 40, "workers": "max", "cpus_per_worker": 2.0, "trial_timeout": 60.0, "niceness": 9}},
         {"search": {"trials": 4, "workers": 2, "gpus_per_worker": 0.5, "address": "auto", "trials_per_worker": 5}},
-        {"finetune": {"epochs": 3}},
+        {"finetune": {"epochs": 3, "optimizer": "Adam", "learning_rate": 0.5, "distillation": {"temperature": 3.0}}},
         {"simple": {"ratio": 0.5}},
         {"log_to": ["tensorboard", "mlflow"]},
     ],
@@ -58,6 +58,7 @@ def test_what_does_not_change_a_trial_may_change(tmp_path, changes):
         ({"recipe": ["decompose", "prune"]}, "recipe: "),
         ({"proxy": {"steps": 3}}, "proxy.steps: 2 -> 3"),
         ({"data": {"source": "digits", "validation": 0.2}}, "data.validation: 0.1 -> 0.2"),
+        ({"finetune": {"epochs": 3, "unfreeze": False}}, "(finetune.unfreeze: true -> false)"),
     ],
 )
 def test_another_configuration_is_refused_by_key(tmp_path, changes, line):
