@@ -101,6 +101,41 @@ def test_a_table_of_numbers_and_of_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.train.targets[:, 0], data.train.images[:, 0, 0, 0] % 2)
 
 
+def test_a_folder_of_images_that_a_table_names_may_have_any_name(tmp_path: Path) -> None:
+    for number in range(20):
+        written(tmp_path / "test" / f"{number}.png", np.full((4, 4, 3), number, np.uint8))
+    rows(tmp_path, "file,age", [f"test/{number}.png,{number}" for number in range(20)])
+    data = load_dataset(str(tmp_path), task=Regression())
+    assert sum(len(split) for split in data.parts.values()) == 20
+
+
+def sharp(folder: Path) -> None:
+    for number in range(3):
+        written(folder / f"{number}.png", noise(8, 8, 3))
+
+
+def pairs(folder: Path) -> None:
+    for number in range(3):
+        written(folder / "images" / f"{number}.png", noise(6, 8, 3))
+        written(folder / "masks" / f"{number}.png", np.full((6, 8), number % 2, np.uint8))
+
+
+def tabled(folder: Path) -> None:
+    written(folder / "a.png", noise(4, 4, 3))
+    rows(folder, "file,age", ["a.png,1"])
+
+
+@pytest.mark.parametrize(
+    ("task", "write"), [(SuperResolution(), sharp), (Segmentation(2), pairs), (Regression(), tabled)]
+)
+def test_parts_without_one_to_train_on_are_refused(tmp_path: Path, task: Any, write: Any) -> None:
+    """Images of a test would be trained on, or left out without a word."""
+    for folder in (tmp_path, tmp_path / "test", tmp_path / "val"):
+        write(folder)
+    with pytest.raises(DataError, match="expected a folder train beside test, val in .*, received none; move what is"):
+        load_dataset(str(tmp_path), task=task)
+
+
 def broken(masks: Path, what: str) -> None:
     if what == "size":
         written(masks / "masks" / "3.png", np.zeros((6, 9), np.uint8))

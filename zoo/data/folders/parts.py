@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from compress.errors import DataError
-from zoo.data.files.listing import is_file, listed, relative
+from zoo.data.files.listing import absent, is_file, listed, relative
 from zoo.data.files.paths import DataPath
 from zoo.data.folders.class_files import FORMATS, PARTS
 
@@ -11,17 +11,19 @@ NAMED = 10
 """Files that one line names."""
 
 
-def part_folders(root: DataPath) -> dict[str, DataPath]:
+def part_folders(root: DataPath, holding: str | None = None) -> dict[str, DataPath]:
     """Part to its folder: those of ``train``, ``validation`` and ``test``, or the folder itself as ``train``.
 
+    holding: a file that tells a part from a folder of images that has its name; None where every such folder is one.
+
     Raises:
-        DataError: two folders for one part, or a folder that cannot be read.
+        DataError: two folders for one part, others but none of ``train``, or a folder that cannot be read.
     """
     names = {name: part for part, known in PARTS.items() for name in known}
     parts: dict[str, DataPath] = {}
     for folder in listed(root).folders:
         part = names.get(folder.name.casefold())
-        if part is None:
+        if part is None or (holding is not None and absent([folder / holding])):
             continue
         other = parts.setdefault(part, folder)
         if other is not folder:
@@ -29,7 +31,13 @@ def part_folders(root: DataPath) -> dict[str, DataPath]:
                 f"expected one folder for each part in {root}, received {other.name} and {folder.name}; move the "
                 "images into one of them"
             )
-    return parts if "train" in parts else {"train": root}
+    if parts and "train" not in parts:
+        others = ", ".join(folder.name for folder in parts.values())
+        raise DataError(
+            f"expected a folder train beside {others} in {root}, received none; move what is trained on to "
+            f"{root / 'train'}, or {others} out of {root}"
+        )
+    return parts or {"train": root}
 
 
 def image_files(folder: DataPath) -> tuple[list[DataPath], list[DataPath]]:

@@ -29,7 +29,7 @@ def table(wanted: Wanted) -> SourceData:
     Raises:
         DataError: a table that is missing or malformed, with the line, or images that cannot be decoded.
     """
-    folders = part_folders(wanted.path)
+    folders = part_folders(wanted.path, TABLE)
     rows = {part: _rows(folder / TABLE) for part, folder in folders.items()}
     columns = rows["train"][2]
     for part, (_, _, head) in rows.items():
