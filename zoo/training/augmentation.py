@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import keras
@@ -35,7 +36,7 @@ class KerasAugmentation:
     first: CropAndFlip | None = None
 
     def __post_init__(self) -> None:
-        self._made  # noqa: B018  to refuse what cannot be made before anything is trained
+        self._made, self._lock  # noqa: B018  to refuse what cannot be made before anything is trained
 
     def __reduce__(self) -> Any:
         # Without the layers: each process makes its own.
@@ -60,8 +61,11 @@ class KerasAugmentation:
             given[key] = targets[..., None]
         batch: Any = given if key in given else given["images"]
         for layer in self._made:
-            seed_random_states(random_states(layer), int(rng.integers(2**31)))
-            batch = layer(batch, training=True)
+            seed = int(rng.integers(2**31))
+            # Several threads make batches at once, and a layer has one random state for all of them.
+            with self._lock:
+                seed_random_states(random_states(layer), seed)
+                batch = layer(batch, training=True)
         if key not in given:
             return keras.ops.convert_to_numpy(batch), targets
         changed = keras.ops.convert_to_numpy(batch[key])
@@ -111,6 +115,10 @@ class KerasAugmentation:
     def _made(self) -> Sequence[Any]:
         known = augmentation_layers()
         return [layer.make(known, "augment") for layer in self.layers]
+
+    @cached_property
+    def _lock(self) -> Lock:
+        return Lock()
 
 
 def _classes(task: Task) -> int:

@@ -1,6 +1,8 @@
 """Keras's augmentation layers on batches of raw images."""
 
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.segmentation import Segmentation
 from zoo.training.augmentation import KerasAugmentation
+from zoo.training.random_states import seed_random_states
 
 CLASSES = 4
 LABELS, TASK = np.arange(32) % CLASSES, Classification(CLASSES)
@@ -107,3 +110,18 @@ def test_masks_have_nothing_beyond_their_edges(layer):
     with pytest.raises(ConfigError, match="expected none that fills edges with a constant for segmentation"):
         made.check(IMAGES, masks, Segmentation(2))
     made.check(IMAGES, LABELS, TASK)
+
+
+def test_threads_do_not_seed_the_layers_under_each_other(monkeypatch):
+    """As Keras's loader makes several batches of images in files at once."""
+    made = augmentation(("RandomTranslation", {"height_factor": 0.3, "width_factor": 0.3}), ("RandomFlip", {}))
+    alone = [applied(made, seed)[0] for seed in range(8)]
+
+    def seeded(states, seed):
+        seed_random_states(states, seed)
+        time.sleep(0.02)
+
+    monkeypatch.setattr("zoo.training.augmentation.seed_random_states", seeded)
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda seed: applied(made, seed)[0], range(8)))
+    np.testing.assert_array_equal(together, alone)
