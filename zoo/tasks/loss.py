@@ -29,16 +29,19 @@ def _last_activation(operation: Any) -> str:
     if isinstance(operation, keras.Model) and operation.outputs:
         return _last_activation(operation.outputs[0]._keras_history.operation)
     kind = type(operation).__name__
-    if kind in ("Softmax", "GlobalAveragePooling2D"):
-        return "softmax" if kind == "Softmax" else "linear"
+    if kind == "Softmax":
+        return "softmax"
     activation = getattr(operation, "activation", kind)
-    if activation is keras.activations.linear and kind == "Activation":
+    if kind == "GlobalAveragePooling2D" or (activation is keras.activations.linear and kind == "Activation"):
         return _before(operation) or "linear"
     return str(getattr(activation, "__name__", activation))
 
 
 def _before(operation: Any) -> str | None:
-    """The softmax or sigmoid that a layer which changes nothing, as one that ends mixed precision, reads."""
+    """The softmax or sigmoid that a layer reads whose outputs are probabilities where its inputs are.
+
+    Such a layer is a mean over positions, or changes nothing, as one that ends mixed precision.
+    """
     before = operation._inbound_nodes[-1].input_tensors[0]._keras_history.operation
     if isinstance(before, keras.layers.InputLayer):
         return None

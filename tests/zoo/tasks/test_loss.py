@@ -29,8 +29,10 @@ _DENSE = keras.layers.Dense
         [_POOL(), _DENSE(3), keras.layers.Activation("softmax")],
         [_POOL(), keras.Sequential([keras.Input((3,)), _DENSE(3, activation="softmax")])],
         [_POOL(), _DENSE(3, activation="softmax"), keras.layers.Activation("linear", dtype="float32")],
+        [keras.layers.Conv2D(3, 1, activation="softmax"), _POOL()],
+        [keras.layers.Conv2D(3, 1), keras.layers.Softmax(), _POOL(), keras.layers.Activation("linear")],
     ],
-    ids=["dense", "softmax", "activation", "nested", "linear behind"],
+    ids=["dense", "softmax", "activation", "nested", "linear behind", "pooled", "pooled, linear behind"],
 )
 def test_probabilities(layers: list[keras.Layer]) -> None:
     assert float(Classification().loss(_model(*layers))(_LABELS, _PROBABILITIES)) == pytest.approx(_EXPECTED, rel=1e-5)
