@@ -133,7 +133,8 @@ def flops_terms(node: Node) -> tuple[Term, ...] | None:
         terms = flops_terms(node.inside)
         return None if terms is None else tuple(_repeated(term, times) for term in terms)
     if node.ruled_by_user and node.understood:
-        return ()
+        # A scale or a shift is elementwise; what is done with a matrix or a kernel the rule does not say.
+        return None if any(sum(size > 1 for size in weight.shape) > 1 for weight in node.weights) else ()
     counted = FLOPS.get(node.kind)
     if counted is None or not (node.understood or counted in (_nothing, _reduction)):
         return None

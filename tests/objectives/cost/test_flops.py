@@ -2,8 +2,10 @@ import keras
 import pytest
 from keras import layers
 
+import compress
 from compress.graph.analysis import analyse
 from objectives.cost.flops import flops_terms
+from tests.compress.fixtures.user_layers import LayerScale
 
 # Hand-derived on 8x8x3 images (or the Dense layer's 5 features): 2 x multiply-accumulates + bias + pooling windows.
 CASES = [
@@ -95,3 +97,23 @@ def test_not_counted():
     # Window and positions lie on other axes.
     assert terms_of(layers.MaxPooling2D(2, data_format="channels_first")) is None
     assert terms_of(layers.LSTM(4), (8, 5)) is None
+
+
+@compress.rule(weights={"kernel": (None, None, "out")})
+class Blur(layers.Layer):
+    """A window over each channel, of whose size the rule says nothing."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(5, 5, shape[-1]), name="kernel")
+
+    def call(self, inputs):
+        return keras.ops.depthwise_conv(inputs, self.kernel[..., None], padding="same")
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def test_of_a_layer_with_a_rule_only_what_is_elementwise_is_counted():
+    assert terms_of(Blur()) is None
+    assert terms_of(layers.TimeDistributed(Blur()), (2, 8, 8, 3)) is None
+    assert terms_of(LayerScale(0.1)) == ()  # Its weight is (1, 1, channels).
