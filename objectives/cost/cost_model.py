@@ -116,7 +116,8 @@ class CostModel:
     def layer_costs(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> dict[str, Cost]:
         """Cost of every layer of one candidate, by the layer's name in the original model.
 
-        The memory of a layer is that of all tensors alive at its call; a layer without a latency law has latency 0.
+        The memory of a layer is that of all tensors alive at its call, 0 of an input that nothing reads; a layer
+        without a latency law has latency 0.
         """
         kept, ranks = self.candidate(parameters, step)
         counts = self._counts_of(kept)
@@ -130,7 +131,8 @@ class CostModel:
         times = {} if self.latency is None else self.latency.by_layer(kept, ranks)
         rows = np.rint(figures).astype(np.int64).tolist()
         return {
-            name: Cost(*[*row, alive[name], times.get(name, 0.0)]) for name, row in zip(self._layers, rows, strict=True)
+            name: Cost(*[*row, alive.get(name, 0), times.get(name, 0.0)])
+            for name, row in zip(self._layers, rows, strict=True)
         }
 
     def _counts_of(self, kept: Ints) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from compress.cloning.walk import as_functional
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
+from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from tests.compress.fixtures.models import conv, head, images, outputs, randomized
 from tests.compress.fixtures.oracles import assert_same_outputs
@@ -101,6 +102,21 @@ MODELS = {
     part_of_a_split: {"a", "b", "linear"},
     sequence_cut_short: {"a", "linear"},
 }
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_input_that_nothing_reads_costs_nothing(place):
+    used = [keras.Input((6, 6, 3)), keras.Input((6, 6, 3))]
+    outputs = head(conv(conv(layers.Add()(used), "a", 8), "b", 6))
+    unread = keras.Input((6, 6, 5), name="unread")
+    graph = analyse(keras.Model([*used[:place], unread, *used[place:]], outputs))
+    with_it, without = CostModel(graph), CostModel(analyse(keras.Model(used, outputs)))
+    whole, half = CompressionParameters.none(), CompressionParameters({"a": 0.5}, {"b": (2, 2)})
+    for parameters in (whole, half):
+        assert with_it.cost(parameters) == without.cost(parameters)
+        costs = with_it.layer_costs(parameters)
+        assert costs.pop("unread") == Cost(0, 0, 0)
+        assert costs == without.layer_costs(parameters)
 
 
 @pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
