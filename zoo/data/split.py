@@ -24,12 +24,19 @@ def stratified_split(
     """
     if not 0 < fraction < 1:
         raise DataError(f"expected a {held_out} fraction in (0, 1), received {fraction}")
-    # scikit-learn takes a second to import, and whoever only names a data source needs none of it.
-    from sklearn.model_selection import train_test_split
-
     count = ceil(fraction * len(split))
     if count == len(split):
         raise DataError(f"expected images for the {held_out} split and the rest, received {len(split)}; add images")
+    return _divided(split, count, seed, held_out, class_names)
+
+
+def _divided(
+    split: Split, count: int, seed: int, held_out: str, class_names: Sequence[str] | None = None
+) -> tuple[Split, Split]:
+    """As `stratified_split`, with so many images held out."""
+    # scikit-learn takes a second to import, and whoever only names a data source needs none of it.
+    from sklearn.model_selection import train_test_split
+
     strata = split.targets if split.targets.ndim == 1 and split.targets.dtype.kind == "i" else None
     if strata is not None:
         _check_classes(split, count, held_out, class_names)
@@ -88,7 +95,7 @@ def decoded(dataset: ImageDataset, in_memory: float) -> ImageDataset:
 def _at_most(split: Split, count: int | None, seed: int, key: str) -> Split:
     if count is None or count >= len(split):
         return split
-    return stratified_split(split, count / len(split), seed, held_out=key)[1]
+    return _divided(split, count, seed, key)[1]
 
 
 def drawn(dataset: Data, count: int, seed: int) -> npt.NDArray[np.float32]:

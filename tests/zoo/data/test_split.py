@@ -89,3 +89,13 @@ def test_a_limit_that_leaves_a_class_without_images_is_refused() -> None:
     assert limited(data, train=20, test=20, seed=0).test is split
     with pytest.raises(DataError, match="in the test split .* with class 1; .*; or raise data.train_limit or data.te"):
         limited(data, train=None, test=5, seed=0)
+
+
+def test_a_limit_is_the_number_of_images_whatever_is_rounded() -> None:
+    """7 / 25 * 25 is above 7 in floating point."""
+    data = ImageDataset(
+        "numbers", *[_numbered([12, 13])] * 3, task=Classification(2), normalization=Normalization(1.0, (0.0,), (1.0,))
+    )
+    for count in range(4, 22):
+        fewer = limited(data, train=count, test=count, seed=0)
+        assert (len(fewer.train), len(fewer.test)) == (count, count)
