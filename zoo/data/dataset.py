@@ -181,6 +181,11 @@ class ImageDataset:
                 f"expected {part} images of shape {self.image_shape} in data set {self.name!r}, as in training; "
                 f"received {split.images.shape[1:]}"
             )
+        if split.images.dtype != self.train.images.dtype:
+            raise DataError(
+                f"expected {part} images of {self.train.images.dtype} in data set {self.name!r}, as in training, for "
+                f"one normalization; received {split.images.dtype}; convert them to the same values and type"
+            )
 
     @property
     def parts(self) -> dict[str, Split]:

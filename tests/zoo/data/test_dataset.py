@@ -19,6 +19,10 @@ def _split(labels: list[int], shape: tuple[int, int, int] = (2, 2, 1)) -> Split:
     return Split(np.zeros((len(labels), *shape), np.uint8), np.array(labels, np.int64))
 
 
+def _float_split() -> Split:
+    return Split(np.zeros((1, 2, 2, 1), np.float32), np.zeros(1, np.int64))
+
+
 _PLAIN = Normalization(255.0, (0.0,), (1.0,))
 
 
@@ -118,6 +122,7 @@ def test_a_pixel_that_is_not_finite_is_found() -> None:
         ({"validation": _split([2])}, "validation labels from 0 to 1 .* received 2 to 2"),
         ({"test": _split([-1, 0])}, "test labels from 0 to 1 .* received -1 to 0"),
         ({"test": _split([0], (3, 2, 1))}, r"test images of shape \(2, 2, 1\).*received \(3, 2, 1\)"),
+        ({"test": _float_split()}, "test images of uint8 in data set 'tiny', as in training, .* received float32"),
         ({"normalization": Normalization(255.0, (0.0,) * 3, (1.0,) * 3)}, "normalization of 1 channels"),
     ],
 )
