@@ -42,7 +42,7 @@ from zoo.tasks.own_task import OwnTask
 from zoo.training.evaluation import predict
 
 _NAMED = 4
-"""Frozen layers that a warning names."""
+"""Layers that a warning names."""
 
 _IMAGES, _BATCH = 1000, 32
 """Validation images that the original is checked on at most, and images of one call."""
@@ -69,6 +69,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener, data: Data | Non
     graph = analyse(model, config.pruning.across_normalization, data.image_size)
     space = search_space(config, CostModel(graph, table))
     warn_of_not_exact(graph, config.recipe, listener.warned)
+    warn_of_uncounted(space.cost, listener.warned)
     warn_of_frozen(config, model, space.graph, listener.warned)
     original = space.cost.cost(CompressionParameters.none())
     budget = settings.budget(config.budget, original, table)
@@ -104,19 +105,31 @@ def warn_of_frozen(config: RunConfig, model: Any, graph: ChannelGraph, warn: Cal
     names = [name for name in frozen_layers(as_functional(model)) if name in changed]
     if not names:
         return
-    named = ", ".join(f"'{name}'" for name in names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
     advice = (
         "will be trained all the same; finetune.unfreeze: false leaves them as they are"
         if config.finetune.unfreeze
         else "will not be trained, which costs accuracy; finetune.unfreeze: true trains them"
     )
-    warn(f"frozen layers that compression can change ({len(names)}: {named}) {advice}")
+    warn(f"frozen layers that compression can change ({len(names)}: {_some(names)}) {advice}")
 
 
 def warn_of_not_exact(graph: ChannelGraph, recipe: Sequence[Stage], warn: Callable[[str], None]) -> None:
     """Name the layers behind which pruning is not exact, where there are any."""
     if graph.not_exact and PRUNE in recipe:
         warn(not_exact(graph.not_exact))
+
+
+def warn_of_uncounted(cost: CostModel, warn: Callable[[str], None]) -> None:
+    """Name the layers whose FLOPs are not known, where there are any."""
+    if cost.uncounted:
+        warn(
+            f"counted as 0 FLOPs, their type is not known ({len(cost.uncounted)}: {_some(cost.uncounted)}): a budget "
+            "of FLOPs is one of the other layers"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def front_levels(config: RunConfig, limits: Budget, original: Cost) -> Levels | None:

@@ -1,11 +1,13 @@
-"""What is said of an original model that does not know its images."""
+"""What is said of an original model that does not know its images, or whose FLOPs are not all counted."""
 
 import keras
 import numpy as np
 import pytest
 
 from compress.errors import DataError
-from search.strategies.preparation import check_original, sample_of_validation
+from search.driver.listeners.listener import Listener
+from search.strategies.preparation import check_original, prepared, sample_of_validation
+from tests.search.fixtures.runs import config
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.segmentation import Segmentation
@@ -86,3 +88,28 @@ def test_of_large_images_fewer_are_looked_at_but_enough_to_tell_from_chance():
         64,
     ]
     assert len(sample_of_validation(large(600, Segmentation(CLASSES)), 0)) == 11
+
+
+class Warned(Listener):
+    """Keeps warnings."""
+
+    def __init__(self):
+        self.lines = []
+
+    def warned(self, line):
+        """Keep it."""
+        self.lines.append(line)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 5])
+def test_layers_whose_flops_are_not_counted_are_named_in_one_line(tmp_path, layers):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(8, 3, name="conv")(keras.layers.Conv2D(32, 3, name="first")(inputs))
+    for number in range(layers):
+        x = keras.layers.ConvLSTM1D(8, 1, return_sequences=True, name=f"own{number}")(x)
+    net = keras.Model(inputs, keras.layers.Dense(10, "softmax")(keras.layers.GlobalAveragePooling2D()(x)))
+    listener = Warned()
+    prepared(config(tmp_path), net, listener)
+    named = {1: ["(1: 'own0')"], 5: ["(5: 'own0', 'own1', 'own2', 'own3', ...)"]}.get(layers, [])
+    start, end = "counted as 0 FLOPs, their type is not known ", ": a budget of FLOPs is one of the other layers"
+    assert listener.lines == [f"{start}{names}{end}" for names in named]
