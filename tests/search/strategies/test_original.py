@@ -90,6 +90,14 @@ def test_of_large_images_fewer_are_looked_at_but_enough_to_tell_from_chance():
     assert len(sample_of_validation(large(600, Segmentation(CLASSES)), 0)) == 11
 
 
+def test_masks_that_are_ignored_throughout_leave_no_doubt():
+    targets, outputs = np.full((2, 3, 3), 255, np.int32), np.full((2, 3, 3, CLASSES), 1 / CLASSES, np.float32)
+    task = Segmentation(CLASSES, ignored_label=255)
+    assert task.doubt(targets, outputs) is None
+    targets[0, 0] = 1  # The first class is the likeliest of equals, and wrong.
+    assert "is right on 0.0 % of the pixels of 2" in task.doubt(targets, outputs)
+
+
 class Warned(Listener):
     """Keeps warnings."""
 

@@ -226,8 +226,10 @@ class Segmentation(Task):
         return (255 * np.array([*hues, (0, 0, 0)])).astype(np.uint8)
 
     def doubt(self, targets: Array, outputs: Array) -> str | None:
-        """Fewer pixels right than by giving all of them the commonest class."""
+        """Fewer pixels right than by giving all of them the commonest class; of pixels that all are ignored none."""
         counted = self._counted(targets)
+        if not counted.size:
+            return None
         chance = float(np.bincount(counted).max() / counted.size)
         accuracy = self.figures(targets, outputs)[_PIXELS.name]
         if accuracy > chance:
