@@ -39,7 +39,7 @@ from zoo.tasks.metric import Metric
 from zoo.tasks.metric_choice import choose_metric
 from zoo.tasks.own_task import OwnTask
 from zoo.tasks.registry import make_task
-from zoo.tasks.task import Task
+from zoo.tasks.task import Task, is_one_unit
 from zoo.training.augmentation import KerasAugmentation
 from zoo.training.schedule import Schedule
 from zoo.training.training import TrainingSettings
@@ -164,8 +164,10 @@ def check_training(config: TrainingConfig, data: Data, model: Any) -> None:
         raise ConfigError(f"{section}.{error}") from error
 
 
-def metric(config: MetricConfig | None, task: Task | OwnTask) -> Metric:
+def metric(config: MetricConfig | None, task: Task | OwnTask, model: Any = None) -> Metric:
     """What candidates are ranked by.
+
+    model: whose outputs it measures; None for one with an output for each class.
 
     Raises:
         ConfigError: no metric of the task or of Keras, or one that cannot rank such outputs.
@@ -176,7 +178,10 @@ def metric(config: MetricConfig | None, task: Task | OwnTask) -> Metric:
         if config.options or config.labels is not None:
             raise ConfigError(f"search.metric: expected no options or labels for a figure of {task.name}; remove them")
         return task.metric(config.name, config.direction)
-    return choose_metric(config.name, task, options=config.options, labels=config.labels, direction=config.direction)
+    one_unit = model is not None and is_one_unit(task, model)
+    return choose_metric(
+        config.name, task, options=config.options, labels=config.labels, direction=config.direction, one_unit=one_unit
+    )
 
 
 def proxy(config: ProxyConfig, seed: int, ranked_by: Metric | None = None) -> ProxySettings:

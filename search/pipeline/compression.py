@@ -181,7 +181,8 @@ def _compress(
     data = settings.data(config, original)
     check_names(data.task.metrics)
     settings.check_training(config.finetune, data, original)
-    settings.metric(config.search.metric, data.task)  # one that cannot be measured is refused before any training
+    # One that cannot be measured is refused before any training.
+    settings.metric(config.search.metric, data.task, original)
     pruning = settings.pruning(config, data)
     chosen = values(pruning, data.image_size)
     graph = analyse(original, pruning.across_normalization)

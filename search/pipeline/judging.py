@@ -110,7 +110,7 @@ def _judged(study: optuna.Study, number: int, path: Path) -> TrialRecord:
 
 def _task(config: RunConfig, model: Any, before: Conditions | None) -> Task:
     data = settings.data(config, model)
-    metric = settings.metric(config.search.metric, data.task)
+    metric = settings.metric(config.search.metric, data.task, model)
     task = trial_task(config, model, data, settings.pruning(config, data), metric)
     if before is None:
         return task

@@ -96,7 +96,7 @@ def measure(
 
 def _scored(result: Result, model: Any, data: Data, wanted: MetricConfig | None) -> Result:
     """With what the model scores on the test split."""
-    ranked_by = settings.metric(wanted, data.task)
+    ranked_by = settings.metric(wanted, data.task, model)
     figures = score_on("test", model, data, ranked_by).figures
     metrics = {metric.name: metric for metric in (*data.task.metrics, ranked_by)}
     return replace(result, figures=figures, metrics=tuple(metrics.values()), ranked_by=ranked_by.name)

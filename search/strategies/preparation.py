@@ -75,7 +75,7 @@ def prepared(config: RunConfig, model: Any, listener: Listener, data: Data | Non
     budget = settings.budget(config.budget, original, table)
     levels = front_levels(config, budget, original)
     Projection(space, budget).check_reachable()
-    metric = settings.metric(config.search.metric, data.task)
+    metric = settings.metric(config.search.metric, data.task, model)
     sampler = config.search.sampler
     context = SamplerContext(config.seed, space, budget, levels, projection=config.search.projection)
     check_sampler(sampler.name, sampler.options, context, front=levels is not None)

@@ -92,6 +92,16 @@ def test_the_metric_arrives_in_the_driver_and_the_proxy(tmp_path):
     assert settings.metric(config(tmp_path).search.metric, Classification(10)) == ACCURACY
 
 
+def test_a_metric_gets_what_the_model_gives(tmp_path):
+    task = Classification(2)
+    by_name = config(tmp_path, search={"metric": "recall"}).search.metric
+    assert settings.metric(by_name, task, model(task)) == Metric("Recall", "maximize", "one_hot")
+    f1 = config(tmp_path, search={"metric": {"name": "F1Score", "options": {"average": "macro"}}}).search.metric
+    assert settings.metric(f1, task, model(task)).name == settings.metric(f1, task).name == "F1Score"
+    with pytest.raises(ConfigError, match="expected maximize or minimize for F1Score, which is .* alike"):
+        settings.metric(f1, task, model(task, unit=True))
+
+
 def test_the_first_rung_is_that_of_the_proxy(tmp_path):
     assert settings.driver(config(tmp_path), ACCURACY).ladder == Ladder((2,), 3)
     given = config(tmp_path, rungs={"steps": [6, 18], "one_in": 4})

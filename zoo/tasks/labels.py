@@ -1,4 +1,4 @@
-"""Labels as class numbers, and what labels of other kinds are called."""
+"""Labels as class numbers, what labels of other kinds are called, and labels as metrics take them."""
 
 from typing import Any
 
@@ -6,6 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DataError, excerpt
+from zoo.tasks.metric import Metric
+
+Array = npt.NDArray[Any]
 
 
 def class_numbers(labels: Any, what: str) -> npt.NDArray[np.int64]:
@@ -62,3 +65,15 @@ def _kind_of_objects(values: Any) -> str:
     if isinstance(first, (str, bytes)):
         return f"names such as {excerpt(first)}; number them from 0 with numpy.unique(labels, return_inverse=True)[1]"
     return f"objects such as {excerpt(first)}; turn them into class numbers"
+
+
+def rows_compared(metric: Metric, numbers: Array, outputs: Array, one_unit: bool) -> tuple[Array, Array]:
+    """Class numbers (N,) and probabilities (N, classes) as a class of `keras.metrics` takes them.
+
+    one_unit: whether the model has a single unit, so that what takes no numbers gets (N, 1) as Keras does by itself.
+    """
+    if metric.labels == "index":
+        return numbers, outputs
+    if one_unit:
+        return numbers[:, None].astype(np.float32), outputs[:, 1:]
+    return np.eye(outputs.shape[1], dtype=np.float32)[numbers], outputs

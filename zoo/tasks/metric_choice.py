@@ -21,6 +21,7 @@ def choose_metric(
     options: Mapping[str, Any] | None = None,
     labels: LabelForm | None = None,
     direction: Direction | None = None,
+    one_unit: bool = False,
 ) -> Metric:
     """The metric of this name for a task.
 
@@ -28,6 +29,7 @@ def choose_metric(
         task's first.
     labels: by default what the class takes.
     direction: by default the one in which outputs that are right beat outputs that are wrong.
+    one_unit: whether the model tells two classes by a single unit.
 
     Raises:
         ConfigError: an unknown name, options that the class refuses, outputs that it cannot take, a value that is no
@@ -43,11 +45,17 @@ def choose_metric(
                 "remove them"
             )
         return known
-    return _of_keras(str(name), task, dict(options or {}), labels, direction)
+    return _of_keras(str(name), task, dict(options or {}), labels, direction, one_unit=one_unit)
 
 
 def _of_keras(
-    name: str, task: Task, options: dict[str, Any], labels: LabelForm | None, direction: Direction | None
+    name: str,
+    task: Task,
+    options: dict[str, Any],
+    labels: LabelForm | None,
+    direction: Direction | None,
+    *,
+    one_unit: bool,
 ) -> Metric:
     class_name = _class_name(name, task)
     if options.get("from_logits"):
@@ -57,8 +65,12 @@ def _of_keras(
         )
     form = labels or ("index" if class_name.startswith("Sparse") or class_name in _INDEX_CLASSES else "one_hot")
     metric = Metric(class_name, direction or "maximize", form, options)
-    right, wrong = (_tried(metric, *task.compared(metric, *task.made_up(right=right))) for right in (True, False))
+    right, wrong = (_tried(metric, *_made_up(metric, task, right, one_unit)) for right in (True, False))
     return Metric(class_name, _direction(class_name, right, wrong, direction), form, options)
+
+
+def _made_up(metric: Metric, task: Task, right: bool, one_unit: bool) -> tuple[Array, Array]:
+    return task.compared(metric, *task.made_up(right=right), one_unit=one_unit)
 
 
 def _class_name(name: str, task: Task) -> str:

@@ -157,8 +157,13 @@ class Task(ABC):
         """What metrics take: probabilities, where the model gives logits."""
         return outputs
 
-    def compared(self, metric: Metric, targets: Array, outputs: Array) -> tuple[Array, Array]:
-        """Targets and outputs as a class of `keras.metrics` takes them."""
+    def compared(
+        self, metric: Metric, targets: Array, outputs: Array, *, one_unit: bool = False
+    ) -> tuple[Array, Array]:
+        """Targets and outputs, after `activated`, as a class of `keras.metrics` takes them.
+
+        one_unit: whether the model has a single sigmoid unit for two classes.
+        """
         return targets, outputs
 
     def score(self, targets: Array, outputs: Array, loss: Any, metric: Metric | None = None) -> Score:
@@ -244,6 +249,11 @@ def single_output(model: Any) -> tuple[int | None, ...]:
     if len(model.outputs) != 1:
         raise ModelError(f"expected a model with one output, received {len(model.outputs)} from {model.name!r}")
     return tuple(model.outputs[0].shape[1:])
+
+
+def is_one_unit(task: Task, model: Any) -> bool:
+    """Whether a model tells two classes by a single unit."""
+    return getattr(task, "classes", None) == 2 and single_output(model)[-1:] == (1,)
 
 
 def check_shape(model: Any, expected: tuple[int, ...], data: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from compress.errors import ConfigError
 from zoo.tasks.kinds.classification import Classification
+from zoo.tasks.kinds.segmentation import Segmentation
 from zoo.tasks.metric import ACCURACY, LOSS, Metric, metric_classes
 from zoo.tasks.metric_choice import choose_metric
 
@@ -114,3 +116,50 @@ def test_what_cannot_rank_is_refused_in_one_line(name: str, arguments: dict[str,
     with pytest.raises(ConfigError, match=message) as error:
         choose_metric(name, TEN, **arguments)
     assert str(error.value).startswith("search.metric") and "\n" not in str(error.value)
+
+
+TWO = Classification(2)
+RNG = np.random.default_rng(0)
+POSITIVE = (RNG.random(400) < 0.2).astype(np.int64)
+UNIT = np.clip(0.15 + 0.25 * POSITIVE + 0.12 * RNG.normal(size=400), 0.01, 0.99).astype(np.float32)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("AUC", {}),
+        ("Precision", {"thresholds": 0.3}),
+        ("Recall", {"thresholds": 0.3}),
+        ("F1Score", {"average": "macro", "threshold": 0.3}),
+        ("BinaryAccuracy", {}),
+        ("PrecisionAtRecall", {"recall": 0.5}),
+        ("BinaryCrossentropy", {}),
+        ("MeanSquaredError", {}),
+    ],
+)
+@pytest.mark.parametrize("pixels", [False, True])
+def test_of_a_single_unit_figures_are_those_of_keras(name: str, options: dict[str, Any], pixels: bool) -> None:
+    task: Any = Segmentation(2) if pixels else TWO
+    metric = choose_metric(name, task, options=options, one_unit=True)
+    targets, outputs = (part.reshape(4, 10, 10, -1) if pixels else part for part in (POSITIVE, UNIT))
+    known = metric_classes()[name](**options)
+    known.update_state(POSITIVE[:, None], UNIT)
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
+    score = task.score(targets[..., 0] if pixels else targets, outputs, TWO.loss(net), metric)
+    assert score.figure(metric) == pytest.approx(float(known.result()), rel=1e-5)
+
+
+def test_precision_and_recall_of_a_single_unit_by_hand() -> None:
+    """Of four positives two are found, with one that is none."""
+    labels, unit = np.array([1, 1, 1, 1, 0, 0]), np.float32([[0.9], [0.6], [0.4], [0.1], [0.7], [0.2]])
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
+    for name, expected in (("Precision", 2 / 3), ("Recall", 1 / 2)):
+        metric = choose_metric(name, TWO, one_unit=True)
+        assert TWO.score(labels, unit, TWO.loss(net), metric).figure(metric) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("name", "options"), [("CategoricalAccuracy", {}), ("F1Score", {"average": "macro"})])
+def test_what_is_the_same_for_every_output_of_a_single_unit_is_refused(name: str, options: dict[str, Any]) -> None:
+    choose_metric(name, TWO, options=options)
+    with pytest.raises(ConfigError, match=f"expected maximize or minimize for {name}, which is"):
+        choose_metric(name, TWO, options=options, one_unit=True)

@@ -102,7 +102,9 @@ class Scoring:
         self._figures.add(targets, shown)
         if self._metric is None or self._state is None:
             return
-        compared = self._task.compared(self._metric, targets, shown)
+        # Of classes that are told apart by one unit, metrics get that unit.
+        one_unit = outputs.shape[-1] == 1 and shown.shape[-1] == 2
+        compared = self._task.compared(self._metric, targets, shown, one_unit=one_unit)
         if len(compared[0]):
             self._state.update_state(*compared)
 

@@ -10,7 +10,7 @@ import numpy as np
 from compress.errors import ConfigError, DataError
 from zoo.tasks.figures.running import MeanFigures, RunningFigures
 from zoo.tasks.keras_class import KerasClass
-from zoo.tasks.labels import class_numbers
+from zoo.tasks.labels import class_numbers, rows_compared
 from zoo.tasks.metric import ACCURACY, LOSS, Metric
 from zoo.tasks.task import Answer, Array, Layout, Task, single_output
 
@@ -178,11 +178,11 @@ class Classification(Task):
         """Probabilities (N, classes), of one unit too."""
         return class_probabilities(outputs, from_logits)
 
-    def compared(self, metric: Metric, targets: Array, outputs: Array) -> tuple[Array, Array]:
-        """Class numbers, or rows with a single 1, as the metric takes them."""
-        if metric.labels == "index":
-            return targets, outputs
-        return np.eye(outputs.shape[1], dtype=np.float32)[targets], outputs
+    def compared(
+        self, metric: Metric, targets: Array, outputs: Array, *, one_unit: bool = False
+    ) -> tuple[Array, Array]:
+        """Class numbers, or rows with a single 1, as the metric takes them; of one unit 0 or 1, and its probability."""
+        return rows_compared(metric, targets, outputs, one_unit)
 
     def made_up(self, *, right: bool) -> tuple[Array, Array]:
         """Labels and probabilities of classifiers that are always right and always wrong.

@@ -19,6 +19,7 @@ from zoo.tasks.kinds.classification import (
     class_probabilities,
     softened_cross_entropy,
 )
+from zoo.tasks.labels import rows_compared
 from zoo.tasks.metric import LOSS, Metric
 from zoo.tasks.stored import place_of, values_of
 from zoo.tasks.task import Answer, Array, Layout, Task, check_alike, check_shape, single_output
@@ -179,10 +180,11 @@ class Segmentation(Task):
         """Probabilities (N, height, width, classes), of one channel too."""
         return class_probabilities(outputs, from_logits)
 
-    def compared(self, metric: Metric, targets: Array, outputs: Array) -> tuple[Array, Array]:
-        """Class numbers, or rows with a single 1 for each pixel, without the pixels that are ignored."""
-        numbers, scores = self._counted_pairs(targets, outputs)
-        return (numbers if metric.labels == "index" else np.eye(outputs.shape[-1], dtype=np.float32)[numbers]), scores
+    def compared(
+        self, metric: Metric, targets: Array, outputs: Array, *, one_unit: bool = False
+    ) -> tuple[Array, Array]:
+        """As of a classifier for each pixel, without the pixels that are ignored."""
+        return rows_compared(metric, *self._counted_pairs(targets, outputs), one_unit)
 
     def made_up(self, *, right: bool) -> tuple[Array, Array]:
         """One image with two pixels of each class."""
