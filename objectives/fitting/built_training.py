@@ -8,13 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from objectives.fitting.arrays import Structure
+from objectives.fitting.arrays import Arrays, Structure
 from objectives.fitting.checks import check_inputs
 from objectives.fitting.fit_data import DEFAULT_BATCH, FitData
 from objectives.fitting.fitted import Fitted
 from objectives.fitting.loop import Loop, calibration_batches
 from objectives.fitting.shown import first_of, images_of
 from objectives.network.distillation import Lesson
+from zoo.data.digest import arrays_digest
 from zoo.tasks.metric import Metric
 from zoo.tasks.own_class import TrainingBudget
 from zoo.tasks.own_task import SplitName
@@ -59,6 +60,15 @@ class BuiltTraining(ABC):
         self._sample = data.first("validation")
         several = len(keras.tree.flatten(self._sample[0])) > 1
         self.calibration_images = None if several else self._images
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of training and validation arrays; None where one of both is a dataset, which may be drawn anew."""
+        parts = (self._data.train, self._data.validation)
+        if not all(isinstance(part, Arrays) for part in parts):
+            return None
+        leaves = keras.tree.flatten([(part.inputs, part.targets, part.weights) for part in parts])
+        return arrays_digest(leaf for leaf in leaves if leaf is not None)
 
     def check(self, model: Any) -> None:
         """Refuse data that do not fit a model, or that never end.

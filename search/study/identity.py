@@ -59,15 +59,15 @@ def check_same_model(study: optuna.Study, model: Any) -> None:
 def tie_to_data(study: optuna.Study, data: Data) -> None:
     """Remember the training and validation images in a study that does not know them; refuse others from then on.
 
-    Images in files, and the same ones in memory, have digests of their own: which of both they are may change. A task
-    of the user's own keeps its data to itself.
+    Images in files, and the same ones in memory, have digests of their own: which of both they are may change. What a
+    task of the user's own trains on is not known.
 
     Raises:
         RunError: the data are not those that the study was started with.
     """
-    if isinstance(data, OwnTask):
+    form, digest = _form_and_digest(data)
+    if digest is None:
         return
-    form, digest = "files" if is_in_files(data) else "pixels", digest_of_searched(data)
     known: dict[str, str] = dict(study.user_attrs.get(_DATA, {}))
     if known.setdefault(form, digest) != digest:
         raise RunError(
@@ -77,6 +77,12 @@ def tie_to_data(study: optuna.Study, data: Data) -> None:
         )
     if known != study.user_attrs.get(_DATA):
         study.set_user_attr(_DATA, known)
+
+
+def _form_and_digest(data: Data) -> tuple[str, str | None]:
+    if isinstance(data, OwnTask):
+        return "arrays", data.digest
+    return "files" if is_in_files(data) else "pixels", digest_of_searched(data)
 
 
 def keep_image_size(study: optuna.Study, size: tuple[int, ...] | None) -> None:

@@ -1,6 +1,8 @@
 """What tells whether data are those that something was made with."""
 
 import hashlib
+from collections.abc import Iterable
+from typing import Any
 
 from zoo.data.dataset import ImageDataset, Split
 from zoo.data.files.file_array import FileArray
@@ -8,8 +10,13 @@ from zoo.data.files.file_array import FileArray
 
 def split_digest(split: Split) -> str:
     """SHA-256 of targets and images; of those in files, of the files and of how they are decoded."""
+    return arrays_digest((split.targets, split.images))
+
+
+def arrays_digest(arrays: Iterable[Any]) -> str:
+    """SHA-256 of arrays, or of what is in files as `split_digest` takes it."""
     digest = hashlib.sha256()
-    for part in (split.targets, split.images):
+    for part in arrays:
         if isinstance(part, FileArray):
             digest.update(part.files.digest.encode())
             continue

@@ -79,6 +79,11 @@ class OwnTask:
         return None if self.image_shape is None else self.image_shape[:-1]
 
     @property
+    def digest(self) -> str | None:
+        """SHA-256 of what trials train and are validated on; None where it is not known, as of a user's class."""
+        return None if self.is_own else self.user.digest
+
+    @property
     def is_own(self) -> bool:
         """Whether the class is the user's."""
         return isinstance(self.own_class, OwnClass)

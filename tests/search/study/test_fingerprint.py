@@ -7,17 +7,23 @@ import keras
 import numpy as np
 import optuna
 import pytest
+import tensorflow as tf
 
 from compress.cloning.rebuild import copy_model
 from compress.errors import RunError
+from compress.model_files.compiled import CompiledModel
+from objectives.fitting.compiled import CompiledTraining
 from search.pipeline.search import run_search
 from search.study.identity import check_same_model, model_digest, tie_to_data, tie_to_model
 from search.study.storage import find_study
+from tests.objectives.fitting.two_outputs import Given, arrays, saved
 from tests.search.fixtures.runs import config
 from tests.zoo.data.files.layouts import written
 from zoo.data.dataset import Split
 from zoo.data.load import load_dataset
 from zoo.models.registry import build_model
+from zoo.tasks.own_class import BuiltIn
+from zoo.tasks.own_task import OwnTask
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +99,33 @@ def test_images_in_files_may_be_in_memory_in_the_next_start(tmp_path):
     for in_bytes in (0, 1e9):
         with pytest.raises(RunError, match="the study 'photos' was started with other training or validation data"):
             tie_to_data(study, load_dataset(source, in_memory=in_bytes))
+
+
+class Own:
+    """A task of a user's own, which has its data to itself."""
+
+    def fit(self, model, budget):
+        raise AssertionError
+
+    def evaluate(self, model, split):
+        raise AssertionError
+
+
+def test_arrays_of_a_compiled_model_are_known_but_no_datasets_and_nothing_of_a_class_of_the_users(tmp_path):
+    compiled, study = CompiledModel.read(saved(tmp_path / "net.keras")), optuna.create_study(study_name="arrays")
+
+    def tie(*splits):
+        options = {"data": Given(splits), "compiled": compiled, "training": None, "validation": 0.1, "seed": 0}
+        tie_to_data(study, OwnTask(BuiltIn("compiled", CompiledTraining), options))
+
+    train, validation = arrays(16, 0), arrays(16, 1)
+    other = (train[0], {**train[1], "kind": 1 - train[1]["kind"]}, train[2])
+    tie(train, validation, validation)
+    tie(train, validation, train)
+    for given in ((other, validation), (train, other), (train[:2], validation)):
+        with pytest.raises(RunError, match="the study 'arrays' was started with other .* received .* from 'compiled'"):
+            tie(*given, validation)
+    before = study.user_attrs
+    tie(tf.data.Dataset.from_tensor_slices(other).batch(4), validation, validation)
+    tie_to_data(study, OwnTask.load(f"{__name__}:Own"))
+    assert study.user_attrs == before
