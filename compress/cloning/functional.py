@@ -35,5 +35,18 @@ def is_nested(layer: Any) -> bool:
     return isinstance(layer, keras.Model) and has_graph(layer) and bool(getattr(layer, "inputs", None))
 
 
+def inputs_by_place(graph: Any, inputs: Any) -> list[Any]:
+    """What a call of a model gives to each of its inputs, in their order, as Keras reads it.
+
+    A dict goes by the names of the inputs where the model was not made with a dict, whatever else is in it.
+    """
+    wanted = graph.input
+    if isinstance(inputs, dict) and not isinstance(wanted, dict):
+        names = [tensor.name for tensor in keras.tree.flatten(wanted)]
+        if set(names) <= set(inputs):
+            return [inputs[name] for name in names]
+    return list(keras.tree.flatten(inputs))
+
+
 def _is_keras(item: Any) -> bool:
     return str(getattr(item, "__module__", "")).startswith("keras.")

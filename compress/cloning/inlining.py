@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from compress.cloning.functional import is_nested, plain_functional
+from compress.cloning.functional import inputs_by_place, is_nested, plain_functional
 from compress.cloning.layer_copy import copy_weights
 from compress.cloning.nodes import arguments_of, nodes_of
 from compress.cloning.tracing.names import inner_names, unique
@@ -125,13 +125,37 @@ class _Inlining:
             inner = self._traces.graph_of(layer, (args, kwargs))
             if inner is None:
                 return self._copy(layer)(*args, **{**kwargs, **_accepted(layer, options), **given})
-            if not is_nested(layer):
-                self._name_parts(layer, inner)
-            tensors = [item for item in keras.tree.flatten((args, kwargs)) if isinstance(item, keras.KerasTensor)]
-            return self._run(inner, tensors, {**options, **_inherited(given)})
+            return self._run(inner, self._inner_inputs(layer, inner, args, kwargs), {**options, **_inherited(given)})
 
         # clone_model runs through a graph by this method, too.
         return graph._run_through_graph(inputs, operation_fn=lambda layer: layer, call_fn=call)
+
+    def _inner_inputs(self, layer: Any, graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """The tensors of a call of a nested model or traced layer, in the order of its graph's inputs."""
+        if not is_nested(layer):
+            self._name_parts(layer, graph)
+            return [item for item in keras.tree.flatten((args, kwargs)) if isinstance(item, keras.KerasTensor)]
+        given = inputs_by_place(graph, args[0] if args else kwargs["inputs"])
+        return [self._fitted(tensor, wanted, layer.name) for tensor, wanted in zip(given, graph.inputs, strict=False)]
+
+    def _fitted(self, tensor: Any, wanted: Any, inside: str) -> Any:
+        """A tensor of the type and the number of axes of a nested model's input, made as Keras makes it."""
+        if not isinstance(tensor, keras.KerasTensor):
+            return tensor
+        if tensor.dtype != wanted.dtype:
+            tensor = self._named(keras.ops.cast(tensor, wanted.dtype), inside)
+        if len(tensor.shape) == len(wanted.shape) + 1:
+            return self._named(keras.ops.squeeze(tensor, axis=-1), inside)
+        if len(tensor.shape) == len(wanted.shape) - 1:
+            return self._named(keras.ops.expand_dims(tensor, axis=-1), inside)
+        return tensor
+
+    def _named(self, tensor: Any, inside: str) -> Any:
+        """The tensor, with a name behind that of a nested model for the new operation that made it."""
+        operation = tensor._keras_history.operation
+        operation.name = unique(f"{inside}.{type(operation).__name__.lower()}", self._taken)
+        self._taken.add(operation.name)
+        return tensor
 
     def _name_parts(self, layer: Any, graph: Any) -> None:
         """Give names to all that a traced layer calls, behind its own."""

@@ -2,12 +2,16 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import layers
 
 from compress.cloning.inlining import inlined
 from compress.cloning.walk import as_functional
+from compress.graph.analysis import analyse
+from compress.parameters import CompressionParameters
+from compress.recipe import apply_parameters
 from tests.compress.fixtures.models import block, conv, head, images, outputs, randomized
-from tests.compress.fixtures.oracles import checked_prune
+from tests.compress.fixtures.oracles import assert_same_outputs, checked_prune
 from tests.compress.fixtures.user_layers import Scaled
 
 
@@ -73,6 +77,86 @@ def test_inputs_of_a_nested_model_go_by_name():
     model = randomized(keras.Model(inputs, [head(features["first"]), features["second"]]))
     for got, wanted in zip(outputs(as_functional(model), images(model)), outputs(model, images(model)), strict=True):
         np.testing.assert_array_equal(got, wanted)
+
+
+def two_inputs(made_with, called_with):
+    """A nested model with inputs 'p' and 'a', made with and called with the structures that two functions give."""
+    inner = {"p": keras.Input((6, 6, 3), name="p"), "a": keras.Input((6, 6, 3), name="a")}
+    base = keras.Model(
+        made_with(inner), conv(inner["p"], "first", 4) + 2.0 * conv(inner["a"], "second", 4), name="base"
+    )
+    inputs = {name: keras.Input((6, 6, 3), name=f"outer_{name}") for name in ("p", "a", "b")}
+    return keras.Model(list(inputs.values()), [head(base(called_with(inputs))), conv(inputs["b"], "rest", 2)])
+
+
+def in_order(tensors):
+    return [tensors["p"], tensors["a"]]
+
+
+def without_b(tensors):
+    return {"p": tensors["p"], "a": tensors["a"]}
+
+
+@pytest.mark.parametrize(
+    ("made_with", "called_with"),
+    [
+        (in_order, without_b),
+        (in_order, dict),
+        (lambda tensors: tuple(in_order(tensors)), without_b),
+        (in_order, in_order),
+        (without_b, without_b),
+    ],
+    ids=["list by dict", "list by larger dict", "tuple by dict", "list by list", "dict by dict"],
+)
+def test_inputs_of_a_nested_model_go_where_keras_puts_them(made_with, called_with):
+    model = randomized(two_inputs(made_with, called_with))
+    assert_same_outputs(as_functional(model), model, tolerance=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:The structure of")  # Keras warns of a dict for a single tensor, and takes it.
+def test_a_single_input_of_a_nested_model_goes_by_name():
+    inner = keras.Input((6, 6, 3), name="p")
+    base = keras.Model(inner, conv(inner, "inner", 4), name="base")
+    inputs = [keras.Input((6, 6, 3)), keras.Input((6, 6, 3))]
+    model = randomized(keras.Model(inputs, [head(base({"a": inputs[0], "p": inputs[1]})), conv(inputs[0], "rest", 2)]))
+    assert_same_outputs(as_functional(model), model, tolerance=1e-6)
+
+
+def casting(given, wanted, factor):
+    """A nested model of numbers that only the type of its input holds: 0 - 127 in uint8, 1e5 in float16."""
+    inner = keras.Input((6, 6, 3), dtype=wanted)
+    base = keras.Model(inner, conv(inner * factor - 127, "inner", 4), name="base")
+    inputs = keras.Input((6, 6, 3), dtype=given)
+    return keras.Model(inputs, head(layers.Concatenate()([base(inputs), base(inputs)])))
+
+
+@pytest.mark.parametrize(("given", "factor"), [("uint8", 1), ("int32", 1), ("float16", 1e5)])
+def test_nested_models_get_the_type_of_their_inputs(given, factor, tmp_path):
+    model = randomized(casting(given, "float32", factor))
+    x = np.random.default_rng(0).integers(0, 255, (2, 6, 6, 3)).astype(given)
+    wanted = outputs(model, x)[0]
+    small = apply_parameters(model, CompressionParameters({}, {}))
+    small.save(tmp_path / "model.keras")
+    for copy in (as_functional(model), small, keras.saving.load_model(tmp_path / "model.keras")):
+        assert outputs(copy, x)[0].dtype == wanted.dtype
+        np.testing.assert_allclose(outputs(copy, x)[0], wanted, rtol=1e-5)
+    assert [group.name for group in analyse(as_functional(model)).groups] == ["inner"]
+    names = [layer.name for layer in as_functional(model).operations if type(layer).__name__ == "Cast"]
+    assert sorted(names) == ["base.cast", "base.cast_1"]
+
+
+def test_models_without_casts_get_none():
+    flat = as_functional(on_top(backbone()))
+    assert not [operation for operation in flat.operations if type(operation).__name__ == "Cast"]
+
+
+@pytest.mark.parametrize(("given", "wanted"), [((), (1,)), ((4, 1), (4,))])
+def test_nested_models_get_the_axes_of_their_inputs(given, wanted):
+    inner = keras.Input(wanted)
+    base = keras.Model(inner, layers.Dense(3, name="inner")(inner), name="base")
+    inputs = keras.Input(given)
+    model = randomized(keras.Model(inputs, base(inputs)))
+    assert_same_outputs(as_functional(model), model, tolerance=1e-6)
 
 
 def test_frozen_models_stay_frozen_and_in_inference_mode():
