@@ -43,9 +43,10 @@ def _infinite(weight: Any) -> int:
 def finalize_state(layer: Any) -> None:
     """Have a layer, and the one that it may wrap, compute what it keeps besides its weights from them.
 
-    ``Normalization`` for one computes with a mean and a variance that it derives from its weights once.
+    ``Normalization`` for one computes with a mean and a variance that it derives from its weights once. Layers without
+    weights are left as they are: what they keep, such as the bins of ``Discretization``, is in their configuration.
     """
     parts: tuple[Any, ...] = (layer, getattr(layer, "layer", None))
     for part in parts:
-        if hasattr(part, "finalize_state"):
+        if hasattr(part, "finalize_state") and part.weights:
             part.finalize_state()

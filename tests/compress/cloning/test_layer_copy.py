@@ -7,7 +7,8 @@ from compress.cloning.layer_copy import copy_layer, copy_weights
 from compress.cloning.rebuild import copy_model
 from compress.decomposition.tucker import decompose
 from compress.errors import ModelError
-from tests.compress.fixtures.models import conv, head, outputs
+from compress.pruning.pruning import prune
+from tests.compress.fixtures.models import conv, head, images, outputs, randomized
 from tests.compress.fixtures.oracles import checked_prune
 
 
@@ -18,6 +19,32 @@ def test_learned_statistics_are_copied():
     model = keras.Model(inputs, adapted(inputs))
     x = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
     np.testing.assert_allclose(outputs(copy_model(model), x)[0], outputs(model, x)[0], rtol=1e-6)
+
+
+def binned(mode, inside):
+    """Two convolutions beside bins that were learned, in the model itself or in one inside."""
+    bins = layers.Discretization(num_bins=4, output_mode=mode, name="bins")
+    bins.adapt(np.random.default_rng(0).normal(size=(100, 1)))
+    image, number, inner = keras.Input((4, 4, 3)), keras.Input((1,)), keras.Input((1,))
+    codes = keras.Model(inner, bins(inner), name="inner")(number) if inside else bins(number)
+    codes = layers.Flatten()(layers.Embedding(4, 3)(codes)) if mode == "int" else codes
+    x = head(conv(conv(image, "conv", 8), "conv2", 6))
+    return bins, randomized(keras.Model([image, number], [x, layers.Dense(2, name="last")(codes)]))
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "nested"])
+@pytest.mark.parametrize("mode", ["int", "one_hot"])
+def test_learned_bins_are_kept(mode, inside, tmp_path):
+    bins, model = binned(mode, inside)
+    x = [images(model, count=9)[0], np.linspace(-2, 2, 9, dtype=np.float32)[:, None]]
+    assert set(np.digitize(x[1], bins.bin_boundaries).ravel()) == {0, 1, 2, 3}
+    copies = [copy_model(model), prune(model, {"conv": 0.5}), decompose(model, {"conv2": (8, 6)})]
+    copies.append(copy_model(copies[1]))
+    copies[1].save(tmp_path / "model.keras")
+    copies.append(keras.saving.load_model(tmp_path / "model.keras"))
+    for copy in copies:
+        assert copy.get_layer("bins").bin_boundaries == bins.bin_boundaries
+        np.testing.assert_allclose(outputs(copy, x)[1], outputs(model, x)[1], rtol=1e-6)
 
 
 def test_some_weights_are_replaced():
