@@ -18,7 +18,7 @@ from compress.cloning.layer_copy import copy_layer
 from compress.cloning.layers import layers_by_name
 from compress.cloning.rebuild import Chain
 from compress.cloning.walk import as_functional
-from compress.decomposition.factored_layer import BARE, POINTWISE, checked_rank, replace_layers
+from compress.decomposition.factored_layer import BARE, FREE, POINTWISE, checked_rank, replace_layers
 from compress.decomposition.kernel_bases import Array
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
@@ -113,10 +113,10 @@ def _most(graph: ChannelGraph, name: str, layers: Mapping[str, Any]) -> int:
 def _chain(layer: Any, rank: int) -> Chain:
     config = layer.get_config()
     same = {key: config[key] for key in ("kernel_size", "strides", "padding", "dilation_rate", "dtype", "trainable")}
-    depthwise = {f"depthwise_{key}": config[f"kernel_{key}"] for key in ("initializer", "regularizer", "constraint")}
+    depthwise = {f"depthwise_{key}": config[f"kernel_{key}"] for key in ("initializer", "regularizer")}
     first, second, third = (layer.name + suffix for suffix in CP_SUFFIXES)
     return [
         copy_layer(layer, **BARE, **POINTWISE, name=first, filters=rank),
         keras.layers.DepthwiseConv2D.from_config({**same, **depthwise, "use_bias": False, "name": second}),
-        copy_layer(layer, **POINTWISE, name=third),
+        copy_layer(layer, **FREE, **POINTWISE, name=third),
     ]

@@ -12,7 +12,16 @@ from compress.cloning.whole_layer import copy_whole
 from compress.decomposition.kernel_bases import Array, as_kernel
 from compress.errors import ParameterError, excerpt
 
-BARE = {"use_bias": False, "activation": "linear", "bias_regularizer": None, "activity_regularizer": None}
+FREE = {"kernel_constraint": None}
+"""Configuration of all parts of a chain: a constraint holds for the kernel, not for the factors that multiply to it."""
+
+BARE = {
+    **FREE,
+    "use_bias": False,
+    "activation": "linear",
+    "bias_regularizer": None,
+    "activity_regularizer": None,
+}
 """Configuration of the parts of a chain before the last, which alone has the bias and the activation."""
 
 POINTWISE = {"kernel_size": (1, 1), "strides": (1, 1), "dilation_rate": (1, 1), "padding": "valid"}

@@ -13,7 +13,7 @@ from compress.cloning.layer_copy import copy_layer
 from compress.cloning.layers import layers_by_name
 from compress.cloning.rebuild import Chain
 from compress.cloning.walk import as_functional
-from compress.decomposition.factored_layer import BARE, POINTWISE, checked_rank, replace_layers
+from compress.decomposition.factored_layer import BARE, FREE, POINTWISE, checked_rank, replace_layers
 from compress.decomposition.kernel_bases import Array
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
@@ -99,8 +99,8 @@ def _reason(graph: ChannelGraph, node: Node) -> str | None:
 def _chain(layer: Any, rank: int) -> Chain:
     names = [layer.name + suffix for suffix in SVD_SUFFIXES]
     if "units" in layer.get_config():
-        return [copy_layer(layer, **BARE, name=names[0], units=rank), copy_layer(layer, name=names[1])]
+        return [copy_layer(layer, **BARE, name=names[0], units=rank), copy_layer(layer, **FREE, name=names[1])]
     return [
         copy_layer(layer, **BARE, name=names[0], filters=rank),
-        copy_layer(layer, **POINTWISE, name=names[1]),
+        copy_layer(layer, **FREE, **POINTWISE, name=names[1]),
     ]

@@ -12,7 +12,7 @@ from compress.cloning.layer_copy import copy_layer
 from compress.cloning.layers import layers_by_name
 from compress.cloning.rebuild import Chain
 from compress.cloning.walk import as_functional
-from compress.decomposition.factored_layer import BARE, POINTWISE, replace_layers
+from compress.decomposition.factored_layer import BARE, FREE, POINTWISE, replace_layers
 from compress.decomposition.kernel_bases import Array, BasesCache, KernelBases, as_kernel
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
@@ -150,7 +150,7 @@ def tucker_chain(layer: Any, ranks: tuple[int, int]) -> Chain:
     return [
         copy_layer(layer, **BARE, **POINTWISE, name=name + FIRST_SUFFIX, filters=rank_in),
         copy_layer(layer, **BARE, name=name + CORE_SUFFIX, filters=rank_out),
-        copy_layer(layer, **POINTWISE, name=name + LAST_SUFFIX),
+        copy_layer(layer, **FREE, **POINTWISE, name=name + LAST_SUFFIX),
     ]
 
 
