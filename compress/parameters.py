@@ -1,7 +1,7 @@
 """Compression parameters: a pruning ratio per group and a Tucker rank pair per layer, and the order of the stages."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, TypeVar, get_args
 
@@ -160,5 +160,17 @@ PRUNE: Stage = "prune"
 """The stage that removes channels."""
 DECOMPOSE: Stage = "decompose"
 """The stage that replaces convolutions by Tucker-2."""
+STAGES: tuple[Stage, ...] = get_args(Stage)
 DEFAULT_RECIPE: tuple[Stage, ...] = (PRUNE, DECOMPOSE)
 """The order of the stages unless another is given: pruning first, as in NPTK's ResNet50."""
+
+
+def checked_recipe(recipe: Sequence[Stage]) -> tuple[Stage, ...]:
+    """Return the stages of a recipe; ParameterError unless it is a list of known ones, each at most once."""
+    stages = () if isinstance(recipe, str) or not isinstance(recipe, Iterable) else tuple(recipe)
+    if not stages or any(stage not in STAGES for stage in stages) or len(set(stages)) < len(stages):
+        raise ParameterError(
+            f"recipe: expected a list of one or both of {', '.join(map(repr, STAGES))}, each at most once, "
+            f"received {excerpt(recipe)}; correct it"
+        )
+    return stages

@@ -26,6 +26,7 @@ from compress.parameters import (
     ChannelStep,
     CompressionParameters,
     Stage,
+    checked_recipe,
 )
 from compress.pruning.pruning import kept_labels, kept_values, prune, remove
 from compress.pruning.reconstruction import prune_and_reconstruct
@@ -177,11 +178,12 @@ def compress_in_stages(
 
     Raises:
         ModelError: the model's layer graph cannot be read, or a kernel is not finite.
-        ParameterError: values that do not fit the model.
+        ParameterError: values that do not fit the model, or a recipe with unknown or repeated stages.
     """
+    stages = checked_recipe(recipe)
     current, used = as_functional(model), CompressionParameters.none()
     check_finite(current)
-    for stage in recipe:
+    for stage in stages:
         if stage == PRUNE:
             ratios = values.ratios(current)
             if calibration is None:
@@ -218,9 +220,9 @@ def apply_parameters(
 
     Raises:
         ModelError: the model's layer graph cannot be read, or a kernel is not finite.
-        ParameterError: parameters that do not fit the model.
+        ParameterError: parameters that do not fit the model, or a recipe with unknown or repeated stages.
     """
-    if tuple(recipe) == DEFAULT_RECIPE and calibration is None:
+    if checked_recipe(recipe) == DEFAULT_RECIPE and calibration is None:
         return prune_and_decompose(model, parameters.ratios, parameters.ranks, pruning=pruning, cache=cache)
     values = own_values(parameters)
     return compress_in_stages(model, values, recipe, pruning=pruning, cache=cache, calibration=calibration).model
@@ -235,9 +237,10 @@ def check_parameters(
     """Refuse parameters that do not fit a model under a recipe.
 
     Raises:
-        ParameterError: an unknown or excluded layer, a rank above the channels that its layer has at that stage, or
-            parameters that no stage of the recipe uses.
+        ParameterError: an unknown or excluded layer, a rank above the channels that its layer has at that stage,
+            parameters that no stage of the recipe uses, or a recipe with unknown or repeated stages.
     """
+    recipe = checked_recipe(recipe)
     for what, values, stage in (("ratios", parameters.ratios, PRUNE), ("ranks", parameters.ranks, DECOMPOSE)):
         if values and stage not in recipe:
             raise ParameterError(

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelCounts
 from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
-from compress.recipe import Values, apply_parameters, compress_in_stages, own_values
+from compress.recipe import Values, apply_parameters, check_parameters, compress_in_stages, own_values
 from tests.compress.fixtures import models
 from tests.compress.fixtures.models import images, outputs, randomized
 from tests.compress.fixtures.oracles import assert_same_outputs
@@ -101,3 +103,32 @@ def test_a_rank_above_what_pruning_leaves():
         ParameterError, match="^Out Rank of 'conv2': expected at most its 3 output channels, received 4"
     ):
         apply_parameters(models.chain(), CompressionParameters({"conv2": 0.5}, {"conv2": (4, 4)}))
+
+
+@pytest.mark.parametrize(
+    "recipe", ["prune", "decompose", ("Prune",), ("prune", "prune"), ("prune", "train"), (), 3, None]
+)
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model, recipe: apply_parameters(model, CompressionParameters.none(), recipe),
+        lambda model, recipe: compress_in_stages(model, own_values(CompressionParameters.none()), recipe),
+        lambda model, recipe: check_parameters(analyse(model), CompressionParameters.none(), recipe),
+    ],
+    ids=["apply_parameters", "compress_in_stages", "check_parameters"],
+)
+def test_recipes_that_are_none(use, recipe):
+    received = re.escape(repr(recipe))
+    expected = "^recipe: expected a list of one or both of 'prune', 'decompose', each at most once, received "
+    with pytest.raises(ParameterError, match=f"{expected}{received}; correct it$"):
+        use(models.chain(), recipe)
+
+
+def test_recipes_as_lists():
+    model = randomized(models.chain())
+    by_list, by_tuple = (
+        apply_parameters(model, CompressionParameters({"conv1": 0.5}, {"conv2": (2, 2)}), kind(ORDERS[0]))
+        for kind in (list, tuple)
+    )
+    for one, other in zip(by_list.get_weights(), by_tuple.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
