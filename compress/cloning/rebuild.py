@@ -43,6 +43,8 @@ def rebuild(
         return output
 
     source = as_functional(model)
+    if source.compiled:  # clone_model would compile the copy too, and fail at losses that Keras cannot find by name.
+        source = keras.Model(source.input, source.output, name=source.name)
     return keras.models.clone_model(source, _copy_inputs(source), clone_function=clone, call_function=call)
 
 
