@@ -18,6 +18,13 @@ _REFUSED = {
 }
 _RENAMED = {"BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization"}
 _ANYTHING = ()
+_CHANGED = "hard_sigmoid"
+"""The activation whose name stands for another function in Keras 3."""
+_ACTIVATED = frozenset(
+    ("Activation", "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D")
+    + tuple(f"Conv{rank}D{kind}" for rank in (1, 2, 3) for kind in ("", "Transpose"))
+)
+"""Layers whose ``activation`` is the last that they compute."""
 _WRAPPED = ("layer", "backward_layer")
 
 # Keys that Keras 3 no longer takes, with the values at which they change nothing (none listed: any value).
@@ -61,24 +68,41 @@ INNER_LAYERS: Mapping[str, tuple[str, ...]] = {
 """Paths of attributes to the layers that hold the weights of a layer, where it does not do so itself."""
 
 
+def made_with_activation(class_name: str, config: Config, name: str) -> tuple[Any, ...]:
+    """An unbuilt layer as ``make_layer`` makes it, and the layers after it that compute an activation it cannot have.
+
+    Keras 2's ``hard_sigmoid`` is clip(0.2 x + 0.5, 0, 1), Keras 3's is clip(x / 6 + 0.5, 0, 1).
+    """
+    if class_name not in _ACTIVATED or config.get("activation") != _CHANGED or _own(class_name):
+        return (make_layer(class_name, config, name),)
+    layer = make_layer(class_name, {**config, "activation": "linear"}, name)
+    scaled = keras.layers.Rescaling(0.2, 0.5, dtype=layer.dtype_policy, name=f"{name}.scaled")
+    return layer, scaled, keras.layers.ReLU(1.0, dtype=layer.dtype_policy, name=f"{name}.{_CHANGED}")
+
+
 def make_layer(class_name: str, config: Config, name: str) -> Any:
     """An unbuilt Keras 3 layer for an entry of a Keras 2 configuration.
 
     Initializers are dropped: every weight is read from the file.
 
     Raises:
-        ModelError: names the layer and the reason: it holds code, its class is not known, or it has an option that
-            Keras 3 does not have.
+        ModelError: names the layer and the reason: it holds code, its class is not known, or it has an option or an
+            activation that Keras 3 does not have.
     """
     what = f"layer '{name}' ({class_name})"
     class_name = _RENAMED.get(class_name, class_name)
     if class_name in _REFUSED:
         raise ModelError(f"{what} {_REFUSED[class_name]}; rebuild the model without it")
-    own = keras.saving.get_registered_object(class_name)
+    own = _own(class_name)
     kind: Any = own or getattr(keras.layers, class_name, None)
     if not (isinstance(kind, type) and issubclass(kind, keras.layers.Layer)):
         raise ModelError(
             f"{what} is of a class that Keras 3 does not have; register it or rebuild the model without it"
+        )
+    changed = next((key for key in config if key.endswith("activation") and config[key] == _CHANGED), None)
+    if changed and not own:
+        raise ModelError(
+            f"{what} has {changed}='{_CHANGED}', which is another function in Keras 3; rebuild the model with another"
         )
     options = _translated(class_name, {**config, "name": name}, what)
     trainable = options.pop("trainable", True)
@@ -91,6 +115,11 @@ def make_layer(class_name: str, config: Config, name: str) -> Any:
             f"{what} cannot be made by Keras 3: {typed_line(error)}; rebuild the model without it"
         ) from error
     return layer
+
+
+def _own(class_name: str) -> Any:
+    """The layer class that the user has registered by this name, or None."""
+    return keras.saving.get_registered_object(class_name)
 
 
 def input_layer(config: Config, name: str) -> Any:

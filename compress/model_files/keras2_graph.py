@@ -8,7 +8,7 @@ import keras
 
 from compress.cloning.layers import finalize_state
 from compress.errors import ModelError, excerpt, typed_line
-from compress.model_files.keras2_config import Config, input_layer, make_layer
+from compress.model_files.keras2_config import Config, input_layer, made_with_activation
 from compress.model_files.keras2_ops import OP_CLASSES, op_layer
 
 FUNCTIONAL, SEQUENTIAL = ("Functional", "Model"), "Sequential"
@@ -76,6 +76,7 @@ class _Graph:
         self._config = config
         self._entries = {_name(entry): entry for entry in config["layers"]}
         self._layers: dict[str, Any] = {}
+        self._after: dict[str, tuple[Any, ...]] = {}
         self._results: dict[str, list[list[Any]]] = {name: [] for name in self._entries}
 
     def built(self, name: str | None) -> LegacyModel:
@@ -139,10 +140,14 @@ class _Graph:
                 f"layer '{name}': expected no arguments of calls but training, received {excerpt(options)}"
             )
         if name not in self._layers:
-            self._layers[name] = _made(entry, _keras_name(name))
+            self._layers[name], *after = _made(entry, _keras_name(name))
+            self._after[name] = tuple(after)
         layer = self._layers[name]
         callee = layer.model if isinstance(layer, LegacyModel) else layer
-        return callee(_alone(inputs), **options)
+        output = callee(_alone(inputs), **options)
+        for following in self._after[name]:
+            output = following(output)
+        return output
 
     def _computed(self, name: str, config: Config, inputs: list[Any], options: dict[str, Any]) -> Any:
         operands = list(inputs)
@@ -154,10 +159,11 @@ class _Graph:
         return layer(_alone([operand for operand in operands if isinstance(operand, keras.KerasTensor)]))
 
 
-def _made(entry: Config, name: str) -> Any:
+def _made(entry: Config, name: str) -> tuple[Any, ...]:
+    """The layer or model of an entry, and the layers that follow it wherever it is called."""
     if _is_model(entry):
-        return build_legacy(entry["class_name"], entry["config"], name)
-    return make_layer(entry["class_name"], entry["config"], name)
+        return (build_legacy(entry["class_name"], entry["config"], name),)
+    return made_with_activation(entry["class_name"], entry["config"], name)
 
 
 def _is_model(entry: Config) -> bool:

@@ -35,7 +35,7 @@ def constrained(name):
     x = conv(x, "point", 6, 1, kernel_constraint=constraint)
     x = layers.GlobalAveragePooling2D()(x)
     dense = layers.Dense(6, name="dense", kernel_constraint=CONSTRAINTS[name](0))
-    model = randomized(keras.Model(inputs, layers.Dense(2)(dense(x))))
+    model = randomized(keras.Model(inputs, layers.Dense(2, name="last")(dense(x))))
     for layer in (model.get_layer("c1"), model.get_layer("point"), dense):
         layer.kernel.assign(layer.kernel_constraint(layer.kernel.value))
     model.get_layer("c1").bias.assign(np.abs(model.get_layer("c1").bias))
