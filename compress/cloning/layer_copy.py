@@ -10,7 +10,6 @@ import numpy as np
 from compress.cloning.layers import finalize_state, weight_of
 from compress.errors import ModelError, typed_line
 
-
 def copy_layer(layer: Any, /, **changes: Any) -> Any:
     """An unbuilt copy of a layer, or of a ``keras.ops`` operation, with some configuration values changed.
 
@@ -23,7 +22,7 @@ def copy_layer(layer: Any, /, **changes: Any) -> Any:
         if type(layer) is keras.layers.TimeDistributed:
             return _copy_time_distributed(layer, **changes)
         config = _config(layer)
-        kept = {**_for_any_shape(layer, config), **_functions(layer, config)}
+        kept = {**_initializers(layer, config), **_functions(layer, config), **_penalties(layer, config)}
         return type(layer).from_config({**config, **kept, **changes})
     except Exception as error:  # Whatever the layer's own code raises.
         raise ModelError(
@@ -58,10 +57,38 @@ def _copy_time_distributed(layer: Any, /, **changes: Any) -> Any:
     return keras.layers.TimeDistributed(inner, **{**keras.Layer.get_config(layer), **changes})
 
 
-def _for_any_shape(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Zeros for the initializers that are arrays: they fit only the shape that a weight had before."""
-    names = [name for name in config if name.endswith("_initializer")]
-    return {name: "zeros" for name in names if np.ndim(getattr(getattr(layer, name, None), "value", 0))}
+def _initializers(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Zeros for the initializers that are arrays, which fit only the shape of before, and for those of the user's.
+
+    Weights are set in any case.
+    """
+    values = {name: _held(layer, name) for name in config if name.endswith("_initializer")}
+    return {name: "zeros" for name, value in values.items() if _is_array(value) or _keras_finds_not(layer, value)}
+
+
+def _penalties(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Regularizers and constraints of the user's, as they are: Keras finds them only if registered."""
+    values = {name: _held(layer, name) for name in config if name.endswith(("_regularizer", "_constraint"))}
+    return {name: value for name, value in values.items() if _keras_finds_not(layer, value)}
+
+
+def _held(layer: Any, name: str) -> Any:
+    """What a layer has made of an option; some keep it in a private attribute."""
+    return getattr(layer, name, getattr(layer, f"_{name}", None))
+
+
+def _is_array(initializer: Any) -> bool:
+    return bool(np.ndim(getattr(initializer, "value", 0)))
+
+
+def _keras_finds_not(layer: Any, value: Any) -> bool:
+    """Whether a layer of Keras's, which takes objects as well as their configurations, holds one of the user's."""
+    return value is not None and _is_keras(layer) and not _is_keras(value)
+
+
+def _is_keras(value: Any) -> bool:
+    """Whether an object is of one of Keras's own classes."""
+    return type(value).__module__.startswith("keras.")
 
 
 def _functions(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +98,7 @@ def _functions(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_users(value: Any) -> bool:
-    return isinstance(value, keras.Layer) and not type(value).__module__.startswith("keras.") and not value.weights
+    return isinstance(value, keras.Layer) and not _is_keras(value) and not value.weights
 
 
 def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -> None:

@@ -113,10 +113,10 @@ def _most(graph: ChannelGraph, name: str, layers: Mapping[str, Any]) -> int:
 def _chain(layer: Any, rank: int) -> Chain:
     config = layer.get_config()
     same = {key: config[key] for key in ("kernel_size", "strides", "padding", "dilation_rate", "dtype", "trainable")}
-    depthwise = {f"depthwise_{key}": config[f"kernel_{key}"] for key in ("initializer", "regularizer")}
+    depthwise = {"depthwise_regularizer": layer.kernel_regularizer, "use_bias": False}
     first, second, third = (layer.name + suffix for suffix in CP_SUFFIXES)
     return [
         copy_layer(layer, **BARE, **POINTWISE, name=first, filters=rank),
-        keras.layers.DepthwiseConv2D.from_config({**same, **depthwise, "use_bias": False, "name": second}),
+        keras.layers.DepthwiseConv2D.from_config({**same, **depthwise, "name": second}),
         copy_layer(layer, **FREE, **POINTWISE, name=third),
     ]
