@@ -10,6 +10,9 @@ import numpy as np
 from compress.cloning.layers import finalize_state, weight_of
 from compress.errors import ModelError, typed_line
 
+_LOOKUPS = (keras.layers.IntegerLookup, keras.layers.StringLookup, keras.layers.TextVectorization)
+
+
 def copy_layer(layer: Any, /, **changes: Any) -> Any:
     """An unbuilt copy of a layer, or of a ``keras.ops`` operation, with some configuration values changed.
 
@@ -23,7 +26,10 @@ def copy_layer(layer: Any, /, **changes: Any) -> Any:
             return _copy_time_distributed(layer, **changes)
         config = _config(layer)
         kept = {**_initializers(layer, config), **_functions(layer, config), **_penalties(layer, config)}
-        return type(layer).from_config({**config, **kept, **changes})
+        made = type(layer).from_config({**config, **kept, **changes})
+        if type(layer) in _LOOKUPS:
+            _copy_vocabulary(layer, made)
+        return made
     except Exception as error:  # Whatever the layer's own code raises.
         raise ModelError(
             f"layer '{layer.name}' ({type(layer).__name__}) cannot be copied: {typed_line(error)}; "
@@ -43,6 +49,16 @@ def _config(layer: Any) -> dict[str, Any]:
         if own or not isinstance(layer, keras.Layer):
             raise
         return {"name": layer.name, "trainable": layer.trainable, "dtype": layer.dtype_policy.name}
+
+
+def _copy_vocabulary(old: Any, new: Any) -> None:
+    """Give a lookup the vocabulary that another has learned, which its configuration does not hold."""
+    words = old.get_vocabulary()
+    if words == new.get_vocabulary() or not old.get_vocabulary(include_special_tokens=False):
+        return
+    lookup = getattr(old, "_lookup_layer", old)
+    frequencies = lookup.idf_weights_const.numpy()[: len(words)] if lookup.output_mode == "tf_idf" else None
+    new.set_vocabulary(words, frequencies)
 
 
 def _copy_lambda(layer: Any, **changes: Any) -> Any:

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from compress.cloning.layer_copy import copy_layer, copy_weights
@@ -45,6 +46,52 @@ def test_learned_bins_are_kept(mode, inside, tmp_path):
     for copy in copies:
         assert copy.get_layer("bins").bin_boundaries == bins.bin_boundaries
         np.testing.assert_allclose(outputs(copy, x)[1], outputs(model, x)[1], rtol=1e-6)
+
+
+NUMBERS, WORDS = np.array([[7], [3], [3], [9], [9], [9]]), np.array([["b"], ["a"], ["a"], ["c"], ["c"], ["c"]])
+LOOKUPS = {
+    "integers": lambda: layers.IntegerLookup(),
+    "integers, one hot": lambda: layers.IntegerLookup(output_mode="one_hot", num_oov_indices=2),
+    "integers, masked": lambda: layers.IntegerLookup(mask_token=7, num_oov_indices=0),
+    "strings": lambda: layers.StringLookup(max_tokens=3),
+    "strings, frequencies": lambda: layers.StringLookup(output_mode="tf_idf", pad_to_max_tokens=True, max_tokens=9),
+    "text": lambda: layers.TextVectorization(output_mode="int", output_sequence_length=2),
+    "text, frequencies": lambda: layers.TextVectorization(output_mode="tf_idf"),
+}
+
+
+def looked_up(kind):
+    """A convolution beside a lookup that has learned a vocabulary, and the model's inputs."""
+    lookup, learned = LOOKUPS[kind](), NUMBERS if kind.startswith("integers") else WORDS
+    lookup.adapt(learned)
+    image, item = keras.Input((4, 4, 3)), keras.Input((1,), dtype="int64" if learned is NUMBERS else "string")
+    x = [tf.ones((6, 4, 4, 3)), tf.constant(learned)]
+    return keras.Model([image, item], [head(conv(image, "conv", 8)), lookup(item)]), x
+
+
+@pytest.mark.parametrize("kind", LOOKUPS)
+def test_learned_vocabularies_are_kept(kind, tmp_path):
+    model, x = looked_up(kind)
+    wanted = outputs(model, x)[1]
+    assert len(np.unique(wanted, axis=0)) > 1
+    small = prune(model, {"conv": 0.5})
+    copies = [copy_model(model), small, copy_model(small)]
+    if kind != "strings, frequencies":  # Keras itself does not load padded frequencies.
+        small.save(tmp_path / "model.keras")
+        copies.append(keras.saving.load_model(tmp_path / "model.keras"))
+    for copy in copies:
+        np.testing.assert_allclose(outputs(copy, x)[1], wanted)
+
+
+@pytest.mark.parametrize("kind", LOOKUPS)
+def test_lookups_without_a_vocabulary_are_copied_so(kind):
+    if "one hot" not in kind:
+        assert not copy_layer(LOOKUPS[kind]()).get_vocabulary(include_special_tokens=False)
+
+
+def test_given_vocabularies_are_kept():
+    layer = layers.StringLookup(vocabulary=["a", "b"])
+    assert copy_layer(layer).get_config()["vocabulary"] == ["a", "b"] == copy_layer(layer).get_vocabulary()[1:]
 
 
 def test_some_weights_are_replaced():
