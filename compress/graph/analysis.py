@@ -16,7 +16,7 @@ from compress.graph.coupling import Channels, Coupling, Labels
 from compress.graph.group import CoupledLabels, Node, WeightSpec
 from compress.graph.grouping import form_groups
 from compress.graph.rules.layer_rule import LayerCall, LayerRule, Shape, along_last_axis
-from compress.graph.rules.layers import misfit, obstacle, rule_for, weights_of
+from compress.graph.rules.layers import different_widths, misfit, obstacle, rule_for, weights_of
 from compress.graph.rules.time_distributed import without_time
 from compress.graph.sizes import ImageSize, sized_shapes, takes_any_size
 
@@ -117,9 +117,9 @@ class _Analysis:
         exact = rule is None or rule.across(at, inputs) is None
         if rule is not None and reason is None:
             outputs = self._ruled(at, rule, inputs)
-            if _fits(at, rule, inputs, outputs):
+            reason = self._misfit(at, rule, inputs, outputs)
+            if reason is None:
                 return _Visit(at, rule, inputs, outputs, None, exact)
-            reason = misfit(at.layer)
         return _Visit(at, rule, inputs, self._opaque(at, inputs, str(reason)), str(reason), exact)
 
     def _along_last_axis(self, tensor: Any, channels: Channels, layer: Any) -> Channels:
@@ -138,9 +138,24 @@ class _Analysis:
             reason = rule.across(at, inputs)
         if rule is None or reason is not None or first is None:
             return reason
-        if _is_sized(rule) and _layout(first.at, first.inputs) != _layout(at, inputs):
-            return f"'{at.layer.name}' ({type(at.layer).__name__}) is shared by tensors of different widths"
+        if _is_sized(rule) and _layout(first.at.input_shapes, first.inputs) != _layout(at.input_shapes, inputs):
+            return different_widths(at.layer)
         return first.reason
+
+    def _misfit(
+        self, at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...], outputs: tuple[Channels, ...]
+    ) -> str | None:
+        """Why the channels that a rule gives are not those of the call, or not those of the layer's first call."""
+        if not _fits(at, rule, inputs, outputs):
+            return misfit(at.layer)
+        first = self._first.get(at.layer.name)
+        if first is None or not _is_sized(rule):
+            return None
+        if _layout(first.at.output_shapes, first.outputs) != _layout(at.output_shapes, outputs):
+            return different_widths(at.layer)
+        for earlier, now in zip(first.outputs, outputs, strict=True):
+            self._coupling.unify(earlier.labels, now.labels)
+        return None
 
     def _opaque(self, at: LayerCall, inputs: tuple[Channels, ...], reason: str) -> tuple[Channels, ...]:
         """Freeze all that a layer touches whose rule does not hold; every output gets labels of its own."""
@@ -201,9 +216,9 @@ def _fits(at: LayerCall, rule: LayerRule, inputs: tuple[Channels, ...], outputs:
     return True
 
 
-def _layout(at: LayerCall, inputs: tuple[Channels, ...]) -> list[tuple[int, int]]:
-    """Number of channels of every input, and their axis counted from the last."""
-    return [(item.size, item.axis - len(shape)) for item, shape in zip(inputs, at.input_shapes, strict=True)]
+def _layout(shapes: tuple[tuple[int | None, ...], ...], tensors: tuple[Channels, ...]) -> list[tuple[int, int]]:
+    """Number of channels of every tensor, and their axis counted from the last."""
+    return [(item.size, item.axis - len(shape)) for item, shape in zip(tensors, shapes, strict=True)]
 
 
 def _node(visit: _Visit, labels: CoupledLabels, repeated: bool) -> Node:

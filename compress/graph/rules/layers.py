@@ -190,6 +190,11 @@ def misfit(layer: Any) -> str:
     return not_known(layer)
 
 
+def different_widths(layer: Any) -> str:
+    """The reason of a layer that is called on tensors with different numbers of channels, and could not suit them."""
+    return f"'{layer.name}' ({type(layer).__name__}) is shared by tensors of different widths"
+
+
 def obstacle(call: LayerCall, rule: LayerRule | None, inputs: Sequence[Channels]) -> str | None:
     """Why nothing that this layer touches may be pruned, or None where its rule holds."""
     name, kind = call.layer.name, type(call.layer).__name__

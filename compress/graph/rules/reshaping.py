@@ -44,13 +44,21 @@ def unknown_sizes(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
 
 
 def target_shape(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
-    """The ``target_shape`` of a Reshape layer, without the batch axis."""
-    return {"target_shape": kept_shape(node, kept)[1:]}
+    """The ``target_shape`` of a Reshape layer, without the batch axis; it may be called on tensors of other sizes."""
+    return {"target_shape": _with_open_axis(layer.target_shape, kept_shape(node, kept)[1:])}
 
 
 def new_shape(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
     """The ``newshape`` of a reshape operation."""
-    return {"newshape": (-1, *kept_shape(node, kept)[1:])}
+    batch, *given = layer.newshape
+    open_batch = -1 if -1 not in given or batch is None else batch
+    sizes = kept_shape(node, kept)[1:]
+    return {"newshape": (open_batch, *(sizes if open_batch == -1 else _with_open_axis(given, sizes)))}
+
+
+def _with_open_axis(given: Sequence[int | None], sizes: Shape) -> Shape:
+    """Sizes with the -1 of the given shape, which stands for whatever a tensor has left."""
+    return tuple(-1 if before == -1 else after for before, after in zip(given, sizes, strict=True))
 
 
 def permuted(call: LayerCall, inputs: Sequence[Channels], order: Sequence[int]) -> tuple[Channels, ...]:

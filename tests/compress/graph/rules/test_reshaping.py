@@ -52,6 +52,40 @@ def test_shared_reshapes_keep_the_same_channels():
     assert small.get_layer("reshape").target_shape == (24, 4)
 
 
+def shared_reshape(target, shapes, after=layers.Flatten):
+    """One reshape of 8 channels that are made at several sizes."""
+    reshape = layers.Reshape(target, name="reshape")
+    inputs = [keras.Input((*shape, 3)) for shape in shapes]
+    made = [reshape(layers.Conv2D(8, 1, name=f"c{place}")(x)) for place, x in enumerate(inputs)]
+    return keras.Model(inputs, [layers.Dense(2, name=f"end{i}")(after()(x)) for i, x in enumerate(made)])
+
+
+@pytest.mark.parametrize(
+    ("target", "pruned"),
+    [((-1, 8), (-1, 4)), ((-1, 2, 8), (-1, 2, 4)), ((2, -1, 8), (2, -1, 4)), ((-1, 16), (-1, 8)), ((-1, 4), (-1, 2))],
+)
+def test_reshapes_shared_by_tensors_of_several_sizes(target, pruned):
+    graph, small = checked_prune(shared_reshape(target, [(8, 8), (4, 4), (2, 6)]), {"c0": 0.5})
+    assert [sorted(group.layers) for group in graph.groups] == [["c0", "c1", "c2"]]
+    assert small.get_layer("reshape").target_shape == pruned
+
+
+def test_reshapes_that_give_several_widths_are_left_whole():
+    graph, _ = checked_prune(shared_reshape((4, -1), [(8, 8), (4, 4)]), {})
+    assert not graph.groups
+    reasons = {item.name: item.reason for item in graph.excluded}
+    assert reasons["c0"] == "'reshape' (Reshape) is shared by tensors of different widths"
+
+
+def test_reshapes_within_models_of_open_size():
+    inner = keras.Input((None, None, 3), batch_size=3)
+    base = keras.Model(inner, ops.reshape(conv(inner, "a", 8), (3, -1, 8)))
+    inputs = [keras.Input((*shape, 3), batch_size=3) for shape in ((4, 4), (6, 6))]
+    ends = [layers.Dense(2, name=f"end{i}")(layers.GlobalAveragePooling1D()(base(x))) for i, x in enumerate(inputs)]
+    _, small = checked_prune(keras.Model(inputs, ends), {"a": 0.5})
+    assert small.get_layer("a").filters == 4
+
+
 @pytest.mark.parametrize("target", [(24, 8), (6, 4, 8), (2, 12, 8), (192,), (4, 48), (-1, 8)])
 def test_elements_stay_in_order(target):
     graph, _ = checked_prune(
