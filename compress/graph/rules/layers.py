@@ -28,7 +28,7 @@ from compress.graph.rules.layer_rule import (
     pass_on,
     pass_on_last,
 )
-from compress.graph.rules.merging import concatenate, merge
+from compress.graph.rules.merging import concatenate, joins_constant, merge
 from compress.graph.rules.normalizing import (
     across_channels,
     across_last_axis,
@@ -71,7 +71,7 @@ def _noise_by_channel(call: LayerCall, inputs: Sequence[Channels]) -> str | None
 _VECTOR: Roles = ("out",)
 _ELEMENTWISE = LayerRule(pass_on, any_axis=True)
 _SPATIAL = LayerRule(pass_on_last)
-_MERGE = LayerRule(merge, several=True, merges=True, any_axis=True)
+_MERGE = LayerRule(merge, joins_constant, several=True, merges=True, any_axis=True)
 
 RULES: dict[type, LayerRule] = {
     **{getattr(keras.layers, f"Conv{rank}D"): affine(rank) for rank in (1, 2, 3)},
@@ -113,7 +113,7 @@ RULES: dict[type, LayerRule] = {
     keras.layers.Reshape: LayerRule(reshape, unknown_sizes, resize=target_shape, any_axis=True),
     keras.layers.Permute: LayerRule(permute, any_axis=True),
     keras.layers.RepeatVector: LayerRule(pass_on_last),
-    keras.layers.Concatenate: LayerRule(concatenate, several=True, any_axis=True),
+    keras.layers.Concatenate: LayerRule(concatenate, joins_constant, several=True, any_axis=True),
     **dict.fromkeys(layer_types("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), _MERGE),
     **dict.fromkeys(
         [

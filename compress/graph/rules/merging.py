@@ -103,6 +103,14 @@ def concatenate(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling)
     return (first,)
 
 
+def joins_constant(call: LayerCall, inputs: Sequence[Channels]) -> str | None:
+    """Why a tensor that is joined with a constant stays whole: the constant holds numbers for all channels."""
+    operands = next(iter((*call.arguments[0], *call.arguments[1].values())))
+    if all(isinstance(operand, keras.KerasTensor) for operand in operands):
+        return None
+    return f"'{call.layer.name}' joins it with a constant"
+
+
 def _refused(call: LayerCall, inputs: Sequence[Channels], axis: int, coupling: Coupling) -> tuple[Channels, ...]:
     reason = f"'{call.layer.name}' joins tensors whose channels lie along different axes"
     for channels in inputs:

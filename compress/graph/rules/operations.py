@@ -1,6 +1,7 @@
 """What the operations of ``keras.ops`` do to channels when they are written on symbolic tensors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 from compress.cloning.nodes import arguments_of, nodes_of
 from compress.graph.coupling import Channels, Coupling
 from compress.graph.rules.layer_rule import LayerCall, LayerRule, pass_on, pass_on_last
-from compress.graph.rules.merging import concatenate, merge, stack, unusable_constant, without_removed
+from compress.graph.rules.merging import concatenate, joins_constant, merge, stack, unusable_constant, without_removed
 from compress.graph.rules.reshaping import (
     axes_of,
     depth_to_space,
@@ -23,6 +24,7 @@ from compress.graph.rules.reshaping import (
     reshape,
     space_to_depth,
     squeeze,
+    squeezed_axes,
     squeezes_channels,
     transpose,
     unknown_sizes,
@@ -85,6 +87,7 @@ _SPATIAL = LayerRule(pass_on_last)
 _MERGE = LayerRule(merge, unusable_constant, rewrite=without_removed, several=True, merges=True, any_axis=True)
 _CLIP = LayerRule(pass_on, _bounds_by_channel, any_axis=True)
 _REDUCTION = LayerRule(reduce, reduces_channels, any_axis=True)
+_SQUEEZE = LayerRule(squeeze, squeezes_channels, any_axis=True)
 _TRANSPOSITION = LayerRule(transpose, moves_batch, any_axis=True)
 _ALONG_AN_AXIS = LayerRule(pass_on, _acts_along_channels, any_axis=True)
 
@@ -124,10 +127,10 @@ OPERATIONS: Mapping[str, LayerRule] = {
     **dict.fromkeys(("nn.Softmax", "nn.LogSoftmax", "numpy.Cumsum", "numpy.Roll"), _ALONG_AN_AXIS),
     "numpy.Clip": _CLIP,
     "numpy.Reshape": LayerRule(reshape, unknown_sizes, resize=new_shape, any_axis=True),
-    "numpy.Squeeze": LayerRule(squeeze, squeezes_channels, any_axis=True),
+    "numpy.Squeeze": _SQUEEZE,
     "numpy.ExpandDims": LayerRule(expand_dims, any_axis=True),
-    "numpy.Concatenate": LayerRule(concatenate, several=True, any_axis=True),
-    "numpy.Stack": LayerRule(stack, several=True, any_axis=True),
+    "numpy.Concatenate": LayerRule(concatenate, joins_constant, several=True, any_axis=True),
+    "numpy.Stack": LayerRule(stack, joins_constant, several=True, any_axis=True),
     "numpy.Split": LayerRule(split, resize=split_points, any_axis=True),
     "core.Unstack": LayerRule(unstack, unstacks_channels, any_axis=True),
     "nn.DepthToSpace": LayerRule(depth_to_space),
@@ -178,4 +181,5 @@ def operation_rule(layer: Any) -> LayerRule | None:
         return _ELEMENTWISE
     if not kind.__module__.startswith("keras.src.ops."):
         return None
-    return OPERATIONS.get(f"{kind.__module__.removeprefix('keras.src.ops.')}.{kind.__name__}")
+    rule = OPERATIONS.get(f"{kind.__module__.removeprefix('keras.src.ops.')}.{kind.__name__}")
+    return replace(rule, resize=squeezed_axes) if rule is _SQUEEZE and layer.axis is None else rule

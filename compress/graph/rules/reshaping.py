@@ -114,6 +114,11 @@ def squeeze(call: LayerCall, inputs: Sequence[Channels], coupling: Coupling) -> 
     return (without_axes(inputs[0], _squeezed(call)),)
 
 
+def squeezed_axes(layer: Any, node: Node, kept: KeptChannels) -> dict[str, Any]:
+    """The axes of a squeeze that has named none: the channels that stay may be one."""
+    return {"axis": tuple(axis for axis, size in enumerate(node.input_shapes[0]) if size == 1)}
+
+
 def without_axes(channels: Channels, gone: Sequence[int]) -> Channels:
     """The channels of a tensor after it has lost some other axes than theirs."""
     return Channels(channels.labels, channels.axis - sum(axis < channels.axis for axis in gone))

@@ -85,8 +85,15 @@ def test_what_keeps_channels_apart(build):
         (lambda x: x + keras.Variable(CONSTANT), "reads a variable that belongs to no layer"),
         (
             lambda x: ops.concatenate([x, np.ones((3, 6, 6, 2), np.float32)], axis=-1),
-            "(Concatenate), whose effect on channels is not known",
+            "joins it with a constant",
         ),
+        (lambda x: ops.concatenate([x, np.ones((3, 1, 6, 8), np.float32)], axis=1), "joins it with a constant"),
+        (lambda x: ops.stack([np.ones((3, 6, 6, 8), np.float32), x], axis=1)[:, 1], "joins it with a constant"),
+        (
+            lambda x: layers.Concatenate(axis=1)([x, np.ones((3, 1, 6, 8), np.float32)]),
+            "joins it with a constant",
+        ),
+        (lambda x: layers.Add()([x, np.ones((3, 6, 6, 8), np.float32)]), "joins it with a constant"),
         (lambda x: ops.matmul(x, np.eye(8, dtype="float32")), "(Matmul), whose effect on channels is not known"),
         (lambda x: ops.reshape(x, (6, 6, -1, 8)), "reshapes a tensor of no fixed size"),
         (lambda x: ops.reshape(x, (-1, 6, 6, 4)), "reshapes the batch axis"),
@@ -106,6 +113,19 @@ def test_a_constant_that_keras_may_add_along_another_axis_is_refused():
     graph, _ = checked_prune(model, {"after": 0.5})
     assert [group.name for group in graph.groups] == ["after"]
     assert "Keras takes it for a bias" in graph.excluded[0].reason
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 3), (1, 4, 3), (1, 1, 3)])
+@pytest.mark.parametrize("ratio", [0.5, 0.99])
+def test_squeezing_keeps_the_channels_even_if_one_is_left(shape, ratio):
+    inputs = keras.Input(shape)
+    x = (
+        layers.GlobalAveragePooling2D(keepdims=True)(conv(inputs, "before", 8))
+        if shape[1] > 1
+        else conv(inputs, "before", 8)
+    )
+    graph, small = checked_prune(keras.Model(inputs, layers.Dense(2)(ops.squeeze(x))), {"before": ratio})
+    assert small.get_layer("before").filters == (4 if ratio == 0.5 else 1)
 
 
 def test_bounds_by_channel_are_refused():
