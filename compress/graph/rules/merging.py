@@ -62,23 +62,26 @@ def unusable_constant(call: LayerCall, inputs: Sequence[Channels]) -> str | None
 
 
 def _is_ambiguous(value: Any) -> bool:
-    """Whether ``keras.ops.add`` may add a constant along another axis than its own.
+    """Whether ``keras.ops.add`` may add its second operand along another axis than its own.
 
     On TensorFlow it makes any operand with one axis longer than 1 a bias of the first's last axis where that is as
     long, which pruning may bring about.
     """
-    long = [axis for axis, size in enumerate(np.shape(value)) if size > 1]
-    return len(long) == 1 and long[0] != np.ndim(value) - 1
+    shape = value.shape if isinstance(value, keras.KerasTensor) else np.shape(value)
+    long = [axis for axis, size in enumerate(shape) if size is None or size > 1]
+    return len(long) == 1 and long[0] != len(shape) - 1
 
 
 def without_removed(arguments: Arguments, node: Node, kept: KeptChannels) -> Arguments:
-    """The arguments of an elementwise operation with the channels that stay, in every constant that varies by them."""
+    """The arguments of an elementwise operation with the channels that stay, in every constant that varies by them.
+
+    The operands of a sum change places where Keras might take the second, by what is left of it, for a bias.
+    """
     axis = node.axes[0] - len(node.output_shape)
-    positional, keywords = arguments
-    return (
-        tuple(_sliced(value, axis, kept[node.output]) for value in positional),
-        {name: _sliced(value, axis, kept[node.output]) for name, value in keywords.items()},
-    )
+    operands = tuple(_sliced(value, axis, kept[node.output]) for value in arguments[0])
+    if node.kind == "Add" and len(operands) == 2 and _is_ambiguous(operands[1]):
+        operands = operands[::-1]
+    return operands, {name: _sliced(value, axis, kept[node.output]) for name, value in arguments[1].items()}
 
 
 def _sliced(value: Any, axis: int, stay: NDArray[np.bool_]) -> Any:

@@ -150,14 +150,35 @@ def is_elementwise(function: Any) -> bool:
 
     It is called on a symbolic tensor; one that does not run on it is not known to do so.
     """
-    tensor = keras.Input((2, 3))
     try:
-        with keras.StatelessScope() as scope:
-            output = function.call(tensor) if isinstance(function, keras.Layer) else function(tensor)
-            graph = keras.Function(tensor, output)
+        graphs = [_graph_of(function, channels) for channels in (3, 5)]
     except Exception:  # Whatever the function's own code raises.
         return False
-    return not scope.state_mapping and all(map(_is_elementwise_call, nodes_of(graph)))
+    # One that computes with the number of channels would compute otherwise with those that stay.
+    return _settings(graphs[0]) == _settings(graphs[1]) and all(map(_is_elementwise_call, nodes_of(graphs[0])))
+
+
+def _graph_of(function: Any, channels: int) -> Any:
+    """The operations that a function or layer calls on a tensor of so many channels."""
+    tensor = keras.Input((2, channels))
+    with keras.StatelessScope() as scope:
+        output = function.call(tensor) if isinstance(function, keras.Layer) else function(tensor)
+        graph = keras.Function(tensor, output)
+    if scope.state_mapping:
+        raise ValueError("it changes variables")
+    return graph
+
+
+def _settings(graph: Any) -> list[str]:
+    """What every operation of a graph but its inputs is made and called with, besides tensors."""
+    rows = []
+    for node in nodes_of(graph):
+        operation = node.operation
+        made = operation.get_config() if isinstance(operation, keras.Layer) else vars(operation)
+        made = {name: value for name, value in made.items() if name != "name" and not name.startswith("_")}
+        called = [item for item in keras.tree.flatten(arguments_of(node)) if not isinstance(item, keras.KerasTensor)]
+        rows.append("" if node.is_input else f"{type(operation).__name__} {made} {called}")
+    return rows
 
 
 def _is_elementwise_call(node: Any) -> bool:

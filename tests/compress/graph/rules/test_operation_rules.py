@@ -145,6 +145,51 @@ def test_other_operations_as_activations_leave_a_layer_whole(function):
     assert "before" in reasons(graph)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x / x.shape[-1],
+        lambda x: x * ops.cast(ops.shape(x)[-1], x.dtype),
+        lambda x: ops.clip(x, 0, x.shape[-1]),
+        lambda x: layers.ReLU(max_value=x.shape[-1])(x),
+    ],
+    ids=["divided", "multiplied", "clipped", "relu"],
+)
+def test_functions_that_read_the_number_of_channels_leave_a_layer_whole(function):
+    assert not is_elementwise(function)
+    inputs = keras.Input((6, 6, 3))
+
+    def activation(x):
+        return function(x)
+
+    graph, _ = checked_prune(keras.Model(inputs, head(conv(inputs, "before", 8, activation=activation))))
+    assert "before" in reasons(graph)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: x * ops.relu6(x + 3.0) / 6.0, lambda x: ops.clip(0.2 * x + 0.5, 0.0, 1.0)], ids=str
+)
+def test_functions_that_do_not_are_elementwise(function):
+    assert is_elementwise(function)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.99])
+@pytest.mark.parametrize("shape", [(1, 1, 6, 8), (1, 6, 1, 8), (6, 8), (1, 6, 6, 8), (6, 1, 8), (8,)], ids=str)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_constants_of_every_shape_are_added_along_their_axes(shape, ratio, swapped):
+    constant = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    build = (lambda x: ops.add(constant, x)) if swapped else (lambda x: ops.add(x, constant))
+    _, small = pruned(build, ratios={"before": ratio})
+    assert small.get_layer("before").filters == (4 if ratio == 0.5 else 1)
+
+
+def test_tensors_of_a_fixed_batch_are_added_along_their_axes():
+    inputs = keras.Input(batch_shape=(1, 4, 3))
+    x = layers.Conv1D(8, 3, padding="same", name="before")(inputs) + layers.Conv1D(1, 1, name="one")(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling1D()(x)))
+    checked_prune(model, {"before": 0.5}, np.random.default_rng(0).normal(size=(1, 4, 3)).astype(np.float32))
+
+
 def test_slices_of_channels():
     def build(x):
         first, last = x[..., :3], x[:, :, :, 3:]
