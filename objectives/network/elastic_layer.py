@@ -85,7 +85,9 @@ class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
         prefix = "kernel" if name in FACTORS else name
         if prefix == "kernel" and hasattr(self.source, "depthwise_regularizer"):
             prefix = "depthwise"
-        penalties = (getattr(self.source, f"{prefix}_{kind}", None) for kind in ("regularizer", "constraint"))
+        penalties = [getattr(self.source, f"{prefix}_{kind}", None) for kind in ("regularizer", "constraint")]
+        if name in FACTORS:  # A constraint holds for the kernel that they multiply to, not for them.
+            penalties[1] = None
         return Weight(variable, bool(self.source.trainable), *penalties)
 
     def assign(self, weights: LayerWeights) -> None:

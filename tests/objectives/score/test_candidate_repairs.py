@@ -151,6 +151,19 @@ def test_candidates_with_channels_that_stay_whole_are_judged_as_their_models_are
         assert judged(proxy, candidates.start(parameters)) == alone(apply_parameters(original, parameters)), parameters
 
 
+def test_a_constraint_holds_for_whole_kernels_alone(alone: Any) -> None:
+    """Factors of a kernel that may not be negative may be; so they may be in the model that is built of them."""
+    original = keras.models.clone_model(net())
+    for name in ("a", "b"):
+        original.get_layer(name).kernel_constraint = keras.constraints.NonNeg()
+        original.get_layer(name).kernel.assign(np.abs(original.get_layer(name).kernel))
+    proxy = ScoreProxy(dataset(), SETTINGS)
+    candidates = CandidateRepairs(original, proxy)
+    assert candidates._shares
+    for parameters in CANDIDATES[1:4]:
+        assert judged(proxy, candidates.start(parameters)) == alone(apply_parameters(original, parameters)), parameters
+
+
 def test_no_model_is_built_where_pruning_comes_first(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
 
