@@ -110,5 +110,7 @@ class Job:
 
     def finals(self, study: optuna.Study) -> Finals:
         """The finals of a study's trials; none without fine-tuning, which would only repeat the trials."""
-        wanted = self.config.finals.candidates if self.config.finetune.epochs else 0
-        return Finals(study, self.space, self.budget, wanted, self.metric, repr(settings.final(self.config)))
+        if not self.config.finetune.epochs:
+            return Finals(study, self.space, self.budget, 0, self.metric)
+        tuning = repr(settings.final(self.config))
+        return Finals(study, self.space, self.budget, self.config.finals.candidates, self.metric, tuning)
