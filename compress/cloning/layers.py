@@ -50,3 +50,10 @@ def finalize_state(layer: Any) -> None:
     for part in parts:
         if hasattr(part, "finalize_state") and part.weights:
             part.finalize_state()
+
+
+def learned_weights(layer: Any) -> frozenset[int]:
+    """Identities of the weights that training changes where no layer is frozen."""
+    # A frozen layer's weights say that they are not trainable; Keras keeps what they were made as in this attribute.
+    layers = layer._flatten_layers() if isinstance(layer, keras.Layer) else ()
+    return frozenset(id(weight) for part in layers for weight in part._trainable_variables)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from compress.cloning.layers import weight_of
+from compress.cloning.layers import learned_weights, weight_of
 from compress.cloning.user_rules import has_rule
 from compress.cloning.walk import Call, as_functional, calls
 from compress.graph.channel_graph import ChannelGraph
@@ -268,12 +268,11 @@ def _window(layer: Any, rank: int) -> tuple[int, ...]:
 
 def _weight_specs(visit: _Visit, labels: CoupledLabels) -> Iterator[WeightSpec]:
     layer, rule = visit.at.layer, visit.rule
-    learned = _learned(layer)
+    learned = learned_weights(layer)
     if rule is None or visit.reason is not None:
         named = {} if rule is None else {id(weight_of(layer, name)): name for name in weights_of(layer, rule)}
         for weight in getattr(layer, "weights", ()):
-            shape = tuple(weight.shape)
-            name = named.get(id(weight), weight.path)
+            name, shape = named.get(id(weight), weight.path), tuple(weight.shape)
             yield WeightSpec(name, shape, (None,) * len(shape), id(weight) in learned)
         return
     for name, roles in weights_of(layer, rule).items():
@@ -284,13 +283,6 @@ def _weight_specs(visit: _Visit, labels: CoupledLabels) -> Iterator[WeightSpec]:
             for role, size in zip(roles, shape, strict=True)
         )
         yield WeightSpec(name, shape, along, id(weight) in learned)
-
-
-def _learned(layer: Any) -> frozenset[int]:
-    """Identities of the weights that training changes where no layer is frozen."""
-    # A frozen layer's weights say that they are not trainable; Keras keeps what they were made as in this attribute.
-    layers = layer._flatten_layers() if isinstance(layer, keras.Layer) else ()
-    return frozenset(id(weight) for part in layers for weight in part._trainable_variables)
 
 
 def _labels_along(role: str, size: int, inputs: tuple[Channels, ...], outputs: tuple[Channels, ...]) -> Labels:

@@ -108,6 +108,7 @@ def test_in_the_place_of_one_that_is_gone_another_is_started(ray_cluster, monkey
     actor = first._slots[0].actor
     first.close()
     ray.kill(actor)
+    assert ended(actor)
     second = opened(idle, warn=told.append)
     assert outcome(second, second.submit(WHOLE)).error is None
     assert len(told) == 1 and told[0].startswith("a worker did not start: ")
