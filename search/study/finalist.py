@@ -96,4 +96,4 @@ def _restored(fields: dict[str, Any]) -> Finalist:
     score = None if fields["score"] is None else Score(fields["score"])
     metric = restored(fields["metric"])
     seconds, error = fields["seconds"], fields["error"]
-    return Finalist(fields["source"], parameters, cost, score, seconds, error, metric, fields["tuning"])
+    return Finalist(fields["source"], parameters, cost, score, seconds, error, metric, fields.get("tuning", ""))
