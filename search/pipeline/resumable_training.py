@@ -66,7 +66,8 @@ class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
         """Log the figures of this epoch."""
         figures, self._told = logs or {}, True
         done = epoch + 1 - (self._resumed or 0)
-        left = (time.monotonic() - self._began) / done * (self._epochs - epoch - 1)
+        began = self._began if self._first is None else self._first[1]
+        left = (time.monotonic() - began) / done * (self._epochs - epoch - 1)
         self._log(
             f"  epoch {epoch + 1}/{self._epochs}: loss {figures['loss']:.4f}, "
             f"validation loss {figures['val_loss']:.4f}, {self._metric} {figures[f'val_{self._metric}']:.4f}, "
