@@ -112,8 +112,7 @@ def find(work: Path, chosen: Sequence[Setting]) -> None:
     for setting in chosen:
         if _values(work, setting, SEARCH).exists():
             continue
-        config = setting.loaded(work)
-        started = time.perf_counter()
+        config, started = setting.loaded(work), time.perf_counter()
         outcome = run_search(config)
         seconds = time.perf_counter() - started
         for method, (parameters, source) in _of_methods(outcome, config).items():
@@ -141,8 +140,7 @@ def _of_methods(outcome: SearchOutcome, config: RunConfig) -> Mapping[str, tuple
         return values | {UNIFORM: (uniform(config), "uniform")}
     even = next(one for one in outcome.trials if (one.start or "").startswith("uniform"))
     swept = next(one for one in outcome.trials if one.start == SENSITIVITY_START)
-    starts = {UNIFORM: (even.parameters, even.start or ""), SENSITIVITY: (swept.parameters, SENSITIVITY_START)}
-    return values | starts
+    return values | {UNIFORM: (even.parameters, even.start or ""), SENSITIVITY: (swept.parameters, SENSITIVITY_START)}
 
 
 def uniform(config: RunConfig) -> CompressionParameters:
@@ -267,8 +265,7 @@ def _tuned(work: Path, setting: Setting, method: str, seed: int) -> Path:
 
 def read(file: Path) -> dict[str, Any]:
     """A record as it was kept."""
-    record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return record
+    return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 def write(file: Path, record: Mapping[str, Any]) -> None:
