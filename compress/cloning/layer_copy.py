@@ -79,13 +79,13 @@ def _initializers(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     Weights are set in any case.
     """
     values = {name: _held(layer, name) for name in config if name.endswith("_initializer")}
-    return {name: "zeros" for name, value in values.items() if _is_array(value) or _keras_finds_not(layer, value)}
+    return {name: "zeros" for name, value in values.items() if _is_array(value) or _is_unknown_to_keras(layer, value)}
 
 
 def _penalties(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     """Regularizers and constraints of the user's, as they are: Keras finds them only if registered."""
     values = {name: _held(layer, name) for name in config if name.endswith(("_regularizer", "_constraint"))}
-    return {name: value for name, value in values.items() if _keras_finds_not(layer, value)}
+    return {name: value for name, value in values.items() if _is_unknown_to_keras(layer, value)}
 
 
 def _held(layer: Any, name: str) -> Any:
@@ -97,7 +97,7 @@ def _is_array(initializer: Any) -> bool:
     return bool(np.ndim(getattr(initializer, "value", 0)))
 
 
-def _keras_finds_not(layer: Any, value: Any) -> bool:
+def _is_unknown_to_keras(layer: Any, value: Any) -> bool:
     """Whether a layer of Keras's, which takes objects as well as their configurations, holds one of the user's."""
     return value is not None and _is_keras(layer) and not _is_keras(value)
 

@@ -33,7 +33,7 @@ def stratified_split(
 def _divided(
     split: Split, count: int, seed: int, held_out: str, class_names: Sequence[str] | None = None
 ) -> tuple[Split, Split]:
-    """As `stratified_split`, with so many images held out."""
+    """The rest and so many images that are held out, classes in proportion; refuses what `stratified_split` does."""
     # scikit-learn takes a second to import, and whoever only names a data source needs none of it.
     from sklearn.model_selection import train_test_split
 
