@@ -92,9 +92,9 @@ class ProgressDisplay(Listener):
         self._bar.update(self._task, total=planned, completed=self._done)
 
     def sweep_started(self, count: int, metric: Metric) -> None:
-        """Print how many evaluations the sweep needs."""
+        """Print how many evaluations come next."""
         self._phase, self._metric = _Phase(count), metric
-        self._print(f"sensitivity: {count} cheap evaluations, of the model and of each part made smaller alone")
+        self._print(f"sensitivity: {count} cheap evaluations, each with one part of the model made smaller alone")
         self._bar.update(self._task, total=count, completed=0, state="sweeping the parts")
 
     def probed(self, probe: Probe) -> None:

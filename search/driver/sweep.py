@@ -1,45 +1,104 @@
-"""The sweep before a search: every part of the model made smaller alone, judged by recalibration alone."""
+"""The sweep before a search: parts of the model made smaller alone, judged by recalibration alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import optuna
 
+from objectives.budget.budget import Budget
 from search.driver.driver import Driver
 from search.driver.listeners.listener import Listener
-from search.samplers.sensitivity import WHOLE, Part, Probe, Sensitivity, parts_of, probes, sensitivity_of, store_probe
+from search.samplers.sensitivity import (
+    WHOLE,
+    Part,
+    Probe,
+    ProbeKey,
+    Sensitivity,
+    parts_of,
+    probes,
+    sensitivity_of,
+    store_probe,
+)
+from search.samplers.starts import least_loss
 from search.space.space import SearchSpace
 from search.study.judgement import Judgement
 from search.workers.pool import WorkerPool
 from zoo.tasks.metric import Metric
+
+_PLANNED = "parts judged once more"
 
 
 @dataclass(frozen=True)
 class Sweep:
     """Judges the model as it is, and with each part alone made smaller, without a step of training.
 
+    A part that would have to be made still smaller to meet the budget with the least loss is judged once more, as small
+    as the space allows: how steeply its loss grows is known only then.
+
     Attributes:
-        study: keeps the results; parts that it has are not judged again.
+        study: keeps the results; what it has is not judged again.
         space: whose parts they are.
+        budget: what trials may cost.
         metric: what trials are ranked by.
     """
 
     study: optuna.Study
     space: SearchSpace
+    budget: Budget
     metric: Metric
 
     @property
     def pending(self) -> list[Part]:
-        """What has not been judged yet."""
-        known = probes(self.study)
-        return [part for part in (WHOLE, *parts_of(self.space)) if part.name not in known]
+        """What is to be judged next: every part, then those that the results so far would have still smaller."""
+        made = probes(self.study)
+        again = [self._smallest[name] for name in self._planned]
+        left = [part for part in (WHOLE, *self._parts, *again) if part.probe not in made]
+        return left or [self._smallest[name] for name in self._exceeded(made)]
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Judge all that is pending; a part that cannot be judged is reported with its error, and left out."""
-        waiting = self.pending
-        running: dict[Any, Part] = {}
-        if waiting:
+        while waiting := self.pending:
+            self._plan(waiting)
             listener.sweep_started(len(waiting), self.metric)
+            self._judge(waiting, pool, listener)
+
+    @cached_property
+    def _parts(self) -> list[Part]:
+        return parts_of(self.space)
+
+    @cached_property
+    def _smallest(self) -> Mapping[str, Part]:
+        """Parts made as small as the space allows, by name, where that is smaller than they are judged at first."""
+        smallest = {part.name: part.smallest(self.space) for part in self._parts}
+        return {name: part for name, part in smallest.items() if part is not None}
+
+    @property
+    def _planned(self) -> list[str]:
+        """Parts that are to be judged once more, by name.
+
+        They are kept with the study, because an interrupted sweep has to go on with the same ones.
+        """
+        planned: list[str] = self.study.user_attrs.get(_PLANNED, [])
+        return planned
+
+    def _plan(self, waiting: list[Part]) -> None:
+        added = [part.name for part in waiting if part in self._smallest.values() and part.name not in self._planned]
+        self.study.set_user_attr(_PLANNED, [*self._planned, *added])
+
+    def _exceeded(self, made: Mapping[ProbeKey, Probe]) -> list[str]:
+        """Names of the parts of which less would be kept for the least loss than was judged."""
+        sensitivity = sensitivity_of(self.study)
+        if sensitivity is None:
+            return []
+        wanted = least_loss(sensitivity, self.space, self.budget)
+        again = [part for part in self._parts if part.name in self._smallest and part.name not in self._planned]
+        judged = [part for part in again if made[part.probe].score is not None]
+        return [part.name for part in judged if min(wanted[name] for name in part.dimensions) < part.kept]
+
+    def _judge(self, waiting: list[Part], pool: WorkerPool, listener: Listener) -> None:
+        running: dict[Any, Part] = {}
         while waiting or running:
             while waiting and pool.has_room:
                 part = waiting.pop(0)
@@ -56,5 +115,5 @@ class Sweep:
 
 def swept(driver: Driver, pool: WorkerPool, listener: Listener) -> Sensitivity | None:
     """Sweep a search's space, or go on where an earlier sweep stopped; returns the results."""
-    Sweep(driver.study, driver.space, driver.settings.metric).run(pool, listener)
+    Sweep(driver.study, driver.space, driver.budget, driver.settings.metric).run(pool, listener)
     return sensitivity_of(driver.study)

@@ -32,6 +32,9 @@ from search.workers.shutdown import Shutdown
 from zoo.tasks.own_task import OwnTask
 from zoo.training.training import TrainingSettings
 
+_PROBES_EACH = 1.5
+"""Evaluations that the sweep is expected to take for each part: about half of them are judged once more."""
+
 
 @dataclass(frozen=True)
 class DryRun:
@@ -83,7 +86,7 @@ class DryRun:
         if not section.sweeps:
             return 0.0
         wholes = 2 if section.strategy == STAGED else 1
-        return self.whole.seconds * math.ceil((wholes + len(parts_of(self.job.space))) / self.workers)
+        return self.whole.seconds * math.ceil((wholes + _PROBES_EACH * len(parts_of(self.job.space))) / self.workers)
 
     @property
     def search_seconds(self) -> float:

@@ -1,9 +1,11 @@
 """The sensitivity sweep: what the model loses when one part alone is made smaller."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from statistics import median
+from dataclasses import asdict, dataclass, replace
+from statistics import mean
+from typing import Self
 
 import numpy as np
 import optuna
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from compress.graph.choices import Bounds
 from compress.parameters import CompressionParameters
-from search.space.space import SearchSpace
+from search.space.space import LOWEST_PREFERENCE, SearchSpace
 
 KEPT_CHANNELS, KEPT_RANKS = (0.5,), (0.3, 0.2, 0.1)
 """What a probe keeps of a group, and of both ranks of a layer: the first that changes anything.
@@ -20,6 +22,7 @@ Half of both ranks would make no 1x1 convolution cheaper, and 0.3 none that has 
 """
 
 UNPRUNED = "unpruned"
+Floats = NDArray[np.float64]
 _KEY = "probe: "
 
 
@@ -37,15 +40,25 @@ class Part:
     dimensions: tuple[str, ...]
     kept: float
 
-    def wanted(self, space: SearchSpace, fraction: float | None = None) -> dict[str, float]:
-        """Preferences for all other parts whole, and so much of this one, by default what a probe keeps."""
-        kept = self.kept if fraction is None else fraction
-        return dict.fromkeys(space.dimensions, 1.0) | dict.fromkeys(self.dimensions, kept)
+    @property
+    def probe(self) -> "ProbeKey":
+        """What tells its probe from others of the study."""
+        return self.name, self.kept
 
     def parameters(self, space: SearchSpace) -> CompressionParameters:
-        """Parameters of its probe."""
-        return space.decode(space.row(self.wanted(space)))
+        """Parameters of its probe: all other parts whole."""
+        return space.decode(space.row(dict.fromkeys(space.dimensions, 1.0) | dict.fromkeys(self.dimensions, self.kept)))
 
+    def smallest(self, space: SearchSpace) -> "Part | None":
+        """This part made as small as the space allows, None where its probe does so."""
+        parameters = replace(self, kept=LOWEST_PREFERENCE).parameters(space)
+        wanted = space.encode(parameters)
+        kept = round(mean(wanted[name] for name in self.dimensions), 6)
+        return None if parameters == self.parameters(space) else replace(self, kept=kept)
+
+
+ProbeKey = tuple[str, float]
+"""Name of a part, and the fraction that was kept of it."""
 
 WHOLE = Part(UNPRUNED, (), 1.0)
 """The model as it is."""
@@ -101,62 +114,119 @@ class Probe:
 
 def store_probe(study: optuna.Study, probe: Probe) -> None:
     """Keep a probe with its study."""
-    study.set_user_attr(_KEY + probe.part, json.dumps(asdict(probe)))
+    study.set_user_attr(f"{_KEY}{probe.part} at {probe.kept:g}", json.dumps(asdict(probe)))
 
 
-def probes(study: optuna.Study) -> Mapping[str, Probe]:
-    """Every probe that was made, by its part."""
+def probes(study: optuna.Study) -> Mapping[ProbeKey, Probe]:
+    """Every probe that was made, by its part and what it kept of that."""
     entries = [json.loads(text) for key, text in study.user_attrs.items() if key.startswith(_KEY)]
-    return {entry["part"]: Probe(**{**entry, "dimensions": tuple(entry["dimensions"])}) for entry in entries}
+    made = [Probe(**{**entry, "dimensions": tuple(entry["dimensions"])}) for entry in entries]
+    return {(probe.part, probe.kept): probe for probe in made}
 
 
 _LEAST_DROP = 0.02
-"""Of the largest drop: what is below is noise, and may be negative."""
+"""Of the largest drop of the first probes: what is below is noise, and may be negative."""
+
+_POWERS = (2.0, 8.0)
+"""The least and the most by which a loss grows with what is removed; the least where one probe alone tells of it."""
+
+_COMPARED = 0.3
+"""Fraction kept at which dimensions are compared."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What the score loses by one dimension: of which a fraction f is kept, drop ((1 - f) / (1 - kept))^power.
+
+    Attributes:
+        drop: what it lost where ``kept`` of it was kept.
+        kept: a fraction that was judged.
+        power: how it grows with what is removed.
+    """
+
+    drop: float
+    kept: float
+    power: float = _POWERS[0]
+
+    def at(self, kept: Floats | float) -> Floats:
+        """The loss where such fractions are kept."""
+        return np.asarray(self.drop * ((1 - np.asarray(kept)) / (1 - self.kept)) ** self.power)
+
+    @classmethod
+    def through(cls, drops: Mapping[float, float], together: int) -> Self:
+        """The loss that goes through the drops of the largest and of the smallest fraction, a share of them.
+
+        Where the smallest costs no more than the square of what is removed, it has reached what can be lost: the
+        largest alone counts.
+
+        Args:
+            drops: positive, by the fractions that were kept.
+            together: how many dimensions were made smaller at once.
+        """
+        kept, smallest = max(drops), min(drops)
+        if smallest < kept:
+            power = math.log(drops[smallest] / drops[kept]) / math.log((1 - smallest) / (1 - kept))
+            if power > _POWERS[0]:
+                return cls(drops[smallest] / together, smallest, min(power, _POWERS[1]))
+        return cls(drops[kept] / together, kept)
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """Results of a sweep, by dimension of the space; both ranks of a layer have those of the pair.
+    """Results of a sweep.
 
     Attributes:
-        drops: what the score of the unpruned model loses, judged by recalibration alone; noise may make it negative.
-        kept: the fraction that was kept meanwhile.
-        together: how many dimensions were made smaller at once, where there were several.
+        losses: by dimension of the space.
     """
 
-    drops: Mapping[str, float]
-    kept: Mapping[str, float]
-    together: Mapping[str, int] = field(default_factory=dict)
+    losses: Mapping[str, Loss]
 
-    def robust_drops(self, dimensions: Iterable[str]) -> dict[str, float]:
-        """Drops that are all positive: noise counts as a small one, what could not be judged as the middle one."""
-        least = _LEAST_DROP * max([*self.drops.values(), 0.0]) or 1.0
-        middle = median(self.drops.values())
-        return {name: max(least, self.drops.get(name, middle)) for name in dimensions}
+    def of(self, dimensions: Sequence[str]) -> list[Loss]:
+        """The loss of each dimension; of one that could not be judged, that of the middle one."""
+        middle = sorted(self.losses.values(), key=lambda loss: float(loss.at(_COMPARED)))[len(self.losses) // 2]
+        return [self.losses.get(name, middle) for name in dimensions]
 
-    def weights(self, dimensions: Sequence[str]) -> NDArray[np.float64]:
-        """How much each dimension matters, relative to the mean of all, (D,).
+    def together(self, dimensions: Sequence[str], kept: Floats) -> Floats:
+        """What candidates lose that keep fractions (N, D) of the dimensions, the sum of their losses, (N,)."""
+        columns = [loss.at(column) for loss, column in zip(self.of(dimensions), kept.T, strict=True)]
+        return np.asarray(np.sum(columns, axis=0))
 
-        One of which a fraction f is kept is taken to lose w (1 - f)^2; dimensions that were made smaller together
-        share what that lost.
-        """
-        drops = self.robust_drops(self.drops)
-        known = {name: drop / self.together.get(name, 1) / (1 - self.kept[name]) ** 2 for name, drop in drops.items()}
-        middle = median(known.values())
-        weights = np.array([known.get(name, middle) for name in dimensions])
+    def weights(self, dimensions: Sequence[str]) -> Floats:
+        """How much each dimension matters for the square of what is removed, relative to the mean of all, (D,)."""
+        weights = np.array([float(loss.at(_COMPARED)) for loss in self.of(dimensions)])
         return np.asarray(weights / weights.mean())
 
 
 def sensitivity_of(study: optuna.Study) -> Sensitivity | None:
-    """Results of a study's sweep; None where it has none, or where none of its probes succeeded."""
-    by_part = probes(study)
-    whole = by_part.get(UNPRUNED)
+    """Results of a study's sweep; None where it has none, or where none of its probes succeeded.
+
+    Drops are those of the score by recalibration alone. Noise may make them negative: at least a fiftieth of the
+    largest is taken for each, and where nothing is lost at all, the same.
+    """
+    made = probes(study)
+    whole = made.get(WHOLE.probe)
     if whole is None or whole.score is None:
         return None
-    drops, kept, together = {}, {}, {}
-    for probe in by_part.values():
-        for dimension in probe.dimensions if probe.score is not None else ():
-            drops[dimension] = whole.score - (probe.score or 0.0)
-            kept[dimension] = probe.kept
-            together[dimension] = len(probe.dimensions)
-    return Sensitivity(drops, kept, together) if drops else None
+    drops: dict[tuple[str, ...], dict[float, float]] = {}
+    for probe in made.values():
+        if probe.score is not None and probe.dimensions:
+            drops.setdefault(probe.dimensions, {})[probe.kept] = whole.score - probe.score
+    if not drops:
+        return None
+    least = _least(drops.values())
+    losses = {
+        name: Loss.through({kept: max(least, drop) for kept, drop in by_kept.items()}, len(dimensions))
+        for dimensions, by_kept in drops.items()
+        for name in dimensions
+    }
+    return Sensitivity(losses)
+
+
+def _least(drops: Iterable[Mapping[float, float]]) -> float:
+    """What drops count as that noise made smaller, or negative, from those by fractions kept; 1 where there are none.
+
+    By those at the largest fractions, if any of them is positive: the others have losses of another size.
+    """
+    drops = list(drops)
+    largest = max(by_kept[max(by_kept)] for by_kept in drops)
+    return _LEAST_DROP * max(largest if largest > 0 else max(map(max, (one.values() for one in drops))), 0.0) or 1.0

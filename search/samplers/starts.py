@@ -1,9 +1,10 @@
 """Starts: informed proposals that are tried before the sampler's own."""
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from compress.graph.group import Ranks
 from compress.parameters import CompressionParameters
@@ -12,73 +13,40 @@ from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recommend.recommend import RankRecommender
 from objectives.budget.budget import Budget, bisect
 from objectives.budget.recommended import slamp_ratios_meeting
-from search.samplers.sensitivity import Part, Sensitivity, parts_of
+from search.samplers.evolution import evolved
+from search.samplers.sensitivity import Sensitivity
+from search.space.projection import Projection
 from search.space.space import LOWEST_PREFERENCE, SearchSpace
 
-_ROUNDS = 4
-_LARGEST = 30.0
+Floats = NDArray[np.float64]
 
-Kept = Mapping[str, float]
-"""Fraction that is kept, by the name of the part."""
+_ROUNDS = 40
+"""Of the search for what loses least: after 30 nothing better is found any more."""
+
+_WHOLE_OR_LESS, _RANKS = (1.0, 0.7, 0.5), (1.0, 0.3, 0.2, 0.1)
+"""What that search begins with: all groups alike and all ranks alike, before projection.
+
+Ranks save nothing until they are small, so that it would not come upon them from whole layers.
+"""
 
 
-def equalized(sensitivity: Sensitivity, space: SearchSpace, budget: Budget) -> dict[str, float]:
-    """Preferences that lose the least by the sweep's measure, and just meet the budget.
+def least_loss(sensitivity: Sensitivity, space: SearchSpace, budget: Budget) -> dict[str, float]:
+    """Preferences of the candidate that loses least by the sweep's measure, of those that just meet the budget.
 
-    A part of which a fraction f is kept is taken to lose D ((1 - f) / (1 - p))^2, where it lost D at the sweep's
-    fraction p: nothing while it is whole, and the more for every further step. The sum over all parts is the smallest
-    at a given cost where a further step loses as much for what it saves in all of them (Lagrange), so where
-    1 - f = l C (1 - p)^2 / D. C is what the part costs per unit of f, as a share of the limit that is broken most, and
-    l, one number for all parts, is found by bisection. C depends on what is kept of the other parts, so that this is
-    repeated with what the last round kept.
-
-    A part that the sweep could not judge is taken to lose as much as the middle one.
+    Args:
+        sensitivity: what each part loses alone; the losses of several are added.
+        space: whose preferences they are.
+        budget: what the candidate may cost.
     """
-    parts = _Parts(space, budget, tuple(parts_of(space)))
-    drops = sensitivity.robust_drops(part.dimensions[0] for part in parts.parts)
-    kept: Kept = {part.name: 1.0 for part in parts.parts}
-    for _ in range(_ROUNDS):
-        worth = parts.worth(kept)
-        slopes = {
-            part.name: worth[part.name] * (1 - part.kept) ** 2 / drops[part.dimensions[0]] for part in parts.parts
-        }
-        kept = parts.just_meeting(slopes)
-    return parts.wanted(kept)
 
+    def worth(kept: Floats) -> Floats:
+        return -sensitivity.together(space.dimensions, kept)
 
-@dataclass(frozen=True)
-class _Parts:
-    """The parts of a space, and what they cost of a budget."""
-
-    space: SearchSpace
-    budget: Budget
-    parts: tuple[Part, ...]
-
-    def wanted(self, kept: Kept) -> dict[str, float]:
-        """Preferences that keep so much."""
-        chosen = {dimension: kept[part.name] for part in self.parts for dimension in part.dimensions}
-        return dict.fromkeys(self.space.dimensions, 1.0) | chosen
-
-    def worth(self, kept: Kept) -> dict[str, float]:
-        """What each part costs per unit of its fraction, between whole and probed, the others as they are."""
-        return {
-            part.name: max(0.0, self._share({**kept, part.name: 1.0}) - self._share({**kept, part.name: part.kept}))
-            / (1 - part.kept)
-            for part in self.parts
-        }
-
-    def just_meeting(self, slopes: Mapping[str, float]) -> Kept:
-        """The largest fractions 1 - l x slope that meet the budget, for any l."""
-
-        def at(log: float) -> Kept:
-            return {name: min(1.0, max(LOWEST_PREFERENCE, 1 - math.exp(log) * slope)) for name, slope in slopes.items()}
-
-        return at(bisect(lambda log: self._share(at(log)) <= 1, fitting=_LARGEST, failing=-_LARGEST))
-
-    def _share(self, kept: Kept) -> float:
-        """Cost as a share of the limit that is broken most."""
-        candidate = self.space.candidate(self.space.decode(self.space.row(self.wanted(kept))))
-        return 1 + self.budget.violation(candidate.cost)
+    are_ranks = np.array([name.startswith("rank") for name in space.dimensions])
+    first = np.array([np.where(are_ranks, rank, keep) for keep in _WHOLE_OR_LESS for rank in _RANKS])
+    project = Projection(space, budget).many
+    best = evolved(worth, project, first, LOWEST_PREFERENCE, np.random.default_rng(0), rounds=_ROUNDS)
+    return dict(zip(space.dimensions, best.kept[0].tolist(), strict=True))
 
 
 def starts(

@@ -14,7 +14,7 @@ from search.driver.driver import Driver
 from search.driver.finals import Finals
 from search.driver.listeners.listener import Listener
 from search.samplers.sensitivity import Sensitivity
-from search.samplers.starts import equalized, starts
+from search.samplers.starts import least_loss, starts
 from search.space.levels import Levels
 from search.space.space import SearchSpace
 from search.strategies.earlier_run import EarlierRun
@@ -105,7 +105,7 @@ class Job:
         """
         if not self.config.search.starts:
             return {}
-        first = {} if sensitivity is None else {SENSITIVITY_START: equalized(sensitivity, space, budget)}
+        first = {} if sensitivity is None else {SENSITIVITY_START: least_loss(sensitivity, space, budget)}
         return first | starts(model, space, budget, self.pruning, settings.feature_maps(self.config, self.data))
 
     def finals(self, study: optuna.Study) -> Finals:

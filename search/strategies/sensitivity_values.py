@@ -18,7 +18,7 @@ from search.driver.start_queue import clipped
 from search.driver.sweep import Sweep
 from search.runs.run_folder import RunFolder
 from search.samplers.sensitivity import Probe, Sensitivity, sensitivity_of
-from search.samplers.starts import equalized
+from search.samplers.starts import least_loss
 from search.space.projection import Projection
 from search.strategies.job import Job
 from search.strategies.preparation import prepared
@@ -72,7 +72,7 @@ def sensitivity_values(config: RunConfig, model: Any, listener: Listener) -> Sen
         KeyboardInterrupt: a shutdown is requested.
     """
     job = prepared(config, model, listener)
-    wanted = equalized(_kept_sweep(job) or _new_sweep(job), job.space, job.budget)
+    wanted = least_loss(_kept_sweep(job) or _new_sweep(job), job.space, job.budget)
     candidate = Projection(job.space, job.budget)(job.space.row(clipped(wanted)))
     return SensitivityValues(candidate.parameters, config.pruning.across_normalization)
 
@@ -86,14 +86,14 @@ def _kept_sweep(job: Job) -> Sensitivity | None:
         return None
     study = find_study(folder.path, config.name, config.search.storage)
     check_same_model(study, job.model)
-    complete = not Sweep(study, job.space, job.metric).pending
+    complete = not Sweep(study, job.space, job.budget, job.metric).pending
     return sensitivity_of(study) if complete else None
 
 
 def _new_sweep(job: Job) -> Sensitivity:
     """A sweep that is kept nowhere."""
     study = optuna.create_study()
-    sweep = Sweep(study, job.space, job.metric)
+    sweep = Sweep(study, job.space, job.budget, job.metric)
     section, shutdown = job.config.search, Shutdown(job.config.search.grace)
     with ray_pool(section, job.listener.warned, shutdown, job.model, job.task, len(sweep.pending)) as pool:
         sweep.run(pool, job.listener)
@@ -119,7 +119,7 @@ class SweepLog(Listener):
         self._log(f"warning: {line}")
 
     def sweep_started(self, count: int, metric: Metric) -> None:
-        """Say how much there is to do."""
+        """Say how much there is to do next."""
         self._total, self._done, self._metric = count, 0, metric
         self._log(f"sensitivity sweep: {count} short judgements, without training")
 
@@ -127,4 +127,5 @@ class SweepLog(Listener):
         """Say what came of a part."""
         self._done += 1
         came = f"failed: {probe.error}" if probe.score is None else f"{self._metric.of_objective(probe.score):.4g}"
-        self._log(f"[{self._done}/{self._total}] {probe.part}: {came}")
+        kept = "" if probe.kept == 1 else f" at {probe.kept:g}"
+        self._log(f"[{self._done}/{self._total}] {probe.part}{kept}: {came}")

@@ -202,7 +202,7 @@ def test_the_sweep_is_shown(metric, sign):
         ):
             display.probed(probe)
     assert console.file.getvalue().splitlines() == [
-        "sensitivity: 3 cheap evaluations, of the model and of each part made smaller alone",
+        "sensitivity: 3 cheap evaluations, each with one part of the model made smaller alone",
         "[1/3] sensitivity: unpruned: 0.9000, 2.0 s",
         "[2/3] sensitivity: add_2 at 0.5: 0.6000, 2.5 s",
         "[3/3] sensitivity: ranks of conv3 at 0.3: failed: its worker was lost",

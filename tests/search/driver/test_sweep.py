@@ -5,11 +5,12 @@ import pytest
 from compress.parameters import CompressionParameters
 from search.driver.listeners.listener import Listener
 from search.driver.sweep import Sweep
-from search.samplers.sensitivity import UNPRUNED, Probe, Sensitivity, parts_of, probes, sensitivity_of
+from search.samplers.sensitivity import UNPRUNED, Loss, Part, Probe, Sensitivity, parts_of, probes, sensitivity_of
+from search.samplers.starts import least_loss
 from search.study.judgement import Judgement
 from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
-from tests.search.fixtures.nets import DECOMPOSE_ONLY, PRUNE_ONLY, RECIPES, space
+from tests.search.fixtures.nets import DECOMPOSE_ONLY, PRUNE_ONLY, RECIPES, flops_budget, space
 from zoo.tasks.metric import ACCURACY, LOSS, Score
 
 SPACE = space("tiny")
@@ -63,30 +64,77 @@ def test_layers_of_uneven_channels_are_made_smaller_as_well():
     assert parts[f"ranks of {layer}"].parameters(result).ranks == {layer: (13, 52)}
 
 
+def test_the_smallest_of_a_part():
+    """Of 16 channels the largest ratio, 0.9, leaves 2, and ranks of a tenth are 2 of 16 and 3 of 24."""
+    parts = {part.name: part for part in parts_of(SPACE)}
+    assert parts["add"].smallest(SPACE) == Part("add", ("keep:add",), pytest.approx(0.1))
+    ranks = parts["ranks of conv2"].smallest(SPACE)
+    assert ranks.parameters(SPACE).ranks == {"conv2": (2, 3)}
+    assert ranks.kept == pytest.approx((2 / 16 + 3 / 24) / 2)
+    assert ranks.smallest(SPACE) is None and parts["add"].smallest(SPACE).smallest(SPACE) is None
+
+
+def sweep(study, metric=ACCURACY, result=SPACE, share=0.9):
+    """Of a budget so wide that nothing is judged twice, unless a share is given."""
+    flops = result.cost.cost(CompressionParameters.none()).flops
+    return Sweep(study, result, flops_budget(share * flops, str(share)), metric)
+
+
 def test_the_sweep_is_told_and_kept(tmp_path):
     study, listener = open_study(tmp_path, "run", "journal"), Recorder()
     pool = FakePool(2, judge)
-    Sweep(study, SPACE, ACCURACY).run(pool, listener)
+    sweep(study).run(pool, listener)
     assert listener.planned == [7]
     assert pool.submitted[0] == CompressionParameters.none()
     assert pool.most_running == 2
-    assert probes(study) == {probe.part: probe for probe in listener.told}
+    assert list(probes(study).values()) == listener.told
     assert listener.told[0] == Probe(UNPRUNED, (), 1.0, 0.9, 2.0)
     result = sensitivity_of(open_study(tmp_path, "run", "journal"))
-    assert result.drops == pytest.approx({name: 0.05 if name[:4] == "keep" else 0.2 for name in SPACE.dimensions})
-    assert result.kept == {name: 0.5 if name[:4] == "keep" else 0.3 for name in SPACE.dimensions}
+    assert result.losses == {
+        name: Loss(pytest.approx(0.05), 0.5) if name[:4] == "keep" else Loss(pytest.approx(0.1), 0.3)
+        for name in SPACE.dimensions
+    }
+
+
+def steep(parameters):
+    """A group loses the fourth power of its ratio, a tenth of that for the block; ranks 0.3."""
+    lost = {name: ratio**4 * (0.1 if "block" in name else 1.0) for name, ratio in parameters.ratios.items()}
+    return Judgement(Score({"accuracy": 0.9 - sum(lost.values()) - 0.3 * len(parameters.ranks), "loss": 0.5}), 2.0)
+
+
+def test_what_would_be_made_still_smaller_is_judged_as_small_as_it_can_be(tmp_path):
+    study, listener, pool = open_study(tmp_path, "run", "journal"), Recorder(), FakePool(1, steep)
+    sweep(study, share=0.4).run(pool, listener)
+    assert listener.planned[0] == 7 and len(listener.planned) > 1
+    again = [probe for probe in listener.told if probe.kept < 0.3]
+    assert sum(listener.planned) == 7 + len(again) and 0 < len(again) < 6
+    assert again[0].part == "block.conv1" and again[0].kept == pytest.approx(0.1)
+    assert not any(probe.part.startswith("ranks") for probe in again)
+    result = sensitivity_of(study)
+    assert result.losses["keep:block.conv1"].power == pytest.approx(4)
+    # What is wanted now is within what was judged.
+    wanted = least_loss(result, SPACE, sweep(study, share=0.4).budget)
+    judged = {name: min(one.kept for one in listener.told if name in one.dimensions) for name in wanted}
+    assert all(wanted[name] >= judged[name] - 0.03 for name in wanted)
 
 
 def test_an_interrupted_sweep_goes_on(tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        Sweep(open_study(tmp_path, "run", "journal"), SPACE, ACCURACY).run(FakePool(1, judge, stop_after=3), Recorder())
-    study, pool, listener = open_study(tmp_path, "run", "journal"), FakePool(1, judge), Recorder()
-    Sweep(study, SPACE, ACCURACY).run(pool, listener)
-    assert (listener.planned, len(pool.submitted)) == ([4], 4)
-    assert len(sensitivity_of(study).drops) == len(SPACE.dimensions)
-    again = Recorder()
-    Sweep(study, SPACE, ACCURACY).run(FakePool(1, judge), again)
-    assert (again.planned, again.told) == ([], [])
+    """In the middle of either pass; what is then judged is the same as without an interruption."""
+    whole = open_study(tmp_path, "whole", "journal")
+    sweep(whole, share=0.1).run(FakePool(1, steep), Recorder())
+    for after in (3, 8):
+        name = f"run{after}"
+        with pytest.raises(KeyboardInterrupt):
+            sweep(open_study(tmp_path, name, "journal"), share=0.1).run(
+                FakePool(1, steep, stop_after=after), Recorder()
+            )
+        study, pool, listener = open_study(tmp_path, name, "journal"), FakePool(1, steep), Recorder()
+        sweep(study, share=0.1).run(pool, listener)
+        assert len(pool.submitted) == len(probes(whole)) - after
+        assert probes(study) == probes(whole)
+        again = Recorder()
+        sweep(study, share=0.1).run(FakePool(1, steep), again)
+        assert (again.planned, again.told) == ([], [])
 
 
 def test_what_cannot_be_judged_is_told_and_left_out(tmp_path):
@@ -94,14 +142,14 @@ def test_what_cannot_be_judged_is_told_and_left_out(tmp_path):
         return Judgement.failed(1.0, "its worker was lost") if "add" in parameters.ratios else judge(parameters)
 
     study, listener = open_study(tmp_path, "run", "journal"), Recorder()
-    Sweep(study, SPACE, ACCURACY).run(FakePool(1, failing), listener)
+    sweep(study).run(FakePool(1, failing), listener)
     assert [(probe.part, probe.error) for probe in listener.told if probe.error] == [("add", "its worker was lost")]
-    assert set(sensitivity_of(study).drops) == set(SPACE.dimensions) - {"keep:add"}
+    assert set(sensitivity_of(study).losses) == set(SPACE.dimensions) - {"keep:add"}
 
 
 def test_figures_that_are_not_finite_are_none(tmp_path):
     study = open_study(tmp_path, "run", "journal")
-    Sweep(study, SPACE, ACCURACY).run(
+    sweep(study).run(
         FakePool(1, lambda given: Judgement(Score({"accuracy": 0.5, "loss": float("nan")}), 1.0)), Recorder()
     )
     assert all(probe.score is None for probe in probes(study).values())
@@ -111,14 +159,10 @@ def test_figures_that_are_not_finite_are_none(tmp_path):
 def test_the_metric_decides(tmp_path):
     """The study maximizes: a loss that rises is a drop."""
     study, result = open_study(tmp_path, "run", "journal"), space("tiny", PRUNE_ONLY)
-    Sweep(study, result, LOSS).run(
+    sweep(study, LOSS, result).run(
         FakePool(1, lambda given: Judgement(Score({"accuracy": 0.5, "loss": 1.0 + len(given.ratios)}), 1.0)), Recorder()
     )
-    assert sensitivity_of(study) == Sensitivity(
-        dict.fromkeys(result.dimensions, 1.0),
-        dict.fromkeys(result.dimensions, 0.5),
-        dict.fromkeys(result.dimensions, 1),
-    )
+    assert sensitivity_of(study) == Sensitivity(dict.fromkeys(result.dimensions, Loss(1.0, 0.5)))
 
 
 def test_a_study_without_a_sweep(tmp_path):

@@ -3,34 +3,80 @@
 import numpy as np
 import pytest
 
-from search.samplers.sensitivity import Probe, Sensitivity, sensitivity_of, store_probe
+from search.samplers.sensitivity import Loss, Probe, Sensitivity, sensitivity_of, store_probe
 from search.study.storage import open_study
 
 
-def test_drops_without_noise_below_zero():
-    """A fiftieth of the largest at least; the middle one of 0.01, 0.2 and 0.5 where nothing is known."""
-    result = Sensitivity({"a": 0.5, "b": -0.01, "c": 0.2}, dict.fromkeys("abc", 0.5))
-    assert result.robust_drops("abcd") == pytest.approx({"a": 0.5, "b": 0.01, "c": 0.2, "d": 0.2})
+def test_a_loss_goes_through_both_drops():
+    """(1 - 0.1) / (1 - 0.5) is 1.8: at the power of three the drop grows 5.832 times."""
+    loss = Loss.through({0.5: 0.01, 0.1: 0.05832}, 1)
+    assert loss.power == pytest.approx(3)
+    np.testing.assert_allclose(loss.at(np.array([1.0, 0.5, 0.1, 0.3])), [0, 0.01, 0.05832, 0.01 * 1.4**3])
 
 
-def test_where_nothing_is_lost_all_drops_are_alike():
-    assert Sensitivity({"a": -0.1, "b": 0.0}, {"a": 0.5, "b": 0.5}).robust_drops("ab") == {"a": 1.0, "b": 1.0}
+def test_a_loss_of_one_drop_grows_with_the_square():
+    assert Loss.through({0.5: 0.04}, 1) == Loss(0.04, 0.5, 2)
+    assert float(Loss.through({0.5: 0.04}, 1).at(0.0)) == pytest.approx(0.16)
+
+
+def test_where_all_is_lost_already_the_first_drop_counts():
+    """0.6 is less than 3.24 times 0.3: at chance nothing more can be lost."""
+    assert Loss.through({0.5: 0.3, 0.1: 0.6}, 1) == Loss(0.3, 0.5, 2)
+
+
+def test_what_was_noise_at_first_is_taken_from_the_second():
+    """0.2 is 2,000 times 0.0001, a power of 13; at most 8 is taken, so that near the second drop it is right."""
+    assert Loss.through({0.5: 0.0001, 0.1: 0.2}, 1) == Loss(0.2, 0.1, 8)
+
+
+def test_those_that_shrank_together_share_the_loss():
+    assert Loss.through({0.3: 0.06}, 2) == Loss(0.03, 0.3)
+    assert Loss.through({0.3: 0.06, 0.1: 0.6}, 2).drop == pytest.approx(0.3)
+
+
+def test_losses_are_added():
+    """0.5 x (0.5 / 0.5)^2 + 0.09 x (0.35 / 0.7)^2, and 0 + 0.09 x (0.7 / 0.7)^2."""
+    result = Sensitivity({"a": Loss(0.5, 0.5), "b": Loss(0.09, 0.3)})
+    kept = np.array([[0.5, 0.65], [1.0, 0.3]])
+    np.testing.assert_allclose(result.together(["a", "b"], kept), [0.5 + 0.0225, 0.09])
 
 
 def test_weights_by_hand():
-    """0.5 at a half is 2 per square of what is lost; 0.09 at 0.7 is 1, shared by two that shrank together."""
-    result = Sensitivity({"a": 0.5, "in": 0.09, "out": 0.09}, {"a": 0.5, "in": 0.7, "out": 0.7}, {"in": 2, "out": 2})
+    """0.5 at a half is 2 per square of what is lost; 0.045 at 0.7 is 0.5."""
+    result = Sensitivity({"a": Loss(0.5, 0.5), "in": Loss(0.045, 0.7), "out": Loss(0.045, 0.7)})
     np.testing.assert_allclose(result.weights(["a", "in", "out"]), np.array([2, 0.5, 0.5]))
     # Of one that could not be judged, the middle weight: 2, 0.5, 0.5 and 0.5, before they have a mean of 1.
     np.testing.assert_allclose(result.weights(["a", "in", "out", "d"]), np.array([2, 0.5, 0.5, 0.5]) / 0.875)
 
 
-def test_what_shrank_together_is_counted(tmp_path):
+def swept(tmp_path, *made):
     study = open_study(tmp_path, "run", "journal")
-    store_probe(study, Probe("unpruned", (), 1.0, 0.9, 1.0))
-    store_probe(study, Probe("group", ("keep:group",), 0.5, 0.7, 1.0))
-    store_probe(study, Probe("ranks of layer", ("rank_in:layer", "rank_out:layer"), 0.3, 0.6, 1.0))
-    store_probe(study, Probe("broken", ("keep:broken",), 0.5, None, 1.0, "no memory"))
-    result = sensitivity_of(study)
-    assert result.drops == pytest.approx({"keep:group": 0.2, "rank_in:layer": 0.3, "rank_out:layer": 0.3})
-    assert result.together == {"keep:group": 1, "rank_in:layer": 2, "rank_out:layer": 2}
+    for name, kept, score in (("unpruned", 1.0, 0.9), *made):
+        dimensions = {"unpruned": (), "ranks": ("rank_in:x", "rank_out:x")}.get(name, (f"keep:{name}",))
+        store_probe(study, Probe(name, dimensions, kept, score, 1.0, "no memory" if score is None else None))
+    return sensitivity_of(study)
+
+
+def test_the_probes_of_a_study(tmp_path):
+    result = swept(tmp_path, ("a", 0.5, 0.7), ("ranks", 0.3, 0.6), ("broken", 0.5, None), ("a", 0.1, 0.1))
+    assert set(result.losses) == {"keep:a", "rank_in:x", "rank_out:x"}
+    assert result.losses["rank_in:x"].drop == pytest.approx(0.15)
+    assert float(result.losses["keep:a"].at(0.1)) == pytest.approx(0.8)
+    assert float(result.losses["keep:a"].at(0.5)) == pytest.approx(0.2)
+
+
+def test_drops_without_noise_below_zero(tmp_path):
+    """A fiftieth of the largest first drop, 0.5, at least, whatever more is lost at smaller fractions."""
+    result = swept(tmp_path, ("a", 0.5, 0.4), ("b", 0.5, 0.91), ("a", 0.1, 0.0), ("ranks", 0.3, 0.895))
+    assert result.losses["keep:b"].drop == pytest.approx(0.01)
+    assert result.losses["rank_in:x"].drop == pytest.approx(0.005)
+
+
+def test_where_nothing_is_lost_at_first_the_second_drops_tell_them_apart(tmp_path):
+    result = swept(tmp_path, ("a", 0.5, 0.92), ("b", 0.5, 0.9), ("a", 0.1, 0.4), ("b", 0.1, 0.8))
+    assert [float(result.losses[name].at(0.1)) for name in ("keep:a", "keep:b")] == pytest.approx([0.5, 0.1])
+
+
+def test_where_nothing_is_lost_all_losses_are_alike(tmp_path):
+    result = swept(tmp_path, ("a", 0.5, 0.92), ("b", 0.5, 0.9))
+    assert result.losses == {"keep:a": Loss(1.0, 0.5), "keep:b": Loss(1.0, 0.5)}

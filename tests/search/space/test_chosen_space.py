@@ -15,8 +15,8 @@ from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
 from search.samplers.sensitivity import WHOLE as WHOLE_MODEL
-from search.samplers.sensitivity import Sensitivity, parts_of
-from search.samplers.starts import equalized, starts
+from search.samplers.sensitivity import Loss, Sensitivity, parts_of
+from search.samplers.starts import least_loss, starts
 from search.space.projection import Projection
 from search.space.space import SpaceSettings
 from search.study.trial_record import records
@@ -158,8 +158,9 @@ def test_starts_and_sweep_leave_out_what_is_kept_and_fixed():
     }
     assert WHOLE_MODEL.parameters(result) == result.largest
     assert all(part.parameters(result) != result.largest for part in parts)
-    drops = {name: 0.1 for part in parts for name in part.dimensions}
-    wanted = equalized(Sensitivity(drops, dict.fromkeys(drops, 0.5)), result, half())
+    wanted = least_loss(
+        Sensitivity({name: Loss(0.1, 0.5) for part in parts for name in part.dimensions}), result, half()
+    )
     for start in (*starts(model("tiny"), result, half()).values(), wanted):
         assert set(start) == set(result.dimensions)
         assert inside(result, project(result.row(start)).parameters)

@@ -74,7 +74,7 @@ def test_each_stage_is_swept_first(tmp_path):
     search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, FakePoolFactory(), sensitivity=True)
     search.run()
     for study, kinds in ((search.first, {"keep"}), (search.study, {"rank_in", "rank_out"})):
-        assert {name.split(":")[0] for name in sensitivity_of(study).drops} == kinds
+        assert {name.split(":")[0] for name in sensitivity_of(study).losses} == kinds
         assert records(study)[0].start == "sensitivity"
 
 
