@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from compress.graph.choices import Bounds
 from compress.parameters import CompressionParameters
+from search.samplers.surrogate import PriorLosses
 from search.space.space import LOWEST_PREFERENCE, SearchSpace
 
 KEPT_CHANNELS, KEPT_RANKS = (0.5,), (0.3, 0.2, 0.1)
@@ -191,10 +192,13 @@ class Sensitivity:
         columns = [loss.at(column) for loss, column in zip(self.of(dimensions), kept.T, strict=True)]
         return np.asarray(np.sum(columns, axis=0))
 
-    def weights(self, dimensions: Sequence[str]) -> Floats:
-        """How much each dimension matters for the square of what is removed, relative to the mean of all, (D,)."""
-        weights = np.array([float(loss.at(_COMPARED)) for loss in self.of(dimensions)])
-        return np.asarray(weights / weights.mean())
+    def prior(self, dimensions: Sequence[str]) -> PriorLosses:
+        """The losses as a guess for a surrogate, scaled to a mean that squares of weight 1 have at fractions of 0.3."""
+        losses = self.of(dimensions)
+        powers = np.array([loss.power for loss in losses])
+        weights = np.array([float(loss.at(0.0)) for loss in losses])
+        scale = (1 - _COMPARED) ** 2 / (weights * (1 - _COMPARED) ** powers).mean()
+        return PriorLosses(scale * weights[None], powers[None])
 
 
 def sensitivity_of(study: optuna.Study) -> Sensitivity | None:

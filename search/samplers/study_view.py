@@ -11,6 +11,8 @@ from compress.parameter_files.json_format import loads
 from compress.staged_parameters import separated
 from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
+from search.samplers.sensitivity import Sensitivity
+from search.samplers.surrogate import PriorLosses
 from search.space.levels import Levels
 from search.space.projection import Projection
 from search.space.space import SearchSpace
@@ -26,22 +28,23 @@ class StudyView:
         space: what is searched.
         budget: what proposals are projected to.
         levels: of a front, the budgets that trials have in its place.
-        measured: how much each dimension was measured to matter, (D,), None where it was not measured.
+        sensitivity: of a sweep, None without one.
     """
 
     def __init__(
-        self, space: SearchSpace, budget: Budget, levels: Levels | None = None, measured: Floats | None = None
+        self, space: SearchSpace, budget: Budget, levels: Levels | None = None, sensitivity: Sensitivity | None = None
     ) -> None:
-        self._space, self._budget, self._levels, self._measured = space, budget, levels, measured
+        self._space, self._budget, self._levels, self._sensitivity = space, budget, levels, sensitivity
         self._kept: dict[int, Floats] = {}
         self._scores: dict[int, float | None] = {}
 
     @cached_property
-    def prior_weights(self) -> Floats:
-        """That all dimensions matter alike, that they matter as they cost, and what was measured, (k, D)."""
+    def prior(self) -> PriorLosses:
+        """That all dimensions matter alike, that they matter as they cost, and what was measured."""
         projection = Projection(self._space, self._budget)
         costs = cost_shares(projection.violations, projection.scaled(np.ones((1, len(self.dimensions)))))
-        return np.array([row for row in (np.ones(len(costs)), costs, self._measured) if row is not None])
+        guesses = PriorLosses.squares(np.array([np.ones(len(costs)), costs]))
+        return guesses if self._sensitivity is None else guesses.joined(self._sensitivity.prior(self.dimensions))
 
     @property
     def dimensions(self) -> Sequence[str]:

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 Floats = NDArray[np.float64]
 
 _LEVEL, _SLOPE = 4.0, 1.0
-"""Prior variances of the level and of the slope along each row of prior weights: large, so that data decide."""
+"""Prior variances of the level and of the slope along each guess of the losses: large, so that data decide."""
 
 _JITTER = 1e-6
 _ITERATIONS = 20
@@ -53,6 +53,35 @@ class Hyperparameters:
         return np.log([self.linear, self.quadratic, self.joint, self.length, self.noise])
 
 
+@dataclass(frozen=True)
+class PriorLosses:
+    """Guesses of what candidates lose: each is the mean of weight x (1 - f)^power over what they keep of dimensions.
+
+    Attributes:
+        weights: how much each dimension might matter, a row for every guess, (k, D).
+        powers: how its loss grows with what is removed, (k, D).
+    """
+
+    weights: Floats
+    powers: Floats
+
+    @classmethod
+    def squares(cls, weights: Floats) -> Self:
+        """Losses that grow with the square of what is removed, by weights (k, D) of mean 1 each."""
+        return cls(weights, np.full(weights.shape, 2.0))
+
+    def joined(self, other: "PriorLosses") -> Self:
+        """The guesses of both."""
+        weights, powers = np.concatenate([self.weights, other.weights]), np.concatenate([self.powers, other.powers])
+        return type(self)(weights, powers)
+
+    def of(self, kept: Floats) -> Floats:
+        """What candidates that keep (n, D) are guessed to lose, (n, k)."""
+        lost = 1 - kept
+        rows = [lost**powers @ weights for weights, powers in zip(self.weights, self.powers, strict=True)]
+        return np.stack(rows, axis=1) / kept.shape[1]
+
+
 _PRIOR = Hyperparameters()
 _PRIOR_DEVIATION = np.array([1.5, 1.5, 1.5, 0.7, 1.5])
 _BOUNDS = [(-9.0, 4.0), (-9.0, 4.0), (-9.0, 4.0), (-2.0, 2.0), (-8.0, 1.0)]
@@ -68,12 +97,12 @@ class _Grams:
     distance: Floats
 
     @classmethod
-    def of(cls, first: Floats, second: Floats, prior_weights: Floats) -> Self:
-        """Of fractions kept, (n, D) and (m, D); prior_weights (k, D) as ``Surrogate`` takes them."""
+    def of(cls, first: Floats, second: Floats, prior: PriorLosses) -> Self:
+        """Of fractions kept, (n, D) and (m, D)."""
         lost, others, mean = 1 - first, 1 - second, 1 / first.shape[1]
         distance = (lost**2).sum(1)[:, None] + (others**2).sum(1) - 2 * lost @ others.T
         return cls(
-            _trend(first, prior_weights) @ _trend(second, prior_weights).T,
+            _trend(first, prior) @ _trend(second, prior).T,
             4 * mean * lost @ others.T,
             4 * mean * lost**2 @ (others**2).T,
             12 * mean * np.maximum(distance, 0),
@@ -89,25 +118,25 @@ class _Grams:
 class Surrogate:
     """Gaussian process of scores over candidates, with what is known of compression as its prior.
 
-    The mean falls with the squares of what dimensions lose, weighed by one or several guesses, and data decide how
-    much of each is true; every dimension has a slope and a curvature of its own besides; a Matern 5/2 process adds what
-    dimensions do together (Rasmussen & Williams 2006, chapters 2 and 5). Variances maximize the posterior density. So
-    it knows after a few scores what a general process must learn in every dimension.
+    The mean falls with what one or several guesses say that candidates lose, and data decide how much of each is true;
+    every dimension has a slope and a curvature of its own besides; a Matern 5/2 process adds what dimensions do
+    together (Rasmussen & Williams 2006, chapters 2 and 5). Variances maximize the posterior density. So it knows after
+    a few scores what a general process must learn in every dimension.
 
     Args:
         kept: fractions that candidates keep, (n, D).
         scores: what they scored, higher is better, (n,).
-        prior_weights: how much each dimension might matter, a row for every guess, of mean 1 each, (k, D).
+        prior: guesses of what candidates lose.
     """
 
-    def __init__(self, kept: Floats, scores: Floats, prior_weights: Floats) -> None:
-        self._kept, self._prior_weights = kept, prior_weights
+    def __init__(self, kept: Floats, scores: Floats, prior: PriorLosses) -> None:
+        self._kept, self._prior = kept, prior
         fence = np.quantile(scores, 0.25) - _OUTLIERS * np.subtract(*np.quantile(scores, [0.75, 0.25]))
         clipped = np.maximum(scores, fence)
         self._level, self._unit = float(clipped.mean()), float(clipped.std()) or 1.0
         self._targets = (clipped - self._level) / self._unit
         spread = np.argsort(clipped, kind="stable")[np.linspace(0, len(kept) - 1, min(len(kept), _FITTED)).astype(int)]
-        grams, targets = _Grams.of(kept[spread], kept[spread], prior_weights), self._targets[spread]
+        grams, targets = _Grams.of(kept[spread], kept[spread], prior), self._targets[spread]
         fitted = minimize(
             lambda logs: _negative_log_posterior(logs, grams, targets),
             _PRIOR.logs,
@@ -120,7 +149,7 @@ class Surrogate:
 
     @cached_property
     def _solved(self) -> tuple[tuple[Floats, bool], Floats]:
-        grams = _Grams.of(self._kept, self._kept, self._prior_weights)
+        grams = _Grams.of(self._kept, self._kept, self._prior)
         factor = _factor(grams.covariance(self._parts), self._parts.noise)
         return factor, cho_solve(factor, self._targets)
 
@@ -131,7 +160,7 @@ class Surrogate:
     def predict(self, kept: Floats) -> tuple[Floats, Floats]:
         """Expected scores of candidates (m, D), and their standard deviations without noise, (m,) each."""
         (factor, _), weights = self._solved
-        covariance = _Grams.of(kept, self._kept, self._prior_weights).covariance(self._parts)
+        covariance = _Grams.of(kept, self._kept, self._prior).covariance(self._parts)
         explained = solve_triangular(factor, covariance.T, lower=True, check_finite=False)
         variance = np.maximum(self._prior_variance(kept) - (explained**2).sum(0), 1e-12)
         return covariance @ weights * self._unit + self._level, np.sqrt(variance) * self._unit
@@ -139,9 +168,9 @@ class Surrogate:
     def joint(self, kept: Floats) -> tuple[Floats, Floats, float]:
         """Expected scores of candidates (m, D), (m,), their covariance without noise, (m, m), and variance of noise."""
         (factor, _), weights = self._solved
-        covariance = _Grams.of(kept, self._kept, self._prior_weights).covariance(self._parts)
+        covariance = _Grams.of(kept, self._kept, self._prior).covariance(self._parts)
         explained = solve_triangular(factor, covariance.T, lower=True, check_finite=False)
-        prior = _Grams.of(kept, kept, self._prior_weights).covariance(self._parts)
+        prior = _Grams.of(kept, kept, self._prior).covariance(self._parts)
         noise = (self._parts.noise + _JITTER) * self._unit**2
         mean = covariance @ weights * self._unit + self._level
         return mean, (prior - explained.T @ explained) * self._unit**2, noise
@@ -149,7 +178,7 @@ class Surrogate:
     def _prior_variance(self, kept: Floats) -> Floats:
         squares = (1 - kept) ** 2
         own = self._parts.linear * squares + self._parts.quadratic * squares**2
-        trend = (_trend(kept, self._prior_weights) ** 2).sum(1)
+        trend = (_trend(kept, self._prior) ** 2).sum(1)
         return np.asarray(trend + 4 * own.mean(1) + self._parts.joint)
 
     def fantasize(self, kept: Floats) -> "Surrogate":
@@ -158,17 +187,16 @@ class Surrogate:
             return self
         other = object.__new__(Surrogate)
         other._kept = np.concatenate([self._kept, kept])
-        other._prior_weights, other._parts = self._prior_weights, self._parts
+        other._prior, other._parts = self._prior, self._parts
         other._level, other._unit = self._level, self._unit
         other._targets = np.concatenate([self._targets, (self.mean(kept) - self._level) / self._unit])
         return other
 
 
-def _trend(kept: Floats, prior_weights: Floats) -> Floats:
-    """The level and the mean square loss by each row of weights, in standard deviations of their prior, (n, 1 + k)."""
+def _trend(kept: Floats, prior: PriorLosses) -> Floats:
+    """The level, and what each guess says is lost, in standard deviations of their prior, (n, 1 + k)."""
     level = np.full((len(kept), 1), np.sqrt(_LEVEL))
-    losses = (1 - kept) ** 2 @ prior_weights.T / kept.shape[1]
-    return np.concatenate([level, 3 * np.sqrt(_SLOPE) * losses], axis=1)
+    return np.concatenate([level, 3 * np.sqrt(_SLOPE) * prior.of(kept)], axis=1)
 
 
 def _matern(distance: Floats) -> tuple[Floats, Floats]:

@@ -32,6 +32,7 @@ from scripts.bench.synthetic_problem import Floats, SyntheticProblem
 from search.report.pictures import write_pictures
 from search.samplers.kinds.layered import LayeredSampler
 from search.samplers.study_view import StudyView, cost_shares
+from search.samplers.surrogate import PriorLosses
 
 ROOT = Path(__file__).parents[3]
 TRIALS, LOWEST = 200, 0.1
@@ -49,11 +50,12 @@ class SyntheticView(StudyView):
         self.problem = problem
 
     @cached_property
-    def prior_weights(self) -> Floats:
+    def prior(self) -> PriorLosses:
         """That all dimensions matter alike, and that they matter as they cost."""
         ones = np.ones(self.problem.dimensions)
         kept = self.problem.scaled(ones[None])
-        return np.array([ones, cost_shares(lambda rows: self.problem.violation(self.problem.snap(rows)), kept)])
+        costs = cost_shares(lambda rows: self.problem.violation(self.problem.snap(rows)), kept)
+        return PriorLosses.squares(np.array([ones, costs]))
 
     @property
     def dimensions(self) -> Sequence[str]:

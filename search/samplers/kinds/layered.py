@@ -108,7 +108,7 @@ class LayeredSampler(BaseSampler):
         latest = np.argsort([one.number for one in judged], kind="stable")[-_RECENT:]
         seen = np.union1d(known, latest)
         kept, is_done = self._kept([judged[one] for one in seen]), seen < len(done)
-        surrogate = Surrogate(kept[np.isin(seen, known)], scores[known], self._view.prior_weights)
+        surrogate = Surrogate(kept[np.isin(seen, known)], scores[known], self._view.prior)
         expected = surrogate.mean(kept[is_done])
         allowed = np.array([self._view.allows(judged[one], trial) for one in seen[is_done]])
         pending = self._kept(running)
@@ -169,9 +169,7 @@ def _blas() -> ThreadpoolController:
 )
 def layered(context: SamplerContext, options: Options) -> Samplers:
     """All that it learns is in the study; the view remembers what it has read of that."""
-    sensitivity = context.sensitivity
-    measured = None if sensitivity is None else sensitivity.weights(context.space.dimensions)
-    view = StudyView(context.space, context.budget, context.levels, measured)
+    view = StudyView(context.space, context.budget, context.levels, context.sensitivity)
     # Of a front each proposal is for the budget of its own trial.
     ahead: deque[Floats] | None = None if context.levels is not None else deque()
     return lambda trial: LayeredSampler(view, PREFERENCE.low, context.seed, ahead=ahead, **options)

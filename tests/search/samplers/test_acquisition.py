@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from search.samplers.acquisition import log_expected_improvement, one_after_another, propose
-from search.samplers.surrogate import Surrogate
+from search.samplers.surrogate import PriorLosses, Surrogate
 from search.space.projection import filled, scaled_to_fit
 
 
@@ -45,7 +45,7 @@ def test_the_proposal_is_the_best_of_the_whole_grid():
     rng = np.random.default_rng(3)
     weights = np.array([1.0, 4.0, 0.5, 2.0])
     seen = project(rng.uniform(0.1, 1, (8, 4)), True)
-    surrogate = Surrogate(seen, 50 - 10 * (1 - seen) ** 2 @ weights, np.ones((1, 4)))
+    surrogate = Surrogate(seen, 50 - 10 * (1 - seen) ** 2 @ weights, PriorLosses.squares(np.ones((1, 4))))
     target = float(surrogate.mean(seen).max())
     wanted = propose(surrogate, project, seen, target, 0.1, np.random.default_rng(0))
     assert wanted.shape == (1, 4) and 0.1 <= wanted.min() and wanted.max() <= 1
@@ -59,7 +59,7 @@ def test_the_proposal_is_the_best_of_the_whole_grid():
 def test_what_was_seen_is_not_proposed_again():
     rng = np.random.default_rng(0)
     seen = project(rng.uniform(0.1, 1, (6, 3)), True)
-    surrogate = Surrogate(seen, seen @ np.array([1.0, 2.0, 3.0]), np.ones((1, 3)))
+    surrogate = Surrogate(seen, seen @ np.array([1.0, 2.0, 3.0]), PriorLosses.squares(np.ones((1, 3))))
     kept = project(propose(surrogate, project, seen, 5.0, 0.1, rng), True)
     assert not (np.abs(seen - kept) < 1e-9).all(axis=1).any()
 
@@ -70,7 +70,7 @@ def test_several_are_chosen_as_if_those_before_had_scored_what_is_expected():
     seen, kept = (project(rng.uniform(0.1, 1, (count, 4)), True) for count in (9, 30))
     kept = np.unique(kept, axis=0)
     kept = np.concatenate([kept, kept - 0.01])  # Each has one that is almost the same, which then tells little.
-    surrogate = Surrogate(seen, rng.normal(size=9), np.ones((1, 4)))
+    surrogate = Surrogate(seen, rng.normal(size=9), PriorLosses.squares(np.ones((1, 4))))
     target = float(surrogate.mean(seen).max())
     expected, model = [], surrogate
     for _ in range(5):
@@ -85,7 +85,7 @@ def test_several_are_chosen_as_if_those_before_had_scored_what_is_expected():
 def test_several_proposals_are_different_and_new():
     rng = np.random.default_rng(2)
     seen = project(rng.uniform(0.1, 1, (6, 5)), True)
-    surrogate = Surrogate(seen, seen @ np.arange(5.0), np.ones((1, 5)))
+    surrogate = Surrogate(seen, seen @ np.arange(5.0), PriorLosses.squares(np.ones((1, 5))))
     wanted = propose(surrogate, project, seen, 5.0, 0.1, rng, 7)
     kept = project(wanted, True)
     assert wanted.shape == (7, 5) and len(np.unique(kept, axis=0)) == 7

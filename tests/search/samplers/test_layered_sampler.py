@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.samplers.kinds.layered import RANDOM_TRIALS, LayeredSampler, remembered
+from search.samplers.surrogate import PriorLosses
 from search.space.projection import filled, scaled_to_fit
 
 WEIGHTS = np.array([1.0, 8.0, 2.0, 0.5, 4.0])
@@ -36,8 +37,8 @@ class Sums:
     dimensions: tuple[str, ...] = tuple(NAMES)
 
     @property
-    def prior_weights(self):
-        return np.ones((1, 5))
+    def prior(self):
+        return PriorLosses.squares(np.ones((1, 5)))
 
     def project(self, wanted, trial, fill):
         scaled = scaled_to_fit(fits, wanted)

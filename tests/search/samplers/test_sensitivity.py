@@ -41,12 +41,22 @@ def test_losses_are_added():
     np.testing.assert_allclose(result.together(["a", "b"], kept), [0.5 + 0.0225, 0.09])
 
 
-def test_weights_by_hand():
-    """0.5 at a half is 2 per square of what is lost; 0.045 at 0.7 is 0.5."""
+def test_the_guess_of_a_sweep_by_hand():
+    """0.5 at a half is 2 per square of what is lost; 0.0625 at a half, by the fourth power, is 1.
+
+    At 0.3 they lose 0.98 and 0.2401, 0.61 on average: 0.49 over that is their scale.
+    """
+    result = Sensitivity({"a": Loss(0.5, 0.5), "b": Loss(0.0625, 0.5, 4.0)}).prior(["a", "b"])
+    np.testing.assert_allclose(result.powers, [[2, 4]])
+    np.testing.assert_allclose(result.weights, np.array([[2, 1]]) * 0.49 / 0.61005)
+    np.testing.assert_allclose(result.of(np.array([[0.3, 0.3]])), [[0.49]])
+
+
+def test_where_all_losses_are_squares_the_guess_has_weights_of_mean_one():
+    """One that could not be judged has the middle weight: 2, 0.5, 0.5 and 0.5, before they have a mean of 1."""
     result = Sensitivity({"a": Loss(0.5, 0.5), "in": Loss(0.045, 0.7), "out": Loss(0.045, 0.7)})
-    np.testing.assert_allclose(result.weights(["a", "in", "out"]), np.array([2, 0.5, 0.5]))
-    # Of one that could not be judged, the middle weight: 2, 0.5, 0.5 and 0.5, before they have a mean of 1.
-    np.testing.assert_allclose(result.weights(["a", "in", "out", "d"]), np.array([2, 0.5, 0.5, 0.5]) / 0.875)
+    np.testing.assert_allclose(result.prior(["a", "in", "out"]).weights, [[2, 0.5, 0.5]])
+    np.testing.assert_allclose(result.prior(["a", "in", "out", "d"]).weights, np.array([[2, 0.5, 0.5, 0.5]]) / 0.875)
 
 
 def swept(tmp_path, *made):

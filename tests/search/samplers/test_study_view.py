@@ -17,6 +17,7 @@ from objectives.cost.quantities.standard import FLOPS
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
+from search.samplers.sensitivity import Loss, Sensitivity
 from search.samplers.study_view import StudyView, cost_shares
 from search.space.levels import Levels
 from search.space.projection import Projection
@@ -49,13 +50,16 @@ def test_where_nothing_costs_anything_all_cost_alike():
     np.testing.assert_array_equal(cost_shares(lambda rows: np.zeros(len(rows)), np.full((1, 3), 0.5)), np.ones(3))
 
 
-def test_beliefs_are_guesses_of_mean_one():
-    prior_weights = StudyView(SPACE, BUDGET).prior_weights
-    assert prior_weights.shape == (2, len(SPACE.dimensions))
-    np.testing.assert_allclose(prior_weights.mean(axis=1), 1)
-    assert (prior_weights >= 0).all() and prior_weights[1].std() > 0.1
-    measured = np.linspace(0, 2, len(SPACE.dimensions))
-    np.testing.assert_array_equal(StudyView(SPACE, BUDGET, measured=measured).prior_weights[2], measured)
+def test_guesses_of_what_is_lost():
+    """Alike, as they cost, and as a sweep measured."""
+    prior = StudyView(SPACE, BUDGET).prior
+    assert prior.weights.shape == prior.powers.shape == (2, len(SPACE.dimensions))
+    np.testing.assert_allclose(prior.weights.mean(axis=1), 1)
+    assert (prior.weights >= 0).all() and prior.weights[1].std() > 0.1 and (prior.powers == 2).all()
+    sensitivity = Sensitivity({name: Loss(0.01 * n, 0.5, 3.0) for n, name in enumerate(SPACE.dimensions, 1)})
+    measured, own = StudyView(SPACE, BUDGET, sensitivity=sensitivity).prior, sensitivity.prior(SPACE.dimensions)
+    np.testing.assert_array_equal(measured.weights, np.concatenate([prior.weights, own.weights]))
+    np.testing.assert_array_equal(measured.powers, np.concatenate([prior.powers, own.powers]))
 
 
 @pytest.mark.parametrize("levels", [None, LEVELS], ids=["one budget", "front"])

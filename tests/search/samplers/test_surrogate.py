@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from search.samplers.surrogate import Hyperparameters, Surrogate, _Grams, _negative_log_posterior
+from search.samplers.surrogate import Hyperparameters, PriorLosses, Surrogate, _Grams, _negative_log_posterior
 
-ALIKE = np.ones((1, 6))
+ALIKE = PriorLosses.squares(np.ones((1, 6)))
 
 
 def data(count=20, dimensions=6, noise=0.0, seed=0):
@@ -23,7 +23,7 @@ def test_covariance_by_hand():
     quadratic 4/2 x 0.0625 = 0.125, squared distance 12/2 x 1 = 6.
     """
     one, other = np.array([[0.5, 1.0]]), np.array([[0.5, 0.0]])
-    grams = _Grams.of(one, other, np.ones((1, 2)))
+    grams = _Grams.of(one, other, PriorLosses.squares(np.ones((1, 2))))
     assert grams.trend.item() == pytest.approx(4 + 0.375 * 1.875)
     assert (grams.linear.item(), grams.quadratic.item()) == pytest.approx((0.5, 0.125))
     assert grams.distance.item() == pytest.approx(6)
@@ -36,20 +36,20 @@ def test_covariance_by_hand():
 def test_beliefs_weigh_the_trend():
     """Of losses (0.5, 0) and (0.5, 1) a belief in the second dimension alone sees the second."""
     one, other = np.array([[0.5, 1.0]]), np.array([[0.5, 0.0]])
-    grams = _Grams.of(one, other, np.array([[0.0, 2.0], [2.0, 0.0]]))
+    grams = _Grams.of(one, other, PriorLosses.squares(np.array([[0.0, 2.0], [2.0, 0.0]])))
     # 3 x mean of 2 x (0, 0) and (0, 1) is 0 and 3; of 2 x (0.25, 0) twice 0.75.
     assert grams.trend.item() == pytest.approx(4 + 0 * 3 + 0.75 * 0.75)
 
 
 def test_data_tell_which_belief_is_true():
-    """Forty dimensions, of which the odd ones matter: with that among the prior_weights, few scores suffice."""
+    """Forty dimensions, of which the odd ones matter: with that among the guesses, few scores suffice."""
     rng = np.random.default_rng(0)
     kept, odd = rng.uniform(0.1, 1, (60, 40)), np.arange(40) % 2 * 2.0
     scores = 80 - (1 - kept) ** 2 @ odd
     alike = np.ones((1, 40))
     result = [
-        np.corrcoef(Surrogate(kept[:12], scores[:12], prior_weights).mean(kept[12:]), scores[12:])[0, 1]
-        for prior_weights in (alike, np.concatenate([alike, odd[None]]))
+        np.corrcoef(Surrogate(kept[:12], scores[:12], PriorLosses.squares(weights)).mean(kept[12:]), scores[12:])[0, 1]
+        for weights in (alike, np.concatenate([alike, odd[None]]))
     ]
     assert result[0] < 0.7 < 0.85 < result[1]
 
@@ -88,13 +88,15 @@ def test_scores_without_noise_are_remembered():
 
 def test_it_ranks_unseen_candidates():
     kept, scores = data(count=70, dimensions=40, noise=0.5)
-    surrogate = Surrogate(kept[:50], scores[:50], np.ones((1, 40)))
+    surrogate = Surrogate(kept[:50], scores[:50], PriorLosses.squares(np.ones((1, 40))))
     assert np.corrcoef(surrogate.mean(kept[50:]), scores[50:])[0, 1] > 0.8
 
 
 def test_with_hardly_any_scores_whole_candidates_are_thought_better():
     kept = np.array([[0.5, 0.4, 0.6], [0.6, 0.6, 0.7]])
-    mean = Surrogate(kept, np.array([10.0, 20.0]), np.ones((1, 3))).mean(np.array([[0.2, 0.2, 0.2], [0.9, 0.9, 0.9]]))
+    mean = Surrogate(kept, np.array([10.0, 20.0]), PriorLosses.squares(np.ones((1, 3)))).mean(
+        np.array([[0.2, 0.2, 0.2], [0.9, 0.9, 0.9]])
+    )
     assert mean[1] - mean[0] > 5
 
 
