@@ -79,7 +79,7 @@ class PriorLosses:
         """What candidates that keep (n, D) are guessed to lose, (n, k)."""
         lost = 1 - kept
         rows = [lost**powers @ weights for weights, powers in zip(self.weights, self.powers, strict=True)]
-        return np.stack(rows, axis=1) / kept.shape[1]
+        return np.asarray(np.stack(rows, axis=1) / kept.shape[1])
 
 
 _PRIOR = Hyperparameters()
