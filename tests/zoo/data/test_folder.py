@@ -52,6 +52,16 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     assert folder(tmp_path).class_names == ("car", "train")
 
 
+@pytest.mark.parametrize(
+    "files", [("test/cat", "test/dog", "val/cat", "val/dog"), ("train", "test"), ("Valid", "TEST")]
+)
+def test_parts_are_not_taken_for_classes(tmp_path: Path, files: tuple[str, ...]) -> None:
+    for path in files:
+        _write(tmp_path / path / "0.png")
+    with pytest.raises(DataError, match="expected a folder train with a folder for each class in .*, received .* and"):
+        folder(tmp_path)
+
+
 def test_grey_images_keep_one_channel(tmp_path: Path) -> None:
     _write(tmp_path / "a/0.png", 7, mode="L")
     _write(tmp_path / "b/0.png", 9, mode="L")

@@ -83,10 +83,20 @@ class _Listing:
     skipped: list[str] = field(default_factory=list)
 
     def parts(self) -> dict[str, DataPath]:
-        """Part to its folder; empty unless the folder has a training part with folders in it."""
+        """Part to its folder; empty unless the folder has a training part with folders in it.
+
+        Raises:
+            DataError: nothing but parts, none of which is to train on, or others beside them.
+        """
         listing, names = listed(self.root), {name: part for part, names in PARTS.items() for name in names}
         known = [folder for folder in listing.folders if folder.name.casefold() in names]
         if not any(names[folder.name.casefold()] == "train" and listed(folder).folders for folder in known):
+            if len(known) > 1 and len(known) == len(listing.folders):
+                raise DataError(
+                    f"expected a folder train with a folder for each class in {self.root}, received "
+                    f"{' and '.join(folder.name for folder in known)} without it, which are no classes; put the "
+                    f"training images into {self.root / 'train'}, each class into a folder of its name"
+                )
             return {}
         unknown = [folder.name for folder in listing.folders if folder not in known]
         if unknown:
