@@ -30,6 +30,17 @@ def test_npz_in_keras_s_convention(tmp_path: Path) -> None:
     assert image_bytes(dataset.train, dataset.validation) == sorted(image.tobytes() for image in stored["x_train"])
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_validation_images_of_the_file_s_own(tmp_path: Path, whole: bool) -> None:
+    own = np.random.default_rng(5).integers(0, 256, (6, 4, 4, 3), np.uint8)
+    more = {"x_val": own, "y_val": np.arange(6) % 2 if whole else None, "names": np.arange(3)}
+    lines: list[str] = []
+    dataset = load_dataset(_saved(tmp_path, **more), validation=0.3, warn=lines.append)
+    assert len(dataset.train) == (20 if whole else 14)
+    assert np.array_equal(dataset.validation.images, own) is whole
+    assert len(lines) == 1 and lines[0].endswith(f"targets are: {'names' if whole else 'names, x_val'}")
+
+
 def test_grey_float_images_get_a_channel_and_their_own_statistics(tmp_path: Path) -> None:
     grey = np.random.default_rng(1).random((20, 4, 4))
     dataset = load_dataset(_saved(tmp_path, x_train=grey, x_test=grey[:4], y_train=(np.arange(20) % 2)[:, None]))

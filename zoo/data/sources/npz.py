@@ -15,12 +15,13 @@ from zoo.data.files.paths import DataPath
 from zoo.data.files.reading import opened
 from zoo.data.source import SourceData, Wanted, as_split, data_source
 
-_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_PARTS = {part: (f"x_{part}", f"y_{part}") for part in ("train", "test", "val")}
+_KEYS = (*_PARTS["train"], *_PARTS["test"])
 
 
 @data_source("an .npz file", lambda source: PurePath(source).suffix == ".npz")
 def npz(wanted: Wanted) -> SourceData:
-    """Read x_train, y_train, x_test, y_test.
+    """Read x_train, y_train, x_test, y_test and, where they are there, x_val, y_val; warn of other arrays.
 
     Raises DataError for a missing, corrupt or incomplete file, or one that declares more than it can hold.
     """
@@ -31,16 +32,22 @@ def npz(wanted: Wanted) -> SourceData:
         with opened(path) as file, np.load(file, allow_pickle=False) as archive:
             received = sorted(archive.files)
             _check_members(archive.zip, os.fstat(file.fileno()).st_size, path)
-            arrays = [archive[key] for key in _KEYS if key in received]
+            arrays = {key: archive[key] for keys in _PARTS.values() for key in keys if key in received}
     except (OSError, ValueError, EOFError, BadZipFile, zlib.error, TypeError, RuntimeError) as error:
         # TypeError: numpy returns a bare array, which no `with` takes, for an .npy file under an .npz name.
         # RuntimeError: an encrypted archive.
         raise DataError(f"expected a readable .npz file of arrays at {path}, received {typed_line(error)}") from error
-    if len(arrays) != len(_KEYS):
+    if not set(_KEYS) <= set(arrays):
         raise DataError(f"expected the arrays {', '.join(_KEYS)} in {path}, received {', '.join(received) or 'none'}")
-    train = as_split(arrays[0], arrays[1], f"{path} x_train, y_train", wanted.task, wanted.series)
-    test = as_split(arrays[2], arrays[3], f"{path} x_test, y_test", wanted.task, wanted.series)
-    return SourceData(path.stem, train, test)
+    pairs = {part: keys for part, keys in _PARTS.items() if set(keys) <= set(arrays)}
+    left = sorted(set(received).difference(*pairs.values()))
+    if left:
+        wanted.warn(f"arrays of {path} not read, because only pairs of images and targets are: {', '.join(left)}")
+    splits = {
+        part: as_split(arrays[images], arrays[targets], f"{path} {images}, {targets}", wanted.task, wanted.series)
+        for part, (images, targets) in pairs.items()
+    }
+    return SourceData(path.stem, splits["train"], splits["test"], validation=splits.get("val"))
 
 
 def _check_regular(path: DataPath) -> None:
@@ -51,7 +58,8 @@ def _check_regular(path: DataPath) -> None:
 
 def _check_members(archive: ZipFile, on_disk: int, path: DataPath) -> None:
     """Refuse arrays by the sizes that the archive and their headers declare, before memory is taken for them."""
-    members = [member for member in archive.infolist() if member.filename.removesuffix(".npy") in _KEYS]
+    known = {key for keys in _PARTS.values() for key in keys}
+    members = [member for member in archive.infolist() if member.filename.removesuffix(".npy") in known]
     check_declared(
         sum(member.file_size for member in members),
         on_disk,
