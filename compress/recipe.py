@@ -72,7 +72,7 @@ def prune_and_decompose(
     for name, chain in chains.items():
         left = kept_values(layers[name], graph.node(name), kept)
         kernels = tucker_kernels(as_kernel(left["kernel"], name), ranks[name], cache)
-        set_factors(chain, kernels, left.get("bias"))
+        set_factors(chain, layers[name], kernels, left.get("bias"))
     return smaller
 
 

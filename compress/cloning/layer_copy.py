@@ -118,7 +118,7 @@ def _is_users(value: Any) -> bool:
 
 
 def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -> None:
-    """Give a new layer the weights of an old one.
+    """Give a new layer the weights of an old one, and whether training changes each of them.
 
     Args:
         old: the layer to copy.
@@ -130,4 +130,5 @@ def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -
     for before, after in zip(old.weights, new.weights, strict=True):
         name = next((name for name in changed if weight_of(new, name) is after), None)
         after.assign(before if name is None else changed[name])
+        after.trainable = before.trainable
     finalize_state(new)

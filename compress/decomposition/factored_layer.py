@@ -43,18 +43,27 @@ def replace_layers(model: Any, chains: Mapping[str, Chain], factors: Callable[[s
     for name, layer in layers_by_name(model).items():
         if name in chains:
             bias = layer.bias if layer.use_bias else None
-            set_factors(chains[name], factors(name, as_kernel(layer.kernel, name)), bias)
+            set_factors(chains[name], layer, factors(name, as_kernel(layer.kernel, name)), bias)
         else:
             copy_weights(layer, made[name])
     return smaller
 
 
-def set_factors(chain: Chain, kernels: Sequence[Array], bias: Any | None) -> None:
-    """Set the weights of a built chain: a kernel for each layer, in its shape, and the bias of the last."""
+def set_factors(chain: Chain, replaced: Any, kernels: Sequence[Array], bias: Any | None) -> None:
+    """Set the weights of a built chain, which training changes where it changes those of the layer that it replaces.
+
+    Args:
+        chain: the layers.
+        replaced: the layer in whose place they are.
+        kernels: one for each of them, in its shape.
+        bias: of the last one, or None.
+    """
     for layer, kernel in zip(chain, kernels, strict=True):
         layer.kernel.assign(kernel)
+        layer.kernel.trainable = replaced.kernel.trainable
     if bias is not None:
         chain[-1].bias.assign(bias)
+        chain[-1].bias.trainable = replaced.bias.trainable
 
 
 def checked_rank(name: str, rank: object, most: int) -> None:

@@ -88,7 +88,8 @@ class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
         penalties = [getattr(self.source, f"{prefix}_{kind}", None) for kind in ("regularizer", "constraint")]
         if name in FACTORS:  # A constraint holds for the kernel that they multiply to, not for them.
             penalties[1] = None
-        return Weight(variable, bool(self.source.trainable), *penalties)
+        own = getattr(self.source, "kernel" if name in FACTORS else name, None)
+        return Weight(variable, bool(self.source.trainable if own is None else own.trainable), *penalties)
 
     def assign(self, weights: LayerWeights) -> None:
         """Take over weights by layer and attribute name."""

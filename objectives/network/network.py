@@ -62,6 +62,7 @@ class Network:
             self.takes_any_channels = False
             # Weights of one shape each: no room for the three that a decomposed convolution becomes.
             self._build(source, precision, replace(common, decomposable=frozenset()), jit_compile)
+        self._copy_others(source)  # Their weights say whether steps update them.
         self._weights = _weights(self._model)
         self._random_states = random_states(self._model)
         trained = [weight for weight in self._weights if weight.trainable]
@@ -89,11 +90,15 @@ class Network:
 
     def load(self, model: Any, seed: int) -> None:
         """Take over the weights of a model of the same signature; begin to train them anew, and seed random layers."""
-        old = layers_by_name(as_functional(model))
+        self._copy_others(as_functional(model))
+        self.load_weights(weights_of(model), seed)
+
+    def _copy_others(self, model: Any) -> None:
+        """Take over the weights of all layers but the elastic ones."""
+        old = layers_by_name(model)
         for name, layer in layers_by_name(self._model).items():
             if not isinstance(layer, ElasticLayer) and getattr(layer, "weights", None):
                 copy_weights(old[name], layer)
-        self.load_weights(weights_of(model), seed)
 
     def load_weights(self, weights: LayerWeights, seed: int) -> None:
         """Take over the weights of elastic layers, as arrays; begin to train them anew, and seed random layers."""

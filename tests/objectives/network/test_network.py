@@ -97,6 +97,22 @@ def test_a_convolution_that_something_else_reads_is_not_folded() -> None:
     np.testing.assert_allclose(network_of(model).infer(batch).numpy(), model(batch).numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_single_weights_that_are_frozen_stay_as_they_are(first: int) -> None:
+    model = variety()
+    for weight in model.weights[first::3]:
+        weight.trainable = False
+    network, (x, y) = network_of(model), images(model, 16)
+    frozen = [weight.numpy() for weight in model.non_trainable_weights]
+    _, trained = keras_step(model, x, y, keras.optimizers.SGD(0.01, momentum=0.9))
+    step(network, x, y, 0.01)
+    network.unload(model)
+    for weight, value in zip(model.non_trainable_weights, frozen, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+    for weight, value in zip(model.trainable_weights, trained, strict=True):
+        np.testing.assert_allclose(weight.numpy(), value, rtol=1e-3, atol=2e-5)
+
+
 def test_candidates_of_other_channel_counts_share_one_trace() -> None:
     original = randomized(thin_model("digits_resnet"))
     graph = analyse(original)
