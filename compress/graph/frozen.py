@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from compress.cloning.layers import learned_weights
 from compress.cloning.walk import as_functional
 from compress.graph.analysis import analyse
 from compress.graph.channel_graph import ChannelGraph
@@ -12,8 +13,17 @@ from compress.parameters import DECOMPOSE, PRUNE, Stage
 
 
 def frozen_layers(model: Any) -> tuple[str, ...]:
-    """Names of the layers of a functional model that have weights which training leaves alone, in the model's order."""
-    return tuple(layer.name for layer in model.layers if layer.weights and not layer.trainable)
+    """Names of the layers of a functional model that have weights which training leaves alone, in the model's order.
+
+    That is, frozen layers with weights, and those that hold single frozen ones, as a wrapper does of a frozen layer.
+    """
+    return tuple(layer.name for layer in model.layers if _holds_frozen(layer))
+
+
+def _holds_frozen(layer: Any) -> bool:
+    learned = learned_weights(layer)
+    alone = any(id(weight) in learned and not weight.trainable for weight in layer.weights)
+    return alone or bool(layer.weights and not layer.trainable)
 
 
 def changeable_layers(graph: ChannelGraph, recipe: Sequence[Stage]) -> frozenset[str]:
@@ -55,8 +65,14 @@ def unfrozen(model: Any, recipe: Sequence[Stage], across_normalization: bool = F
 
 
 def _set_trainable(model: Any, frozen: Collection[str], changed: Collection[str]) -> None:
+    left = set(frozen).difference(changed)
     if not model.trainable:
         model.trainable = True  # And so is every layer, for now.
+        for layer in model.layers:
+            layer.trainable = layer.name not in left
     for layer in model.layers:
-        if layer.name in frozen:
-            layer.trainable = layer.name in changed
+        if layer.name in changed:
+            layer.trainable = (
+                False  # Where it is True already, setting it to that would not reach what is in the layer.
+            )
+            layer.trainable = True

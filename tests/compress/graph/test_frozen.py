@@ -59,3 +59,24 @@ def test_what_needs_no_training_is_as_it_was() -> None:
     model.get_layer("whole").trainable = False
     assert unfrozen(model, ("prune",)) is model
     assert frozen_layers(model) == ("whole",)
+
+
+@pytest.mark.parametrize("name", ["wrapped", "single"])
+def test_weights_that_are_frozen_in_a_trainable_layer(name: str) -> None:
+    """The dense layer in a wrapper, or the kernel of a convolution and the scale of a normalization alone."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.BatchNormalization(name="whole")(inputs)
+    x = layers.TimeDistributed(layers.Dense(6), name="wrapped")(layers.Conv2D(4, 3, name="single")(x))
+    model = keras.Model(inputs, layers.Dense(2, name="head")(layers.Flatten()(x)))
+    model.get_layer("whole").gamma.trainable = False
+    if name == "wrapped":
+        model.get_layer(name).layer.trainable = False
+    else:
+        model.get_layer(name).kernel.trainable = False
+    assert frozen_layers(model) == ("whole", name)
+    made = unfrozen(model, ("prune",))
+    assert [weight.path for weight in made.weights if not weight.trainable] == [
+        "whole/gamma",
+        "whole/moving_mean",
+        "whole/moving_variance",
+    ]
