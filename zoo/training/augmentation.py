@@ -87,6 +87,7 @@ class KerasAugmentation:
                 f"not move, received {', '.join(layer.name for layer in self.layers)}; crop and flip do"
             )
         self._check_edges(task)
+        self._check_ranges(images)
         some = np.resize(images, (2, *images.shape[1:])), np.resize(targets, (2, *targets.shape[1:]))
         try:
             changed, _ = self(*some, task, np.random.default_rng(0))
@@ -109,6 +110,19 @@ class KerasAugmentation:
                     f"augment.layers: expected none that fills edges with a constant for {task.name}, whose targets "
                     f"have nothing beyond theirs, received {name}; leave it out, or where it has fill_mode, set it to "
                     "reflect"
+                )
+
+    def _check_ranges(self, images: Images) -> None:
+        """Refuse layers that cut pixels to another range than they have, or change them in its proportion."""
+        low, high = float(np.min(images)), float(np.max(images))
+        for layer in self._made:
+            least, most = getattr(layer, "value_range", (low, high))
+            too_wide = images.dtype != np.uint8 and high <= 1 < most
+            if low < least or high > most or too_wide:
+                raise ConfigError(
+                    f"augment.layers: expected a value_range of {type(layer).__name__} that fits pixels of "
+                    f"{images.dtype} from {low:g} to {high:g}, received {least:g} to {most:g}; give the option, such "
+                    "as value_range: [0, 1]"
                 )
 
     @cached_property

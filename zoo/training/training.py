@@ -26,6 +26,8 @@ from zoo.training.schedule import Schedule
 SGD = KerasClass("SGD", {"momentum": 0.9})
 
 _EVALUATION_BATCH = 512
+_LOOKED_AT = 16
+"""Images whose range of pixels the augmentation must fit: the first alone may be black."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class TrainingSettings:
                 f"augment: expected null for series of shape {data.image_shape}, received changes that are for images; "
                 "set augment: null"
             )
-        self.augmentation.check(data.train.images[:2], data.train.targets[:2], data.task)
+        self.augmentation.check(data.train.images[:_LOOKED_AT], data.train.targets[:_LOOKED_AT], data.task)
 
     def for_fine_tuning(self) -> "TrainingSettings":
         """These settings at a tenth of the learning rate, for a model that is already trained."""

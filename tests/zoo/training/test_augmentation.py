@@ -102,6 +102,31 @@ def test_images_keep_their_shape():
         augmentation(("RandomGrayscale", {"factor": 1.0})).check(IMAGES[:1, ..., :2], LABELS[:1], TASK)
 
 
+UNIT = np.random.default_rng(0).random((4, 6, 8, 3), np.float32)
+
+
+@pytest.mark.parametrize("name", ["RandomBrightness", "RandomInvert", "RandomHue", "RandomContrast"])
+@pytest.mark.parametrize(
+    ("images", "options", "received"),
+    [
+        (UNIT, {}, r"float32 from 0\.\d+ to 0\.9\d+, received 0 to 255"),
+        (UNIT - 0.5, {}, r"float32 from -0\.\d+ to 0\.\d+, received 0 to 255"),
+        ((255 * UNIT).astype(np.uint8), {"value_range": [0, 1]}, r"uint8 from \d to 25\d, received 0 to 1"),
+        (UNIT, {"value_range": [0, 1]}, None),
+        (UNIT - 0.5, {"value_range": [-0.5, 0.5]}, None),
+        ((255 * UNIT).astype(np.uint8), {}, None),
+        (255 * UNIT, {}, None),
+    ],
+)
+def test_pixels_have_the_range_that_layers_are_told(name, images, options, received):
+    made = augmentation((name, {"factor": 0.5, **options}))
+    if received is None:
+        made.check(images, LABELS[:4], TASK)
+        return
+    with pytest.raises(ConfigError, match=f"expected a value_range of {name} that fits pixels of {received}; give the"):
+        made.check(images, LABELS[:4], TASK)
+
+
 @pytest.mark.parametrize("layer", [("RandomTranslation", {"fill_mode": "constant"}), ("random_perspective", {})])
 def test_masks_have_nothing_beyond_their_edges(layer):
     name, options = layer
