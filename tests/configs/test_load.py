@@ -1,5 +1,6 @@
 """Files, overrides, messages and the way back to YAML."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.errors import ConfigError
-from configs.load import check_config, difference, dump_config, load_config
+from configs.load import _parsed, check_config, difference, dump_config, load_config
 from configs.schema.run import RunConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -74,22 +75,29 @@ def test_dump_and_load_give_an_equal_config(name: str, tmp_path: Path) -> None:
     assert load_config(tmp_path / "config.yaml") == config
 
 
+NUMBER_LIKE = re.compile(r"[0-9]{1,3}(\.[0-9])?([eE][+-]?[0-9]{1,2}|:[0-9]{2})?|0x[0-9a-f]|on|null|2024-01-01", re.A)
+"""Text that YAML takes for something else where it has no quotes."""
+
+
 @given(
     flops=st.integers(1, 10**12) | st.floats(1e-6, 1) | st.sampled_from(["4x", "25%", "1e9", "null", "007", "é: #"]),
-    source=st.text(min_size=1).filter(lambda text: text.isprintable()),
+    source=st.text(min_size=1).filter(lambda text: text.isprintable()) | st.from_regex(NUMBER_LIKE, fullmatch=True),
+    name=st.from_regex(NUMBER_LIKE, fullmatch=True) | st.just("run"),
     rate=st.floats(1e-9, 10),
     mean=st.lists(st.floats(-1, 1), min_size=1, max_size=4),
 )
-def test_any_config_survives_the_way_through_yaml(flops: float, source: str, rate: float, mean: list[float]) -> None:
+def test_any_config_survives_the_way_through_yaml(
+    flops: float, source: str, name: str, rate: float, mean: list[float]
+) -> None:
     data = {
-        "name": "run",
+        "name": name.replace(":", "-").replace("+", "-"),
         "model": {"path": source},
         "data": {"source": source, "scale": 255, "mean": mean, "std": [0.5] * len(mean)},
         "training": {"learning_rate": rate, "augment": {"padding": 2}},
         "budget": {"flops": flops},
     }
     config = check_config(data, "test")
-    again = check_config(yaml.safe_load(dump_config(config)), "test")
+    again = check_config(_parsed(dump_config(config)), "test")
     assert again == config
     assert difference(config, again) == []
 

@@ -73,6 +73,14 @@ def test_a_model_that_is_not_trained_is_told(tuckprune, mine):
         assert "# is it trained" in file.read()
 
 
+@pytest.mark.parametrize("name", ["2024", "1e5"])
+def test_a_name_that_yaml_takes_for_a_number_stays_text(tuckprune, mine, tmp_path, name):
+    (tmp_path / "dark or bright.keras").rename(tmp_path / f"{name}.keras")
+    code, _, err = tuckprune("init", "--model", f"{name}.keras", "--data", "images.npz")
+    assert (code, err) == (0, "")
+    assert load_config("tuckprune.yaml").name == name
+
+
 def test_a_file_that_is_there_is_kept(tuckprune, mine, tmp_path):
     (tmp_path / "tuckprune.yaml").write_text("mine")
     code, _, err = tuckprune("init", "--model", "dark or bright.keras", "--data", "images.npz")
