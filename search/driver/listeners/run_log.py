@@ -1,6 +1,7 @@
 """The log of a run: a file of JSON lines for every worker, a line for every trial that it judged."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,8 +44,11 @@ class RunLog(Listener):
         path = self.folder / name
         try:
             self.folder.mkdir(exist_ok=True)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            with path.open("ab+") as file:
+                file.seek(-1 if file.tell() else 0, os.SEEK_END)
+                # A killed driver, or a full disk, may have left half a line.
+                begins = "\n" if file.read(1) not in (b"", b"\n") else ""
+                file.write(f"{begins}{line}\n".encode())
         except OSError as error:
             raise RunError(
                 f"the log '{path}' cannot be written ({error.strerror}); make room, and run the same command again"
@@ -77,5 +81,14 @@ def run_warnings(folder: Path) -> list[tuple[str, str]]:
     """
     path = folder / DRIVER_FILE
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    entries = [json.loads(line) for line in lines if line.endswith("}")]  # A killed driver may leave half a line.
+    entries = [entry for line in lines if (entry := _entry(line)) is not None]
     return [(entry["time"], entry["warning"]) for entry in entries if "warning" in entry]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """What a line holds; None of one that was cut, and may have another behind it."""
+    try:
+        entry: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return entry

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from compress.errors import RunError
-from search.driver.listeners.run_log import RunLog
+from search.driver.listeners.run_log import RunLog, run_warnings
 from tests.search.driver.listeners.records import COST, record
 
 
@@ -46,3 +46,21 @@ def test_a_log_that_cannot_be_written(tmp_path):
     (tmp_path / "logs").write_text("a file")
     with pytest.raises(RunError, match=r"the log '.*driver.jsonl' cannot be written \("):
         RunLog(tmp_path / "logs").warned("anything")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.4, 0.99])
+def test_a_line_that_was_cut_takes_none_with_it(tmp_path, kept):
+    """A killed driver, or a full disk, leaves half a line; the next driver writes behind it."""
+    log = RunLog(tmp_path)
+    log.warned("first")
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[: round(kept * len(whole))])
+    log.warned("second")
+    log.warned("third")
+    assert [text for _, text in run_warnings(tmp_path)] in (
+        ["first", *cut, "second", "third"] for cut in ([], ["first"])
+    )
+    # What an earlier version wrote: two lines in one.
+    path.write_bytes(whole + whole[:20] + whole)
+    assert [text for _, text in run_warnings(tmp_path)] == ["first"]
