@@ -18,7 +18,7 @@ from search.runs.run_folder import RunFolder
 from search.space.space import SearchSpace
 from search.strategies.job import Job
 from search.strategies.stage_plan import StagePlan
-from search.study.identity import first_study, tie_to_model
+from search.study.identity import first_study, model_digest, tie_to_model
 from search.study.improvements import ended_early
 from search.study.storage import opened_study
 from search.study.trial_record import TrialRecord, records, settled_count
@@ -29,6 +29,9 @@ from search.workers.worker import Task, model_bytes
 
 _WINNER = "winner"
 """In the first stage's study: number of the trial that the second stage goes on from. It closes the first stage."""
+
+_MIDDLE = "middle"
+"""In the first stage's study: digest of the model that its winner became, and that the second stage searches."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ class Staged:
     def _fine_tuned(self, winner: TrialRecord) -> Any:
         """The first stage's winner, compressed and fine-tuned by a worker as a finalist is; made once."""
         job, path = self.job, self.folder.middle_model
-        if not path.exists():
+        if not self._is_made:
             epochs = settings.final(job.config).training.epochs
             job.listener.noted(f"fine-tuning {winner.source} for {epochs} epoch{'s' if epochs > 1 else ''}")
             with self.open_pool(job.model, replace(job.task, recipe=self.plan.stages[:1]), 1) as pool:
@@ -160,7 +163,27 @@ class Staged:
             if made.model is None:
                 raise RunError(f"{winner.source} cannot be fine-tuned for the second stage: {made.error}")
             write_whole(path, made.model)
+            self._keep_digest(model_digest(load_model(path)))
         return load_model(path)
+
+    @property
+    def _is_made(self) -> bool:
+        """Whether the model in the folder is the one of this study, and not of one that was there before."""
+        path, known = self.folder.middle_model, self.first.user_attrs.get(_MIDDLE)
+        if not path.exists():
+            return False
+        if known is None:  # An earlier version kept none.
+            return settled_count(self.study) > 0
+        return bool(known == model_digest(load_model(path)))
+
+    def _keep_digest(self, digest: str) -> None:
+        known, judged = self.first.user_attrs.get(_MIDDLE), settled_count(self.study)
+        if judged and known not in (None, digest):
+            self.job.listener.warned(
+                f"'{self.folder.middle_model}' was missing or another model, and what was made anew is not the same: "
+                f"the {judged} trials of the second stage until now were judged on the one before"
+            )
+        self.first.set_user_attr(_MIDDLE, digest)
 
 
 def run_staged(job: Job, folder: RunFolder, study: optuna.Study, open_pool: PoolFactory) -> None:

@@ -39,6 +39,10 @@ MAKING = "making"
 class Recorder(Listener):
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.warnings: list[str] = []
+
+    def warned(self, line: str) -> None:
+        self.warnings.append(line)
 
     def noted(self, line: str) -> None:
         self.lines.append(line)

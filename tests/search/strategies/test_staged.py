@@ -1,5 +1,8 @@
 """The staged search, with pools that need no Ray and a fine-tuning that only moves biases."""
 
+from dataclasses import replace
+
+import keras
 import numpy as np
 import pytest
 
@@ -16,8 +19,10 @@ from search.samplers.sensitivity import sensitivity_of
 from search.study.finalist import finalists
 from search.study.judgement import Judgement
 from search.study.ranking import best, winner_of
+from search.study.storage import JOURNAL_FILE
 from search.study.trial_record import records
-from search.workers.worker import model_of
+from search.workers.worker import model_bytes, model_of
+from tests.search.fixtures.fake_pool import judged
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, PRUNE_FIRST, model, trained_like
 from tests.search.strategies.staged_runs import MAKING, RECOMMENDED, FakePoolFactory, staged
 from zoo.tasks.metric import Score
@@ -171,6 +176,39 @@ def test_the_middle_model_is_made_once_and_kept(tmp_path):
     )
     assert layers_of(middle) == layers_of(plain)
     assert np.array_equal(middle.layers[-1].bias, plain.layers[-1].bias + 1)
+
+
+def test_the_middle_model_of_a_study_that_was_deleted_is_made_anew(tmp_path):
+    """The folder still holds the one of another original: its second stage would be searched on a stranger."""
+    net = trained_like(NARROW)
+    old = staged(tmp_path, net, PRUNE_FIRST, FakePoolFactory())
+    old.run()
+    (old.folder.path / JOURNAL_FILE).unlink()
+    other, open_pool = keras.models.clone_model(net), FakePoolFactory()
+    other.set_weights([2 * weight for weight in net.get_weights()])
+    search = staged(tmp_path, other, PRUNE_FIRST, open_pool)
+    search.run()
+    made = search.plan.after_first(other, best(records(search.first)).parameters, search.job.pruning)
+    for searched in (load_model(search.folder.middle_model), model_of(open_pool.tasks[SECOND].model)):
+        assert np.array_equal(searched.layers[-1].kernel, made.layers[-1].kernel)
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_a_middle_model_that_is_gone_is_made_anew_and_told_if_it_differs(tmp_path, is_same):
+    cut = FakePoolFactory(stop_at=5)
+    with pytest.raises(KeyboardInterrupt):
+        staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, cut).run()
+    open_pool = FakePoolFactory()
+    if not is_same:
+        open_pool._make = lambda task, parameters: replace(
+            judged(parameters), model=model_bytes(apply_parameters(model_of(task.model), parameters, task.recipe))
+        )
+    search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, open_pool)
+    search.folder.middle_model.unlink()
+    search.run()
+    assert sum(len(pool.made) for pool in open_pool.pools) == 1
+    told = [line for line in search.job.listener.warnings if "the 2 trials of the second stage" in line]
+    assert len(told) == (not is_same)
 
 
 def test_the_middle_model_is_trained_as_a_finalist_is(tmp_path):
