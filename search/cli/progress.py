@@ -155,7 +155,7 @@ class ProgressDisplay(Listener):
         at_level = "" if record.level is None else f" of level {record.level}"
         note = f"  best so far{at_level}" if record is self._best.get(record.level or 0) else ""
         head += f"stopped after {record.steps} steps, " if record.state == STOPPED else ""
-        return f"{head}{record.score.text}, {share}, {record.seconds:.1f} s{origin}{note}"
+        return f"{head}{record.score.text}, {share}, {_took(record)}{origin}{note}"
 
     def _figures(self, cost: Cost) -> str:
         return ", ".join(quantity.text(cost) for quantity in self._shown)
@@ -170,6 +170,13 @@ class ProgressDisplay(Listener):
         recent = self._seconds[-10:]
         left = (self._planned - self._done) * sum(recent) / len(recent)
         return " | ".join([*filter(None, parts), f"{time_text(left)} left"])
+
+
+def _took(record: TrialRecord) -> str:
+    """What a judged trial took, or which one's figures it has."""
+    return (
+        f"{record.seconds or 0.0:.1f} s" if record.repeats is None else f"as trial {record.repeats}, which it repeats"
+    )
 
 
 def _headline(record: TrialRecord) -> str:

@@ -20,6 +20,7 @@ from search.space.projection import Projection
 from search.space.space import Candidate, Floats, SearchSpace, suggested
 from search.study.improvements import Improvements, ended_early
 from search.study.journal import together
+from search.study.repeats import Repeats
 from search.study.storage import requeue_running
 from search.study.trial_record import (
     TrialRecord,
@@ -96,7 +97,8 @@ class Driver:
         listener.stored(self.study, at_once=True)
         judge = RungJudge(self.study, self.settings.metric, ladder, Halving(ladder, settled))
         interrupted = interrupted_count(self.study)
-        return _SearchLoop(self, pool, listener, judge, len(settled), Improvements(settled), interrupted)
+        repeats = Repeats(self.study, settled)
+        return _SearchLoop(self, pool, listener, judge, repeats, len(settled), Improvements(settled), interrupted)
 
     def propose(self, started: int) -> RunningTrial | TrialRecord:
         """Ask for the trial after so many; its record where it breaks the budget, and need not run."""
@@ -128,6 +130,7 @@ class _SearchLoop:
     pool: WorkerPool
     listener: Listener
     judge: RungJudge
+    repeats: Repeats
     done: int
     improvements: Improvements
     interrupted: int
@@ -166,14 +169,21 @@ class _SearchLoop:
         return patience is not None and self.improvements.since >= patience and not self.interrupted
 
     def _start(self) -> None:
-        """Give every free worker a trial, while there are any."""
+        """Give every free worker a trial, while there are any; one that repeats another needs none."""
         while self.pool.has_room and not self._is_enough:
             self._ask()
             if not self.ahead:
                 return
             trial = self.ahead.popleft()
             self.interrupted = max(0, self.interrupted - 1)
-            self.running[self.pool.submit(trial.parameters)] = trial
+            # Not before: what it repeats may have been running when it was proposed.
+            earlier = self.repeats.of(trial.trial)
+            if earlier is None:
+                self.running[self.pool.submit(trial.parameters)] = trial
+            else:
+                with together(self.driver.study):
+                    record = self.judge.repeat(trial.trial, earlier)
+                self._count(record)
 
     def _prepared(self) -> bool:
         """Make one more proposal while no worker is ready, until each will have one; whether that was done."""
@@ -208,4 +218,5 @@ class _SearchLoop:
     def _count(self, record: TrialRecord) -> None:
         self.done += 1
         self.improvements.add(record)
+        self.repeats.add(record)
         self.listener.settled(record)

@@ -11,7 +11,7 @@ import optuna
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
 from search.study.judgement import Judgement, Rung, keep_rung, report_rung
-from search.study.trial_record import LEVEL, TrialRecord, finish
+from search.study.trial_record import LEVEL, STOPPED, TrialRecord, finish
 from zoo.tasks.metric import Metric, Score
 
 
@@ -59,6 +59,8 @@ class Halving:
         self._ladder = ladder
         self._ranks: defaultdict[tuple[int | None, int], list[tuple[float, float]]] = defaultdict(list)
         for record in settled:
+            if record.repeats is not None:  # Counted once.
+                continue
             for index, rung in enumerate(record.rungs):
                 self._ranks[record.level, index].append(rung.rank)
         for ranks in self._ranks.values():
@@ -120,8 +122,17 @@ class RungJudge:
         return finish(self.study, trial, last, self.metric, stopped=running.rung < self.ladder.last)
 
     def _kept(self, running: RunningTrial, score: Score) -> tuple[Rung, ...]:
-        rung = Rung(self.ladder.steps[running.rung], score, score.objective(self.metric))
+        return self._keep(running.trial, Rung(self.ladder.steps[running.rung], score, score.objective(self.metric)))
+
+    def repeat(self, trial: optuna.Trial, earlier: TrialRecord) -> TrialRecord:
+        """Settle a trial as an earlier one of equal parameters was, at every rung that this one was judged at."""
+        for rung in earlier.rungs:
+            self._keep(trial, rung)
+        known = Judgement(earlier.score, 0.0, conditions=earlier.conditions)
+        return finish(self.study, trial, known, self.metric, earlier.state == STOPPED, earlier.number)
+
+    def _keep(self, trial: optuna.Trial, rung: Rung) -> tuple[Rung, ...]:
         # Of a front, which has two objectives, Optuna takes no values in between.
         if self.ladder.last > 0 and len(self.study.directions) == 1:
-            report_rung(self.study, running.trial, rung)
-        return keep_rung(running.trial, rung)
+            report_rung(self.study, trial, rung)
+        return keep_rung(trial, rung)

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 
 import optuna
 
+from compress.parameters import CompressionParameters
 from objectives.budget.budget import Budget
 from search.space.levels import Levels
-from search.space.space import LOWEST_PREFERENCE, Preferences
-from search.study.trial_record import LEVEL, START
+from search.space.projection import Projection
+from search.space.space import LOWEST_PREFERENCE, Preferences, SearchSpace
+from search.study.trial_record import LEVEL, SENSITIVITY_START, START
 
 
 def enqueue_starts(study: optuna.Study, starts: dict[str, dict[str, float]]) -> None:
@@ -26,6 +28,30 @@ def clipped(wanted: Preferences) -> dict[str, float]:
 
 Starts = Mapping[str, dict[str, float]]
 """Preferences by the name of the start."""
+
+
+def distinct(
+    starts: Starts, space: SearchSpace, budget: Budget, note: Callable[[str], None]
+) -> dict[str, dict[str, float]]:
+    """The starts without those that become another one's candidate on the budget, such as ranks that save nothing.
+
+    note: takes a line on those that are left out.
+    """
+    project = Projection(space, budget)
+    found: dict[str, CompressionParameters] = {}
+    same: dict[str, str] = {}
+    # The sweep's start keeps its name, by which it takes part in the finals.
+    for name in sorted(starts, key=lambda name: name != SENSITIVITY_START):
+        parameters = project(space.row(clipped(starts[name]))).parameters
+        first = next((known for known, other in found.items() if other == parameters), None)
+        if first is None:
+            found[name] = parameters
+        else:
+            same[name] = first
+    if same:
+        pairs = ", ".join(f"'{name}' as '{first}'" for name, first in same.items())
+        note(f"starts that are the same candidate at this budget are tried once: {pairs}")
+    return {name: wanted for name, wanted in starts.items() if name in found}
 
 
 def queue_starts(

@@ -3,7 +3,7 @@
 import optuna
 
 from search.driver.driver import Driver
-from search.driver.start_queue import queue_starts
+from search.driver.start_queue import distinct, queue_starts
 from search.driver.sweep import swept
 from search.strategies.job import Job
 from search.workers.pool import WorkerPool
@@ -33,10 +33,15 @@ def _queue_starts(job: Job, driver: Driver, pool: WorkerPool) -> None:
     if section.projection:
         queue_starts(
             driver.study,
-            lambda budget: {
-                **job.earlier.starts(job.space, budget),
-                **job.starts(job.model, job.space, budget, sensitivity),
-            },
+            lambda budget: distinct(
+                {
+                    **job.earlier.starts(job.space, budget),
+                    **job.starts(job.model, job.space, budget, sensitivity),
+                },
+                job.space,
+                budget,
+                job.listener.noted,
+            ),
             job.budget,
             job.levels,
         )

@@ -12,7 +12,7 @@ from compress.model_files.files import load_model
 from compress.parameters import Stage
 from search import settings
 from search.driver.driver import Driver
-from search.driver.start_queue import enqueue_starts
+from search.driver.start_queue import distinct, enqueue_starts
 from search.driver.sweep import swept
 from search.runs.run_folder import RunFolder
 from search.space.space import SearchSpace
@@ -144,8 +144,10 @@ class Staged:
         sensitivity = swept(driver, pool, self.job.listener) if self.job.config.search.sweeps else None
         if driver.settings.projection:
             # Another run's trials are of the original model.
-            others = self.job.earlier.starts(driver.space, driver.budget) if model is self.job.model else {}
-            enqueue_starts(driver.study, {**others, **self.job.starts(model, driver.space, driver.budget, sensitivity)})
+            space, budget = driver.space, driver.budget
+            others = self.job.earlier.starts(space, budget) if model is self.job.model else {}
+            starts = {**others, **self.job.starts(model, space, budget, sensitivity)}
+            enqueue_starts(driver.study, distinct(starts, space, budget, self.job.listener.noted))
 
     def _task(self, model: Any, space: SearchSpace) -> Task:
         """The task of judging candidates of this model, with the original model as the teacher."""

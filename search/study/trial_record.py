@@ -17,7 +17,7 @@ from zoo.tasks.metric import ACCURACY, Metric, Score, restored, stored
 
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
 METRIC, FIGURES, BUDGET = "metric", "figures", "budget"
-WORKER, LOST = "worker", "lost workers"
+WORKER, LOST, REPEATS = "worker", "lost workers", "repeats"
 PROPOSED, BEGUN = "proposed", "begun"
 SENSITIVITY_START = "sensitivity"
 """Name of the start that a sweep suggests."""
@@ -46,6 +46,7 @@ class TrialRecord:
         conditions: how and where it was judged, None where it was not.
         worker: host and process that judged it, None where it was not judged.
         lost: why each worker that had it before is gone.
+        repeats: number of the trial of equal parameters whose figures it has, None for one that was judged itself.
         began, ended: when it was proposed, and settled; trials that differ in nothing else are equal.
     """
 
@@ -64,6 +65,7 @@ class TrialRecord:
     conditions: Conditions | None = None
     worker: str | None = None
     lost: tuple[str, ...] = ()
+    repeats: int | None = None
     began: datetime | None = field(default=None, compare=False)
     ended: datetime | None = field(default=None, compare=False)
 
@@ -125,14 +127,23 @@ def describe(
 
 
 def finish(
-    study: optuna.Study, trial: optuna.Trial, reported: Judgement, metric: Metric = ACCURACY, stopped: bool = False
+    study: optuna.Study,
+    trial: optuna.Trial,
+    reported: Judgement,
+    metric: Metric = ACCURACY,
+    stopped: bool = False,
+    repeats: int | None = None,
 ) -> TrialRecord:
-    """Store the outcome of a trial that ran; one with a figure that is not finite has failed.
+    """Store the outcome of a trial; one with a figure that is not finite has failed.
 
     stopped: whether it was judged at an earlier rung than the last, and does not go on.
+    repeats: number of the earlier trial whose judgement this is; None for one that ran itself.
     """
     judgement = reported.checked(metric)
-    trial.set_user_attr(SECONDS, judgement.seconds)
+    if repeats is None:
+        trial.set_user_attr(SECONDS, judgement.seconds)
+    else:
+        trial.set_user_attr(REPEATS, repeats)
     if judgement.conditions is not None:
         trial.set_user_attr(CONDITIONS, asdict(judgement.conditions))
     if judgement.worker is not None:
@@ -188,6 +199,7 @@ def record_of(trial: FrozenTrial, with_values: bool = True) -> TrialRecord:
         conditions=restored_conditions(attributes),
         worker=attributes.get(WORKER),
         lost=tuple(attributes.get(LOST, ())),
+        repeats=attributes.get(REPEATS),
         began=_proposed(trial),
         ended=trial.datetime_complete,
     )

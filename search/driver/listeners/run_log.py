@@ -68,6 +68,7 @@ def line_of(record: TrialRecord) -> dict[str, Any]:
         "flops": record.cost.flops,
         "params": record.cost.params,
         "seconds": record.seconds,
+        "repeats": record.repeats,
         "error": record.error,
         "lost_workers": list(record.lost) or None,
     }

@@ -116,6 +116,7 @@ def label(trial: TrialRecord) -> str:
     parts += [f"stopped after {trial.steps} steps"] if trial.state == STOPPED else []
     parts += ["over the budget"] if trial.state == INFEASIBLE else []
     parts += [f"failed: {trial.error}"] if trial.state == FAILED else []
+    parts += [f"as trial {trial.repeats}, which it repeats"] if trial.repeats is not None else []
     parts += [f"level {trial.level}"] if trial.level is not None else []
     return ", ".join(parts)
 

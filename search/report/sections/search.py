@@ -66,7 +66,7 @@ def _table(trials: Sequence[TrialRecord]) -> Table:
             "" if trial.score is None else trial.score.text,
             f"{trial.cost.flops / 1e6:.3f}",
             f"{trial.cost.params / 1e6:.3f}",
-            "" if trial.seconds is None else f"{trial.seconds:.1f}",
+            f"as trial {trial.repeats}" if trial.seconds is None else f"{trial.seconds:.1f}",
         )
         for trial in trials
     ]

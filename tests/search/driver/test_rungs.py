@@ -44,8 +44,10 @@ def memory():
     return optuna.create_study(direction="maximize")
 
 
-def driver(study, trials, ladder=LADDER, sampler="random", metric=None):
-    chosen = DriverSettings(3, sampler, trials, True, **({} if metric is None else {"metric": metric}), ladder=ladder)
+def driver(study, trials, ladder=LADDER, sampler="random", metric=None, seed=3):
+    chosen = DriverSettings(
+        seed, sampler, trials, True, **({} if metric is None else {"metric": metric}), ladder=ladder
+    )
     return Driver(study, SPACE, HALF, chosen)
 
 
@@ -187,15 +189,15 @@ def test_an_interrupted_search_goes_on_as_if_it_never_was(tmp_path, kind, stop_a
         return open_study(tmp_path / name, "run", kind)
 
     whole = study("whole")
-    driver(whole, 10, sampler="tpe").run(RungPool(10, noisy), Recorder())
+    driver(whole, 10, sampler="tpe", seed=4).run(RungPool(10, noisy), Recorder())
     assert {record.reached for record in records(whole)} == {1, 2, 3}
 
     with pytest.raises(KeyboardInterrupt):
-        driver(study("cut"), 10, sampler="tpe").run(RungPool(10, noisy, stop_after=stop_after), Recorder())
+        driver(study("cut"), 10, sampler="tpe", seed=4).run(RungPool(10, noisy, stop_after=stop_after), Recorder())
     resumed = study("cut")
     before = len(records(resumed))
     rest = RungPool(10, lambda candidate, steps: noisy(candidate + before, steps))
-    driver(resumed, 10, sampler="tpe").run(rest, Recorder())
+    driver(resumed, 10, sampler="tpe", seed=4).run(rest, Recorder())
     assert records(resumed) == records(whole)
     assert [trial.params for trial in resumed.trials] == [trial.params for trial in whole.trials]
     assert [trial.intermediate_values for trial in resumed.trials] == [
@@ -256,13 +258,18 @@ def test_a_trial_of_one_rung_is_not_reported_as_it_climbs():
 @pytest.mark.parametrize("sampler", ["tpe", "random", "nsgaii", "qmc"])
 def test_every_level_of_a_front_climbs_apart(sampler):
     """Candidates of the wider level score more; those of the tighter one climb all the same."""
-    levels = Levels.between(HALF, Limit(FLOPS_QUANTITY, 0.8 * FLOPS, "0.8"), 2, cost("tiny").cost(NONE))
+    original, searched = (
+        cost("digits_resnet").cost(NONE),
+        space("digits_resnet"),
+    )  # So large that none is proposed twice.
+    tightest = flops_budget(0.5 * original.flops, "0.5")
+    levels = Levels.between(tightest, Limit(FLOPS_QUANTITY, 0.8 * original.flops, "0.8"), 2, original)
     study = optuna.create_study(directions=["maximize", "minimize"])
     work = driver(study, 12, sampler=sampler)
     # Numbers 0, 2, 4 ... have level 0 and get better, the others have level 1 and get worse.
     scores = [0.1 + number / 100 if number % 2 == 0 else 0.8 - number / 100 for number in range(12)]
     pool = RungPool(10, lambda candidate, steps: Judgement(Score({"accuracy": scores[candidate], "loss": 0.5}), 1.0))
-    Driver(study, SPACE, HALF, work.settings, levels).run(pool, Recorder())
+    Driver(study, searched, tightest, work.settings, levels).run(pool, Recorder())
     result = records(study)
     assert [record.level for record in result] == [0, 1] * 6
     assert [record.state for record in result] == ["complete", "complete"] + ["complete", "stopped"] * 5
