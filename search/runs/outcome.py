@@ -97,11 +97,9 @@ def outcome_of(folder: RunFolder, config: RunConfig, study: optuna.Study) -> Sea
     """
     earlier, trials, judged = first_trials(folder, config), records(study), finalists(study)
     winner = winner_of(trials, judged)
-    if winner is None and earlier and not trials:
-        raise RunError(
-            f"'{folder.path}' has {len(earlier)} trials of its first stage, and none of the second yet: run 'tuckprune "
-            "search' again"
-        )
+    if winner is None and not trials:
+        settled = f"{len(earlier)} trials of its first stage, and none of the second" if earlier else "no settled trial"
+        raise RunError(f"'{folder.path}' has {settled} yet: run 'tuckprune search' again")
     if winner is None:
         failed = next((record for record in reversed(trials) if record.error), None)
         reason = f"the last error was: {failed.error}" if failed else "none met the budget; set search.projection: true"

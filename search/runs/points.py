@@ -150,9 +150,11 @@ class RunPoints:
         Raises:
             RunError: none of its trials was judged.
         """
-        offered = points(records(self.study), finalists(self.study), quantity)
+        trials = records(self.study)
+        offered = points(trials, finalists(self.study), quantity)
         if not offered:
-            raise RunError(f"no trial in '{self.folder.path}' is judged yet; go on with 'tuckprune search'")
+            error = next((f", the last error was: {one.error}" for one in reversed(trials) if one.error), "")
+            raise RunError(f"no trial in '{self.folder.path}' is judged yet{error}; go on with 'tuckprune search'")
         return offered
 
     def trial(self, number: int) -> TrialRecord:

@@ -42,6 +42,41 @@ def test_a_run_without_a_usable_trial_says_why(tmp_path, error, expected):
     assert str(raised.value) == expected.format(folder=folder.path)
 
 
+@pytest.mark.parametrize(
+    ("failed", "goes_on", "front", "export"),
+    [
+        (
+            0,
+            "no driver is at work: the same 'tuckprune search' goes on with it",
+            "is judged yet; go on with 'tuckprune search'",
+            "has no settled trial yet: run 'tuckprune search' again",
+        ),
+        (
+            2,
+            "no driver is at work; no trial was judged, their errors are in {folder}/logs",
+            "is judged yet, the last error was: loss of trial 1 is nan; go on with 'tuckprune search'",
+            "none of the 2 trials in '{folder}' can be used: the last error was: loss of trial 1 is nan",
+        ),
+    ],
+)
+def test_commands_tell_a_run_that_has_not_begun_from_one_that_failed(
+    tmp_path, tuckprune, failed, goes_on, front, export
+):
+    given = config(tmp_path, search={"trials": 2, "strategy": "joint"})
+    folder = RunFolder.of(given)
+    with folder.opened(given):
+        study = open_study(folder.path, given.name, "journal")
+        for number in range(failed):
+            trial = study.ask()
+            describe(trial, CompressionParameters.none(), Cost(1, 1, 4), None)
+            finish(study, trial, Judgement.failed(1.0, f"loss of trial {number} is nan"))
+    code, out, _ = tuckprune("status", folder.path)
+    assert (code, out.splitlines()[-1]) == (0, goes_on.format(folder=folder.path))
+    for command, expected in (("front", front), ("export", export)):
+        code, _, err = tuckprune(command, folder.path)
+        assert code == 1 and err.rstrip().endswith(expected.format(folder=folder.path))
+
+
 def test_workers_get_the_model_as_it_is(tmp_path):
     images = np.random.default_rng(0).normal(size=(3, 8, 8, 1)).astype(np.float32)
     (tmp_path / "packed.keras").write_bytes(model_bytes(model("tiny")))

@@ -82,4 +82,6 @@ def _next(current: "Status", run: str) -> str:
         return "a driver is at work" + (f"; this is how it stood {current.age:.0f} s ago" if current.age >= 1 else "")
     if not current.finished:
         return "no driver is at work: the same 'tuckprune search' goes on with it"
+    if current.best is None:
+        return f"no driver is at work; no trial was judged, their errors are in {run}/logs"
     return f"no driver is at work; next: tuckprune export {run}"
