@@ -1,5 +1,6 @@
 """The finals of a search: its best candidates and the recommended values, each through the whole recipe."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,10 @@ from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
 from search.driver.listeners.listener import Listener
 from search.space.space import SearchSpace
-from search.study.finalist import RECOMMENDED, Finalist, finalists, forget, store
+from search.study.finalist import RECOMMENDED, Finalist, finalists, forget, keep_entrants, store
 from search.study.judgement import Judgement
 from search.study.ranking import select_finalists
-from search.study.trial_record import records
+from search.study.trial_record import TrialRecord, records
 from search.workers.pool import WorkerPool
 from zoo.tasks.metric import Metric
 
@@ -50,16 +51,23 @@ class Finals:
         if self.candidates == 0:
             return []
         judged = {finalist.source for finalist in finalists(self.study) if finalist.tuning == self.tuning}
-        entries: list[Entry] = [(RECOMMENDED, None), *self._best_trials()]
-        return [entry for entry in entries if entry[0] not in judged]
+        return [entry for entry in self._entries(records(self.study)) if entry[0] not in judged]
 
-    def _best_trials(self) -> list[Entry]:
-        """The trials that take part."""
-        return [(record.source, record.parameters) for record in select_finalists(records(self.study), self.candidates)]
+    def _entries(self, trials: Sequence[TrialRecord]) -> list[Entry]:
+        """Who takes part: the recommended values, and the best trials."""
+        best = select_finalists(trials, self.candidates)
+        return [(RECOMMENDED, None), *((record.source, record.parameters) for record in best)]
+
+    def announce(self) -> None:
+        """Keep who takes part, by which is told how far the finals are."""
+        if self.candidates:
+            trials = records(self.study)
+            keep_entrants(self.study, [source for source, _ in self._entries(trials)], len(trials))
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
         """Judge all pending finalists; after an interruption those that were running are pending again."""
         self._forget_others(listener)
+        self.announce()
         waiting = self.pending
         running: dict[Any, Entry] = {}
         listener.finals_started(len(waiting))

@@ -30,7 +30,7 @@ class Status:
         running: numbers of the trials that are being judged or are next, and when they were proposed.
         waiting: trials in the queue that are still to be judged: what a finished run leaves there is not.
         best: the settled trial that ranks highest.
-        finalists: how many were judged.
+        finalists: how many were judged of those that take part by the trials that are settled.
         finals: how many there are in all, by the trials that are settled; 0 without finals.
         finals_left: seconds until all finalists are judged, at the pace of those that were; None before the first.
         workers: trials that each worker settled among the last.

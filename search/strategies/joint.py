@@ -19,6 +19,7 @@ def run_joint(job: Job, study: optuna.Study, open_pool: PoolFactory) -> None:
     driver, finals = job.driver(study), job.finals(study)
     remaining = driver.remaining
     if not (remaining or finals.pending):
+        finals.announce()
         return
     with open_pool(job.model, job.task, remaining or len(finals.pending)) as pool:
         if remaining:

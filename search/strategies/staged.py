@@ -201,3 +201,4 @@ def run_staged(job: Job, folder: RunFolder, study: optuna.Study, open_pool: Pool
         if search.pending:
             with cluster(section.address, section.workers, section.cpus_per_worker, section.niceness):
                 search.run()
+        job.finals(study).announce()

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from search.study.judgement import Judgement
 from zoo.tasks.metric import Metric, Score, restored, stored
 
 RECOMMENDED = "recommended values"
-_KEY, _PLACE = "finalist: ", "place"
+_KEY, _PLACE, _ENTRANTS = "finalist: ", "place", "entrants"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,21 @@ def finalists(study: optuna.Study) -> list[Finalist]:
     """Every finalist that was judged, in the order they were."""
     # Databases return attributes in any order.
     return [_restored(fields) for fields in sorted(_stored(study), key=lambda fields: int(fields[_PLACE]))]
+
+
+def keep_entrants(study: optuna.Study, sources: Sequence[str], settled: int) -> None:
+    """Keep who takes part in the finals of so many settled trials: of more trials others may."""
+    entrants = {"sources": list(sources), "settled": settled}
+    if study.user_attrs.get(_ENTRANTS) != entrants:
+        study.set_user_attr(_ENTRANTS, entrants)
+
+
+def judged_entrants(study: optuna.Study, settled: int) -> list[Finalist]:
+    """The judged finalists that take part in the finals of so many settled trials, as far as that is known."""
+    entrants, judged = study.user_attrs.get(_ENTRANTS), finalists(study)
+    if entrants is None:  # Finals of an earlier version, or none yet.
+        return judged
+    return [one for one in judged if one.source in entrants["sources"]] if entrants["settled"] == settled else []
 
 
 def _stored(study: optuna.Study) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import optuna
 from optuna.trial import TrialState
 
-from search.study.finalist import finalists
+from search.study.finalist import judged_entrants
 from search.study.improvements import Improvements, order_of_ends
 from search.study.ranking import best, values_hash
 from search.study.trial_record import TrialRecord, interrupted_count, records
@@ -55,7 +55,7 @@ class Standing:
         running: numbers of the trials that are being judged or are next, and when they were proposed.
         waiting: trials in the queue.
         interrupted: of these, trials that workers had when the search was interrupted.
-        finalists: seconds that each judged finalist took.
+        finalists: seconds that each judged finalist took, of those that the settled trials make take part.
     """
 
     states: Mapping[str, int]
@@ -149,7 +149,7 @@ class Tally:
             running={one.number: one.datetime_start for one in pending if one.datetime_start and not _waits(one)},
             waiting=sum(map(_waits, pending)),
             interrupted=interrupted_count(study),
-            finalists=tuple(one.seconds for one in finalists(study)),
+            finalists=tuple(one.seconds for one in judged_entrants(study, self._states.total())),
         )
 
 
