@@ -147,20 +147,6 @@ class Network:
         for state, value in zip(self._random_states, before, strict=True):
             state.assign(value)
 
-    def state(self) -> list[Any]:
-        """Values of all weights, of what the rule remembers, and of random states, as arrays that ``restore`` takes."""
-        return [variable.numpy() for variable in self._variables()]
-
-    def restore(self, state: Sequence[Any]) -> None:
-        """Go back to what ``state`` has returned, of this candidate or of another one."""
-        for variable, value in zip(self._variables(), state, strict=True):
-            variable.assign(value)
-
-    def _variables(self) -> list[Any]:
-        random = (state.value for state in self._random_states)
-        slots = (slot for slots in self._slots for slot in slots)
-        return [*(one.variable for one in self._weights), *slots, self._taken, *random, *self._scale.variables]
-
     def _traced(self, function: Callable[..., Any], jit_compile: bool) -> Any:
         return tf.function(function, autograph=False, jit_compile=jit_compile, reduce_retracing=True)
 

@@ -1,4 +1,4 @@
-"""Candidates brought to their proxy: as weights alone, wherever they differ from the original in nothing else."""
+"""Hands candidates to the proxy: as weights alone where they differ from the original in nothing else, else built."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,10 @@ from objectives.network.elastic_layer import LayerWeights
 from objectives.network.network import weights_of
 from objectives.network.signature import signature
 from objectives.score.proxy import ScoreProxy
-from objectives.score.repair import Repair, RepairState
+from objectives.score.repair import Repair
 
-_SHARED = "candidates"
-
-_SOME = 0.5
-"""A ratio that takes channels of every group of two or more."""
+_SAMPLE_RATIO = 0.5
+"""A pruning ratio that removes channels of every group of two or more."""
 
 
 class CandidateRepairs:
@@ -50,21 +48,19 @@ class CandidateRepairs:
 
     def _share(self) -> bool:
         names = [layer.layer for layer in self._graph.decomposable] if DECOMPOSE in self._recipe else []
-        return self._proxy.share(_SHARED, self._original, frozenset(names))
+        return self._proxy.share(self._original, frozenset(names))
 
     def _only_counts_change(self) -> bool:
         """Whether pruning changes nothing but channel counts, which a network takes any of."""
         name = signature(self._original)
         if name is None:
             return False
-        ratios = {group.name: _SOME for group in self._graph.groups}
+        ratios = {group.name: _SAMPLE_RATIO for group in self._graph.groups}
         settings = PruningSettings(across_normalization=self._pruning.across_normalization)
         return signature(prune(self._original, ratios, settings)) == name
 
-    def start(self, parameters: CompressionParameters, state: RepairState | None = None) -> Repair:
-        """The repair of a candidate, at its beginning or where its state was taken.
-
-        It holds until the next one is started.
+    def start(self, parameters: CompressionParameters) -> Repair:
+        """Begin the repair of a candidate; it is valid until the next candidate is started.
 
         Raises:
             ModelError: a kernel is not finite.
@@ -72,12 +68,12 @@ class CandidateRepairs:
         """
         parameters = used_values(parameters, self._recipe)
         if not self._shares:
-            return self._proxy.start(self._model(parameters), state)
+            return self._proxy.start(self._model(parameters))
         # Ranks of an unpruned model are found before its channels go, from other kernels.
         prunes_first = self._recipe == DEFAULT_RECIPE or not parameters.ranks or not parameters.ratios
         direct = prunes_first and self._calibration is None
         weights = self._weights(parameters) if direct else weights_of(self._model(parameters))
-        return self._proxy.start_from_weights(_SHARED, weights, state)
+        return self._proxy.start_from_weights(weights)
 
     def _weights(self, parameters: CompressionParameters) -> LayerWeights:
         return compressed_values(

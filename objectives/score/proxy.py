@@ -16,7 +16,7 @@ from objectives.network.network import Network
 from objectives.network.precision import Precision, fast_precision
 from objectives.network.signature import signature
 from objectives.network.update_rule import update_rule
-from objectives.score.repair import Repair, RepairState
+from objectives.score.repair import Repair
 from zoo.data.dataset import ImageDataset, Split
 from zoo.tasks.figures.scoring import Scoring
 from zoo.tasks.keras_class import KerasClass
@@ -120,7 +120,7 @@ class ScoreProxy:
         self._data, self.settings = dataset, settings or ProxySettings()
         self.precision = self.settings.precision or fast_precision(self.settings.jit_compile)
         self._networks: OrderedDict[str, Network] = OrderedDict()
-        self._shared: dict[str, Network] = {}
+        self._shared: Network | None = None
         self._soft: SoftLabels | None = None
         if self.settings.distillation is not None:
             if original is None:
@@ -128,7 +128,7 @@ class ScoreProxy:
             self._soft = self._soft_labels(original)
 
     def __call__(self, model: keras.Model) -> ProxyResult:
-        """Repair a copy of the model's weights, and score it.
+        """Repair a copy of the model's weights, and score it on the validation split.
 
         Raises:
             ModelError: there are steps to take and the model has no trainable weights.
@@ -138,20 +138,16 @@ class ScoreProxy:
         result = self.rung(self.start(model), self.settings.steps)
         return replace(result, seconds=time.perf_counter() - started)
 
-    def start(self, model: keras.Model, state: RepairState | None = None) -> Repair:
-        """The repair of a candidate, at its beginning or where its state was taken.
-
-        It holds until the next candidate is started.
-        """
+    def start(self, model: keras.Model) -> Repair:
+        """Begin the repair of a candidate; it is valid until the next candidate is started."""
         network = self._network(model)
         network.load(model, self.settings.seed)
-        return self._repair(network, state)
+        return self._repair(network)
 
-    def share(self, name: str, model: keras.Model, decomposable: frozenset[str] = frozenset()) -> bool:
-        """Keep one network for all candidates of a model, to be started by its name without models of their own.
+    def share(self, model: keras.Model, decomposable: frozenset[str] = frozenset()) -> bool:
+        """Keep one network for all candidates of a model, which ``start_from_weights`` loads without building them.
 
         Args:
-            name: what the network is called.
             model: the model to compress; its signature is not None.
             decomposable: convolutions that a candidate may have whole or decomposed.
 
@@ -160,29 +156,30 @@ class ScoreProxy:
         """
         network = self._new_network(model, self.settings.distillation, decomposable)
         if network.takes_any_channels:
-            self._shared[name] = network
+            self._shared = network
         return network.takes_any_channels
 
-    def start_from_weights(self, name: str, weights: LayerWeights, state: RepairState | None = None) -> Repair:
-        """Start the repair of a candidate of a model that is shared under this name, from its weights alone."""
-        network = self._shared[name]
-        network.load_weights(weights, self.settings.seed)
-        return self._repair(network, state)
+    def start_from_weights(self, weights: LayerWeights) -> Repair:
+        """Begin the repair of a candidate of the shared model, from its weights alone.
 
-    def _repair(self, network: Network, state: RepairState | None) -> Repair:
-        settings, steps = self.settings, 0
-        if state is not None:
-            network.restore(state.values)
-            steps = state.steps
-        return Repair(network, self._data, settings.batch_size, settings.seed, self._soft, steps)
+        Raises:
+            ConfigError: ``share`` was not called before, or returned False.
+        """
+        if self._shared is None:
+            raise ConfigError("proxy: expected a shared network, received none; call share() first, or start(model)")
+        self._shared.load_weights(weights, self.settings.seed)
+        return self._repair(self._shared)
+
+    def _repair(self, network: Network) -> Repair:
+        return Repair(network, self._data, self.settings.batch_size, self.settings.seed, self._soft)
 
     def rung(self, repair: Repair, steps: int) -> ProxyResult:
-        """Go on with a repair until it has taken so many steps, recalibrate, and score.
+        """Train a candidate until it has taken ``steps`` steps in all, recalibrate, and score it.
 
         Training never reads the statistics that recalibration estimates: 30 steps and 90 more give what 120 give.
 
         Raises:
-            ConfigError: more steps than that were taken.
+            ConfigError: it has taken more steps already.
             ModelError: there are steps to take and the model has no trainable weights.
             DivergenceError: the training loss, or the loss or metric on the validation split, is not finite.
         """
@@ -197,7 +194,7 @@ class ScoreProxy:
         return ProxyResult(result, steps, images, seconds)
 
     def score(self, repair: Repair, split: Split) -> Score:
-        """Score a candidate as it stands on any split.
+        """Score a candidate on a split with the weights that it has now.
 
         Raises:
             DivergenceError: a metric that is not finite though the loss is.

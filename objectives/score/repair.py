@@ -1,7 +1,6 @@
-"""The repair of one candidate: steps of fine-tuning, statistics, outputs, and a state to go on from later."""
+"""The repair of one candidate: steps of training, recalibrated statistics, and outputs."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -39,16 +38,8 @@ Rate = Callable[[int], float]
 """Learning rate by the number of steps taken before."""
 
 
-@dataclass(frozen=True)
-class RepairState:
-    """Where a repair stands: steps taken, and weights, slots of the optimizer and random states of its network."""
-
-    steps: int
-    values: tuple[NDArray[Any], ...]
-
-
 class Repair:
-    """A candidate that is loaded into a network; one at a time.
+    """A candidate that is loaded into a network, which holds one at a time.
 
     Args:
         network: holds the candidate's weights.
@@ -56,7 +47,9 @@ class Repair:
         batch_size: images per batch.
         seed: of the images drawn and of the order of the batches.
         soft: what the original model says, where there is distillation.
-        steps: taken before.
+
+    Attributes:
+        steps: of training taken so far.
     """
 
     def __init__(
@@ -66,11 +59,10 @@ class Repair:
         batch_size: int,
         seed: int,
         soft: SoftLabels | None = None,
-        steps: int = 0,
     ) -> None:
         self._network, self._data, self._soft = network, data, soft
         self._batch_size, self._seed = batch_size, seed
-        self.steps = steps
+        self.steps = 0
 
     @property
     def loss(self) -> Any:
@@ -142,10 +134,6 @@ class Repair:
     def write_to(self, model: keras.Model) -> None:
         """Give the candidate's weights as they stand to its model, in place."""
         self._network.unload(model)
-
-    def state(self) -> RepairState:
-        """A copy of the state, from which whoever started this repair goes on."""
-        return RepairState(self.steps, tuple(self._network.state()))
 
 
 def _check_finite(losses: list[float], before: int, rates: list[float]) -> None:

@@ -51,20 +51,6 @@ def test_steps_are_those_of_keras_for_one_candidate_after_the_other(optimizer: K
             np.testing.assert_allclose(value, expected, atol=2e-6)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS[1:], ids=str)
-def test_a_state_holds_all_that_the_next_step_depends_on(optimizer: KerasClass) -> None:
-    model, other = net(5), net(3)
-    network, (x, y) = network_of(model, update_rule(optimizer)), images(model)
-    step(network, x, y, RATE)
-    state = network.state()
-    expected = [step(network, x, y, RATE) for _ in range(3)]
-    network.load(other, seed=0)
-    for _ in range(4):
-        step(network, x, y, RATE)
-    network.restore(state)
-    assert [step(network, x, y, RATE) for _ in range(3)] == expected
-
-
 @pytest.mark.parametrize(
     ("optimizer", "message"),
     [

@@ -219,17 +219,6 @@ def test_calibration_images_change_the_weights_that_a_candidate_starts_with() ->
     assert errors[1] < 0.5 * errors[0]
 
 
-@pytest.mark.parametrize("parameters", CANDIDATES[1:3])
-def test_a_candidate_goes_on_from_its_state(parameters: CompressionParameters, shared: Any) -> None:
-    proxy, candidates = shared
-    whole = judged(proxy, candidates.start(parameters), 7)
-    repair = candidates.start(parameters)
-    proxy.rung(repair, 3)
-    state = repair.state()
-    proxy.rung(candidates.start(CANDIDATES[3]), 2)
-    assert judged(proxy, candidates.start(parameters, state), 7) == whole
-
-
 def test_a_model_with_operations_is_shared_and_one_whose_layers_know_their_channels_is_not(alone: Any) -> None:
     for block, shares in (
         (lambda x: x * 2.0, True),

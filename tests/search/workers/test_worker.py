@@ -55,7 +55,7 @@ def test_a_warm_worker_traces_nothing_more_and_judges_the_same(task):
     parameters = CompressionParameters({"add": 0.5}, {})
     cold, warm = TrialWorker(task), TrialWorker(task)
     assert warm.warm_up() > 0
-    network = warm._proxy._shared["candidates"]
+    network = warm._proxy._shared
 
     def traces():
         return [
