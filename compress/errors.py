@@ -52,10 +52,13 @@ def escaped(text: str) -> str:
     return _UNPRINTABLE.sub(lambda character: character[0].encode("unicode_escape").decode(), text)
 
 
-def excerpt(value: object, width: int = 80) -> str:
-    """Return `repr(value)` on one line, cut to `width` characters (array reprs span lines, strings may be long)."""
+_WIDTH = 80
+
+
+def excerpt(value: object) -> str:
+    """`repr(value)` on one line of at most 80 characters: array reprs span lines, and strings may be long."""
     line = " ".join(repr(value).split())
-    return line if len(line) <= width else f"{line[: width - 3]}..."
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
 
 
 def one_line(error: object, width: int | None = 300) -> str:

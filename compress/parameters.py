@@ -81,11 +81,6 @@ class CompressionParameters:
         """The parameters that change nothing."""
         return cls({}, {})
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is neither a ratio nor a rank pair."""
-        return not self.ratios and not self.ranks
-
     def merged(self, other: "CompressionParameters") -> "CompressionParameters":
         """Both sets of parameters; ParameterError where they give one layer different values."""
         return CompressionParameters(

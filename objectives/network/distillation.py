@@ -70,7 +70,7 @@ class SoftLabels:
     """
 
     def __init__(self, outputs: Callable[[NDArray[np.int64]], Floats], images: int, shape: tuple[int, ...]) -> None:
-        self._outputs, self.shape = outputs, shape
+        self._outputs = outputs
         self._kept = 4 * images * int(np.prod(shape)) <= _MOST_BYTES
         count = images if self._kept else 0
         self._known, self._rows = np.zeros(count, dtype=np.bool_), np.empty((count, *shape), dtype=np.float32)

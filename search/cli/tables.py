@@ -62,11 +62,6 @@ def decomposable(graph: ChannelGraph) -> Table:
     return table
 
 
-def excluded(graph: ChannelGraph) -> Table:
-    """What cannot be compressed, and why."""
-    return left_whole(graph.excluded, graph.undecomposable, "Excluded")
-
-
 def left_whole(unpruned: Sequence[Exclusion], undecomposed: Sequence[Exclusion], title: str) -> Table:
     """What stays as it is, and why."""
     table = Table("Layer or group", "Not", "Because", title=title)

@@ -9,17 +9,18 @@ import plotly.graph_objects as go
 from compress.disk.whole_file import replaced
 from compress.errors import RunError, typed_line
 
-_HEIGHT = 460
+_WIDTH, _HEIGHT = 1000, 460
+"""Size of a picture in pixels of the figure's own fonts and lines; the height where the figure says none."""
+
 _NEEDED = "pip install 'tuckprune[report]', and Chromium or Chrome (Debian: apt install chromium)"
 
 
-def write_pictures(figures: Mapping[Path, go.Figure], width: int = 1000, scale: int = 1) -> None:
-    """Write every figure to its path, as high as it says; the browser is started once, and asks the network nothing.
+def write_pictures(figures: Mapping[Path, go.Figure], scale: int = 1) -> None:
+    """Draw every figure as a PNG file; the browser is started once, and loads nothing from the network.
 
     Args:
-        figures: by the path of its file, whose folder is there.
-        width: in pixels of the figure's own fonts and lines.
-        scale: pixels of the file for each of those.
+        figures: by the path of the file, whose folder exists.
+        scale: pixels of the file for each pixel of the figure.
 
     Raises:
         RunError: kaleido or the browser is missing, or fails; says what to install.
@@ -27,7 +28,7 @@ def write_pictures(figures: Mapping[Path, go.Figure], width: int = 1000, scale: 
     try:
         import kaleido
 
-        opts = {"format": "png", "width": width, "scale": scale}
+        opts = {"format": "png", "width": _WIDTH, "scale": scale}
         with ExitStack() as partial:
             drawn = [
                 {

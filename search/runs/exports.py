@@ -36,7 +36,10 @@ class Export:
     latency_spread_ms: float
 
 
-def write_exports(exports: Sequence[Export], path: Path) -> Path:
-    """Write the table as JSON: one object a format; raises RunError where that fails."""
+def write_exports(exports: Sequence[Export], path: Path) -> None:
+    """Write the table as JSON, one object for each format.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
     write_whole(path, json.dumps([asdict(export) for export in exports], indent=1) + "\n")
-    return path

@@ -93,12 +93,14 @@ def check_names(metrics: Sequence[Metric]) -> None:
         )
 
 
-def write_result(result: Result, folder: Path) -> Path:
-    """Write ``<label>.json``; raises RunError where that fails."""
+def write_result(result: Result, folder: Path) -> None:
+    """Write ``<label>.json`` into a folder, which is made where it is missing.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{result.label}.json"
-    write_whole(path, json.dumps(result.stored(), indent=2) + "\n")
-    return path
+    write_whole(folder / f"{result.label}.json", json.dumps(result.stored(), indent=2) + "\n")
 
 
 def read_results(folder: Path) -> list[Result]:

@@ -90,14 +90,16 @@ class StudyView:
         return self._levels.budgets[level]
 
 
-def cost_shares(violations: Callable[[Floats], Floats], kept: Floats, step: float = 0.1) -> Floats:
-    """How much one grid step more of each dimension costs, relative to the mean of all, (D,).
+_STEP = 0.1
+
+
+def cost_shares(violations: Callable[[Floats], Floats], kept: Floats) -> Floats:
+    """How much keeping a tenth more of each dimension costs, relative to the mean of all dimensions, (D,).
 
     Args:
-        violations: of fractions (N, D).
-        kept: fractions that all dimensions have alike, (1, D).
-        step: what is added to one of them.
+        violations: of the budget by fractions (N, D), as shape (N,).
+        kept: the fraction that every dimension starts from, (1, D).
     """
-    more = violations(np.minimum(1, kept + step * np.eye(kept.shape[1])))
+    more = violations(np.minimum(1, kept + _STEP * np.eye(kept.shape[1])))
     costs = np.maximum(more - violations(kept), 0)
     return np.asarray(costs / costs.mean() if costs.any() else np.ones(len(costs)))

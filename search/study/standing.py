@@ -127,7 +127,8 @@ class Tally:
         insort(self._recent, (record.ended or datetime.min, record.number, record.worker), key=lambda one: one[:2])
         del self._recent[:-RECENT]
         if record.score is not None:
-            self._best = best([record] if self._best is None else sorted([self._best, record], key=_number))
+            rivals = [record] if self._best is None else [self._best, record]
+            self._best = best(sorted(rivals, key=lambda rival: rival.number))
             self._judged.add(values_hash(record.parameters))
             self._levels.add(record.level)
 
@@ -160,7 +161,3 @@ def standing_of(study: optuna.Study) -> Standing:
 
 def _waits(trial: optuna.trial.FrozenTrial) -> bool:
     return trial.state == TrialState.WAITING
-
-
-def _number(record: TrialRecord) -> int:
-    return record.number

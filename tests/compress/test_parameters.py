@@ -26,12 +26,6 @@ def test_pickles_and_compares_by_value():
     assert CompressionParameters({"a": 0.3, "b": 0.1}, {"a": (1, 2)}) != parameters
 
 
-def test_is_empty():
-    assert CompressionParameters.none().is_empty
-    assert not CompressionParameters({"a": 0.0}, {}).is_empty
-    assert not CompressionParameters({}, {"a": (1, 1)}).is_empty
-
-
 def test_merged_joins_both():
     left = CompressionParameters({"a": 0.1}, {"c": (1, 2)})
     right = CompressionParameters({"a": 0.1, "b": 0.2}, {"d": (3, 4)})

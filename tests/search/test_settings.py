@@ -116,7 +116,7 @@ def test_the_cifar_100_configurations_train_by_the_recipe_of_the_model_zoo(name)
     assert (published.epochs, published.learning_rate, published.batch_size) == (100, 0.1, 128)
     assert (published.optimizer, published.schedule.options) == (KerasClass("SGD", {"momentum": 0.9}), {})
     assert settings.training(given.training, given.seed) == published
-    assert settings.fine_tuning(given.finetune, given.seed) == FineTuning(published.for_fine_tuning())
+    assert settings.fine_tuning(given.finetune, given.seed) == FineTuning(replace(published, learning_rate=0.01))
 
 
 @pytest.mark.parametrize("section", ["training", "finetune"])

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
@@ -128,10 +128,6 @@ class TrainingSettings:
                 "set augment: null"
             )
         self.augmentation.check(data.train.images[:_LOOKED_AT], data.train.targets[:_LOOKED_AT], data.task)
-
-    def for_fine_tuning(self) -> "TrainingSettings":
-        """These settings at a tenth of the learning rate, for a model that is already trained."""
-        return replace(self, learning_rate=self.learning_rate / 10)
 
 
 def made_optimizer(optimizer: KerasClass, key: str, learning_rate: Any) -> keras.optimizers.Optimizer:

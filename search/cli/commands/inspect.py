@@ -56,8 +56,9 @@ def inspect(
     shown = console(as_json, soft_wrap=False)
     loaded = load_model(model, custom_objects)
     graph = analyse(loaded, across, size)
-    for part in (tables.groups(graph), tables.decomposable(graph), tables.excluded(graph)):
-        shown.print(part)
+    shown.print(tables.groups(graph))
+    shown.print(tables.decomposable(graph))
+    shown.print(tables.left_whole(graph.excluded, graph.undecomposable, "Excluded"))
     tables.warn_of_not_exact(shown, graph)
     if configured is not None:
         check_choices(configured, graph)

@@ -78,7 +78,7 @@ def test_the_method_follows_from_the_values():
 
 @pytest.mark.parametrize("unused", [entry(use=False), entry(values=[]), {"name": "a"}, entry(values=[], use=False)])
 def test_entries_that_are_not_used(unused):
-    assert netspresso_format.load({"layers": [unused]}).is_empty
+    assert netspresso_format.load({"layers": [unused]}) == CompressionParameters.none()
 
 
 def test_an_entry_with_values_is_used_unless_it_says_otherwise():

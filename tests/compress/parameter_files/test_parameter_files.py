@@ -38,7 +38,7 @@ def test_round_trip_by_every_format(tmp_path, graph):
     assert read(ranks) == read(netspresso_ranks) == CompressionParameters({}, PARAMETERS.ranks)
     assert read(pruning, ranks) == read(both) == read(netspresso_pruning, netspresso_ranks) == PARAMETERS
     assert read(*paths) == PARAMETERS
-    assert read().is_empty
+    assert read() == CompressionParameters.none()
 
 
 def test_only_tuckprunes_json_says_the_model(tmp_path, graph):

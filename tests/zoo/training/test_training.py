@@ -242,11 +242,6 @@ def test_evaluate_does_not_score_nan(digits: ImageDataset) -> None:
         evaluate(model, digits, digits.test)
 
 
-def test_fine_tuning_is_at_a_tenth() -> None:
-    settings = TrainingSettings(epochs=7, augmentation=CropAndFlip(4, True))
-    assert settings.learning_rate == 0.1 and settings.for_fine_tuning() == replace(settings, learning_rate=0.01)
-
-
 @pytest.mark.parametrize(
     "changes",
     [
