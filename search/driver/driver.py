@@ -195,7 +195,7 @@ class _SearchLoop:
     def _ask(self, count: int = 1) -> None:
         """Have so many proposals at hand, unless all are begun."""
         while len(self.ahead) < count and self._begun < self.driver.settings.trials and not self._is_enough:
-            with together(self.driver.study):
+            with one_batch(self.driver.study):
                 proposal = self.driver.propose(self._begun)
             if isinstance(proposal, TrialRecord):
                 self._count(proposal)
@@ -205,7 +205,7 @@ class _SearchLoop:
     def _settle(self, seconds: float) -> None:
         """Record what arrives within so many seconds, and send trials that go on to their next rung."""
         arrived = [(self.running.pop(key), judgement) for key, judgement in self.pool.wait(seconds).items()]
-        with together(self.driver.study):
+        with one_batch(self.driver.study):
             outcomes = [self.judge.settle(trial, judgement) for trial, judgement in arrived]
         for (trial, judgement), record in zip(arrived, outcomes, strict=True):
             if record is None:

@@ -174,7 +174,7 @@ def begun(config: RunConfig, listener: Listener) -> tuple[Job, bool]:
     Raises:
         TuckpruneError: whatever would stop the search before its sweep.
     """
-    kept = RunFolder.of(config).kept(config)
+    kept = RunFolder.of(config).with_kept_strategy(config)
     if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
         model = load_model(model_path(config), config.model.custom_objects)
         job = prepared(kept, model, listener)

@@ -40,7 +40,7 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
     """
     folder, model = RunFolder.of(config), load_model(model_path(config), config.model.custom_objects)
     listener = listener or Listener()
-    job = prepared(folder.kept(config), model, listener)
+    job = prepared(folder.with_kept_strategy(config), model, listener)
     is_new = not has_study(folder.path, config.name, config.search.storage)
     if is_new:
         check_original(model, job.data, config.seed, listener.warned)

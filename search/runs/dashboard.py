@@ -10,7 +10,7 @@ from optuna.storages import BaseStorage
 
 from compress.errors import ConfigError, RunError
 from search.runs.run_folder import RunFolder
-from search.study.storage import find_study, found_storage
+from search.study.storage import find_storage, find_study
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -48,7 +48,7 @@ def dashboard(path: Path, port: int) -> DashboardServer:
     """
     config = RunFolder(path).config()
     find_study(path, config.name, config.search.storage)  # A database without it is refused.
-    application = read_only(_application(found_storage(path, config.search.storage)))
+    application = read_only(_application(find_storage(path, config.search.storage)))
     try:
         return make_server(HOST, port, application, server_class=DashboardServer, handler_class=_Quiet)
     except (OSError, OverflowError) as error:

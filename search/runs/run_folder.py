@@ -121,7 +121,7 @@ class RunFolder:
         Raises:
             RunError: the folder holds a run of another configuration, cannot be written, or another process holds it.
         """
-        config = self.kept(config)
+        config = self.with_kept_strategy(config)
         self._check(config)
         lock = self._acquired()
         try:
@@ -142,7 +142,7 @@ class RunFolder:
             )
         return load_config(self.config_file)
 
-    def kept(self, config: RunConfig) -> RunConfig:
+    def with_kept_strategy(self, config: RunConfig) -> RunConfig:
         """A configuration with the strategy that the run was begun with, where it leaves that open.
 
         Raises:
@@ -184,7 +184,7 @@ class RunFolder:
 
     def holds(self, config: RunConfig) -> bool:
         """Whether there is a run, and it was begun with this configuration."""
-        return self.config_file.is_file() and not self._changes(self.kept(config))
+        return self.config_file.is_file() and not self._changes(self.with_kept_strategy(config))
 
     def _changes(self, config: RunConfig) -> list[str]:
         """What a configuration says otherwise than that of the run, where it matters."""

@@ -65,4 +65,4 @@ def ended_early(study: optuna.Study, patience: int | None) -> bool:
     if patience is None or interrupted_count(study):
         return False
     finished = (trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
-    return Improvements(record_of(trial, with_values=False) for trial in finished).since >= patience
+    return Improvements(record_of(trial, with_parameters=False) for trial in finished).since >= patience

@@ -137,7 +137,7 @@ def merged(logs: list[Log], created: int) -> list[Log]:
 
 
 @contextmanager
-def together(study: optuna.Study) -> Iterator[None]:
+def one_batch(study: optuna.Study) -> Iterator[None]:
     """Where the study is in a journal, let all that a block stores reach the disk at its end, at once."""
     storage = study._storage
     backend = getattr(storage, "_backend", None)

@@ -62,10 +62,10 @@ class Conditions:
 
 def recorded_conditions(study: optuna.Study, number: int) -> Conditions | None:
     """The conditions of a trial; None where there is no such trial or it was not judged."""
-    return next((restored(trial.user_attrs) for trial in study.trials if trial.number == number), None)
+    return next((conditions_of(trial.user_attrs) for trial in study.trials if trial.number == number), None)
 
 
-def restored(attributes: dict[str, Any]) -> Conditions | None:
+def conditions_of(attributes: dict[str, Any]) -> Conditions | None:
     """The conditions in the attributes of a trial, None where it has none."""
     fields = attributes.get(CONDITIONS)
     return None if fields is None else Conditions(**fields)

@@ -43,14 +43,14 @@ def ranked(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     chosen: list[TrialRecord] = []
     alike: dict[int, list[TrialRecord]] = defaultdict(list)
     for record in sorted(complete, key=lambda record: record.rank, reverse=True):
-        others = alike[values_hash(record.parameters)]
+        others = alike[parameters_hash(record.parameters)]
         if all(record.parameters != other.parameters for other in others):
             others.append(record)
             chosen.append(record)
     return chosen
 
 
-def values_hash(parameters: CompressionParameters) -> int:
+def parameters_hash(parameters: CompressionParameters) -> int:
     """A number that parameters of equal ratios and ranks share; others have it only by accident."""
     return hash((frozenset(parameters.ratios.items()), frozenset(parameters.ranks.items())))
 

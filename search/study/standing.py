@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from search.study.finalist import judged_entrants
 from search.study.improvements import Improvements, order_of_ends
-from search.study.ranking import best, values_hash
+from search.study.ranking import best, parameters_hash
 from search.study.trial_record import TrialRecord, interrupted_count, records
 from zoo.tasks.metric import Score
 
@@ -129,7 +129,7 @@ class Tally:
         if record.score is not None:
             rivals = [record] if self._best is None else [self._best, record]
             self._best = best(sorted(rivals, key=lambda rival: rival.number))
-            self._judged.add(values_hash(record.parameters))
+            self._judged.add(parameters_hash(record.parameters))
             self._levels.add(record.level)
 
     def standing(self, study: optuna.Study) -> Standing:

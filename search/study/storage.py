@@ -95,12 +95,12 @@ def find_study(folder: Path, name: str, storage: str = "journal") -> optuna.Stud
     """
     if is_server(storage):
         return _on_server(storage, name)
-    holder = found_storage(folder, storage)
+    holder = find_storage(folder, storage)
     with _readable(folder):
         return optuna.load_study(storage=holder, study_name=name)
 
 
-def found_storage(folder: Path, storage: str) -> BaseStorage:
+def find_storage(folder: Path, storage: str) -> BaseStorage:
     """What holds the study of an existing run, to read; arguments as in ``find_study``.
 
     Raises:

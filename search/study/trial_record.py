@@ -11,8 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
-from search.study.judgement import CONDITIONS, Conditions, Judgement, Rung, rungs_of
-from search.study.judgement import restored as restored_conditions
+from search.study.judgement import CONDITIONS, Conditions, Judgement, Rung, conditions_of, rungs_of
 from zoo.tasks.metric import ACCURACY, Metric, Score, restored, stored
 
 PARAMETERS, COST, SECONDS, ERROR, START, STAGE = "parameters", "cost", "seconds", "error", "start", "stage"
@@ -179,14 +178,14 @@ def settled_count(study: optuna.Study) -> int:
     return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
 
 
-def record_of(trial: FrozenTrial, with_values: bool = True) -> TrialRecord:
+def record_of(trial: FrozenTrial, with_parameters: bool = True) -> TrialRecord:
     """The record of one finished trial; without its ratios and ranks in a quarter of the time."""
     attributes: dict[str, Any] = trial.user_attrs
     state = _state(trial)
     return TrialRecord(
         number=trial.number,
         state=state,
-        parameters=loads(attributes[PARAMETERS]).parameters if with_values else CompressionParameters.none(),
+        parameters=loads(attributes[PARAMETERS]).parameters if with_parameters else CompressionParameters.none(),
         cost=Cost.restored(attributes[COST]),
         score=Score(attributes[FIGURES]) if state in (COMPLETE, STOPPED) else None,
         seconds=attributes.get(SECONDS),
@@ -196,7 +195,7 @@ def record_of(trial: FrozenTrial, with_values: bool = True) -> TrialRecord:
         level=attributes.get(LEVEL),
         rungs=rungs_of(attributes),
         stage=attributes.get(STAGE),
-        conditions=restored_conditions(attributes),
+        conditions=conditions_of(attributes),
         worker=attributes.get(WORKER),
         lost=tuple(attributes.get(LOST, ())),
         repeats=attributes.get(REPEATS),

@@ -17,7 +17,7 @@ from search.runs.run_folder import RunFolder
 from search.space.space import SearchSpace, suggested
 from search.study.finalist import RECOMMENDED, Finalist, store
 from search.study.identity import tie_to_model
-from search.study.journal import together
+from search.study.journal import one_batch
 from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.ranking import best
 from search.study.storage import open_study
@@ -69,7 +69,7 @@ def made_up(home: Path, trials: int = 50, metric: Metric = ACCURACY, **changes: 
         tie_to_model(study, model)
         study.sampler = optuna.samplers.RandomSampler(seed=0)
         for number in range(trials):
-            with together(study):
+            with one_batch(study):
                 settle(study, space, number, metric)
         hold_finals(study, metric)
     return folder.path

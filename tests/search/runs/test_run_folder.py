@@ -85,10 +85,10 @@ def test_a_run_keeps_the_strategy_that_it_was_begun_with(tmp_path, strategy):
     begun = with_strategy(tmp_path, strategy)
     assert opened(begun).config() == begun
     left_open = with_strategy(tmp_path, "auto")
-    assert RunFolder.of(left_open).kept(left_open) == begun
+    assert RunFolder.of(left_open).with_kept_strategy(left_open) == begun
     assert opened(left_open).config() == begun
     other = with_strategy(tmp_path, "staged" if strategy == "joint" else "joint")
-    assert RunFolder.of(other).kept(other) == other
+    assert RunFolder.of(other).with_kept_strategy(other) == other
     with pytest.raises(RunError, match=f'search.strategy: "{strategy}" -> '):
         opened(other)
 

@@ -7,7 +7,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from search.study.journal import BatchedJournal, together
+from search.study.journal import BatchedJournal, one_batch
 from search.study.shared_replay import SharingJournalStorage
 
 
@@ -39,7 +39,7 @@ def propose(study):
 def test_a_batch_waits_for_the_disk_once(tmp_path, monkeypatch):
     study, calls = study_in(tmp_path / "journal"), []
     monkeypatch.setattr(os, "fsync", lambda descriptor: calls.append(descriptor))
-    with together(study):
+    with one_batch(study):
         trial = propose(study)
         # What the batch holds is in the study already, as it will be read again.
         assert study.trials[0].params == trial.params and study.trials[0].user_attrs == {"pair": [1, 2]}
@@ -54,9 +54,9 @@ def test_batches_and_single_lines_make_the_same_study(tmp_path):
         study = study_in(path, storage)
         study.sampler = optuna.samplers.RandomSampler(seed=0)
         for _ in range(5):
-            with together(study):
+            with one_batch(study):
                 trial = propose(study)
-            with together(study):
+            with one_batch(study):
                 study.tell(trial, trial.params["x"])
         study.enqueue_trial({"x": 0.5})
 
@@ -75,7 +75,7 @@ def test_what_is_said_of_other_trials_stays_apart(tmp_path):
     study = study_in(path)
     study.enqueue_trial({"x": 0.5})
     first = study.ask()
-    with together(study):
+    with one_batch(study):
         first.set_user_attr("of", "the first")
         second = propose(study)
         first.suggest_float("x", 0, 1)
@@ -92,9 +92,9 @@ def test_trials_share_their_distributions_when_they_are_read(tmp_path):
     path = tmp_path / "journal"
     study = study_in(path)
     for _ in range(2):
-        with together(study):
+        with one_batch(study):
             propose(study)
-    with together(study):
+    with one_batch(study):
         study.ask().suggest_float("x", 0, 1)
     first, second, third = study_in(path).get_trials(deepcopy=False)
     assert first._distributions is second._distributions
@@ -107,11 +107,11 @@ def test_reading_goes_on_where_a_batch_ended(tmp_path):
     path = tmp_path / "journal"
     study = study_in(path)
     for _ in range(3):
-        with together(study):
+        with one_batch(study):
             propose(study)
         propose(study)
     again = study_in(path)
-    with together(again):
+    with one_batch(again):
         propose(again)
     assert len(again.trials) == 7
     assert again.trials == trials_in(path)
@@ -121,10 +121,10 @@ def test_lines_before_a_batch_are_not_read_again(tmp_path):
     """Else every trial would cost as much as all before it: they may as well be gone by then."""
     path = tmp_path / "journal"
     study = study_in(path)
-    with together(study):
+    with one_batch(study):
         propose(study)
     path.write_bytes(b"?" * (path.stat().st_size - 1) + b"\n")
-    with together(study):
+    with one_batch(study):
         propose(study)
     propose(study)
     assert len(study.trials) == 3
@@ -133,7 +133,7 @@ def test_lines_before_a_batch_are_not_read_again(tmp_path):
 def test_trials_share_the_names_of_their_attributes(tmp_path):
     study = study_in(tmp_path / "journal")
     for _ in range(2):
-        with together(study):
+        with one_batch(study):
             propose(study).set_user_attr("of a trial", {"in it": 1})
     first, second = (trial.user_attrs for trial in study.get_trials(deepcopy=False))
     assert first == second == {"pair": [1, 2], "of a trial": {"in it": 1}}
@@ -143,7 +143,7 @@ def test_trials_share_the_names_of_their_attributes(tmp_path):
 
 def test_an_error_loses_nothing_that_the_study_has(tmp_path):
     study = study_in(tmp_path / "journal")
-    with pytest.raises(ZeroDivisionError), together(study):
+    with pytest.raises(ZeroDivisionError), one_batch(study):
         propose(study)
         1 / 0  # noqa: B018
     assert trials_in(tmp_path / "journal") == study.trials != []
@@ -156,7 +156,7 @@ def test_a_batch_that_never_ends_leaves_the_study_as_it_was(tmp_path):
     before = path.read_bytes()
     child = os.fork()
     if child == 0:
-        with together(study):
+        with one_batch(study):
             propose(study)
             os._exit(9)
     os.waitpid(child, 0)
@@ -165,6 +165,6 @@ def test_a_batch_that_never_ends_leaves_the_study_as_it_was(tmp_path):
 
 def test_a_study_elsewhere_is_left_alone():
     study = optuna.create_study()
-    with together(study):
+    with one_batch(study):
         propose(study)
     assert len(study.trials) == 1

@@ -25,7 +25,7 @@ from search.samplers.starts import starts
 from search.study.finalist import finalists
 from search.study.server import PASSWORD as VARIABLE
 from search.study.server import Server
-from search.study.storage import find_study, found_storage, has_study, opened_study
+from search.study.storage import find_storage, find_study, has_study, opened_study
 from search.study.trial_record import records
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import PRUNE_FIRST, cost, flops_budget, model, space
@@ -201,7 +201,7 @@ def refusal(storage):
         with pytest.raises(RunError) as error:
             way(HERE, "run", storage)
         said.add(str(error.value))
-    for opening in (lambda: opened_study(HERE, "run", storage).__enter__(), lambda: found_storage(HERE, storage)):
+    for opening in (lambda: opened_study(HERE, "run", storage).__enter__(), lambda: find_storage(HERE, storage)):
         with pytest.raises(RunError) as error:
             opening()
         said.add(str(error.value))
@@ -231,7 +231,7 @@ def test_a_driver_that_repeats_the_password_is_not_quoted_with_it(monkeypatch):
 
     monkeypatch.setattr("search.study.server.RDBStorage", refuses)
     with pytest.raises(RunError, match=r"cannot connect as tuck with \*\*\* to host; check search.storage$"):
-        found_storage(HERE, f"postgresql://tuck:{ENCODED}@host/studies")
+        find_storage(HERE, f"postgresql://tuck:{ENCODED}@host/studies")
 
 
 def test_the_environment_gives_the_password_that_a_url_lacks(database, monkeypatch):

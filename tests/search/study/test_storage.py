@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from compress.errors import RunError
-from search.study.journal import together
+from search.study.journal import one_batch
 from search.study.storage import FILES, JOURNAL_FILE, SQLITE_FILE, find_study, has_study, open_study
 from tests.search.fixtures.studies import run, trials
 
@@ -102,7 +102,7 @@ def test_missing_lines_are_noticed_wherever_they_are(tmp_path):
     journal = tmp_path / JOURNAL_FILE
     study = open_study(tmp_path, "run", "journal")
     run(study, 3)
-    with together(study):
+    with one_batch(study):
         started(study)
     lines = journal.read_bytes().splitlines(keepends=True)
     for first in range(len(lines)):
