@@ -6,6 +6,9 @@ import sys
 import tempfile
 import warnings
 
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+"""The environment variable that turns TensorFlow's oneDNN kernels on or off, read when TensorFlow is loaded."""
+
 
 def prepare_environment() -> None:
     """Set the defaults that tuckprune needs of the libraries, here and in workers; a user's own variables win.
@@ -13,11 +16,11 @@ def prepare_environment() -> None:
     TensorFlow's oneDNN kernels are off. Two of them write beyond their memory in TensorFlow 2.21: the gradient of
     strided 1x1 kernels of few input channels, which pruned networks have (uxlfoundation/oneDNN#6035), and products of
     matrices of rank 3 and more (tensorflow/tensorflow#117700). Workers, and the commands that train, turn them on for
-    models that they compute right (``search.workers.onednn``). Off, they cost up to half the
-    speed on a CPU and nothing on a GPU.
+    models whose layers they compute right (``search.workers.onednn``). Without them a CPU may be half as fast;
+    a GPU loses nothing.
     """
     defaults = {
-        "TF_ENABLE_ONEDNN_OPTS": "false",
+        ONEDNN: "false",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         # Driver and workers may share a GPU: each takes what it needs, not all there is.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",

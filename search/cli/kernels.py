@@ -7,7 +7,8 @@ from pathlib import Path
 
 from compress.model_files.stored_config import stored_config
 from configs.schema.training import TrainingConfig
-from search.workers.onednn import ON, VARIABLE, is_chosen, untrusted
+from search.environment import ONEDNN
+from search.workers.onednn import ON, is_chosen, untrusted
 
 _UNTRUSTED_AUGMENTATION = "randomperspective"
 """It multiplies matrices of rank 3 and more."""
@@ -28,13 +29,13 @@ def choose_kernels(log: Callable[[str], None], training: TrainingConfig, model: 
         use_onednn()
         log("on a CPU: with oneDNN")
     else:
-        log(f"on a CPU: without oneDNN, which is faster, because of {reason}; {VARIABLE}=1 turns it on")
+        log(f"on a CPU: without oneDNN, which is faster, because of {reason}; {ONEDNN}=1 turns it on")
 
 
 def use_onednn() -> None:
     """Turn oneDNN on for what it is known to compute right, unless the user has chosen."""
     if _is_open():
-        os.environ[VARIABLE] = ON
+        os.environ[ONEDNN] = ON
 
 
 def _is_open() -> bool:

@@ -1,26 +1,26 @@
 """A judgement: the figures that a worker reports for a candidate, and the conditions that it was judged under."""
 
+import math
 import os
 import platform
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import optuna
 
-if TYPE_CHECKING:  # It loads TensorFlow, and these conditions are read before.
-    from zoo.training.precision import PrecisionName
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-
 from compress.parameters import CompressionParameters
+from search.environment import ONEDNN
 from zoo.tasks.metric import Metric, Score
 
-CONDITIONS = "conditions"
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+if TYPE_CHECKING:  # It loads TensorFlow, and these conditions are read before.
+    from zoo.training.precision import PrecisionName
+
+CONDITIONS, RUNGS = "conditions", "rungs"
+"""Keys of a trial's user attributes."""
 
 _CPU_FILE = Path("/proc/cpuinfo")
 
@@ -87,9 +87,6 @@ def _device() -> str:
     lines = _CPU_FILE.read_text(encoding="utf-8").splitlines() if _CPU_FILE.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-RUNGS = "rungs"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
+from search.environment import ONEDNN
 
 OFF, ON = "false", "true"
 """What this package sets, which TensorFlow takes for 0 and 1; users write 0 or 1, which is left as it is."""
@@ -23,7 +23,7 @@ Entry = Mapping[str, Any]
 
 def is_chosen() -> bool:
     """Whether the user has said, by the environment, whether oneDNN is used."""
-    return os.environ.get(VARIABLE, OFF) not in (OFF, ON)
+    return os.environ.get(ONEDNN, OFF) not in (OFF, ON)
 
 
 def worker_environment(model: Entry) -> Mapping[str, str]:
@@ -32,7 +32,7 @@ def worker_environment(model: Entry) -> Mapping[str, str]:
     oneDNN is on unless the user has chosen, where every layer is of a kind that it computes right, given that strided
     1x1 convolutions are trained as `zoo.kernels.replacement` does.
     """
-    return {} if is_chosen() or untrusted(model) is not None else {VARIABLE: "1"}
+    return {} if is_chosen() or untrusted(model) is not None else {ONEDNN: "1"}
 
 
 def untrusted(model: Entry) -> str | None:

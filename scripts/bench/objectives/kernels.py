@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import search  # noqa: F401  before TensorFlow, for the environment that it needs
-from search.workers.onednn import VARIABLE
+from search.environment import ONEDNN
 
 ROOT = Path(__file__).parents[3]
 JSON_FILE = ROOT / "docs" / "results" / "kernels.json"
@@ -68,7 +68,7 @@ def trained(onednn: bool, *given: str | float) -> dict[str, Any]:
     """What `steps_of` returns in a process that has these kernels."""
     made = subprocess.run(
         [sys.executable, "-c", _CODE, json.dumps(given)],
-        env=os.environ | {VARIABLE: str(int(onednn))},
+        env=os.environ | {ONEDNN: str(int(onednn))},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

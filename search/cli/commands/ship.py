@@ -13,9 +13,9 @@ import typer
 from configs.load import load_config
 from search.cli.command import command
 from search.cli.console import AsJson, CustomObjects, ModelPath, Overrides, console, print_json
-from search.environment import import_tensorflow
+from search.environment import ONEDNN, import_tensorflow
 from search.pipeline.formats.format import formats
-from search.workers.onednn import OFF, VARIABLE, is_chosen
+from search.workers.onednn import OFF, is_chosen
 
 ALL = "all"
 FORMATS = tuple(formats())
@@ -95,5 +95,5 @@ def ship_apart(
     command = [sys.executable, "-P", "-m", "search", "ship", str(model), "--config", str(config), *options]
     sys.stdout.flush()
     # Formats are timed with the kernels that the command `ship` has by itself.
-    environment = os.environ if is_chosen() else os.environ | {VARIABLE: OFF}
+    environment = os.environ if is_chosen() else os.environ | {ONEDNN: OFF}
     return subprocess.run(command, stdout=sys.stderr if quietly else None, env=environment, check=False).returncode

@@ -8,13 +8,13 @@ import pytest
 
 from configs.schema.training import TrainingConfig
 from search.cli import kernels
-from search.workers.onednn import VARIABLE
+from search.environment import ONEDNN
 
 
 @pytest.fixture
 def choose(monkeypatch, tmp_path):
     """The choice in a process without TensorFlow: the variable afterwards, and the lines."""
-    monkeypatch.setenv(VARIABLE, "false")
+    monkeypatch.setenv(ONEDNN, "false")
     monkeypatch.setattr(kernels, "sys", SimpleNamespace(modules={}))
 
     def chosen(layer=None, augment=()):
@@ -25,7 +25,7 @@ def choose(monkeypatch, tmp_path):
         lines = []
         training = TrainingConfig.model_validate({"augment": {"layers": list(augment)}})
         kernels.choose_kernels(lines.append, training, path)
-        return os.environ[VARIABLE], lines
+        return os.environ[ONEDNN], lines
 
     return chosen
 
@@ -38,18 +38,18 @@ def test_models_of_the_zoo_and_others_that_are_known_have_onednn(choose):
 def test_a_layer_that_is_not_known_is_named(choose):
     variable, (line,) = choose(keras.layers.LayerNormalization(name="norm"))
     assert variable == "false"
-    assert "because of the layer 'norm' (LayerNormalization)" in line and f"{VARIABLE}=1 turns it on" in line
+    assert "because of the layer 'norm' (LayerNormalization)" in line and f"{ONEDNN}=1 turns it on" in line
 
 
 def test_so_is_an_augmentation_that_multiplies_matrices(choose):
     assert choose(augment=["RandomFlip"])[0] == "true"
-    os.environ[VARIABLE] = "false"
+    os.environ[ONEDNN] = "false"
     assert "the augmentation RandomPerspective" in choose(augment=["RandomPerspective"])[1][0]
 
 
 def test_the_user_s_choice_and_a_tensorflow_that_is_loaded_stay(choose, monkeypatch):
-    monkeypatch.setenv(VARIABLE, "0")
+    monkeypatch.setenv(ONEDNN, "0")
     assert choose() == ("0", [])
-    monkeypatch.setenv(VARIABLE, "false")
+    monkeypatch.setenv(ONEDNN, "false")
     monkeypatch.setattr(kernels, "sys", SimpleNamespace(modules={"tensorflow": keras}))
     assert choose() == ("false", [])

@@ -9,9 +9,10 @@ import typer
 
 from compress.errors import ConfigError, DataError, ModelError
 from search.cli.commands.ship import ALL, FORMATS, chosen_formats
+from search.environment import ONEDNN
 from search.pipeline.formats.format import formats
 from search.pipeline.shipment import check_installed, ship
-from search.workers.onednn import OFF, ON, VARIABLE
+from search.workers.onednn import OFF, ON
 from tests.compress.fixtures import models
 from tests.search.fixtures.nets import tiny
 from tests.search.fixtures.runs import called, config, refused, unwrapped, written
@@ -96,12 +97,12 @@ def test_compress_ships_what_it_made_in_a_process_of_its_own(tuckprune, home, mo
     started = []
 
     def run(command, check, stdout, env):
-        assert stdout is None and env[VARIABLE] == OFF
+        assert stdout is None and env[ONEDNN] == OFF
         started.append(command)
         return subprocess.CompletedProcess(command, 1)
 
     monkeypatch.setattr("search.cli.commands.ship.subprocess.run", run)
-    monkeypatch.setenv(VARIABLE, ON)  # as `compress` sets it for itself
+    monkeypatch.setenv(ONEDNN, ON)  # as `compress` sets it for itself
     (home / "own.txt").write_text("'add' : 0.5\n")
     path = written(home, recipe=["prune"], space={"ranks": False})
     code, out, err = tuckprune(

@@ -10,9 +10,10 @@ from compress.errors import RunError
 from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
 from objectives.network.precision import fast_precision
+from search.environment import ONEDNN
 from search.pipeline.judging import Comparison
 from search.runs.outcome import find_run
-from search.study.judgement import ONEDNN, Conditions, Judgement, recorded_conditions
+from search.study.judgement import Conditions, Judgement, recorded_conditions
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord
 from tests.search.driver.interrupted_run import TRIALS

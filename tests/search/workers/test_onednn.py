@@ -4,13 +4,14 @@ import keras
 import pytest
 
 from compress.model_files.stored_config import stored_config
-from search.workers.onednn import VARIABLE, untrusted, worker_environment
+from search.environment import ONEDNN
+from search.workers.onednn import untrusted, worker_environment
 from zoo.models.registry import CLASSIFIERS, build_model
 
 
 @pytest.fixture(autouse=True)
 def _nothing_chosen(monkeypatch):
-    monkeypatch.setenv(VARIABLE, "false")
+    monkeypatch.setenv(ONEDNN, "false")
 
 
 def entry(output, inputs):
@@ -20,7 +21,7 @@ def entry(output, inputs):
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_the_zoo_s_models_are_computed_right(name):
     model = keras.saving.serialize_keras_object(build_model(name))
-    assert untrusted(model) is None and worker_environment(model) == {VARIABLE: "1"}
+    assert untrusted(model) is None and worker_environment(model) == {ONEDNN: "1"}
 
 
 def test_known_statistics_of_the_images_are_computed_right():
@@ -83,5 +84,5 @@ def test_a_file_that_cannot_be_read_says_nothing(tmp_path, content):
 
 @pytest.mark.parametrize("chosen", ["0", "1"])
 def test_what_the_user_has_chosen_stays(monkeypatch, chosen):
-    monkeypatch.setenv(VARIABLE, chosen)
+    monkeypatch.setenv(ONEDNN, chosen)
     assert worker_environment(keras.saving.serialize_keras_object(build_model("digits_resnet"))) == {}

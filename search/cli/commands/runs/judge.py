@@ -9,7 +9,7 @@ import typer
 from configs.schema.run import Stage
 from search.cli.command import command
 from search.cli.console import AsJson, RunPath, console, print_json
-from search.environment import import_tensorflow
+from search.environment import ONEDNN, import_tensorflow
 
 
 @command(order=120)
@@ -35,7 +35,7 @@ def _restored_threads(run: Path, trial: int, stage: Stage | None) -> int:
     """The number of threads that the trial was judged with; sets what TensorFlow reads of oneDNN when it is loaded."""
     from search.runs.run_folder import RunFolder
     from search.study.identity import study_name
-    from search.study.judgement import ONEDNN, recorded_conditions
+    from search.study.judgement import recorded_conditions
     from search.study.storage import find_study
 
     config = RunFolder(run).config()
