@@ -34,9 +34,14 @@ _ROUNDING = 1e-9
 def cluster(address: str | None, workers: Workers, cpus: float, niceness: int = 0) -> Iterator[None]:
     """Connect to Ray at ``address``, or start it on this machine with room for the workers.
 
-    A process that is connected to Ray already stays so, also afterwards. The niceness is that of the workers of a Ray
-    that is started here, on top of this process's own; by itself Ray gives them 15, with which they wait for every
-    other process of the machine. On a cluster whoever started it has chosen.
+    A process that is connected to Ray already stays connected, also afterwards.
+
+    Args:
+        address: of a running cluster; None to start a local one.
+        workers: how many a local cluster has room for; ``max`` for one per core.
+        cpus: that each worker reserves.
+        niceness: of the workers of a local cluster, added to this process's own; Ray's own default of 15 would make
+            them wait for every other process of the machine.
 
     Raises:
         RunError: there is no cluster at that address, or none can be started here.
@@ -55,7 +60,7 @@ def cluster(address: str | None, workers: Workers, cpus: float, niceness: int = 
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
     try:
-        # Other machines may have no disk in common with this one; of libraries they need their own.
+        # Other machines may share no disk with this one: the code is sent to them, the libraries must be installed.
         _init(address=address, runtime_env={"py_modules": _own_packages()})
     except _REFUSALS as error:
         raise RunError(
@@ -96,9 +101,9 @@ def _init(**options: Any) -> None:
 
 @contextmanager
 def _loopback() -> Iterator[None]:
-    """Have a Ray that is started meanwhile listen on 127.0.0.1 alone, as it does by itself on macOS and Windows.
+    """Make a Ray that is started within the context listen on 127.0.0.1 alone, as it does on macOS and Windows.
 
-    `ray.init` replaces a 127.0.0.1 that it is given as ``_node_ip_address`` by an address that others can reach.
+    Given 127.0.0.1 as ``_node_ip_address``, `ray.init` replaces it by an address that other machines can reach.
     """
     try:
         from ray._private import ray_constants
@@ -132,21 +137,21 @@ class Share:
         return f"{self.cpus:g} CPUs and {self.gpus:g} GPUs{memory}"
 
     def fitting(self, resources: Mapping[str, float]) -> int:
-        """How many of it one node holds."""
+        """How many workers with this share fit on a node with these resources."""
         shares = (("CPU", self.cpus), ("GPU", self.gpus), ("memory", self.memory))
         return math.floor(min(resources.get(kind, 0.0) / share for kind, share in shares if share) + _ROUNDING)
 
 
 def room(share: Share) -> int:
-    """Workers that the nodes of the cluster hold by now; what two nodes have left over makes no worker."""
+    """How many workers the cluster's nodes have room for; a worker must fit on one node."""
     return sum(share.fitting(resources) for resources in _nodes())
 
 
 def worker_count(workers: Workers, share: Share, trials: int) -> int:
-    """Workers to start: as asked, or as many as the cluster's nodes hold; never more than trials.
+    """How many workers to start: the configured number, or as many as fit; never more than there are trials.
 
     Raises:
-        RunError: the cluster has no room for a single worker, or for as many as asked.
+        RunError: the cluster has no room for a single worker, or for the configured number.
     """
     fitting = room(share)
     wanted = max(1, min(trials, fitting)) if workers == "max" else min(trials, workers)
@@ -168,7 +173,7 @@ def reason_to_wait(actors: Sequence[Any], share: Share) -> str:
 
 
 def _is_placed(actor: Any) -> bool:
-    """Whether a node has given an actor a process. Ray's public interface tells it only where its dashboard runs."""
+    """Whether an actor has a process on a node. Ray's public interface tells that only where its dashboard runs."""
     try:
         from ray._private.state import actors
     except ImportError:  # Another version of Ray, as it is private.
@@ -187,13 +192,13 @@ def _own_packages() -> list[str]:
 
 
 def _local_cpus(workers: Workers, cpus: float) -> int | None:
-    """Room for all workers, also where they are more than the machine's cores."""
+    """CPUs of a local cluster with room for all workers, even more than the machine's cores; None for all cores."""
     return None if workers == "max" else max(1, math.ceil(workers * cpus - _ROUNDING))
 
 
 @contextmanager
 def _socket_folder() -> Iterator[str | None]:
-    """Where a local Ray keeps its sockets if TMPDIR is too long for their paths; else None, which leaves it to Ray."""
+    """A folder for the sockets of a local Ray where TMPDIR is too long for their paths; else None, for Ray's own."""
     length = len(os.fsencode(tempfile.gettempdir())) + _SOCKET
     if "RAY_TMPDIR" in os.environ or length <= _LONGEST_SOCKET or not os.access("/tmp", os.W_OK):
         yield None
@@ -207,7 +212,7 @@ _LONGEST = 300
 
 
 def reason_of(error: RayError) -> str:
-    """Ray's message in one line: the beginning, which names what was lost, and the end, with the error raised there."""
+    """Ray's message on one line, its middle cut out: the beginning names what was lost, the end the error there."""
     text = one_line(_COLOUR.sub("", str(error)), None)
     shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 3]} ... {text[-2 * _LONGEST // 3 :]}"
     return f"{shown} ({type(error).__name__})"
@@ -221,9 +226,9 @@ class PoolSettings:
         workers: number of actors at first.
         share: what is reserved for each.
         trials_per_worker: trials after which an actor is replaced: TensorFlow keeps memory for every model it has seen.
-        retries: times that work is started again after its worker was lost.
-        environment: variables that workers get besides the driver's.
-        timeout: seconds after which a trial's rung is given up; None for never.
+        retries: how often a call is started again after its worker was lost.
+        environment: environment variables that workers get in addition to the driver's.
+        timeout: seconds after which a trial is given up at a rung; None for no limit.
     """
 
     workers: int

@@ -1,18 +1,15 @@
-"""Workers between two pools of a run: processes that have loaded TensorFlow, which the next pool need not start."""
+"""Workers that one pool of a run leaves to the next: their processes have loaded TensorFlow already."""
 
 from dataclasses import replace
 
 import ray
 
 from search.workers.cluster import PoolSettings
-from search.workers.job import Slot
+from search.workers.worker_call import Slot
 
 
 class IdleWorkers:
-    """Holds the free workers of pools that are closed, until another pool takes them.
-
-    They keep what they reserve of their nodes meanwhile.
-    """
+    """Holds the free workers of closed pools until another pool takes them; they keep their share of the cluster."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[PoolSettings, Slot]] = []
@@ -22,7 +19,7 @@ class IdleWorkers:
         self._kept.append((settings, replace(slot, holds=None)))
 
     def take(self, settings: PoolSettings) -> Slot | None:
-        """A worker for a pool with these settings, or None; those of another share or environment are ended."""
+        """A worker for a pool with these settings, or None; workers of another share or environment are ended."""
         while self._kept:
             held, slot = self._kept.pop()
             if (held.share, held.environment) == (settings.share, settings.environment):
@@ -31,7 +28,7 @@ class IdleWorkers:
         return None
 
     def close(self) -> None:
-        """End all workers; where their cluster has ended before, they have with it."""
+        """End all workers; without effect where their cluster has ended."""
         kept, self._kept = self._kept, []
         if ray.is_initialized():
             for _, slot in kept:

@@ -1,4 +1,4 @@
-"""What a killed driver leaves of the Ray that it started: it is recorded, and ended when the next search starts."""
+"""Ray processes that a killed driver left running: they are recorded, and killed when the next search starts."""
 
 import json
 import os
@@ -13,11 +13,11 @@ import psutil
 
 @dataclass(frozen=True)
 class Process:
-    """A process of this machine, whichever has its number later.
+    """A process of this machine, told by its time of creation from a later one with the same number.
 
     Attributes:
-        pid: its number, which is used again after its end.
-        created: seconds since 1970, as the system keeps them.
+        pid: its number.
+        created: its time of creation in seconds since 1970, as the system reports it.
     """
 
     pid: int
@@ -25,7 +25,7 @@ class Process:
 
     @property
     def running(self) -> psutil.Process | None:
-        """The same process for psutil; None where it has ended."""
+        """The process as psutil's object; None where it has ended."""
         with suppress(psutil.Error):
             process = psutil.Process(self.pid)
             return process if process.create_time() == self.created else None
@@ -40,7 +40,7 @@ class Process:
 
 
 def children() -> set[Process]:
-    """The processes that this one has started, and theirs."""
+    """All descendants of this process."""
     return set(_processes(psutil.Process().children(recursive=True)))
 
 
@@ -52,9 +52,9 @@ def _processes(given: Iterable[psutil.Process]) -> Iterator[Process]:
 
 @contextmanager
 def recorded(processes: Iterable[Process]) -> Iterator[None]:
-    """Keep a record of processes that must not outlive this one; it goes with the context.
+    """Keep a record of processes that must not outlive this one, until the context ends.
 
-    Where the temporary folder takes none, they are left to themselves.
+    Without a safe temporary folder nothing is recorded.
     """
     folder, driver = _own_folder(), Process(os.getpid(), psutil.Process().create_time())
     if folder is None:
@@ -70,7 +70,7 @@ def recorded(processes: Iterable[Process]) -> Iterator[None]:
 
 
 def end_leftovers() -> None:
-    """End what is recorded of this user's drivers that have ended themselves without doing so."""
+    """Kill the recorded processes of drivers of this user that are no longer running."""
     folder = _own_folder()
     for record in folder.glob("*.json") if folder is not None else ():
         processes = _read(record)
@@ -82,7 +82,7 @@ def end_leftovers() -> None:
 
 
 def _read(record: Path) -> list[Process]:
-    """A driver, then its processes, of a record; none where it is broken, as one that was killed early leaves it."""
+    """The driver and then its processes, from a record; empty for a record that was not written completely."""
     try:
         return [Process(**fields) for fields in json.loads(record.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
@@ -90,7 +90,7 @@ def _read(record: Path) -> list[Process]:
 
 
 def _own_folder() -> Path | None:
-    """Where this user's records are; None where others could write to it, and have any process of the user's ended."""
+    """The folder of this user's records; None where others may write to it: they could have any process killed."""
     folder = Path(tempfile.gettempdir()) / f"tuckprune-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

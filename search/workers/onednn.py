@@ -1,4 +1,4 @@
-"""Where TensorFlow's oneDNN kernels, twice as fast on a CPU, can be trusted."""
+"""Which models TensorFlow's oneDNN kernels, about twice as fast on a CPU, compute correctly."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from search.environment import ONEDNN
 
 OFF, ON = "false", "true"
-"""What this package sets, which TensorFlow takes for 0 and 1; users write 0 or 1, which is left as it is."""
+"""Values that tuckprune sets, which TensorFlow reads as 0 and 1; a user's own 0 or 1 is left unchanged."""
 
 _MODELS = ("Functional", "Sequential")
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
@@ -22,21 +22,21 @@ Entry = Mapping[str, Any]
 
 
 def is_chosen() -> bool:
-    """Whether the user has said, by the environment, whether oneDNN is used."""
+    """Whether the user has turned oneDNN on or off by the environment."""
     return os.environ.get(ONEDNN, OFF) not in (OFF, ON)
 
 
 def worker_environment(model: Entry) -> Mapping[str, str]:
-    """What workers that train compressed forms of this model get in their environment besides the driver's.
+    """Environment variables of workers that train candidates of this model, in addition to the driver's.
 
-    oneDNN is on unless the user has chosen, where every layer is of a kind that it computes right, given that strided
-    1x1 convolutions are trained as `zoo.kernels.replacement` does.
+    oneDNN is on where it computes every layer correctly, unless the user has chosen; strided 1x1 convolutions, whose
+    gradient it gets wrong, are trained as `zoo.kernels.replacement` does.
     """
     return {} if is_chosen() or untrusted(model) is not None else {ONEDNN: "1"}
 
 
 def untrusted(model: Entry) -> str | None:
-    """The first layer of a model of which it is not known that oneDNN computes it right; None where there is none."""
+    """Name and type of the first layer that oneDNN is not known to compute correctly; None where all are known."""
     wrong = (layer for layer in _layers(model) if not _computes_right(layer))
     return next((f"'{layer['config'].get('name')}' ({layer['class_name']})" for layer in wrong), None)
 
@@ -70,7 +70,7 @@ def _computes_right(layer: Entry) -> bool:
 
 
 def _input_shapes(layer: Entry) -> Iterator[Sequence[int | None]]:
-    """Of what a layer was built for, and of what it reads in each of its calls, as far as it is stored."""
+    """Input shapes of a layer that its file stores: the one it was built for, and those of its calls."""
     built = layer.get("build_config", {}).get("input_shape")
     if built is not None:
         yield built

@@ -1,4 +1,4 @@
-"""A pool of Ray actors: it gives work to free ones, replaces the dead and the old, and grows with the cluster."""
+"""A pool of workers, Ray actors: it sends candidates to free ones, replaces lost and old ones, and may grow."""
 
 import math
 import time
@@ -16,35 +16,35 @@ from compress.parameters import CompressionParameters
 from search.study.judgement import Judgement
 from search.workers.cluster import PoolSettings, reason_of, reason_to_wait
 from search.workers.idle_workers import IdleWorkers
-from search.workers.job import Job, Running, Slot
 from search.workers.shutdown import Shutdown
 from search.workers.time_limit import TimeLimit
 from search.workers.worker import Task, TrialWorker
+from search.workers.worker_call import Running, Slot, WorkerCall
 
 _ROOM_SECONDS = 5.0
-"""Between two checks of how many workers the cluster has room for."""
+"""Seconds between two checks of how many workers the cluster has room for."""
 
 _PATIENCE_SECONDS = 60.0
-"""Without a ready worker before a warning."""
+"""Seconds without a ready worker before a warning."""
 
-_GOES_ON = ("judge", "go_on")
-"""Methods after which a worker holds the candidate."""
+_HOLDING = ("judge", "go_on")
+"""Methods after which a worker still holds the candidate."""
 
 _START_ATTEMPTS = 3
-"""Times that a worker may fail to start, one after the other, before the reason is taken to be the run's own."""
+"""Workers in a row that fail to start in one slot before the search ends: the reason is the run's own then."""
 
 
 class WorkerPool:
-    """Runs candidates on Ray actors that each hold the task once, shared through the object store.
+    """Judges candidates on Ray actors, each of which holds the task, sent once through Ray's object store.
 
     Args:
-        task: what workers need.
-        settings: their resources.
-        warn: takes a line about every worker that is lost, and about those that join.
+        task: the model, the data and the settings that workers need.
+        settings: the workers' number and resources.
+        warn: called with a line for every worker that is lost, and when workers join.
         shutdown: once it is requested, nothing new is started.
-        room: how many workers the cluster holds by now, asked every few seconds; None where their number is fixed.
-        idle: workers of earlier pools, which this one takes before it starts any, and leaves its own free ones to; None
-            where each pool has workers of its own.
+        room: returns how many workers the cluster has room for, asked every few seconds; None for a fixed number.
+        idle: workers of earlier pools: this pool takes them before it starts new ones, and leaves its free ones there
+            when it closes; None for a pool that starts and ends its own.
     """
 
     def __init__(
@@ -62,84 +62,84 @@ class WorkerPool:
         self._slots: list[Slot] = []
         self._starting: dict[Any, int] = {}
         self._free: list[int] = []
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[WorkerCall] = deque()
         self._running: dict[Any, Running] = {}
         self._time_limit = TimeLimit()
-        self._looked = self._busy = time.monotonic()
+        self._room_checked = self._last_ready = time.monotonic()
         self._grow(settings.workers)
 
     @property
     def has_room(self) -> bool:
-        """Whether a worker is ready and free, and may begin something."""
+        """Whether a worker is free, and no shutdown is requested."""
         return bool(self._free) and not self._shutdown.requested
 
     @property
     def starting(self) -> int:
-        """How many workers are not ready yet."""
+        """Number of workers that have not loaded their task yet."""
         return len(self._starting)
 
     def submit(self, parameters: CompressionParameters) -> int:
         """Start a candidate on a free worker; returns the key under which ``wait`` reports it."""
-        return self._start(self._job("judge", (parameters,), self._settings.timeout))
+        return self._start(self._new_call("judge", (parameters,), self._settings.timeout))
 
     def submit_probe(self, parameters: CompressionParameters) -> int:
         """Start a candidate of the sensitivity sweep, judged without training, on a free worker; returns its key."""
-        return self._start(self._job("probe", (parameters,), self._settings.timeout))
+        return self._start(self._new_call("probe", (parameters,), self._settings.timeout))
 
     def submit_finalist(self, parameters: CompressionParameters | None) -> int:
         """Start a finalist, None for recommended values, on a free worker without a time limit; returns its key."""
-        return self._start(self._job("fine_tune", (parameters,), None))
+        return self._start(self._new_call("fine_tune", (parameters,), None))
 
-    def submit_making(self, parameters: CompressionParameters) -> int:
-        """Start a finalist whose model comes with its judgement, without a time limit; returns its key."""
-        return self._start(self._job("make", (parameters,), None))
+    def submit_finalist_with_model(self, parameters: CompressionParameters) -> int:
+        """Start a finalist whose judgement contains its model, without a time limit; returns its key."""
+        return self._start(self._new_call("fine_tune_with_model", (parameters,), None))
 
-    def _job(self, method: str, arguments: tuple[Any, ...], limit: float | None) -> Job:
-        return Job(next(self._keys), method, arguments, limit)
+    def _new_call(self, method: str, arguments: tuple[Any, ...], limit: float | None) -> WorkerCall:
+        return WorkerCall(next(self._keys), method, arguments, limit)
 
-    def _start(self, job: Job) -> int:
-        """Give it to a free worker that is not old, or to whoever is ready next."""
+    def _start(self, call: WorkerCall) -> int:
+        """Begin a call on a free worker, or queue it; workers that have served enough candidates are replaced."""
         while self._free:
             index = self._free.pop(0)
             if self._slots[index].served < self._settings.trials_per_worker:
                 self._slots[index].served += 1
-                return self._call(index, job)
+                return self._begin(index, call)
             self._replace(index)
-        self._waiting.append(job)
-        return job.key
+        self._waiting.append(call)
+        return call.key
 
     def go_on(self, parameters: CompressionParameters, steps: int) -> int:
-        """Let a candidate that was judged before take so many steps in all.
+        """Train a candidate that was judged before until it has taken ``steps`` steps in all, and score it again.
 
-        A free worker that still holds it goes on with it; any other takes all of the steps, for the same figures. With
-        no worker free, the next one that is gets it.
+        A free worker that still holds it takes the missing steps; any other takes all of them, with the same result.
+        Without a free worker the call waits for the next one.
 
         Returns:
             The key under which ``wait`` reports it again.
         """
-        job = self._job("go_on", (parameters, steps), self._settings.timeout)
+        call = self._new_call("go_on", (parameters, steps), self._settings.timeout)
         holding = next((index for index in self._free if self._slots[index].holds == parameters), None)
         if holding is not None:
             self._free.remove(holding)
-            return self._call(holding, job)
-        return self._start(job)
+            return self._begin(holding, call)
+        return self._start(call)
 
-    def _call(self, index: int, job: Job) -> int:
+    def _begin(self, index: int, call: WorkerCall) -> int:
         slot = self._slots[index]
         slot.holds = None
-        reference = getattr(slot.actor, job.method).remote(*job.arguments)
-        self._running[reference] = Running(job, index)
-        return job.key
+        reference = getattr(slot.actor, call.method).remote(*call.arguments)
+        self._running[reference] = Running(call, index)
+        return call.key
 
     def wait(self, seconds: float) -> dict[int, Judgement]:
-        """Judgements that arrived within that time, by key.
+        """The judgements that arrive within ``seconds``, by key.
 
-        Work whose worker died is started again on another, and fails with the reason where that was tried before; late
-        work fails at once.
+        A call whose worker is lost is started again on another one, up to the settings' ``retries`` times, and then
+        fails; a call that runs longer than its limit fails at once.
 
         Raises:
-            RunError: workers die before they are ready, or work is late again and again and never in time.
-            KeyboardInterrupt: a shutdown is requested, and nothing runs any more, or its time is over.
+            RunError: workers fail to start again and again, or calls are late again and again and never in time.
+            KeyboardInterrupt: a shutdown is requested, and nothing runs any more or the time of grace is over.
         """
         if self._shutdown.overdue or (self._shutdown.requested and not self._running):
             raise KeyboardInterrupt
@@ -150,18 +150,18 @@ class WorkerPool:
         judgements: dict[int, Judgement] = {}
         for reference in done:
             if reference in self._starting:
-                self._welcome(reference)
+                self._take_in(reference)
             else:
                 judgements |= self._collect(reference)
         judgements |= self._expired()
-        self._mind_idleness()
-        self._look_for_room()
+        self._warn_if_none_is_ready()
+        self._grow_with_cluster()
         while self._waiting and self.has_room:
             self._start(self._waiting.popleft())
         return judgements
 
-    def _welcome(self, reference: Any) -> None:
-        """Take in a worker that is ready, or start another in its place."""
+    def _take_in(self, reference: Any) -> None:
+        """Add a worker that is ready to the free ones, or start another one where it failed."""
         index = self._starting.pop(reference)
         try:
             seconds = ray.get(reference)
@@ -180,25 +180,25 @@ class WorkerPool:
 
     def _collect(self, reference: Any) -> dict[int, Judgement]:
         running = self._running.pop(reference)
-        job = running.job
+        call = running.call
         try:
             judgement: Judgement = ray.get(reference)
         except RayError as error:  # A dead process, a lost node, memory that ran out: the worker is gone either way.
             self._replace(running.slot)
-            return self._lost(replace(job, lost=(*job.lost, reason_of(error))), running.seconds)
-        self._slots[running.slot].holds = job.arguments[0] if job.method in _GOES_ON else None
+            return self._lost(replace(call, lost=(*call.lost, reason_of(error))), running.seconds)
+        self._slots[running.slot].holds = call.arguments[0] if call.method in _HOLDING else None
         self._free.append(running.slot)
-        self._time_limit.ended(job.method, judgement)
-        return {job.key: replace(judgement, lost=job.lost)}
+        self._time_limit.ended(call.method, judgement)
+        return {call.key: replace(judgement, lost=call.lost)}
 
-    def _lost(self, job: Job, seconds: float) -> dict[int, Judgement]:
-        """Nothing where the work goes back to the queue, its failure where that was tried before."""
-        if len(job.lost) <= self._settings.retries:
-            self._warn(f"a worker was lost: {job.lost[-1]}; its work is started again")
-            self._waiting.append(job)
+    def _lost(self, call: WorkerCall, seconds: float) -> dict[int, Judgement]:
+        """Queue the call of a lost worker again and return nothing, or return its failure after the last retry."""
+        if len(call.lost) <= self._settings.retries:
+            self._warn(f"a worker was lost: {call.lost[-1]}; its work is started again")
+            self._waiting.append(call)
             return {}
-        failed = Judgement.failed(seconds, f"its worker was lost: {job.lost[-1]}")
-        return {job.key: replace(failed, lost=job.lost[:-1])}
+        failed = Judgement.failed(seconds, f"its worker was lost: {call.lost[-1]}")
+        return {call.key: replace(failed, lost=call.lost[:-1])}
 
     def _expired(self) -> dict[int, Judgement]:
         late = [reference for reference, running in self._running.items() if running.is_late]
@@ -208,27 +208,27 @@ class WorkerPool:
         for reference in late:
             running = self._running.pop(reference)
             self._replace(running.slot)
-            judgements[running.job.key] = self._time_limit.given_up(running, len(self._slots))
+            judgements[running.call.key] = self._time_limit.given_up(running, len(self._slots))
         return judgements
 
-    def _mind_idleness(self) -> None:
-        """Warn, once, that no worker has been ready for a while."""
+    def _warn_if_none_is_ready(self) -> None:
+        """Warn once when no worker has been ready for a minute."""
         if self._running or self._free:
-            self._busy = time.monotonic()
-        elif time.monotonic() - self._busy > _PATIENCE_SECONDS:
-            self._busy = math.inf
+            self._last_ready = time.monotonic()
+        elif time.monotonic() - self._last_ready > _PATIENCE_SECONDS:
+            self._last_ready = math.inf
             reason = reason_to_wait([slot.actor for slot in self._slots], self._settings.share)
             self._warn(f"no worker is ready after {_PATIENCE_SECONDS:g} s: {reason}")
 
-    def _look_for_room(self) -> None:
-        if self._room is not None and time.monotonic() - self._looked > _ROOM_SECONDS:
-            self._looked, before = time.monotonic(), len(self._slots)
+    def _grow_with_cluster(self) -> None:
+        if self._room is not None and time.monotonic() - self._room_checked > _ROOM_SECONDS:
+            self._room_checked, before = time.monotonic(), len(self._slots)
             self._grow(self._room())
             if len(self._slots) > before:
                 self._warn(f"the cluster has room for {len(self._slots)} workers now, {before} before")
 
     def _grow(self, workers: int) -> None:
-        """Start workers until there are so many; those of lost nodes wait to be placed, and are never taken away."""
+        """Start workers until there are ``workers``; those of lost nodes stay, and wait for a place in the cluster."""
         while len(self._slots) < workers:
             index, idle = len(self._slots), None if self._idle is None else self._idle.take(self._settings)
             if idle is None:
@@ -253,7 +253,7 @@ class WorkerPool:
         return ray.remote(**options)(TrialWorker).remote(self._task)
 
     def _replace(self, index: int, failed_starts: int = 0) -> None:
-        """Another worker in the place of one; it is free when it is ready."""
+        """End the worker of a slot and start another one, which is free when it is ready."""
         self._end(index)
         self._slots[index] = Slot(self._new_actor(), failed_starts=failed_starts)
         self._ask_ready(index)
@@ -262,7 +262,7 @@ class WorkerPool:
         ray.kill(self._slots[index].actor)
 
     def close(self) -> None:
-        """End all workers, but for free ones that another pool may take."""
+        """End all workers, except for free ones that are left to the next pool."""
         for index, slot in enumerate(self._slots):
             if self._idle is not None and index in self._free and not self._shutdown.requested:
                 self._idle.keep(self._settings, slot)

@@ -34,7 +34,7 @@ def submit_and_wait(pool: WorkerPool, submit: Callable[[], int]) -> Judgement:
 
 
 PoolFactory = Callable[[Any, Task, int], AbstractContextManager[WorkerPool]]
-"""Makes a pool, given the model of a task, the task, and how many candidates there are for it."""
+"""Opens a pool for a model, a task that judges its candidates, and a number of candidates."""
 
 
 def share_of(section: SearchConfig) -> Share:
@@ -44,7 +44,7 @@ def share_of(section: SearchConfig) -> Share:
 
 
 def pool_settings(section: SearchConfig, model: Any, workers: int) -> PoolSettings:
-    """The resources of so many workers that judge candidates of a model."""
+    """The resources of ``workers`` workers that judge candidates of a model."""
     return PoolSettings(
         workers,
         share_of(section),
@@ -65,12 +65,16 @@ def ray_pool(
     candidates: int,
     idle: IdleWorkers | None = None,
 ) -> Iterator[WorkerPool]:
-    """A pool with the resources of a configuration; its workers end with the context, or wait for another pool.
+    """A pool with the resources of a configuration; with ``workers: max`` it grows with the cluster.
 
-    warn: takes a line about every worker that is lost, and about those that join.
-    idle: workers of earlier pools, and where free ones of this one are left; None to end them.
-
-    With ``workers: max`` it grows with the cluster.
+    Args:
+        section: the configuration's section ``search``.
+        warn: called with a line for every worker that is lost, and when workers join.
+        shutdown: how the pool is asked to end early.
+        model: whose candidates are judged.
+        task: the workers' task.
+        candidates: how many there are; no more workers are started.
+        idle: workers of earlier pools, where free ones of this one are left as well; None to end them here.
 
     Raises:
         RunError: there is no cluster, or no room in it.

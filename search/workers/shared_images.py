@@ -1,4 +1,4 @@
-"""Images in files for workers: those that every trial reads are decoded once, and all have to be on every machine."""
+"""Images in files for workers: the images that every trial reads are decoded once and sent through Ray."""
 
 import socket
 from collections.abc import Iterator
@@ -19,9 +19,14 @@ from zoo.data.split import drawn_numbers
 
 
 def with_shared_images(data: Data, proxy: ProxySettings, steps: int) -> Data:
-    """The data with the images that trials of so many steps read decoded, as many as are kept; others as they are.
+    """The data with those images decoded that trials read, within ``data.in_memory``; other images stay in files.
 
-    Sent through Ray's object store, they are in each machine's memory once, and its workers map them.
+    Sent through Ray's object store, they are in each machine's memory once, shared by its workers.
+
+    Args:
+        data: images in files, or data of any other kind, which is returned as it is.
+        proxy: says which training images a trial reads.
+        steps: of training, of the longest trial.
 
     Raises:
         DataError: a file that cannot be decoded, by its name.
@@ -37,7 +42,7 @@ def with_shared_images(data: Data, proxy: ProxySettings, steps: int) -> Data:
 
 
 def check_files(data: Data) -> None:
-    """Look for the first and the last file of training and validation on this machine.
+    """Check that this machine can read the first and the last file of the training and validation images.
 
     Raises:
         DataError: one cannot be read; names it and the machine.
@@ -56,16 +61,15 @@ def check_files(data: Data) -> None:
 
 
 def _files(data: ImageDataset) -> Iterator[ImageFiles]:
-    """Of what of training and validation stays in files."""
+    """The parts of the training and validation splits that are in files."""
     for split in (data.train, data.validation):
         yield from (part.files for part in (split.images, split.targets) if isinstance(part, FileArray))
 
 
 def training_images_read(settings: ProxySettings, train: Split, steps: int) -> NDArray[np.int64]:
-    """Numbers of the images that trials of so many steps read, each once, in the order of their use.
+    """Indices of the training images that a trial of ``steps`` steps reads, each once, in the order of their use.
 
-    First those of the steps, then those of the statistics, and last those that weights are fitted by when a worker
-    starts.
+    First the images of the steps, then those of recalibration, then those of reconstruction.
     """
     count, size, seed = len(train), settings.batch_size, settings.seed
     steps_batches = islice(batches_from(count, size, seed, 0), steps)

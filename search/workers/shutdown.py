@@ -1,4 +1,4 @@
-"""A request to end soon: what a scheduler sends before it kills."""
+"""An orderly end on SIGTERM, which a scheduler sends before it kills: trials that run get some time to finish."""
 
 import signal
 import threading
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 
 class Shutdown:
-    """Turns SIGTERM into an interruption: at once, or, while workers run, after a time for them to finish.
+    """Turns SIGTERM into a KeyboardInterrupt: at once, or, while workers run, after a time of grace.
 
     Args:
-        grace: seconds that they have.
+        grace: seconds that trials may take to finish.
     """
 
     def __init__(self, grace: float) -> None:
@@ -21,7 +21,7 @@ class Shutdown:
 
     @contextmanager
     def on_sigterm(self) -> Iterator[None]:
-        """Listen for the signal; only a process's main thread can."""
+        """Handle SIGTERM within the context; without effect outside of the main thread, which alone gets signals."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -33,7 +33,7 @@ class Shutdown:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """While workers run, who ask `requested` and `overdue` themselves."""
+        """Mark the time in which workers run: the pool then checks `requested` and `overdue` itself."""
         self._working = True
         try:
             yield
@@ -41,10 +41,10 @@ class Shutdown:
             self._working = False
 
     def request(self) -> None:
-        """Ask for the end.
+        """Ask the pool to stop after the trials that run.
 
         Raises:
-            KeyboardInterrupt: no worker runs, or it is the second time.
+            KeyboardInterrupt: no worker runs, or the end was asked for before.
         """
         if not self._working or self.requested:
             raise KeyboardInterrupt
@@ -57,5 +57,5 @@ class Shutdown:
 
     @property
     def overdue(self) -> bool:
-        """Whether the time is over."""
+        """Whether the time of grace is over."""
         return self._deadline is not None and time.monotonic() > self._deadline

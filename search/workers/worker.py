@@ -37,7 +37,13 @@ from zoo.training.evaluation import score_on
 
 @dataclass(frozen=True)
 class FinalTask:
-    """How finalists are judged: the training after each stage; what recommended values meet, and are within."""
+    """How finalists are judged.
+
+    Attributes:
+        tuning: the fine-tuning after each stage.
+        budget: that recommended values must meet.
+        choices: the choices per layer that recommended values respect.
+    """
 
     tuning: FineTuning
     budget: Budget
@@ -46,12 +52,12 @@ class FinalTask:
 
 @dataclass(frozen=True)
 class Task:
-    """What every worker of a run needs once.
+    """What workers need to judge candidates, sent to each of them once.
 
     Attributes:
         model: the original model as ``model_bytes`` packs it.
         dataset: images and their targets, or a task of the user's own.
-        proxy: how accuracy is judged.
+        proxy: how a candidate is repaired and scored.
         recipe: order of the stages.
         pruning: which channels go, and what the kept ones are rounded to.
         threads: TensorFlow threads per worker.
@@ -75,7 +81,7 @@ class Task:
     rungs: tuple[int, ...] = ()
 
     def shared(self) -> "Task":
-        """The task with the images that trials read decoded, where these are in files, once for many workers.
+        """The task with images in files decoded, as far as trials read them: once, instead of by every worker.
 
         Raises:
             DataError: a file that cannot be decoded, by its name.
@@ -86,14 +92,14 @@ class Task:
 
 @dataclass(frozen=True)
 class _Held:
-    """The candidate that was judged last, and its repair as far as it got."""
+    """The candidate that was judged last, and its repair, which can be continued."""
 
     parameters: CompressionParameters
     repair: Repair | OwnTrial
 
 
 class TrialWorker:
-    """Judges one candidate at a time in a process of its own."""
+    """Judges candidates, one at a time, in a process of its own; raised errors become failed judgements."""
 
     def __init__(self, task: Task) -> None:
         # More threads than cores slow every worker down.
@@ -101,10 +107,10 @@ class TrialWorker:
         self._begin(task)
 
     def take(self, task: Task, warm_up: bool) -> float | None:
-        """Forget the task, and judge candidates of another one from now on, with as many threads.
+        """Replace the task by another one with the same number of threads.
 
         Returns:
-            What ``warm_up`` does where that is asked for, else None.
+            Seconds of the warm-up where one is asked for, else None.
         """
         vars(self).clear()
         gc.unfreeze()
@@ -140,14 +146,15 @@ class TrialWorker:
         self._held: _Held | None = None
 
     def ready(self) -> None:
-        """Answers when everything is loaded; from then on the garbage collector looks only at what is newer."""
+        """Return when everything is loaded, and take all of it out of the garbage collector's care."""
         gc.collect()
         gc.freeze()
 
     def warm_up(self) -> float | None:
-        """Trace and compile what trials share, by a step of the whole model; the seconds that took.
+        """Trace and compile the network that trials share, by one training step of the original model.
 
-        None for a task of the user's own, whose trials share nothing: what hangs in it is a late trial.
+        Returns:
+            The seconds that it took; None for a task of the user's own, whose trials share no network.
         """
         if isinstance(self._task.dataset, OwnTask):
             self.ready()
@@ -158,53 +165,55 @@ class TrialWorker:
         return warmed.seconds
 
     def judge(self, parameters: CompressionParameters, steps: int | None = None) -> Judgement:
-        """Compress, repair and score one candidate; an error is part of the answer, not raised.
+        """Compress, repair and score one candidate.
 
-        steps: of training; None for those of the first rung.
+        Args:
+            parameters: the candidate.
+            steps: of training; None for those of the first rung.
         """
-        wanted = self._task.proxy.steps if steps is None else steps
-        return self._recorded(lambda: self._short(parameters, wanted))
+        total = self._task.proxy.steps if steps is None else steps
+        return self._with_conditions(lambda: self._repair_and_score(parameters, total))
 
     def go_on(self, parameters: CompressionParameters, steps: int) -> Judgement:
-        """Repair a candidate until it has taken so many steps in all, and score it again.
+        """Train a candidate until it has taken ``steps`` steps in all, and score it again.
 
-        It goes on where it was left if it is the one that was judged last, and else takes all of the steps; training
-        never reads the statistics that scoring estimates, so that the figures are the same.
+        The candidate that was judged last takes the missing steps, any other one all of them. Training never reads the
+        statistics that scoring estimates, so that the result is the same.
         """
         held = self._held
         if held is None or held.parameters != parameters or held.repair.steps >= steps:
             return self.judge(parameters, steps)
-        return self._recorded(lambda: self._further(held.repair, steps))
+        return self._with_conditions(lambda: self._score_after(held.repair, steps))
 
     def probe(self, parameters: CompressionParameters) -> Judgement:
         """Compress, recalibrate and score one candidate without a step of training."""
-        return _judgement(lambda: self._short(parameters, 0))
+        return _judgement(lambda: self._repair_and_score(parameters, 0))
 
     def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
-        """Compress and score one candidate with a final model's training after each stage; None: recommended values."""
-        return _judgement(lambda: self._whole(parameters))
+        """Compress one candidate with fine-tuning after each stage, and score it; None stands for recommended values."""
+        return _judgement(lambda: self._fine_tune_and_score(parameters))
 
-    def make(self, parameters: CompressionParameters) -> Judgement:
-        """Compress, train and score one candidate as ``fine_tune`` does, and hand over the model."""
-        return _judgement(lambda: self._whole(parameters, with_model=True))
+    def fine_tune_with_model(self, parameters: CompressionParameters) -> Judgement:
+        """Judge one candidate as ``fine_tune`` does, and put its model into the judgement."""
+        return _judgement(lambda: self._fine_tune_and_score(parameters, with_model=True))
 
-    def _recorded(self, work: Callable[[], Judgement]) -> Judgement:
+    def _with_conditions(self, work: Callable[[], Judgement]) -> Judgement:
         return replace(_judgement(work), conditions=self._conditions, worker=f"{socket.gethostname()}:{os.getpid()}")
 
-    def _short(self, parameters: CompressionParameters, steps: int) -> Judgement:
-        self._held = None  # The last candidate's network may go before this one's is made.
+    def _repair_and_score(self, parameters: CompressionParameters, steps: int) -> Judgement:
+        self._held = None  # Frees the last candidate's network before the next one is made.
         self._held = _Held(parameters, self._candidates.start(parameters))
-        return self._further(self._held.repair, steps)
+        return self._score_after(self._held.repair, steps)
 
-    def _further(self, repair: Repair | OwnTrial, steps: int) -> Judgement:
-        result = self._proxy.rung(repair, steps)
-        return Judgement(result.score, result.seconds)
+    def _score_after(self, repair: Repair | OwnTrial, steps: int) -> Judgement:
+        scored = self._proxy.rung(repair, steps)
+        return Judgement(scored.score, scored.seconds)
 
-    def _whole(self, parameters: CompressionParameters | None, with_model: bool = False) -> Judgement:
+    def _fine_tune_and_score(self, parameters: CompressionParameters | None, with_model: bool = False) -> Judgement:
         self._held = None
         task, final = self._task, self._task.final
         if final is None:
-            raise RunError("expected a task with settings for finalists, received one without; give it them")
+            raise RunError("expected a task with settings for finalists, received one without; set Task.final")
         values = self._recommended(final) if parameters is None else own_values(parameters)
 
         def train_stage(model: Any, stage: Stage) -> None:
@@ -212,9 +221,9 @@ class TrialWorker:
 
         made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
         data, proxy = task.dataset, task.proxy
-        result = score_on("validation", made.model, data, proxy.metric, proxy.batch_size)
+        score = score_on("validation", made.model, data, proxy.metric, proxy.batch_size)
         packed = model_bytes(made.model) if with_model else None
-        return Judgement(result, 0.0, parameters=made.parameters, model=packed)
+        return Judgement(score, 0.0, parameters=made.parameters, model=packed)
 
     def _recommended(self, final: FinalTask) -> Values:
         size = self._task.dataset.image_size
@@ -227,7 +236,7 @@ class TrialWorker:
 
 
 def _judgement(work: Callable[[], Judgement]) -> Judgement:
-    """The judgement that the work returns, or a failed one where it raises an error, with the seconds that it took."""
+    """The judgement that ``work`` returns, with its duration, or a failed one with the error that it raises."""
     started = time.perf_counter()
     try:
         judgement = work()

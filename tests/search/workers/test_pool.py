@@ -124,7 +124,7 @@ def test_a_late_rung_is_given_up(pool, monkeypatch):
     own = CompressionParameters({"conv2": 0.25}, {})
     outcome(pool, pool.submit(own))
     worker = pool._free[-1]
-    ask(pool, worker, lambda actor: setattr(actor, "_further", lambda *_: __import__("time").sleep(60)))
+    ask(pool, worker, lambda actor: setattr(actor, "_score_after", lambda *_: __import__("time").sleep(60)))
     monkeypatch.setattr(pool, "_settings", replace(pool._settings, timeout=1.0))
     failed = outcome(pool, pool.go_on(own, 5))
     assert failed.error == "it ran longer than search.trial_timeout = 1 s"
@@ -148,7 +148,7 @@ def test_finalists_go_through_the_recipe_with_its_training(pool, task):
 
 def test_a_finalist_can_be_had_with_its_model(pool, task):
     chosen = CompressionParameters({"add": 0.5}, {})
-    made = outcome(pool, pool.submit_making(chosen))
+    made = outcome(pool, pool.submit_finalist_with_model(chosen))
     assert made.parameters == chosen
     built = model_of(made.model)
     assert CostModel(analyse(built)).cost(CompressionParameters.none()) == cost("tiny").cost(chosen)
@@ -162,7 +162,7 @@ def test_an_error_in_a_worker_is_recorded_and_the_worker_goes_on(pool):
     assert failed.score is None
     assert "unknown layer or group 'conv9'; nearest: 'conv2'" in failed.error
     assert "\n" not in failed.error
-    with changed(pool, pool._free[0], lambda actor: setattr(actor, "_short", None)):
+    with changed(pool, pool._free[0], lambda actor: setattr(actor, "_repair_and_score", None)):
         failed = outcome(pool, pool.submit(WHOLE))
     assert failed.error == "TypeError: 'NoneType' object is not callable"
     assert before in {process(pool, either) for either in (0, 1)}

@@ -180,7 +180,7 @@ def test_workers_that_are_slow_to_start_are_told(ray_cluster, monkeypatch):
     while reason_to_wait([slot.actor], SMALL).startswith("waiting"):
         time.sleep(0.05)
     monkeypatch.setattr("search.workers.pool._PATIENCE_SECONDS", 0.0)
-    small._mind_idleness()
+    small._warn_if_none_is_ready()
     assert told == ["no worker is ready after 0 s: the workers have room and are slow to start"]
     small.close()
 
@@ -192,7 +192,7 @@ def test_the_pool_grows_with_the_cluster(ray_cluster, monkeypatch):
     all_free(small)
     for expected in (1, 2, 2):
         rooms.append(expected)
-        small._looked = -1e9
+        small._room_checked = -1e9
         small.wait(0.0)
         assert len(small._slots) == expected
     assert [line for line in told if "room for 2 workers" in line] == [
@@ -238,7 +238,7 @@ def test_a_shutdown_waits_no_longer_than_its_grace(pool, tmp_path):
         raise RuntimeError("told")
 
     all_free(pool)
-    with changed(pool, pool._free[0], lambda actor: setattr(actor, "_short", until_told)):
+    with changed(pool, pool._free[0], lambda actor: setattr(actor, "_repair_and_score", until_told)):
         key = pool.submit(WHOLE)
         with minding(pool, Shutdown(0.0)) as shutdown:
             shutdown.request()

@@ -7,10 +7,10 @@ import pytest
 from compress.errors import RunError
 from search.study.judgement import Judgement
 from search.workers.cluster import PoolSettings
-from search.workers.job import Job, Running
 from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
 from search.workers.time_limit import TimeLimit
+from search.workers.worker_call import Running, WorkerCall
 from tests.search.workers.pools import SMALL, WHOLE, outcome, process
 from zoo.tasks.metric import Score
 
@@ -18,7 +18,7 @@ IN_TIME, FAILED = Judgement(Score({"accuracy": 1.0, "loss": 0.0}), 1.0), Judgeme
 
 
 def late(method="judge", seconds=9.0):
-    return Running(Job(1, method, (), 5.0, lost=("a node",)), 0, time.monotonic() - seconds)
+    return Running(WorkerCall(1, method, (), 5.0, lost=("a node",)), 0, time.monotonic() - seconds)
 
 
 def test_what_is_given_up_fails_with_the_limit():

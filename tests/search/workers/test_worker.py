@@ -69,6 +69,6 @@ def test_a_warm_worker_traces_nothing_more_and_judges_the_same(task):
 
 def test_what_breaks_while_a_worker_warms_up_is_told_by_its_trials(task, monkeypatch):
     worker = TrialWorker(task)
-    monkeypatch.setattr(worker, "_short", None)
+    monkeypatch.setattr(worker, "_repair_and_score", None)
     worker.warm_up()
     assert worker.judge(CompressionParameters.none()).error == "TypeError: 'NoneType' object is not callable"
