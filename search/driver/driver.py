@@ -1,4 +1,4 @@
-"""The driver of a search: it alone talks to the study, asks for proposals, and hands them to the workers."""
+"""The driver of a search: it asks the sampler for proposals, sends them to the workers, and writes to the study."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -35,18 +35,16 @@ from search.workers.pool import WorkerPool
 
 @dataclass(frozen=True)
 class Driver:
-    """Runs a study to its end, with all trials at one budget or, for a front, each at its level's.
-
-    That is where all planned trials are settled, or so many have been without an improvement.
+    """Searches a study until all planned trials are settled, or ``early_stopping`` trials brought no improvement.
 
     Attributes:
         study: holds the trials.
-        space: what is searched.
+        space: the search space.
         budget: what candidates may cost.
         settings: how proposals are made and ranked.
-        levels: of a front, None without one.
-        before: values of the stage that the space's model has behind it, which trials hold with their own; None where
-            it is the original.
+        levels: of a front, the budgets that trials are projected to in turn; None without a front.
+        before: in the second stage of a staged search, the parameters of the first one, which are stored in every
+            trial with its own; else None.
     """
 
     study: optuna.Study
@@ -58,7 +56,7 @@ class Driver:
 
     @property
     def remaining(self) -> int:
-        """Planned trials that are not settled yet; none of a search that has ended early."""
+        """Number of planned trials that are not settled yet; 0 for a search that has ended early."""
         left = max(0, self.settings.trials - settled_count(self.study))
         return 0 if left and ended_early(self.study, self.settings.early_stopping) else left
 
@@ -72,26 +70,27 @@ class Driver:
         return samplers(settings.sampler, settings.sampler_options, context)
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
-        """Propose, judge and record to the end.
+        """Propose, judge and record trials to the end of the search.
 
-        One proposal is always made while the workers are busy, so that whoever is free next need not wait for it; while
-        all of them start, one for each.
+        While the workers are busy, one proposal is made ahead, so that the next free worker need not wait for it; while
+        workers start, one for each.
 
-        An interruption puts the running trials back into the queue before it goes on to the caller.
+        Raises:
+            KeyboardInterrupt: after the running trials were put back into the study's queue.
         """
-        loop = self._begun(pool, listener)
+        loop = self._search_loop(pool, listener)
         try:
             loop.run()
         except KeyboardInterrupt:
-            requeue_running(self.study, loop.numbers_ahead)
+            requeue_running(self.study, loop.unstarted)
             listener.stored(self.study, at_once=True)
             raise
-        # What was proposed and not begun, where the search has ended early.
-        requeue_running(self.study, loop.numbers_ahead)
+        # A search that has ended early leaves proposals that no worker has begun.
+        requeue_running(self.study, loop.unstarted)
         listener.stored(self.study, at_once=True)
 
-    def _begun(self, pool: WorkerPool, listener: Listener) -> "_SearchLoop":
-        """Tell what is settled, and compare trials with it; the records themselves are not held any longer."""
+    def _search_loop(self, pool: WorkerPool, listener: Listener) -> "_SearchLoop":
+        """The loop that goes on where the study stands; the listener is told what is settled already."""
         settled, ladder = records(self.study), self.settings.ladder
         listener.started(self.settings.trials, settled)
         listener.stored(self.study, at_once=True)
@@ -101,7 +100,7 @@ class Driver:
         return _SearchLoop(self, pool, listener, judge, repeats, len(settled), Improvements(settled), interrupted)
 
     def propose(self, started: int) -> RunningTrial | TrialRecord:
-        """Ask for the trial after so many; its record where it breaks the budget, and need not run."""
+        """Ask the sampler for a trial, after ``started`` others; a trial over the budget is closed, and not run."""
         self.study.sampler = self._samplers(started)
         trial = self.study.ask()
         budget = self.budget if self.levels is None else self.levels.budgets[self.levels.of(trial)]
@@ -121,9 +120,19 @@ class Driver:
 
 @dataclass
 class _SearchLoop:
-    """A search under way: trials that run, those that are made ahead, and how many are settled.
+    """A search in progress.
 
-    Those that an interruption took from their workers come first, and are judged whatever else is known.
+    Attributes:
+        driver: makes the proposals.
+        pool: judges them.
+        listener: follows the search.
+        judge: decides after each rung whether a trial goes on.
+        done: number of settled trials.
+        improvements: counts trials without an improvement.
+        interrupted: trials that an earlier interruption took from their workers; they come first, and are judged even
+            where the search has ended early.
+        running: trials at a worker, by the pool's key.
+        proposals: proposed trials that no worker has begun.
     """
 
     driver: Driver
@@ -135,17 +144,17 @@ class _SearchLoop:
     improvements: Improvements
     interrupted: int
     running: dict[int, RunningTrial] = field(default_factory=dict)
-    ahead: deque[RunningTrial] = field(default_factory=deque)
+    proposals: deque[RunningTrial] = field(default_factory=deque)
 
     def run(self) -> None:
-        """To the planned number of trials, or until they bring nothing more."""
+        """Search to the planned number of trials, or to an early end."""
         planned, patience = self.driver.settings.trials, self.driver.settings.early_stopping
-        while self.running or (self.done < planned and not self._is_enough):
+        while self.running or (self.done < planned and not self._has_stopped_early):
             self._start()
-            self._ask()
+            self._propose_up_to()
             # Without a running trial there is nothing to wait for but a worker.
             if self.running or not self.pool.has_room:
-                self._settle(0.0 if self._prepared() else 1.0)
+                self._settle(0.0 if self._propose_ahead() else 1.0)
             self.listener.stored(self.driver.study)
         if self.done < planned:
             self.listener.noted(
@@ -154,17 +163,18 @@ class _SearchLoop:
             )
 
     @property
-    def _begun(self) -> int:
-        return self.done + len(self.running) + len(self.ahead)
+    def _proposed(self) -> int:
+        """Number of trials proposed so far."""
+        return self.done + len(self.running) + len(self.proposals)
 
     @property
-    def numbers_ahead(self) -> set[int]:
-        """Of trials that are proposed, and that no worker has."""
-        return {one.trial.number for one in self.ahead}
+    def unstarted(self) -> set[int]:
+        """Numbers of the proposed trials that no worker has begun."""
+        return {one.trial.number for one in self.proposals}
 
     @property
-    def _is_enough(self) -> bool:
-        """Whether no more are begun, unless one of those that run is better than all before it."""
+    def _has_stopped_early(self) -> bool:
+        """Whether early stopping holds back new trials; a running trial that is the best so far ends that."""
         patience = self.driver.settings.early_stopping
         return patience is not None and self.improvements.since >= patience and not self.interrupted
 
@@ -174,7 +184,7 @@ class _SearchLoop:
             self._ask()
             if not self.ahead:
                 return
-            trial = self.ahead.popleft()
+            trial = self.proposals.popleft()
             self.interrupted = max(0, self.interrupted - 1)
             # Not before: what it repeats may have been running when it was proposed.
             earlier = self.repeats.of(trial.trial)
@@ -185,25 +195,27 @@ class _SearchLoop:
                     record = self.judge.repeat(trial.trial, earlier)
                 self._count(record)
 
-    def _prepared(self) -> bool:
-        """Make one more proposal while no worker is ready, until each will have one; whether that was done."""
-        count = len(self.ahead)
+    def _propose_ahead(self) -> bool:
+        """While workers start, propose one more trial until there is one for each; whether one was proposed."""
+        count = len(self.proposals)
         if not self.running and count < self.pool.starting:
-            self._ask(count + 1)
-        return len(self.ahead) > count
+            self._propose_up_to(count + 1)
+        return len(self.proposals) > count
 
-    def _ask(self, count: int = 1) -> None:
-        """Have so many proposals at hand, unless all are begun."""
-        while len(self.ahead) < count and self._begun < self.driver.settings.trials and not self._is_enough:
+    def _propose_up_to(self, count: int = 1) -> None:
+        """Propose trials until ``count`` wait for a worker, or all planned ones are proposed."""
+        while (
+            len(self.proposals) < count and self._proposed < self.driver.settings.trials and not self._has_stopped_early
+        ):
             with one_batch(self.driver.study):
-                proposal = self.driver.propose(self._begun)
+                proposal = self.driver.propose(self._proposed)
             if isinstance(proposal, TrialRecord):
                 self._count(proposal)
             else:
-                self.ahead.append(proposal)
+                self.proposals.append(proposal)
 
     def _settle(self, seconds: float) -> None:
-        """Record what arrives within so many seconds, and send trials that go on to their next rung."""
+        """Record the judgements that arrive within ``seconds``, and send trials that go on to their next rung."""
         arrived = [(self.running.pop(key), judgement) for key, judgement in self.pool.wait(seconds).items()]
         with one_batch(self.driver.study):
             outcomes = [self.judge.settle(trial, judgement) for trial, judgement in arrived]

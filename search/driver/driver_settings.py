@@ -15,13 +15,13 @@ class DriverSettings:
 
     Attributes:
         seed: of all proposals.
-        sampler: who makes them, as ``search.samplers`` names it.
-        trials: how many are planned.
-        early_stopping: trials without an improvement after which no more are proposed; None to settle all.
-        projection: whether each is made to meet the budget.
-        metric: what they are ranked by.
-        ladder: the rungs that they climb.
-        stage: of the recipe, that is searched; None where all are at once.
+        sampler: name of the sampler.
+        trials: number of planned trials.
+        early_stopping: trials without an improvement after which no more are proposed; None to judge all.
+        projection: whether each proposal is projected onto the budget.
+        metric: what trials are ranked by.
+        ladder: the rungs at which trials are judged.
+        stage: the stage of the recipe that is searched; None where all are searched together.
         sampler_options: arguments of the sampler's class.
     """
 

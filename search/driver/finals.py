@@ -20,22 +20,22 @@ from search.workers.pool import WorkerPool
 from zoo.tasks.metric import Metric
 
 Entry = tuple[str, CompressionParameters | None]
-"""Source of a finalist and its parameters, None for recommended values, which are computed stage by stage."""
+"""Source and parameters of a finalist; None for recommended values, which a worker computes stage by stage."""
 
 
 @dataclass(frozen=True)
 class Finals:
-    """Re-ranks the trials that a short repair ranked highest, by what counts: the recipe with its fine-tuning.
+    """Judges the best trials and the recommended values again, after the whole recipe with its fine-tuning.
 
-    The recommended values take part, so that a search returns them rather than something that validates worse.
+    The recommended values take part so that a search never returns something that validates worse than they do.
 
     Attributes:
         study: holds the trials, and keeps the finalists.
         space: the search space of the trials.
-        budget: what recommended values must meet as well.
-        candidates: trials that take part, of a front at least one per level; 0 for no finals.
-        metric: what they are ranked by.
-        tuning: the settings that finalists are fine-tuned by, as text: those of other settings are no match for them.
+        budget: that recommended values must meet.
+        candidates: number of trials that take part, of a front at least one per level; 0 for no finals.
+        metric: what finalists are ranked by.
+        tuning: the settings of the fine-tuning as text; finalists of other settings are judged again.
     """
 
     study: optuna.Study
@@ -47,7 +47,7 @@ class Finals:
 
     @property
     def pending(self) -> list[Entry]:
-        """Who takes part and has not been judged yet."""
+        """The finalists that have not been judged yet."""
         if self.candidates == 0:
             return []
         judged = {finalist.source for finalist in finalists(self.study) if finalist.tuning == self.tuning}
@@ -65,7 +65,7 @@ class Finals:
             keep_entrants(self.study, [source for source, _ in self._entries(trials)], len(trials))
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
-        """Judge all pending finalists; after an interruption those that were running are pending again."""
+        """Judge all pending finalists; those that an interruption stopped are pending again afterwards."""
         self._forget_others(listener)
         self.announce()
         waiting = self.pending
@@ -82,7 +82,7 @@ class Finals:
                 listener.finalist_settled(finalist)
 
     def _forget_others(self, listener: Listener) -> None:
-        """Forget the finalists of other settings, which the configuration had at an earlier start of the search."""
+        """Forget finalists that were fine-tuned by other settings, at an earlier start of this search."""
         others = [finalist for finalist in finalists(self.study) if finalist.tuning != self.tuning]
         for finalist in others:
             forget(self.study, finalist)

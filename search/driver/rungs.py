@@ -1,4 +1,4 @@
-"""Rungs: trials that are judged by ever more steps, and most of which stop early (asynchronous successive halving)."""
+"""Rungs: trials are judged after ever more training steps, and most stop early (asynchronous successive halving)."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict
@@ -20,8 +20,8 @@ class Ladder:
     """Rungs from cheap to thorough.
 
     Attributes:
-        steps: of training in all at each rung, rising; every trial is judged at the first.
-        one_in: of the trials judged at a rung, one in so many goes on to the next.
+        steps: total training steps at each rung, rising; every trial is judged at the first.
+        one_in: of the trials judged at a rung, one in ``one_in`` goes on to the next.
 
     Raises:
         ConfigError: no rung, steps that do not rise, or a factor below 1.
@@ -43,12 +43,12 @@ class Ladder:
 
 
 class Halving:
-    """Decides at once, by the trials judged so far: those that go on are never waited for.
+    """Decides which trials go on to the next rung, at once, by comparison with the trials judged so far.
 
     A trial goes on if it is among the best 1/``one_in`` of those that have been judged at its rung, itself included,
-    or the best of them; of equals the earlier one is ahead. Early trials go on more easily than they would in the
-    end: the price of deciding at once. Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", in the
-    variant that stops the others for good. Trials of a front are compared with those of their own level.
+    or the best of them; of equals the earlier one is ahead. Because no trial is waited for, early ones go on more
+    easily. Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", in the variant that stops the
+    other trials for good. Trials of a front are compared with those of their own level.
 
     Args:
         ladder: the rungs.
@@ -67,7 +67,7 @@ class Halving:
             ranks.sort()
 
     def goes_on(self, index: int, rung: Rung, level: int | None = None) -> bool:
-        """Count a trial that was judged at the rung of this index; whether it goes on to the next one."""
+        """Count a trial that was judged at the rung of this index, and return whether it goes on to the next one."""
         if index == self._ladder.last:
             return False
         ranks = self._ranks[level, index]
@@ -81,10 +81,10 @@ class RunningTrial:
     """A trial that is being judged.
 
     Attributes:
-        trial: of the study.
-        parameters: the candidate.
-        rung: index of the rung that it is being judged at.
-        seconds: the worker's time at the rungs before.
+        trial: Optuna's trial.
+        parameters: the candidate's, as the worker takes them.
+        rung: index of the rung at which it is being judged.
+        seconds: the workers' time at the rungs before.
     """
 
     trial: optuna.Trial
@@ -93,13 +93,13 @@ class RunningTrial:
     seconds: float = 0.0
 
     def at_next_rung(self, seconds: float) -> "RunningTrial":
-        """This trial at the next rung, after so many seconds at the current one."""
+        """This trial at the next rung, after ``seconds`` at the current one."""
         return replace(self, rung=self.rung + 1, seconds=self.seconds + seconds)
 
 
 @dataclass(frozen=True)
 class RungJudge:
-    """Decides after each rung of a trial whether it goes on: keeps its score, and closes it where it does not."""
+    """Stores a trial's score after each rung, and closes the trial where it does not go on."""
 
     study: optuna.Study
     metric: Metric
@@ -107,7 +107,7 @@ class RungJudge:
     halving: Halving
 
     def settle(self, running: RunningTrial, reported: Judgement) -> TrialRecord | None:
-        """Take a worker's judgement of a trial at its rung; None if the trial goes on to the next."""
+        """Store a worker's judgement of a trial at its rung; the finished trial, or None where it goes on."""
         judgement, trial = reported.checked(self.metric), running.trial
         total = running.seconds + judgement.seconds
         if judgement.score is None:

@@ -1,4 +1,4 @@
-"""The starts of a run in its study's queue: at its budget, or at the levels of its front."""
+"""Queues the starts of a run, informed first proposals, in its study: at its budget, or at the levels of its front."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,8 +13,13 @@ from search.study.trial_record import LEVEL, SENSITIVITY_START, START
 
 
 def enqueue_starts(study: optuna.Study, starts: dict[str, dict[str, float]]) -> None:
-    """Queue informed proposals to be tried first; those already in the study are left out."""
-    # By name, because Optuna compares preferences with those of all trials: of many that takes seconds for each start.
+    """Queue starts as the first trials; those already in the study are left out.
+
+    Args:
+        study: of the run.
+        starts: preferences by the name of the start.
+    """
+    # By name: Optuna compares preferences with those of all trials, which takes seconds per start in a long study.
     known = {trial.user_attrs.get(START) for trial in study.get_trials(deepcopy=False)}
     for name, wanted in starts.items():
         if name not in known:
@@ -22,7 +27,7 @@ def enqueue_starts(study: optuna.Study, starts: dict[str, dict[str, float]]) -> 
 
 
 def clipped(wanted: Preferences) -> dict[str, float]:
-    """Preferences inside the bounds of what samplers propose."""
+    """Preferences, clipped to the range that samplers propose from."""
     return {dimension: min(1.0, max(LOWEST_PREFERENCE, value)) for dimension, value in wanted.items()}
 
 
@@ -57,10 +62,9 @@ def distinct(
 def queue_starts(
     study: optuna.Study, starts_at: Callable[[Budget], Starts], budget: Budget, levels: Levels | None
 ) -> None:
-    """Queue the starts that a budget suggests; those already in the study are left out.
+    """Queue the starts of a budget, or of each level of a front; those already in the study are left out.
 
-    Of a front every level gets half of its own, neighbours the other half, so that the starts of all levels together
-    leave most trials to the sampler.
+    A level of a front gets every second start, its neighbours the others, which leaves most trials to the sampler.
     """
     if levels is None:
         enqueue_starts(study, dict(starts_at(budget)))
@@ -68,6 +72,6 @@ def queue_starts(
     known = {(trial.user_attrs.get(START), trial.user_attrs.get(LEVEL)) for trial in study.get_trials(deepcopy=False)}
     for level, own in enumerate(levels.budgets):
         for name, wanted in list(starts_at(own).items())[level % 2 :: 2]:
-            # Equal preferences at another level are another trial: Optuna's own check would take them for the same.
+            # Equal preferences at two levels are two trials: Optuna's own check would drop the second.
             if (name, level) not in known:
                 study.enqueue_trial(clipped(wanted), user_attrs={START: name, **levels.attributes(level)})

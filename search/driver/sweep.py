@@ -32,7 +32,7 @@ _PLANNED = "parts judged once more"
 
 @dataclass(frozen=True)
 class Sweep:
-    """Judges the model as it is, and with each part alone made smaller, without a step of training.
+    """Scores the original model, and the model with each part alone made smaller, without a step of training.
 
     A part that would have to be made still smaller to meet the budget with the least loss is judged once more, as small
     as the space allows: how steeply its loss grows is known only then.

@@ -168,7 +168,7 @@ class DryRun:
         )
 
 
-def begun(config: RunConfig, listener: Listener) -> tuple[Job, bool]:
+def prepared_job(config: RunConfig, listener: Listener) -> tuple[Job, bool]:
     """What a search of a configuration begins with, and whether its model is trained.
 
     Raises:
@@ -191,7 +191,7 @@ def dry_run(config: RunConfig, listener: Listener) -> DryRun:
     Raises:
         TuckpruneError: whatever would stop the search before its first trial.
     """
-    job, trained = begun(config, listener)
+    job, trained = prepared_job(config, listener)
     job = decided(job)
     section, shutdown = config.search, Shutdown(0.0)
     with cluster(section.address, section.workers, section.cpus_per_worker, section.niceness), shutdown.working():

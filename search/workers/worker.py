@@ -190,7 +190,7 @@ class TrialWorker:
         return _judgement(lambda: self._repair_and_score(parameters, 0))
 
     def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
-        """Compress one candidate with fine-tuning after each stage, and score it; None stands for recommended values."""
+        """Compress one candidate, or recommended values for None, with fine-tuning after each stage, and score it."""
         return _judgement(lambda: self._fine_tune_and_score(parameters))
 
     def fine_tune_with_model(self, parameters: CompressionParameters) -> Judgement:

@@ -31,7 +31,7 @@ from scripts.bench.memory import resident_mb
 from scripts.bench.objectives.proxy import Bench
 from scripts.bench.objectives.trial import EXACT, Clock, Ours, Plain, case
 from search.driver.listeners.listener import Listener
-from search.pipeline.dry_run import begun
+from search.pipeline.dry_run import prepared_job
 
 ROOT = Path(__file__).parents[3]
 MODELS = ("MobileNetV2", "EfficientNetB0", "ResNet50")
@@ -76,7 +76,7 @@ def configuration(name: str, work: Path, sizes: Sizes) -> RunConfig:
 def analysis_seconds(config: RunConfig) -> float:
     """Processor seconds of what a search does before its sweep: model, data, analysis, and a look at the original."""
     started = time.process_time()
-    begun(config, Listener())
+    prepared_job(config, Listener())
     return time.process_time() - started
 
 

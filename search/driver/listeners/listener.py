@@ -14,28 +14,28 @@ class Listener:
     """Base class of what follows a search; every method does nothing until a subclass overrides it."""
 
     def warned(self, line: str) -> None:
-        """Something is suspicious, but the search goes on."""
+        """A problem does not stop the search; ``line`` describes it."""
 
     def noted(self, line: str) -> None:
-        """What comes next."""
+        """The search goes on to something else, which ``line`` describes."""
 
     def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
         """The search begins, or resumes with those of the ``planned`` trials that are settled already."""
 
     def sweep_started(self, count: int, metric: Metric) -> None:
-        """So many parts of the model are about to be made smaller, each alone, and judged by this metric."""
+        """A sensitivity sweep of ``count`` evaluations begins, scored by this metric."""
 
     def probed(self, probe: Probe) -> None:
-        """A part that was made smaller alone is judged."""
+        """The sweep has evaluated a part of the model."""
 
     def settled(self, record: TrialRecord) -> None:
         """A trial is finished."""
 
     def stored(self, study: optuna.Study, at_once: bool = False) -> None:
-        """What happened until now is in the study; ``at_once``: and for a while nothing else will."""
+        """The study holds all events so far; with ``at_once`` no more are expected for a while."""
 
     def finals_started(self, count: int) -> None:
-        """So many finalists are about to be fine-tuned."""
+        """The finals begin with ``count`` finalists to be fine-tuned."""
 
     def finalist_settled(self, finalist: Finalist) -> None:
         """A finalist is judged."""

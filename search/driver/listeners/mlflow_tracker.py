@@ -22,11 +22,11 @@ _BATCH = 100
 
 @dataclass(frozen=True)
 class MlflowTracker:
-    """Keeps trials on the server that the environment names, without one in a file.
+    """Keeps trials on the server that the environment names, or else in an SQLite file.
 
     Attributes:
-        experiment: its name.
-        file: a database of SQLite.
+        experiment: name of the MLflow experiment.
+        file: the SQLite database.
     """
 
     experiment: str
@@ -65,7 +65,7 @@ class MlflowTracker:
         params = [Param(_safe(name), str(value)) for name, value in settings_of(record).items()]
         for first in range(0, len(params), _BATCH):
             self._client.log_batch(run, params=params[first : first + _BATCH])
-        # Last: what has no end was killed under way, and is not known.
+        # Last: a run without an end was cut off by a kill, and is sent again.
         self._client.set_terminated(run)
 
     @cached_property

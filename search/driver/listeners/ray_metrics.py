@@ -1,4 +1,4 @@
-"""What Ray's dashboard, and whatever collects Ray's metrics, sees of a search."""
+"""Metrics of a search for Ray's dashboard, and for systems that collect Ray's metrics."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,7 +12,7 @@ TRIALS, BEST, SECONDS = "tuckprune_trials", "tuckprune_best_score", "tuckprune_t
 
 
 class RayMetrics(Listener):
-    """A listener that counts, in the process that is connected to Ray.
+    """A listener that reports the number of trials, the best score and the last trial's duration to Ray.
 
     Args:
         run: name of the run, a tag of every metric.
@@ -23,12 +23,12 @@ class RayMetrics(Listener):
         self._best = -float("inf")
 
     def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
-        """Trials of before an interruption count for the best."""
+        """Take the best score of the trials before an interruption."""
         for record in settled:
             self._raise_best(record)
 
     def settled(self, record: TrialRecord) -> None:
-        """One more."""
+        """Count a trial and report its duration."""
         self._trials.inc(tags={**self._run, "state": record.state})
         if record.seconds is not None:
             self._seconds.set(record.seconds, tags=self._run)

@@ -13,25 +13,25 @@ from search.driver.listeners.listener import Listener
 from search.study.trial_record import TrialRecord
 
 DRIVER_FILE = "driver.jsonl"
-"""Of what no worker judged, and of what befell the run."""
+"""The file of warnings, and of trials that no worker judged."""
 
 
 @dataclass(frozen=True)
 class RunLog(Listener):
-    """A listener that writes; the driver does so, because workers may have no disk in common with it.
+    """A listener that writes the log; in the driver, because workers may share no disk with it.
 
     Attributes:
-        folder: of the files, made where it is missing.
+        folder: of the files, created when the first line is written.
     """
 
     folder: Path
 
     def warned(self, line: str) -> None:
-        """Keep what befell the run."""
+        """Write a warning."""
         self._write(DRIVER_FILE, {"warning": line})
 
     def settled(self, record: TrialRecord) -> None:
-        """Keep the figures of a trial with its worker.
+        """Write a line on a trial to the file of its worker.
 
         Raises:
             RunError: the file cannot be written.
@@ -56,7 +56,7 @@ class RunLog(Listener):
 
 
 def line_of(record: TrialRecord) -> dict[str, Any]:
-    """What a trial's line holds; what a trial does not have is left out."""
+    """The entries of a trial's line; those without a value are left out."""
     score = {} if record.score is None else record.score.figures
     entries: dict[str, Any] = {
         "trial": record.number,
@@ -76,7 +76,7 @@ def line_of(record: TrialRecord) -> dict[str, Any]:
 
 
 def run_warnings(folder: Path) -> list[tuple[str, str]]:
-    """Time and text of everything that befell a run, by its log; none where there is no log.
+    """Time (UTC, ISO 8601) and text of every warning in a run's log; empty without a log.
 
     folder: of the log's files.
     """

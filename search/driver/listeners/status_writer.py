@@ -12,7 +12,7 @@ from search.study.status_file import StatusFile
 from search.study.trial_record import TrialRecord, records
 
 _SECONDS = 1.0
-"""Between two times that the file is written while trials run."""
+"""Least time between two writes of the file while trials run."""
 
 
 class StatusWriter(Listener):
@@ -31,7 +31,7 @@ class StatusWriter(Listener):
         self._written = -_SECONDS
 
     def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
-        """Count the trials of the study that is stored next."""
+        """Count the settled trials of the study that ``stored`` will name next."""
         self._tally = Tally(settled)
         self._tallies.clear()
 
@@ -41,7 +41,7 @@ class StatusWriter(Listener):
             self._tally.add(record)
 
     def stored(self, study: optuna.Study, at_once: bool = False) -> None:
-        """Write how the study stands, unless that was done less than a second ago, or nothing has changed.
+        """Write the file, unless it was written less than a second ago or nothing has changed.
 
         Raises:
             RunError: the file cannot be written.

@@ -39,7 +39,7 @@ class TensorBoardTracker:
         Raises:
             OSError, tf.errors.OpError: the file cannot be written.
         """
-        # Made under another name: a process that is killed leaves no half trial that counts as known.
+        # Written under another name first: a killed process leaves no incomplete trial that counts as known.
         partial, whole = self.folder / f".{record.source}", self.folder / record.source
         partial.mkdir(parents=True, exist_ok=True)
         writer = tf.summary.create_file_writer(str(partial))

@@ -16,11 +16,11 @@ TENSORBOARD, MLFLOW = "tensorboard", "mlflow"
 
 
 class Tracker(Protocol):
-    """Keeps trials somewhere; whatever it raises, the run goes on."""
+    """Stores trials in TensorBoard or MLflow; an error that it raises does not stop the search."""
 
     @property
     def place(self) -> str:
-        """What messages call it."""
+        """The tracker's name and location, for messages."""
 
     def known(self) -> set[str]:
         """The sources of the trials that it holds already."""
@@ -31,12 +31,12 @@ class Tracker(Protocol):
 
 @dataclass
 class Tracking(Listener):
-    """A listener that hands every trial to a tracker, once; after its first failure it warns, and gives up.
+    """A listener that adds every trial to a tracker once, and stops after the first failure.
 
     Attributes:
-        tracker: who keeps the trials.
-        warn: takes a line about the failure.
-        broken: whether it has failed.
+        tracker: stores the trials.
+        warn: called with a line about the failure.
+        broken: whether the tracker has failed.
     """
 
     tracker: Tracker
@@ -44,12 +44,12 @@ class Tracking(Listener):
     broken: bool = field(default=False, init=False)
 
     def started(self, planned: int, records: Sequence[TrialRecord]) -> None:
-        """Hand over what was settled before, where the tracker does not know it: it may be new, or have been killed."""
+        """Add the trials that were settled before and that the tracker lacks: it may be new, or was interrupted."""
         if records:
             self._try(lambda: self._add_missing(records))
 
     def settled(self, record: TrialRecord) -> None:
-        """Hand over one more."""
+        """Add a trial."""
         self._try(lambda: self.tracker.add(record))
 
     def _add_missing(self, records: Iterable[TrialRecord]) -> None:
@@ -63,17 +63,17 @@ class Tracking(Listener):
             return
         try:
             work()
-        except Exception as error:  # A library's own, a server's, a full disk: none of them may cost the search.
+        except Exception as error:  # Errors of libraries, servers and disks: none of them may stop the search.
             self.broken = True
             reason = one_line(hide_passwords(str(error)))
             self.warn(
                 f"{self.tracker.place} has failed ({type(error).__name__}: {reason}); the search goes on without it, "
-                "and the same command hands over what it missed"
+                "and running the same command again adds the trials that it missed"
             )
 
 
 def settings_of(record: TrialRecord) -> dict[str, float]:
-    """What a trial was made of, flat: a ratio for each group, two ranks for each decomposed layer."""
+    """The parameters of a trial, flat: a ratio for each group, two ranks for each decomposed layer."""
     ranks = record.parameters.ranks.items()
     inner = {f"{layer}.in_rank": float(pair[0]) for layer, pair in ranks}
     outer = {f"{layer}.out_rank": float(pair[1]) for layer, pair in ranks}
@@ -81,7 +81,7 @@ def settings_of(record: TrialRecord) -> dict[str, float]:
 
 
 def metrics_of(record: TrialRecord) -> dict[str, float]:
-    """Figures of a trial, as far as it has them: score, cost and the worker's seconds."""
+    """The figures that a trial has: its score, its cost and the worker's seconds."""
     score = {} if record.score is None else record.score.figures
     cost = {"flops": record.cost.flops, "params": record.cost.params, **record.cost.others}
     figures = {**score, **cost, "seconds": record.seconds}
