@@ -1,4 +1,4 @@
-"""A finalist: a candidate that went through the whole recipe, fine-tuning included, before a winner was named."""
+"""A finalist: a candidate that was judged after the whole recipe with its fine-tuning, to choose the winner."""
 
 import json
 import math
@@ -20,17 +20,17 @@ _KEY, _PLACE, _ENTRANTS = "finalist: ", "place", "entrants"
 
 @dataclass(frozen=True)
 class Finalist:
-    """What became of a finalist.
+    """A judged finalist.
 
     Attributes:
         source: ``trial 17``, or ``recommended values``: SLAMP and VBMF at the budget.
-        parameters: its values, None where recommended values could not be found.
-        cost: analytic cost of those.
-        score: figures on the validation split after the recipe, None after an error.
+        parameters: its ratios and ranks; None where recommended values could not be computed.
+        cost: analytic cost of these; None in the same case.
+        score: figures on the validation split after the recipe; None after an error.
         seconds: the worker's time.
-        error: why it has none, else None.
+        error: why it has no score, else None.
         metric: what the study ranks by.
-        tuning: the settings that it was fine-tuned by, as text to compare.
+        tuning: the settings of the fine-tuning as text, to compare.
     """
 
     source: str
@@ -57,17 +57,17 @@ class Finalist:
 
     @property
     def objective(self) -> float:
-        """What the study maximizes; minus infinity after an error."""
+        """The value that the study maximizes; minus infinity after an error."""
         return -math.inf if self.score is None else self.score.objective(self.metric)
 
     @property
     def rank(self) -> tuple[float, ...]:
-        """The greater is the better: by score, of equals the one of the lower loss."""
+        """Sort key, the best finalist has the largest: the objective, then the lower loss."""
         return self.objective, -(0.0 if self.score is None else self.score.loss)
 
 
 def store(study: optuna.Study, finalist: Finalist) -> None:
-    """Keep a finalist with its study."""
+    """Store a finalist in its study."""
     parameters = None if finalist.parameters is None else dumps(finalist.parameters)
     cost = None if finalist.cost is None else finalist.cost.stored()
     fields = {**asdict(finalist), "parameters": parameters, "cost": cost, "metric": stored(finalist.metric)}
@@ -77,12 +77,12 @@ def store(study: optuna.Study, finalist: Finalist) -> None:
 
 
 def forget(study: optuna.Study, finalist: Finalist) -> None:
-    """Take a finalist out of its study, which can overwrite what it keeps but not delete it."""
+    """Remove a finalist from its study; as attributes cannot be deleted, it is overwritten by an empty text."""
     study.set_user_attr(_KEY + finalist.source, "")
 
 
 def finalists(study: optuna.Study) -> list[Finalist]:
-    """Every finalist that was judged, in the order they were."""
+    """Every judged finalist, in the order of their judgements."""
     # Databases return attributes in any order.
     return [_restored(fields) for fields in sorted(_stored(study), key=lambda fields: int(fields[_PLACE]))]
 

@@ -1,4 +1,4 @@
-"""Names of a run's studies, and the fingerprints of the model and the data that they belong to."""
+"""Names of a run's studies, and digests of the model and the data by which a study refuses others."""
 
 import hashlib
 from typing import Any
@@ -26,13 +26,13 @@ def model_digest(model: Any) -> str:
 
 
 def known_digest(study: optuna.Study) -> str | None:
-    """The digest of the model that a study was made for; None for a study that has none."""
+    """The digest of the model that a study was started with; None for a study that has none."""
     digest = study.user_attrs.get(_MODEL)
     return None if digest is None else str(digest)
 
 
 def tie_to_model(study: optuna.Study, model: Any) -> None:
-    """Remember the model in a new study; refuse another one in a study that has trials of its own.
+    """Store the digest of the model in a new study; refuse another model in one that has a digest.
 
     Raises:
         RunError: the model is not the one that the study was started with.
@@ -57,10 +57,10 @@ def check_same_model(study: optuna.Study, model: Any) -> None:
 
 
 def tie_to_data(study: optuna.Study, data: Data) -> None:
-    """Remember the training and validation images in a study that does not know them; refuse others from then on.
+    """Store the digest of the training and validation data in a study; refuse other data from then on.
 
-    Images in files, and the same ones in memory, have digests of their own: which of both they are may change. What a
-    task of the user's own trains on is not known.
+    Images in files and the same images in memory have two digests, because a run may change from one to the other. Data
+    of a task of the user's own have none.
 
     Raises:
         RunError: the data are not those that the study was started with.
@@ -86,25 +86,25 @@ def _form_and_digest(data: Data) -> tuple[str, str | None]:
 
 
 def keep_image_size(study: optuna.Study, size: tuple[int, ...] | None) -> None:
-    """Remember the size of images at which cost is counted, of a model that takes any; None for others."""
+    """Store the image size at which cost is counted, of a model that takes images of any size; None for others."""
     if size is not None and known_image_size(study) != tuple(size):
         study.set_user_attr(_IMAGE_SIZE, list(size))
 
 
 def known_image_size(study: optuna.Study) -> tuple[int, ...] | None:
-    """The size of images at which the cost of a study's trials is counted; None where the model has a fixed one."""
+    """The image size at which the cost of a study's trials is counted; None for a model of a fixed size."""
     size = study.user_attrs.get(_IMAGE_SIZE)
     return None if size is None else tuple(size)
 
 
 def keep_original(study: optuna.Study, cost: Cost) -> None:
-    """Remember the cost of the original model, for those who list the trials and need not read the model for it."""
+    """Store the cost of the original model, so that commands that list trials need not load the model."""
     if known_original(study) != cost:
         study.set_user_attr(_ORIGINAL, cost.stored())
 
 
 def known_original(study: optuna.Study) -> Cost | None:
-    """The cost of the original model; None where the study does not say it."""
+    """The stored cost of the original model; None where the study has none."""
     figures = study.user_attrs.get(_ORIGINAL)
     return None if figures is None else Cost.restored(figures)
 
@@ -115,10 +115,14 @@ def first_study(config: RunConfig) -> str:
 
 
 def study_name(config: RunConfig, stage: str | None) -> str:
-    """Name of the study of a stage, None for the second, or for a search that is not staged.
+    """Name of the study in which a stage was searched.
+
+    Args:
+        config: of the run.
+        stage: of a staged search; None for the second stage, or for a search that is not staged.
 
     Raises:
-        RunError: a stage that was not searched alone.
+        RunError: the stage was not searched on its own.
     """
     if stage is None:
         return config.name

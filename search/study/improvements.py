@@ -1,4 +1,4 @@
-"""How long ago a search last came out ahead, by which it ends before all planned trials are settled."""
+"""Early stopping: how many trials have brought no improvement since the best one."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,21 +8,21 @@ import optuna
 from search.study.trial_record import INFEASIBLE, TrialRecord, interrupted_count, record_of
 
 RANDOM_PROPOSALS = 10
-"""Proposals that samplers make at random before they learn, or more."""
+"""A sampler's first proposals, which are taken to be random."""
 
 
 class Improvements:
-    """Counts the trials without an improvement: settled since one ranked ahead of all before it, and proposed after it.
+    """Counts the trials that were proposed after the best one was settled, and were not better.
 
-    What was proposed earlier could not learn from it, however many workers there are; starts learn nothing, and of a
-    sampler's proposals the first ten count as random ones. Proposals over the budget, which cost nothing, do not count,
-    failed trials do. Of a front every budget has a best of its own.
+    Trials that were proposed before that could not learn from it, whatever the number of workers. Starts, a sampler's
+    first ten proposals, and trials over the budget do not count; failed trials do. Every level of a front has a best
+    trial of its own.
 
     Args:
         settled: trials that were settled before, in any order.
 
     Attributes:
-        since: the count.
+        since: the number of trials without an improvement.
     """
 
     def __init__(self, settled: Iterable[TrialRecord] = ()) -> None:
@@ -34,7 +34,7 @@ class Improvements:
             self.add(record)
 
     def add(self, record: TrialRecord) -> None:
-        """Count a trial that has just been settled."""
+        """Take in a trial that has just been settled."""
         learned = self._has_learned(record)
         if self._is_ahead(record):
             self._best[record.level], self._last, self.since = record.rank, record.ended, 0
@@ -53,14 +53,14 @@ class Improvements:
 
 
 def order_of_ends(record: TrialRecord) -> tuple[datetime, int]:
-    """By which trials stand in the order in which they were settled."""
+    """Sort key that puts trials in the order in which they were settled."""
     return record.ended or datetime.min, record.number
 
 
 def ended_early(study: optuna.Study, patience: int | None) -> bool:
-    """Whether a search has had so many trials without an improvement; never where the number is None.
+    """Whether a search has had ``patience`` trials without an improvement; never for None.
 
-    Nor before the trials are judged that workers had when it was interrupted: one of them may be the best.
+    Not before the trials are judged that workers had when the search was interrupted: one of them may be the best.
     """
     if patience is None or interrupted_count(study):
         return False

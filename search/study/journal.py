@@ -1,4 +1,4 @@
-"""A study's journal file of one writer: what belongs together reaches the disk together."""
+"""A study's journal file, whose single writer appends several lines in one batch."""
 
 import json
 import os
@@ -17,22 +17,22 @@ from search.study.shared_replay import SharingJournalStorage
 Log = dict[str, Any]
 
 _PLACE = "at"
-"""Key of every line: the byte of the file at which it begins, so that lines which are missing before it are noticed."""
+"""Key of the byte offset at which a line was written, by which missing or changed lines before it are noticed."""
 
 
 class BatchedJournal(JournalFileBackend):
-    """Optuna's journal file, whose lines of a batch are written at its end.
+    """Optuna's journal file, which can write many lines at once, as a batch.
 
-    Every append waits for the disk, and a proposal of 68 preferences has more than 68 lines. A kill in the midst of a
-    batch loses all of it, which leaves the study as it was before. What a batch says of a trial that it creates becomes
-    a single line, which is read several times as fast. Every line says where in the file it begins.
+    Every append waits for the disk, and a proposal of 68 preferences has more than 68 lines. A kill during a batch
+    loses all of it, which leaves the study as it was before. The lines of a batch on a trial that it creates are merged into
+    one, which is read several times as fast. Every line contains the byte offset at which it begins.
 
     Args:
         path: of the file; no other process writes to it.
 
     Raises:
-        RunError: the file cannot be written, for instance because the disk is full; or lines are missing in it, or
-            were changed.
+        RunError: the file cannot be written, for instance because the disk is full; or lines in it are missing or
+            changed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,11 +46,11 @@ class BatchedJournal(JournalFileBackend):
         if self._batch is None:
             self._write(logs)
         else:
-            # As they will be read: JSON knows no tuples.
+            # In the form in which they will be read: JSON has no tuples.
             self._batch += json.loads(json.dumps(logs))
 
     def read_logs(self, log_number_from: int) -> Generator[Log, None, None]:
-        """All lines from that number on, those of the batch included."""
+        """All lines from this number on, those of an open batch included."""
         if self._batch is None:
             self._written = log_number_from
             for log in super().read_logs(log_number_from):
@@ -61,7 +61,7 @@ class BatchedJournal(JournalFileBackend):
             yield from self._batch[log_number_from - self._written :]
 
     def _check_place(self, written_at: int | None) -> None:
-        """Refuse the line that is read next where it is not where it was written; Optuna's own writers do not tell."""
+        """Refuse the next line where its offset is not the stored one; lines of Optuna's own writer store none."""
         begins = self._log_number_offset[self._written]
         if written_at not in (None, begins):
             raise RunError(
@@ -94,9 +94,9 @@ class BatchedJournal(JournalFileBackend):
 
     @contextmanager
     def batch(self, next_trial: int) -> Iterator[None]:
-        """Keep what is appended, and write it at the end, also after an error: the study in memory has it already.
+        """Collect appended lines, and write them at the end, also after an error: the study in memory has them.
 
-        next_trial: id of the trial that is created next.
+        next_trial: id that Optuna gives to the next trial.
         """
         self._batch = []
         try:
@@ -105,19 +105,21 @@ class BatchedJournal(JournalFileBackend):
             logs, self._batch = self._batch, None
             if logs:
                 self._write(merged(logs, next_trial))
-                # Else the next read, which begins there, would look for its line from the first on.
+                # Without this offset the next read would scan the file from its beginning.
                 self._log_number_offset[self._written + len(logs)] = self._path.stat().st_size
 
 
 def merged(logs: list[Log], created: int) -> list[Log]:
-    """The lines of a batch, of which one creates a trial, and says what others do of its parameters and attributes.
+    """The lines of a batch, with those on a new trial's parameters and attributes merged into the one that creates it.
 
-    A reader of Optuna's takes the line for that of a trial which began with them.
+    Optuna reads the merged line as a trial that was created with these parameters and attributes.
 
-    created: id of the trial.
+    Args:
+        logs: the lines.
+        created: id of the new trial.
     """
     first = next((log for log in logs if log["op_code"] == JournalOperation.CREATE_TRIAL), None)
-    # One that is queued has all of it already.
+    # The line of a queued trial contains them already.
     if first is None or "distributions" in first:
         return logs
     parts: dict[str, Log] = {"distributions": {}, "params": {}, "user_attrs": {}, "system_attrs": {}}
@@ -138,11 +140,11 @@ def merged(logs: list[Log], created: int) -> list[Log]:
 
 @contextmanager
 def one_batch(study: optuna.Study) -> Iterator[None]:
-    """Where the study is in a journal, let all that a block stores reach the disk at its end, at once."""
+    """Write all that a block stores in the study as one batch at its end; without effect where it is no journal."""
     storage = study._storage
     backend = getattr(storage, "_backend", None)
     if isinstance(storage, SharingJournalStorage) and isinstance(backend, BatchedJournal):
-        # What was written before has been read by then, which fixes where the batch begins.
+        # Reads all earlier lines, so that the number of the batch's first line is known.
         storage.get_study_name_from_id(study._study_id)
         with backend.batch(storage.next_trial):
             yield

@@ -27,14 +27,14 @@ _CPU_FILE = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True)
 class Conditions:
-    """How and where a worker judged.
+    """The conditions that a judgement depends on besides the candidate: seed, precision, hardware and versions.
 
     Attributes:
         seed: of the proxy: images drawn, order of the batches, random layers.
-        precision: what layers compute in.
-        threads: of TensorFlow, for one operation.
-        onednn: ``TF_ENABLE_ONEDNN_OPTS`` of the process: which kernels a CPU runs.
-        device: the kind of GPU, or else of processor.
+        precision: the Keras policy that layers compute in.
+        threads: of TensorFlow for one operation.
+        onednn: the process's ``TF_ENABLE_ONEDNN_OPTS``, which chooses the kernels of a CPU.
+        device: name of the GPU, or else of the processor.
         tensorflow, keras, numpy, tuckprune: versions.
     """
 
@@ -55,18 +55,18 @@ class Conditions:
         return cls(seed, precision, threads, os.environ.get(ONEDNN, ""), _device(), *versions)
 
     def differences(self, other: "Conditions") -> list[str]:
-        """One line per condition that differs, such as ``threads: 1 -> 2``."""
+        """A line for every condition that differs, such as ``threads: 1 -> 2``."""
         before, after = asdict(self), asdict(other)
         return [f"{name}: {value} -> {after[name]}" for name, value in before.items() if value != after[name]]
 
 
 def recorded_conditions(study: optuna.Study, number: int) -> Conditions | None:
-    """The conditions of a trial; None where there is no such trial or it was not judged."""
+    """The conditions of the trial with this number; None where there is no such trial, or it was not judged."""
     return next((conditions_of(trial.user_attrs) for trial in study.trials if trial.number == number), None)
 
 
 def conditions_of(attributes: dict[str, Any]) -> Conditions | None:
-    """The conditions in the attributes of a trial, None where it has none."""
+    """The conditions in the user attributes of a trial; None where it has none."""
     fields = attributes.get(CONDITIONS)
     return None if fields is None else Conditions(**fields)
 
@@ -94,14 +94,14 @@ class Judgement:
     """A worker's report on one candidate: its figures on the validation split, or the error that stopped it.
 
     Attributes:
-        score: its figures on the validation split, None after an error.
-        seconds: what it took.
-        error: one line, None for a candidate that was judged.
-        parameters: the values that the worker chose itself, None where they were given.
-        conditions: how and where, None for finalists.
-        worker: host and process, None for finalists.
-        lost: why each worker that had the candidate before is gone.
-        model: what became of the candidate, as ``model_bytes`` packs it, where that was asked for.
+        score: figures on the validation split; None after an error.
+        seconds: duration of judging it.
+        error: one line; None for a candidate that was judged.
+        parameters: of recommended values, which the worker computes; None where they were given.
+        conditions: how and where it was judged; None for finalists.
+        worker: host and process; None for finalists.
+        lost: for every worker that was lost while it judged the candidate, the reason.
+        model: the compressed model as ``model_bytes`` packs it; None where it was not asked for.
     """
 
     score: Score | None
@@ -119,7 +119,7 @@ class Judgement:
         return cls(None, seconds, error)
 
     def checked(self, metric: Metric) -> "Judgement":
-        """This judgement, or a failed one where a figure is missing or not finite: such a candidate has no rank."""
+        """This judgement, or a failed one where a figure is missing or not finite, which cannot be ranked."""
         if self.error is not None:
             return self
         figures = {} if self.score is None else {metric.name: math.nan, **self.score.figures}
@@ -133,12 +133,12 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Rung:
-    """A trial's figures on the validation split after so many steps.
+    """A trial's figures on the validation split at one rung.
 
     Attributes:
-        steps: of training in all.
+        steps: total training steps.
         score: the figures.
-        objective: what the study maximizes.
+        objective: the value that the study maximizes.
     """
 
     steps: int
@@ -147,7 +147,7 @@ class Rung:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """The greater is the better: by score, of equals the one of the lower loss."""
+        """Sort key, the best rung has the largest: the objective, then the lower loss."""
         return self.objective, -self.score.loss
 
 
@@ -159,9 +159,9 @@ def rungs_of(attributes: Mapping[str, Any]) -> tuple[Rung, ...]:
 
 
 def keep_rung(trial: optuna.Trial, rung: Rung) -> tuple[Rung, ...]:
-    """Store a rung, and return all that are known of the trial.
+    """Store a rung in a trial's attributes, and return all rungs of the trial.
 
-    An interrupted trial is judged again from its first rung; what was stored of it before is not overwritten.
+    An interrupted trial is judged again from its first rung; rungs that were stored before are not overwritten.
     """
     known = rungs_of(trial.user_attrs)
     if any(other.steps == rung.steps for other in known):
@@ -172,23 +172,26 @@ def keep_rung(trial: optuna.Trial, rung: Rung) -> tuple[Rung, ...]:
 
 
 def _fields(rung: Rung) -> dict[str, Any]:
-    """A rung as trials store it."""
+    """A rung as a trial's attribute."""
     return {"steps": rung.steps, "figures": dict(rung.score.figures), "objective": rung.objective}
 
 
 def report_rung(study: optuna.Study, trial: optuna.Trial, rung: Rung) -> None:
-    """Report a rung to Optuna, whose samplers may learn from stopped trials; it takes each step only once."""
+    """Report a rung to Optuna, whose samplers may learn from stopped trials; each step can be reported only once."""
     if rung.steps not in study._storage.get_trial(trial._trial_id).intermediate_values:
         trial.report(rung.objective, rung.steps)
 
 
 def rung_counts(of_trials: Iterable[tuple[Rung, ...]]) -> Counter[int]:
-    """How many trials were judged at each rung, by its steps, from the rungs of every trial."""
+    """Number of trials that were judged at each rung, by the rung's steps.
+
+    of_trials: the rungs of every trial.
+    """
     return Counter(rung.steps for rungs in of_trials for rung in rungs)
 
 
 def counts_text(counts: Mapping[int, int]) -> str:
-    """What ``rung_counts`` counted, from the first rung to the last; empty where there is a single rung."""
+    """Text for the result of ``rung_counts``, from the first rung to the last; empty where there is a single rung."""
     if len(counts) < 2:
         return ""
     first, *others = sorted(counts)

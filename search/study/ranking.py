@@ -16,14 +16,14 @@ _Candidate = TypeVar("_Candidate", TrialRecord, Finalist)
 
 
 def select_finalists(records: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
-    """The best trials, each parameters once: at least one of every level of a front, the tightest level first.
+    """The best trials with different parameters, at least one of every level of a front, the tightest level first.
 
-    Of two or more places the last one is kept for the start that the sensitivity sweep suggests, unless it is among
-    them: a short repair may rank it too low, and a search should not return less than it was given.
+    Of two or more places, one is reserved for the start that the sensitivity sweep suggests: a short repair may rank it
+    too low, and a search should not return less than it started with.
 
     Args:
         records: finished trials.
-        count: how many to choose; all levels' best are chosen before any level's second.
+        count: how many to choose; the best of all levels come before the second of any.
     """
     best_first = ranked(records)
     levels = [
@@ -38,7 +38,7 @@ def select_finalists(records: Sequence[TrialRecord], count: int) -> list[TrialRe
 
 
 def ranked(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The judged trials, each parameters once: by rung reached, by score, of equal ones by loss, then as they come."""
+    """The judged trials with different parameters, the best first: by rungs reached, objective, loss, then number."""
     complete = [record for record in records if record.score is not None]
     chosen: list[TrialRecord] = []
     alike: dict[int, list[TrialRecord]] = defaultdict(list)
@@ -51,7 +51,7 @@ def ranked(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 def parameters_hash(parameters: CompressionParameters) -> int:
-    """A number that parameters of equal ratios and ranks share; others have it only by accident."""
+    """Hash of parameters: equal for equal ratios and ranks in any order."""
     return hash((frozenset(parameters.ratios.items()), frozenset(parameters.ranks.items())))
 
 
@@ -66,7 +66,7 @@ def best(candidates: Iterable[_Candidate]) -> _Candidate | None:
 
 @dataclass(frozen=True)
 class Winner:
-    """What a search recommends.
+    """The candidate that a search returns.
 
     Attributes:
         source: ``trial 17``, or ``recommended values`` where no trial validated better.
@@ -90,9 +90,9 @@ class Winner:
 
 
 def winner_of(trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Winner | None:
-    """The best finalist, or the best trial where no finals were held or all failed; None where all trials failed.
+    """The best finalist, or the best trial where there are no finals or all failed; None where all trials failed.
 
-    Of a front only what meets the run's own budget can win: its other levels are for the choice of a user.
+    Of a front only candidates within the run's own budget can win; users choose from the other levels themselves.
     """
     wider = {trial.source for trial in trials if trial.level}
     first: Finalist | TrialRecord | None = best(finalist for finalist in finalists if finalist.source not in wider)

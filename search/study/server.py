@@ -20,14 +20,14 @@ from configs.schema.storage import DRIVERS, without_password
 
 _SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        # The server asks every half minute whether the driver's machine is there, and lets go of the lock of one that
-        # vanished; by its defaults after more than two hours.
+        # The server checks every half minute that the driver's machine answers, and releases the lock of one that does
+        # not; by default that takes more than two hours.
         "postgresql": (
             "SET tcp_keepalives_idle = 30",
             "SET tcp_keepalives_interval = 10",
             "SET tcp_keepalives_count = 3",
         ),
-        # The server ends connections that are idle for 8 hours by default; a trial may take longer.
+        # By default the server closes connections that are idle for 8 hours; a trial may take longer.
         "mysql": ("SET SESSION wait_timeout = 2147483",),
     }
 )
@@ -38,10 +38,10 @@ _TAKE: Mapping[str, str] = MappingProxyType(
 
 
 class StudyLock:
-    """Makes the connection that writes to a study, and that holds the study's lock; only one.
+    """Makes the one connection that writes to a study and holds its lock.
 
-    A lock of the session: it ends with the connection, so a killed driver leaves nothing locked. A driver that lost its
-    connection must not get another one, because another driver may have written to the study meanwhile.
+    The server releases the lock when the connection ends, so that a killed driver leaves nothing locked. A driver that
+    lost its connection gets no second one, because another driver may have written to the study meanwhile.
     """
 
     def __init__(self, engine: Engine, study: str, place: str) -> None:
@@ -50,7 +50,7 @@ class StudyLock:
         Args:
             engine: of the server's database; its pool keeps no connection.
             study: name of the study.
-            place: what messages call the server.
+            place: the server's address for messages.
         """
         self._engine, self._study, self._place = engine, study, place
         self._connected = False
@@ -88,15 +88,15 @@ class StudyLock:
         return row is not None and bool(row[0])
 
     def _key(self) -> tuple[int, str]:
-        """The study as a number of 64 bits, and as text."""
-        # MySQL's locks are those of the whole server, and its names of studies do not tell capitals from small letters.
+        """The name of the lock as a number of 64 bits (PostgreSQL), and as text (MySQL)."""
+        # MySQL's locks belong to the whole server, and it compares names of studies without regard to case.
         name = f"tuckprune\n{self._engine.url.database}\n{self._study.casefold()}"
         digest = hashlib.sha256(name.encode())
         return int.from_bytes(digest.digest()[:8], "big", signed=True), digest.hexdigest()[:40]
 
 
 PASSWORD = "TUCKPRUNE_STORAGE_PASSWORD"
-"""Environment variable with the password of a URL that has none, as those in run folders."""
+"""Environment variable with the password for a URL without one; run folders store URLs without passwords."""
 CONNECT_SECONDS = 10
 
 
@@ -105,8 +105,8 @@ class Server:
     """A database on a server.
 
     Attributes:
-        url: with its driver, and with its password where one is known.
-        place: what messages call it: the URL as configured, without its password.
+        url: with its DBAPI driver, and with the password where one is known.
+        place: the URL for messages: as configured, without the password.
     """
 
     url: URL
@@ -114,7 +114,7 @@ class Server:
 
     @classmethod
     def of(cls, storage: str) -> "Server":
-        """The server of a configuration's ``search.storage``; a password that is not in it is the environment's."""
+        """The server of a configuration's ``search.storage``; without a password in it, the environment's is taken."""
         url = make_url(storage)
         dialect = url.get_backend_name()
         driver = url.drivername.partition("+")[2] or DRIVERS[dialect][0]
@@ -137,7 +137,7 @@ class Server:
                 return bool(connection.execute(query, {"name": name}).scalar())
 
     def reader(self) -> RDBStorage:
-        """Reads studies, with a connection of its own each time.
+        """A storage for reading, which opens a connection for each access.
 
         Raises:
             TuckpruneError: the server cannot be used, or another version of Optuna made its tables.
@@ -147,7 +147,7 @@ class Server:
 
     @contextmanager
     def writer(self, study: str) -> Iterator[RDBStorage]:
-        """Writes to a study with one connection, which holds the study's lock to the end of the context.
+        """A storage for writing to one study, with a connection that holds the study's lock until the context ends.
 
         Raises:
             TuckpruneError: the server cannot be used, or another process writes to the study; within the context, the
@@ -179,7 +179,7 @@ class Server:
 
     @contextmanager
     def _reported(self, advice: str) -> Iterator[None]:
-        """What the server, or the way to it, refuses as one line with an advice."""
+        """Raise errors of the server and of the connection as a RunError of one line that ends with an advice."""
         try:
             yield
         except (SQLAlchemyError, StorageInternalError) as error:
@@ -199,7 +199,7 @@ class Server:
         return {"poolclass": pool, "pool_pre_ping": False, "connect_args": wait}
 
     def _words(self, error: Exception) -> str:
-        """The server's own, without the statement that it answered to."""
+        """The server's own message, without the SQL statement and the password."""
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
         text = str(getattr(cause, "orig", None) or cause)
         return one_line(text.replace(self.url.password, "***") if self.url.password else text)

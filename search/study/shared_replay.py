@@ -1,4 +1,4 @@
-"""Optuna's journal storage, in whose memory trials share what they have in common: distributions, and names."""
+"""Optuna's journal storage with less memory: trials with equal distributions and names share the same objects."""
 
 import sys
 from typing import Any
@@ -11,10 +11,10 @@ Distributions = dict[str, BaseDistribution]
 
 
 class SharingJournalStorage(JournalStorage):
-    """Optuna's, with a `SharedReplay` for the study in memory."""
+    """Optuna's journal storage with a `SharedReplay` as the study in memory."""
 
     def _sync_with_backend(self) -> None:
-        # Before the first line is read; Optuna has no argument for it.
+        # Replaced before the first line is read; Optuna has no argument for it.
         if not isinstance(self._replay_result, SharedReplay):
             self._replay_result = SharedReplay(self._worker_id_prefix)
         super()._sync_with_backend()
@@ -26,9 +26,9 @@ class SharingJournalStorage(JournalStorage):
 
 
 class SharedReplay(JournalStorageReplayResult):
-    """Optuna's replay of a journal's lines, of whose trials those with equal distributions hold one dictionary of them.
+    """The study that Optuna replays from a journal's lines; trials with equal distributions share one dictionary.
 
-    By itself every trial has an object for each of its parameters, and makes it anew from JSON.
+    Optuna itself makes new objects from JSON for every parameter of every trial.
     """
 
     def __init__(self, worker_id_prefix: str) -> None:
@@ -47,7 +47,7 @@ class SharedReplay(JournalStorageReplayResult):
             }
 
     def _shared(self, texts: dict[str, str]) -> Distributions:
-        """The distributions of these texts; for equal ones the same dictionary."""
+        """The distributions of these JSON texts, by the parameter's name; the same dictionary for equal ones."""
         key = (*texts, *texts.values())
         if key not in self._distributions:
             self._distributions[key] = {sys.intern(name): json_to_distribution(text) for name, text in texts.items()}
@@ -58,7 +58,7 @@ class SharedReplay(JournalStorageReplayResult):
 
 
 def _named_alike(value: Any) -> Any:
-    """The value of an attribute, in whose dictionaries equal names are one object."""
+    """The value of an attribute with the keys of its dictionaries interned."""
     if isinstance(value, dict):
         return {sys.intern(name): _named_alike(one) for name, one in value.items()}
     return value

@@ -1,4 +1,4 @@
-"""How a study stands: what is told of it by ``status``, counted trial by trial, so that nobody has to read them all."""
+"""The standing of a study, which ``tuckprune status`` shows: counts of its trials, kept up trial by trial."""
 
 from bisect import insort
 from collections import Counter
@@ -17,10 +17,10 @@ from search.study.trial_record import TrialRecord, interrupted_count, records
 from zoo.tasks.metric import Score
 
 RECENT = 20
-"""The latest trials, by which the pace is measured."""
+"""Number of the latest trials, by which the pace is measured."""
 
 Ended = tuple[datetime, str | None]
-"""When a trial was settled, and the worker that judged it."""
+"""When a trial was settled, and the worker that judged it, if any."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class BestTrial:
 
     Attributes:
         number: in its study.
-        source: the number in words, with the stage of a staged search.
+        source: the trial as messages name it, such as ``trial 17``.
         score: its figures on the validation split.
         flops: of the candidate.
     """
@@ -42,18 +42,18 @@ class BestTrial:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a study stands.
+    """The standing of a study.
 
     Attributes:
-        states: settled trials by their state.
-        lost: workers that were lost.
-        best: the settled trial that ranks highest, None where none was judged.
-        recent: the latest settled trials, the last one last.
+        states: number of settled trials by their state.
+        lost: number of lost workers.
+        best: the settled trial that ranks highest; None where none was judged.
+        recent: the latest settled trials, in the order of their ends.
         since: trials without an improvement, as `Improvements` counts them.
-        judged: candidates with a score, each once.
-        levels: of a front, how many have such a candidate; else 1, or 0 before the first.
-        running: numbers of the trials that are being judged or are next, and when they were proposed.
-        waiting: trials in the queue.
+        judged: number of different candidates with a score.
+        levels: of a front, number of levels with a judged candidate; else 1, or 0 before the first.
+        running: when each trial that is being judged, or is judged next, was proposed, by its number.
+        waiting: number of trials in the queue.
         interrupted: of these, trials that workers had when the search was interrupted.
         finalists: seconds that each judged finalist took, of those that the settled trials make take part.
     """
@@ -76,7 +76,7 @@ class Standing:
         return bool(self.states or self.running or self.waiting)
 
     def stored(self) -> dict[str, Any]:
-        """As JSON keeps it."""
+        """The standing as JSON stores it."""
         best = self.best
         return vars(self) | {
             "best": None if best is None else vars(best) | {"score": dict(best.score.figures)},
@@ -86,10 +86,10 @@ class Standing:
 
     @classmethod
     def restored(cls, kept: Mapping[str, Any]) -> Self:
-        """What ``stored`` has returned, read from JSON.
+        """The standing that ``stored`` has returned, read from JSON.
 
         Raises:
-            KeyError, TypeError, ValueError: something else.
+            KeyError, TypeError, ValueError: it was not made by ``stored``.
         """
         best = kept["best"]
         changed = {
@@ -102,7 +102,7 @@ class Standing:
 
 
 class Tally:
-    """What is counted of a study's settled trials, each of which is added once.
+    """Counts a study's settled trials, each of which is added once.
 
     Args:
         settled: trials that were settled before.
@@ -133,7 +133,7 @@ class Tally:
             self._levels.add(record.level)
 
     def standing(self, study: optuna.Study) -> Standing:
-        """How the study stands whose settled trials these are."""
+        """The standing of the study to which the counted trials belong."""
         pending = study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
         first = self._best
         ahead = None
@@ -155,7 +155,7 @@ class Tally:
 
 
 def standing_of(study: optuna.Study) -> Standing:
-    """How a study stands, by all of its trials."""
+    """The standing of a study, from all of its trials."""
     return Tally(records(study)).standing(study)
 
 

@@ -1,4 +1,4 @@
-"""The file in a run's folder by which ``status`` tells how a run stands, so that it need not read the study."""
+"""The status file in a run's folder, from which ``tuckprune status`` reads without opening the study."""
 
 import json
 import time
@@ -17,7 +17,7 @@ _END, _OLDEST = 4096, 60.0
 
 @dataclass(frozen=True)
 class StatusFile:
-    """The standings of a run's studies, with a mark of the journal that they were written for.
+    """Stores the standings of a run's studies, with a mark of the journal at that time.
 
     Attributes:
         folder: of the run.
@@ -27,7 +27,7 @@ class StatusFile:
 
     @property
     def mark(self) -> str | None:
-        """What changes with every line of the journal: its length, and a digest of its end; None without a journal."""
+        """Length of the journal and digest of its end, which change with every line; None without a journal."""
         path = self.folder / JOURNAL_FILE
         if not path.exists():
             return None
@@ -37,30 +37,32 @@ class StatusFile:
             return f"{length} {sha256(file.read()).hexdigest()}"
 
     def write(self, standings: Mapping[str, Standing]) -> None:
-        """Replace the file, whole.
+        """Replace the file.
 
         standings: by the name of the study.
 
         Raises:
-            RunError: it cannot be written.
+            RunError: the file cannot be written.
         """
         studies = {name: standing.stored() for name, standing in standings.items()}
         document = {"written": time.time(), "mark": self.mark, "studies": studies}
         write_whole(self.folder / _FILE, json.dumps(document, indent=1) + "\n")
 
     def read(self, names: Sequence[str], driver: bool) -> tuple[list[Standing], float] | None:
-        """The standings of these studies, and how many seconds ago they were so; None where only the studies can tell.
+        """The standings of these studies and their age in seconds; None where the studies themselves must be read.
 
-        They hold where the journal is as it was then, and while a driver is at work, which writes the file every
-        second, for a minute: what it has done since is not in it.
+        They are valid while the journal has not changed, age 0; and for a minute while a driver is at work, which
+        rewrites the file every second.
 
-        driver: whether a process holds the run.
+        Args:
+            names: of the studies.
+            driver: whether a process holds the run.
         """
         try:
             document = json.loads((self.folder / _FILE).read_text(encoding="utf-8"))
             standings = [Standing.restored(document["studies"][name]) for name in names]
             mark, age = document["mark"], time.time() - document["written"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # None, or not one that this version writes.
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # No file, or one of another version.
             return None
         if mark is not None and mark == self.mark:
             return standings, 0.0

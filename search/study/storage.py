@@ -27,10 +27,9 @@ _CHUNK = 1 << 16
 
 @contextmanager
 def opened_study(folder: Path, name: str, storage: str, front: bool = False) -> Iterator[optuna.Study]:
-    """The run's study to write to, wherever it is; for the one driver that holds the run's lock.
+    """A run's study for writing, in its folder or on a server; for the driver that holds the run folder.
 
-    On a server another driver may have another run folder: there the study itself is locked too, to the end of the
-    context.
+    Drivers with other run folders may use the same server: there the study itself is locked to the end of the context.
 
     Args:
         folder: the run's.
@@ -50,15 +49,15 @@ def opened_study(folder: Path, name: str, storage: str, front: bool = False) -> 
 
 
 def open_study(folder: Path, name: str, kind: str, front: bool = False) -> optuna.Study:
-    """The study in the run's folder to write to, created where it does not exist yet.
+    """A study in a run's folder for writing, created where it does not exist yet.
 
-    What a killed driver left broken is mended: half a last line, its lock on the journal, its running trials.
+    Traces of a killed driver are repaired: an incomplete last line, its lock on the journal, its running trials.
 
     Args:
         folder: the run's.
         name: of the study.
         kind: of the file, a key of ``FILES``.
-        front: whether trials have a second value, to be minimized: the limit that they were allowed.
+        front: whether trials have a second value, to be minimized: the limit of the level that they belong to.
 
     Raises:
         RunError: the file cannot be read or written.
@@ -83,28 +82,32 @@ def has_study(folder: Path, name: str, storage: str) -> bool:
 
 
 def find_study(folder: Path, name: str, storage: str = "journal") -> optuna.Study:
-    """The study of an existing run, to read; a driver may be writing to it.
+    """The study of an existing run, for reading; a driver may be writing to it.
 
     Args:
         folder: the run's.
         name: of the study.
-        storage: as configured; of files the one that is there is read.
+        storage: as configured; instead of the configured kind of file, the one that exists is read.
 
     Raises:
         TuckpruneError: there is no such study, or it cannot be read.
     """
     if is_server(storage):
         return _on_server(storage, name)
-    holder = find_storage(folder, storage)
+    opened = find_storage(folder, storage)
     with _readable(folder):
-        return optuna.load_study(storage=holder, study_name=name)
+        return optuna.load_study(storage=opened, study_name=name)
 
 
 def find_storage(folder: Path, storage: str) -> BaseStorage:
-    """What holds the study of an existing run, to read; arguments as in ``find_study``.
+    """Optuna's storage of an existing run, for reading.
+
+    Args:
+        folder: the run's.
+        storage: as configured; instead of the configured kind of file, the one that exists is read.
 
     Raises:
-        TuckpruneError: there is none, or it cannot be read.
+        TuckpruneError: there is no study, or it cannot be read.
     """
     if is_server(storage):
         return Server.of(storage).reader()
@@ -115,19 +118,21 @@ def find_storage(folder: Path, storage: str) -> BaseStorage:
     raise RunError(f"'{folder}' holds no study (expected {' or '.join(FILES.values())}); run 'tuckprune search' first")
 
 
-def requeue_running(study: optuna.Study, ahead: Collection[int] = ()) -> None:
-    """Put running trials back into the queue as they are: the next to be asked for, with their number and proposal.
+def requeue_running(study: optuna.Study, unstarted: Collection[int] = ()) -> None:
+    """Put running trials back into the study's queue with their numbers and proposals: they are asked for next.
 
-    One write per trial, so a kill leaves each either running or queued. A trial that was failed and queued anew would
-    come after the others, and the sampler, which minds the order, would go on differently than without interruption.
-    It keeps the time of its proposal, which Optuna forgets as it begins anew.
+    One write per trial, so that a kill leaves each either running or queued. A new trial with the same proposal would
+    come after the others, and the sampler would go on differently than without an interruption. The time of the
+    proposal is kept as an attribute, because Optuna overwrites its own.
 
-    ahead: numbers of those that no worker has had; the others will be judged, even by a search that has ended early.
+    Args:
+        study: of the run.
+        unstarted: numbers of the trials that no worker has begun; the others are judged even after an early end.
     """
     for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if PROPOSED not in frozen.user_attrs and frozen.datetime_start is not None:
             study._storage.set_trial_user_attr(frozen._trial_id, PROPOSED, frozen.datetime_start.isoformat())
-        if BEGUN not in frozen.user_attrs and frozen.number not in ahead:
+        if BEGUN not in frozen.user_attrs and frozen.number not in unstarted:
             study._storage.set_trial_user_attr(frozen._trial_id, BEGUN, True)
         study._storage.set_trial_state_values(frozen._trial_id, state=TrialState.WAITING)
 
@@ -154,7 +159,7 @@ def _readable(folder: Path) -> Iterator[None]:
         yield
     except RunError:
         raise
-    except Exception as error:  # SQLAlchemy, JSON and the operating system each raise their own for a bad file.
+    except Exception as error:  # SQLAlchemy, JSON and the operating system raise errors of their own for a bad file.
         raise RunError(
             f"the study in '{folder}' cannot be opened: {typed_line(error, 200)}; "
             "restore the file, or start a run of another name:"
@@ -169,7 +174,7 @@ def _file_storage(folder: Path, kind: str) -> BaseStorage:
 
 
 def _drop_torn_line(path: Path) -> None:
-    """A killed driver may leave half a line, which would make the file unreadable after the next append."""
+    """Cut off an incomplete last line, which a killed driver may leave: the next append would make it unreadable."""
     if not path.exists():
         return
     with path.open("r+b") as file:

@@ -30,16 +30,16 @@ class TrialRecord:
 
     Attributes:
         number: its number in the study.
-        state: ``complete``: judged at the last rung; ``stopped``: at an earlier one, where others were better;
-            ``infeasible``: over the budget, not judged; or ``failed``.
-        parameters: what was proposed.
-        cost: analytic cost.
-        score: figures on the validation split at its last rung, None where infeasible or failed.
-        seconds: the worker's time at all rungs, None where it never ran.
-        error: why it failed, else None.
-        start: name of the start it came from, None for the sampler's proposals.
+        state: ``complete``: judged at the last rung; ``stopped``: judged at an earlier rung, where others were better;
+            ``infeasible``: over the budget, not judged; ``failed``: judging it raised an error.
+        parameters: ratios and ranks of the candidate.
+        cost: analytic cost of the candidate.
+        score: figures on the validation split at its last rung; None for an infeasible or failed trial.
+        seconds: the workers' time at all rungs; None for a trial that never ran.
+        error: why it failed; None for other trials.
+        start: name of the start that it was proposed by; None for the sampler's proposals.
         metric: what the study ranks by.
-        level: of a front, which of its budgets the trial was projected to: 0 is the run's own; None without a front.
+        level: of a front, the index of the budget that it was projected to, 0 for the run's own; None without a front.
         rungs: its figures at every rung, the first one first.
         stage: the stage that was searched, None where all were at once.
         conditions: how and where it was judged, None where it was not.
@@ -70,33 +70,33 @@ class TrialRecord:
 
     @property
     def steps(self) -> int | None:
-        """Steps of its last rung, None where it was judged at none."""
+        """Training steps of its last rung; None where it was not judged."""
         return self.rungs[-1].steps if self.rungs else None
 
     @property
     def reached(self) -> int:
-        """How many rungs it was judged at."""
+        """Number of rungs at which it was judged."""
         return len(self.rungs)
 
     @property
     def source(self) -> str:
-        """Where the parameters come from."""
+        """The trial as messages and files name it: ``trial 17``, in a staged search ``prune trial 17``."""
         trial = f"trial {self.number}"
         return trial if self.stage is None else f"{self.stage} {trial}"
 
     @property
     def objective(self) -> float:
-        """What the study maximizes, at its last rung; minus infinity for a trial that is infeasible or failed."""
+        """The value that the study maximizes, at its last rung; minus infinity for an infeasible or failed trial."""
         return -math.inf if self.score is None else self.score.objective(self.metric)
 
     @property
     def rank(self) -> tuple[float, ...]:
-        """The greater is the better: by the rung reached, then by score, of equals the one of the lower loss."""
+        """Sort key, the best trial has the largest: rungs reached, then the objective, then the lower loss."""
         return self.reached, self.objective, -(0.0 if self.score is None else self.score.loss)
 
 
 def interrupted_count(study: optuna.Study) -> int:
-    """How many trials a worker had, and lost to an interruption of the search: they are the next to be judged."""
+    """Number of queued trials that workers had begun when the search was interrupted: they are judged next."""
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     return sum(BEGUN in trial.user_attrs for trial in waiting)
 
@@ -108,10 +108,15 @@ def describe(
     violation: float | None,
     stage: str | None = None,
 ) -> None:
-    """Store what is known of a trial before it runs; for a trial that was interrupted it is known already.
+    """Store a trial's parameters and cost before it runs; a trial that was interrupted has them already.
 
-    violation: the constraint that samplers are to mind; None for proposals that meet the budget by construction, where
-        a constraint would teach them nothing, and have a Gaussian process fit another model to it at every proposal.
+    Args:
+        trial: Optuna's trial.
+        parameters: ratios and ranks of the candidate.
+        cost: of the candidate.
+        violation: of the budget, as a constraint for samplers; None for projected proposals, which always meet it: a
+            constraint would teach the sampler nothing, and cost a Gaussian process another fit per proposal.
+        stage: that is searched; None where all stages are searched together.
     """
     if COST in trial.user_attrs:
         return
@@ -159,12 +164,13 @@ def finish(
         return record_of(study.tell(trial, state=TrialState.PRUNED))
     value = score.objective(metric)
     allowed = trial.user_attrs.get(ALLOWED)
-    # A front has two objectives. What was allowed, not what it cost: of a level only the best trial is not dominated.
+    # A front has two objectives. The second is the level's limit, not the trial's cost: then the best trial of a level
+    # dominates all others of it.
     return record_of(study.tell(trial, value if allowed is None else [value, allowed]))
 
 
 def reject(study: optuna.Study, trial: optuna.Trial) -> TrialRecord:
-    """Close a trial that breaks the budget without spending a worker on it."""
+    """Close a trial that is over the budget without judging it."""
     return record_of(study.tell(trial, state=TrialState.PRUNED))
 
 
@@ -179,7 +185,12 @@ def settled_count(study: optuna.Study) -> int:
 
 
 def record_of(trial: FrozenTrial, with_parameters: bool = True) -> TrialRecord:
-    """The record of one finished trial; without its ratios and ranks in a quarter of the time."""
+    """The record of one finished trial.
+
+    Args:
+        trial: of the study.
+        with_parameters: whether to read its ratios and ranks, which takes three quarters of the time; else it has none.
+    """
     attributes: dict[str, Any] = trial.user_attrs
     state = _state(trial)
     return TrialRecord(
@@ -205,7 +216,7 @@ def record_of(trial: FrozenTrial, with_parameters: bool = True) -> TrialRecord:
 
 
 def _proposed(trial: FrozenTrial) -> datetime | None:
-    """When a trial was proposed: Optuna's own time is that of its last beginning, after an interruption a new one."""
+    """When a trial was proposed; Optuna's own time is overwritten when a trial is asked for again."""
     kept = trial.user_attrs.get(PROPOSED)
     return trial.datetime_start if kept is None else datetime.fromisoformat(kept)
 
@@ -217,9 +228,9 @@ def _state(trial: FrozenTrial) -> str:
 
 
 def first_rung_objective(trial: FrozenTrial) -> float | None:
-    """What is maximized, at the first rung: comparable between all trials of a study, also running ones.
+    """The value that is maximized, at the first rung, where all trials of a study are comparable.
 
-    A trial that failed at a later rung has one. None where the trial has not been judged yet, or could not be.
+    Trials that run or failed at a later rung have one, too; None where the first rung is not judged, or failed.
     """
     rungs = rungs_of(trial.user_attrs)
     return rungs[0].objective if rungs else None
