@@ -1,4 +1,4 @@
-"""The choice of the next candidates by a surrogate: an evolutionary search for the largest expected improvement."""
+"""The acquisition of the layered sampler: an evolutionary search for the largest expected improvement."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from search.samplers.surrogate import Surrogate
 Floats = NDArray[np.float64]
 
 _ELITES_EACH = 4
-"""Proposals that are kept for each that is chosen, where several are."""
+"""Proposals kept from round to round for each one that is to be chosen, where there are several."""
 
 
 def propose(
@@ -28,12 +28,12 @@ def propose(
 
     Args:
         surrogate: predicts scores.
-        project: brings preferences to the budget.
-        seen: what the candidates that were tried keep, (n, D).
+        project: projects preferences onto the budget.
+        seen: fractions that the tried candidates keep, (n, D).
         target: the score to improve on.
         lowest: the smallest preference; the largest is 1.
-        rng: of all random choices.
-        count: how many to choose; fewer are returned where there are not so many that were not tried.
+        rng: source of all random choices.
+        count: how many to choose; fewer are returned where fewer untried candidates are found.
     """
 
     def improvement(kept: Floats) -> Floats:
@@ -49,10 +49,10 @@ def propose(
 
 
 def one_after_another(surrogate: Surrogate, kept: Floats, target: float, count: int) -> NDArray[np.intp]:
-    """Which of candidates (m, D) to choose, most worthy first, at most ``count``.
+    """Indices of at most ``count`` of the candidates (m, D), which are sorted by worth, in the order of their choice.
 
-    Each is the one with the largest expected improvement as if those before it had scored what is expected of them:
-    that leaves all means, and lowers the deviations of what is like them.
+    Each has the largest expected improvement, as if those before it had scored what the surrogate expects: that leaves
+    all means unchanged, and lowers the deviations of similar candidates.
     """
     if count == 1:
         return np.array([0])

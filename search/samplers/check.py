@@ -1,4 +1,4 @@
-"""A check that a sampler can propose, on made-up trials, before real ones run."""
+"""A check, before any trial runs, that a sampler can make a proposal after some made-up trials."""
 
 import optuna
 from optuna.study import StudyDirection
@@ -13,16 +13,20 @@ from search.study.trial_record import ALLOWED, describe, finish
 from zoo.tasks.metric import Score
 
 _TRIALS = 12
-"""Made-up trials: more than samplers want before they begin to learn."""
+"""Made-up trials: more than the random ones that samplers begin with."""
 
 
 def check_sampler(name: str, options: Options, context: SamplerContext, front: bool = False) -> None:
-    """Let a sampler propose once in the space of the run, after made-up trials.
+    """Let a sampler make one proposal in the space of the run, after made-up trials.
 
-    front: whether trials have a second value, as those of a front have.
+    Args:
+        name: of the sampler.
+        options: its arguments.
+        context: what it is made for.
+        front: whether trials have a second objective, as those of a front.
 
     Raises:
-        ConfigError: an unknown name, a missing package, options that it refuses, or any error of it.
+        ConfigError: an unknown name, a missing package, options that the sampler refuses, or an error that it raises.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _made_up(context, front)
@@ -42,7 +46,7 @@ def check_sampler(name: str, options: Options, context: SamplerContext, front: b
 
 
 def _made_up(context: SamplerContext, front: bool) -> optuna.Study:
-    """A study of random trials, better the more is kept."""
+    """A study of random trials, whose score is the mean of their preferences."""
     directions = [StudyDirection.MAXIMIZE, *([StudyDirection.MINIMIZE] if front else [])]
     study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(context.seed))
     space, project = context.space, Projection(context.space, context.budget)

@@ -1,4 +1,4 @@
-"""Samplers by configuration name: who proposes candidates."""
+"""The samplers that a configuration can choose, by name."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ def sampler_kind(name: str) -> SamplerKind:
     """The sampler of a name as a configuration gives it.
 
     Raises:
-        ConfigError: an unknown name; with those there are.
+        ConfigError: an unknown name; lists the known ones.
     """
     kinds, (first, colon, reference) = sampler_kinds(), name.partition(":")
     kind = kinds.get(first)
@@ -34,7 +34,7 @@ def samplers(name: str, options: Options, context: SamplerContext) -> Samplers:
     Raises:
         ConfigError: an unknown name, a package that is missing or cannot be loaded, or a sampler that needs projection
             in a search without.
-        TypeError, ValueError: options that it refuses; see `search.samplers.check.check_sampler`.
+        TypeError, ValueError: options that the sampler refuses; see `search.samplers.check.check_sampler`.
     """
     kind = sampler_kind(name)
     if kind.needs_projection and not context.projection:

@@ -1,4 +1,4 @@
-"""What a sampler is to a search: a name, what it is, and a function that makes it for a run."""
+"""How a sampler is registered: its name, its description, and a function that makes it for a run."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -17,21 +17,21 @@ Options = Mapping[str, Any]
 """Arguments of a sampler's class, as a configuration gives them."""
 
 Samplers = Callable[[int], BaseSampler]
-"""The sampler of a trial, by the number of trials that were started before it."""
+"""Returns the sampler for the next trial, given the number of trials proposed before it."""
 
 
 @dataclass(frozen=True)
 class SamplerContext:
-    """What a sampler is made for.
+    """The run that a sampler is made for.
 
     Attributes:
         seed: of the run.
-        space: what is searched.
-        budget: what proposals meet.
-        levels: of a front, the budgets that trials meet in its place.
-        sensitivity: results of a sweep, None without one.
-        projection: whether proposals are scaled to meet the budget.
-        reference: what follows the colon in the sampler's name.
+        space: the search space.
+        budget: that proposals are projected onto.
+        levels: of a front, the budgets that replace it; None without a front.
+        sensitivity: results of a sweep; None without one.
+        projection: whether proposals are projected onto the budget.
+        reference: the text behind the colon in the sampler's name.
     """
 
     seed: int
@@ -44,7 +44,7 @@ class SamplerContext:
 
 
 Make = Callable[[SamplerContext, Options], Samplers]
-"""Makes the samplers of a run; options that it cannot take are a TypeError or a ValueError."""
+"""Makes the samplers of a run; raises TypeError or ValueError for options that it does not take."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class SamplerKind:
     """A sampler that a configuration can choose.
 
     Attributes:
-        name: the name there.
-        summary: what it is, in a line.
-        options: which options it takes.
+        name: the name in ``search.sampler``.
+        summary: a description of one line.
+        options: the options that it takes, as text.
         make: makes it for a run.
-        package: what has to be installed for it besides the search's own packages, None for nothing.
-        needs_projection: whether it works only where proposals are scaled to meet the budget.
-        reference: what follows a colon after the name, such as ``<package>``; empty for a name that stands alone.
+        package: an optional package that it needs; None for none.
+        needs_projection: whether it needs proposals that are projected onto the budget.
+        reference: the form of the text behind a colon in the name, such as ``<package>``; empty for a plain name.
     """
 
     name: str
@@ -93,18 +93,20 @@ def sampler(
 
 
 def each_trial(make: Callable[..., BaseSampler], context: SamplerContext, options: Options) -> Samplers:
-    """A sampler made anew for every trial, seeded by the run and the trial.
+    """A new sampler for every trial, seeded by the run and the trial.
 
-    So a resumed search proposes what an undisturbed one would have, given the same finished trials. This is right for
-    classes that keep all they know in the study: the trials themselves, and, for generations and CMA-ES's distribution,
-    attributes of the trials.
+    Given the same finished trials, a resumed search so proposes the same as an uninterrupted one. Only for classes that
+    keep all of their state in the study, as Optuna's do: in the trials and their attributes.
 
-    make: takes ``seed`` and the options.
+    Args:
+        make: the class, called with ``seed`` and the options.
+        context: of the run.
+        options: of the class.
     """
 
     def made(trial: int) -> BaseSampler:
         with warnings.catch_warnings():
-            # Whoever chose a sampler need not be warned at every trial that Optuna may change it.
+            # Optuna would warn at every trial that the sampler is experimental.
             warnings.simplefilter("ignore", ExperimentalWarning)
             return make(**options, seed=(context.seed * 1_000_003 + trial) % 2**32)
 

@@ -1,4 +1,4 @@
-"""The sensitivity sweep: what the model loses when one part alone is made smaller."""
+"""Parts and results of the sensitivity sweep: how much score the model loses when one part alone is made smaller."""
 
 import json
 import math
@@ -17,9 +17,9 @@ from search.samplers.surrogate import PriorLosses
 from search.space.space import LOWEST_PREFERENCE, SearchSpace
 
 KEPT_CHANNELS, KEPT_RANKS = (0.5,), (0.3, 0.2, 0.1)
-"""What a probe keeps of a group, and of both ranks of a layer: the first that changes anything.
+"""Fractions that a probe keeps of a group's channels, and of both ranks of a layer: the first that changes the model.
 
-Half of both ranks would make no 1x1 convolution cheaper, and 0.3 none that has many more channels on one side.
+Half of both ranks would make no 1x1 convolution cheaper, and 0.3 none with many more channels on one side.
 """
 
 UNPRUNED = "unpruned"
@@ -32,9 +32,9 @@ class Part:
     """A group, or a decomposable layer with both its ranks.
 
     Attributes:
-        name: as messages call it.
-        dimensions: of the space, that are made smaller together.
-        kept: the fraction that a probe keeps of each; 1 for the model as it is.
+        name: for messages.
+        dimensions: of the space, which are made smaller together.
+        kept: the fraction that a probe keeps of each; 1 for the unchanged model.
     """
 
     name: str
@@ -62,11 +62,11 @@ ProbeKey = tuple[str, float]
 """Name of a part, and the fraction that was kept of it."""
 
 WHOLE = Part(UNPRUNED, (), 1.0)
-"""The model as it is."""
+"""The unchanged model, whose score the others are compared with."""
 
 
 def parts_of(space: SearchSpace) -> list[Part]:
-    """All parts of a space that can be made smaller alone; what choices keep or fix is none of them."""
+    """All parts of a space that can be made smaller; without those that a choice per layer fixes."""
     groups = [
         (group.name, (f"keep:{group.name}",), _probed(bounds))
         for group, bounds in zip(space.groups, space.arrays.ratio_bounds, strict=True)
@@ -80,7 +80,7 @@ def parts_of(space: SearchSpace) -> list[Part]:
 
 
 def _probed(bounds: Bounds) -> tuple[float, ...]:
-    """Fractions that a probe of a group tries: the usual, or what its bounds allow; at last the least they allow."""
+    """Fractions to try for a probe of a group: the usual ones within its bounds, then the smallest that these allow."""
     least = 1 - bounds.most
     usual = tuple(max(fraction, least) for fraction in KEPT_CHANNELS)
     return (*usual, least) if bounds.least else usual
@@ -94,13 +94,13 @@ def _part(space: SearchSpace, name: str, dimensions: tuple[str, ...], fractions:
 
 @dataclass(frozen=True)
 class Probe:
-    """The outcome of a probe: one part made smaller alone.
+    """The result of one evaluation of the sweep.
 
     Attributes:
         part: name of the part, or ``unpruned``.
         dimensions: of the part.
         kept: fraction of it that was kept.
-        score: what is maximized, None after an error.
+        score: the value that the study maximizes; None after an error.
         seconds: the worker's time.
         error: why it has no score, else None.
     """

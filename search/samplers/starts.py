@@ -1,4 +1,4 @@
-"""Starts: informed proposals that are tried before the sampler's own."""
+"""Starts: informed proposals, from SLAMP, VBMF and the sweep, that are tried before the sampler's own."""
 
 from dataclasses import replace
 from typing import Any
@@ -56,14 +56,14 @@ def starts(
     pruning: PruningSettings = DEFAULT_PRUNING,
     maps: Criterion | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Preferences by name: uniform and SLAMP pruning, and each with ranks where the space has them.
+    """Preferences by the name of the start: uniform and SLAMP pruning, and both with VBMF's ranks.
 
     Args:
         model: the original model.
         space: the search space of that model.
-        budget: what the pruning starts just meet; projection takes the others there.
+        budget: that starts of pruning alone just meet; the others are projected onto it later.
         pruning: how SLAMP scores channels, and what the kept ones are rounded to.
-        maps: another criterion, by feature maps, for SLAMP to score channels by as well; None without images.
+        maps: a criterion on feature maps, for one more start by SLAMP; None without images.
     """
     wanted: dict[str, dict[str, float]] = {}
     if space.groups:
@@ -96,7 +96,7 @@ def _uniform(space: SearchSpace, budget: Budget) -> CompressionParameters:
 
 
 def _rank_fractions(space: SearchSpace, ranks: Ranks) -> dict[str, float]:
-    """VBMF's ranks as fractions of the channels; 1 where VBMF finds no signal, for the layer to stay whole."""
+    """VBMF's ranks as fractions of the channels; 1 where VBMF finds no signal, so that the layer stays whole."""
     fractions = {}
     for layer in space.layers:
         rank_in, rank_out = ranks[layer.layer]

@@ -1,4 +1,4 @@
-"""A study as a sampler sees it: dimensions, budgets, and what trials kept and scored."""
+"""A study for a sampler: its dimensions, its budgets, and the kept fractions and scores of its trials."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 class StudyView:
-    """The trials of a study in the terms of its search space: fractions kept, scores, budgets.
+    """The trials of a study in the terms of its search space.
 
     Args:
         space: what is searched.
@@ -52,16 +52,16 @@ class StudyView:
         return self._space.dimensions
 
     def project(self, wanted: Floats, trial: FrozenTrial, fill: bool) -> Floats:
-        """What proposals (N, D) keep of every dimension, (N, D), within the budget of this trial."""
+        """Fractions (N, D) that proposals (N, D) keep when projected onto the budget of this trial."""
         return Projection(self._space, self._budget_of(trial)).many(wanted, fill)
 
     @staticmethod
     def is_decoded(trial: FrozenTrial) -> bool:
-        """Whether it is known what a trial keeps."""
+        """Whether the parameters of a trial are stored, which happens after the sampler has proposed it."""
         return COST in trial.user_attrs
 
     def kept(self, trial: FrozenTrial) -> Floats:
-        """What a trial that was decoded kept, (D,), by the parameters that it was judged with."""
+        """Fractions (D,) that a decoded trial keeps, by the parameters that it is judged with."""
         if trial.number not in self._kept:
             parameters, stage = loads(trial.user_attrs[PARAMETERS]).parameters, trial.user_attrs.get(STAGE)
             own = parameters if stage is None else separated(parameters, stage)
@@ -70,11 +70,11 @@ class StudyView:
         return self._kept[trial.number]
 
     def allows(self, done: FrozenTrial, trial: FrozenTrial) -> bool:
-        """Whether a trial that was decoded meets the budget of another."""
+        """Whether the decoded trial ``done`` meets the budget of ``trial``."""
         return self._budget_of(trial).violation(Cost.restored(done.user_attrs[COST])) <= 0
 
     def score(self, trial: FrozenTrial) -> float | None:
-        """At the first rung, where all trials were judged alike; None where it is not known."""
+        """A trial's objective at the first rung, where all trials are comparable; None where it is not known."""
         if trial.number not in self._scores:
             score = first_rung_objective(trial)
             if not trial.state.is_finished():
@@ -85,7 +85,7 @@ class StudyView:
     def _budget_of(self, trial: FrozenTrial) -> Budget:
         if self._levels is None:
             return self._budget
-        # Starts have levels of their own; what is only being asked for has none yet.
+        # Starts have a level stored; a trial that is just being asked for has none yet.
         level: int = trial.user_attrs.get(LEVEL, self._levels.of_number(trial.number))
         return self._levels.budgets[level]
 

@@ -1,4 +1,4 @@
-"""A model of what candidates score, from the fractions that they keep of every dimension."""
+"""The surrogate: a Gaussian process that predicts scores from the fractions that candidates keep."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,22 +18,22 @@ _LEVEL, _SLOPE = 4.0, 1.0
 _JITTER = 1e-6
 _ITERATIONS = 20
 _FITTED = 150
-"""Candidates that variances are fitted to, spread evenly over the scores: the cost grows with their cube."""
+"""Candidates that the variances are fitted to, spread evenly over the scores: the cost grows with their cube."""
 
 _OUTLIERS = 1.5
-"""Scores further below the lower quartile, in interquartile ranges, count as so far: failures differ for no reason."""
+"""Interquartile ranges below the lower quartile at which scores are clipped: how bad a failure is means nothing."""
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Variances of the parts of the model, in those of the scores, and the length scale of the joint part.
+    """Variances of the kernel's parts, relative to the variance of the scores, and a length scale.
 
     Attributes:
-        linear: of every dimension's slope.
-        quadratic: of every dimension's curvature.
-        joint: of what the dimensions do together.
-        length: distance over which that changes, in the root mean square difference of unrelated candidates.
-        noise: of a score.
+        linear: variance of every dimension's slope.
+        quadratic: variance of every dimension's curvature.
+        joint: variance of the Matern part, of several dimensions together.
+        length: length scale of the Matern part, in the root mean square difference of unrelated candidates.
+        noise: variance of the noise of a score.
     """
 
     linear: float = 0.5
@@ -44,7 +44,7 @@ class Hyperparameters:
 
     @classmethod
     def of_logs(cls, logs: Floats) -> Self:
-        """From logarithms, in the order of the attributes."""
+        """Hyperparameters from their logarithms (5,), in the order of the attributes."""
         return cls(*np.exp(logs).tolist())
 
     @property
@@ -89,7 +89,7 @@ _BOUNDS = [(-9.0, 4.0), (-9.0, 4.0), (-9.0, 4.0), (-2.0, 2.0), (-8.0, 1.0)]
 
 @dataclass(frozen=True)
 class _Grams:
-    """Similarities of n candidates to m others, (n, m) each, before their variances."""
+    """Kernel matrices (n, m) between n and m candidates, before they are multiplied by their variances."""
 
     trend: Floats
     linear: Floats
@@ -116,7 +116,7 @@ class _Grams:
 
 
 class Surrogate:
-    """Gaussian process of scores over candidates, with what is known of compression as its prior.
+    """Gaussian process of scores over kept fractions, with a prior that suits compression.
 
     The mean falls with what one or several guesses say that candidates lose, and data decide how much of each is true;
     every dimension has a slope and a curvature of its own besides; a Matern 5/2 process adds what dimensions do
@@ -182,7 +182,7 @@ class Surrogate:
         return np.asarray(trend + 4 * own.mean(1) + self._parts.joint)
 
     def fantasize(self, kept: Floats) -> "Surrogate":
-        """This model as if candidates (m, D) had scored what it expects of them; it is less curious about those."""
+        """This model as if candidates (m, D) had scored what it expects, which lowers its deviation around them."""
         if not len(kept):
             return self
         other = object.__new__(Surrogate)
@@ -220,7 +220,7 @@ def _negative_log_posterior(logs: Floats, grams: _Grams, targets: Floats) -> tup
     joint, by_length = _matern(grams.distance / parts.length**2)
     try:
         factor = _factor(grams.covariance(parts, joint), parts.noise)
-    except LinAlgError:  # Too little noise for its precision: as bad as anything.
+    except LinAlgError:  # Too little noise for float64: refused by a large value.
         return 1e9, np.zeros(len(logs))
     weights = cho_solve(factor, targets, check_finite=False)
     slope = (_inverse(factor) - np.outer(weights, weights)) / 2
@@ -232,7 +232,7 @@ def _negative_log_posterior(logs: Floats, grams: _Grams, targets: Floats) -> tup
 
 
 def _inverse(factor: tuple[Floats, bool]) -> Floats:
-    """Of the matrix that was factored, a third of the work of solving for the identity."""
+    """Inverse of the factored matrix, with a third of the work of solving for the identity."""
     lower, _ = dpotri(factor[0], lower=1)
     lower = np.tril(lower)
     return np.asarray(lower + np.tril(lower, -1).T)

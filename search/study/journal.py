@@ -24,8 +24,8 @@ class BatchedJournal(JournalFileBackend):
     """Optuna's journal file, which can write many lines at once, as a batch.
 
     Every append waits for the disk, and a proposal of 68 preferences has more than 68 lines. A kill during a batch
-    loses all of it, which leaves the study as it was before. The lines of a batch on a trial that it creates are merged into
-    one, which is read several times as fast. Every line contains the byte offset at which it begins.
+    loses all of it, which leaves the study as it was before. The lines of a batch on a trial that it creates are merged
+    into one, which is read several times as fast. Every line contains the byte offset at which it begins.
 
     Args:
         path: of the file; no other process writes to it.

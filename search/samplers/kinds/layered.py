@@ -1,4 +1,4 @@
-"""The sampler that knows the layers: it learns from what candidates keep, and proposes only what meets the budget."""
+"""The layered sampler: a Gaussian process over the fractions that candidates keep of each layer, within the budget."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from search.space.space import PREFERENCE
 
 Floats = NDArray[np.float64]
 RANDOM_TRIALS = 6
-"""Trials, starts included, before the surrogate is asked, unless another number is given."""
+"""Default number of trials, starts included, before the surrogate proposes."""
 
 _FEWEST = 2
 
@@ -29,25 +29,25 @@ _REMEMBERED = 256
 """Trials that the surrogate learns from: its cost grows with their square, and at first with their cube."""
 
 _RECENT = 1000
-"""Latest trials that are not proposed again, besides remembered ones: else a proposal would take ever longer."""
+"""Latest trials that are not proposed again, besides the remembered ones; comparing with all would take ever longer."""
 
 _RUNNING_EACH = 32
-"""Running trials for each proposal that is made together with the next one."""
+"""For every so many running trials, one more proposal is made together with the next one."""
 
 
 class LayeredSampler(BaseSampler):
-    """Proposes the largest expected improvement of a Gaussian process over what candidates keep of each layer.
+    """Proposes the candidate with the largest expected improvement of a Gaussian process over kept fractions.
 
-    Preferences say little by themselves: what they decode to depends on all others and on the budget. So the surrogate
-    sees the fractions that are kept, and the acquisition is searched among candidates that just meet the budget. Trials
-    that failed count as the worst, running ones as what is expected of them. The first trials are random.
+    A preference alone means little: what it decodes to depends on all others and on the budget. So the surrogate sees
+    the fractions that are kept, and the acquisition is maximized among candidates that just meet the budget. A failed
+    trial counts as the worst score, a running one as the score that the surrogate expects. The first trials are random.
 
     Args:
-        view: the dimensions, how they are projected, what trials kept and scored.
+        view: the study: its dimensions, their projection, and what trials kept and scored.
         lowest: the smallest preference; the largest is 1.
         seed: of all random choices, together with the number of the trial.
-        random_trials: trials, starts included, before the surrogate is asked.
-        ahead: proposals that were made together with an earlier one and are given out next; None to make each anew.
+        random_trials: trials, starts included, before the surrogate proposes.
+        ahead: proposals that were made together with an earlier one and are used next; None to make each separately.
 
     Raises:
         ValueError: fewer random trials than 2.
@@ -68,13 +68,13 @@ class LayeredSampler(BaseSampler):
         self._independent = RandomSampler(seed=seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All dimensions, whatever was tried before."""
+        """All dimensions, from the first trial on."""
         return {name: FloatDistribution(self._lowest, 1.0) for name in self._view.dimensions}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Preferences of the next trial: at random before enough is known."""
+        """Preferences of the next trial by name: random for the first trials, then by the surrogate."""
         rng, names = np.random.default_rng((self._seed, trial.number)), self._view.dimensions
         if self._ahead:
             return dict(zip(names, self._ahead.popleft().tolist(), strict=True))
@@ -82,7 +82,7 @@ class LayeredSampler(BaseSampler):
         if len(done) + len(failed) + len(running) < self._random_trials or len(done) < _FEWEST:
             wanted = rng.uniform(self._lowest, 1.0, len(names))
         else:
-            # On one core: the others belong to the workers, and so sums do not depend on how many there are.
+            # On one core: the others belong to the workers, and the sums do not depend on the number of cores.
             with _blas().limit(limits=1, user_api="blas"):
                 wanted, *others = self._learned(trial, done, failed, running, rng)
             if self._ahead is not None:
@@ -97,9 +97,9 @@ class LayeredSampler(BaseSampler):
         running: Sequence[FrozenTrial],
         rng: np.random.Generator,
     ) -> Floats:
-        """Preferences (N, D) with the largest expected improvement, by a surrogate of the trials.
+        """Preferences (N, D) with the largest expected improvement by a surrogate of the trials.
 
-        While many trials run they are several: with a thousand workers one at a time would be made too slowly.
+        N rises with the number of running trials: for a thousand workers, one proposal at a time would be too slow.
         """
         judged = [*done, *failed]
         figures = [self._view.score(one) or 0.0 for one in done]
@@ -123,7 +123,7 @@ class LayeredSampler(BaseSampler):
         )
 
     def _tried(self, study: Study) -> tuple[list[FrozenTrial], list[FrozenTrial], list[FrozenTrial]]:
-        """Trials with a score, trials that failed, and those whose score is not known yet, each decoded."""
+        """Trials with a score, trials that failed, and trials without a score yet, of those that are decoded."""
         decoded = [one for one in study.get_trials(deepcopy=False) if self._view.is_decoded(one)]
         done = [one for one in decoded if self._view.score(one) is not None]
         failed = [one for one in decoded if one.state == TrialState.FAIL and self._view.score(one) is None]
@@ -131,23 +131,23 @@ class LayeredSampler(BaseSampler):
         return done, failed, running
 
     def _kept(self, trials: Sequence[FrozenTrial]) -> Floats:
-        """What they keep, (n, D)."""
+        """Fractions that trials keep, (n, D)."""
         rows = [self._view.kept(one) for one in trials]
         return np.array(rows).reshape(len(rows), len(self._view.dimensions))
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A random value, of what is no preference of the search."""
+        """A random value for a parameter that is no dimension of the search space."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
     def reseed_rng(self) -> None:
-        """Random choices follow from the seed and the trial's number alone, also for several processes."""
+        """Seed independent sampling anew; proposals depend on the seed and the trial's number alone."""
         self._independent.reseed_rng()
 
 
 def remembered(scores: Floats, most: int = _REMEMBERED) -> NDArray[np.intp]:
-    """Which trials to learn from, ascending: all, or the better half of as many as may be, and the rest evenly."""
+    """Indices of at most ``most`` scores to learn from, ascending: half of them the best, half spread over the rest."""
     if len(scores) <= most:
         return np.arange(len(scores))
     order, half = np.argsort(-scores, kind="stable"), most // 2
@@ -157,7 +157,7 @@ def remembered(scores: Floats, most: int = _REMEMBERED) -> NDArray[np.intp]:
 
 @cache
 def _blas() -> ThreadpoolController:
-    """The libraries of this process that have threads of their own; looking for them takes milliseconds."""
+    """The thread pools of this process's libraries; looking for them takes milliseconds."""
     return ThreadpoolController()
 
 

@@ -21,10 +21,10 @@ _STARTUP, _POPULATION = 8, 16
 
 
 class _CmaEs(CmaEsSampler):
-    """Optuna's, which warns after every trial that it does not mind constraints."""
+    """CMA-ES without Optuna's warning after every trial that it ignores constraints."""
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Do nothing: all that it knows is in the study."""
+        """Do nothing: the sampler keeps its state in the study."""
 
 
 @sampler("tpe", "tree-structured Parzen estimator", "those of optuna.samplers.TPESampler")
@@ -41,7 +41,7 @@ def gp(context: SamplerContext, options: Options) -> Samplers:
 
 @sampler("cmaes", "covariance matrix adaptation", "those of optuna.samplers.CmaEsSampler", package="cmaes")
 def cmaes(context: SamplerContext, options: Options) -> Samplers:
-    """Its distribution is in attributes of the trials."""
+    """CMA-ES, which keeps its distribution in attributes of the trials."""
     return each_trial(_CmaEs, context, options)
 
 

@@ -47,7 +47,7 @@ def _loaded(package: str) -> ModuleType:
             f"search.sampler: expected the package optunahub, received {error}; install the extra: "
             "pip install 'tuckprune[samplers]'"
         ) from error
-    # Git, GitHub, the network and the package's own imports each raise their own.
+    # Git, GitHub, the network and the package's imports raise errors of their own.
     with foreign_code(
         lambda line: ConfigError(
             f"search.sampler: expected the package {package!r} of OptunaHub, received {line}; "
@@ -75,7 +75,7 @@ def _sampler_class(module: ModuleType, package: str, name: str) -> type[BaseSamp
 
 
 def _is_own_sampler(value: object) -> bool:
-    """Whether this is a sampler's class that Optuna itself does not bring."""
+    """Whether a value is a sampler's class that is not one of Optuna's own."""
     if not (inspect.isclass(value) and issubclass(value, BaseSampler)):
         return False
     return value.__module__.split(".")[0] not in _LIBRARIES
@@ -88,10 +88,10 @@ def _is_own_sampler(value: object) -> bool:
     reference="<package>[:<class>]",
 )
 def optunahub(context: SamplerContext, options: Options) -> Samplers:
-    """One object for the whole run, seeded by the run.
+    """One sampler object for the whole run, seeded by the run.
 
-    Such packages may keep what they know in the object, which would be lost if it were made anew; so only where they
-    keep nothing there does a resumed search propose what an undisturbed one would have.
+    A package may keep its state in the object, so it cannot be made anew for each trial. Where it does, a resumed
+    search may propose something else than an uninterrupted one.
     """
     made = hub_sampler(context.reference, options, context.seed)
     return lambda trial: made

@@ -14,10 +14,10 @@ from search.space.space import PREFERENCE
 
 
 class QuasiRandomSampler(BaseSampler):
-    """The point of a Sobol or Halton sequence that has the trial's number.
+    """Proposes for trial n the point n of a Sobol or Halton sequence.
 
-    Optuna's own ``QMCSampler`` counts in the study the points that it gave, and so leaves one out whenever a trial is
-    asked for again after an interruption; here a proposal depends on the trial's number and the seed alone.
+    Optuna's ``QMCSampler`` counts its points in the study, and skips one whenever a trial is asked for again after an
+    interruption; here a proposal depends on the trial's number and the seed alone.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class QuasiRandomSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Nothing is left to draw: every dimension of the space belongs to the sequence.
+        """Refuse any other parameter: the sequence covers every dimension of the space.
 
         Raises:
             KeyError: a parameter that is no dimension of the space.
@@ -67,5 +67,5 @@ class QuasiRandomSampler(BaseSampler):
 
 @sampler("qmc", "points of a Sobol or Halton sequence, which fill the space evenly", "qmc_type, scramble")
 def quasi_random(context: SamplerContext, options: Options) -> Samplers:
-    """One seed for the whole run: it is one sequence, of which every trial has a point."""
+    """One sequence for the whole run, so one seed."""
     return lambda trial: QuasiRandomSampler(context.space.dimensions, seed=context.seed, **options)
