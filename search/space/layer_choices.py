@@ -8,15 +8,15 @@ from configs.schema.space import LayerConfig, SpaceConfig, ends
 
 
 def layer_choices(config: SpaceConfig) -> Choices:
-    """What single groups and layers may become."""
+    """The bounds of single groups and layers that a configuration sets."""
     return Choices(tuple(_choice(pattern, choice) for pattern, choice in config.layers.items()))
 
 
 def check_choices(config: RunConfig, graph: ChannelGraph) -> None:
-    """Refuse choices per layer that a model cannot have.
+    """Refuse choices per layer that do not fit a model.
 
     Raises:
-        ConfigError: names the pattern, and why.
+        ConfigError: names the pattern and the reason.
     """
     try:
         layer_choices(config.space).check(graph)

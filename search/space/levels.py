@@ -14,12 +14,12 @@ from search.study.trial_record import ALLOWED, LEVEL
 
 @dataclass(frozen=True)
 class Levels:
-    """Budgets that differ in the limit of one quantity, by equal factors.
+    """Budgets that differ in the limit of one quantity, each wider than the one before by the same factor.
 
     Attributes:
-        quantity: what is traded for accuracy.
+        quantity: the cost that is traded for accuracy.
         budgets: at least two, the tightest first.
-        original: the quantity of the original model.
+        original: the quantity's figure for the original model.
     """
 
     quantity: Quantity
@@ -28,7 +28,13 @@ class Levels:
 
     @classmethod
     def between(cls, budget: Budget, widest: Limit, count: int, original: Cost) -> "Levels":
-        """So many levels from a budget to a wider limit of a quantity that it limits; its other limits hold at all.
+        """Levels from a budget to a wider limit of one of its quantities; all keep its other limits.
+
+        Args:
+            budget: the tightest level.
+            widest: the limit of the widest level.
+            count: number of levels, at least two.
+            original: cost of the original model.
 
         Raises:
             BudgetError: the limit is not above the budget's, or the budget does not limit its quantity.
@@ -47,13 +53,13 @@ class Levels:
         return cls(quantity, (budget, *wider), quantity.of(original))
 
     def of_number(self, number: int) -> int:
-        """The level of a trial by its number: evenly spread over any run of numbers, whichever driver asks."""
+        """The level of the trial with this number; any sequence of numbers is spread evenly over the levels."""
         return int(van_der_corput(number) * len(self.budgets))
 
     def of(self, trial: optuna.Trial) -> int:
-        """The level of a trial that was just asked for: that of its start, or by its number.
+        """The level of a trial that was just asked for: of a start its own, else by the trial's number.
 
-        It is stored before anything is suggested, so that the sampler finds it among the trial's user attributes.
+        It is stored before parameters are suggested, so that the sampler can read it from the trial's user attributes.
         """
         if LEVEL not in trial.user_attrs:
             for name, value in self.attributes(self.of_number(trial.number)).items():
@@ -61,7 +67,7 @@ class Levels:
         return int(trial.user_attrs[LEVEL])
 
     def attributes(self, level: int) -> dict[str, Any]:
-        """What a trial of this level has as user attributes: the level, and its limit as a fraction of the original."""
+        """User attributes of a trial of this level: the level, and its limit as a fraction of the original's figure."""
         limit = self.budgets[level].limit(self.quantity)
         return {LEVEL: level} | ({} if limit is None else {ALLOWED: limit.most / self.original})
 

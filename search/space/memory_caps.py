@@ -1,4 +1,4 @@
-"""How much of each group a limit of memory allows."""
+"""The largest fraction of each group's channels that a memory limit allows."""
 
 import math
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from objectives.budget.budget import STEPS, bisect
 from search.space.space import Floats, SearchSpace
 
 _SMALLEST_LOG, _LARGEST_LOG = -14.0, 14.0
-"""Scales are searched between e to these powers: from below any grid to above any preference's inverse."""
+"""Natural logarithms between which scales are searched: below any grid step, above any preference's inverse."""
 
 
 @dataclass(frozen=True)
 class MemoryCaps:
-    """Largest keep preferences that a limit of memory allows, where all convolutions are whole.
+    """The largest keep preferences that a memory limit allows while no convolution is decomposed.
 
     Attributes:
-        space: what the preferences decode in.
-        most: bytes of the tensors alive at any call.
+        space: the search space of the preferences.
+        most: bytes that the tensors alive at a call may take.
     """
 
     space: SearchSpace
     most: float
 
     def __call__(self, keep: Floats) -> Floats:
-        """The largest multiples of the keep preferences (groups,); 1 for those that memory does not limit.
+        """The largest multiples of the keep preferences (groups,), shape (groups,); 1 where memory is no limit.
 
-        All rise together until a call is at the limit; the groups whose channels are alive at that call stop, the
-        others go on. So memory costs only the groups that need it (max-min fairness).
+        All preferences rise together until a call reaches the limit; the groups with channels alive at that call stop,
+        the others rise further. So the limit costs only the groups that exceed it (max-min fairness).
         """
         caps, rising = np.ones(len(keep)), np.ones(len(keep), dtype=np.bool_)
 
@@ -41,7 +41,7 @@ class MemoryCaps:
 
         while rising.any() and over(_LARGEST_LOG).any():
             scale = bisect(lambda log: not over(log).any(), fitting=_SMALLEST_LOG, failing=_LARGEST_LOG)
-            # Just above that scale, where a call is over the limit.
+            # Just above that scale a call exceeds the limit.
             beyond = over(scale + 2 * (_LARGEST_LOG - _SMALLEST_LOG) / 2**STEPS)
             stopping = beyond if beyond.any() else rising
             caps, rising = np.where(stopping, at(scale), caps), rising & ~stopping

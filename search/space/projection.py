@@ -1,4 +1,4 @@
-"""Projection onto the budget: every proposal becomes one that just meets it, so no trial is spent on another."""
+"""Projection onto the budget: scales every proposal until it just meets the budget, so that no trial is wasted."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Fits = Callable[[Floats], NDArray[np.bool_]]
 """Whether each row of fractions (N, D) meets the budget."""
 
 SMALLEST_SCALE = 1e-6
-"""Scales are searched between it and its inverse; what is kept at the smallest is below any grid."""
+"""Scales are searched between this and its inverse; at the smallest one all fractions are below any grid step."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Projection:
     """Scales preferences until the budget is just met.
 
     Attributes:
-        space: what the preferences decode in.
+        space: the search space of the preferences.
         budget: what the result may cost.
     """
 
@@ -32,33 +32,34 @@ class Projection:
     budget: Budget
 
     def __call__(self, wanted: Floats) -> Candidate:
-        """The largest multiple of the preferences (D,) that fits, then one grid step more wherever that still fits.
+        """The candidate of the largest multiple of the preferences (D,) that fits, filled up by single grid steps.
 
-        Memory, which ranks hardly change, is met first, by the groups alone: what it allows of each is its cap.
+        Memory, which ranks hardly change, is met first, by a cap on the fraction of each group.
 
         Raises:
             BudgetError: not even the smallest model of the space fits.
         """
-        fits = self._fits_exactly if self._has_detours else self._fits
-        candidate = self._candidate(self._spent(fits, wanted[None], self._caps(wanted))[0])
+        fits = self._fits_exactly if self._limits_memory_or_latency else self._fits
+        candidate = self._candidate(self._scaled_and_filled(fits, wanted[None], self._caps(wanted))[0])
         if self.budget.violation(candidate.cost) > 0:
             self.check_reachable()
         return candidate
 
     def many(self, wanted: Floats, fill: bool = True) -> Floats:
-        """What proposals (N, D) keep of every dimension, (N, D), each just within the budget.
+        """Fractions (N, D) that proposals (N, D) keep after projection.
 
-        These are the ``SpaceArrays.fractions`` of what each proposal alone is projected to, or a little less where
-        memory or latency is limited.
+        They are the ``SpaceArrays.fractions`` of the candidates that a call returns, or slightly less where memory or
+        latency is limited.
 
         Args:
             wanted: preferences, (N, D).
-            fill: whether to spend what rounding leaves over, which is most of the work.
+            fill: whether to add single grid steps to what rounding leaves over, which is most of the work.
         """
-        spent = self.space.arrays.decode(self._spent(self._fits, wanted, 1.0, fill))
-        return self.space.arrays.fractions(spent.kept, spent.ranks)
+        candidates = self.space.arrays.decode(self._scaled_and_filled(self._fits, wanted, 1.0, fill))
+        return self.space.arrays.fractions(candidates.kept, candidates.ranks)
 
-    def _spent(self, fits: Fits, wanted: Floats, caps: Floats | float, fill: bool = True) -> Floats:
+    def _scaled_and_filled(self, fits: Fits, wanted: Floats, caps: Floats | float, fill: bool = True) -> Floats:
+        """Preferences (N, D) scaled to the budget and, with ``fill``, filled up by grid steps."""
         scaled = scaled_to_fit(fits, np.maximum(wanted, SMALLEST_SCALE), caps)
         if not fill:
             return scaled
@@ -67,7 +68,7 @@ class Projection:
         return filled(fits, scaled, self.space.arrays.grid)
 
     def _caps(self, wanted: Floats) -> Floats:
-        """The most of each fraction that memory allows, (D,)."""
+        """The largest fraction of each dimension that memory allows, (D,)."""
         caps, limit, groups = np.ones(len(wanted)), self.budget.limit(MEMORY), len(self.space.groups)
         if limit is not None:
             arrays = self.space.arrays
@@ -77,16 +78,16 @@ class Projection:
         return caps
 
     @property
-    def _has_detours(self) -> bool:
-        """Whether a layer's parts may break a limit that the whole layer keeps."""
+    def _limits_memory_or_latency(self) -> bool:
+        """Whether a limit exists that the parts of a decomposed layer may exceed where the whole layer does not."""
         return any(self.budget.limit(quantity) is not None for quantity in (MEMORY, LATENCY))
 
     def scaled(self, wanted: Floats) -> Floats:
-        """Proposals (N, D) scaled to the budget, before they are brought to the grid."""
-        return self._spent(self._fits, wanted, 1.0, fill=False)
+        """Proposals (N, D) scaled to the budget, without rounding to the grid."""
+        return self._scaled_and_filled(self._fits, wanted, 1.0, fill=False)
 
     def violations(self, wanted: Floats) -> Floats:
-        """How far fractions (N, D) are over the budget as they are, (N,)."""
+        """How far fractions (N, D) exceed the budget, as a fraction of the limit exceeded most, (N,)."""
         candidates = self.space.arrays.decode(wanted)
         return self.budget.violations(self.space.cost, candidates.kept, candidates.ranks)
 
@@ -100,8 +101,8 @@ class Projection:
         """Refuse a budget that no candidate meets.
 
         Raises:
-            BudgetError: names the limit that is missed most, and the smallest figure: of all candidates, or of those
-                that are as lean as the other limits need.
+            BudgetError: names the limit that is missed most and the smallest figure of any candidate, or of the
+                candidates that meet the other limits.
         """
         self.budget.check_reachable(self.space.smallest(), remedy=self._remedy)
         leanest = self._candidate(np.zeros(len(self.space.dimensions)))
@@ -113,19 +114,19 @@ class Projection:
         return f"raise the budget or space.ratio_max{bounded}"
 
     def _candidate(self, wanted: Floats) -> Candidate:
-        """What a row of fractions (D,) decodes to, without ranks that cost more of the budget than whole layers."""
+        """The candidate of fractions (D,), without ranks that exceed a limit which the whole layer does not."""
         decoded, step = self.space.decode(wanted), self.space.settings.step
         fixed = self.space.always_decomposed
         return self.space.candidate(drop_costly_ranks(self.space.cost, self.budget, decoded, step, fixed))
 
 
 def scaled_to_fit(fits: Fits, wanted: Floats, caps: Floats | float = 1.0) -> Floats:
-    """The largest multiple of each row of preferences that fits, by bisection on the logarithm of the factor.
+    """The largest multiple of each row of preferences that fits, (N, D), by bisection on the factor's logarithm.
 
     Args:
-        fits: the test; the smallest multiple is taken to pass it.
+        fits: the test; the smallest multiple is assumed to pass.
         wanted: positive preferences, (N, D).
-        caps: the most of each fraction, broadcast to (N, D).
+        caps: upper bounds of the fractions, broadcast to (N, D).
     """
     least = math.log(SMALLEST_SCALE)
     fitting, failing = np.full((len(wanted), 1), least), np.full((len(wanted), 1), -least)
@@ -137,12 +138,15 @@ def scaled_to_fit(fits: Fits, wanted: Floats, caps: Floats | float = 1.0) -> Flo
 
 
 def filled(fits: Fits, fractions: Floats, steps: Floats) -> Floats:
-    """One grid step more of each fraction wherever that still fits, those nearest to their next grid point first.
+    """Raise each fraction by one grid step where that still fits, those nearest to their next grid point first.
 
     Args:
-        fits: the test, which every row passes.
-        fractions: what is wanted, (N, D).
-        steps: grid step of every column, (D,).
+        fits: the test, which every row passes at first.
+        fractions: of every dimension, (N, D).
+        steps: grid step of every dimension, (D,).
+
+    Returns:
+        Fractions (N, D).
     """
     rows = np.arange(len(fractions))
     for column in _nearest_first(fractions, steps).T:
@@ -155,10 +159,10 @@ def filled(fits: Fits, fractions: Floats, steps: Floats) -> Floats:
 
 
 def filled_one(fits: Fits, fractions: Floats, steps: Floats) -> Floats:
-    """What ``filled`` makes of one proposal (D,), in fewer calls of a test that takes many rows as fast as one.
+    """``filled`` for a single proposal (D,), in fewer calls of the test, which takes many rows as fast as one.
 
-    Until a column is raised, all columns are tried from the same place: they are tested at once, and those up to the
-    first that fits are done with.
+    All remaining dimensions are tested at once, each raised alone. The first that fits is raised; those before it are
+    done, and the rest is tested again.
     """
     order = _nearest_first(fractions[None], steps)[0]
     order = order[fractions[order] < 1]
@@ -174,6 +178,6 @@ def filled_one(fits: Fits, fractions: Floats, steps: Floats) -> Floats:
 
 
 def _nearest_first(fractions: Floats, steps: Floats) -> NDArray[np.intp]:
-    """Columns of each row (N, D), those nearest to their next grid point first, whole ones last."""
+    """Indices of the dimensions for each row, (N, D): nearest to their next grid point first, whole ones last."""
     missing = np.where(fractions < 1, -(fractions / steps) % 1, np.inf)
     return np.argsort(missing, axis=1, kind="stable")

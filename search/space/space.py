@@ -19,22 +19,22 @@ from search.space.space_arrays import SpaceArrays, SpaceSettings
 Floats = NDArray[np.float64]
 
 LOWEST_PREFERENCE = 0.1
-"""Preferences are relative: a group may be wanted at most ten times as much as another before projection."""
+"""The smallest preference: before projection a group may be wanted at most ten times as much as another."""
 
 PREFERENCE = FloatDistribution(LOWEST_PREFERENCE, 1.0)
-"""What every dimension is drawn from."""
+"""The distribution of every dimension."""
 
 Preferences = Mapping[str, float]
-"""Wanted fraction of channels kept, in [0, 1], by dimension name, as a study queues it."""
+"""Wanted fraction of channels or ranks to keep, in [0, 1], by the dimension's name."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a proposal was decoded to.
+    """A decoded proposal.
 
     Attributes:
         parameters: ratios and ranks on the grid.
-        cost: analytic cost of the model that they make.
+        cost: analytic cost of the compressed model.
     """
 
     parameters: CompressionParameters
@@ -45,12 +45,12 @@ class Candidate:
 class SearchSpace:
     """Dimensions named ``keep:<group>``, ``rank_in:<layer>`` and ``rank_out:<layer>``, each a number in [0, 1].
 
-    What a choice per layer fixes has no dimension.
+    Values that a choice per layer fixes have no dimension.
 
     Attributes:
         cost: cost model of the original model.
         settings: grid and bounds.
-        recipe: order of the stages: ranks are fractions of what pruning leaves, where it comes first.
+        recipe: order of the stages; where pruning comes first, ranks are fractions of the channels that it leaves.
     """
 
     cost: CostModel
@@ -59,17 +59,17 @@ class SearchSpace:
 
     @property
     def graph(self) -> ChannelGraph:
-        """The analysis that the dimensions come from."""
+        """The channel graph of the original model."""
         return self.cost.graph
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """Groups that are pruned, at ratios that are searched or fixed; none for a recipe that does not prune."""
+        """Groups whose ratios are searched or fixed; none for a recipe without pruning."""
         return self.graph.groups if PRUNE in self.recipe else ()
 
     @property
     def layers(self) -> tuple[Decomposable, ...]:
-        """Layers that are decomposed, at ranks that are searched or fixed; none without that stage."""
+        """Layers whose ranks are searched or fixed; none for a recipe without decomposition."""
         return self.graph.decomposable if DECOMPOSE in self.recipe else ()
 
     @cached_property
@@ -81,24 +81,24 @@ class SearchSpace:
 
     @cached_property
     def largest(self) -> CompressionParameters:
-        """What is applied where all that is searched stays whole: fixed values, and the least of bounded ones."""
+        """Parameters of the largest candidate: fixed values, and the smallest compression within the bounds."""
         return self.decode(np.ones(len(self.dimensions)))
 
     @cached_property
     def always_decomposed(self) -> frozenset[str]:
-        """Layers that are decomposed in all candidates, because a choice fixes their ranks."""
+        """Names of the layers that are decomposed in all candidates, because a choice fixes their ranks."""
         fixed = zip(self.layers, self.arrays.always_decomposed, strict=True)
         return frozenset(layer.layer for layer, is_fixed in fixed if is_fixed)
 
     def decode(self, wanted: Floats) -> CompressionParameters:
-        """Parameters on the grid, at most the wanted fractions (D,) of it; fractions above 1 count as 1.
+        """Parameters on the grid that keep at most the wanted fractions (D,); fractions above 1 count as 1.
 
-        A rank pair that would not make its layer cheaper is left out, and the layer stays whole.
+        A layer whose ranks would not make it cheaper stays whole.
         """
         return self.arrays.parameters(self.arrays.decode(wanted[None]))
 
     def candidate(self, parameters: CompressionParameters) -> Candidate:
-        """Parameters and what they cost."""
+        """The candidate of these parameters, with its cost."""
         return Candidate(parameters, self.cost.cost(parameters, self.settings.step))
 
     def row(self, wanted: Preferences) -> Floats:
@@ -107,11 +107,11 @@ class SearchSpace:
 
     @cached_property
     def arrays(self) -> SpaceArrays:
-        """Decodes many proposals at once."""
+        """The space compiled to arrays, which decode many proposals at once."""
         return SpaceArrays(self.cost, self.settings, self.groups, self.layers, self.recipe[0] == PRUNE)
 
     def encode(self, parameters: CompressionParameters) -> dict[str, float]:
-        """Preferences that decode to these parameters, up to the grid; layers left whole want all channels."""
+        """Preferences that decode to these parameters, up to rounding to the grid; 1 for layers that stay whole."""
         wanted = {f"keep:{group.name}": 1.0 - parameters.ratios.get(group.name, 0.0) for group in self.groups}
         for layer, left in zip(self.layers, self._channels_left(parameters.ratios), strict=True):
             base = left if self.recipe[0] == PRUNE else (layer.in_channels, layer.out_channels)
@@ -127,10 +127,10 @@ class SearchSpace:
         return [(pair[0], pair[1]) for pair in pairs]
 
     def smallest(self) -> Cost:
-        """The smallest figures that the space reaches: no model of it is below in any.
+        """Lower bounds of all figures: no candidate of the space is below any of them.
 
-        Ranks add tensors and calls, so that for memory and for latency each layer is decomposed or left whole,
-        whichever is less.
+        Because ranks add tensors and calls, memory and latency take for each layer the smaller figure of the decomposed
+        and of the whole layer.
         """
         leanest = self.decode(np.zeros(len(self.dimensions)))
         parts = self.cost.layer_costs(leanest, self.settings.step)
@@ -144,5 +144,5 @@ class SearchSpace:
 
 
 def suggested(trial: optuna.Trial, dimensions: Sequence[str]) -> Floats:
-    """What the sampler wants of every dimension, (D,)."""
+    """The preferences (D,) that the study's sampler proposes for a trial."""
     return np.array([trial.suggest_float(name, PREFERENCE.low, PREFERENCE.high) for name in dimensions])

@@ -1,4 +1,4 @@
-"""A search space compiled to arrays: many proposals are decoded and costed at once."""
+"""A search space compiled to arrays: many proposals are decoded at once."""
 
 import math
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from objectives.cost.cost_model import CostModel
 
 @dataclass(frozen=True)
 class SpaceSettings:
-    """Grid and bounds.
+    """Grid and bounds of a search space.
 
     Attributes:
         ratio_max: largest pruning ratio.
-        ratio_step: grid of the ratios.
-        rank_step: grid of the ranks, as a fraction of the layer's channels.
+        ratio_step: grid step of the ratios.
+        rank_step: grid step of the ranks, as a fraction of the layer's channels.
         step: what the kept channels are rounded to.
-        choices: bounds of single groups and layers; their ends are choices too where they are not on the grid.
+        choices: bounds of single groups and layers; the bounds themselves can be chosen even off the grid.
     """
 
     ratio_max: float = 0.9
@@ -35,8 +35,8 @@ class SpaceSettings:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Grid points are compared after division by the step: the guard absorbs the rounding of that division.
 _ROUNDING = 1e-9
+"""Absorbs the rounding error of a division by the grid step."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,16 @@ class Candidates:
 
 @dataclass(frozen=True)
 class SpaceArrays:
-    """What ``SearchSpace`` decodes, for arrays of preferences (N, D) in the order of its dimensions.
+    """Decodes arrays of preferences (N, D), in the order of a ``SearchSpace``'s dimensions.
 
-    Values that choices fix have no dimension: they are the same in all candidates.
+    Values that choices fix have no dimension; they are equal in all candidates.
 
     Attributes:
         cost: cost model of the original model.
         settings: grid and bounds.
-        groups: groups that are searched: all of the graph, or none.
+        groups: groups whose ratios are searched: all of the graph, or none.
         layers: layers whose ranks are searched: all decomposable ones of the graph, or none.
-        prunes_first: whether ranks are fractions of what pruning leaves.
+        prunes_first: whether ranks are fractions of the channels that pruning leaves.
     """
 
     cost: CostModel
@@ -75,9 +75,9 @@ class SpaceArrays:
     prunes_first: bool
 
     def decode(self, wanted: Floats) -> Candidates:
-        """Candidates on the grid, at most the wanted fractions (N, D) of it; fractions above 1 count as 1.
+        """Candidates on the grid that keep at most the wanted fractions (N, D); fractions above 1 count as 1.
 
-        Rank pairs that would not make a layer cheaper are 0: the layer stays whole, unless both ranks are fixed.
+        A layer whose ranks would not make it cheaper stays whole (ranks 0), unless both ranks are fixed.
         """
         groups, wanted = len(self.groups), self.with_fixed(wanted)
         steps = self.ratio_steps(wanted[:, :groups])
@@ -96,29 +96,29 @@ class SpaceArrays:
 
     @cached_property
     def ratio_bounds(self) -> tuple[Bounds, ...]:
-        """Of every searched group: as chosen, or else from 0 to the last grid point up to the largest ratio."""
+        """Bounds of the ratio of every group: as chosen, else from 0 to the last grid point within ``ratio_max``."""
         step = self.settings.ratio_step
         most = round(math.floor(self.settings.ratio_max / step + _ROUNDING) * step, 10)
         return tuple(self.settings.choices.ratio(group) or Bounds(0.0, most) for group in self.groups)
 
     @cached_property
     def rank_bounds(self) -> tuple[RankPair, ...]:
-        """Of every searched layer: as chosen, or else any."""
+        """Bounds of the ranks of every layer: as chosen, else none."""
         return tuple(self.settings.choices.ranks(layer.layer) or (ANY_RANK, ANY_RANK) for layer in self.layers)
 
     @cached_property
     def is_free(self) -> NDArray[np.bool_]:
-        """Which values are dimensions, not fixed: one per searched group, then two per searched layer."""
+        """Which values are dimensions and not fixed, (groups + 2 layers,): ratios of groups, then ranks of layers."""
         bounds = [*self.ratio_bounds, *(side for pair in self.rank_bounds for side in pair)]
         return np.array([not bound.is_fixed for bound in bounds], dtype=np.bool_)
 
     @cached_property
     def always_decomposed(self) -> NDArray[np.bool_]:
-        """Which of the searched layers have two fixed ranks, and not those of the whole layer, (layers,)."""
+        """Which layers have two fixed ranks that are not those of the whole layer, (layers,)."""
         return np.array([self.settings.choices.decomposes(layer.layer) for layer in self.layers], dtype=np.bool_)
 
     def with_fixed(self, wanted: Floats) -> Floats:
-        """Preferences (N, D) with a column for every value: one for each searched group, two for each layer."""
+        """Preferences (N, D) with columns of 1 for fixed values, (N, groups + 2 layers)."""
         if self.is_free.all():
             return wanted
         values = np.ones((len(wanted), self.is_free.size))
@@ -126,13 +126,13 @@ class SpaceArrays:
         return values
 
     def ratio_steps(self, keep: Floats) -> Ints:
-        """Pruning ratios in steps of the grid, from the fractions (N, groups) that are wanted to stay."""
+        """Pruning ratios in grid steps, (N, groups), for fractions of channels to keep, (N, groups)."""
         steps = np.ceil((1.0 - np.minimum(keep, 1.0)) / self.settings.ratio_step - _ROUNDING)
         return np.clip(steps, *self.step_bounds).astype(np.int64)
 
     @cached_property
     def step_bounds(self) -> tuple[Ints, Ints]:
-        """Fewest and most steps of the ratio of every searched group, (groups,) each; equal where it is fixed."""
+        """Smallest and largest ratio of every group in grid steps, (groups,) each; equal where it is fixed."""
         step, bounds = self.settings.ratio_step, self.ratio_bounds
         most = [math.ceil(bound.most / step - _ROUNDING) for bound in bounds]
         least = [
@@ -143,15 +143,12 @@ class SpaceArrays:
 
     @cached_property
     def ratios(self) -> tuple[tuple[float, ...], ...]:
-        """Ratios of every searched group by the number of steps, as a person would write them; the ends are its bounds.
-
-        0.3, for instance, not 0.30000000000000004.
-        """
+        """Ratios of every group by the number of grid steps, within its bounds; 0.3, not 0.30000000000000004."""
         grid = [round(steps * self.settings.ratio_step, 10) for steps in range(max(self.step_bounds[1], default=0) + 1)]
         return tuple(tuple(map(bounds.clipped, grid)) for bounds in self.ratio_bounds)
 
     def parameters(self, candidates: Candidates, index: int = 0) -> CompressionParameters:
-        """One of the candidates as parameters."""
+        """The parameters of one of the candidates."""
         steps, ranks = candidates.ratio_steps[index].tolist(), candidates.ranks[index].tolist()
         values = [ratios[n] for ratios, n in zip(self.ratios, steps, strict=True)]
         ratios = {group.name: ratio for group, ratio in zip(self.groups, values, strict=True) if ratio}
@@ -159,11 +156,11 @@ class SpaceArrays:
         return CompressionParameters(ratios, {layer.layer: (a, b) for layer, (a, b) in pairs if a})
 
     def fractions(self, kept: Ints, ranks: Ints) -> Floats:
-        """What candidates keep of every dimension, (N, D) in (0, 1]: of the channels, of the ranks; 1 of whole layers.
+        """Fractions of channels and ranks that candidates keep, (N, D) in (0, 1]; 1 for whole layers.
 
         Args:
-            kept: channels that stay in every subgroup of the graph, shape (N, subgroups).
-            ranks: rank pairs, 0 where a layer stays whole, shape (N, layers, 2).
+            kept: channels that stay in every subgroup of the graph, (N, subgroups).
+            ranks: rank pairs, 0 where a layer stays whole, (N, layers, 2).
         """
         keep = kept @ self._group_sums[0] / self._group_sums[1]
         if not self.layers:
@@ -186,11 +183,11 @@ class SpaceArrays:
         return np.array([self.settings.ratio_step] * groups + [self.settings.rank_step] * ranks)[self.is_free]
 
     def by_group(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Whether any subgroup of each group is flagged, (groups,), from one flag per subgroup."""
+        """Whether any subgroup of each group is flagged, (groups,), for flags (subgroups,)."""
         return np.bincount(self._group_of, weights=flags, minlength=len(self.groups)) > 0
 
     def kept(self, steps: Ints) -> Ints:
-        """Channels that stay in every subgroup, (N, subgroups), at pruning ratios in steps of the grid (N, groups)."""
+        """Channels that stay in every subgroup, (N, subgroups), at ratios in grid steps (N, groups)."""
         if not self.groups:
             return np.tile(self.cost.counts.sizes, (len(steps), 1))
         return np.asarray(self._kept_table[np.arange(self.cost.counts.sizes.size), steps[:, self._group_of]])
@@ -203,13 +200,13 @@ class SpaceArrays:
 
     @cached_property
     def _group_sums(self) -> tuple[Floats, Floats]:
-        """Sums subgroups to searched groups, (subgroups, groups), and the channels of those, (groups,)."""
+        """A matrix (subgroups, groups) that sums subgroups to groups, and the channels of the groups, (groups,)."""
         member = self._group_of[:, None] == np.arange(len(self.groups))
         return member.astype(np.float64), self.cost.counts.sizes @ member.astype(np.float64)
 
     @cached_property
     def _kept_table(self) -> Ints:
-        """Channels that stay of every subgroup at every ratio of the grid, shape (subgroups, steps)."""
+        """Channels that stay of every subgroup at every number of grid steps, (subgroups, steps)."""
         rows: dict[tuple[int, tuple[float, ...]], list[int]] = {}
         sized = [
             (size, self.ratios[group])
@@ -234,7 +231,7 @@ class SpaceArrays:
         return [self.cost.graph.node(layer.layer) for layer in self.layers]
 
     def _bases(self, left: Ints) -> Ints:
-        """Channels that ranks are fractions of: what pruning leaves, where it comes first."""
+        """Channels that ranks are fractions of, (N or 1, layers, 2): those left by pruning where it comes first."""
         if self.prunes_first:
             return left
         return np.array([[(layer.in_channels, layer.out_channels) for layer in self.layers]], dtype=np.int64)
@@ -242,7 +239,7 @@ class SpaceArrays:
     def _ranks(self, fractions: Floats, bases: Ints) -> Ints:
         step = self.settings.rank_step
         points = np.maximum(1, np.floor(fractions / step + _ROUNDING)) * step
-        # All channels can be had whatever the step: only so can a layer stay whole.
+        # All channels are a choice with any step: only so can a layer stay whole.
         wanted = np.where(fractions >= 1, 1.0, points)
         ranks = np.minimum(bases, np.ceil(bases * wanted - _ROUNDING).astype(np.int64))
         if self._rank_limits is None:
@@ -260,7 +257,7 @@ class SpaceArrays:
 
     @staticmethod
     def _rank_limit(bounds: Floats, bases: Ints) -> Ints:
-        """Bounds (layers, 2) as ranks of so many channels (N, layers, 2), as ``Bounds.ranks`` has them."""
+        """Bounds (layers, 2) as ranks (N, layers, 2) for these numbers of channels, by the rule of ``Bounds.ranks``."""
         ranks = np.where(bounds <= 1, np.ceil(bases * np.minimum(bounds, 1) - _ROUNDING), bounds)
         return np.clip(ranks, 1, bases).astype(np.int64)
 
