@@ -10,16 +10,16 @@ from search.strategies.job import Job
 from search.strategies.stage_plan import StagePlan
 
 _FEWEST_TRIALS = 40
-"""For two stages without being asked to: with fewer, the sampler hardly begins to learn in each."""
+"""Trials below which a search is not divided into stages by itself: its sampler would hardly learn in either."""
 
 
 def decided(job: Job) -> Job:
-    """The job with its strategy decided: the one of its configuration, or else staged where it finds more.
+    """The job with ``search.strategy`` joint or staged; ``auto`` becomes staged where that was measured to find more.
 
-    Where the model or the budget makes stages impossible, the listener receives the reason.
+    Where ``auto`` becomes joint because a stage could not meet its budget, the listener is told the reason.
 
     Raises:
-        BudgetError: a staged search is asked for, and a stage cannot do its part.
+        BudgetError: the configuration asks for a staged search, and a stage cannot meet its budget.
     """
     config = job.config
     if config.search.strategy == JOINT:
@@ -38,5 +38,5 @@ def decided(job: Job) -> Job:
 
 
 def _finds_more(config: RunConfig) -> bool:
-    """Whether stages were measured to find more: docs/results.md."""
+    """Whether stages were measured to find more than a joint search (docs/results.md)."""
     return config.recipe[0] == PRUNE and config.search.trials >= _FEWEST_TRIALS

@@ -1,4 +1,4 @@
-"""The best trials of an earlier run of the same model as first candidates of a search with another budget."""
+"""The best trials of an earlier run of the same model as starts of a search with another budget (search.reuse)."""
 
 import math
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, records
 
 COUNT = 5
-"""Trials that are taken over, at most."""
+"""Trials of the earlier run that become starts, at most."""
 
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """The judged trials of another run, whatever its budget, recipe, space or metric.
+    """The judged trials of another run, of any budget, recipe, space and metric.
 
     Attributes:
         name: of the run.
-        trials: judged; none where no run is reused.
+        trials: the judged ones; empty where no run is reused.
     """
 
     name: str
@@ -36,11 +36,11 @@ class EarlierRun:
 
     @classmethod
     def of(cls, path: Path, model: Any) -> "EarlierRun":
-        """The run of a folder; it may still be under way.
+        """The run of a folder, which may still be searched.
 
         Args:
             path: the run folder.
-            model: what is to be searched now.
+            model: the model that is to be searched now.
 
         Raises:
             RunError: no run folder, no study, no judged trial in it, or one of another model.
@@ -62,10 +62,10 @@ class EarlierRun:
         return cls(name, trials)
 
     def starts(self, space: SearchSpace, budget: Budget) -> dict[str, dict[str, float]]:
-        """The best trials near a budget as preferences, by the name of the trial; projection fits them to the budget.
+        """Preferences of the best trials by the name of the start; they are projected onto the budget later.
 
-        How near a trial is depends on the level that it was searched at: of a run without a front all are equally near.
-        Layers that the run did not search keep all channels.
+        Of a run with a front, trials of the levels nearest to the budget come first. Layers that the earlier run did
+        not search keep all channels.
         """
         levels = {record.level for record in self.trials}
         by_level = [[record for record in self.trials if record.level == level] for level in levels]
@@ -79,17 +79,17 @@ class EarlierRun:
 
 
 def _distance(trials: Sequence[TrialRecord], space: SearchSpace, budget: Budget) -> float:
-    """Median of the logarithms of the factors by which the trials' costs are above or below the budget."""
+    """Median absolute logarithm of the factor by which the trials' costs exceed the budget, or fall below it."""
     step = space.settings.step
     costs = [space.cost.cost(without_parts(record.parameters, step), step) for record in trials]
     return median(abs(math.log1p(budget.violation(cost))) for cost in costs)
 
 
 def earlier_run(config: RunConfig, model: Any) -> EarlierRun:
-    """The run that a configuration reuses; one without trials where it reuses none.
+    """The run that a configuration reuses; without trials where it reuses none.
 
     Raises:
-        RunError: as `EarlierRun.of`, and where it is the configuration's own.
+        RunError: as `EarlierRun.of`, or the configuration names its own run.
     """
     if config.search.reuse is None:
         return EarlierRun("", ())

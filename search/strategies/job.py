@@ -1,4 +1,4 @@
-"""A search that is ready to be run, by either strategy."""
+"""A search that is prepared and checked, ready to be run by either strategy."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,9 +33,15 @@ def trial_task(
     *,
     final: FinalTask | None = None,
 ) -> Task:
-    """The task of judging candidates of this model.
+    """The task for workers that judge candidates of a model.
 
-    final: how finalists are judged; None where there are none.
+    Args:
+        config: of the run.
+        model: the original.
+        data: images and their targets, or a task of the user's own.
+        pruning: how the channels to be removed are chosen.
+        metric: what candidates are ranked by.
+        final: how finalists are judged; None where there are none.
     """
     proxy = settings.proxy(config.proxy, config.seed, metric)
     return Task(
@@ -54,19 +60,19 @@ def trial_task(
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that a strategy needs to search a model: the space, the budget, and how candidates are judged.
+    """A prepared search: the model, its space and budget, and how candidates are judged.
 
     Attributes:
         config: of the run.
         model: the original.
         data: images and their targets, or a task of the user's own.
-        space: of the original, under the whole recipe.
+        space: the search space of the original, for the whole recipe.
         budget: what the result may cost.
         pruning: how the channels to be removed are chosen.
         metric: what candidates are ranked by.
-        listener: receives the progress.
+        listener: follows the search.
         earlier: the run whose best trials are tried first.
-        levels: of a front, None without one.
+        levels: of a front; None without one.
     """
 
     config: RunConfig
@@ -82,26 +88,26 @@ class Job:
 
     @cached_property
     def task(self) -> Task:
-        """The task of the workers: candidates of the whole recipe, and finalists."""
+        """The workers' task for candidates of the whole recipe, and for finalists."""
         config = self.config
         choices = self.space.settings.choices
         final = FinalTask(settings.final(config), self.budget, choices) if config.finetune.epochs else None
         return trial_task(config, self.model, self.data, self.pruning, self.metric, final=final)
 
     def driver(self, study: optuna.Study) -> Driver:
-        """The driver of a study of the whole recipe."""
+        """The driver for a study of the whole recipe."""
         return Driver(study, self.space, self.budget, settings.driver(self.config, self.metric), self.levels)
 
     def starts(
         self, model: Any, space: SearchSpace, budget: Budget, sensitivity: Sensitivity | None
     ) -> dict[str, dict[str, float]]:
-        """The first candidates, made from what is known of the model; none where the configuration wants none.
+        """Preferences of the starts by name; empty with ``search.starts: false``.
 
         Args:
             model: to be compressed.
-            space: of the model.
-            budget: that the candidates meet.
-            sensitivity: of a sweep, whose candidate comes first; None without a sweep.
+            space: the search space of the model.
+            budget: that the starts are made for.
+            sensitivity: results of a sweep, whose start comes first; None without a sweep.
         """
         if not self.config.search.starts:
             return {}
@@ -109,7 +115,7 @@ class Job:
         return first | starts(model, space, budget, self.pruning, settings.feature_maps(self.config, self.data))
 
     def finals(self, study: optuna.Study) -> Finals:
-        """The finals of a study's trials; none without fine-tuning, which would only repeat the trials."""
+        """The finals of a study; without candidates where there is no fine-tuning, as they would repeat the trials."""
         if not self.config.finetune.epochs:
             return Finals(study, self.space, self.budget, 0, self.metric)
         tuning = repr(settings.final(self.config))

@@ -1,4 +1,4 @@
-"""The joint search: ratios and ranks of a candidate in one trial."""
+"""The joint search: each trial has both ratios and ranks."""
 
 import optuna
 
@@ -11,7 +11,7 @@ from search.workers.pool_factory import PoolFactory
 
 
 def run_joint(job: Job, study: optuna.Study, open_pool: PoolFactory) -> None:
-    """Search to the planned number of trials, then hold the finals; from where the study stands.
+    """Search to the planned number of trials, then hold the finals; goes on where the study stands.
 
     Raises:
         KeyboardInterrupt: the study is left resumable.

@@ -1,4 +1,4 @@
-"""The preparation of a search: data, space, budget, levels of a front, latency table, and a check of the original."""
+"""The preparation of a search: data, space, budget, levels of a front, latency table, and checks before it starts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -42,20 +42,26 @@ from zoo.tasks.own_task import OwnTask
 from zoo.training.evaluation import predict
 
 _NAMED = 4
-"""Layers that a warning names."""
+"""Layers that a warning names, at most."""
 
-_IMAGES, _BATCH = 1000, 32
-"""Validation images that the original is checked on at most, and images of one call."""
+_MOST_IMAGES, _FEWEST_IMAGES, _MOST_PIXELS = 1000, 64, 2**22
+"""Validation images that the original is checked on, at most and at least, and their pixels in all, at most.
+
+2**22 pixels are 83 images of 224x224, which EfficientNetB0 takes three seconds for.
+"""
+
+_BATCH = 32
+"""Images of one call."""
 
 
 def prepared(config: RunConfig, model: Any, listener: Listener, data: Data | None = None) -> Job:
-    """A model, its data, space, budget and sampler as a configuration says, checked before anything is trained.
+    """The search that a configuration describes, checked before anything is trained.
 
     Args:
         config: of the run.
         model: the original model.
-        listener: hears of what is not read, not exact, or frozen.
-        data: of the configuration, where they were read for the model; None to read them.
+        listener: receives warnings, and then follows the search.
+        data: of the configuration, where they are loaded already; None to load them.
 
     Raises:
         TuckpruneError: bad data, an impossible budget, a sampler that does not fit the space, or an earlier run that
@@ -84,10 +90,10 @@ def prepared(config: RunConfig, model: Any, listener: Listener, data: Data | Non
 
 
 def search_space(config: RunConfig, cost: CostModel) -> SearchSpace:
-    """The space of a model, with the choices per layer of a configuration.
+    """The search space of a model, with the choices per layer of a configuration.
 
     Raises:
-        ConfigError: a choice that the model cannot have, or choices that leave nothing to search.
+        ConfigError: a choice that does not fit the model, or choices that leave nothing to search.
     """
     space = SearchSpace(cost, settings.space(config), config.recipe)
     check_choices(config, space.graph)
@@ -100,7 +106,7 @@ def search_space(config: RunConfig, cost: CostModel) -> SearchSpace:
 
 
 def warn_of_frozen(config: RunConfig, model: Any, graph: ChannelGraph, warn: Callable[[str], None]) -> None:
-    """Name the frozen layers that compression can change, and say whether they will be trained."""
+    """Warn of frozen layers that compression can change, and say whether they will be trained."""
     changed = changeable_layers(graph, config.recipe)
     names = [name for name in frozen_layers(as_functional(model)) if name in changed]
     if not names:
@@ -114,13 +120,13 @@ def warn_of_frozen(config: RunConfig, model: Any, graph: ChannelGraph, warn: Cal
 
 
 def warn_of_not_exact(graph: ChannelGraph, recipe: Sequence[Stage], warn: Callable[[str], None]) -> None:
-    """Name the layers behind which pruning is not exact, where there are any."""
+    """Warn of layers behind which pruning is not exact."""
     if graph.not_exact and PRUNE in recipe:
         warn(not_exact(graph.not_exact))
 
 
 def warn_of_uncounted(cost: CostModel, warn: Callable[[str], None]) -> None:
-    """Name the layers whose FLOPs are not known, where there are any."""
+    """Warn of layers whose FLOPs cannot be counted."""
     if cost.uncounted:
         warn(
             f"counted as 0 FLOPs, their type is not known ({len(cost.uncounted)}: {_some(cost.uncounted)}): a budget "
@@ -133,7 +139,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def front_levels(config: RunConfig, limits: Budget, original: Cost) -> Levels | None:
-    """The levels of a front, None without one.
+    """The levels of a front; None for a configuration without one.
 
     Args:
         config: of the run.
@@ -161,10 +167,10 @@ def latency_table(config: RunConfig, model: Any, image_size: ImageSize | None = 
     Args:
         config: of the run.
         model: its original model.
-        image_size: at which it is measured where it takes images of any size.
+        image_size: at which a model that takes images of any size is measured.
 
     Raises:
-        ModelError: the model cannot be run to be measured.
+        ModelError: the model cannot be run for the measurement.
         RunError: the run's table cannot be read.
     """
     if LATENCY.name not in config.budget.amounts:
@@ -177,18 +183,19 @@ def latency_table(config: RunConfig, model: Any, image_size: ImageSize | None = 
 
 
 def keep_latency_table(table: LatencyTable | None, folder: RunFolder) -> None:
-    """Write a table into the run folder, where a resumed search and compression find it."""
+    """Write a latency table into the run folder, for a resumed search and for compression."""
     if table is not None and not folder.latency_table.exists():
         table.write(folder.latency_table)
 
 
 def check_original(model: Any, dataset: Data, seed: int, warn: Callable[[str], None]) -> None:
-    """Warn where the task doubts the model's answers on a sample of validation images; one of the user's own never.
+    """Warn where the original model scores suspiciously low on a sample of validation images.
 
-    Such a model is either untrained, or sees other images, or other targets, than it was trained with.
+    It is either untrained, or was trained with another normalization or other targets. Tasks of the user's own are not
+    checked.
 
     Raises:
-        DataError: there is doubt, and pixels after normalization are far from what is usual.
+        DataError: the score is suspicious, and so are the pixel values after normalization.
     """
     if isinstance(dataset, OwnTask):
         return
@@ -207,13 +214,10 @@ def check_original(model: Any, dataset: Data, seed: int, warn: Callable[[str], N
 
 
 def sample_of_validation(dataset: ImageDataset, seed: int) -> Split:
-    """At most 1,000 validation images, drawn by the seed; of large ones fewer, but enough to tell from chance."""
+    """At most 1,000 validation images, drawn by the seed; fewer of large images, but enough to tell from chance."""
     split = dataset.validation
-    fewest = 1 if dataset.task.moves else _FEWEST
-    count = min(_IMAGES, len(split), max(fewest, _PIXELS // prod(split.images.shape[1:-1])))
+    # One image suffices where the task gives an answer for each pixel.
+    fewest = 1 if dataset.task.moves else _FEWEST_IMAGES
+    count = min(_MOST_IMAGES, len(split), max(fewest, _MOST_PIXELS // prod(split.images.shape[1:-1])))
     chosen = np.sort(np.random.default_rng(seed).choice(len(split), size=count, replace=False))
     return Split(*split.at(chosen))
-
-
-_PIXELS, _FEWEST = 2**22, 64
-"""Of a sample: 83 images of 224 by 224, which take EfficientNetB0 three seconds; images where each has one answer."""

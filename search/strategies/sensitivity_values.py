@@ -1,4 +1,4 @@
-"""Values without a search: what the sensitivity sweep alone suggests at a budget, without a trial."""
+"""Recommended values by sensitivity: ratios and ranks that a sweep suggests at a budget, without a single trial."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ _KEPT = "by the sweep it loses more than it saves at this budget"
 
 @dataclass(frozen=True)
 class SensitivityValues:
-    """The values that a sweep suggests, as a recommender of both stages.
+    """The values that a sweep suggests, as a `Recommender`.
 
     Attributes:
-        parameters: for the original model; ranks are within the channels that the ratios leave.
-        across_normalization: whether channels may go over which a layer normalizes.
+        parameters: for the original model; ranks are of the channels that the ratios leave.
+        across_normalization: whether channels over which a layer normalizes may be removed.
     """
 
     parameters: CompressionParameters
@@ -58,17 +58,17 @@ class SensitivityValues:
 
 
 def sensitivity_values(config: RunConfig, model: Any, listener: Listener) -> SensitivityValues:
-    """Sweep a model as a search does before its trials, and make of that the values that just meet the budget.
+    """The values that just meet the budget by a sensitivity sweep, as a search makes it before its trials.
 
-    The sweep of a run that has been searched is not repeated.
+    A sweep that the run's study contains already is not repeated.
 
     Args:
         config: of the run.
         model: the original.
-        listener: receives the progress.
+        listener: follows the sweep.
 
     Raises:
-        TuckpruneError: bad data, an impossible budget, or a sweep without any result.
+        TuckpruneError: bad data, an impossible budget, or a sweep in which nothing could be judged.
         KeyboardInterrupt: a shutdown is requested.
     """
     job = prepared(config, model, listener)
@@ -78,7 +78,7 @@ def sensitivity_values(config: RunConfig, model: Any, listener: Listener) -> Sen
 
 
 def _kept_sweep(job: Job) -> Sensitivity | None:
-    """That of the run, where it was searched with this configuration; None where it has none."""
+    """The complete sweep in the run's study, where the run was begun with this configuration; else None."""
     config, folder = job.config, RunFolder.of(job.config)
     if config.search.strategy == STAGED or not folder.holds(config):
         return None
@@ -91,23 +91,26 @@ def _kept_sweep(job: Job) -> Sensitivity | None:
 
 
 def _new_sweep(job: Job) -> Sensitivity:
-    """A sweep that is kept nowhere."""
+    """A new sweep, which is not stored."""
     study = optuna.create_study()
     sweep = Sweep(study, job.space, job.budget, job.metric)
     section, shutdown = job.config.search, Shutdown(job.config.search.grace)
     with ray_pool(section, job.listener.warned, shutdown, job.model, job.task, len(sweep.pending)) as pool:
         sweep.run(pool, job.listener)
-    made = sensitivity_of(study)
-    if made is None:
-        raise RunError("expected a sweep with results, received none: the model as it is could not be judged")
-    return made
+    sensitivity = sensitivity_of(study)
+    if sensitivity is None:
+        raise RunError(
+            "expected a sweep with results, received none: the original model could not be judged; try a search with "
+            "--dry-run, which shows why"
+        )
+    return sensitivity
 
 
 class SweepLog(Listener):
-    """Follows a sweep by lines of a log.
+    """A listener that logs a line for every evaluation of a sweep.
 
     Args:
-        log: takes a line.
+        log: called with each line.
     """
 
     def __init__(self, log: Callable[[str], None]) -> None:
@@ -115,16 +118,16 @@ class SweepLog(Listener):
         self._metric = ACCURACY
 
     def warned(self, line: str) -> None:
-        """Pass on a warning."""
+        """Log a warning."""
         self._log(f"warning: {line}")
 
     def sweep_started(self, count: int, metric: Metric) -> None:
         """Say how much there is to do next."""
         self._total, self._done, self._metric = count, 0, metric
-        self._log(f"sensitivity sweep: {count} short judgements, without training")
+        self._log(f"sensitivity sweep: {count} evaluations without training")
 
     def probed(self, probe: Probe) -> None:
-        """Say what came of a part."""
+        """Log the result of an evaluation."""
         self._done += 1
         came = f"failed: {probe.error}" if probe.score is None else f"{self._metric.of_objective(probe.score):.4g}"
         kept = "" if probe.kept == 1 else f" at {probe.kept:g}"

@@ -1,4 +1,4 @@
-"""How a staged search is divided: the space of each stage, and the budget of the first one."""
+"""The plan of a staged search: the search space of each stage, and the budget of the first one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,12 +22,13 @@ from search.study.trial_record import TrialRecord
 
 @dataclass(frozen=True)
 class StagePlan:
-    """How a search of a recipe of two stages is divided.
+    """The two stages of a search.
 
     Attributes:
-        space: of the original model, under the whole recipe.
-        budget: what the second stage has to meet.
-        share: how far the first stage goes there, in factors: 0.5 is the geometric mean of the original and the budget.
+        space: the search space of the original model, for the whole recipe.
+        budget: that the second stage must meet.
+        share: how far the first stage goes on the way to the budget, in factors: 0.5 is the geometric mean of the
+            original's cost and the budget.
     """
 
     space: SearchSpace
@@ -42,21 +43,21 @@ class StagePlan:
 
     @property
     def first_space(self) -> SearchSpace:
-        """The values of the first stage, for the original model."""
+        """The search space of the first stage, of the original model."""
         return replace(self.space, recipe=self.stages[:1])
 
     def second_space(self, model: Any) -> SearchSpace:
-        """The values of the second stage, for a model that the first one has made."""
+        """The search space of the second stage, of a model that the first one has compressed."""
         original = self.space.graph
         graph = analyse(model, original.across_normalization, original.image_size)
         return SearchSpace(CostModel(graph, self.budget.table), self.space.settings, self.stages[1:])
 
     @property
     def target(self) -> Budget:
-        """What the first stage has to meet. Memory, which ranks hardly change, is left to pruning.
+        """The budget of the first stage. Memory, which ranks hardly change, is left to pruning.
 
         Raises:
-            BudgetError: ranks come first, and memory alone is limited.
+            BudgetError: decomposition comes first, and memory alone is limited.
         """
         original = self.space.cost.cost(CompressionParameters.none())
         target: Budget | None = self.budget.partway(original, self.share)
@@ -70,16 +71,16 @@ class StagePlan:
         return target
 
     def after_first(self, model: Any, parameters: CompressionParameters, pruning: PruningSettings) -> Any:
-        """The original model after the first stage, not fine-tuned."""
+        """The original model after the first stage, without fine-tuning."""
         return apply_parameters(model, parameters, self.stages[:1], pruning=pruning)
 
     def check(self, model: Any, pruning: PruningSettings) -> None:
         """Refuse a plan in which a stage cannot meet its budget, before anything is trained.
 
-        The second stage is tried behind a first one that takes equally much of all layers.
+        The second stage is checked after a first stage that compresses all layers equally.
 
         Raises:
-            BudgetError: names the stage, and how to divide otherwise.
+            BudgetError: names the stage and what to change.
         """
         first, target = self.first_space, self.target
         for stage in self.stages:
@@ -95,7 +96,7 @@ class StagePlan:
             raise self._refusal(1, error, "raise") from error
 
     def winner(self, model: Any, trials: Sequence[TrialRecord], pruning: PruningSettings) -> TrialRecord:
-        """The best trial of the first stage that the second one can bring to the budget.
+        """The best trial of the first stage from which the second stage can meet the budget.
 
         Raises:
             BudgetError: there is none.
@@ -116,5 +117,5 @@ class StagePlan:
         Projection(self.second_space(model), self.budget).check_reachable()
 
     def _refusal(self, number: int, error: BudgetError, change: str) -> BudgetError:
-        what = f"stage '{self.stages[number]}', {number + 1} of 2"
-        return BudgetError(f"{what}: {error}; or {change} search.staged.budget, now {self.share:g}, or search joint")
+        stage = f"stage '{self.stages[number]}', {number + 1} of 2"
+        return BudgetError(f"{stage}: {error}; or {change} search.staged.budget, now {self.share:g}, or search joint")

@@ -1,4 +1,4 @@
-"""The staged search, NPTK's way: search one stage, fine-tune its winner, search the other stage on that."""
+"""The staged search, as NPTK does it: search one stage, fine-tune its winner, search the other stage on that model."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -28,7 +28,7 @@ from search.workers.pool_factory import PoolFactory, submit_and_wait
 from search.workers.worker import Task, model_bytes
 
 _WINNER = "winner"
-"""In the first stage's study: number of the trial that the second stage goes on from. It closes the first stage."""
+"""Attribute of the first stage's study: number of its winner, the trial that the second stage continues."""
 
 _MIDDLE = "middle"
 """In the first stage's study: digest of the model that its winner became, and that the second stage searches."""
@@ -36,12 +36,12 @@ _MIDDLE = "middle"
 
 @dataclass(frozen=True)
 class Staged:
-    """A search in two stages, each a study of its own in the run's file; all is resumed from where it stands.
+    """A search in two stages, each with a study of its own; both go on where they stand.
 
-    Trials of the second stage hold the parameters of both, so that they read as those of a joint search.
+    Trials of the second stage have the parameters of both stages, and so look like those of a joint search.
 
     Attributes:
-        job: the model, the budget, and how candidates are judged.
+        job: the prepared search.
         study: of the second stage and the finals; the run's main study.
         first: study of the first stage.
         folder: of the run, held by this process.
@@ -58,7 +58,7 @@ class Staged:
     def of(
         cls, job: Job, folder: RunFolder, study: optuna.Study, first: optuna.Study, open_pool: PoolFactory
     ) -> "Staged":
-        """The search of a run whose folder is held, and whose two studies are open.
+        """The staged search of a run whose folder is held and whose studies are open.
 
         Raises:
             RunError: the first stage's study was made for another model.
@@ -68,7 +68,7 @@ class Staged:
 
     @cached_property
     def plan(self) -> StagePlan:
-        """How budget and recipe are divided."""
+        """The spaces and the budgets of both stages."""
         return StagePlan(self.job.space, self.job.budget, self.job.config.search.staged.budget)
 
     @property
@@ -97,10 +97,7 @@ class Staged:
 
     @property
     def _left(self) -> int:
-        """Trials of the second stage that are not settled: it gets all that the first one has not had.
-
-        None of a stage that has ended early.
-        """
+        """Number of trials left to the second stage, which gets all that the first left; 0 after an early end."""
         section = self.job.config.search
         left = section.trials - settled_count(self.first) - settled_count(self.study)
         return 0 if left > 0 and ended_early(self.study, section.early_stopping) else left
@@ -132,7 +129,7 @@ class Staged:
         return Driver(study, space, self.job.budget, replace(configured, trials=trials, stage=stage))
 
     def _drive(self, driver: Driver, model: Any) -> None:
-        """Search one stage of a model, its known starts first."""
+        """Search one stage of a model, beginning with its starts."""
         remaining = driver.remaining
         if not remaining:
             return
@@ -150,12 +147,12 @@ class Staged:
             enqueue_starts(driver.study, distinct(starts, space, budget, self.job.listener.noted))
 
     def _task(self, model: Any, space: SearchSpace) -> Task:
-        """The task of judging candidates of this model, with the original model as the teacher."""
+        """The workers' task for candidates of this model, with the original model as the teacher."""
         task = replace(self.job.task, recipe=space.recipe, final=None)
         return task if model is self.job.model else replace(task, model=model_bytes(model), teacher=task.model)
 
     def _fine_tuned(self, winner: TrialRecord) -> Any:
-        """The first stage's winner, compressed and fine-tuned by a worker as a finalist is; made once."""
+        """The model of the first stage's winner, which a worker compresses and fine-tunes once, as a finalist."""
         job, path = self.job, self.folder.middle_model
         if not self._is_made:
             epochs = settings.final(job.config).training.epochs
@@ -189,7 +186,7 @@ class Staged:
 
 
 def run_staged(job: Job, folder: RunFolder, study: optuna.Study, open_pool: PoolFactory) -> None:
-    """Search both stages and hold the finals, on one cluster; from where the run stands.
+    """Search both stages and hold the finals, on one cluster; goes on where the run stands.
 
     Raises:
         TuckpruneError: the study cannot be read, no cluster, or no trial of the first stage that can be used.

@@ -46,7 +46,7 @@ def test_a_run_of_another_configuration_has_no_sweep_for_this_one(home, local_po
 def test_commands_recommend_and_compress_with_them(home, local_pool, tuckprune, recipe):
     path = written(home, recipe=recipe, **SWEPT)
     code, out, err = tuckprune("recommend", home / "tiny.keras", "--config", path, "--method", "sensitivity", "--json")
-    assert code == 0 and "sensitivity sweep: 7 short judgements" in err and "[7/7] " in err
+    assert code == 0 and "sensitivity sweep: 7 evaluations" in err and "[7/7] " in err
     values = loads(out).parameters
     code, out, err = tuckprune(
         "compress", home / "tiny.keras", "--recommend", "--config", path, "--method", "sensitivity"
