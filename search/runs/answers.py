@@ -1,4 +1,4 @@
-"""What a model of a run answers to a few test images, kept as a JSON file for each model."""
+"""A model's answers to a few test images, stored as a JSON file for each model of a run."""
 
 import base64
 import io
@@ -20,13 +20,13 @@ PNG = "data:image/png;base64,"
 
 @dataclass(frozen=True)
 class Answers:
-    """A few images, their targets, and the outputs of one model; each a text, or a PNG file as a data URL.
+    """A few images, their targets, and the outputs of one model; each a text, or a PNG picture as a data URL.
 
     Attributes:
-        label: of the model, as of its result.
-        images: that the model was given.
-        targets: what it should answer, by the name of the output; an empty name where there is one alone.
-        outputs: what it answers.
+        label: of the model, as in its `Result`.
+        images: the inputs.
+        targets: by the name of the output; a single output has an empty name.
+        outputs: of the model, by the same names.
     """
 
     label: str
@@ -36,12 +36,16 @@ class Answers:
 
     @classmethod
     def of(cls, label: str, shown: Shown) -> Self:
-        """Examples as their task shows them."""
+        """Answers from examples that a task made presentable."""
         images = tuple(_url(_visible(image)) for image in shown.images)
         return cls(label, images, _all_kept(shown.targets), _all_kept(shown.outputs))
 
     def write(self, folder: Path) -> Path:
-        """Write ``<label>.json``; raises RunError where that fails."""
+        """Write ``<label>.json`` into a folder, which is created where it is missing.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.label}.json"
         write_whole(path, json.dumps(asdict(self)) + "\n")
@@ -52,7 +56,7 @@ class Answers:
         """The answers in a file.
 
         Raises:
-            RunError: it holds none.
+            RunError: the file cannot be read as answers.
         """
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
@@ -76,12 +80,12 @@ def _kept(answer: Answer) -> str:
 
 
 def _in_colours(image: Array) -> Array:
-    """Three channels as they are, of another number the first one alone."""
+    """Images of three channels unchanged, of others the first channel alone."""
     return image if image.shape[-1] == 3 else image[..., :1]
 
 
 def _visible(image: Array) -> Array:
-    """Pixels (H, W, 1) or (H, W, 3), uint8, from the least to the largest value of the image."""
+    """Pixels (H, W, 1) or (H, W, 3), uint8, scaled so that the image's values span 0 to 255."""
     colours = _in_colours(image)
     low, high = float(colours.min()), float(colours.max())
     scaled = (colours.astype(np.float64) - low) * (255 / (high - low or 1))

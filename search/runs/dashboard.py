@@ -20,7 +20,7 @@ _READING = ("GET", "HEAD")
 
 
 class DashboardServer(socketserver.ThreadingMixIn, WSGIServer):
-    """Answers each request in a thread of its own, so that a long one keeps none waiting."""
+    """A server with one thread per request, so that a long request delays no other."""
 
     daemon_threads = True
 
@@ -36,7 +36,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 def dashboard(path: Path, port: int) -> DashboardServer:
-    """A server of the run in a folder, to be started with ``serve_forever``; a driver may be writing to the run.
+    """A dashboard of the run in a folder, to be started with ``serve_forever``; a driver may be writing to the run.
 
     Args:
         path: the run folder.
@@ -47,7 +47,7 @@ def dashboard(path: Path, port: int) -> DashboardServer:
         TuckpruneError: no run, no study, a storage that cannot be read, or a port that cannot be used.
     """
     config = RunFolder(path).config()
-    find_study(path, config.name, config.search.storage)  # A database without it is refused.
+    find_study(path, config.name, config.search.storage)  # Refuses a storage without the run's study.
     application = read_only(_application(find_storage(path, config.search.storage)))
     try:
         return make_server(HOST, port, application, server_class=DashboardServer, handler_class=_Quiet)
@@ -69,7 +69,7 @@ def _application(storage: BaseStorage) -> "WSGIApplication":
 
 
 def read_only(application: "WSGIApplication") -> "WSGIApplication":
-    """Let only requests through that read: optuna-dashboard can also rename and delete the studies of the driver."""
+    """Refuse requests that write: optuna-dashboard could rename and delete studies."""
 
     def answer(environ: dict[str, Any], start: "StartResponse") -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in _READING:

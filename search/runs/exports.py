@@ -1,4 +1,4 @@
-"""The exported files of a model: their size, agreement with the Keras model and latency, kept as a JSON table."""
+"""The table of a model's exported files as JSON: their size, agreement with the Keras model, and latency."""
 
 import json
 from collections.abc import Sequence
@@ -13,16 +13,15 @@ class Export:
     """One exported file, as measured after it was loaded back.
 
     Attributes:
-        format: its name.
-        file: its path in the folder of the run.
-        bytes: on disk, of all files where it is a folder.
-        agreement: fraction of its answers, classes of images or pixels, that are those of the Keras model; None where
-            answers are no classes.
-        max_difference: the largest of any output from the Keras model's.
-        metric: the task's first one; None where nothing was measured.
-        metric_gain: by how much it is above the Keras model's, on the same images.
-        latency_ms: median of one image, from array to array, on one thread.
-        latency_spread_ms: interquartile range of that.
+        format: name of the format.
+        file: path in the run folder.
+        bytes: size on disk, of a folder the sum of its files.
+        agreement: fraction of images or pixels with the same class as the Keras model; None for tasks without classes.
+        max_difference: the largest absolute difference of any output from the Keras model's.
+        metric: name of the task's first metric; None where nothing was measured.
+        metric_gain: by how much the metric exceeds the Keras model's, on the same images.
+        latency_ms: median latency of one image on one thread, in milliseconds, from array to array.
+        latency_spread_ms: interquartile range of the latency, in milliseconds.
     """
 
     format: str

@@ -22,9 +22,13 @@ from search.study.trial_record import TrialRecord, records
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """All finished trials of a run, its finalists, and the winner: the best finalist, without any the best trial.
+    """The outcome of a run.
 
-    The trials of a staged search are those of its first stage, then those of its second.
+    Attributes:
+        folder: of the run.
+        trials: all finished trials; of a staged search those of its first stage, then those of its second.
+        finalists: the judged finalists.
+        winner: the best finalist, or without finalists the best trial.
     """
 
     folder: RunFolder
@@ -34,7 +38,7 @@ class SearchOutcome:
 
     @property
     def remark(self) -> str:
-        """A sentence where none of the sampler's proposals won, which says what did; empty where one did."""
+        """A sentence that says what won where it was no proposal of the sampler; else empty."""
         start = next((trial.start for trial in self.trials if trial.source == self.winner.source), None)
         if start is None and self.winner.source != RECOMMENDED:
             return ""
@@ -54,13 +58,15 @@ def find_run(path: Path) -> SearchOutcome:
 
 
 def export_run(path: Path, out: Path | None = None) -> list[Path]:
-    """Write the winner's parameter files (listings, JSON, NetsPresso's), by default into the run folder.
+    """Write the winner's parameter files (text, JSON, NetsPresso's) and return their paths.
 
-    Returns their paths.
+    Args:
+        path: the run folder.
+        out: folder for the files; None for the run folder.
 
     Raises:
         RunError: no run folder, no usable trial, or another model than the one that was searched.
-        ModelError: the original model cannot be read; the files say what it is.
+        ModelError: the original model, which the files describe, cannot be read.
     """
     outcome = find_run(path)
     config = outcome.folder.config()
@@ -76,7 +82,7 @@ def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
 
     Args:
         config: of the run.
-        folder: of the run, where it is not the one that the configuration names.
+        folder: the run's, where it is another one than the configuration names.
 
     Raises:
         ModelError: a zoo model that has not been trained yet.
@@ -93,7 +99,7 @@ def outcome_of(folder: RunFolder, config: RunConfig, study: optuna.Study) -> Sea
     """The outcome of a run whose main study is open.
 
     Raises:
-        RunError: no trial can be used; with the reason of the last one.
+        RunError: no trial can be used; with the last error.
     """
     earlier, trials, judged = first_trials(folder, config), records(study), finalists(study)
     winner = winner_of(trials, judged)

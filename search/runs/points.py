@@ -35,8 +35,8 @@ _Point = TypeVar("_Point", TrialRecord, Finalist)
 def front(candidates: Iterable[_Point], quantity: Quantity) -> list[_Point]:
     """The Pareto front of judged candidates, by rising cost and so by rising score.
 
-    One dominates another that costs at least as much and scores at most as much, or was judged at a lower rung. Of
-    those that are equal in both, the one of the lower loss stays, and of the same loss the first.
+    A candidate dominates another that costs at least as much, and scores at most as much or was judged at a lower rung.
+    Of equal ones the one with the lower loss stays, and of the same loss the first.
     """
     judged = [point for point in candidates if point.score is not None and point.cost is not None]
     points: list[_Point] = []
@@ -49,36 +49,39 @@ def front(candidates: Iterable[_Point], quantity: Quantity) -> list[_Point]:
 
 
 def points(trials: Sequence[TrialRecord], finalists: Sequence[Finalist], quantity: Quantity) -> list[Point]:
-    """The points of a run by rising cost: the Pareto front of its finalists, and that of its other trials.
+    """The points of a run by rising cost: the Pareto front of its finalists and the Pareto front of its other trials.
 
-    Scores after fine-tuning are compared with each other only, and so are those after a short repair.
+    Two fronts, because scores after fine-tuning cannot be compared with scores after a short repair.
     """
     tuned = {finalist.source for finalist in finalists if finalist.score is not None}
     repaired = [trial for trial in front(trials, quantity) if trial.source not in tuned]
-    # Of equal costs what is fine-tuned comes last: it is the better known, and `best_within` takes the last.
+    # Of equal costs the finalist comes last: it is judged more thoroughly, and `best_within` takes the last.
     offered: list[Point] = [*repaired, *front(finalists, quantity)]
     return sorted(offered, key=lambda point: cost_of(point, quantity))
 
 
 def best_within(offered: Sequence[Point], limit: Limit) -> Point | None:
-    """The last of a run's points, by rising cost, that meets a limit; None where none does."""
+    """The point with the highest cost within a limit; None where none is within it.
+
+    offered: by rising cost.
+    """
     meeting = [point for point in offered if point.cost is not None and limit.violation(point.cost) <= 0]
     return meeting[-1] if meeting else None
 
 
 def cost_of(point: Point, quantity: Quantity) -> float:
-    """The cost of a judged point, in the unit of the quantity."""
+    """The figure of one quantity of a judged point's cost, in the quantity's unit."""
     return 0.0 if point.cost is None else quantity.of(point.cost)
 
 
 @dataclass(frozen=True)
 class RunPoints:
-    """A run whose points are listed and exported, finished or not.
+    """The points of a run, finished or not, to list and to export.
 
     Attributes:
         folder: of the run.
         config: its configuration.
-        study: its trials.
+        study: its main study.
     """
 
     folder: RunFolder
@@ -98,11 +101,11 @@ class RunPoints:
 
     @cached_property
     def graph(self) -> "ChannelGraph":
-        """The channels of the original model, which is read for it.
+        """The channel graph of the original model, which is loaded when this is first asked for.
 
         Raises:
             RunError: another model than the one that was searched.
-            ModelError: it cannot be read.
+            ModelError: the model cannot be read.
         """
         import_tensorflow()
         from compress.graph.analysis import analyse
@@ -115,8 +118,7 @@ class RunPoints:
 
     @cached_property
     def original(self) -> Cost:
-        """Cost of the original model, which is read where the study does not say it; the latency is 0 where the run has
-        no table of it.
+        """Cost of the original model, by the study, or of the model itself; its latency is 0 without a latency table.
 
         Raises:
             RunError, ModelError: as `graph` does.
@@ -127,14 +129,14 @@ class RunPoints:
 
             cost = CostModel(self.graph).cost(CompressionParameters.none())
         path = self.folder.latency_table
-        # Fractions are of the original as measured, as they are in budgets.
+        # Fractions of a budget are of the measured latency of the original, not of a predicted one.
         return replace(cost, latency=LatencyTable.read(path).original if path.exists() else 0.0)
 
     def quantity(self, name: str | None) -> Quantity:
-        """The quantity of that name; without one that of the run's front, or FLOPs.
+        """The quantity of this name; for None that of the run's front, or else FLOPs.
 
         Raises:
-            RunError: latency, of a run that has no table of it.
+            RunError: latency, in a run without a latency table.
         """
         front = self.config.front
         quantity = quantities()[name or (front.quantity if front else FLOPS.name)]
@@ -148,7 +150,7 @@ class RunPoints:
         """The points of the run by rising cost.
 
         Raises:
-            RunError: none of its trials was judged.
+            RunError: no trial is judged yet.
         """
         trials = records(self.study)
         offered = points(trials, finalists(self.study), quantity)
@@ -161,7 +163,7 @@ class RunPoints:
         """A judged trial by its number.
 
         Raises:
-            RunError: no such trial, or one that is not judged; with the reason.
+            RunError: there is no such trial, or it was not judged; with the reason.
         """
         trials = {record.number: record for record in records(self.study)}
         record = trials.get(number)
@@ -176,10 +178,14 @@ class RunPoints:
         return record
 
     def within(self, amount: str, quantity: Quantity) -> Point:
-        """The best point within an amount, written as in a budget.
+        """The best point within a limit.
+
+        Args:
+            amount: the limit, written as in a budget.
+            quantity: what it limits.
 
         Raises:
-            BudgetError: the amount is malformed or above the original.
+            BudgetError: the amount is malformed or above the original's figure.
             RunError: every point of the run costs more.
         """
         limit = Limit.parse(quantity, amount, quantity.of(self.original))
@@ -195,14 +201,14 @@ class RunPoints:
         return point
 
     def export(self, point: Point, out: Path | None) -> list[Path]:
-        """Write a point's parameter files into a folder; returns their paths.
+        """Write a point's parameter files and return their paths.
 
         Args:
-            point: which one.
-            out: the folder, None for one of the point's own in the run folder.
+            point: one of the run's.
+            out: folder for the files; None for ``point-17`` in the run folder, 17 the trial's number.
 
         Raises:
-            RunError: the folder is the run's, where the winner's files are.
+            RunError: the folder is the run folder, where the winner's files are.
         """
         from compress.parameter_files.files import write_parameters
         from search import settings
@@ -219,5 +225,5 @@ class RunPoints:
 
 
 def folder_name(point: Point) -> str:
-    """Name of a point's folder in the run folder: ``point-17`` for trial 17, of a staged run the second stage's."""
+    """Name of a point's folder in the run folder: ``point-17`` for trial 17, in a staged run of the second stage."""
     return f"point-{'recommended' if point.source == RECOMMENDED else point.source.split()[-1]}"

@@ -1,4 +1,4 @@
-"""Measured figures of one model of a run, kept as a JSON file each, and the table that compares them."""
+"""Results of a run's models, a JSON file each, and the table that compares them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,20 +16,20 @@ ORIGINAL, SIMPLE, SENSITIVITY, SEARCH = "original", "simple", "sensitivity", "se
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the comparison table.
+    """The measured figures of one model: a row of the comparison table.
 
     Attributes:
-        label: ``original``, ``simple`` (recommended values), ``sensitivity`` (those of a sweep) or ``search``
+        label: ``original``, ``simple`` (recommended values), ``sensitivity`` (values of a sweep) or ``search``
             (own values).
-        flops: of one forward pass on one image, None where the model takes any size and none was given.
-        params: weights that training changes where no layer is frozen: kernels and biases, but no statistics.
-        size: bytes as a ``.keras`` file, without the state of an optimizer.
-        figures: on the test split, by the names of the metrics; empty where there was no data.
-        metrics: what these are.
-        ranked_by: the name of the metric that candidates are ranked by, None where there was no data.
-        memory: bytes of the activations where they are most, None where the budget does not limit them.
-        latency: microseconds of one forward pass, measured as the configuration says, None where it is not limited.
-        others: figures of the other quantities that the budget limits, by name.
+        flops: of one forward pass on one image; None where the model takes images of any size and no size was given.
+        params: number of weights that training changes where no layer is frozen: kernels and biases, not statistics.
+        size: bytes of the ``.keras`` file, without the state of an optimizer.
+        figures: on the test split, by the name of the metric; empty without data.
+        metrics: the metrics of these figures.
+        ranked_by: name of the metric that candidates are ranked by; None without data.
+        memory: peak memory of the activations in bytes; None where the budget does not limit it.
+        latency: of one forward pass in microseconds, measured as the configuration says; None where it is not limited.
+        others: figures of other quantities that the budget limits, by name.
     """
 
     label: str
@@ -44,7 +44,7 @@ class Result:
     others: Mapping[str, float] = field(default_factory=dict)
 
     def figure(self, name: str) -> float | None:
-        """The figure of the quantity or metric of that name, None where it is not there."""
+        """The figure of the quantity or metric of this name; None where there is none."""
         figure: float | None = self.stored().get(name)
         return figure
 
@@ -60,16 +60,16 @@ class Result:
         return ", ".join(f"{metric.name} {metric.cell(self.figures[metric.name])}" for metric in first)
 
     def stored(self) -> dict[str, Any]:
-        """All of it in one mapping, as files and the JSON of commands have it."""
+        """All figures in one mapping, as result files and ``--json`` have them."""
         own = {**asdict(self), "metrics": [asdict(metric) for metric in self.metrics]}
         return {"label": own.pop("label"), **own.pop("figures"), **own.pop("others"), **own}
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Self:
-        """The result that ``stored`` has returned.
+        """The result of what ``stored`` has returned.
 
         Raises:
-            TypeError, ValueError, KeyError: it is no mapping, or not of these names.
+            TypeError, ValueError, KeyError: it was not made by ``stored``.
         """
         entries = dict(stored)
         known = {item.name for item in fields(cls)} - {"others", "figures"}
@@ -80,16 +80,16 @@ class Result:
 
 
 def check_names(metrics: Sequence[Metric]) -> None:
-    """Refuse metrics of the user's own that are called as something else of a result.
+    """Refuse metrics of the user's own whose names are those of other figures of a result.
 
     Raises:
-        ConfigError: names it.
+        ConfigError: lists these names.
     """
     taken = {item.name for item in fields(Result)} | set(quantities())
     names = [metric.name for metric in metrics if metric.name in taken]
     if names:
         raise ConfigError(
-            f"task: expected other names of metrics than {', '.join(names)}, which results have; rename it"
+            f"task: expected metrics whose names results do not use already, received {', '.join(names)}; rename them"
         )
 
 
@@ -107,7 +107,7 @@ def read_results(folder: Path) -> list[Result]:
     """The results of a run, original first.
 
     Raises:
-        RunError: a file that is not a result.
+        RunError: a file cannot be read as a result.
     """
     order = [ORIGINAL, SIMPLE, SENSITIVITY, SEARCH]
     paths = sorted(folder.glob("*.json"), key=lambda path: (order.index(path.stem) if path.stem in order else 9, path))
@@ -121,13 +121,13 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def columns(results: Sequence[Result]) -> tuple[str, ...]:
-    """Headers of the comparison: the metrics, and what the budget limits."""
+    """Headers of the comparison: the model, the metrics, and the quantities."""
     metrics = (f"{metric.title} (delta)" for metric in shown_metrics(results))
     return ("Model", *metrics, *(f"{quantity.header} (factor)" for quantity in _shown(results)))
 
 
 def table_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
-    """NPTK's comparison: each figure with its difference from, or factor below, the original's."""
+    """Rows of NPTK's comparison: metrics with their difference from the original, costs with a factor."""
     base = next((result for result in results if result.label == ORIGINAL), None)
     metrics, shown = shown_metrics(results), _shown(results)
     return [_row(result, base, metrics, shown) for result in results]
@@ -141,7 +141,7 @@ def markdown_table(results: Sequence[Result]) -> str:
 
 
 def shown_metrics(results: Sequence[Result]) -> tuple[Metric, ...]:
-    """The metrics that a table of these results shows, each once."""
+    """The metrics that the comparison of these results shows."""
     return tuple({metric.name: metric for result in results for metric in result.shown}.values())
 
 

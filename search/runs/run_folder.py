@@ -1,4 +1,4 @@
-"""The folder of one run: ``runs/<name>/``, everything that a search needs to resume and leaves behind."""
+"""The folder of one run, ``runs/<name>/``: its paths, its lock, and its configuration, which it is tied to."""
 
 import fcntl
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ RESUMABLE = (
     # Trials train the frozen layers that finetune.unfreeze names.
     *(f"finetune.{key}" for key in FinetuneConfig.model_fields if key != "unfreeze"),
 )
-"""Keys, or sections, that may change between two starts of one run: they do not change what a trial measures."""
+"""Keys, or sections, that may differ when a run is resumed: they do not change what a trial measures."""
 
 
 @dataclass(frozen=True)
@@ -58,27 +58,27 @@ class RunFolder:
 
     @property
     def answers(self) -> Path:
-        """What the models of the comparison answer to a few test images, a file each."""
+        """Folder of the models' answers to a few test images, one file per model."""
         return self.path / "answers"
 
     @property
     def middle_model(self) -> Path:
-        """The fine-tuned winner of the first stage, where a search is staged."""
+        """The fine-tuned winner of the first stage of a staged search."""
         return self.path / "middle.keras"
 
     @property
     def results(self) -> Path:
-        """One JSON file per model of the comparison table."""
+        """Folder of results, one JSON file per model of the comparison table."""
         return self.path / "results"
 
     @property
     def exports(self) -> Path:
-        """Exported files of a model, in every format asked for."""
+        """Folder of the files that ``tuckprune ship`` writes."""
         return self.path / "exports"
 
     @property
     def exports_table(self) -> Path:
-        """Table of the files that were exported last, as JSON."""
+        """Table of the files that ``tuckprune ship`` wrote last, as JSON."""
         return self.path / "exports.json"
 
     @property
@@ -88,24 +88,24 @@ class RunFolder:
 
     @property
     def logs(self) -> Path:
-        """One file of JSON lines per worker."""
+        """Folder of logs, one file of JSON lines per worker."""
         return self.path / "logs"
 
     @property
     def checkpoints(self) -> Path:
-        """One file per training under way."""
+        """Folder of checkpoints, one file per training in progress."""
         return self.path / "checkpoints"
 
     @property
     def tensorboard(self) -> Path:
-        """Event files of TensorBoard, where ``log_to`` names it."""
+        """Folder of TensorBoard's event files, with ``log_to: [tensorboard]``."""
         return self.path / "tensorboard"
 
     @property
     def is_held(self) -> bool:
-        """Whether a process writes to the folder."""
+        """Whether a process holds the folder, to write to it."""
         try:
-            # To read only, as the folder may be: FileLock would open the file to write.
+            # The folder may be read-only, and FileLock would open the file for writing.
             with (self.path / LOCK_FILE).open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
@@ -116,10 +116,10 @@ class RunFolder:
 
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
-        """Hold the folder, so that no other process writes to it; it is created with its configuration if need be.
+        """Hold the folder within the context, so that no other process writes to it; it is created where it is missing.
 
         Raises:
-            RunError: the folder holds a run of another configuration, cannot be written, or another process holds it.
+            RunError: it belongs to another configuration, cannot be written, or another process holds it.
         """
         config = self.with_kept_strategy(config)
         self._check(config)
@@ -134,7 +134,7 @@ class RunFolder:
         """The configuration of an existing run.
 
         Raises:
-            RunError: this is no run folder.
+            RunError: the folder has no configuration, so it is no run folder.
         """
         if not self.config_file.is_file():
             raise RunError(
@@ -143,10 +143,10 @@ class RunFolder:
         return load_config(self.config_file)
 
     def with_kept_strategy(self, config: RunConfig) -> RunConfig:
-        """A configuration with the strategy that the run was begun with, where it leaves that open.
+        """A configuration in which ``search.strategy: auto`` is replaced by the strategy that the run was begun with.
 
         Raises:
-            RunError: the run was begun stage by stage, and could not be gone on with.
+            RunError: the run was begun as a staged search, which this configuration does not allow.
         """
         if config.search.strategy != AUTO or not self.config_file.exists():
             return config
@@ -172,7 +172,7 @@ class RunFolder:
         return lock
 
     def _write(self, config: RunConfig) -> None:
-        """Replace the configuration file whole: half a file would lock everyone out of the run."""
+        """Replace the configuration file in one step: an incomplete file would make the run unusable."""
         try:
             with replaced(self.config_file) as partial:
                 partial.write_text(dump_config(config), encoding="utf-8")
@@ -183,13 +183,13 @@ class RunFolder:
         return RunError(f"run folder '{self.path}' cannot be written ({error.strerror}); choose another with runs:")
 
     def holds(self, config: RunConfig) -> bool:
-        """Whether there is a run, and it was begun with this configuration."""
+        """Whether the folder has a run that was begun with this configuration."""
         return self.config_file.is_file() and not self._changes(self.with_kept_strategy(config))
 
     def _changes(self, config: RunConfig) -> list[str]:
-        """What a configuration says otherwise than that of the run, where it matters."""
+        """Differences of a configuration from the run's, without the keys that may differ, one line each."""
         before = self.config()
-        if before.search.strategy == AUTO:  # Trained, and not searched yet.
+        if before.search.strategy == AUTO:  # The model was trained, and the search has not begun.
             before = before.with_strategy(config.search.strategy)
         return [line for line in difference(before, config) if not line.startswith(RESUMABLE)]
 

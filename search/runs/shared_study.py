@@ -1,4 +1,4 @@
-"""Ties a study on a server, which runs in several folders may reach, to the configuration that it was made for."""
+"""Ties a study on a server, which runs in other folders can reach too, to the configuration that it was made for."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from search.runs.run_folder import RESUMABLE
 
 _CONFIG = "config"
 _ELSEWHERE = ("model.", "search.storage")
-"""What may differ too: another machine has the model elsewhere, and its digest is compared; so may be the server."""
+"""Keys that may differ as well: another machine may have another path of the model, or reach the server differently."""
 
 
 def tie_to_config(study: optuna.Study, config: RunConfig) -> None:
-    """Remember the configuration in a new study on a server; refuse another one from then on.
+    """Store the configuration in a new study on a server; refuse another configuration from then on.
 
-    A study in the run folder lies beside its configuration, which the folder compares.
+    A study in a run folder needs none: the folder contains and compares its configuration.
 
     Raises:
         RunError: the study was started with another configuration, on this machine or on another one.

@@ -1,4 +1,4 @@
-"""The status of a run: progress, best trial, workers and pace, told at any time."""
+"""The status of a run, while it is searched and afterwards: progress, best trial, workers and pace."""
 
 import math
 from collections import Counter
@@ -57,27 +57,27 @@ class Status:
 
     @property
     def settled(self) -> int:
-        """Number of trials that are done."""
+        """Number of settled trials."""
         return sum(self.states.values())
 
     @property
     def left(self) -> int:
-        """Number of trials that are still to come, at most."""
+        """Number of trials that are still to be settled, at most."""
         return 0 if self.ended_early else max(0, self.planned - self.settled)
 
     @property
     def finals_begun(self) -> bool:
-        """Whether there are finals, and nothing is before them any more."""
+        """Whether there are finals, and all trials are settled."""
         return self.finals > 0 and not self.left
 
     @property
     def finished(self) -> bool:
-        """Whether there are no more trials, and all finalists are judged."""
+        """Whether all trials are settled and all finalists judged."""
         return not self.left and self.finalists >= self.finals
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until all trials are settled at this pace, without the finals."""
+        """Estimated seconds until all trials are settled, without the finals; None without a pace."""
         return None if self.pace is None else self.pace * self.left
 
 
@@ -98,7 +98,14 @@ def status_of(path: Path) -> Status:
 
 
 def status_from(config: RunConfig, standings: Sequence[Standing], driver: bool, age: float = 0.0) -> Status:
-    """The status of a run of one study, or of one for each stage; the last one has the finals."""
+    """The status of a run.
+
+    Args:
+        config: of the run.
+        standings: of its study, or of both stages' studies in order; the last one has the finals.
+        driver: whether a driver holds the run.
+        age: of the standings in seconds.
+    """
     last = standings[-1]
     recent = sorted((ended for standing in standings for ended in standing.recent), key=lambda one: one[0])[-RECENT:]
     workers = Counter(worker for _, worker in recent if worker is not None)
@@ -114,9 +121,9 @@ def status_from(config: RunConfig, standings: Sequence[Standing], driver: bool, 
         ended_early=ended_early and states.total() < planned,
         states=states,
         running=running,
-        # What a first stage that ended early has proposed ahead will not be judged.
+        # Trials that a first stage proposed before it ended early are not judged any more.
         waiting=min(next((standing.waiting for standing in standings[::-1] if standing.is_begun), 0), left),
-        # Trials of the first stage do not meet the whole budget: they count until there is one of the last.
+        # Trials of the first stage do not meet the final budget: they count until the second stage has one.
         best=next(standing.best for standing in reversed(standings) if standing.states or standing is standings[0]),
         finalists=len(last.finalists),
         finals=finals,
@@ -129,20 +136,20 @@ def status_from(config: RunConfig, standings: Sequence[Standing], driver: bool, 
 
 
 def _finals(config: RunConfig, last: Standing) -> int:
-    """How many finalists there are: the recommended values, and the best trials of the last stage; 0 without finals.
+    """Number of finalists: the recommended values and the best trials of the last stage; 0 without finals.
 
-    As ``select_finalists`` chooses them: of every level one at least, and each candidate once.
+    By the rule of ``select_finalists``: at least one trial of every level, and equal candidates once.
     """
     count = config.finals.candidates if config.finetune.epochs else 0
     return 1 + min(max(count, last.levels), last.judged) if count else 0
 
 
 def _left(seconds: Sequence[float], pending: int, workers: int) -> float | None:
-    """Seconds of so many more of the same, on so many workers."""
+    """Estimated seconds for ``pending`` more evaluations of this duration on ``workers`` workers."""
     return median(seconds) * math.ceil(pending / max(1, workers)) if seconds else None
 
 
 def _pace(ends: Sequence[datetime]) -> float | None:
-    """The median of the seconds between one trial and the next, on which a pause of the driver has little effect."""
+    """Median seconds between one trial and the next, which a pause of the driver hardly changes."""
     spans = [(later - sooner).total_seconds() for sooner, later in zip(ends, ends[1:], strict=False)]
     return median(spans) if spans else None

@@ -97,5 +97,5 @@ def test_memory_and_latency_have_columns_where_they_are_limited(tmp_path):
 
 def test_metrics_of_users_must_not_be_called_as_columns_are():
     check_names([Metric("mAP")])
-    with pytest.raises(ConfigError, match="other names of metrics than flops, label, which results have"):
+    with pytest.raises(ConfigError, match="do not use already, received flops, label; rename them"):
         check_names([Metric("flops"), Metric("mAP"), Metric("label")])
