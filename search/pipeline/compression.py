@@ -1,4 +1,4 @@
-"""Simple compression of a model file: NPTK's own-values and recommended-values modes, with fine-tuning."""
+"""Simple compression of a model, without a search: by the user's own values or by recommended ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,13 @@ from search.strategies.sensitivity_values import SweepLog, sensitivity_values
 
 @dataclass(frozen=True)
 class Compressed:
-    """The compressed model's file, its figures, and the parameters that made it."""
+    """A compressed model.
+
+    Attributes:
+        path: of its file.
+        result: its figures.
+        parameters: the ratios and ranks that it was compressed with.
+    """
 
     path: Path
     result: Result
@@ -45,7 +51,7 @@ def read_own(paths: Sequence[Path]) -> ParameterFile:
     """The user's own values from parameter files.
 
     Raises:
-        ParameterError: files that cannot be read, or that would leave every model as it is.
+        ParameterError: files that cannot be read, or that contain no ratio above 0 and no ranks.
     """
     own = read_parameters(paths)
     if not own.parameters.ranks and not any(own.parameters.ratios.values()):
@@ -64,15 +70,15 @@ def compress_without_data(
     across_normalization: bool = False,
     image_size: ImageSize | None = None,
 ) -> Compressed:
-    """Prune and decompose without fine-tuning, for a model whose data is elsewhere.
+    """Prune and decompose a model without fine-tuning, so without data.
 
     Args:
-        model_path: the original model.
-        parameters: what to prune and to decompose.
-        out: where to write the compressed model.
-        log: takes a line on what is not exact.
-        made_for: the model that the parameters were made for, where their file says it; another one is refused.
-        across_normalization: whether channels may go over which a layer normalizes.
+        model_path: file of the original model.
+        parameters: ratios and ranks.
+        out: the new ``.keras`` file.
+        log: called with a line on pruning that is not exact.
+        made_for: channels of the model that the parameters were made for; another model is refused. None if unknown.
+        across_normalization: whether channels over which a layer normalizes may be removed.
         image_size: at which FLOPs are counted, of a model that takes images of any size; without it they are unknown.
 
     Raises:
@@ -87,7 +93,7 @@ def compress_without_data(
     check_parameters(graph, parameters, DEFAULT_RECIPE)
     warn_of_not_exact(graph, DEFAULT_RECIPE, log)
     if image_size is not None or not takes_any_size(original):
-        CostModel(graph)  # Refuses before anything is written what could not be measured afterwards.
+        CostModel(graph)  # Refuses a model that could not be measured afterwards, before anything is written.
     pruning = PruningSettings(across_normalization=across_normalization)
     made = compress_in_stages(original, own_values(parameters), DEFAULT_RECIPE, pruning=pruning)
     try:
@@ -107,7 +113,13 @@ def compress_own(
 ) -> Compressed:
     """Simple compression with the user's own values, fine-tuned after each stage as the configuration says.
 
-    `made_for` is the model that the parameters were made for, where their file says it; another one is refused.
+    Args:
+        model_path: file of the original model.
+        parameters: ratios and ranks.
+        config: of the run, to whose folder the model is written.
+        log: called with lines on the progress.
+        label: of the result; the model's file is ``<label>.keras``.
+        made_for: channels of the model that the parameters were made for; another model is refused. None if unknown.
 
     Raises:
         TuckpruneError: bad model, parameters, data, or run folder.
@@ -120,9 +132,10 @@ def compress_own(
 
 
 def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str], None] = silent) -> Compressed:
-    """Simple compression with recommended values: SLAMP and VBMF, at ``simple.ratio`` or else at the budget.
+    """Simple compression with recommended values.
 
-    With ``simple.method`` ``sensitivity`` they are those that a sweep suggests.
+    They are SLAMP's ratios and VBMF's ranks at ``simple.ratio`` or else at the budget; with ``simple.method:
+    sensitivity`` those of a sensitivity sweep.
 
     Raises:
         TuckpruneError: bad model, budget, data, or run folder.
@@ -141,17 +154,17 @@ def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str
 def configured(
     original: Any, config: RunConfig, pruning: PruningSettings, image_size: ImageSize | None = None
 ) -> Recommender:
-    """The recommender that a configuration asks for: at ``simple.ratio``, or else at the budget; within its choices.
+    """The recommender of a configuration: at ``simple.ratio``, or else at the budget; within its choices per layer.
 
     Args:
         original: the original model.
         config: of the run.
-        pruning: which channels go.
+        pruning: how the channels to be removed are chosen.
         image_size: at which cost is counted, of a model that takes images of any size.
 
     Raises:
-        BudgetError: a budget that is malformed or above the model.
-        ConfigError: a choice per layer that the model cannot have.
+        BudgetError: a budget that is malformed or above the original.
+        ConfigError: a choice per layer that does not fit the model.
     """
     check_choices(config, analyse(original, pruning.across_normalization))
     choices = layer_choices(config.space)
@@ -164,7 +177,7 @@ def configured(
 
 
 def cost_of(model: Any, table: LatencyTable | None = None, image_size: ImageSize | None = None) -> Cost:
-    """Cost of a model as it is; of one that takes images of any size, for this size of them."""
+    """Cost of a model; of one that takes images of any size, at ``image_size``."""
     return CostModel(analyse(model, image_size=image_size), table).cost(CompressionParameters.none())
 
 
@@ -181,7 +194,7 @@ def _compress(
     data = settings.data(config, original)
     check_names(data.task.metrics)
     settings.check_training(config.finetune, data, original)
-    # One that cannot be measured is refused before any training.
+    # Refuses a metric that cannot be measured before any training.
     settings.metric(config.search.metric, data.task, original)
     pruning = settings.pruning(config, data)
     chosen = values(pruning, data.image_size)
@@ -193,7 +206,7 @@ def _compress(
     if config.finetune.unfreeze:
         source = unfrozen(original, config.recipe, pruning.across_normalization)
     with folder.opened(config):
-        # Anew each time: the table compares with the model that was compressed, which may not be the last one.
+        # Measured every time: the original may be another model than that of the last compression.
         measure_original(model_path, data, folder, config)
         training = ResumableTraining(config, folder, data, log)
         made = compress_in_stages(

@@ -1,4 +1,4 @@
-"""A dry run: everything that a search begins with, two trials on one worker, and an estimate; nothing is written."""
+"""A dry run: prepares a search, judges two trials on one worker, and estimates durations; nothing is written."""
 
 import math
 from collections.abc import Sequence
@@ -41,14 +41,14 @@ class DryRun:
     """The outcome of a dry run.
 
     Attributes:
-        job: the search, ready to be run.
-        trained: whether the model is trained; a model of the zoo that is not yet has random weights.
-        workers: that the search would have.
+        job: the prepared search.
+        trained: whether the original is trained; a model of the zoo has random weights before ``tuckprune train``.
+        workers: number of workers that the search would have.
         first: judgement of the first trial, on a new worker, which traces the network.
         candidate: parameters of the second trial.
-        next: judgement of that trial, on the worker that is warm.
-        untrained: judgement of the same candidate without a step of training.
-        whole: judgement of the original without a step of training, as the sweep's parts are judged.
+        next: judgement of the second trial, on the same worker.
+        untrained: judgement of the second trial's candidate without training.
+        whole: judgement of the original without training.
     """
 
     job: Job
@@ -64,7 +64,7 @@ class DryRun:
         """Refuse a search whose trials fail.
 
         Raises:
-            RunError: the reason of the first that did.
+            RunError: the error of the first failed trial.
         """
         for judged in (self.first, self.next, self.untrained, self.whole):
             if judged.error is not None:
@@ -72,7 +72,7 @@ class DryRun:
 
     @property
     def candidates_log10(self) -> float:
-        """Decimal logarithm of the number of candidates on the grid."""
+        """Decimal logarithm of the number of candidates on the space's grid."""
         space = self.job.space
         fewest, most = space.arrays.step_bounds
         ranks = math.ceil(round(1 / space.settings.rank_step, 9))
@@ -81,7 +81,7 @@ class DryRun:
 
     @property
     def sweep_seconds(self) -> float:
-        """Estimated for the sweep."""
+        """Estimated seconds of the sensitivity sweep; 0 without one."""
         section = self.job.config.search
         if not section.sweeps:
             return 0.0
@@ -90,7 +90,7 @@ class DryRun:
 
     @property
     def search_seconds(self) -> float:
-        """Estimated for the trials; every worker traces once."""
+        """Estimated seconds of the trials, with one tracing per worker."""
         config, durations = self.job.config, self._durations
         trials = math.ceil(config.search.trials / self.workers)
         trial = self.next.seconds if durations is None else durations.trial(config.proxy.steps, config.rungs)
@@ -98,7 +98,7 @@ class DryRun:
 
     @property
     def finals_seconds(self) -> float | None:
-        """Estimated at most for the finals; None where trials have no steps to measure."""
+        """Estimated most seconds of the finals; 0 without finals, None where trials have no steps to measure."""
         config = self.job.config
         if not (config.finals.candidates and config.finetune.epochs):
             return 0.0
@@ -108,21 +108,21 @@ class DryRun:
 
     @property
     def middle_seconds(self) -> float | None:
-        """Estimated at most for the fine-tuning between two stages; 0 where the search is joint, None as for finals."""
+        """Estimated most seconds of the fine-tuning between two stages; 0 for a joint search, None as for finals."""
         config = self.job.config
         staged = config.search.strategy == STAGED
         return self._seconds(settings.final(config).training, self._stages[:1]) if staged else 0.0
 
     @property
     def training_seconds(self) -> float | None:
-        """Estimated for ``tuckprune train``; 0 where the model is trained, None as for finals."""
+        """Estimated seconds of ``tuckprune train``; 0 for a trained model, None as for finals."""
         config = self.job.config
         original = [CompressionParameters.none()]
         return 0.0 if self.trained else self._seconds(settings.training(config.training, config.seed), original)
 
     @property
     def compression_seconds(self) -> float | None:
-        """Estimated at most for the fine-tuning of one ``tuckprune compress``, None as for finals."""
+        """Estimated most seconds of the fine-tuning in one ``tuckprune compress``; None as for finals."""
         config = self.job.config
         if not config.finetune.epochs:
             return 0.0
@@ -130,7 +130,7 @@ class DryRun:
 
     @property
     def _stages(self) -> list[CompressionParameters]:
-        """The candidate after the first stage of the recipe, and after both."""
+        """Parameters of the candidate after each stage of the recipe."""
         if len(self.job.config.recipe) == 1:
             return [self.candidate]
         ratios, ranks = self.candidate.ratios, self.candidate.ranks
@@ -142,7 +142,7 @@ class DryRun:
         return [first, self.candidate]
 
     def _seconds(self, training: TrainingSettings, stages: Sequence[CompressionParameters]) -> float | None:
-        """Estimated for a training of a model after each of these stages; None where there is no pace."""
+        """Estimated seconds of one training after each of these stages; None where the pace is unknown."""
         durations = self._durations
         if durations is None:
             return None
@@ -153,7 +153,7 @@ class DryRun:
 
     @property
     def _durations(self) -> Durations | None:
-        """None where trials have no steps to measure, or the user's own training has epochs of unknown length."""
+        """Durations by the judged trials; None where they have no steps, or the user's own code trains."""
         proxy, data = self.job.config.proxy, self.job.data
         if not proxy.steps or isinstance(data, OwnTask):
             return None
@@ -169,27 +169,27 @@ class DryRun:
 
 
 def prepared_job(config: RunConfig, listener: Listener) -> tuple[Job, bool]:
-    """What a search of a configuration begins with, and whether its model is trained.
+    """The prepared search of a configuration, and whether its model is trained.
 
     Raises:
-        TuckpruneError: whatever would stop the search before its sweep.
+        TuckpruneError: any error that would stop the search before its sweep.
     """
-    kept = RunFolder.of(config).with_kept_strategy(config)
+    resumed = RunFolder.of(config).with_kept_strategy(config)
     if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
         model = load_model(model_path(config), config.model.custom_objects)
-        job = prepared(kept, model, listener)
+        job = prepared(resumed, model, listener)
         check_original(model, job.data, config.seed, listener.warned)
         return job, True
     data = settings.dataset(config, listener.warned)
     keras.utils.set_random_seed(config.seed)
-    return prepared(kept, zoo_model(config.model.zoo, data), listener, data), False
+    return prepared(resumed, zoo_model(config.model.zoo, data), listener, data), False
 
 
 def dry_run(config: RunConfig, listener: Listener) -> DryRun:
-    """Begin the search of a configuration, on one worker, and end it after two trials.
+    """Prepare the search of a configuration and judge two trials and two untrained models on one worker.
 
     Raises:
-        TuckpruneError: whatever would stop the search before its first trial.
+        TuckpruneError: any error that would stop the search before its first trial.
     """
     job, trained = prepared_job(config, listener)
     job = decided(job)

@@ -15,9 +15,9 @@ class Pace:
     """How fast a worker trains and scores a model.
 
     Attributes:
-        flops: of the model.
-        step: seconds of a training step, forward and backward.
-        scoring: seconds of recalibration and of scoring the validation images.
+        flops: FLOPs of the model.
+        step: seconds of one training step.
+        scoring: seconds of recalibrating and scoring on the validation images.
     """
 
     flops: float
@@ -27,14 +27,14 @@ class Pace:
 
 @dataclass(frozen=True)
 class Durations:
-    """Seconds of trainings and trials, by the pace of two models; of one between them on the line through both.
+    """Estimates durations of trainings and trials, by linear interpolation in FLOPs between the pace of two models.
 
     Attributes:
         small: pace of a candidate.
         large: pace of the original.
-        batch_size: images of a step.
-        images: in the training split.
-        tracing: seconds that a training takes before its first step.
+        batch_size: images of one step.
+        images: number of images in the training split.
+        tracing: seconds before the first step of a training.
     """
 
     small: Pace
@@ -55,18 +55,18 @@ class Durations:
         images: int,
         tracing: float,
     ) -> "Durations":
-        """Durations by what one trial took, and the scoring of the same candidate and of the original.
+        """Durations from the measured seconds of one trial, and of scoring its candidate and the original.
 
-        A step of the original takes as many times longer as its scoring does.
+        The ratio of the step times of both models is assumed to be that of their scoring times.
 
         Args:
-            trial: seconds of a trial, its scoring among them.
-            scoring: seconds of scoring the candidate and the original, without a step.
-            flops: of the candidate and of the original.
-            steps: of the trial, at least one.
-            batch_size: images of a step.
-            images: in the training split.
-            tracing: seconds that a training takes before its first step.
+            trial: seconds of a trial, including its scoring.
+            scoring: seconds of scoring the candidate and the original, without training.
+            flops: FLOPs of the candidate and of the original.
+            steps: training steps of the trial, at least one.
+            batch_size: images of one step.
+            images: number of images in the training split.
+            tracing: seconds before the first step of a training.
         """
         step = max(0.0, trial - scoring[0]) / steps
         small = Pace(flops[0], step, scoring[0])
@@ -74,14 +74,14 @@ class Durations:
         return cls(small, large, batch_size, images, tracing)
 
     def training(self, training: "TrainingSettings", flops: float) -> float:
-        """Seconds of a training of a model of so many FLOPs, its validations among them, at most: it may end early."""
+        """Most seconds of training a model with these FLOPs, validation included; it may end early."""
         pace = self._pace(flops)
         steps = math.ceil(self.images / training.batch_size)
         epoch = steps * pace.step * training.batch_size / self.batch_size + pace.scoring
         return self.tracing + training.epochs * epoch
 
     def trial(self, steps: int, rungs: RungsConfig) -> float:
-        """Mean seconds of a trial: all take so many steps, one in ``rungs.one_in`` of each rung goes on to the next."""
+        """Mean seconds of a trial, ``steps`` those of the first rung; one in ``rungs.one_in`` goes on at each rung."""
         seconds, share, before = steps * self.small.step + self.small.scoring, 1.0, steps
         for after in rungs.steps:
             share /= rungs.one_in
@@ -97,12 +97,12 @@ class Durations:
 
 
 def time_text(seconds: float) -> str:
-    """So many seconds as a person would say them: ``90 s``, ``14 min``, ``2.5 h``."""
+    """A duration for people: ``90 s``, ``14 min``, ``2.5 h``."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def left_text(seconds: float) -> str:
-    """What is added to a line on the time that is left; nothing of less than a minute."""
+    """The end of a progress line with the time left, ``; about 14 min left``; empty below a minute."""
     return f"; about {time_text(seconds)} left" if seconds >= 60 else ""

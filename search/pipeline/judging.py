@@ -1,4 +1,4 @@
-"""A recorded trial judged again: whether its parameters, its seed and its conditions give the same figures."""
+"""Judges a recorded trial again, to check that the same candidate, seed and conditions give the same figures."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,11 +26,11 @@ from zoo.tasks.metric import Score
 
 @dataclass(frozen=True)
 class Comparison:
-    """A trial as recorded, and as it was judged again.
+    """A recorded trial and its new judgement.
 
     Attributes:
         record: the trial.
-        again: what it gets now.
+        again: the judgement now.
     """
 
     record: TrialRecord
@@ -51,10 +51,10 @@ class Comparison:
         return "none" if score is None else score.text
 
     def check(self) -> None:
-        """Refuse other figures than those recorded; on the same kind of CPU they are the same to the last digit.
+        """Refuse figures that differ from the recorded ones; on the same kind of CPU they agree to the last digit.
 
         Raises:
-            RunError: names the conditions that are not as they were.
+            RunError: names the conditions that have changed.
         """
         if self.again.score == self.record.score:
             return
@@ -68,14 +68,14 @@ class Comparison:
 
 
 def judged_again(path: Path, number: int, stage: Stage | None = None) -> Comparison:
-    """Judge a trial of a run in this process as a worker did.
+    """Judge a trial of a run again, in this process.
 
-    TensorFlow must have been loaded as ``search.study.judgement.recorded_conditions`` of the trial says.
+    TensorFlow must have been loaded under the trial's ``search.study.judgement.recorded_conditions``.
 
     Args:
         path: folder of the run.
         number: of the trial.
-        stage: of a staged search; None for the second.
+        stage: of a staged search; None for the second stage.
 
     Raises:
         RunError: no run, no such trial, one without figures, or one that cannot be judged.
@@ -103,8 +103,10 @@ def judged_again(path: Path, number: int, stage: Stage | None = None) -> Compari
 def _judged(study: optuna.Study, number: int, path: Path) -> TrialRecord:
     record = next((record for record in records(study) if record.number == number), None)
     if record is None or record.score is None:
-        said = "no such trial" if record is None else f"a trial that is {record.state}"
-        raise RunError(f"trial {number} of '{path}': expected one with figures, received {said}")
+        received = "no such trial" if record is None else f"a trial that is {record.state}"
+        raise RunError(
+            f"trial {number} of '{path}': expected a trial with figures, received {received}; choose another --trial"
+        )
     return record
 
 
@@ -119,7 +121,7 @@ def _task(config: RunConfig, model: Any, before: Conditions | None) -> Task:
 
 
 def _climbed(worker: TrialWorker, record: TrialRecord, parameters: CompressionParameters) -> Judgement:
-    """The judgement of the worker at the last rung of the record."""
+    """The worker's judgement at the trial's last rung, after all rungs before it."""
     again = worker.judge(parameters)
     for rung in record.rungs[1:]:
         again = again if again.error is not None else worker.go_on(parameters, rung.steps)

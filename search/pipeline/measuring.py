@@ -26,26 +26,30 @@ from zoo.training.evaluation import predict, score_on
 
 
 def measure_original(path: Path, data: Data, folder: RunFolder, config: RunConfig) -> Result:
-    """Cost and test figures of the original model, also written to the run's results."""
+    """The result of the original model, which is also written to the run folder."""
     return measure_and_keep(load_model(path, config.model.custom_objects), ORIGINAL, data, folder, config)
 
 
 def measure_and_keep(model: Any, label: str, data: Data, folder: RunFolder, config: RunConfig) -> Result:
-    """Figures of a model of a run, written with its answers to a few test images for the comparison.
+    """The result of a model of a run; it is written to the run folder, with answers to a few test images.
 
     Raises:
-        RunError: they cannot be written.
+        RunError: a file cannot be written.
     """
     result = measure(model, label, data, config)
     write_result(result, folder.results)
-    answered = answers(model, label, data)
-    if answered is not None:
-        answered.write(folder.answers)
+    examples = answers(model, label, data)
+    if examples is not None:
+        examples.write(folder.answers)
     return result
 
 
+_SHOWN = 5
+"""Number of test images whose answers are stored."""
+
+
 def answers(model: Any, label: str, data: Data) -> Answers | None:
-    """What a model answers to a few test images, always the same; None without pictures: series, tasks of one's own."""
+    """A model's answers to a few test images, the same for all models; None for data without images."""
     shown = data.shown(model, _SHOWN) if isinstance(data, OwnTask) else _examples(model, data)
     return None if shown is None else Answers.of(label, shown)
 
@@ -60,10 +64,6 @@ def _examples(model: Any, data: ImageDataset) -> Shown | None:
     return Shown(images, {"": task.shown_targets(targets)}, {"": answers})
 
 
-_SHOWN = 5
-"""Test images whose answers are kept."""
-
-
 def measure(
     model: Any,
     label: str,
@@ -71,10 +71,14 @@ def measure(
     config: RunConfig | None = None,
     image_size: ImageSize | None = None,
 ) -> Result:
-    """Figures of a model: its cost and size, and where there is data, what it scores on the test split.
+    """The result of a model: its cost and size, and with data its figures on the test split.
 
-    A configuration asks for the metric that candidates are ranked by, and for what its budget limits. Without data, and
-    without a size of images, the FLOPs of a model that takes any are not known.
+    Args:
+        model: to be measured.
+        label: of the result.
+        data: images and their targets, or a task of the user's own; None to measure no figures.
+        config: of the run: names the metric that candidates are ranked by, and what the budget limits.
+        image_size: without data, at which the FLOPs of a model that takes images of any size are counted.
     """
     size = image_size if data is None else data.image_size
     graph = analyse(model, image_size=size)
@@ -95,7 +99,7 @@ def measure(
 
 
 def _scored(result: Result, model: Any, data: Data, wanted: MetricConfig | None) -> Result:
-    """With what the model scores on the test split."""
+    """The result with the model's figures on the test split."""
     ranked_by = settings.metric(wanted, data.task, model)
     figures = score_on("test", model, data, ranked_by).figures
     metrics = {metric.name: metric for metric in (*data.task.metrics, ranked_by)}

@@ -1,4 +1,4 @@
-"""Training with a line per epoch, a checkpoint per epoch, and curves in TensorBoard."""
+"""Training that resumes after an interruption: a log line and a checkpoint per epoch, and curves in TensorBoard."""
 
 import hashlib
 import json
@@ -27,13 +27,13 @@ from zoo.training.precision import precision_for, precision_line
 from zoo.training.training import TrainingSettings
 
 _FIRST_SECONDS = 15.0
-"""Of steps, before what is left of a training is told for the first time; the first step, which is traced, aside."""
+"""Seconds of steps after the first one, which is traced, before the time left is logged for the first time."""
 
 
 class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
-    """Logs a line after every epoch with the time that is left, and that time once before, as soon as steps tell it."""
+    """Logs a line with the time left after every epoch, and once during the first, as soon as it can be estimated."""
 
-    # Keras would otherwise make every step wait for what is noted of it.
+    # Otherwise Keras would wait for the result of every step.
     async_safe = True
 
     def __init__(self, epochs: int, metric: str, log: Callable[[str], None]) -> None:
@@ -45,13 +45,13 @@ class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
         self._resumed: int | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Note the learning rate, which the epoch may end with another one of."""
+        """Note the learning rate at the beginning of the epoch; a schedule may change it within."""
         self._epoch, self._rate = epoch, float(self.model.optimizer.learning_rate)
         if self._resumed is None:
             self._resumed, self._began = epoch, time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Log once what the steps of the first epoch say of the whole training."""
+        """Log once, by the steps of the first epoch, how long the whole training takes."""
         now = time.monotonic()
         self._first = self._first or (batch, now)
         before, since = self._first
@@ -76,10 +76,10 @@ class EpochLines(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class FlushedTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]
-    """Keras's callback, which writes every epoch to the disk at once, in case the process is killed."""
+    """Keras's TensorBoard callback, flushed after every epoch in case the process is killed."""
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Write the figures of this epoch, to the disk."""
+        """Write the figures of this epoch to the disk."""
         super().on_epoch_end(epoch, logs)
         for writer in self._writers.values():
             writer.flush()
@@ -87,13 +87,13 @@ class FlushedTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class ResumableTraining:
-    """The trainings of one run, which the same command takes up again after an interruption.
+    """Trains models of one run; the same command resumes a training that was interrupted.
 
     Attributes:
         config: of the run.
         folder: of the run, held by this process.
         data: images and their targets, or a task of the user's own.
-        log: receives a line at a time.
+        log: called with each line.
     """
 
     config: RunConfig
@@ -102,13 +102,13 @@ class ResumableTraining:
     log: Callable[[str], None]
 
     def __call__(self, name: str, model: Any, tuning: FineTuning, original: Any) -> None:
-        """Train a model in place, from where an earlier process was stopped.
+        """Train a model in place, from its checkpoint where there is one.
 
         Args:
             name: of the training within the run, such as ``search-prune``.
-            model: as it is before the training.
+            model: with the weights before the training.
             tuning: how it is trained.
-            original: what the run compresses; the teacher, where there is distillation.
+            original: the run's original model, the teacher of distillation.
 
         Raises:
             TuckpruneError: a checkpoint that cannot be read or written, or a loss that is not finite.
@@ -124,7 +124,7 @@ class ResumableTraining:
             self.log(f"stopped early after epoch {result.epochs}: the last {waited} validated no better")
 
     def forget(self, *names: str) -> None:
-        """Delete the checkpoints of trainings whose models are written."""
+        """Delete the checkpoints of trainings whose models are saved."""
         for name in names:
             Checkpoint(self._path(name), "").remove()
         if self.folder.checkpoints.is_dir() and not any(self.folder.checkpoints.iterdir()):
@@ -134,7 +134,7 @@ class ResumableTraining:
         return self.folder.checkpoints / f"{name}.npz"
 
     def _log_hardware(self, training: TrainingSettings, model: Any, checkpoint: Checkpoint) -> None:
-        """Say what a training uses of the machine, where the configuration leaves it to that."""
+        """Log the devices and the precision of a training where they were chosen automatically."""
         lines = [devices_line(training.devices, training.batch_size)]
         if not isinstance(self.data, OwnTask):
             lines.append(_precision_line(training, model, self.data.task, checkpoint.progress))
@@ -156,15 +156,15 @@ class ResumableTraining:
             f"loss, {self.data.task.metrics[0].name} and learning rate in TensorBoard: tensorboard --logdir {folder}"
         )
         if checkpoint.progress is None and (folder / name).is_dir():
-            # Curves of a training whose model this one replaces would be drawn into its own.
+            # Curves of an earlier training of this name would be drawn into the new ones.
             shutil.rmtree(folder / name)
-        # The graph alone would be larger than all figures together.
+        # The model's graph would be larger than all figures together.
         return [FlushedTensorBoard(str(folder / name), write_graph=False)]
 
     def _fingerprint(self, name: str, model: Any, tuning: FineTuning, original: Any) -> str:
-        """Of everything that the training depends on, but not of the weights that compression has just computed.
+        """Digest of everything that the training depends on, except for the model's weights before it.
 
-        Those follow from the rest; another processor may round them in another way.
+        They follow from the rest, and may be rounded differently on another processor.
         """
         sections = self.config.model_dump(mode="json", include={"seed", "data", "task", "pruning", "recipe"})
         shapes = [list(variable.shape) for variable in model.variables]
@@ -175,14 +175,14 @@ class ResumableTraining:
 
 
 def _precision_line(training: TrainingSettings, model: Any, task: Task, begun: TrainingProgress | None) -> str | None:
-    """What to say of the precision where the machine chooses it, or the one did that the training began on."""
+    """A line on the precision where it was chosen automatically, on this machine or where the training began."""
     if training.precision is None and begun is not None and begun.precision != precision_for(task):
         return f"computes in {begun.precision}, as it began"
     return precision_line(training.precision, task, model)
 
 
 def _data_parts(data: Data) -> list[str]:
-    """What stands for the data: images and targets, or the code of a task of the user's own."""
+    """Texts that identify the data: digests of images and targets, or the code of a task of the user's own."""
     if isinstance(data, OwnTask):
         return [repr(data)]
     return [

@@ -1,4 +1,4 @@
-"""Searching a run to its planned number of trials."""
+"""The search of a run, from preparation to its outcome."""
 
 from dataclasses import replace
 from functools import partial
@@ -27,12 +27,12 @@ from search.workers.shutdown import Shutdown
 
 
 def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Shutdown | None = None) -> SearchOutcome:
-    """Search a run to its planned number of trials, from where it stands.
+    """Search a run to its planned number of trials; goes on where an earlier search was interrupted.
 
     Args:
         config: of the run.
-        listener: receives the progress.
-        shutdown: how the search is asked to end early.
+        listener: follows the search; None for nobody.
+        shutdown: by which the search can be asked to end soon; None for one by the configuration.
 
     Raises:
         TuckpruneError: bad model, data, budget or run folder; or no trial that can be used.

@@ -1,4 +1,4 @@
-"""Exports a model in several file formats, loads each file back, and compares it with the Keras model on images."""
+"""Writes a model in several file formats, loads each file back, and compares it with the Keras model on images."""
 
 import os
 import shutil
@@ -27,21 +27,21 @@ from zoo.tasks.own_task import OwnTask
 from zoo.tasks.task import Task
 
 COMPARED, CALIBRATION = 1000, 256
-"""Test images that formats are compared on, and training images that int8 takes the ranges of values from, at most."""
+"""Most test images that formats are compared on, and most training images that calibrate int8."""
 _BATCH = 64
 _TOLERANCE = 1e-3
-"""By how much of their range outputs that are no classes may differ in a format that computes in float32."""
+"""Largest difference of outputs that are no classes, as a fraction of their range, in a float32 format."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Images as the model takes them, (N, H, W, C).
+    """Images that formats are compared on and calibrated by.
 
     Attributes:
-        compared: test images.
-        calibration: training images.
-        task: says when two outputs are the same answer, and what they are measured by.
-        targets: of the test images; None where there are none, and nothing is measured.
+        compared: normalized test images, (N, H, W, C).
+        calibration: normalized training images, (N, H, W, C).
+        task: compares outputs, and measures them.
+        targets: of the test images; None where there are none.
     """
 
     compared: Array
@@ -51,7 +51,7 @@ class Sample:
 
     @classmethod
     def of(cls, data: Data, seed: int, compared: int = COMPARED) -> "Sample":
-        """Images of a data set, drawn by the seed, or those that a task of the user's own gives.
+        """Images of a data set drawn by the seed, or images of a task of the user's own.
 
         Raises:
             ConfigError: a task of the user's own that gives no images.
@@ -62,7 +62,7 @@ class Sample:
         return cls(images, drawn(data, CALIBRATION, seed), data.task, targets)
 
     def gain(self, model: Any, outputs: Array, expected: Array) -> float | None:
-        """By how much outputs are above those of the Keras model in the task's first metric; None without targets."""
+        """Gain in the task's first metric over the Keras model's outputs ``expected``; None without targets."""
         if self.targets is None:
             return None
         loss, metric = self.task.loss(model), self.task.metrics[0]
@@ -75,9 +75,9 @@ class Shipment:
     """The outcome of exporting a model.
 
     Attributes:
-        exports: one file a format.
-        problems: what went wrong, one line a format.
-        images: that formats were compared on.
+        exports: the written files.
+        problems: a line for every format that failed or is not exact.
+        images: number of images that formats were compared on.
     """
 
     exports: tuple[Export, ...]
@@ -85,13 +85,13 @@ class Shipment:
     images: int
 
     def check(self) -> None:
-        """Raise ModelError if a format failed, or is not exact where it should be."""
+        """Raise ModelError where a format failed or is not exact."""
         if self.problems:
             raise ModelError("; ".join(self.problems))
 
 
 def check_installed(names: Sequence[str]) -> None:
-    """Raise ConfigError if one of the formats needs a package that is not installed."""
+    """Raise ConfigError where a format needs a package that is not installed."""
     known = formats()
     for name in names:
         packages = known[name].missing()
@@ -103,10 +103,10 @@ def check_installed(names: Sequence[str]) -> None:
 
 
 def ship(model_path: Path, config: RunConfig, names: Sequence[str], log: Callable[[str], None] = print) -> Shipment:
-    """Write a model in several formats into ``exports/`` of the run folder, and what they are like as ``exports.json``.
+    """Write a model in several formats into ``exports/`` of the run folder, and their figures as ``exports.json``.
 
-    The formats that can be written are, whatever becomes of the others. Keras and a SavedModel are timed on as many
-    threads as this process gave TensorFlow, all else on one.
+    A format that fails does not stop the others. Keras and SavedModel files are timed on as many threads as this
+    process gave TensorFlow, the others on one.
 
     Raises:
         ConfigError: a package of the extra ``ship`` is not installed.
@@ -129,7 +129,7 @@ def check_single(model: Any) -> None:
         names = [[tensor.name for tensor in tensors] for tensors in (model.inputs, model.outputs)]
         raise ModelError(
             f"model '{model.name}': expected one input, of images, and one output to compare formats by, received "
-            f"inputs {', '.join(names[0])} and outputs {', '.join(names[1])}; ship a model of one of each"
+            f"inputs {', '.join(names[0])} and outputs {', '.join(names[1])}; ship a model with one of each"
         )
 
 
@@ -142,9 +142,18 @@ def write_formats(
     log: Callable[[str], None] = print,
     latency: LatencySettings | None = None,
 ) -> Shipment:
-    """Write a model as ``<stem>.<ending>`` in each format into a folder, in place of what is there.
+    """Write a model as ``<stem><ending>`` in each format into a folder, replacing existing files.
 
     A file that cannot be loaded back, or whose outputs are not finite, is not kept.
+
+    Args:
+        model: with one input and one output.
+        stem: of the files' names.
+        names: of the formats.
+        sample: images to compare and to calibrate by.
+        folder: for the files.
+        log: called with a line for every file.
+        latency: how latency is measured; None for the default.
     """
     folder.mkdir(parents=True, exist_ok=True)
     expected = _outputs(keras_run(model), sample.compared)
@@ -154,7 +163,7 @@ def write_formats(
         log(f"writing {path}")
         try:
             made = _exported(model, format, path, sample, expected, latency or LatencySettings())
-        except Exception as error:  # Converters and runtimes raise what their C++ parts met, of many types.
+        except Exception as error:  # Converters and runtimes raise errors of many types from their C++ parts.
             problems.append(f"format {format.name} cannot be made of model '{model.name}': {_reason(error)}")
             continue
         exports.append(made)

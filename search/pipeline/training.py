@@ -23,9 +23,9 @@ from zoo.tasks.kinds.super_resolution import SuperResolution
 
 
 def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Result:
-    """Train the zoo model of a run and write it, with its test figures, into the run folder.
+    """Train the zoo model of a run and write it, with its result, into the run folder.
 
-    A folder that holds the model already is left as it is; a training that was stopped is taken up again.
+    A model that is there already is only measured; an interrupted training is resumed.
 
     Raises:
         ModelError: the configuration names a model file, which needs no training.
@@ -51,11 +51,11 @@ def train_model(config: RunConfig, log: Callable[[str], None] = silent) -> Resul
 
 
 def zoo_model(name: str, data: ImageDataset) -> keras.Model:
-    """The zoo's model of this name for a data set, untrained.
+    """The untrained zoo model of this name for a data set.
 
     Raises:
         ConfigError: an unknown name, or images that the network cannot take.
-        ModelError: a model for another task.
+        ModelError: the model is for another task than the data.
     """
     task, wanted = data.task, task_of(name)
     if task.name != wanted or not isinstance(task, Classification | Segmentation | SuperResolution):

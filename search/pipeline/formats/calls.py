@@ -1,4 +1,4 @@
-"""Keras models as functions of arrays, and silence for the libraries that write their files."""
+"""Keras models as functions of arrays, and a context that silences the libraries which write files."""
 
 import logging
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from search.pipeline.formats.format import Array, Run
 
 
 def keras_run(model: Any) -> Run:
-    """A Keras model as a function of arrays, traced once for any number of images."""
+    """A Keras model in inference mode as a function of arrays, traced once for any number of images."""
     import tensorflow as tf
 
     function = traced(model, tuple(model.input_shape[1:]))
@@ -23,7 +23,7 @@ def keras_run(model: Any) -> Run:
 
 
 def traced(model: Any, shape: tuple[int | None, ...]) -> Any:
-    """A model in inference as a concrete TensorFlow function of images (N, *shape)."""
+    """A model in inference mode as a concrete TensorFlow function of images (N, *shape)."""
     import tensorflow as tf
 
     def call(images: Any) -> Any:
@@ -35,7 +35,7 @@ def traced(model: Any, shape: tuple[int | None, ...]) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence TensorFlow's, Keras's and tf2onnx's loggers; what goes wrong is raised."""
+    """Silence the loggers of TensorFlow, Keras and tf2onnx; errors are still raised."""
     loggers = [logging.getLogger(name) for name in ("absl", "tensorflow", "tf2onnx")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,6 +1,6 @@
-"""What a file format is: how a model is written in it, and how the file is loaded back.
+"""How a file format is registered: how a model is written in it, and how the file is loaded back.
 
-The command line lists the formats before TensorFlow is loaded: their modules load it inside their functions.
+The command line lists the formats before TensorFlow is loaded: modules of formats import it inside their functions.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from compress.registration import registered
 
 Array = npt.NDArray[np.float32]
 Run = Callable[[Array], Array]
-"""From images as the model takes them, (N, H, W, C), to outputs, (N, classes); any N."""
+"""A model as a function from normalized images (N, H, W, C) to outputs (N, ...), of any number of images N."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Format:
 
     Attributes:
         name: as ``--format`` takes it.
-        ending: of the file's name.
-        write: a model with one input and one output into a file; the images are training images, (N, H, W, C), from
-            which int8 takes the ranges of values.
-        load: the file, as whoever uses it would load it, on one thread where the format lets one choose.
-        order: place in lists and tables, the lowest first.
-        exact: whether it computes in float32, so that every class must be the Keras model's.
-        packages: that must be installed; the extra ``ship`` has them.
+        ending: end of the file's name.
+        write: writes a model with one input and one output to a file; int8 takes the ranges of values from the images,
+            normalized training images (N, H, W, C).
+        load: loads the file as its users would, on one thread where the format lets one choose.
+        order: position in lists and tables, the lowest first.
+        exact: whether it computes in float32, so that its classes must all be the Keras model's.
+        packages: packages that must be installed, by the extra ``ship``.
     """
 
     name: str

@@ -10,7 +10,7 @@ from search.pipeline.formats.format import Array, Format, Run
 
 
 def _write(model: Any, path: Path, images: Array) -> None:
-    with quiet():  # Keras calls .h5 files legacy; who asks for one has an older reader.
+    with quiet():  # Keras warns that .h5 is a legacy format.
         model.save(path)
 
 

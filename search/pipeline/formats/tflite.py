@@ -23,7 +23,7 @@ def _write_int8(model: Any, path: Path, images: Array) -> None:
 def _content(model: Any, images: Array, int8: bool) -> bytes:
     import tensorflow as tf
 
-    # The size of images is fixed here, also of a model that takes any: LiteRT plans its memory by it.
+    # The image size is fixed even for a model that takes any: LiteRT plans its memory by it.
     function = traced(model, images.shape[1:])
     converter = litert_converter(model, function)
     if int8:
@@ -32,12 +32,14 @@ def _content(model: Any, images: Array, int8: bool) -> bytes:
         converter.representative_dataset = lambda: ([image[np.newaxis]] for image in images)
     try:
         return litert_content(converter)
-    except Exception as error:  # The converter raises what its C++ part met, of several types.
+    except Exception as error:  # The converter raises errors of several types from its C++ part.
         kinds = re.findall(r"(?:Custom|Flex) ops: (.+)", str(error))
         if not kinds:
             raise
         types = {kind.strip() for line in kinds for kind in line.split(",")}
-        raise ModelError(f"LiteRT has no {_computed(function, types)}; compute it otherwise") from error
+        raise ModelError(
+            f"LiteRT has no {_computed(function, types)}; change the model, or choose another format"
+        ) from error
 
 
 def _computed(function: Any, types: set[str]) -> str:

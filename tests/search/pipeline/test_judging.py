@@ -111,7 +111,7 @@ def test_a_trial_of_two_workers_is_judged_again_to_the_last_digit(run, judged_ag
 def test_a_trial_that_is_not_there(run, judged_again):
     ended = judged_again[TRIALS]
     assert ended.returncode == 1
-    assert f"trial {TRIALS} of '{run.folder}': expected one with figures, received no such trial" in ended.stderr
+    assert f"trial {TRIALS} of '{run.folder}': expected a trial with figures, received no such trial" in ended.stderr
 
 
 def test_one_worker_and_one_seed_give_the_same_trials(twice):

@@ -78,7 +78,7 @@ def test_a_staged_run_from_its_first_stop_to_its_report(tuckprune, home, ray_clu
     for number, stage in ((1, RECIPE[0]), (0, RECIPE[1])):
         assert tuckprune("judge", run, "--trial", number, "--stage", stage)[::2] == (0, "")
     code, _, err = tuckprune("judge", run, "--trial", 9)
-    assert code == 1 and "expected one with figures, received no such trial" in err
+    assert code == 1 and "expected a trial with figures, received no such trial" in err
 
     assert tuckprune("report", run)[0] == 0
     page = (run / "report.html").read_text(encoding="utf-8")

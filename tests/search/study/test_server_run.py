@@ -129,7 +129,7 @@ def test_commands_on_the_run_take_the_password_from_the_environment(shared, tuck
         assert (code, err) == (0, "")
         assert PASSWORD not in out
     code, _, err = tuckprune("judge", shared.folder, "--trial", TRIALS)
-    assert code == 1 and "expected one with figures, received no such trial" in err
+    assert code == 1 and "expected a trial with figures, received no such trial" in err
 
 
 def test_a_password_on_the_command_line_is_not_repeated(shared, tuckprune, monkeypatch):
