@@ -1,4 +1,4 @@
-"""A configuration for a model and its images, from a look at both."""
+"""The configuration that ``tuckprune init`` writes for a model and its images, after inspecting both."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,14 +36,14 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What the original model scores on images of one normalization.
+class ScoredNormalization:
+    """A usual normalization of pixels, and the score of the original model with it.
 
     Attributes:
-        words: what the normalization makes of the pixels.
-        normalization: itself.
-        score: of the model.
-        doubt: why the model seems to see other images than it was trained on; None if it does not.
+        words: description of the normalization.
+        normalization: the normalization.
+        score: of the original model on validation images.
+        doubt: why the score is suspicious; None where it is not.
     """
 
     words: str
@@ -58,23 +58,23 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What there is to be written about.
+class Findings:
+    """What was learned of the model and the images, for the template.
 
     Attributes:
         path: of the model.
-        given: the sections of the configuration that say how model and images were read.
+        given: the sections of the configuration by which model and images were loaded.
         data: the images.
-        trials: the original under each normalization, the best first.
-        images: that it was scored on.
-        original: its cost.
-        budget: percent of its FLOPs that a search can meet.
+        normalizations: with the original's score, the best first.
+        images: number of images that it was scored on.
+        original: cost of the original.
+        budget: percent of its FLOPs.
     """
 
     path: Path
     given: Mapping[str, Any]
     data: ImageDataset
-    trials: Sequence[Trial]
+    normalizations: Sequence[ScoredNormalization]
     images: int
     original: Cost
     budget: int = _BUDGETS[0]
@@ -87,17 +87,17 @@ def initial_config(
     custom_objects: str | None = None,
     log: Callable[[str], None] = silent,
 ) -> str:
-    """The text of a configuration that compresses a model on images: commented YAML.
+    """The text of a configuration for a model and its images: commented YAML.
 
-    Pixels are normalized as the original scores best, of what is usual; the budget is half of the FLOPs, or the first
-    tenth above that a search can meet.
+    Of the usual normalizations the one is chosen with which the original scores best. The budget is half of the FLOPs,
+    or the next tenth above that a search can meet.
 
     Args:
-        path: the trained model.
-        source: where the images are, as `data.source` takes it.
-        task: what the model is for; None for classification, or what the data say.
+        path: file of the trained model.
+        source: of the images, as `data.source` takes it.
+        task: of the model; None for classification, or for the task of the data.
         custom_objects: module of the user's own classes in the model.
-        log: takes lines on what was seen.
+        log: called with lines on the model and the images.
 
     Raises:
         TuckpruneError: a model or images that cannot be read, or that do not fit each other.
@@ -114,19 +114,19 @@ def initial_config(
     check_model_fits(data, model)
     log(f"model: {path}, images of {'x'.join(map(str, data.image_shape))}, {data.task.label}")
     sample = sample_of_validation(data, config.seed)
-    trials = [_tried(model, data, sample, *one) for one in _normalizations(data, sample.images)]
+    scored = [_scored(model, data, sample, *one) for one in _normalizations(data, sample.images)]
     ranked_by = data.task.metrics[0]
-    trials.sort(key=lambda trial: (-trial.score.objective(ranked_by), trial.score.loss))
-    log(f"original, on {len(sample)} validation images: {trials[0].line}")
-    if trials[0].doubt is not None:
-        log(f"{trials[0].doubt}: check that it is trained, and what the targets mean")
+    scored.sort(key=lambda one: (-one.score.objective(ranked_by), one.score.loss))
+    log(f"original, on {len(sample)} validation images: {scored[0].line}")
+    if scored[0].doubt is not None:
+        log(f"{scored[0].doubt}: check that it is trained, and what the targets mean")
     cost_model = CostModel(analyse(model, image_size=data.image_shape[:-1]))
     original = cost_model.cost(CompressionParameters.none())
-    return _reachable(Look(path, given, data, trials, len(sample), original), cost_model)
+    return _reachable(Findings(path, given, data, scored, len(sample), original), cost_model)
 
 
 def _given(path: Path, source: str, task: str | None, custom_objects: str | None, model: Any) -> Mapping[str, Any]:
-    """The sections that say how model and images are read; those of a folder get the model's size."""
+    """The sections by which model and images are loaded; images of a folder are resized to the model's input."""
     size = list(model.input_shape[1:3])
     resized = is_folder(data_path(source)) and len(size) == 2 and None not in size
     return {
@@ -137,16 +137,18 @@ def _given(path: Path, source: str, task: str | None, custom_objects: str | None
     }
 
 
-def _tried(model: Any, data: ImageDataset, sample: Split, words: str, normalization: Normalization) -> Trial:
+def _scored(
+    model: Any, data: ImageDataset, sample: Split, words: str, normalization: Normalization
+) -> ScoredNormalization:
     # Keras traces the model once for all normalizations.
     outputs = model.predict(normalization(sample.images), batch_size=_BATCH, verbose=0)
     loss = data.task.loss(model)
     doubt = data.task.doubt(sample.targets, data.task.activated(outputs, loss.from_logits))
-    return Trial(words, normalization, data.task.score(sample.targets, outputs, loss), doubt)
+    return ScoredNormalization(words, normalization, data.task.score(sample.targets, outputs, loss), doubt)
 
 
 def _normalizations(data: ImageDataset, images: Any) -> Iterator[tuple[str, Normalization]]:
-    """What models are usually given, by what it makes of pixels of this range."""
+    """The usual normalizations for pixels of this range, each with a description."""
     channels, low, high = data.image_shape[-1], float(images.min()), float(images.max())
     zero, one = (0.0,) * channels, (1.0,) * channels
     yield "pixels as they are", Normalization(1.0, zero, one)
@@ -159,12 +161,12 @@ def _normalizations(data: ImageDataset, images: Any) -> Iterator[tuple[str, Norm
     yield "mean 0 and deviation 1, of the training images or CIFAR's", data.normalization
 
 
-def _reachable(look: Look, cost_model: CostModel) -> str:
-    """The text with the tightest budget that a search can meet."""
+def _reachable(findings: Findings, cost_model: CostModel) -> str:
+    """The configuration with the tightest of the usual budgets that a search can meet."""
     for percent in _BUDGETS:
-        text = _text(replace(look, budget=percent))
+        text = _text(replace(findings, budget=percent))
         config = check_config(yaml.safe_load(text), "the new configuration")
-        if _can_meet(config, cost_model, look.original):
+        if _can_meet(config, cost_model, findings.original):
             break
     return text
 
@@ -177,20 +179,20 @@ def _can_meet(config: RunConfig, cost_model: CostModel, original: Cost) -> bool:
     return True
 
 
-def _text(look: Look) -> str:
+def _text(findings: Findings) -> str:
     environment = Environment(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
     )
     environment.filters["number"] = number = "{:.6g}".format
-    counts = [len(split) for split in (look.data.train, look.data.validation, look.data.test)]
+    counts = [len(split) for split in (findings.data.train, findings.data.validation, findings.data.test)]
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
-        look=look,
-        **look.given,
-        shape="x".join(map(str, look.data.image_shape)),
+        findings=findings,
+        **findings.given,
+        shape="x".join(map(str, findings.data.image_shape)),
         counts=counts,
-        best=look.trials[0],
+        best=findings.normalizations[0],
         batch=min(_BATCH, max(1, counts[0] // 10)),
-        few=counts[1] < _FEW and look.data.task.metrics[0] == ACCURACY,
+        few=counts[1] < _FEW and findings.data.task.metrics[0] == ACCURACY,
         number=number,
     )
 

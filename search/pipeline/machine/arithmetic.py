@@ -1,4 +1,4 @@
-"""Whether TensorFlow computes right on this machine what a search relies on, by NumPy and by the model itself."""
+"""Checks that TensorFlow computes correctly on this machine, against NumPy and against built models."""
 
 from typing import Any
 
@@ -17,20 +17,20 @@ from zoo.tasks.kinds.classification import Classification
 from zoo.training.training import SGD
 
 _TOLERANCE = 1e-2
-"""Relative; GPUs multiply float32 with ten bits."""
+"""Largest relative error; GPUs may multiply float32 with ten bits of precision (TF32)."""
 
 _SHAPE = (8, 8, 4)
 
 
 def convolution() -> Check:
-    """One convolution by TensorFlow and by NumPy."""
+    """Compare a convolution by TensorFlow with NumPy's."""
     images, kernel = _images(), _random((3, 3, _SHAPE[-1], 8), seed=1)
     computed = keras.ops.conv(images, kernel, padding="same", data_format="channels_last")
     return _compared("convolution", "one of TensorFlow's is NumPy's", computed, _convolved(images, kernel))
 
 
 def compressed_layer() -> Check:
-    """A convolution that was pruned and one that was decomposed, by TensorFlow and by NumPy."""
+    """Compare a pruned and a decomposed convolution by TensorFlow with NumPy's."""
     model = apply_parameters(_model(), CompressionParameters({"first": 0.5}, {"second": (3, 4)}))
     expected = images = _images()
     for layer in (layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)):
@@ -43,7 +43,7 @@ def compressed_layer() -> Check:
 
 
 def shared_network() -> Check:
-    """A candidate in the network that all candidates share, and as a model of its own."""
+    """Compare a candidate in the network that all candidates share with the same candidate as a built model."""
     original = _model(classes=3)
     candidate = apply_parameters(original, CompressionParameters({"first": 0.5}, {}))
     task = Classification(3)
@@ -89,5 +89,5 @@ def _compared(name: str, line: str, computed: Any, expected: Any) -> Check:
         name,
         f"expected that {line}, received values {error:.0e} apart",
         "do not trust results of this machine: try TF_ENABLE_ONEDNN_OPTS=0, CUDA_VISIBLE_DEVICES=-1, another driver or "
-        "another version of TensorFlow, until this is green",
+        "another version of TensorFlow, until this check is ok",
     )

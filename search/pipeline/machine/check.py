@@ -1,4 +1,4 @@
-"""What one look at a machine has shown."""
+"""The result of one check of a machine."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ class Check:
     """The result of one check.
 
     Attributes:
-        name: of what was looked at.
-        line: what was seen.
-        advice: what to do; empty where all is well.
+        name: of the check.
+        line: the finding.
+        advice: what to do; empty where the check passed.
     """
 
     name: str
@@ -19,5 +19,5 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether the check passed."""
         return not self.advice

@@ -1,4 +1,4 @@
-"""The processors of a machine: GPUs, precision, speed, and how many workers they hold."""
+"""Checks of a machine's processors: GPUs, precision, speed, and room for workers."""
 
 import math
 import os
@@ -17,11 +17,11 @@ from zoo.models.registry import build_model
 
 _BATCH, _STEPS = 64, 4
 _CONTEXT_GB = 0.6
-"""What CUDA and its libraries take of a GPU for each process, about."""
+"""Approximate GPU memory that CUDA and its libraries take for each process."""
 
 
 def gpus() -> Check:
-    """Whether TensorFlow sees the GPUs that the machine has."""
+    """Check that TensorFlow sees the machine's GPUs."""
     seen = [_description(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     present = _present_gpus()
     if seen:
@@ -44,12 +44,12 @@ def _description(gpu: object) -> str:
 
 
 def _present_gpus() -> list[str]:
-    """What NVIDIA's driver lists."""
+    """The GPUs that NVIDIA's driver lists, a line each."""
     return _nvidia("--list-gpus")
 
 
 def _nvidia(*options: str) -> list[str]:
-    """Lines of nvidia-smi; none where there is none, or where it fails."""
+    """Output lines of nvidia-smi; empty where it is missing or fails."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
@@ -58,14 +58,14 @@ def _nvidia(*options: str) -> list[str]:
 
 
 def precision() -> Check:
-    """Whether the hardware multiplies bfloat16."""
+    """Report whether the hardware multiplies bfloat16."""
     name = fast_precision().name
     has = "multiplied in hardware" if name == "mixed_bfloat16" else "not multiplied in hardware"
     return Check("precision", f"bfloat16 is {has}: trials compute in {name}")
 
 
 def speed() -> Check:
-    """Images per second in steps of ResNet-20 for 32x32 images."""
+    """Measure how many images of 32x32 per second ResNet-20 trains on."""
     model = build_model("resnet20", input_shape=(32, 32, 3), classes=10)
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "sparse_categorical_crossentropy")
     images = np.random.default_rng(0).standard_normal((_BATCH, 32, 32, 3), dtype=np.float32)
@@ -80,7 +80,7 @@ def speed() -> Check:
 
 
 def workers() -> Check:
-    """Room for workers, each of the memory that this process has taken so far."""
+    """Check that there is memory for a worker, by the memory that this process has taken so far."""
     gigabytes, free = psutil.Process().memory_info().rss / 1e9, psutil.virtual_memory().available / 1e9
     count = min(_cores(), math.floor(free / gigabytes))
     line = f"room for {count} of one CPU core and {gigabytes:.1f} GB: {_cores()} cores, {free:.1f} GB of memory free"
@@ -92,7 +92,7 @@ def workers() -> Check:
 
 
 def _gpu_share(count: int) -> str:
-    """How many of so many workers one GPU holds, by the memory that ResNet-20 took of it."""
+    """A text on how many of ``count`` workers fit on one GPU, by the memory that ResNet-20 took of it."""
     needed = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9 + _CONTEXT_GB
     total = float((_nvidia("--query-gpu=memory.total", "--format=csv,noheader,nounits") or ["0"])[0]) * 2**20 / 1e9
     each = max(1, min(count, math.floor(total / needed)))

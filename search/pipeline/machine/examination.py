@@ -1,4 +1,4 @@
-"""All checks of a machine, one after the other."""
+"""The list of all checks of a machine, and running them."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -24,13 +24,13 @@ CHECKS: Checks = {
     "shared memory": shared_memory,
     "temporary folder": temporary_folder,
 }
-"""By name; workers are counted by the memory that the checks before have taken."""
+"""The checks by name, in their order: the room for workers is computed from the memory that earlier checks took."""
 
 
 def examined(checks: Checks = CHECKS) -> Iterator[Check]:
-    """The result of every check, as soon as there is one; a check that raises an error has found something."""
+    """The results of all checks, one after the other; an error that a check raises is a failed check."""
     for name, check in checks.items():
         try:
             yield check()
-        except Exception as error:  # Whatever a broken installation raises is what was looked for.
-            yield Check(name, f"failed: {typed_line(error)}", "correct this, or report it if it is no fault of yours")
+        except Exception as error:  # A broken installation may raise anything.
+            yield Check(name, f"failed: {typed_line(error)}", "repair the installation, or report this error")

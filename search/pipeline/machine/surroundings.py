@@ -1,4 +1,4 @@
-"""What surrounds a search on a machine: installed versions, ports, disk, shared memory, the temporary folder."""
+"""Checks of a machine apart from its processors: versions, ports, disk, shared memory, the temporary folder."""
 
 import platform
 import shutil
@@ -14,14 +14,14 @@ from search.pipeline.machine.check import Check
 
 _LIBRARIES = ("tuckprune", "tensorflow", "keras", "ray", "optuna", "numpy")
 _HEAD_PORTS = {6379: "--port", 8265: "--dashboard-port", 10001: "--ray-client-server-port"}
-"""What `ray start --head` listens on, and the option that chooses another."""
+"""The ports of `ray start --head`, and the options that change them."""
 
 _SHARED = Path("/dev/shm")
 _LEAST_GB = 1.0
 
 
 def versions() -> Check:
-    """Of Python and of the libraries that decide what a search computes."""
+    """Report the versions of Python and of the main libraries, and check that Keras runs on TensorFlow."""
     line = ", ".join([f"Python {platform.python_version()}", *(f"{name} {_version(name)}" for name in _LIBRARIES)])
     backend = keras.config.backend()
     advice = "" if backend == "tensorflow" else f"Keras runs on {backend}: set KERAS_BACKEND=tensorflow"
@@ -36,7 +36,7 @@ def _version(name: str) -> str:
 
 
 def ports() -> Check:
-    """Whether Ray can listen on this machine; which ports of a cluster's head others have."""
+    """Check that a process can listen on 127.0.0.1, and report which ports of a cluster's head are taken."""
     with closing(socket.socket()) as server:
         try:
             server.bind(("127.0.0.1", 0))
@@ -65,19 +65,19 @@ def _is_taken(port: int) -> bool:
 
 
 def disk() -> Check:
-    """Room for run folders, which lie below this folder by default."""
+    """Check the disk of the working directory, where run folders are by default."""
     return _room("disk", Path(), "free some, or put run folders on another disk: runs: /another/disk")
 
 
 def shared_memory() -> Check:
-    """Room for the images, which Ray's workers share in memory."""
+    """Check the shared memory, in which Ray's workers share the images."""
     if not _SHARED.is_dir():
         return Check("shared memory", f"this system has no {_SHARED}: Ray takes the temporary folder")
-    return _room("shared memory", _SHARED, "give a container more: docker run --shm-size=8g; Ray goes to the disk else")
+    return _room("shared memory", _SHARED, "give a container more: docker run --shm-size=8g; else Ray uses the disk")
 
 
 def temporary_folder() -> Check:
-    """Room for Ray's sockets and logs."""
+    """Check the temporary folder, where Ray keeps its sockets and logs."""
     folder = Path(tempfile.gettempdir())
     try:
         with tempfile.TemporaryFile() as file:
