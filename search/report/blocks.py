@@ -1,4 +1,4 @@
-"""The blocks of a report's page: paragraphs, tables, charts, code and links to files, gathered in sections."""
+"""The blocks that a report's page consists of: paragraphs, tables, charts, code and links, grouped in sections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Table:
     Attributes:
         head: the headers.
         rows: cells of each row, the first of which names the row.
-        figures: whether all other cells are numbers, which are aligned to the right.
+        figures: whether all cells but the first are numbers, aligned to the right.
     """
 
     kind: ClassVar[str] = "table"
@@ -33,10 +33,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Rows of pictures, or of texts in their place; the first cell names the row.
+    """Rows of pictures or texts.
 
     Attributes:
-        rows: names, then texts or data URLs of PNG files.
+        rows: of each row its name, then texts or data URLs of PNG files.
     """
 
     kind: ClassVar[str] = "pictures"
@@ -45,12 +45,12 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure of Plotly.
+    """A Plotly figure.
 
     Attributes:
-        name: of its place on the page, and of its PNG file.
-        figure: what is drawn.
-        caption: text below its title.
+        name: its id on the page, and the name of its PNG file.
+        figure: the figure.
+        caption: text below the title.
     """
 
     kind: ClassVar[str] = "chart"
@@ -60,7 +60,7 @@ class Chart:
 
     @property
     def title(self) -> str:
-        """Of the figure."""
+        """The title of the figure."""
         return str(self.figure.layout.title.text)
 
 
@@ -74,7 +74,11 @@ class Code:
 
 @dataclass(frozen=True)
 class Files:
-    """Files in the run folder, as links relative to it, and what each is."""
+    """Files in the run folder.
+
+    Attributes:
+        rows: of each file its path relative to the folder, and a description.
+    """
 
     kind: ClassVar[str] = "files"
     rows: Sequence[tuple[str, str]]
@@ -103,7 +107,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Tile:
-    """One number of the summary: what it is, how much, the change from the original model, and whether it is worse."""
+    """One number of the summary.
+
+    Attributes:
+        label: what it is.
+        value: with its unit.
+        change: difference from the original model, as text.
+        worse: whether the change is for the worse.
+    """
 
     label: str
     value: str
@@ -112,5 +123,5 @@ class Tile:
 
 
 def charts(sections: Sequence[Section]) -> list[Chart]:
-    """All figures, in the order of the page."""
+    """All charts, in the order of the page."""
     return [block for section in sections for block in section.blocks if isinstance(block, Chart)]

@@ -1,4 +1,4 @@
-"""The page of a report: one HTML file with everything in it, so that it opens without a network."""
+"""The HTML page of a report, which contains everything and so opens without a network."""
 
 import json
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ def page(
 
     Args:
         name: of the run.
-        lead: what is to be known first.
-        facts: what was searched, by name.
-        tiles: figures of the summary.
-        sections: all else.
+        lead: the first sentences.
+        facts: names and values of what was searched.
+        tiles: numbers of the summary.
+        sections: the rest of the page.
     """
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),

@@ -25,7 +25,7 @@ class Report:
 
     Attributes:
         paths: of the page, the table and the pictures.
-        without_pictures: why there are no pictures, empty where there are.
+        without_pictures: why there are no pictures; empty where there are some.
     """
 
     paths: tuple[Path, ...]
@@ -35,7 +35,7 @@ class Report:
 def write_report(run: Path) -> Report:
     """Write ``report.html``, ``table.md`` and ``figures/*.png`` into the run folder.
 
-    Without a browser that draws the pictures all else is written.
+    Without a browser that draws the pictures, the page and the table are written alone.
 
     Raises:
         RunError: no run folder, no usable trial in it, or the folder cannot be written.
@@ -57,7 +57,7 @@ def write_report(run: Path) -> Report:
 
 
 def _pictures(charts: Sequence[Chart], folder: Path) -> list[Path]:
-    """Write a PNG file of every chart, in place of those of an earlier report; returns their paths."""
+    """Write a PNG file of every chart, replacing those of an earlier report, and return their paths."""
     figures = {folder / f"{chart.name}.png": chart.figure for chart in charts}
     try:
         folder.mkdir(exist_ok=True)

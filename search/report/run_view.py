@@ -33,10 +33,10 @@ class RunLayers:
     """The layers of a run's original model.
 
     Attributes:
-        graph: the analysed model.
-        cost: cost model of it, without latency.
+        graph: its channel graph.
+        cost: its cost model, without latency.
         original: its cost.
-        budget: of the run, in figures of this model.
+        budget: of the run.
         step: what kept channels are rounded to.
     """
 
@@ -51,7 +51,7 @@ class RunLayers:
         """The layers of the original model of a run folder.
 
         Raises:
-            TuckpruneError: the model is missing, cannot be read, or is another one than the one that was searched.
+            TuckpruneError: the model is missing, cannot be read, or is not the one that was searched.
         """
         points = RunPoints.of(run)
         budget = settings.budget(points.config.budget, points.original)
@@ -81,11 +81,11 @@ class RunView:
         folder: of the run.
         config: its configuration.
         outcome: trials, finalists and winner.
-        results: models of the comparison; none before any is trained.
-        studies: of every stage, in order; one where the search was joint.
+        results: of the models of the comparison; empty before the first is measured.
+        studies: of both stages in order; a single one of a joint search.
         layers: of the original model; None where it cannot be read.
-        missing: why they are None, else empty.
-        recommended: values of the model *simple*, or of the finalist of recommended values; None where neither is.
+        missing: why ``layers`` is None, else empty.
+        recommended: parameters of the model ``simple``, or of the finalist of recommended values; None without either.
     """
 
     folder: RunFolder
@@ -115,19 +115,19 @@ class RunView:
 
     @property
     def stages(self) -> list[list[TrialRecord]]:
-        """The trials of each stage, in order; all in one where the search was joint."""
+        """The trials of each stage, in order; of a joint search all in one list."""
         stages = dict.fromkeys(trial.stage for trial in self.outcome.trials)
         return [[trial for trial in self.outcome.trials if trial.stage == stage] for stage in stages]
 
     @property
     def parameters(self) -> dict[str, CompressionParameters]:
-        """The winner's parameters, after the recommended ones where there are any, by the label of a result."""
+        """Parameters by the label of a model's result: the recommended ones where there are any, then the winner's."""
         recommended = {} if self.recommended is None else {SIMPLE: self.recommended}
         return {**recommended, SEARCH: self.outcome.winner.parameters}
 
 
 def _layers(run: Path) -> tuple[RunLayers | None, str]:
-    # All else of a report does without the model, which may have stayed on another machine.
+    # The rest of a report does not need the model, which may be on another machine.
     try:
         return RunLayers.of(run), ""
     except TuckpruneError as error:

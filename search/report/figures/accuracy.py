@@ -1,4 +1,4 @@
-"""The metric that candidates are ranked by against cost, of every trial and of the models that were compared."""
+"""Charts of the metric against cost, with all trials, the finalists, and the models of the comparison."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ _CAPTION = (
 
 @figure(section="accuracy", order=10)
 def accuracy_charts(view: RunView) -> list[Chart]:
-    """The metric, and accuracy where it is another, against FLOPs and every other quantity that the budget limits."""
+    """The ranking metric, and accuracy besides another metric, against FLOPs and all quantities of the budget."""
     limited, trials = settings.limited_quantities(view.config.budget), view.outcome.trials
     charts = []
     for metric in shown(trials, view.results):
@@ -39,7 +39,7 @@ def accuracy_charts(view: RunView) -> list[Chart]:
 
 
 def shown(trials: Sequence[TrialRecord], results: Sequence[Result] = ()) -> list[Metric]:
-    """What the trials, or the models of the comparison, are ranked by, and a classifier's accuracy."""
+    """The metrics to draw: the one that candidates are ranked by, and a classifier's accuracy besides it."""
     scores = [trial.score for trial in trials if trial.score is not None]
     ranked = [trial.metric for trial in trials if trial.score is not None]
     ranked += [metric for result in results for metric in result.metrics if metric.name == result.ranked_by]
@@ -56,17 +56,17 @@ def accuracy_against(
     most: float | None = None,
     metric: Metric | None = None,
 ) -> go.Figure:
-    """A metric against cost: trials and finalists on validation images, the models of the comparison on test images.
+    """A metric against cost: trials and finalists on validation images, models of the comparison on test images.
 
-    Of sizes the models are not there: theirs are of files, those of trials of weights.
+    Models are left out of a chart of sizes: theirs are sizes of files, those of trials sizes of the weights.
 
     Args:
-        quantity: of the cost.
-        results: models of the comparison; those without figures or the quantity are left out.
-        trials: all of them; those without figures are on the lower edge.
-        finalists: those without figures are left out.
-        most: what the budget allows of the quantity, None where it does not limit it.
-        metric: what is shown; None for what candidates are ranked by.
+        quantity: of the cost, for the horizontal axis.
+        results: of the models; those without the metric or the quantity are left out.
+        trials: of the run; those without a score are drawn on the lower edge.
+        finalists: of the run; those without a score are left out.
+        most: the budget's limit of the quantity; None for none.
+        metric: for the vertical axis; None for the one that candidates are ranked by.
     """
     unit, metric = quantity.shown.partition(" ")[2], metric or shown(trials, results)[0]
     made = style.empty_figure(f"{metric.title} against {unit}")
@@ -118,7 +118,7 @@ def _add_front(
 
 
 def _label_positions(results: Sequence[Result], metric: Metric) -> dict[str, str]:
-    """Where each model's name stands beside its star: of compressed ones, as near as an image, names do not cross."""
+    """Position of each model's name beside its star, chosen so that the names of nearby stars do not overlap."""
     names = [result.label for result in sorted(results, key=lambda one: one.figures[metric.name], reverse=True)]
     compressed = [name for name in names if name != ORIGINAL]
     positions = dict.fromkeys(compressed, "middle right")

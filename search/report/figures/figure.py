@@ -8,17 +8,17 @@ from search.report.blocks import Block
 from search.report.run_view import RunView
 
 Make = Callable[[RunView], Sequence[Block]]
-"""The blocks of a run's page: charts, or a paragraph that says why there is none."""
+"""Makes charts of a run, or a paragraph that says why there are none."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Charts of one kind on the report's page.
+    """A kind of charts of the report.
 
     Attributes:
         section: name of the section that shows them.
-        order: place among the figures of the section, the lowest first.
-        make: the charts of a run.
+        order: position within the section, the lowest first.
+        make: makes the charts of a run.
     """
 
     section: str
@@ -27,7 +27,7 @@ class Figure:
 
 
 def figure(section: str, order: int) -> Callable[[Make], Figure]:
-    """Add what a function draws to a section of the report."""
+    """Register the decorated function as a figure of a section of the report; see `Figure`."""
 
     def decorate(make: Make) -> Figure:
         return Figure(section, order, make)

@@ -1,4 +1,4 @@
-"""The finals: the score of candidates after a short repair against their score after the whole recipe."""
+"""A chart of the finals: the score of finalists as trials, after a short repair, against their final score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ _FEWEST = 3
 
 @dataclass(frozen=True)
 class Reranked:
-    """Finalists that were trials before, with the figures that they were ranked by.
+    """Finalists that were trials before, with both of their scores.
 
     Attributes:
-        metric: name of what they were ranked by.
-        sources: of each.
-        before: score on the validation split as a trial.
-        after: score on the validation split after the whole recipe.
+        metric: name of the metric that they were ranked by.
+        sources: of the finalists, such as ``trial 17``.
+        before: the metric on the validation split as trials.
+        after: the metric on the validation split after the whole recipe.
     """
 
     metric: str
@@ -37,7 +37,7 @@ class Reranked:
 
     @classmethod
     def of(cls, trials: Sequence[TrialRecord], finalists: Sequence[Finalist]) -> Self | None:
-        """The finalists of a run that were trials, None where there are none; recommended values never were."""
+        """The finalists of a run that were trials; None where there are none, as recommended values were no trial."""
         known = {trial.source: trial.score for trial in trials if trial.score is not None}
         both = [finalist for finalist in finalists if finalist.source in known and finalist.score is not None]
         if not both:
@@ -49,7 +49,7 @@ class Reranked:
 
     @property
     def correlation(self) -> float | None:
-        """Spearman's, None of fewer than three or of figures that are all the same."""
+        """Spearman's rank correlation; None for fewer than three finalists, or for figures that are all equal."""
         if len(self.before) < _FEWEST or len(set(self.before)) == 1 or len(set(self.after)) == 1:
             return None
         return float(spearmanr(self.before, self.after).statistic)
@@ -57,13 +57,13 @@ class Reranked:
 
 @figure(section="finals", order=10)
 def finals_charts(view: RunView) -> list[Chart]:
-    """Score as a trial against score after the whole recipe; nothing where no finals were held."""
+    """The chart of the finals; none for a run without finals."""
     reranked = Reranked.of(view.outcome.trials, view.outcome.finalists)
     return [] if reranked is None else [Chart("finals", proxy_and_final(reranked))]
 
 
 def proxy_and_final(reranked: Reranked) -> go.Figure:
-    """Score as a trial against score after the whole recipe; the title tells how far the ranks agree."""
+    """The score as a trial against the score after the whole recipe; the title shows the rank correlation."""
     rho = reranked.correlation
     agreement = "too few to correlate" if rho is None else f"Spearman correlation {rho:.2f}"
     made = style.empty_figure(f"Proxy against final {reranked.metric}: {agreement} of {len(reranked.sources)}")

@@ -1,4 +1,4 @@
-"""The history of a search: what every trial got, and the best so far."""
+"""Charts of a search's history: the score of every trial, and the best score so far."""
 
 import math
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ def history_charts(view: RunView) -> list[Chart]:
 
 
 def histories(trials: Sequence[TrialRecord]) -> list[go.Figure]:
-    """The history of what the trials of a stage were ranked by, and of accuracy where that is another."""
+    """The history of the metric that the trials of a stage were ranked by, and of accuracy besides it."""
     return [history(trials, metric) for metric in shown(trials)]
 
 
 def history(trials: Sequence[TrialRecord], metric: Metric = ACCURACY) -> go.Figure:
-    """A figure of every trial of a stage, at its last rung, and the best so far of the highest rung.
+    """The metric of every trial of a stage at its last rung, and the best so far at the highest rung.
 
-    Trials without one, failed or over the budget, are on the lower edge.
+    Trials without a score, failed or over the budget, are drawn on the lower edge.
     """
     judged = [trial for trial in trials if trial.score is not None]
     stage = next((f" of stage {trial.stage}" for trial in trials if trial.stage), "")
@@ -45,7 +45,7 @@ def history(trials: Sequence[TrialRecord], metric: Metric = ACCURACY) -> go.Figu
         numbers, texts = [trial.number for trial in own], [style.label(trial) for trial in own]
         style.add_markers(made, state, numbers, [_figure(trial, metric) for trial in own], texts)
     style.add_unjudged(made, trials, {trial.number: trial.number for trial in trials})
-    # Of a front, the level of the run's own budget: the others are other tasks.
+    # Of a front only the level of the run's own budget: other levels cannot be compared with it.
     _add_best(made, [trial for trial in judged if not trial.level], metric)
     made.update_xaxes(title="trial")
     made.update_yaxes(title=f"{metric.name} on the validation split")
@@ -62,7 +62,7 @@ def _add_best(made: go.Figure, own: Sequence[TrialRecord], metric: Metric) -> No
     better = max if metric.direction == "maximize" else min
 
     def ahead(one: tuple[int, float], other: tuple[int, float]) -> tuple[int, float]:
-        """Figures of a higher rung count more, whatever they are."""
+        """The better of two pairs of rung and figure; any figure of a higher rung is better."""
         return max(one, other) if one[0] != other[0] else (one[0], better(one[1], other[1]))
 
     best = accumulate(((trial.reached, _figure(trial, metric)) for trial in own), ahead)

@@ -1,4 +1,4 @@
-"""How much each dimension of the space matters for the score, by PED-ANOVA, as a figure."""
+"""Charts of how much each dimension of the search space matters for the score, by PED-ANOVA."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from search.runs.results import SEARCH
 _BEST = 0.2
 _AMONG_BEST = 5
 NEEDED = math.ceil(_AMONG_BEST / _BEST)
-"""Trials below which importances are noise: five of them must be among the best fifth."""
+"""Trials below which importances are noise, so that at least five are among the best fifth."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Importance:
     """Importances of a study.
 
     Attributes:
-        trials: judged at the last rung, which they are of.
-        shares: of every dimension, the most important first, with the sum 1; empty where the trials are too few.
+        trials: number of trials that were judged at the last rung.
+        shares: importance of every dimension, the largest first, with the sum 1; empty for too few trials.
     """
 
     trials: int
@@ -36,10 +36,10 @@ class Importance:
 
 
 def importance_of(study: optuna.Study) -> Importance:
-    """How far the best fifth of the trials differs from all in each dimension.
+    """How much the best fifth of a study's trials differs from all trials in each dimension.
 
-    Takes a tenth of a second for hundreds of trials of a hundred dimensions. Of a front, the best are those that come
-    nearest to it.
+    Takes a tenth of a second for hundreds of trials of a hundred dimensions. Of a front, the best trials are those that
+    are nearest to it.
     """
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(trials) < NEEDED:
@@ -49,19 +49,19 @@ def importance_of(study: optuna.Study) -> Importance:
 
 
 def dimension_text(name: str) -> str:
-    """``keep:add_2`` as ``add_2 · ratio``, ``rank_in:conv1`` as ``conv1 · In``."""
+    """The label of a dimension: ``add_2 · ratio`` for ``keep:add_2``, ``conv1 · In`` for ``rank_in:conv1``."""
     kind, _, layer = name.partition(":")
     meaning = {"keep": "ratio", "rank_in": "In", "rank_out": "Out"}[kind]
     return f"{layer} · {meaning}"
 
 
 SHOWN = 40
-"""Dimensions that are drawn; those behind them matter less than their noise."""
+"""Dimensions that are drawn, at most; the importance of the others is smaller than its noise."""
 
 
 @figure(section="importance", order=10)
 def importance_charts(view: RunView) -> list[Block]:
-    """The importances of every stage, or a paragraph that says how many trials are missing."""
+    """A chart for every stage, or a paragraph that says how many trials are needed."""
     blocks: list[Block] = []
     for number, study in enumerate(view.studies):
         importance, stage = importance_of(study), view.config.recipe[number] if len(view.studies) > 1 else None
@@ -89,7 +89,7 @@ def _caption(importance: Importance) -> str:
 
 
 def importances(importance: Importance, stage: str | None = None) -> go.Figure:
-    """The share of each of the most important dimensions, the most important first."""
+    """Horizontal bars of the importances, the largest first."""
     shown = {dimension_text(name): share for name, share in list(importance.shares.items())[:SHOWN]}
     made = style.empty_rows(f"Importance of ratios and ranks{f' in stage {stage}' if stage else ''}", list(shown), 1)
     made.add_bar(

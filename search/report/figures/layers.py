@@ -1,4 +1,4 @@
-"""Figures with a row for every layer: ratios, ranks and FLOPs of the winner beside the recommended values."""
+"""Charts with a row for every layer: ratios, ranks and FLOPs of the winner and of the recommended values."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -15,7 +15,7 @@ from search.report.run_view import RunView
 from search.runs.results import ORIGINAL
 
 ByModel = Mapping[str, CompressionParameters]
-"""Parameters by the label of a result: search, simple."""
+"""Parameters by the label of a model's result: search, simple."""
 
 _SIDES: Mapping[str, int] = {"In": 0, "Out": 1}
 _WHOLE = "A layer without a bar stays whole. Channels are those of the original model."
@@ -60,8 +60,8 @@ def ratios(models: ByModel, channels: Mapping[str, int], step: ChannelStep = SIN
     """Pruning ratio of every group.
 
     Args:
-        models: whose ratios.
-        channels: of every group of the original model; empty where it is not known.
+        models: the parameters of each model.
+        channels: of every group of the original model; empty where that is not known.
         step: what kept channels are rounded to.
     """
     names = list(dict.fromkeys([*channels, *(name for given in models.values() for name in given.ratios)]))
@@ -85,9 +85,9 @@ def ranks(models: ByModel, channels: Mapping[str, tuple[int, int]], side: Litera
     A layer that stays whole has no bar.
 
     Args:
-        models: whose ranks.
-        channels: input and output channels of the layers; of a layer that is not there, the rank itself is drawn.
-        side: which of both ranks.
+        models: the parameters of each model.
+        channels: input and output channels of the layers; for a layer that is missing the rank itself is drawn.
+        side: which of the two ranks.
     """
     index = _SIDES[side]
     decomposed = {name for given in models.values() for name in given.ranks}
@@ -107,9 +107,9 @@ def ranks(models: ByModel, channels: Mapping[str, tuple[int, int]], side: Litera
 
 
 def flops(models: Mapping[str, Mapping[str, Cost]]) -> go.Figure:
-    """FLOPs of every layer that has some in the original model, before and after.
+    """FLOPs of every layer that has any in the original model.
 
-    models: cost by layer, by the label of a result; the original is one of them.
+    models: cost by layer, by the label of a model's result; the original is one of them.
     """
     names = [name for name, cost in models[ORIGINAL].items() if cost.flops]
     made = style.empty_rows("FLOPs of the layers", names, len(models))

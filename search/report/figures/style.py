@@ -39,7 +39,7 @@ _OPAQUE, _FAINT = 1.0, 0.85
 
 
 def empty_figure(title: str, height: int = _HEIGHT) -> go.Figure:
-    """An empty figure; light, as pictures of it are. A page gives it the colours of its own."""
+    """An empty figure in light colours, as its picture has them; the page replaces them by its own."""
     return go.Figure(
         layout={
             # At the top, for a legend of two rows to have room below.
@@ -84,12 +84,12 @@ def add_markers(made: go.Figure, state: str, x: Sequence[float], y: Sequence[flo
 
 
 def add_unjudged(made: go.Figure, trials: Sequence[TrialRecord], x: Mapping[int, float]) -> None:
-    """Draw trials without a score on the edge of the worst: failed ones, and those over the budget.
+    """Draw trials without a score, failed or over the budget, on the edge where the metric is worst.
 
     Args:
         made: the figure.
-        trials: all of them.
-        x: where each is, by its number.
+        trials: all trials of it.
+        x: horizontal position of each trial, by its number.
     """
     least = any(trial.metric.direction == "minimize" for trial in trials if trial.score is not None)
     edge = 1.0 if least else 0.0
@@ -111,7 +111,7 @@ def add_unjudged(made: go.Figure, trials: Sequence[TrialRecord], x: Mapping[int,
 
 
 def label(trial: TrialRecord) -> str:
-    """Text that appears where the reader points at a trial."""
+    """Text that appears when the reader points at a trial."""
     parts = [trial.source, trial.start or "sampler"]
     parts += [f"stopped after {trial.steps} steps"] if trial.state == STOPPED else []
     parts += ["over the budget"] if trial.state == INFEASIBLE else []

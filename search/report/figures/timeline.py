@@ -1,4 +1,4 @@
-"""The timeline of the workers: which trial ran where and when."""
+"""A chart of the workers over time: which trial ran where and when."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from search.report.run_view import RunView
 from search.study.trial_record import COMPLETE, FAILED, STOPPED, TrialRecord, record_of
 
 NO_WORKER = "worker lost"
-"""In the place of the worker of a trial that none could judge."""
+"""Shown as the worker of a trial whose workers were all lost."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Span:
     Attributes:
         worker: host and process; ``NO_WORKER`` where the last one was lost.
         record: the trial.
-        began: in the driver's local time.
-        ended: when its figures were stored, in the driver's local time.
+        began: when the worker began, in the driver's local time.
+        ended: when the result was stored, in the driver's local time.
     """
 
     worker: str
@@ -36,10 +36,9 @@ class Span:
 
 
 def spans_of(studies: Iterable[optuna.Study]) -> list[Span]:
-    """The spans of all trials that a worker spent time on, in the order in which they ended.
+    """The spans of all trials that ran on a worker, in the order of their ends.
 
-    A trial began when it ended less the worker's own time: the study's start is that of the proposal, which is made
-    ahead.
+    The beginning is the end minus the worker's time: the study stores the time of the proposal, which is made ahead.
     """
     trials = (trial for study in studies for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
     spans = []
@@ -56,7 +55,7 @@ _LOST = "#d55e00"
 
 @figure(section="workers", order=10)
 def timeline_charts(view: RunView) -> list[Block]:
-    """The timeline, and how much of the time workers were busy."""
+    """The timeline, with a caption on how many trials ran at a time."""
     spans = spans_of(view.studies)
     if not spans:
         return [Paragraph("No worker has judged a trial yet.")]
@@ -72,9 +71,9 @@ def timeline_charts(view: RunView) -> list[Block]:
 
 
 def timeline(spans: Sequence[Span]) -> go.Figure:
-    """A row for every worker and a bar for every trial; where a worker was lost before, its trial is marked.
+    """A row for every worker and a bar for every trial; trials whose earlier worker was lost are marked.
 
-    spans: in the order in which they ended.
+    spans: in the order of their ends.
     """
     workers = list(dict.fromkeys(span.worker for span in sorted(spans, key=lambda span: span.began)))
     made = style.empty_rows("Timeline of the workers", workers, 2)
@@ -97,7 +96,7 @@ def timeline(spans: Sequence[Span]) -> go.Figure:
 
 
 def busy(spans: Sequence[Span]) -> float:
-    """Seconds in which some worker was at a trial: pauses between two starts of the driver do not count."""
+    """Seconds in which at least one worker judged a trial, so without pauses of the driver."""
     ordered = sorted(spans, key=lambda span: span.began)
     ends = [ordered[0].began] if ordered else []
     total = 0.0

@@ -10,7 +10,7 @@ from search.runs.results import SEARCH
 
 @section("layers", "Layers", order=60)
 def layers(view: RunView) -> list[Block]:
-    """Ratios, ranks and FLOPs of the winner beside the recommended ones, and what stays whole."""
+    """Ratios, ranks and FLOPs of the winner and of the recommended values, and the layers that stay whole."""
     blocks: list[Block] = []
     if view.recommended is None:
         blocks.append(

@@ -1,4 +1,4 @@
-"""The report's section on the compressed models and their exported files."""
+"""The report's sections on the compressed models, the finals, and the files of the run."""
 
 import json
 import shlex
@@ -18,10 +18,10 @@ from search.study.trial_record import TrialRecord
 
 
 def exports_table(path: Path) -> Table | None:
-    """The table of an exports file, a list of objects whose keys are the headers; None where there is none.
+    """The table of ``exports.json``, whose keys are the headers; None where the file is missing.
 
     Raises:
-        RunError: the file is not a list of such objects.
+        RunError: the file cannot be read as such a table.
     """
     if not path.exists():
         return None
@@ -55,7 +55,9 @@ def result(view: RunView) -> list[Block]:
     blocks: list[Block] = []
     if view.results:
         blocks.append(Table(columns(view.results), table_rows(view.results)))
-        blocks.append(Paragraph("On test images. In brackets: difference from the original, and how many times less."))
+        blocks.append(
+            Paragraph("On test images. In brackets: difference from the original, or how many times smaller.")
+        )
     else:
         blocks.append(Paragraph("No model of this run is fine-tuned and tested yet; the commands below do so."))
     return blocks
@@ -69,7 +71,7 @@ def accuracy_and_cost(view: RunView) -> list[Block]:
 
 @section("finals", "Finals", order=40)
 def finals(view: RunView) -> list[Block]:
-    """The finalists; nothing where no finals were held."""
+    """The finalists; empty for a run without finals."""
     finalists = view.outcome.finalists
     if not finalists:
         return []
@@ -81,7 +83,7 @@ def finals(view: RunView) -> list[Block]:
 
 @section("ship", "Files", order=30)
 def ship(view: RunView) -> list[Block]:
-    """Where the files are, and the commands that make those which are missing."""
+    """The files of the run, and the commands that make the missing ones."""
     path, run = view.folder.path, shlex.quote(str(view.folder.path))
     config = shlex.quote(str(view.folder.config_file))
     model = shlex.quote(view.config.model.path or str(view.folder.trained_model))

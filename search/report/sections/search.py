@@ -28,7 +28,7 @@ def importance(view: RunView) -> list[Block]:
 
 @section("workers", "Workers", order=80)
 def workers(view: RunView) -> list[Block]:
-    """Who did which trial when, and the warnings of the run."""
+    """Which worker judged which trial when, and the warnings of the run."""
     blocks = figures_in("workers", view)
     warned = run_warnings(view.folder.logs)
     if warned:

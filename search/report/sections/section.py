@@ -12,13 +12,13 @@ Make = Callable[[RunView], Sequence[Block]]
 
 @dataclass(frozen=True)
 class SectionMaker:
-    """A section of the page of any run.
+    """A registered section of the report.
 
     Attributes:
-        name: of it in links, and in ``@figure``.
+        name: in links, and in ``@figure``.
         title: its heading.
-        order: place on the page, the lowest first.
-        make: its blocks for a run; without any the section is left out.
+        order: position on the page, the lowest first.
+        make: makes its blocks for a run; a section without blocks is left out.
     """
 
     name: str
@@ -28,7 +28,7 @@ class SectionMaker:
 
 
 def section(name: str, title: str, order: int) -> Callable[[Make], SectionMaker]:
-    """Make a section of the report of a function from a run to blocks."""
+    """Register the decorated function as a section of the report; see `SectionMaker`."""
 
     def decorate(make: Make) -> SectionMaker:
         return SectionMaker(name, title, order, make)

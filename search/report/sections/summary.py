@@ -1,4 +1,4 @@
-"""The first lines of a report: what came out, in a sentence and in figures."""
+"""The summary at the top of a report: the winner in a sentence, and the main figures."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ def lead(view: RunView) -> str:
 
 
 def tiles(view: RunView) -> list[Tile]:
-    """Figures of the searched model, or of the winner where that is not trained yet."""
+    """Figures of the searched model, or of the winning trial before that model is made."""
     rows = dict(zip((result.label for result in view.results), table_rows(view.results), strict=True))
     if SEARCH in rows:
         heads = [head.partition(" (")[0] for head in columns(view.results)]
@@ -41,7 +41,7 @@ def tiles(view: RunView) -> list[Tile]:
 
 
 def facts(view: RunView) -> list[tuple[str, str]]:
-    """What was searched, and how, by name."""
+    """Names and values of what was searched, and how."""
     config = view.config
     return [
         ("Budget", _budget(view)),
@@ -54,7 +54,7 @@ def facts(view: RunView) -> list[tuple[str, str]]:
 
 
 def _budget(view: RunView) -> str:
-    """The limits of the budget as they were written, and what they are in figures."""
+    """The limits of the budget as they were written, with their figures."""
     given = view.config.budget.model_dump(exclude_none=True)
     if view.layers is None:
         return ", ".join(f"{name} {amount}" for name, amount in given.items())
@@ -72,7 +72,7 @@ def _tile(head: str, cell: str) -> Tile:
 
 
 def _judged(tile: Tile, metric: Metric) -> Tile:
-    """The tile of a metric, which knows whether a change of its figure is one for the worse."""
+    """The tile of a metric, marked where its change is for the worse."""
     sign = tile.change[:1] if float(tile.change.removesuffix(" points") or 0) else ""
     return replace(tile, worse=sign == ("-" if metric.direction == "maximize" else "+"))
 
