@@ -30,9 +30,9 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line; every error that tuckprune foresees is one line and exit code 1."""
+    """Run the command line; a `TuckpruneError` is printed as one line, with exit code 1."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # What a terminal's encoding does not have is escaped.
+        if isinstance(stream, TextIOWrapper):  # Escapes characters that the terminal's encoding lacks.
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
@@ -41,8 +41,8 @@ def main() -> None:
         sys.exit(FAILED)
 
 
-def _ending_itself(run: Callable[..., None]) -> Callable[..., None]:
-    """A command that code it loads, a user's layer for one, cannot end by `sys.exit`, as if all were done."""
+def _refusing_exits(run: Callable[..., None]) -> Callable[..., None]:
+    """The command, with an error where loaded code, such as a user's layer, calls `sys.exit`."""
 
     @wraps(run)
     def guarded(*arguments: Any, **options: Any) -> None:
@@ -51,7 +51,7 @@ def _ending_itself(run: Callable[..., None]) -> Callable[..., None]:
         except (Exception, KeyboardInterrupt):
             raise
         except BaseException as error:
-            if isinstance(error.__context__, BrokenPipeError):  # Whoever reads the output has ended: head, less.
+            if isinstance(error.__context__, BrokenPipeError):  # The reader of the output, such as head, has ended.
                 raise
             place = traceback.extract_tb(error.__traceback__)[-1]
             raise RunError(
@@ -63,4 +63,4 @@ def _ending_itself(run: Callable[..., None]) -> Callable[..., None]:
 
 
 for command in commands():
-    app.command()(_ending_itself(command.run))
+    app.command()(_refusing_exits(command.run))

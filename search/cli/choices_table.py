@@ -11,13 +11,13 @@ from compress.graph.choices import Bounds, Choices
 
 @dataclass(frozen=True)
 class ChosenLayer:
-    """What a group or a layer may become.
+    """The choices for a group or a layer.
 
     Attributes:
         name: of the group or the layer.
-        ratio: bounds of its ratio, None without a choice.
-        ranks: smallest and largest In Rank and Out Rank, of the channels before pruning; None without a choice.
-        channels: input and output channels that ranks are of, None without a choice of ranks.
+        ratio: bounds of its ratio; None without a choice.
+        ranks: smallest and largest In Rank and Out Rank, for the channels before pruning; None without a choice.
+        channels: input and output channels before pruning; None without a choice of ranks.
     """
 
     name: str
@@ -27,7 +27,7 @@ class ChosenLayer:
 
 
 def chosen_layers(graph: ChannelGraph, choices: Choices) -> list[ChosenLayer]:
-    """Every group and decomposable layer that a choice concerns, groups first."""
+    """Every group and decomposable layer with a choice, groups first."""
     ratios = {group.name: choices.ratio(group) for group in graph.groups}
     ranks = {}
     for layer in graph.decomposable:
@@ -42,7 +42,7 @@ def chosen_layers(graph: ChannelGraph, choices: Choices) -> list[ChosenLayer]:
 def choices_table(layers: list[ChosenLayer]) -> Table:
     """Bounds of ratios and ranks by group and layer."""
     table = Table("Group or layer", "Ratio", "In rank", "Out rank", title="Choices of space.layers")
-    table.caption = "ranks are of the channels before pruning; an empty cell: no choice"
+    table.caption = "ranks are for the channels before pruning; empty cells have no choice"
     for layer in layers:
         ratio = "" if layer.ratio is None else _span(layer.ratio.least, layer.ratio.most, "not pruned", 0)
         sides = ["", ""]
@@ -53,7 +53,7 @@ def choices_table(layers: list[ChosenLayer]) -> Table:
 
 
 def choices_entry(layers: list[ChosenLayer]) -> dict[str, Any]:
-    """The least and the most of ratios and ranks by group and layer."""
+    """Bounds of ratios and ranks by group and layer, as JSON."""
     return {
         layer.name: ({} if layer.ratio is None else {"ratio": [layer.ratio.least, layer.ratio.most]})
         | ({} if layer.ranks is None else {"rank_in": list(layer.ranks[0]), "rank_out": list(layer.ranks[1])})
@@ -62,7 +62,7 @@ def choices_entry(layers: list[ChosenLayer]) -> dict[str, Any]:
 
 
 def _span(least: float, most: float, word: str, nothing: float) -> str:
-    """The value or both bounds; a word for a fixed value that changes nothing."""
+    """Both bounds, or a fixed value; ``word`` for the fixed value ``nothing``, which changes nothing."""
     if least == most:
         return word if least == nothing else f"{least:.10g}"
     return f"{least:.10g} to {most:.10g}"

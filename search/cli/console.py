@@ -1,4 +1,4 @@
-"""What the commands share: types of their arguments, consoles, JSON output, and the end of an interruption."""
+"""Shared parts of the commands: types of their arguments, consoles, JSON output, and interruptions."""
 
 import json
 import shlex
@@ -16,7 +16,7 @@ from configs.schema.storage import hide_passwords
 from objectives.cost.quantity import quantities
 
 INTERRUPTED = 130
-"""Exit code of a command that was interrupted, and that the same command line resumes."""
+"""Exit code of an interrupted command, which the same command line resumes."""
 
 ConfigPath = Annotated[Path, typer.Argument(help="YAML configuration of the run, for instance configs/digits.yaml.")]
 RunPath = Annotated[Path, typer.Argument(help="Folder of the run, for instance runs/digits.")]
@@ -35,7 +35,7 @@ QuantityName = Annotated[
         "--quantity",
         metavar=f"[{'|'.join(quantities())}]",
         callback=_known_quantity,
-        help="What is traded for accuracy, default that of the run's front, or flops.",
+        help="The cost that is traded for accuracy; default: that of the run's front, or flops.",
     ),
 ]
 Overrides = Annotated[
@@ -47,14 +47,14 @@ CustomObjects = Annotated[
     typer.Option(
         "--custom-objects",
         metavar="MODULE",
-        help="Module that defines layers of your own which the model holds; it is imported.",
+        help="Module with the model's custom layers; it is imported.",
     ),
 ]
 AcrossNormalization = Annotated[
     bool,
     typer.Option(
         "--across-normalization",
-        help="Let channels go over which a layer normalizes, as layer normalization does. It is not exact there. "
+        help="Also remove channels over which a layer normalizes, as layer normalization does; not exact there. "
         "In a configuration: pruning.across_normalization.",
     ),
 ]
@@ -63,8 +63,8 @@ MethodName = Annotated[
     typer.Option(
         "--method",
         metavar="slamp|sensitivity",
-        help="Where recommended values come from: slamp (NPTK's, by the weights alone), or sensitivity (what the sweep "
-        "of a search suggests at the budget, without a trial; it needs the data). Short for --set simple.method.",
+        help="Source of recommended values: slamp (NPTK's, by the weights alone), or sensitivity (by a sensitivity "
+        "sweep at the budget, without trials; needs the data). Short for --set simple.method.",
     ),
 ]
 InputSize = Annotated[
@@ -72,33 +72,33 @@ InputSize = Annotated[
     typer.Option(
         "--input-size",
         metavar="SIZE",
-        help="Size of images, 224 or 224x160, at which the cost of a model that takes any size is counted.",
+        help="Image size, 224 or 224x160, at which the cost of a model that takes any size is counted.",
     ),
 ]
 AsJson = Annotated[
     bool,
-    typer.Option("--json", help="Print the result as JSON to standard output, and all else to standard error."),
+    typer.Option("--json", help="Print the result as JSON to standard output, and all other lines to standard error."),
 ]
 
 
 class PlainConsole(Console):
-    """A console that shows text as it is: no markup, no emoji codes, no colours by kind, control characters escaped.
+    """A console that prints text literally: no markup, no emoji codes, no highlighting, control characters escaped.
 
-    Names of files and layers and texts of errors are a user's, and may hold ``[/]``, ``:x:`` or an escape sequence.
+    Names of files and layers and texts of errors may contain ``[/]``, ``:x:`` or an escape sequence.
     """
 
     def __init__(self, *, stderr: bool = False, soft_wrap: bool = True) -> None:
         super().__init__(stderr=stderr, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """The text of a line or a table's cell, line ends kept."""
+        """The text of a line or of a table's cell; line ends are kept."""
         return super().render_str("\n".join(map(escaped, text.split("\n"))), **options)
 
 
 def console(as_json: bool, *, soft_wrap: bool = True) -> Console:
     """The console for what people read: standard output, or standard error where JSON goes to standard output.
 
-    soft_wrap: whether the terminal wraps long lines, so that paths can be copied; tables are wrapped here instead.
+    soft_wrap: whether the terminal wraps long lines, so that paths can be copied; False for tables.
     """
     return PlainConsole(stderr=as_json, soft_wrap=soft_wrap)
 
@@ -118,7 +118,7 @@ def image_size(text: str | None) -> tuple[int, ...] | None:
 
 
 def check_across(across_normalization: bool, config: Path | None) -> None:
-    """Refuse the option beside a configuration, which has a key for it."""
+    """Refuse ``--across-normalization`` together with a configuration, which has a key for it."""
     if across_normalization and config is not None:
         raise typer.BadParameter(
             "--across-normalization is for a command without --config: set pruning.across_normalization there"
@@ -126,13 +126,13 @@ def check_across(across_normalization: bool, config: Path | None) -> None:
 
 
 def check_method(method: str | None, needed: bool) -> None:
-    """Refuse the option where nothing is recommended by a configuration."""
+    """Refuse ``--method`` where no values are recommended by a configuration."""
     if method is not None and not needed:
-        raise typer.BadParameter("--method is for recommended values of a configuration; give --recommend and --config")
+        raise typer.BadParameter("--method needs recommended values of a configuration; give --recommend and --config")
 
 
 def with_method(overrides: Sequence[str] | None, method: str | None) -> list[str]:
-    """Overrides of a configuration, with the method if it is given."""
+    """Overrides of a configuration, with ``--method`` as one of them if it is given."""
     return [*(overrides or ()), *([] if method is None else [f"simple.method={method}"])]
 
 
@@ -149,7 +149,7 @@ def arguments(config: Path, overrides: Sequence[str] | None) -> str:
 
 @contextmanager
 def resumable(shown: Console, command: str) -> Iterator[None]:
-    """Print how to go on where a training is interrupted.
+    """Print how to resume where the training in this context is interrupted.
 
     Raises:
         typer.Exit: with the code of an interruption.
@@ -157,5 +157,5 @@ def resumable(shown: Console, command: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        shown.print(f"interrupted; whole epochs are kept. The same tuckprune {command} goes on from the last one")
+        shown.print(f"interrupted; finished epochs are kept. Resume with the same 'tuckprune {command}' command")
         raise typer.Exit(INTERRUPTED) from None

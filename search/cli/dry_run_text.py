@@ -14,7 +14,7 @@ from zoo.tasks.own_task import OwnTask
 
 
 def lines(run: DryRun) -> list[str]:
-    """Lines on the model, the data, the space, the budget, and the time that the search takes."""
+    """Lines on the model, the data, the space, the budget, and the estimated durations."""
     job = run.job
     config, data, space = job.config, job.data, job.space
     left = len(space.graph.excluded) + len(space.graph.undecomposable)
@@ -29,7 +29,7 @@ def lines(run: DryRun) -> list[str]:
         f"workers: {run.workers} of {config.search.cpus_per_worker:g} CPUs and {config.search.gpus_per_worker:g} GPUs",
         f"a trial: {_trial(run.first)} on a new worker, {_trial(run.next)} afterwards",
         f"estimated: {_durations(run)}",
-        *_around(run),
+        *_besides(run),
     ]
 
 
@@ -43,7 +43,7 @@ def _data(data: Data) -> str:
 
 def entry(run: DryRun) -> dict[str, Any]:
     """What ``--json`` prints: costs in FLOPs, parameters, bytes or microseconds, durations in seconds."""
-    job, (original, smallest) = run.job, _ends(run)
+    job, (original, smallest) = run.job, _extremes(run)
     return {
         "run": job.config.name,
         "trained": run.trained,
@@ -89,13 +89,13 @@ def _model(run: DryRun) -> str:
     return f"model: {model.zoo}, not trained yet: its weights here are random, and so are its accuracies"
 
 
-def _ends(run: DryRun) -> tuple[Cost, Cost]:
+def _extremes(run: DryRun) -> tuple[Cost, Cost]:
     space = run.job.space
     return space.cost.cost(CompressionParameters.none()), space.smallest()
 
 
 def _budget(run: DryRun) -> list[str]:
-    original, smallest = _ends(run)
+    original, smallest = _extremes(run)
     return [
         f"budget: {limit.text}, at most {limit.quantity.shown.format(limit.most / limit.quantity.scale)} of "
         f"{limit.quantity.text(original)}; the smallest candidate has {limit.quantity.text(smallest)}"
@@ -117,14 +117,14 @@ def _durations(run: DryRun) -> str:
     return ", ".join([*sweep, trials, *middle, *_training("finals", run.finals_seconds)])
 
 
-def _around(run: DryRun) -> list[str]:
-    """What training the original, and compressing with what was found, take besides the search."""
+def _besides(run: DryRun) -> list[str]:
+    """A line on training the original, and on compressing it with the result of the search."""
     before = _training("training", run.training_seconds)
     after = _training("each compression", run.compression_seconds)
     return [f"besides: {', '.join([*before, *after])}"] if before or after else []
 
 
-def _training(what: str, seconds: float | None) -> list[str]:
+def _training(name: str, seconds: float | None) -> list[str]:
     if seconds is None:
-        return [f"{what} of unknown length"]
-    return [f"{what} at most {time_text(seconds)}"] if seconds else []
+        return [f"{name} of unknown length"]
+    return [f"{name} at most {time_text(seconds)}"] if seconds else []

@@ -14,7 +14,7 @@ from zoo.tasks.metric import Metric
 
 
 def entry(point: Point, quantity: Quantity, original: Cost) -> dict[str, Any]:
-    """The figures of a point as JSON, with the factor by which its cost is below the original's."""
+    """The figures of a point for JSON, with the factor by which it is smaller than the original."""
     figures = {} if point.score is None else point.score.figures
     cost = {} if point.cost is None else point.cost.stored()
     return {
@@ -27,7 +27,7 @@ def entry(point: Point, quantity: Quantity, original: Cost) -> dict[str, Any]:
 
 
 def table(offered: Sequence[Point], quantity: Quantity, original: Cost, title: str) -> Table:
-    """The points by rising cost, with what they were ranked by, and how they were judged."""
+    """The points by rising cost, with the metric that they are ranked by, and how they were judged."""
     caption = "on validation images; write a point's files with: tuckprune export RUN --trial N, or --budget 40%"
     made = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     made.title_justify = made.caption_justify = "left"
@@ -43,13 +43,13 @@ def table(offered: Sequence[Point], quantity: Quantity, original: Cost, title: s
 
 
 def judged_after(point: Point) -> str:
-    """After which training the figures of a point were measured: a trial's last rung, where that is known."""
+    """The training before a point was scored: fine-tuning, the steps of a trial's last rung, or a short repair."""
     if isinstance(point, Finalist):
         return "fine-tuning"
     return "short repair" if point.steps is None else f"{point.steps} steps"
 
 
 def _figures(point: Point, metrics: Iterable[Metric]) -> tuple[str, ...]:
-    """What candidates are ranked by."""
+    """A point's figures of these metrics."""
     score = point.score
     return tuple("" if score is None else metric.cell(score.figure(metric)) for metric in metrics)

@@ -1,4 +1,4 @@
-"""The kernels that a command trains with on a CPU, chosen before TensorFlow is loaded, which reads it only then."""
+"""The choice of oneDNN's kernels for a command that trains on a CPU, made before TensorFlow is loaded."""
 
 import os
 import sys
@@ -11,16 +11,16 @@ from search.environment import ONEDNN
 from search.workers.onednn import ON, is_chosen, untrusted
 
 _UNTRUSTED_AUGMENTATION = "randomperspective"
-"""It multiplies matrices of rank 3 and more."""
+"""An augmentation whose products of matrices of rank 3 and more oneDNN may get wrong."""
 
 
 def choose_kernels(log: Callable[[str], None], training: TrainingConfig, model: Path | None = None) -> None:
-    """Turn oneDNN on, unless the user has chosen, where it computes everything right that a training does.
+    """Turn oneDNN on where it computes a whole training correctly, unless the user has chosen.
 
     Args:
-        log: takes a line that says so, or why not.
-        training: what will be done.
-        model: file of the model; None for one of the zoo, all of which are computed right.
+        log: called with a line on the choice and its reason.
+        training: the section of the configuration.
+        model: file of the model; None for a model of the zoo, which oneDNN computes correctly.
     """
     if not _is_open():
         return
@@ -33,13 +33,13 @@ def choose_kernels(log: Callable[[str], None], training: TrainingConfig, model: 
 
 
 def use_onednn() -> None:
-    """Turn oneDNN on for what it is known to compute right, unless the user has chosen."""
+    """Turn oneDNN on, unless the user has chosen."""
     if _is_open():
         os.environ[ONEDNN] = ON
 
 
 def _is_open() -> bool:
-    """Whether there is a choice: nobody has made it, and TensorFlow has not read it."""
+    """Whether oneDNN can still be chosen: the user has not, and TensorFlow is not loaded."""
     return not is_chosen() and "tensorflow" not in sys.modules
 
 

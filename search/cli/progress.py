@@ -23,12 +23,12 @@ from zoo.tasks.metric import ACCURACY, Metric
 
 @dataclass
 class _Phase:
-    """A part of a search that is told while it lasts, such as its finals.
+    """A part of a search whose progress is printed, such as its finals.
 
     Attributes:
-        total: how many results it has.
-        began: on the monotonic clock.
-        done: how many there are by now.
+        total: number of its results.
+        began: in seconds of the monotonic clock.
+        done: number of results so far.
     """
 
     total: int
@@ -36,17 +36,17 @@ class _Phase:
     done: int = 0
 
     def advanced(self, line: str) -> str:
-        """A line on another result, with how many there are, and the time left where it is a minute or more."""
+        """A line on another result, with their number, and the time left where it is a minute or more."""
         self.done += 1
         left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
         return f"[{self.done}/{self.total}] {line}{left_text(left)}"
 
 
 class ProgressDisplay(Listener):
-    """A listener that prints the progress; a pipe or a log file gets no bar."""
+    """A listener that prints a line per event and, on a terminal, a progress bar."""
 
     def __init__(self, console: Console, shown: Sequence[Quantity] = (FLOPS,)) -> None:
-        """Print on a console; `shown` are the costs of every candidate that are printed."""
+        """Print on ``console``; ``shown`` are the quantities of a candidate's cost to print."""
         self._console = console
         self._shown = shown
         self._best: dict[int, TrialRecord] = {}
@@ -78,7 +78,7 @@ class ProgressDisplay(Listener):
         self._print(f"warning: {line}")
 
     def noted(self, line: str) -> None:
-        """Print what comes next."""
+        """Print what the search does next."""
         self._print(line)
 
     def started(self, planned: int, settled: Sequence[TrialRecord]) -> None:
@@ -143,7 +143,7 @@ class ProgressDisplay(Listener):
         self._rungs.update(rung_counts([record.rungs]))
 
     def _print(self, line: str) -> None:
-        # Any console may be given; errors hold brackets of their own, which are no markup.
+        # Errors may contain brackets, which are no markup.
         self._console.print(line, highlight=False, markup=False, emoji=False)
 
     def _line(self, record: TrialRecord) -> str:
@@ -166,7 +166,7 @@ class ProgressDisplay(Listener):
             f"{self._feasible} feasible, {self._failed} failed",
             counts_text(self._rungs),
         ]
-        # The first trials wait for the workers to start: the pace is that of the latest ones.
+        # By the pace of the latest trials: the first ones wait for workers to start.
         recent = self._seconds[-10:]
         left = (self._planned - self._done) * sum(recent) / len(recent)
         return " | ".join([*filter(None, parts), f"{time_text(left)} left"])

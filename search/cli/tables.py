@@ -30,12 +30,12 @@ _LATENCY_CAPTION = "\nLatency: microseconds by LiteRT on one thread; the total c
 
 
 def comparison(results: Sequence[Result], title: str) -> Table:
-    """NPTK's comparison: original, simple and searched model."""
-    caption = "in brackets: difference from the original, and how many times less"
+    """The comparison of original, simple and searched model, as NPTK shows it."""
+    caption = "in brackets: difference from the original, or how many times smaller"
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.title_justify = table.caption_justify = "left"
     headers = columns(results)
-    # With memory or latency they are too many for 80 columns: the brackets go below the figures.
+    # With memory or latency the table is wider than 80 columns: the brackets then go below the figures.
     whole = len(headers) == len(columns([]))
     for column in headers:
         # The caption explains the brackets: short headers leave the figures whole on 80 columns.
@@ -63,7 +63,7 @@ def decomposable(graph: ChannelGraph) -> Table:
 
 
 def left_whole(unpruned: Sequence[Exclusion], undecomposed: Sequence[Exclusion], title: str) -> Table:
-    """What stays as it is, and why."""
+    """Groups that are not pruned and layers that are not decomposed, with the reasons."""
     table = Table("Layer or group", "Not", "Because", title=title)
     for exclusion in unpruned:
         table.add_row(exclusion.name, "pruned", exclusion.reason)
@@ -81,7 +81,7 @@ def pruned_groups(rows: Sequence[PrunedGroup]) -> Table:
 
 
 def decomposed_layers(rows: Sequence[DecomposedLayer]) -> Table:
-    """Convolutions that are decomposed: both ranks, and the channels that they stand for."""
+    """Decomposed convolutions: both ranks, and the channels that they replace."""
     table = Table("Layer", "In rank", "of", "Out rank", "of", title="Recommended Tucker ranks (VBMF)")
     for row in rows:
         pairs = zip(row.ranks, row.channels, strict=True)
@@ -99,7 +99,7 @@ def change(before: Cost, after: Cost) -> str:
 
 
 def layer_costs(cost: CostModel) -> Table:
-    """Cost of every layer that has FLOPs or parameters or needs the most memory; the totals, and that most."""
+    """Cost of every layer with FLOPs, parameters or the peak of memory, and the totals."""
     parameters = CompressionParameters.none()
     total = cost.cost(parameters)
     caption = _CAPTION + (_LATENCY_CAPTION if cost.latency else "")
@@ -110,7 +110,7 @@ def layer_costs(cost: CostModel) -> Table:
     # On 80 columns only the type is cut.
     table.add_column("Layer", "total", no_wrap=True)
     table.add_column("Type")
-    # Without a latency table there are no times: the last column is not there.
+    # Without a latency table there is no last column.
     for header, footer in zip(_COSTS, _figures(total, cost), strict=False):
         table.add_column(header, footer, justify="right", no_wrap=True)
     for name, figures in cost.layer_costs(parameters).items():
@@ -120,23 +120,23 @@ def layer_costs(cost: CostModel) -> Table:
 
 
 def warn_of_uncounted(console: Console, cost: CostModel) -> None:
-    """Name the layers whose FLOPs are not known, where there are any."""
+    """Print the layers whose FLOPs cannot be counted, if any."""
     if cost.uncounted:
         names = ", ".join(cost.uncounted)
-        console.print(f"counted as 0 FLOPs, their type is not known: {names}", style="yellow", soft_wrap=True)
+        console.print(f"counted as 0 FLOPs because their type is not known: {names}", style="yellow", soft_wrap=True)
 
 
 def warn_of_not_exact(console: Console, graph: ChannelGraph) -> None:
-    """Name the layers behind which pruning is not exact, where there are any."""
+    """Print the layers behind which pruning is not exact, if any."""
     if graph.not_exact:
         console.print(not_exact(graph.not_exact), style="yellow", soft_wrap=True)
 
 
 def warn_of_unsized(console: Console, memory: PeakMemory) -> None:
-    """Name the layers whose outputs the memory leaves out, where there are any."""
+    """Print the layers whose outputs are left out of the memory, if any."""
     if memory.unsized:
         names = ", ".join(memory.unsized)
-        console.print(f"left out of the memory, their size is not fixed: {names}", style="yellow", soft_wrap=True)
+        console.print(f"left out of the memory, as their size is not fixed: {names}", style="yellow", soft_wrap=True)
 
 
 def latencies(model: Any) -> Table:
@@ -174,10 +174,10 @@ def _agreement(row: Export) -> str:
 
 
 def warn_of_untimed(console: Console, graph: ChannelGraph) -> None:
-    """Name the layer types whose latency is a part of the overhead, where there are any."""
+    """Print the layer types whose latency is a part of the constant overhead, if any."""
     kinds = ", ".join(untimed(graph))
     if kinds:
-        console.print(f"without a latency of their own, taken as constant: {kinds}", style="yellow", soft_wrap=True)
+        console.print(f"not measured, their latency counts as constant: {kinds}", style="yellow", soft_wrap=True)
 
 
 def _figures(figures: Cost, cost: CostModel) -> tuple[str, ...]:

@@ -129,8 +129,8 @@ def warn_of_uncounted(cost: CostModel, warn: Callable[[str], None]) -> None:
     """Warn of layers whose FLOPs cannot be counted."""
     if cost.uncounted:
         warn(
-            f"counted as 0 FLOPs, their type is not known ({len(cost.uncounted)}: {_some(cost.uncounted)}): a budget "
-            "of FLOPs is one of the other layers"
+            f"counted as 0 FLOPs because their type is not known ({len(cost.uncounted)}: {_some(cost.uncounted)}): "
+            "a budget of FLOPs limits the others only"
         )
 
 

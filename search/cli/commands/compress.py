@@ -42,7 +42,7 @@ def compress(
     params: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Own values: a parameter file, text, JSON, or NetsPresso's. Repeatable: pruning.txt, ranks.txt."
+            help="Own values: a parameter file (text, JSON, or NetsPresso's). Repeatable: pruning.txt, ranks.txt."
         ),
     ] = None,
     recommended: Annotated[
@@ -153,7 +153,7 @@ def _entry(made: "Compressed", shipped: RunConfig | None) -> dict[str, Any]:
 
 def _checked_size(text: str | None, config: Path | None) -> tuple[int, ...] | None:
     if text is not None and config is not None:
-        raise typer.BadParameter("--input-size is for a command without --config, whose data says it")
+        raise typer.BadParameter("--input-size is for a command without --config: with it, the data give the size")
     return image_size(text)
 
 

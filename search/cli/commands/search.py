@@ -28,8 +28,7 @@ def search(
         bool,
         typer.Option(
             "--dry-run",
-            help="Write nothing: check model, data and budget, try two trials on one worker, and estimate how long it "
-            "takes.",
+            help="Write nothing: check model, data and budget, try two trials on one worker, and estimate durations.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -40,7 +39,7 @@ def search(
     import_tensorflow()
     shown = console(as_json)
     if "latency" in loaded.budget.amounts:
-        shown.print("latency of the layers: measured on this machine, or read where the run has it already")
+        shown.print("latency of the layers: read from the run folder, or else measured on this machine")
     if dry_run:
         _dry_run(loaded, config, overrides, shown, as_json)
         return

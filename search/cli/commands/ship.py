@@ -20,14 +20,14 @@ from search.workers.onednn import OFF, is_chosen
 ALL = "all"
 FORMATS = tuple(formats())
 CHOICES = f"[{'|'.join((*FORMATS, ALL))}]"
-"""What ``--format`` takes, as help texts show it."""
+"""Values of ``--format``, for help texts."""
 
 
 def chosen_formats(given: Sequence[str] | None) -> list[str]:
-    """Names of formats, each once and in the order of the table; ``all`` stands for every one.
+    """Names of formats without duplicates, in the order of the table; ``all`` stands for all of them.
 
     Raises:
-        typer.BadParameter: a name that is no format.
+        typer.BadParameter: an unknown format.
     """
     unknown = [name for name in given or () if name not in (*FORMATS, ALL)]
     if unknown:
@@ -85,15 +85,15 @@ def ship_apart(
     quietly: bool,
     custom_objects: str | None = None,
 ) -> int:
-    """Ship in a process of its own, as this one's TensorFlow has the threads that training takes; its exit code.
+    """Run ``tuckprune ship`` in a new process and return its exit code: this one's TensorFlow uses all threads.
 
-    quietly: whether standard output belongs to something else.
+    quietly: whether to print to standard error, where standard output holds JSON.
     """
     options = [word for name in names for word in ("--format", name)]
     options += [] if custom_objects is None else ["--custom-objects", custom_objects]
     options += [word for override in overrides for word in ("--set", override)]
     command = [sys.executable, "-P", "-m", "search", "ship", str(model), "--config", str(config), *options]
     sys.stdout.flush()
-    # Formats are timed with the kernels that the command `ship` has by itself.
+    # Formats are timed with the same kernels as by the command `ship` itself.
     environment = os.environ if is_chosen() else os.environ | {ONEDNN: OFF}
     return subprocess.run(command, stdout=sys.stderr if quietly else None, env=environment, check=False).returncode

@@ -135,4 +135,4 @@ def test_an_interrupted_compression_says_what_is_kept(tuckprune, home, monkeypat
     command = ("compress", home / "tiny.keras", "--params", home / "own.txt", "--config", written(home))
     code, out, err = tuckprune(*command)
     assert (code, err) == (130, "")
-    assert out == "interrupted; whole epochs are kept. The same tuckprune compress goes on from the last one\n"
+    assert out == "interrupted; finished epochs are kept. Resume with the same 'tuckprune compress' command\n"

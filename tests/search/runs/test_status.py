@@ -173,7 +173,7 @@ def test_a_search_that_has_ended_early(tmp_path, monkeypatch):
     assert status(None).left == 2
     line = _lines(ended, "runs/run")[0]
     assert line.endswith(
-        ": 7 of 9 trials settled (7 complete); the last ones brought nothing better, so that no more follow"
+        ": 7 of 9 trials settled (7 complete); the search has ended early, as the latest trials brought no improvement"
     )
     store(study, Finalist("recommended values", WHOLE, ORIGINAL, Score({"accuracy": 0.5}), 30.0, None, ACCURACY))
     store(study, Finalist("trial 0", WHOLE, ORIGINAL, Score({"accuracy": 0.5}), 30.0, None, ACCURACY))
@@ -214,7 +214,7 @@ def test_the_command_tells_it(run, tuckprune):
     lines = out.splitlines()
     assert lines[0] == "run: 5 of 8 trials settled (4 complete, 1 failed)"
     assert lines[1].startswith("best: trial 4, accuracy 0.5000, loss 1.0000, ")
-    assert lines[-1] == "no driver is at work: the same 'tuckprune search' goes on with it"
+    assert lines[-1] == "no driver is at work; resume with the same 'tuckprune search' command"
     assert "workers of the last trials: node:0 (2), node:1 (2); 1 lost so far" in lines
     code, out, _ = tuckprune("status", run.path, "--json")
     entry = json.loads(out)

@@ -119,5 +119,5 @@ def test_layers_whose_flops_are_not_counted_are_named_in_one_line(tmp_path, laye
     listener = Warned()
     prepared(config(tmp_path), net, listener)
     named = {1: ["(1: 'own0')"], 5: ["(5: 'own0', 'own1', 'own2', 'own3', ...)"]}.get(layers, [])
-    start, end = "counted as 0 FLOPs, their type is not known ", ": a budget of FLOPs is one of the other layers"
+    start, end = "counted as 0 FLOPs because their type is not known ", ": a budget of FLOPs limits the others only"
     assert listener.lines == [f"{start}{names}{end}" for names in named]

@@ -55,7 +55,7 @@ def _best(best: "BestTrial") -> dict[str, Any]:
 def _lines(current: "Status", run: str) -> list[str]:
     states = ", ".join(f"{count} {state}" for state, count in sorted(current.states.items()))
     settled = f"{current.settled} of {current.planned} trials settled"
-    enough = "; the last ones brought nothing better, so that no more follow" if current.ended_early else ""
+    enough = "; the search has ended early, as the latest trials brought no improvement" if current.ended_early else ""
     lines = [f"{current.name}: {settled}" + (f" ({states})" if states else "") + enough]
     best = current.best
     if best is not None:
