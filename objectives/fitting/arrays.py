@@ -23,7 +23,7 @@ class Arrays:
 
     Attributes:
         inputs, targets: of all examples, their number first in every shape.
-        weights: what each example counts, or None.
+        weights: sample weights, or None.
     """
 
     inputs: Structure
@@ -31,17 +31,21 @@ class Arrays:
     weights: Structure | None = None
 
     @classmethod
-    def of(cls, given: Sequence[Any], what: str) -> Self:
-        """Arrays of ``(x, y)`` or ``(x, y, sample_weight)``.
+    def of(cls, given: Sequence[Any], place: str) -> Self:
+        """Arrays from ``(x, y)`` or ``(x, y, sample_weight)``.
+
+        Args:
+            given: the tuple.
+            place: the split and its source, for messages.
 
         Raises:
-            DataError: something that is no array of numbers, or arrays of different numbers of examples.
+            DataError: a part that is no array of numbers, or parts of different lengths.
         """
         parts = [None if part is None else keras.tree.map_structure(np.asarray, _listed(part)) for part in given]
         for array in (leaf for part in parts if part is not None for leaf in keras.tree.flatten(part)):
             if array.dtype.kind not in "biuf" or array.ndim == 0:
-                raise DataError(f"expected arrays of numbers as {what}, received {excerpt(array)}")
-        check_lengths(parts, what)
+                raise DataError(f"expected arrays of numbers as {place}, received {excerpt(array)}")
+        check_lengths(parts, place)
         return cls(*parts)
 
     def __len__(self) -> int:
@@ -63,11 +67,11 @@ class Arrays:
 
 
 def _listed(part: Any) -> Any:
-    """A list of numbers is one array, a list of arrays a structure."""
+    """A list of numbers as an array; a list of arrays is a structure and stays one."""
     return np.asarray(part) if isinstance(part, list) and not hasattr(part[0] if part else 0, "shape") else part
 
 
-def check_lengths(parts: Sequence[Structure | None], what: str) -> None:
+def check_lengths(parts: Sequence[Structure | None], place: str) -> None:
     """Refuse inputs, targets and sample weights of different numbers of examples.
 
     Raises:
@@ -81,4 +85,4 @@ def check_lengths(parts: Sequence[Structure | None], what: str) -> None:
     }
     if len({length for lengths in counts.values() for length in lengths}) > 1:
         received = ", ".join(f"{'/'.join(map(str, lengths))} {name}" for name, lengths in counts.items())
-        raise DataError(f"expected as many targets and sample weights as inputs in {what}, received {received}")
+        raise DataError(f"expected as many targets and sample weights as inputs in {place}, received {received}")

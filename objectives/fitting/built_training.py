@@ -28,23 +28,23 @@ _Answers = Mapping[str, Sequence[Answer]]
 
 @dataclass(frozen=True, eq=False)
 class _Held:
-    """The model that was compiled last, in its compiled form."""
+    """The model that was compiled last, and its compiled form."""
 
     student: Any
     fitted: Fitted
 
 
 class BuiltTraining(ABC):
-    """What stands in the place of a class of the user's own where Keras's fit trains.
+    """Trains and scores built models by Keras's fit; has the methods of a user's own task class.
 
     Args:
         data: the splits.
-        training: of final models; None where only trials are trained.
+        training: settings of final models; None where only trials are trained.
 
     Attributes:
-        metrics: what ``evaluate`` returns, the first one ranks; None before a model was evaluated.
-        undirected: names of metrics of which nobody has said whether more is better.
-        calibration_images: training images as the model takes them; None where it takes several inputs.
+        metrics: the metrics that ``evaluate`` returns, the ranking one first; None before the first evaluation.
+        undirected: names of metrics of which it is not known whether more is better.
+        calibration_images: returns training images as the model takes them; None for a model of several inputs.
 
     Raises:
         DataError: a split without examples.
@@ -63,7 +63,7 @@ class BuiltTraining(ABC):
 
     @property
     def digest(self) -> str | None:
-        """SHA-256 of training and validation arrays; None where one of both is a dataset, which may be drawn anew."""
+        """SHA-256 of the training and validation arrays; None where one of them is a dataset, which may vary."""
         parts = (self._data.train, self._data.validation)
         if not all(isinstance(part, Arrays) for part in parts):
             return None
@@ -71,10 +71,10 @@ class BuiltTraining(ABC):
         return arrays_digest(leaf for leaf in leaves if leaf is not None)
 
     def check(self, model: Any) -> None:
-        """Refuse data that do not fit a model, or that never end.
+        """Refuse data that do not fit a model, or that have no end.
 
         Raises:
-            DataError, ModelError: names the split, or the output.
+            DataError, ModelError: names the split or the output.
         """
         self._data.check_ends(trains_epochs=self._training is not None)
         for split in _SPLITS:
@@ -87,9 +87,12 @@ class BuiltTraining(ABC):
         """Refuse targets of the first examples of a split that do not fit a model."""
 
     def fit(self, model: Any, budget: TrainingBudget, lesson: Lesson | None = None) -> None:
-        """Train a model in place; a trial that goes on keeps its optimizer.
+        """Train a model in place; a trial that is continued keeps its optimizer.
 
-        lesson: what the original model teaches; None for nothing.
+        Args:
+            model: to train.
+            budget: steps or epochs, learning rate, batch size and seed.
+            lesson: the teacher of distillation; None without distillation.
         """
         held = self._held
         if held is None or held.student is not model or not budget.done:
@@ -118,7 +121,7 @@ class BuiltTraining(ABC):
         """The figures of a model on a split."""
 
     def shown(self, model: Any, count: int) -> Shown | None:
-        """At most so many test examples, the first ones, and a model's answers; None where no input is an image."""
+        """The first ``count`` test examples, and a model's answers to them; None where no input is an image."""
         inputs, targets, _ = self._data.first("test", count)
         inputs = first_of(inputs, count)
         images = images_of(inputs)

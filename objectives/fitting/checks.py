@@ -1,4 +1,4 @@
-"""Data against model, before anything is trained: what Keras would fail at late, or would silently broadcast."""
+"""Checks that data fit a model before anything is trained: Keras would fail late, or broadcast silently."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from objectives.fitting.arrays import Structure
 Shape = tuple[int | None, ...]
 
 
-def check_inputs(inputs: Structure, model: Any, what: str) -> None:
-    """Refuse inputs of another number or shape than a model takes.
+def check_inputs(inputs: Structure, model: Any, place: str) -> None:
+    """Refuse inputs whose number or shapes are not those that a model takes.
 
     Args:
         inputs: of a batch.
         model: the Keras model.
-        what: names the data in messages.
+        place: the split and its source, for messages.
 
     Raises:
         DataError: names both shapes.
@@ -26,43 +26,41 @@ def check_inputs(inputs: Structure, model: Any, what: str) -> None:
     expected = [tuple(tensor.shape) for tensor in model.inputs]
     if len(received) != len(expected) or not all(map(_fits, received, expected)):
         raise DataError(
-            f"expected inputs of shape {_shown(expected)} in {what}, as model {model.name!r} takes, received "
+            f"expected inputs of shape {_shown(expected)} in {place}, as model {model.name!r} takes, received "
             f"{_shown(received)}; batch datasets, and give arrays of that shape"
         )
 
 
 def check_targets(
-    targets: Structure, names: Sequence[str], shapes: Sequence[Shape], checked: Sequence[bool], what: str
+    targets: Structure, names: Sequence[str], shapes: Sequence[Shape], checked: Sequence[bool], place: str
 ) -> None:
-    """Refuse targets of other outputs than the model's, or that no loss of Keras compares with them value by value.
-
-    Keras broadcasts a target of another rank without a word.
+    """Refuse targets that do not fit the outputs of a model; Keras would broadcast targets of another rank silently.
 
     Args:
         targets: of a batch; a dictionary goes by the names of outputs.
         names: of the outputs.
         shapes: of the outputs, (None, ...).
-        checked: whether the loss of each is one that compares value by value, or class by class.
-        what: names the data in messages.
+        checked: for each output, whether its loss compares value by value or class by class.
+        place: the split and its source, for messages.
 
     Raises:
         DataError: names the output, and both shapes.
     """
     if isinstance(targets, dict) and not set(names).issuperset(targets):
         more = ", ".join(sorted(set(map(str, targets)) - set(names)))
-        raise DataError(f"expected targets of the outputs {', '.join(names)} in {what}, received one more: {more}")
+        raise DataError(f"expected targets of the outputs {', '.join(names)} in {place}, received one more: {more}")
     given = _in_order(targets, names)
     if len(given) != len(names):
         if all(checked):
             missing = [name for name in names if name not in targets] if isinstance(targets, dict) else []
             received = f"none of {', '.join(missing)}" if missing else f"{len(given)} of them"
-            raise DataError(f"expected targets of the outputs {', '.join(names)} in {what}, received {received}")
+            raise DataError(f"expected targets of the outputs {', '.join(names)} in {place}, received {received}")
         return
     for name, target, shape, is_checked in zip(names, given, shapes, checked, strict=True):
         if is_checked and not _is_target(tuple(target.shape), shape):
             raise DataError(
                 f"expected targets of shape {_text(shape)} or, of class numbers, {_text(shape[:-1])} for output "
-                f"'{name}' in {what}, received {_text(tuple(target.shape))}"
+                f"'{name}' in {place}, received {_text(tuple(target.shape))}"
             )
 
 

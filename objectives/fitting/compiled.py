@@ -79,7 +79,7 @@ class CompiledTraining(BuiltTraining):
         return fitted
 
     def _arguments(self, rate: Any) -> dict[str, Any]:
-        """The arguments of ``compile``, objects of their own each time, by which steps can be counted."""
+        """New arguments of ``compile``, with one step per execution so that steps can be counted."""
         arguments: dict[str, Any] = keras.saving.deserialize_keras_object(dict(self._compiled.config))
         optimizer = keras.optimizers.get(arguments["optimizer"])
         return {"loss_weights": None, **arguments, "steps_per_execution": 1, "optimizer": at_rate(optimizer, rate)}

@@ -1,4 +1,4 @@
-"""The data of a task that Keras's fit trains: what a function of the user's returns, by split."""
+"""The data of a task that Keras's fit trains: three splits that a function of the user's returns."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ Part: TypeAlias = Any
 """The examples of a split: `Arrays`, a `tf.data.Dataset`, or a `keras.utils.PyDataset`."""
 
 DEFAULT_BATCH = 32
-"""Examples of arrays that are evaluated at once where no training says how many; Keras's own number."""
+"""Batch size of evaluations without training settings; Keras's own default."""
 
 MOST_BATCHES = 10_000
-"""Batches of validation and test data that do not say how many they are, before they count as endless."""
+"""Batches after which validation and test data of unknown length count as endless."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class FitData:
 
     @classmethod
     def of(cls, returned: Any, reference: str, validation: float, seed: int) -> Self:
-        """The splits ``(train, validation, test)``, or ``(train, test)`` of arrays, of which some are held out.
+        """The splits from ``(train, validation, test)``, or from arrays ``(train, test)``, of which some are held out.
 
         Args:
             returned: by the function.
@@ -51,7 +51,7 @@ class FitData:
             seed: draws them, and training arrays where only some are used.
 
         Raises:
-            DataError: something else.
+            DataError: the function returned something else.
         """
         if not isinstance(returned, tuple) or len(returned) not in (2, 3):
             raise DataError(
@@ -74,14 +74,14 @@ class FitData:
             DataError: there are none, or not as many targets as inputs.
         """
         batch = next(batches(self.split(name), size), None)
-        what = f"{name} of {self.reference!r}"
+        place = f"{name} of {self.reference!r}"
         if batch is None or not len(keras.tree.flatten(batch[0])[0]):
-            raise DataError(f"expected examples in {what}, received none; check the function")
-        check_lengths(batch, what)
+            raise DataError(f"expected examples in {place}, received none; check the function")
+        check_lengths(batch, place)
         return batch
 
     def check_ends(self, *, trains_epochs: bool) -> None:
-        """Refuse splits without an end where there must be one.
+        """Refuse splits without an end, which cannot be evaluated or trained on in epochs.
 
         trains_epochs: whether training passes over all training examples.
 
@@ -89,23 +89,23 @@ class FitData:
             DataError: names the split, and what to do.
         """
         for name in ("validation", "test", *(("train",) if trains_epochs else ())):
-            part, what = self.split(name), f"{name} of {self.reference!r}"
+            part, place = self.split(name), f"{name} of {self.reference!r}"
             if is_endless(part):
-                raise DataError(f"expected {what} to end, received batches without an end; add .take(batches)")
+                raise DataError(f"expected {place} to end, received batches without an end; add .take(batches)")
             if name != "train" and counted(part) is None and _count(part, MOST_BATCHES) > MOST_BATCHES:
                 raise DataError(
-                    f"expected {what} to end, received more than {MOST_BATCHES} batches, and no number of them; add "
+                    f"expected {place} to end, received more than {MOST_BATCHES} batches, and no number of them; add "
                     ".take(batches), or .apply(tf.data.experimental.assert_cardinality(batches))"
                 )
 
 
-def _part(given: Any, what: str) -> Part:
+def _part(given: Any, place: str) -> Part:
     if isinstance(given, tf.data.Dataset | keras.utils.PyDataset):
         return given
     if isinstance(given, tuple | list) and len(given) in (2, 3):
-        return Arrays.of(given, what)
+        return Arrays.of(given, place)
     raise DataError(
-        f"expected a tf.data.Dataset, a keras.utils.PyDataset, (x, y) or (x, y, sample_weight) as {what}, received "
+        f"expected a tf.data.Dataset, a keras.utils.PyDataset, (x, y) or (x, y, sample_weight) as {place}, received "
         f"{excerpt(given)}"
     )
 
@@ -160,5 +160,5 @@ def counted(part: Part, batch_size: int = 1) -> int | None:
 
 
 def _count(part: Part, most: int) -> int:
-    """Batches of one pass, counted up to one more than so many."""
+    """Number of batches of one pass, counted up to ``most`` + 1."""
     return sum(1 for _ in islice(batches(part, 1), most + 1))

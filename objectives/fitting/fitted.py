@@ -1,4 +1,4 @@
-"""A model in the form that Keras's fit trains: with the original's names of outputs, and with its teacher."""
+"""A model in the form that Keras's fit trains: with the original's output names, and with distillation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from zoo.tasks.task import Task
 
 @dataclass(frozen=True)
 class SoftOutput:
-    """How one output of a student is compared with its teacher's.
+    """The distillation loss of one output.
 
     Attributes:
-        task: says what is compared: logits by their softened classes, or values by the squared difference.
+        task: compares logits by their softened classes, or other values by the squared difference.
         from_logits: whether the output is logits.
-        weight: what it counts among the outputs.
+        weight: of this output's loss in the sum over outputs.
     """
 
     task: Task
@@ -27,15 +27,15 @@ class SoftOutput:
     weight: float = 1.0
 
     def loss(self, student: Any, teacher: Any, temperature: float) -> Any:
-        """The distance of two outputs (N, ...), times the weight."""
+        """The weighted distance between the student's and the teacher's output, (N, ...) each."""
         softened, wanted = (self.task.soft(outputs, self.from_logits) for outputs in (student, teacher))
         return self.weight * self.task.soft_loss(softened, wanted, temperature)
 
 
 class Fitted(keras.Model):  # type: ignore[misc]
-    """Has the weights of a model, and its outputs under the names that losses and metrics are compiled for.
+    """Wraps a model: shares its weights, and gives its outputs the names that losses and metrics are compiled for.
 
-    Decomposing the last layer gives an output another name; whatever is compiled by name needs the original's.
+    Decomposing the last layer renames an output, but losses and metrics are compiled by the original's names.
 
     Args:
         student: the model to train.
@@ -57,7 +57,7 @@ class Fitted(keras.Model):  # type: ignore[misc]
         super().__init__(name=student.name)
         self._student, self.output_names = student, list(names)
         self._as_mapping, self._lesson = as_mapping, None if lesson is None else lesson.distillation
-        # Behind a function: a model among the attributes would be trained and saved with this one.
+        # A closure: a model among the attributes would be trained and saved with this one.
         self._taught: Callable[[Any, Any], Any] | None = None if lesson is None else _taught(lesson, soft)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -68,7 +68,7 @@ class Fitted(keras.Model):  # type: ignore[misc]
         return dict(zip(self.output_names, keras.tree.flatten(outputs), strict=True))
 
     def make_variables(self, batch: Batch) -> None:
-        """Make the variables of optimizer and metrics: a step that makes them while it is traced is traced once more.
+        """Make the variables of optimizer and metrics; a traced step that makes them would be traced twice.
 
         batch: inputs, targets and sample weights of some examples.
         """
@@ -82,7 +82,7 @@ class Fitted(keras.Model):  # type: ignore[misc]
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The compiled loss; in training mixed with the distance from the teacher's outputs, where there is one."""
+        """The compiled loss; in training with a teacher, mixed with the distance from its outputs."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         if self._lesson is None or self._taught is None or not training:
             return loss
@@ -94,7 +94,7 @@ class Fitted(keras.Model):  # type: ignore[misc]
 
 
 def _taught(lesson: Lesson, soft: Sequence[SoftOutput]) -> Callable[[Any, Any], Any]:
-    """From inputs and the student's outputs, in their order, to the weighted distance from the teacher's."""
+    """A function of inputs and the student's outputs in order: the weighted distance from the teacher's outputs."""
 
     def distance(inputs: Any, students: Sequence[Any]) -> Any:
         teachers = keras.tree.flatten(lesson.teacher(inputs, training=False))

@@ -1,4 +1,4 @@
-"""The losses that a model was compiled with, output by output: what they compare, and what a teacher's outputs mean."""
+"""The losses that a model was compiled with, for each output, and the distillation loss that suits each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from zoo.tasks.loss import output_activation
 from zoo.tasks.task import Task
 
 _SEQUENCES = ("ctc",)
-"""Losses of Keras whose targets have no shape of outputs."""
+"""Losses of Keras whose targets do not have the shape of the outputs."""
 
 
 @dataclass(frozen=True)
@@ -31,22 +31,22 @@ class OutputLoss:
 
     @property
     def name(self) -> str:
-        """In small letters, without underscores."""
+        """Name of the loss in small letters, without underscores."""
         kind = self.loss if isinstance(self.loss, str) else getattr(self.loss, "__name__", type(self.loss).__name__)
         return plain_name(kind)
 
     @property
     def is_of_keras(self) -> bool:
-        """Whether it is Keras's own, and compares each value, or each class, with one."""
+        """Whether it is one of Keras's losses that compare each value, or each class, with a target."""
         if self.loss is None:
             return False
         kind = self.loss if hasattr(self.loss, "__name__") else type(self.loss)
         return self.name not in _SEQUENCES and (isinstance(self.loss, str) or kind.__module__.startswith("keras."))
 
     def soft(self, view: Any) -> SoftOutput:
-        """How an output is compared with a teacher's: by softened classes where it has some, else by its values.
+        """The distillation loss of the output: of softened classes where it has classes, else of its values.
 
-        view: a model with this one output.
+        view: a model with this output alone.
         """
         weight = 0.0 if self.loss is None else self.weight
         return SoftOutput(self._compared(view), bool(getattr(self.loss, "from_logits", False)), weight)
@@ -61,7 +61,7 @@ class OutputLoss:
 
 
 def output_losses(loss: Any, weights: Any, names: Sequence[str]) -> list[OutputLoss]:
-    """The loss of each output, of what ``compile`` was given: one for all, or one for each by name or in order."""
+    """The loss of each output, from the arguments of ``compile``: one for all, or one for each by name or in order."""
     return [
         OutputLoss(one, 1.0 if weight is None else float(weight))
         for one, weight in zip(_each(loss, names), _each(weights, names), strict=True)

@@ -1,4 +1,4 @@
-"""Training by Keras's fit: so many gradient steps for a trial, so many epochs for a final model."""
+"""Training by Keras's fit: a number of gradient steps for a trial, a number of epochs for a final model."""
 
 import sys
 import warnings
@@ -23,7 +23,7 @@ from zoo.training.recalibration import RECALIBRATION_IMAGES, BatchStatistics
 from zoo.training.training import TrainingSettings
 
 _MOST_BATCHES = 1_000_000
-"""Batches of one pass over training data that do not say how many they are."""
+"""Batches of one pass after which training data of unknown length count as endless."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Loop:
 
     Attributes:
         fitted: the compiled model.
-        student: whose weights it trains.
+        student: the model whose weights it trains.
         data: the splits.
         batch_size: examples per step, of arrays; other data are batched as they come.
         seed: of random layers; the order of arrays is drawn by Keras's global seed.
@@ -45,13 +45,16 @@ class Loop:
     seed: int
 
     def steps(self, steps: int) -> None:
-        """Take exactly so many gradient steps, in as many passes over the training data as that takes."""
+        """Take exactly ``steps`` gradient steps, in as many passes over the training data as that needs."""
         self._fit(steps, [_Steps(steps, self.data.reference)])
 
     def epochs(self, epochs: int, training: TrainingSettings, metric: Metric) -> None:
-        """Train for so many passes, and keep the weights of the best validation by a metric.
+        """Train for at most ``epochs`` passes, and keep the weights with the best validation metric.
 
-        training: says when training stops early, and what lowers the learning rate.
+        Args:
+            epochs: number of passes.
+            training: its early stopping, and its schedule by plateaus.
+            metric: of the validation split.
         """
         statistics = _Statistics(self.student, self.data, self.batch_size)
         averages = AveragedWeights() if unscaled(self.fitted.optimizer).use_ema else None
@@ -77,7 +80,7 @@ class Loop:
 
 
 def steps_of(budget: TrainingBudget, training: TrainingSettings, data: FitData) -> int:
-    """The steps of a whole training, by which its schedule goes; 1 where neither is known nor needed.
+    """Number of steps of a whole training, for its schedule; 1 where it is unknown and the schedule needs none.
 
     Raises:
         ConfigError: a schedule over all steps, where the data do not say how many these are.
@@ -95,7 +98,7 @@ def steps_of(budget: TrainingBudget, training: TrainingSettings, data: FitData) 
 
 
 def evaluated(fitted: keras.Model, part: Part, batch_size: int) -> dict[str, Any]:
-    """What Keras's evaluate makes of a split, by name."""
+    """The figures of Keras's evaluate on a split, by name."""
     figures: dict[str, Any] = fitted.evaluate(**fit_arguments(part, batch_size), verbose=0, return_dict=True)
     return figures
 
@@ -115,7 +118,7 @@ def _validation(part: Part, batch_size: int) -> dict[str, Any]:
 
 
 def calibration_batches(data: FitData, count: int, batch_size: int) -> Iterator[Any]:
-    """Training inputs in batches as the model takes them, whole ones, of about so many examples in all."""
+    """Whole batches of training inputs as the model takes them, of about ``count`` examples in all."""
     left = count
     for inputs in _inputs(data, min(batch_size, count)):
         size = len(keras.tree.flatten(inputs)[0])
@@ -136,7 +139,7 @@ def _inputs(data: FitData, size: int) -> Iterator[Any]:
 
 
 class _Steps(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends training after so many steps, and refuses passes without a batch, and those that never end."""
+    """Ends training after ``steps`` steps; raises TaskError for passes without a batch or without an end."""
 
     def __init__(self, steps: int, reference: str) -> None:
         super().__init__()

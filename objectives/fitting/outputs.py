@@ -29,11 +29,11 @@ from zoo.training.training import TrainingSettings, made_optimizer
 
 @dataclass(frozen=True)
 class OutputTask:
-    """What one output is for.
+    """The task of one output.
 
     Attributes:
-        task: its loss, checks and metrics.
-        weight: of its loss among the outputs'.
+        task: gives its loss, its checks and its metrics.
+        weight: of its loss in the sum over outputs.
     """
 
     task: Task
@@ -42,7 +42,7 @@ class OutputTask:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """The outputs of one model: by name a model with this output alone, its task, and its loss."""
+    """The outputs of one model by name: a model with this output alone, its task, and its loss."""
 
     views: Mapping[str, Any]
     tasks: Mapping[str, Task]
@@ -93,9 +93,9 @@ class OutputsTraining(BuiltTraining):
         whole, parts = self._data.split(split), self._parts(model)
         given = whole.targets if isinstance(whole, Arrays) else targets
         for name, task in parts.tasks.items():
-            values, what = np.asarray(given[name]), f"{name} of {self._data.reference!r}"
-            task.check_values(values, split, what)
-            task.check_model(parts.views[name], values, what)
+            values, place = np.asarray(given[name]), f"{name} of {self._data.reference!r}"
+            task.check_values(values, split, place)
+            task.check_model(parts.views[name], values, place)
 
     def _kept_by(self, fitted: Fitted) -> Metric:
         first = next(iter(self._outputs))
@@ -168,7 +168,7 @@ class OutputsTraining(BuiltTraining):
         return right, answers
 
     def _traced(self, model: Any) -> Any:
-        """The model in inference mode, traced once for as long as it is the last one."""
+        """The model in inference mode; the trace is kept while the same model is evaluated."""
         if self._evaluates is None or self._evaluates[0] is not model:
             call = tf.function(lambda inputs: model(inputs, training=False), autograph=False, reduce_retracing=True)
             self._evaluates = model, call
@@ -185,7 +185,7 @@ def _named(output: str, metrics: Sequence[Metric]) -> list[Metric]:
 
 
 def _of_classes(task: Task, view: Any) -> Task:
-    """The task with as many classes as an output has, where its options leave it open; one unit stands for two."""
+    """The task with the output's number of classes where its options leave it open; one unit counts as two classes."""
     if getattr(task, "classes", 0) is not None:
         return task
     classes: Any = {"classes": max(2, view.outputs[0].shape[-1])}

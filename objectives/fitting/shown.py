@@ -1,4 +1,4 @@
-"""A few examples of data for Keras's fit as a report shows them: images, and values of whatever meaning."""
+"""Examples of data for Keras's fit in presentable form: images, and values as text or pictures."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from objectives.fitting.arrays import Structure
 from zoo.tasks.task import Answer, Array
 
 _VALUES = 8
-"""Numbers of one example that are shown at most."""
+"""Most numbers of one example that are shown."""
 
 
 def first_of(structure: Structure, count: int) -> Any:
-    """At most so many examples of every array or tensor, as arrays."""
+    """The first ``count`` examples of every array or tensor, as arrays."""
     return keras.tree.map_structure(lambda values: np.asarray(values)[:count], structure)
 
 
@@ -23,9 +23,9 @@ def images_of(inputs: Structure) -> Array | None:
 
 
 def plain_answers(targets: Array, outputs: Array) -> tuple[list[Answer], list[Answer]]:
-    """Targets and outputs (N, ...) of whatever meaning, as text, or as pictures where they are images or masks.
+    """Targets and outputs (N, ...) of unknown meaning as text, or as pictures where they have the shape of images.
 
-    Of outputs whose targets are whole numbers, and lack their last axis, the largest is shown: these are labels.
+    Where targets are whole numbers and lack the outputs' last axis, they are labels: the largest output is shown.
     """
     classes = outputs.shape[-1]
     if np.issubdtype(targets.dtype, np.integer) and outputs.ndim == targets.ndim + 1 and classes > 1:
@@ -35,7 +35,7 @@ def plain_answers(targets: Array, outputs: Array) -> tuple[list[Answer], list[An
 
 
 def _plain(values: Array, span: tuple[float, float] | None = None) -> list[Answer]:
-    """span: the least and the largest value that there can be; None for those of each image."""
+    """Values as text or pictures; ``span`` is the range of pixel values, None for the range of each image."""
     if values.ndim == 3:
         values = values[..., None]
     if values.ndim == 4:

@@ -22,15 +22,15 @@ _KEYS = ("name", "options", "weight")
 
 @dataclass(frozen=True)
 class FittedTask:
-    """What both tasks need.
+    """Makes the tasks that Keras's fit trains.
 
     Attributes:
-        model: file of the original, whatever model is trained.
-        custom_objects: module of the user's own classes and functions that it holds.
+        model: file of the original, also where another model is trained.
+        custom_objects: module of the user's own classes and functions in it.
         source: ``module:function``, which returns the splits.
-        seed: of what is held out.
-        validation: share of the training arrays that is held out, where the data have no validation of their own.
-        training: of final models; None where only trials are trained.
+        seed: draws the held-out examples.
+        validation: share of the training arrays that is held out, where the data have no validation split.
+        training: settings of final models; None where only trials are trained.
     """
 
     model: Path
@@ -43,10 +43,13 @@ class FittedTask:
     def make(self, name: str, options: Mapping[str, Any], optimizer: KerasClass) -> OwnTask:
         """The task of this name.
 
-        optimizer: of trials, unless the model's file says how.
+        Args:
+            name: of the task.
+            options: of the task.
+            optimizer: of trials, unless the model's file has one.
 
         Raises:
-            ConfigError: options that it does not take, or what its own method raises.
+            ConfigError: options that the task does not take; or as ``compiled`` and ``outputs`` do.
         """
         known = {OUTPUTS} if name == OUTPUTS else set()
         unknown = sorted(set(options) - known)
@@ -91,7 +94,7 @@ class FittedTask:
     def _task(self, name: str, kind: type, **options: Any) -> OwnTask:
         common = {"training": self.training, "validation": self.validation, "seed": self.seed}
         made = OwnTask(BuiltIn(name, kind), {"data": OwnFunction.load(self.source), **options, **common})
-        made.user  # noqa: B018  What is wrong with the data is said here.
+        made.user  # noqa: B018  Loads the data, whose errors are raised here.
         return made
 
 
