@@ -75,21 +75,21 @@ class Limit:
         return self.quantity.of(cost) / self.most - 1
 
     def partway(self, original: Cost, share: float) -> "Limit":
-        """The limit after a share of the way, in factors, from the original's figure to this one."""
+        """A limit part of the way from the original's figure (``share`` 0) to this one (1), on a logarithmic scale."""
         most = self.quantity.of(original) ** (1 - share) * self.most**share
         return Limit(self.quantity, most, f"{share:g} of the way to the budget")
 
-    def missed(self, smallest: Cost, what: str, remedy: str) -> BudgetError:
-        """The error for a budget below the smallest cost of something.
+    def missed(self, smallest: Cost, meaning: str, remedy: str) -> BudgetError:
+        """The error for a limit below the smallest cost that can be reached.
 
         Args:
-            smallest: the smallest cost that can be reached.
-            what: of what it is the smallest, to stand behind the figure.
-            remedy: what to do.
+            smallest: that cost.
+            meaning: what the cost is the smallest of, for the message.
+            remedy: what to do, for the message.
         """
         name, unit = self.quantity.name, self.quantity.unit
         return BudgetError(
-            f"budget.{name}: expected at least {self.quantity.exact(smallest)} {unit}, {what},"
+            f"budget.{name}: expected at least {self.quantity.exact(smallest)} {unit}, {meaning},"
             f" received {self.text} = {self.most:.0f}; {remedy}"
         )
 
@@ -174,9 +174,9 @@ class Budget:
         return max(self.limits, key=lambda limit: limit.violation(cost))
 
     def partway(self, original: Cost, share: float) -> "Budget":
-        """The budget after a share of the way, in factors, from the original cost to this budget.
+        """A budget part of the way from the original's cost (``share`` 0) to this one (1), on a logarithmic scale.
 
-        Memory is limited all the way: pruning alone lowers it, so that no later stage could make up the rest.
+        Memory keeps its full limit: pruning alone lowers it, so that no later stage could make up the rest.
         """
         return Budget(
             tuple(limit if limit.quantity == MEMORY else limit.partway(original, share) for limit in self.limits),
@@ -190,20 +190,19 @@ class Budget:
 
         Args:
             smallest: the smallest cost that can be reached.
-            within: what else it meets, to stand in the message.
-            remedy: what to do.
+            within: the other conditions that this cost meets, for the message.
+            remedy: what to do, for the message.
 
         Raises:
             BudgetError: names the limit that is missed most, and the smallest figure.
         """
         limit = self.tightest(smallest)
         if limit.violation(smallest) > 0:
-            what = f"the smallest that this search space reaches{within}"
-            raise limit.missed(smallest, what, remedy)
+            raise limit.missed(smallest, f"the smallest that this search space reaches{within}", remedy)
 
 
 STEPS = 24
-"""Halvings of the interval: the value is known to one part in sixteen million of it."""
+"""Halvings of the interval by bisection: 2**24 is sixteen million."""
 
 
 def bisect(fits: Callable[[float], bool], *, fitting: float, failing: float, steps: int = STEPS) -> float:
@@ -224,11 +223,18 @@ def drop_costly_ranks(
     step: ChannelStep = SINGLE_CHANNELS,
     fixed: Collection[str] = (),
 ) -> CompressionParameters:
-    """The candidate with layers left whole, only where their three parts break the budget's memory or latency.
+    """The candidate without the ranks of layers whose three parts exceed the memory or latency that the budget allows.
 
-    Ranks add tensors and calls: the parts of a layer may need more memory, or take longer, than the layer. A layer
-    that is above the limit of memory either way takes the way that needs less. Where latency is above its limit, layers
-    that are faster whole stay so, those that gain most first, until the limit is met. Layers of fixed ranks keep them.
+    Ranks add tensors and calls, so that the parts of a layer may need more memory or time than the whole layer. Where
+    the parts exceed the memory limit and need more than the whole layer, the layer stays whole. Where latency exceeds
+    its limit, layers that are faster whole stay whole, the largest gain first, until the limit is met.
+
+    Args:
+        cost: cost model of the original model.
+        budget: the limits.
+        parameters: the candidate.
+        step: what kept channels are rounded to.
+        fixed: layers that keep their ranks in any case.
     """
     limits = [limit for quantity in (MEMORY, LATENCY) if (limit := budget.limit(quantity)) is not None]
     if not limits or max(limit.violation(cost.cost(parameters, step)) for limit in limits) <= 0:

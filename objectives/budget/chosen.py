@@ -13,7 +13,7 @@ _NOT_CHEAPER = "no ranks within its choice make it cheaper"
 
 
 def chosen_ratios(graph: ChannelGraph, recommended: RecommendedRatios, choices: Choices) -> RecommendedRatios:
-    """Recommended ratios, each brought to the bounds of its group."""
+    """Recommended ratios, each clipped to the bounds of its group."""
     bounds = {group.name: chosen for group in graph.groups if (chosen := choices.ratio(group)) is not None}
     within = {name: bound.clipped(recommended.ratios.get(name, 0.0)) for name, bound in bounds.items()}
     ratios = {name: ratio for name, ratio in {**recommended.ratios, **within}.items() if ratio}
@@ -22,7 +22,7 @@ def chosen_ratios(graph: ChannelGraph, recommended: RecommendedRatios, choices: 
 
 
 def chosen_ranks(graph: ChannelGraph, recommended: RecommendedRanks, choices: Choices) -> RecommendedRanks:
-    """Recommended ranks, each pair brought to the bounds of its layer; of layers without one, all channels are.
+    """Recommended ranks, each pair clipped to the bounds of its layer; layers without a pair start from all channels.
 
     A pair that would not make its layer cheaper is left out, unless both ranks are fixed.
     """
@@ -54,6 +54,6 @@ def _is_decomposed(graph: ChannelGraph, layer: Decomposable, pair: tuple[int, in
 def _left_whole(
     left: tuple[Exclusion, ...], kept: Mapping[str, str], changed: Collection[str]
 ) -> tuple[Exclusion, ...]:
-    """What stays whole: of what was left, all that no choice concerns; and what choices keep, by reason."""
+    """The groups or layers that stay whole: those of before without those that choices concern, and those kept now."""
     others = (exclusion for exclusion in left if exclusion.name not in changed and exclusion.name not in kept)
     return (*others, *(Exclusion(name, reason) for name, reason in kept.items()))

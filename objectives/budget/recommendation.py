@@ -1,4 +1,4 @@
-"""What is recommended for a model, stage by stage, with what is left whole and what the result costs."""
+"""Recommended values of a model for all stages, with the layers that stay whole and the cost of the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -78,11 +78,11 @@ def recommendation(
     pruning: PruningSettings = DEFAULT_PRUNING,
     image_size: ImageSize | None = None,
 ) -> Recommendation:
-    """Ask for the values of each stage on the model as it then is, and compress it with them.
+    """Compute the values of each stage on the model that the stages before have compressed.
 
     Args:
         model: a functional or Sequential Keras model; it is not modified.
-        source: what is recommended.
+        source: recommends the values.
         recipe: the stages, each at most once.
         pruning: which channels go, and what the kept ones are rounded to.
         image_size: at which cost is counted, of a model that takes images of any size.

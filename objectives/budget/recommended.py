@@ -1,4 +1,4 @@
-"""NPTK's recommended values at a budget: what simple compression does without a search."""
+"""NPTK's recommended values, SLAMP's ratios and VBMF's ranks, as they are or set to meet a budget."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ from objectives.cost.quantities.standard import MEMORY
 
 _LARGEST_RATIO = 1.0 - 1e-6
 _RATIO_STEPS = 12
-"""SLAMP's global ratio is found to a part in four thousand: one channel of most models."""
+"""Halvings of the interval of SLAMP's global ratio: to one part in 4096, about one channel of most models."""
 
 _SHARES = (0.5, 0.625, 0.75, 0.875, 1.0)
-"""How far pruning may go when it comes first."""
+"""Shares of the way to the budget that pruning may go when it comes first."""
 
 _MARGIN = 0.95
-"""Fine-tuning changes what VBMF finds: the ranks must reach the budget with so much to spare before it."""
+"""Fraction of the budget that ranks must reach before fine-tuning, which changes the ranks that VBMF finds."""
 
 
 class Recommender(Protocol):
@@ -50,7 +50,7 @@ def silent(line: str) -> None:
 
 
 def stage_values(source: Recommender, log: Callable[[str], None] = silent) -> Values:
-    """The values of each stage; ``log`` gets a line for all that is left whole, and why."""
+    """The recommended values as functions of the model before each stage; ``log`` gets lines on what stays whole."""
 
     def ratios(model: Any) -> Ratios:
         recommended = source.ratios(model)
@@ -73,13 +73,13 @@ def _log_left_whole(left_whole: Sequence[Exclusion], done: str, log: Callable[[s
 
 @dataclass(frozen=True)
 class GlobalValues:
-    """NPTK's two global knobs, used as they are.
+    """Recommended values at a given global ratio and calibration ratio, NPTK's two parameters.
 
     Attributes:
         ratio: fraction of all channels that SLAMP removes.
-        calibration: moves the ranks that VBMF finds.
+        calibration: in [-1, 1]; moves VBMF's ranks, towards all channels above 0.
         pruning: how channels are scored, and what the kept ones are rounded to.
-        choices: bounds of single groups and layers, to which values are brought.
+        choices: bounds of single groups and layers, to which values are clipped.
         image_size: at which cost is counted, of a model that takes images of any size.
     """
 
@@ -102,19 +102,19 @@ class GlobalValues:
 
 @dataclass(frozen=True)
 class BudgetValues:
-    """NPTK's two global knobs, set so that the result meets a budget.
+    """Recommended values at the global ratio and the calibration ratio with which the result meets a budget.
 
-    The first of two stages takes what is limited to the geometric mean of the original and the budget, the second to
-    the budget; each is set on the model as it then is, fine-tuned after the first stage. Pruning that comes first goes
-    further where VBMF, which finds no small ranks in a small layer, could not make up the rest. Memory, which ranks
-    hardly change, is met by pruning. A last stage that cannot meet the budget raises BudgetError.
+    The first of two stages brings the limited quantities to the geometric mean of the original and the budget, the
+    second to the budget; the second is set on the model after the first stage and its fine-tuning. Where pruning comes
+    first, it goes further if VBMF, which finds no small ranks in small layers, could not make up the rest. Memory,
+    which ranks hardly change, is met by pruning. A last stage that cannot meet the budget raises BudgetError.
 
     Attributes:
         recipe: the stages in order.
         budget: what the result may cost; all its limits are met.
         original: cost of the original model.
         pruning: how channels are scored, and what the kept ones are rounded to.
-        choices: bounds of single groups and layers, to which values are brought.
+        choices: bounds of single groups and layers, to which values are clipped.
         image_size: at which cost is counted, of a model that takes images of any size.
     """
 
@@ -171,8 +171,8 @@ class BudgetValues:
         return _SHARES[0] if len(self.recipe) == 2 and stage == self.recipe[0] else 1.0
 
     def _target(self, stage: Stage, share: float) -> Budget | None:
-        """What a stage is to meet; nothing where ranks come first and memory alone is limited."""
-        # Exactly the budget at the end, without the rounding of powers.
+        """The budget of a stage; None where decomposition comes first and memory alone is limited."""
+        # The final budget exactly, without the rounding error of powers.
         target = self.budget if share == 1.0 else self.budget.partway(self.original, share)
         return target if stage == self.recipe[-1] or stage == PRUNE else target.without(MEMORY)
 

@@ -1,4 +1,4 @@
-"""What one model costs."""
+"""The cost of one model: FLOPs, parameters, bytes, peak memory, latency, and registered quantities."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -31,25 +31,25 @@ class Cost:
 
     @property
     def size(self) -> int:
-        """The bytes under the name that a budget has for them."""
+        """The bytes, under the name of the quantity ``size``."""
         return self.bytes
 
     def figure(self, quantity: str) -> float:
         """The figure of the quantity of that name.
 
         Raises:
-            RunError: it is not among them: the cost is of a trial from before the quantity was registered.
+            RunError: the cost was stored before this quantity was registered.
         """
         figure = self.others.get(quantity, getattr(self, quantity, None))
         if figure is None:
             raise RunError(
-                f"expected costs with '{quantity}', received one from before it was registered: {self.stored()};"
-                " search in a new run"
+                f"expected costs with '{quantity}', received one that was stored before it was registered: "
+                f"{self.stored()}; search in a new run"
             )
         return float(figure)
 
     def stored(self) -> dict[str, Any]:
-        """All figures in one mapping, as files and the JSON of commands have them."""
+        """All figures in one mapping, as files and ``--json`` have them."""
         own = asdict(self)
         others = own.pop("others")
         return {**own, **others}

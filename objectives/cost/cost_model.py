@@ -24,12 +24,12 @@ from objectives.cost.terms import FIGURES, ChannelForms, Floats, Ints, Products,
 BYTES_PER_WEIGHT = 4
 
 _CHUNK = 512
-"""Candidates at a time: their arrays stay in the processor's cache."""
+"""Candidates that are evaluated at a time, so that their arrays stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
 class _Row:
-    """The channels of a term, and what their product counts: FLOPs, parameters, bytes and MACs."""
+    """A term of a layer's cost: its channels, and the FLOPs, parameters, bytes and MACs per unit of their product."""
 
     layer: str
     term: Term
@@ -46,7 +46,7 @@ class CostModel:
         graph: the analysed model.
         counts: kept channels of every tensor.
         latency: predicts latency, None without a table.
-        uncounted: layers whose FLOPs are not known and counted as zero; their weights are counted.
+        uncounted: layers whose FLOPs are not known and count as zero; their weights are counted.
 
     Raises:
         ModelError: a layer's spatial size is not fixed.
@@ -142,10 +142,10 @@ class CostModel:
 
 @dataclass(frozen=True, eq=False)
 class CandidateCosts:
-    """Figures of many candidates, each computed when it is first asked for.
+    """Costs of many candidates, each kind computed when it is first asked for.
 
     Attributes:
-        model: of the original.
+        model: cost model of the original.
         kept: channels that stay in every subgroup, shape (N, subgroups).
         ranks: (In Rank, Out Rank) of every decomposable layer, 0 where it stays whole, shape (N, layers, 2).
     """
@@ -172,13 +172,13 @@ class CandidateCosts:
 
 
 def learned_weights(graph: ChannelGraph) -> int:
-    """Weights of a model that training changes, as the cost model counts its parameters; no sizes of images needed."""
+    """The number of weights that training changes, as ``CostModel`` counts it, but without fixed image sizes."""
     weights = [weight for node in graph.nodes if not node.repeated for weight in node.weights]
     return sum(math.prod(weight.shape) for weight in weights if weight.learned)
 
 
 def _tucker_terms(graph: ChannelGraph, rows: Sequence[_Row], forms: ChannelForms) -> TuckerTerms:
-    """What decomposing each decomposable layer changes."""
+    """The change of cost by decomposing each decomposable layer."""
     whole: dict[str, NDArray[np.float64]] = {}
     for row in rows:
         if len(row.term.channels) == 2:

@@ -14,7 +14,13 @@ from compress.graph.group import CoupledLabels, Node, WeightSpec, positions
 
 @dataclass(frozen=True)
 class Term:
-    """coefficient x product of the channels of up to two tensors; of FLOPs, ``macs`` of them multiply-accumulates."""
+    """A coefficient times the product of the channels of up to two tensors.
+
+    Attributes:
+        coefficient: operations, or elements, per unit of the product.
+        channels: of the tensors; empty for a constant.
+        macs: multiply-accumulates per unit of the product.
+    """
 
     coefficient: int
     channels: tuple[CoupledLabels, ...]
@@ -28,18 +34,18 @@ def weight_term(weight: WeightSpec) -> Term:
 
 
 def _added(term: Term, times: int) -> Term:
-    """A weight that is added so many times."""
+    """FLOPs of adding a weight ``times`` times."""
     return Term(term.coefficient * times, term.channels)
 
 
 def _multiplied(term: Term, times: int) -> Term:
-    """A weight that is multiplied and accumulated so many times: two operations each time."""
+    """FLOPs of multiplying and accumulating a weight ``times`` times, two operations each."""
     macs = term.coefficient * times
     return Term(2 * macs, term.channels, macs)
 
 
 def _repeated(term: Term, times: int) -> Term:
-    """What is computed so many times."""
+    """FLOPs of computing a term ``times`` times."""
     return Term(term.coefficient * times, term.channels, term.macs * times)
 
 

@@ -38,10 +38,10 @@ class Latency:
     """Latency of one forward pass, in microseconds.
 
     Attributes:
-        low: first quartile: what a pass takes that nothing else on the machine holds up.
+        low: first quartile, which other work on the machine disturbs least.
         median: of all passes.
         high: third quartile.
-        runs: passes that were timed.
+        runs: number of timed passes.
     """
 
     low: float
@@ -56,7 +56,7 @@ class Latency:
 
     @classmethod
     def of(cls, seconds: list[float]) -> "Latency":
-        """The latency that these passes took."""
+        """Quartiles of these durations of passes."""
         low, median, high = np.percentile(np.array(seconds) * 1e6, [25, 50, 75])
         return cls(float(low), float(median), float(high), len(seconds))
 
@@ -71,7 +71,7 @@ def measure_latency(model: Any, settings: LatencySettings, clock: Clock = time.p
 
 
 def time_passes(run: Callable[[], object], settings: LatencySettings, clock: Clock = time.perf_counter) -> Latency:
-    """Time what makes one forward pass, after passes that are not timed."""
+    """Time a function that makes one forward pass, after passes that are not timed."""
     for _ in range(settings.warm_up):
         run()
     return Latency.of([_timed(run, clock) for _ in range(settings.runs)])
@@ -91,7 +91,7 @@ def _keras(model: Any, settings: LatencySettings) -> Callable[[], None]:
     images = [tf.constant(image) for image in _images(model, settings)]
 
     def run() -> None:
-        # A result that is read is a result that is computed, on a GPU too.
+        # Reading the result waits for its computation, also on a GPU.
         for output in tf.nest.flatten(function(*images)):
             output.numpy()
 

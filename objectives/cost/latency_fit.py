@@ -1,4 +1,4 @@
-"""Measures a latency table: laws of single calls from small models, then how they add up in models that are built."""
+"""Measures a latency table: laws of single layer calls on small models, then overhead and scale on built models."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,10 +31,10 @@ _LEVELS = (0.125, 0.5, 1.0)
 """Shares of a layer's channels at which its law is measured."""
 
 _PROBES = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.0, 0.4), (0.4, 0.3))
-"""Pruning ratio and share of the ranks, 0 for none, of the models that tell how calls add up."""
+"""Pruning ratio and fraction of the ranks, 0 for none, of the built models that overhead and scale are fitted to."""
 
 _SHORTEST = 0.01
-"""Microseconds below which a call counts as this long: relative errors need something to divide by."""
+"""Least microseconds of a call, by which relative errors are divided."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _added_up(source: Any, graph: ChannelGraph, table: LatencyTable, measure: Me
 
 
 def _built(source: Any, parameters: CompressionParameters, pruning: PruningSettings) -> Any:
-    """The compressed model as the recipe builds it, but for the values of its factors, which change no latency."""
+    """The compressed model as the recipe builds it, with constant factors, whose values do not change the latency."""
     pruned = prune(source, parameters.ratios, pruning)
     layers = layers_by_name(pruned)
     chains = {name: tucker_chain(layers[name], pair) for name, pair in parameters.ranks.items()}

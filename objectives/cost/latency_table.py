@@ -19,7 +19,7 @@ Sizes = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Geometry:
-    """One call without its channels.
+    """A layer call without its channels: the key of a law.
 
     Attributes:
         kind: class name of the layer.
@@ -38,7 +38,7 @@ class Geometry:
     @classmethod
     def of(cls, node: Node) -> "Geometry | None":
         """The geometry of a call, None for a type that has no law of its own or whose size is not fixed."""
-        # What adds a number to its only input is elementwise: too quick for a law.
+        # A merge with a single input, such as adding a number, is too quick for a law.
         known = node.kind in LAYERS and node.understood and not node.ruled_by_user
         if not known or (node.kind in MERGES and len(node.inputs) < 2):
             return None
@@ -53,14 +53,14 @@ class Geometry:
 
     @property
     def parts(self) -> tuple["Geometry", "Geometry", "Geometry"]:
-        """Those of a convolution's three parts, once it is decomposed."""
+        """Geometries of the three convolutions that decomposition replaces a convolution by."""
         point = (1,) * len(self.window)
         first, last = (Geometry(self.kind, point, sizes, sizes) for sizes in (self.inputs, self.outputs))
         return first, self, last
 
     @property
     def mixes(self) -> bool:
-        """Whether output channels are counted apart from input channels."""
+        """Whether the law depends on output channels as well as on input channels."""
         return self.kind in MIXING
 
     def model(self, channels: tuple[int, int]) -> Any:
@@ -96,7 +96,7 @@ def _strides(geometry: Geometry) -> tuple[list[int], str]:
         ]
         if None not in strides and len(set(strides)) == 1:
             return [stride or 1 for stride in strides], padding
-    # Dilation and the like: as many outputs, give or take one.
+    # With dilation, for example: strides that give nearly as many outputs.
     return [max(1, round(sizes[0][0] / sizes[0][1]))] * len(sizes), "same"
 
 
@@ -177,7 +177,7 @@ class LatencyTable:
         laws: geometry of a call and its law.
         overhead: microseconds of what has no law.
         scale: how much longer calls take in a model than alone, fitted to models that were built.
-        original: microseconds of the original model, as measured: what fractions of a budget are of.
+        original: measured microseconds of the original model, which fractions of a budget refer to.
     """
 
     settings: LatencySettings

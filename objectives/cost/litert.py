@@ -48,7 +48,7 @@ def litert_interpreter(content: bytes, threads: int) -> Any:
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Without what a library's C++ part writes to the terminal; what goes wrong there is raised."""
+    """Discard output of libraries' C++ code to the terminal; errors are still raised."""
     terminal = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

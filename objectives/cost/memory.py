@@ -13,10 +13,10 @@ from objectives.cost.terms import Floats, Ints
 
 
 def call_order(graph: ChannelGraph) -> list[int]:
-    """Numbers of the nodes in the order of their calls: depth first, as the outputs and then each call's inputs ask.
+    """Indices of the graph's nodes in the order of their calls: depth first, from the outputs to the inputs.
 
-    Every branch is called whole before the next one. Unlike Keras's order by depth, it stays when one call becomes
-    a chain of several: they take its place.
+    Every branch is called completely before the next one. Unlike Keras's order, it does not change when one call is
+    replaced by a chain of calls.
     """
     makers = {tensor: index for index, node in enumerate(graph.nodes) for tensor in node.writes}
     order: list[int] = []
@@ -40,7 +40,7 @@ BYTES_PER_VALUE = 4
 
 @dataclass(frozen=True)
 class _Lives:
-    """When every tensor is alive, in positions of the call order, and its bytes as a form of the kept channels.
+    """The lifetime of every tensor, in positions of the call order, and its bytes as a form of the kept channels.
 
     Attributes:
         first: position of the call that makes it; 0 for inputs of the model, shape (tensors,).
@@ -201,7 +201,7 @@ def _unsized(node: Node) -> bool:
 
 
 def _undominated(forms: Floats) -> Floats:
-    """Forms without those that no candidate can make the largest: another is as large in every coefficient."""
+    """Forms without those that another one exceeds or equals in every coefficient, and that so are never the peak."""
     distinct = np.unique(forms, axis=0)
     # Distinct forms: only the form itself is as large.
     largest = [form for form in distinct if np.sum(np.all(distinct >= form, axis=1)) == 1]

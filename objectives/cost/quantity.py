@@ -1,4 +1,4 @@
-"""Quantities: figures of a cost that a budget may limit, each registered by the file that says how it is counted."""
+"""Quantities: the figures of a cost that a budget may limit, each registered by the file that defines it."""
 
 import importlib
 import pkgutil
@@ -25,26 +25,26 @@ MULTIPLES: Mapping[str, Mapping[str, int]] = MappingProxyType(
         "time": {"us": 1, "ms": 10**3, "s": 10**6},
     }
 )
-"""What an amount's unit multiplies it with, by what is measured. Times need a unit: 12 could be any of them."""
+"""Factor of an amount's unit, by the kind of quantity; times need a unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantity:
-    """One figure of a cost, what it is called, and how it is written.
+    """A figure of a cost, with its names and formats.
 
     Attributes:
-        name: its key in a configuration, in files and in the JSON of commands.
-        description: of its key in a configuration.
-        unit: what is counted.
-        single: one of it.
+        name: its key in configurations, in files and in ``--json``.
+        description: of the key in the configuration reference.
+        unit: the unit, in the plural.
+        single: the unit, in the singular.
         examples: absolute amounts as a user may write them.
         shown: format of the figure divided by ``scale``, in sentences.
         header: head of its column in tables.
         column: format of the figure divided by ``scale``, in columns.
         values: the figure of many candidates, shape (N,). It must not rise where a candidate keeps fewer channels.
         scale: what the figure is divided by to be shown.
-        kind: which units an amount may have.
-        always: whether tables show it where no budget limits it.
+        kind: the units that an amount may have, a key of ``MULTIPLES``.
+        always: whether tables show it even where no budget limits it.
     """
 
     name: str

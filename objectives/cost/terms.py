@@ -86,7 +86,7 @@ class Products:
 
 @dataclass(frozen=True)
 class TuckerLayer:
-    """One decomposable layer: forms of its channels, size of its window, and figures of what goes and comes.
+    """One decomposable layer: forms of its channels, size of its window, and figures of its kernels.
 
     Attributes:
         inputs: form of its input channels.
@@ -107,7 +107,7 @@ class TuckerLayer:
 
 @dataclass(frozen=True)
 class TuckerTerms:
-    """What decomposition changes: kernels' costs go, those of three smaller kernels come. Arrays by layer."""
+    """The change of cost by decomposition: three smaller kernels replace one. Arrays by layer, as in `TuckerLayer`."""
 
     inputs: Ints
     outputs: Ints
