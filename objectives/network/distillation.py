@@ -1,7 +1,6 @@
-"""The training loss of the shared network, with the original model as teacher where distillation is asked for.
+"""Knowledge distillation: training losses in which a student also learns from the original model, its teacher.
 
-What a teacher gives and how a student is compared with it is the task's: logits by their softened classes, other
-outputs by the squared difference.
+The task compares both outputs: logits by their softened classes, other outputs by the squared difference.
 """
 
 from collections.abc import Callable
@@ -25,8 +24,8 @@ class Distillation:
     """Soft targets (Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network", section 2).
 
     Attributes:
-        weight: share of the soft loss in the whole, in (0, 1].
-        temperature: by which both logits are divided, above 0; of outputs that are no classes', it says nothing.
+        weight: share of the soft loss in the total loss, in (0, 1].
+        temperature: divides both logits, above 0; unused for outputs that are no classes.
 
     Raises:
         ConfigError: a value out of its range.
@@ -44,7 +43,7 @@ class Distillation:
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """A teacher, and how much it counts.
+    """A teacher with the settings of distillation.
 
     Attributes:
         teacher: the original model, which is never changed.
@@ -56,16 +55,20 @@ class Lesson:
 
 
 def lesson_of(task: OwnTask, distillation: Distillation | None, teacher: Any) -> Lesson | None:
-    """What a teacher gives to models that a task trains; None without distillation, or where the user's code trains."""
+    """The teacher for models that a task trains; None without distillation, or where the user's own code trains."""
     return None if task.is_own or distillation is None else Lesson(teacher, distillation)
 
 
+_MOST_BYTES = 500_000_000
+"""Largest memory for the outputs of all training images."""
+
+
 class SoftLabels:
-    """What the original model says of images, each computed once, unless all would take too much memory.
+    """The teacher's softened outputs for training images; each is computed once, if all fit in memory.
 
     Args:
-        outputs: outputs (N, ...), as the task softens them, of the images at some indices (N,).
-        images: how many images there are.
+        outputs: computes the outputs (N, ...) of the images at indices (N,).
+        images: number of training images.
         shape: of one image's outputs.
     """
 
@@ -86,17 +89,14 @@ class SoftLabels:
         return self._rows[indices]
 
 
-_MOST_BYTES = 500_000_000
-
-
 @dataclass(frozen=True)
 class TrainingLoss:
-    """The loss with targets, mixed with distillation where there is one.
+    """The loss by the targets, mixed with the distillation loss where there is a teacher.
 
     Attributes:
-        hard: what targets are compared with the model's outputs by, which says whether these are logits.
-        task: what the model is trained on.
-        distillation: how much the original model's outputs count, or None.
+        hard: the loss by the targets; its ``from_logits`` says whether outputs are logits.
+        task: of the model.
+        distillation: weight and temperature; None without a teacher.
     """
 
     hard: Any
@@ -104,9 +104,13 @@ class TrainingLoss:
     distillation: Distillation | None = None
 
     def __call__(self, targets: Any, outputs: Any, soft: Any, weights: Any = None) -> Any:
-        """Mean loss of targets (N, ...), outputs (N, ...) and the teacher's (N, ...), of any shape without one.
+        """Mean loss over a batch.
 
-        weights: what each image's target counts (N,), or None.
+        Args:
+            targets: of the images, (N, ...).
+            outputs: of the model, (N, ...).
+            soft: of the teacher, softened, (N, ...); ignored without a teacher.
+            weights: sample weights (N,), or None.
         """
         loss = self.hard(targets, outputs, weights)
         if self.distillation is None:
@@ -117,12 +121,12 @@ class TrainingLoss:
 
 
 def _share(loss: Any) -> Any:
-    """A device's share of a mean over a batch that is divided among several, as Keras's own losses are."""
+    """A mean loss divided by the number of devices that share a batch, as Keras's own losses are."""
     return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
 
 class Distilling(keras.Model):  # type: ignore[misc]
-    """Has the weights and the outputs of a model, and in training the loss of one that is taught.
+    """Wraps a model for Keras's fit: shares its weights, and trains it with a distillation loss.
 
     The teacher sees the same images as the student, cropped and mirrored alike (Beyer et al., CVPR 2022, "Knowledge
     distillation: A good teacher is patient and consistent"), and is never changed. Validation is by targets alone, with
@@ -138,7 +142,7 @@ class Distilling(keras.Model):  # type: ignore[misc]
     def __init__(self, student: keras.Model, teacher: keras.Model, loss: TrainingLoss, *, from_logits: bool) -> None:
         super().__init__(name=f"{student.name}_distilling")
         self._student, self._taught = student, loss
-        # Behind a function: a model among the attributes would be trained and saved with this one.
+        # A closure: a model among the attributes would be trained and saved with this one.
         self._soft: Callable[[Any], Any] = lambda images: loss.task.soft(teacher(images, training=False), from_logits)
 
     def call(self, images: Any, training: bool | None = None) -> Any:

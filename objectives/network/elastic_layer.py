@@ -1,4 +1,4 @@
-"""A layer whose weights may have any number of channels, so that one traced network serves every candidate."""
+"""Elastic layers: layers whose weights may have any number of channels, so that all candidates share one network."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,13 +38,13 @@ class Weight:
 
 @dataclass(frozen=True)
 class Common:
-    """What all layers of a network have in common.
+    """Settings that all layers of a network share.
 
     Attributes:
-        momentum: variable with the share that moving statistics keep in each training batch; 1 leaves them alone.
-        policy: the Keras policy that they compute in; None leaves them their own.
-        any_channels: whether weights of any number of channels can be assigned, or only those of the built model.
-        decomposable: names of the convolutions that a candidate may have whole or as three.
+        momentum: variable with the momentum of moving statistics; at 1 a training batch does not change them.
+        policy: the Keras policy that layers compute in; None for each layer's own.
+        any_channels: whether weights may have any number of channels, or only that of the built model.
+        decomposable: names of the convolutions that may be whole or decomposed in a candidate.
     """
 
     momentum: Any
@@ -54,24 +54,24 @@ class Common:
 
 
 class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer in the place of another, with weights of any number of channels.
+    """Computes as another layer, with weights of any number of channels.
 
     Args:
-        source: the layer to stand for; need not be built.
-        common: what it shares with the other layers.
+        source: the layer that it replaces; it need not be built.
+        common: settings of the network.
         shapes: shape of every weight by attribute name, None along channels.
     """
 
     def __init__(self, source: Any, common: Common, shapes: Mapping[str, Axes]) -> None:
         super().__init__(name=source.name, dtype=common.policy or source.dtype_policy)
         self._any_channels = common.any_channels
-        # Behind a function: Keras would take a layer for a part of this one, with its weights and losses.
+        # A closure: Keras would track a layer among the attributes, with its weights and losses.
         self._behind: Callable[[], Any] = lambda: source
         self.weights_by_name = MappingProxyType({name: self._weight(name, axes) for name, axes in shapes.items()})
 
     @property
     def source(self) -> Any:
-        """The layer that it stands for."""
+        """The layer that it replaces."""
         return self._behind()
 
     def _weight(self, name: str, axes: Axes) -> Weight:
@@ -92,7 +92,7 @@ class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
         return Weight(variable, bool(self.source.trainable if own is None else own.trainable), *penalties)
 
     def assign(self, weights: LayerWeights) -> None:
-        """Take over weights by layer and attribute name."""
+        """Set its weights from those of a candidate, by layer and attribute name."""
         for attribute, weight in self.weights_by_name.items():
             weight.variable.assign(tf.cast(weights[self.name][attribute], tf.float32))
 
@@ -105,7 +105,7 @@ class ElasticLayer(keras.layers.Layer):  # type: ignore[misc]
         return tf.cast(self.weights_by_name[name].variable.read_value(), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The source's, with any number of channels where those may vary."""
+        """The source's output shape, its channels None where they may vary."""
         known = (*input_shape[:-1], input_shape[-1] or 1)
         shape = self.source.compute_output_shape(known)
         return (*shape[:-1], None) if self._any_channels else tuple(shape)
@@ -126,12 +126,12 @@ _SUFFIXES = (FIRST_SUFFIX, CORE_SUFFIX, LAST_SUFFIX)
 
 
 class ElasticConv2D(ElasticLayer):
-    """A convolution without groups, or, where a candidate may decompose it, the three that Tucker-2 makes of it.
+    """A convolution without groups; where a candidate may decompose it, it can compute Tucker-2's three convolutions.
 
     Attributes:
-        factors: what the batch normalization that alone reads this convolution multiplies by and adds, if there is one:
-            that is then done here, to the kernel. Takes whether this is training; returns None for the batch's own
-            statistics, which are not known here.
+        factors: returns slope and shift of a batch normalization that alone reads this convolution, which are then
+            applied to the kernel, given whether this is training; None where there is none, or in training, where the
+            batch's own statistics are not known here.
     """
 
     def __init__(self, source: Any, common: Common) -> None:
@@ -145,7 +145,7 @@ class ElasticConv2D(ElasticLayer):
         self.factors: Callable[[bool], tuple[Any, Any] | None] = lambda training: None
 
     def assign(self, weights: LayerWeights) -> None:
-        """Take over the weights of the convolution, or those of the three in its place."""
+        """Set the weights of the convolution, or of the three convolutions that replace it."""
         own: dict[str, Any] = dict(weights.get(self.name, {}))
         self._decomposed.assign(not own)
         if not own:
@@ -153,7 +153,7 @@ class ElasticConv2D(ElasticLayer):
                 part = weights[self.name + suffix]
                 own |= {factor: part["kernel"], **{name: value for name, value in part.items() if name == "bias"}}
         for attribute, weight in self.weights_by_name.items():
-            # What is not there is not computed with: its branch is not taken.
+            # Zeros where there is no weight: that branch is not computed.
             value = own.get(attribute, tf.zeros([size or 1 for size in weight.variable.shape]))
             weight.variable.assign(tf.cast(value, tf.float32))
 
@@ -173,7 +173,7 @@ class ElasticConv2D(ElasticLayer):
         kernel = self._with_factors("kernel", factors)
         if not self._decomposable:
             return self._ended(self._convolved(inputs, kernel), factors)
-        # Read before the branches: a gradient through one of them needs the shape that a weight has now.
+        # Read before the branches: the gradient of a branch needs the weight's current shape.
         first, core, last = self.value("first"), self.value("core"), self._with_factors("last", factors)
         outputs = tf.cond(
             self._decomposed,
@@ -183,13 +183,13 @@ class ElasticConv2D(ElasticLayer):
         return self._ended(outputs, factors)
 
     def _with_factors(self, name: str, factors: tuple[Any, Any] | None) -> Any:
-        """A kernel that makes the output channels, in the precision that the layer computes with."""
+        """A kernel times the folded normalization's slope, in the precision that the layer computes with."""
         if factors is None:
             return self.value(name)
         return tf.cast(self.weights_by_name[name].variable.read_value() * factors[0], self.compute_dtype)
 
     def _ended(self, outputs: Any, factors: tuple[Any, Any] | None) -> Any:
-        """What follows the convolution."""
+        """Outputs of the convolution after bias and activation, or after the folded normalization's shift."""
         if factors is None:
             return self.finished(outputs)
         slope, shift = factors
@@ -211,5 +211,5 @@ def _pointwise(inputs: Any, kernel: Any) -> Any:
 
 
 def _every(strides: tuple[int, int], inputs: Any) -> Any:
-    """Every so many positions: a mean of one value each, several times as fast on a CPU as a strided slice."""
+    """Inputs at every stride-th position, by average pooling of size 1: several times faster than a strided slice."""
     return tf.nn.avg_pool2d(inputs, 1, strides, "VALID")

@@ -1,4 +1,4 @@
-"""One elastic layer per type of Keras layer: computes with any number of channels."""
+"""The elastic layers by type of Keras layer, and folding batch normalization into convolutions."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -43,8 +43,8 @@ class ElasticBatchNormalization(ElasticLayer):
     """Batch normalization over the last axis.
 
     Attributes:
-        folded: whether the convolution before does its work in inference.
-        rectifies: whether it does the work of the rectifier behind it.
+        folded: whether the convolution before computes it in inference.
+        rectifies: whether it computes the rectifier behind it, too.
     """
 
     def __init__(self, source: Any, common: Common) -> None:
@@ -54,12 +54,12 @@ class ElasticBatchNormalization(ElasticLayer):
         self.folded = self.rectifies = False
 
     def fold_into(self, convolution: ElasticConv2D) -> None:
-        """Let the convolution that is read by this layer alone do its work in inference."""
-        # A method, not the layer: Keras takes no layer into one that is built.
+        """Let the convolution before, which only this layer reads, compute it in inference."""
+        # Its method and not itself: Keras cannot add a layer to one that is built.
         convolution.factors, self.folded = self.factors, True
 
     def factors(self, training: bool) -> tuple[Any, Any] | None:
-        """What is multiplied by and added, (C,) each; None where the batch's own statistics count."""
+        """Slope and shift of the normalization, (C,) each; None in training, with the batch's own statistics."""
         if training and self.source.trainable:
             return None
         mean, variance = (self.weights_by_name[f"moving_{name}"].variable for name in ("mean", "variance"))
@@ -93,7 +93,7 @@ class ElasticBatchNormalization(ElasticLayer):
 
 
 class ElasticExampleNormalization(ElasticLayer):
-    """Normalization of each example by itself, over its channels or over all that it has, however many those are."""
+    """Layer or group normalization: of each example by itself, over its channels or over all of its values."""
 
     def __init__(self, source: Any, common: Common) -> None:
         names = ("gamma",) * source.scale + ("beta",) * source.center
@@ -135,7 +135,7 @@ class ElasticNormalization(ElasticLayer):
 
 
 class ElasticRectifier(ElasticLayer):
-    """Negative values to zero, unless the batch normalization before does that along."""
+    """Sets negative values to zero, unless the batch normalization before computes that, too."""
 
     def __init__(self, source: Any, common: Common) -> None:
         super().__init__(source, common, {})
@@ -143,7 +143,7 @@ class ElasticRectifier(ElasticLayer):
         self._folded = False
 
     def fold_into(self, normalization: ElasticBatchNormalization) -> None:
-        """Let the normalization that is read by this layer alone do its work."""
+        """Let the normalization before, which only this layer reads, compute it."""
         normalization.rectifies = self._folded = True
 
     def call(self, inputs: Any) -> Any:
@@ -156,7 +156,7 @@ class ElasticRectifier(ElasticLayer):
 
 
 class ElasticReshape(ElasticLayer):
-    """A reshape that leaves the channels the last axis."""
+    """A reshape after which channels are still the last axis."""
 
     def __init__(self, source: Any, common: Common) -> None:
         super().__init__(source, common, {})
@@ -172,7 +172,7 @@ class ElasticReshape(ElasticLayer):
 
 
 def takes_any_channels(layer: Any) -> bool:
-    """Whether there is an elastic layer in its place: for its type, with all of its options."""
+    """Whether an elastic layer can replace this one, by its type and all of its options."""
     options = _OPTIONS.get(type(layer))
     if options is None or isinstance(getattr(layer, "activation", None), keras.Layer):
         return False
@@ -182,12 +182,12 @@ def takes_any_channels(layer: Any) -> bool:
 
 
 def elastic_layer(layer: Any, common: Common) -> ElasticLayer:
-    """The stand-in of a layer that takes any channels."""
+    """The elastic layer that replaces a layer which takes any channels."""
     return _STAND_INS[type(layer)](layer, common)
 
 
 def is_linear(layer: Any) -> bool:
-    """Whether nothing follows the products and the bias."""
+    """Whether a layer has no activation."""
     return bool(layer.activation is keras.activations.linear)
 
 
@@ -202,7 +202,7 @@ def _normalizes_last_axis(layer: Any) -> bool:
 
 
 def _keeps_channels_last(layer: Any) -> bool:
-    """Whether the input is known, and the target says how many positions there are."""
+    """Whether a reshape keeps the channels as the last axis, and its target shape gives all sizes."""
     target, nodes = layer.target_shape, layer._inbound_nodes
     shapes = {tensor.shape[1:] for node in nodes for tensor in node.input_tensors}
     return bool(nodes) and all(size > 0 for size in target) and {shape[-1:] for shape in shapes} == {target[-1:]}
@@ -243,13 +243,13 @@ _OPTIONS: Mapping[type, Callable[[Any], bool]] = MappingProxyType(
         keras.layers.Activation: lambda layer: layer.activation is keras.activations.relu,
     }
 )
-"""Layer types that have a stand-in, and whether it does what a layer's options ask."""
+"""Whether the elastic layer of a type supports a layer's options."""
 
 
 def fold(model: Any) -> None:
-    """Fold every batch normalization into the convolution before it, and every rectifier into the normalization.
+    """Fold batch normalizations into the convolutions before them, and rectifiers into the normalizations before them.
 
-    Only where nothing else reads what is between them.
+    Only where no other layer reads the tensor between them.
     """
     for before, after in _chained(model):
         normalized = isinstance(after, ElasticBatchNormalization)
@@ -260,7 +260,7 @@ def fold(model: Any) -> None:
 
 
 def _chained(model: Any) -> list[tuple[Any, Any]]:
-    """Pairs of layers, each called once, of which the second alone reads the first."""
+    """Pairs of layers that are called once, of which only the second reads the first."""
     made = list(calls(model))
     names = [call.layer.name for call in made]
     readers: dict[str, list[Any]] = {}

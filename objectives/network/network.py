@@ -1,4 +1,4 @@
-"""A model traced once for weights of any number of channels: candidates are loaded into it, not built and traced."""
+"""The shared network: a model traced once for any number of channels, into which candidates' weights are loaded."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,16 +28,16 @@ _ATTRIBUTES = (
 
 
 class Network:
-    """The layers of a model with weights of any number of channels; what is done with them is traced at most once.
+    """A model of elastic layers, whose training step and inference are traced at most once for all candidates.
 
     Args:
-        model: a functional or Sequential model; it is not modified, and its weights are not taken over.
-        loss: what a step minimizes, without the regularizers of the model.
+        model: a functional or Sequential model; it is not modified, and its weights are not copied.
+        loss: minimized by training steps, together with the model's regularizers.
         rule: how a step changes the weights.
-        precision: what the layers but the last compute in.
-        jit_compile: whether XLA compiles what is traced, anew for every shape.
-        decomposable: names of the convolutions of the model that a candidate may have whole or as Tucker-2 makes them;
-            not with XLA, which compiles the branch that is not taken as well.
+        precision: that all layers but the last compute in.
+        jit_compile: whether XLA compiles the traced functions, for every shape anew.
+        decomposable: names of the convolutions that may be whole or decomposed in a candidate; empty with XLA, which
+            compiles the branch that is not taken as well.
     """
 
     def __init__(
@@ -49,18 +49,18 @@ class Network:
         jit_compile: bool = False,
         decomposable: frozenset[str] = frozenset(),
     ) -> None:
-        # Moving statistics keep all of themselves in steps, and less while they are estimated.
+        # The momentum of moving statistics: 1 in training steps, less while they are estimated.
         self._kept = tf.Variable(1.0, trainable=False)
         source = as_functional(model)
         self.takes_any_channels = signature(source) is not None
         common = Common(self._kept, decomposable=decomposable)
         try:
             self._build(source, precision, common, jit_compile)
-        except Exception:  # Whatever a layer's own code raises that has to know the number of its channels.
+        except Exception:  # Code of a layer that needs to know its number of channels may raise anything.
             if not self.takes_any_channels:
                 raise
             self.takes_any_channels = False
-            # Weights of one shape each: no room for the three that a decomposed convolution becomes.
+            # With weights of fixed shapes no convolution can be decomposed.
             self._build(source, precision, replace(common, decomposable=frozenset()), jit_compile)
         self._copy_others(source)  # Their weights say whether steps update them.
         self._weights = _weights(self._model)
@@ -74,16 +74,16 @@ class Network:
         self._observe = self._traced(lambda images: self._model(images, training=True), jit_compile)
 
     def _build(self, source: Any, precision: Precision, common: Common, jit_compile: bool) -> None:
-        """Make the model of stand-ins and trace its inference: not before then does every layer's code run."""
+        """Make the model of elastic layers and trace its inference, which runs every layer's code."""
         self._model = _stand_ins(source, precision.policy, replace(common, any_channels=self.takes_any_channels))
         fold(self._model)
-        # With any channels, TensorFlow does not know how many an output has; losses must.
+        # With any number of channels TensorFlow does not know the outputs' shape, which losses need.
         self._shape = source.outputs[0].shape
         self.infer = self._traced(lambda images: self._outputs(images, training=False), jit_compile)
         self.infer.get_concrete_function(tf.TensorSpec((None, *source.inputs[0].shape[1:]), tf.float32))
 
     def _outputs(self, images: Any, *, training: bool) -> Any:
-        """The tensor of the last layer itself: losses of Keras read logits where they see that it is a softmax's."""
+        """The very tensor of the last layer: Keras's losses use the logits of a softmax that they recognize."""
         outputs = tf.cast(self._model(images, training=training), tf.float32)
         outputs.set_shape(self._shape)
         return outputs
@@ -101,7 +101,7 @@ class Network:
                 copy_weights(old[name], layer)
 
     def load_weights(self, weights: LayerWeights, seed: int) -> None:
-        """Take over the weights of elastic layers, as arrays; begin to train them anew, and seed random layers."""
+        """Load the weights of the elastic layers from arrays, reset the optimizer, and seed random layers."""
         for layer in self._model.layers:
             if isinstance(layer, ElasticLayer):
                 layer.assign(weights)
@@ -117,7 +117,7 @@ class Network:
         self._scale.reset()
 
     def unload(self, model: Any) -> None:
-        """Give the weights to a model of the same signature, in place."""
+        """Copy the weights into a model of the same signature."""
         theirs = layers_by_name(as_functional(model))
         for name, layer in layers_by_name(self._model).items():
             if isinstance(layer, ElasticLayer):
@@ -130,16 +130,16 @@ class Network:
 
     @property
     def trains(self) -> bool:
-        """Whether a step changes anything."""
+        """Whether there are trainable weights."""
         return bool(self._slots)
 
     @property
     def normalizes(self) -> bool:
-        """Whether there are statistics to estimate."""
+        """Whether there are statistics of batch normalization to estimate."""
         return any(_estimates(layer) for layer in self._model.layers)
 
     def observe(self, images: Any, share: float) -> None:
-        """Let the statistics of a batch (N, H, W, C) have this share in the moving ones, and change nothing else."""
+        """Mix the statistics of a batch (N, H, W, C) into the moving ones by this share; nothing else changes."""
         before = [state.numpy() for state in self._random_states]
         self._kept.assign(1 - share)
         self._observe(images)
@@ -176,7 +176,7 @@ class Network:
 
 
 def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
-    """The model with elastic layers wherever there are any; its first and last ones keep their precision."""
+    """The model with elastic layers wherever possible; its first and last layers keep their precision."""
     kept = before_products(source) | {tensor._keras_history.operation.name for tensor in source.outputs}
 
     def stand_in(layer: Any) -> Sequence[Any]:
@@ -192,7 +192,7 @@ def _stand_ins(source: Any, policy: str | None, common: Common) -> Any:
 
 
 def weights_of(model: Any) -> dict[str, dict[str, Any]]:
-    """Weights of a model's layers that elastic layers stand for, by layer and attribute name."""
+    """Weights of the layers that elastic layers can replace, by layer and attribute name."""
     return {
         name: {attribute: getattr(layer, attribute).value for attribute in _ATTRIBUTES if _has(layer, attribute)}
         for name, layer in layers_by_name(as_functional(model)).items()
@@ -205,7 +205,7 @@ def _has(layer: Any, attribute: str) -> bool:
 
 
 def _weights(model: Any) -> list[Weight]:
-    """All weights of a model's layers, those of elastic layers as they are, the others with their own shapes."""
+    """All weights of a network's layers, elastic and other."""
     weights: list[Weight] = []
     for layer in model.layers:
         if isinstance(layer, ElasticLayer):
@@ -221,7 +221,7 @@ def _like(variable: Any) -> Any:
 
 
 def _penalties(weights: Sequence[Weight]) -> list[Any]:
-    """Of elastic layers: Keras keeps account of the others in ``losses``."""
+    """Regularization losses of elastic layers; Keras collects those of the others in ``losses``."""
     return [weight.regularizer(weight.variable.read_value()) for weight in weights if weight.regularizer]
 
 
@@ -230,6 +230,6 @@ def _estimates(layer: Any) -> bool:
 
 
 def _batch_normalizations(layer: Any) -> list[Any]:
-    """The layer itself, or those in it, as in a ``TimeDistributed``, that normalize by batches."""
+    """The batch normalizations in a layer: itself, or layers inside it as in a ``TimeDistributed``."""
     parts = layer._flatten_layers() if isinstance(layer, keras.Layer) else ()
     return [part for part in parts if isinstance(part, keras.layers.BatchNormalization)]

@@ -1,4 +1,4 @@
-"""Precisions of training: what layers compute in, and the scale that keeps small gradients above zero in float16."""
+"""Precisions of training, and the loss scale that keeps small gradients above zero in float16."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Precision:
 
     @property
     def policy(self) -> str | None:
-        """The policy that layers get; None leaves them their own."""
+        """The policy for layers; None for each layer's own."""
         return None if self.name == "float32" else self.name
 
     def loss_scale(self) -> "LossScale":
@@ -28,21 +28,21 @@ class Precision:
 
 
 def fast_precision(jit_compile: bool = False) -> Precision:
-    """What this machine trains fastest in."""
+    """The precision in which this machine trains fastest."""
     return Precision(fastest_precision(jit_compile))
 
 
 class LossScale:
-    """No scale.
+    """The identity: losses and gradients are not scaled.
 
     Attributes:
-        variables: what it remembers.
+        variables: of the scale; none here.
     """
 
     variables: Sequence[Any] = ()
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Return to the first scale."""
 
     def up(self, loss: Any) -> Any:
         """The loss to differentiate."""
@@ -53,19 +53,19 @@ class LossScale:
         return gradients
 
     def guard(self, gradients: Sequence[Any], update: Callable[[], None]) -> None:
-        """Update."""
+        """Call ``update``."""
         update()
 
 
 class DynamicScale(LossScale):
-    """Starts at 2^15, and halves instead of an update whose gradients overflow (Micikevicius et al., ICLR 2018)."""
+    """A scale of 2^15, halved instead of an update whenever gradients overflow (Micikevicius et al., ICLR 2018)."""
 
     def __init__(self) -> None:
         self._scale = tf.Variable(_FIRST_SCALE, trainable=False)
         self.variables = (self._scale,)
 
     def reset(self) -> None:
-        """Begin anew: what one candidate overflowed at says nothing of the next."""
+        """Return to the first scale, as another candidate may not overflow."""
         self._scale.assign(_FIRST_SCALE)
 
     def up(self, loss: Any) -> Any:
@@ -77,7 +77,7 @@ class DynamicScale(LossScale):
         return [gradient / self._scale for gradient in gradients]
 
     def guard(self, gradients: Sequence[Any], update: Callable[[], None]) -> None:
-        """Update where all gradients are finite."""
+        """Call ``update`` where all gradients are finite; else halve the scale."""
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
 
         def updated() -> Any:

@@ -1,4 +1,4 @@
-"""What a model computes apart from its channel counts: candidates that agree in it can share one traced network."""
+"""The signature of a model: a text of everything but channel counts, by which models can share a traced network."""
 
 from typing import Any
 
@@ -9,21 +9,19 @@ from compress.cloning.walk import Call, calls
 from objectives.network.elastic_layers import takes_any_channels
 
 _COUNTS = {"filters", "units"}
-"""What a configuration says of channel counts, for layers that take any number of them."""
-
+"""Keys of channel counts in the configurations of layers."""
 
 _SHAPE = "target_shape"
-"""What a configuration says of a shape whose last axis are the channels, for layers that take any number of them."""
+"""Key of a shape whose last axis are channels in the configurations of layers."""
 
 
 def signature(model: Any) -> str | None:
-    """A text that is equal for models that differ in channel counts and weights alone.
+    """A text that is equal for models that differ only in channel counts and weights.
 
-    None for a model with weights that a network does not hold for any number of channels: no other model can share
-    its network.
+    None for a model with a layer that no elastic layer can replace: no other model can share its network.
 
     Args:
-        model: a functional model without models inside, built.
+        model: a built functional model without nested models.
     """
     made: dict[int, int] = {}
     lines = []
@@ -44,7 +42,7 @@ def _line(call: Call, made: dict[int, int]) -> str:
 
 
 def _config(layer: Any) -> dict[str, Any]:
-    """The configuration of a layer; of one of the user's that has none, its name: candidates hold copies of it."""
+    """The configuration of a layer, or just its name where a user's layer has none: candidates have copies of it."""
     try:
         return dict(layer.get_config())
     except Exception:  # Whatever the layer's own code raises.

@@ -1,4 +1,4 @@
-"""How a step changes the weights of a network, as Keras's optimizers do, but weights of any number of channels."""
+"""Update rules: Keras's optimizers for the weights of the shared network, which have any number of channels."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ _KEY = "proxy.optimizer"
 
 @dataclass(frozen=True)
 class UpdateRule(ABC):
-    """What a step makes of a weight and its gradient.
+    """How a training step changes a weight.
 
     Attributes:
-        weight_decay: share of the weight, times the learning rate, that a step takes off before (Loshchilov & Hutter
+        weight_decay: times the learning rate, the share of the weight that is subtracted first (Loshchilov & Hutter
             2019, "Decoupled weight decay regularization"); 0 for none.
-        slots: how many values of a weight's shape are remembered for it.
-        options: arguments of the Keras class that are heeded.
+        slots: number of variables of the weight's shape that the rule needs.
+        options: arguments of the Keras class that the rule supports.
     """
 
     slots: ClassVar[int]
@@ -40,9 +40,9 @@ class UpdateRule(ABC):
         """Change a weight and its slots, ``tf.Variable`` each.
 
         Args:
-            weight: what is changed.
-            slots: what is remembered for it, zeros before the first step.
-            gradient: of its shape.
+            weight: the variable to change.
+            slots: the rule's variables for it, zeros before the first step.
+            gradient: of the weight's shape.
             rate: learning rate, a float32 scalar.
             step: number of this step from 1, a float32 scalar.
         """
@@ -53,12 +53,12 @@ class UpdateRule(ABC):
 
     @abstractmethod
     def _apply(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, step: Any) -> None:
-        """What is left to do behind the weight decay."""
+        """Change a weight and its slots, after the weight decay."""
 
 
 @dataclass(frozen=True)
 class Momentum(UpdateRule):
-    """``keras.optimizers.SGD``: momentum as it defines it, with the learning rate in what is remembered."""
+    """``keras.optimizers.SGD`` with momentum as it defines it: the slot contains the learning rate."""
 
     slots = 1
     options = frozenset({"momentum", "nesterov", "weight_decay"})
@@ -117,7 +117,7 @@ def update_rule(optimizer: KerasClass) -> UpdateRule:
     """The rule of a class of `keras.optimizers`.
 
     Raises:
-        ConfigError: a class without a rule here, or options that it refuses or that have no meaning here.
+        ConfigError: a class without a rule here, or options that Keras or the rule do not support.
     """
     made = made_optimizer(optimizer, _KEY, 1.0)
     name = type(made).__name__

@@ -1,4 +1,4 @@
-"""The training of compressed models: its settings, and what the original model teaches."""
+"""Fine-tuning of compressed models: training settings, distillation, and a time limit."""
 
 import math
 import time
@@ -23,8 +23,8 @@ class FineTuning:
 
     Attributes:
         training: epochs, learning rate and the like.
-        distillation: how much the original model's outputs count, or None for the labels alone.
-        timeout: seconds after which a training fails; None for no limit. What a training makes does not depend on it.
+        distillation: weight and temperature of the original model's outputs; None to train on labels alone.
+        timeout: seconds after which a training fails; None for no limit. Left out of ``repr``, as it changes no result.
     """
 
     training: TrainingSettings
@@ -39,12 +39,17 @@ class FineTuning:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint: Checkpoint | None = None,
     ) -> TrainingResult:
-        """Train `model` in place, as `zoo.training.train` does, or as a task of the user's own does.
+        """Train a model in place by `zoo.training.train`, or by a task of the user's own.
 
-        The original is not modified. Of a task of the user's own the checkpoint is written at the end.
+        Args:
+            model: to train.
+            dataset: images and their targets, or a task of the user's own.
+            original: the teacher of distillation; it is not modified.
+            callbacks: for `train`.
+            checkpoint: to resume from and to write; by a task of the user's own it is written only at the end.
 
         Raises:
-            TuckpruneError: what `train` raises; a TaskError of a training that takes too long.
+            TuckpruneError: as `train` does; TaskError for a training that exceeds the time limit.
         """
         with limited(self.timeout):
             if isinstance(dataset, OwnTask):

@@ -1,4 +1,4 @@
-"""Candidates judged by a task of the user's own: built, trained by its steps, and scored by its evaluation."""
+"""Judges candidates by a task of the user's own: builds them, and trains and scores them by the task's code."""
 
 import time
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ class OwnTrial:
 class OwnTrials:
     """Judges candidates of one model by a task of the user's own.
 
-    Every candidate is a model, which its rungs go on with. Statistics of batch normalization are estimated anew before
-    it is scored where the task gives images.
+    A candidate is a built model, which later rungs continue to train. Where the task gives images, the statistics of
+    batch normalization are estimated anew before scoring.
 
     Args:
         original: the model to compress; it is not modified.
@@ -41,13 +41,13 @@ class OwnTrials:
         recipe: order of the stages.
         pruning: which channels go.
         calibration: images by which pruned layers are fitted, or None.
-        teacher: what candidates learn from by distillation, of a task that is not the user's; None for ``original``.
-        rungs: steps after which a trial may be judged. Whoever takes the steps of several trains in as many parts, so
-            that a trial that is taken up by another worker gets the same figures.
+        rungs: steps after which a trial may be judged. Steps across several rungs are taken in as many calls, so that a
+            trial which another worker continues gets the same figures.
+        teacher: of distillation, where the task is not the user's own code; None for ``original``.
 
     Attributes:
-        settings: as given.
-        precision: what layers compute in, unless the task's code says otherwise.
+        settings: of the repair.
+        precision: that layers compute in, unless the task's code changes it.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class OwnTrials:
         self._lesson = lesson_of(task, settings.distillation, self._original if teacher is None else teacher)
 
     def start(self, parameters: CompressionParameters) -> OwnTrial:
-        """A candidate at its beginning.
+        """Build a candidate, before any training.
 
         Raises:
             ModelError: a kernel is not finite.
@@ -84,7 +84,7 @@ class OwnTrials:
         return OwnTrial(model)
 
     def rung(self, trial: OwnTrial, steps: int) -> ProxyResult:
-        """Go on with a candidate until it has been trained for so many steps, and score it.
+        """Train a candidate until it has taken ``steps`` steps in all, and score it.
 
         Raises:
             TaskError: the task fails.
@@ -111,7 +111,7 @@ class OwnTrials:
             trial.steps = steps
 
     def _recalibrated(self, model: Any) -> int:
-        """Estimate the statistics of batch normalization anew; the images used."""
+        """Estimate the statistics of batch normalization anew, and return the number of images used."""
         batches = list(self._task.inputs(self.settings.recalibration_images, self.settings.batch_size))
         if not batches:
             return 0

@@ -1,4 +1,4 @@
-"""The proxy: what a compressed model scores after a short repair, for the price of a trial."""
+"""The proxy: scores a candidate after a short repair, in the time of a trial instead of a fine-tuning."""
 
 import math
 import time
@@ -24,7 +24,7 @@ from zoo.tasks.metric import Metric, Score
 from zoo.training.training import SGD
 
 _NETWORKS = 4
-"""Traced networks that are kept: candidates with ranks differ in their layers, and each trace takes memory."""
+"""Most traced networks that are kept: candidates with ranks differ in layers, and each network takes memory."""
 
 
 _LEAST = {"recalibration_images": 1, "steps": 0, "batch_size": 1, "seed": 0, "reconstruction_images": 0}
@@ -35,18 +35,18 @@ class ProxySettings:
     """How much repair a candidate gets before it is scored.
 
     Attributes:
-        recalibration_images: training images that re-estimate the batch normalization statistics.
-        steps: of training before that; 0 means recalibration alone.
-        batch_size: images per batch, of all three stages.
-        learning_rate: of these steps, constant.
+        recalibration_images: training images from which the statistics of batch normalization are estimated.
+        steps: training steps before that; 0 for recalibration alone.
+        batch_size: images per batch in training, recalibration and scoring.
+        learning_rate: of the steps, constant.
         optimizer: SGD, Adam or AdamW of `keras.optimizers`.
         seed: of the images drawn, the order of the batches, and random layers (dropout).
-        metric: what is measured besides the task's metrics, where it is none of them; None for nothing.
-        reconstruction_images: training images by which the weights of pruned layers are fitted first, by whoever makes
-            the candidates; 0 for none.
-        distillation: how much the original model's outputs count in training, or None for labels alone.
-        precision: what layers compute in; None for what the machine that judges is fastest in.
-        jit_compile: whether XLA compiles steps and scoring, anew for every candidate's shapes.
+        metric: a metric to measure besides the task's own; None for none.
+        reconstruction_images: training images by which the weights of pruned layers are fitted before the steps; 0 for
+            none.
+        distillation: weight and temperature of the original model's outputs; None to train on labels alone.
+        precision: that layers compute in; None for the fastest one of the judging machine.
+        jit_compile: whether XLA compiles steps and scoring, for the shapes of every candidate anew.
 
     Raises:
         ConfigError: if a value is out of its range.
@@ -76,13 +76,13 @@ class ProxySettings:
 
 @dataclass(frozen=True)
 class ProxyResult:
-    """What a candidate scored on the validation split.
+    """A candidate's score on the validation split.
 
     Attributes:
         score: the figures.
-        steps: of training taken.
-        recalibration_images: images that the batch normalization statistics were estimated from.
-        seconds: wall time of the whole call, or of the last rung.
+        steps: training steps taken in all.
+        recalibration_images: number of images that the statistics were estimated from.
+        seconds: wall time of the call.
     """
 
     score: Score
@@ -92,23 +92,23 @@ class ProxyResult:
 
 
 class ScoreProxy:
-    """Judges candidates on one data set: a short fine-tune, recalibration, then the validation split.
+    """Scores candidates on one data set after a short training and recalibration.
 
-    Without recalibration a pruned model scores at chance; a few steps order candidates much as hundreds do
-    (docs/design.md). Fits and recalibrates on the train split, scores on the validation split, never reads the test
+    Without recalibration a pruned model scores at chance; a few training steps rank candidates much as hundreds do
+    (docs/design.md). Trains and recalibrates on the train split, scores on the validation split, never reads the test
     split. The same model and settings give the same accuracy on a CPU; a GPU also needs TensorFlow's op determinism.
 
-    Candidates with the same layers share one traced network, whatever their channel counts, so nothing is built or
-    traced for each of them.
+    Candidates with the same layers share one traced network whatever their channel counts, so that none of them is
+    built or traced.
 
     Args:
         dataset: images and labels.
-        settings: how much repair.
-        original: the model that candidates are made from, for distillation; the proxy does not modify it.
+        settings: of the repair; None for the defaults.
+        original: the model that candidates are made from, for distillation; it is not modified.
 
     Attributes:
-        settings: as given.
-        precision: what layers compute in, where the settings leave it to the machine, too.
+        settings: of the repair.
+        precision: that layers compute in.
 
     Raises:
         ConfigError: distillation without an original.
@@ -205,7 +205,7 @@ class ScoreProxy:
         return scoring.result()
 
     def _network(self, model: keras.Model) -> Network:
-        """A network for the model: one that is there already, where the model fits it."""
+        """The network for a model: of an earlier model with the same signature, or a new one."""
         name = signature(model)
         if name is None:
             return self._new_network(model, self.settings.distillation)
@@ -228,7 +228,7 @@ class ScoreProxy:
         return Network(model, loss, update_rule(settings.optimizer), self.precision, settings.jit_compile, decomposable)
 
     def _soft_labels(self, original: keras.Model) -> SoftLabels:
-        """What the original says of training images, by their indices."""
+        """The original's softened outputs for training images, by their indices."""
         network = self._new_network(original, None)
         network.load(original, self.settings.seed)
         reader = Repair(network, self._data, self.settings.batch_size, self.settings.seed)

@@ -17,9 +17,9 @@ from zoo.data.dataset import ImageDataset, Split
 
 
 def batches_from(count: int, batch_size: int, seed: int, start: int) -> Iterator[Indices]:
-    """Yield whole batches of one epoch after the other without end, from batch number `start` on.
+    """Whole batches of indices, epoch after epoch without end, from batch number `start` on.
 
-    Every epoch has its own order, so that whoever goes on at a number gets what an undisturbed reader gets.
+    The order of an epoch follows from the seed and its number, so that a later start continues the same sequence.
     """
     epoch, skipped = divmod(start, max(1, count // min(batch_size, count)))
     while True:
@@ -29,7 +29,7 @@ def batches_from(count: int, batch_size: int, seed: int, start: int) -> Iterator
 
 
 def recalibration_batches(count: int, batch_size: int, images: int, seed: int) -> Iterator[Indices]:
-    """Batches of at most so many of `count` images, from which statistics are estimated."""
+    """Batches of indices of at most ``images`` of ``count`` images, for estimating statistics."""
     size = min(batch_size, images, count)
     return islice(whole_batches(count, size, np.random.default_rng(seed)), images // size)
 
@@ -46,7 +46,7 @@ class Repair:
         data: trains and recalibrates on its train split.
         batch_size: images per batch.
         seed: of the images drawn and of the order of the batches.
-        soft: what the original model says, where there is distillation.
+        soft: the original model's outputs; None without distillation.
 
     Attributes:
         steps: of training taken so far.
@@ -70,7 +70,7 @@ class Repair:
         return self._network.loss.hard
 
     def advance(self, steps: int, rate: Rate) -> list[float]:
-        """Train for so many steps more; returns the loss before each.
+        """Train for ``steps`` more steps; returns the loss before each of them.
 
         Raises:
             ModelError: the model has no trainable weights.
@@ -97,7 +97,7 @@ class Repair:
         return self._network.step(*map(tf.convert_to_tensor, (images, targets, soft, np.float32(rate))))
 
     def recalibrate(self, images: int) -> int:
-        """Estimate the statistics of batch normalization anew from this many training images, in whole batches.
+        """Estimate the statistics of batch normalization anew from ``images`` training images, in whole batches.
 
         They become the plain mean over batches of each batch's mean and variance (Yu & Huang 2019, "Universally
         Slimmable Networks and Improved Training Techniques", exact averages of post-statistics).
@@ -120,9 +120,9 @@ class Repair:
         return np.concatenate([outputs for _, outputs in self.answers(split)])
 
     def answers(self, split: Split) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
-        """Targets, and the model's outputs, for one batch of a split after the other.
+        """Targets and the model's outputs, batch by batch of a split.
 
-        All batches have one size, the last filled up with repeated images, so that nothing is traced twice.
+        The last batch is filled up with repeated images, so that all have one size and nothing is traced twice.
         """
         count = len(split)
         size = min(self._batch_size, count)
@@ -132,7 +132,7 @@ class Repair:
             yield targets[: len(indices)], self._network.infer(tf.convert_to_tensor(images)).numpy()[: len(indices)]
 
     def write_to(self, model: keras.Model) -> None:
-        """Give the candidate's weights as they stand to its model, in place."""
+        """Copy the candidate's current weights into its model."""
         self._network.unload(model)
 
 

@@ -1,4 +1,4 @@
-"""The time that a training may take, whatever it runs."""
+"""A time limit for trainings, whatever code they run."""
 
 import signal
 import threading
@@ -9,21 +9,20 @@ from typing import Any
 from compress.errors import ConfigError, TaskError
 
 _AGAIN = 1.0
-"""Seconds after which code that took no notice is interrupted once more."""
+"""Seconds after which code that ignored the interruption is interrupted again."""
 
 
 @contextmanager
 def limited(seconds: float | None) -> Iterator[None]:
-    """Interrupt what runs longer than so many seconds; None for no limit.
+    """Interrupt the code in the context after a time limit.
 
-    Python interrupts itself between two of its instructions, and what waits: a single call of compiled code that never
-    returns is not ended.
+    Python can interrupt waiting and its own instructions, but not a single call of compiled code that never returns.
 
     Args:
-        seconds: how long.
+        seconds: the limit; None for none.
 
     Raises:
-        TaskError: it ran longer.
+        TaskError: the code ran longer.
         ConfigError: there is a limit, and this is not the main thread, which alone gets signals.
     """
     if seconds is None:
@@ -47,7 +46,7 @@ def limited(seconds: float | None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # What runs may have made another error of the interruption.
+        # The code may have turned the interruption into another error.
         if interrupted and error is not late:
             raise late from error
         raise
