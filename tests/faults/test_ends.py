@@ -13,17 +13,14 @@ import psutil
 import pytest
 from optuna.trial import TrialState
 
-from search.study.storage import JOURNAL_FILE, find_study
+from search.study.storage import JOURNAL_FILE
 from tests.faults.driver import SLOW, rest, search, small_run, stopped, wait_for
 from tests.search.fixtures.runs import environment
+from tests.search.fixtures.studies import run_states
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("others")]
 
 ONE_WORKER = ("--set", "search.workers=1")
-
-
-def states(home):
-    return [trial.state for trial in find_study(home / "runs" / "run", "run").trials]
 
 
 def test_sigterm_lets_running_trials_finish(tmp_path):
@@ -31,7 +28,7 @@ def test_sigterm_lets_running_trials_finish(tmp_path):
     with search(config) as driver:
         wait_for(driver, "] trial ", 2)
         # Both workers have their next trials, and one is made ahead.
-        while states(tmp_path).count(TrialState.RUNNING) < 3:
+        while run_states(tmp_path).count(TrialState.RUNNING) < 3:
             time.sleep(0.1)
         driver.send_signal(signal.SIGTERM)
         said = rest(driver, code=130)
@@ -39,10 +36,10 @@ def test_sigterm_lets_running_trials_finish(tmp_path):
     told = said.count("] trial ")
     assert told >= 1
     # All that had begun is told, and the one that was made ahead waits.
-    assert states(tmp_path) == [TrialState.COMPLETE] * (2 + told) + [TrialState.WAITING]
+    assert run_states(tmp_path) == [TrialState.COMPLETE] * (2 + told) + [TrialState.WAITING]
     with search(config, *ONE_WORKER) as driver:
         assert f"8 trials, {2 + told} of them already settled" in rest(driver)
-    assert states(tmp_path) == [TrialState.COMPLETE] * 8
+    assert run_states(tmp_path) == [TrialState.COMPLETE] * 8
 
 
 def test_sigterm_waits_no_longer_than_it_may(tmp_path):
@@ -57,7 +54,7 @@ def test_sigterm_waits_no_longer_than_it_may(tmp_path):
         time.sleep(1)
         driver.send_signal(signal.SIGTERM)
         assert "nothing is lost" in rest(driver, code=130)
-    assert TrialState.COMPLETE not in states(tmp_path)
+    assert TrialState.COMPLETE not in run_states(tmp_path)
 
 
 def test_a_full_disk_ends_the_run_and_loses_nothing(tmp_path):
@@ -75,7 +72,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(tmp_path):
     assert journal.stat().st_size == size
     with search(config) as driver:
         rest(driver)
-    assert states(tmp_path) == [TrialState.COMPLETE] * 5
+    assert run_states(tmp_path) == [TrialState.COMPLETE] * 5
 
 
 def test_a_second_driver_is_refused(tmp_path):
@@ -85,7 +82,7 @@ def test_a_second_driver_is_refused(tmp_path):
         with stopped(driver), search(config) as second:
             assert "is in use by another tuckprune process" in rest(second, code=1)
         rest(driver)
-    assert states(tmp_path) == [TrialState.COMPLETE] * 4
+    assert run_states(tmp_path) == [TrialState.COMPLETE] * 4
     assert os.path.getsize(tmp_path / "runs" / "run" / JOURNAL_FILE) > 0
 
 

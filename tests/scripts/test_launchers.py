@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from search.study.storage import find_study
 from tests.faults.driver import SLOW, small_run
 from tests.search.fixtures.runs import PATIENCE, ROOT, environment
+from tests.search.fixtures.studies import run_states
 
 SCRIPTS = ROOT / "scripts"
 LAUNCH = SCRIPTS / "launch"
@@ -30,10 +30,6 @@ STUBS = {
     "tuckprune": f'exec "{sys.executable}" -c "from search.cli import main; main()" "$@"',
     "ray": f'exec "{Path(sys.executable).with_name("ray")}" "$@"',
 }
-
-
-def states(home: Path) -> list[TrialState]:
-    return [trial.state for trial in find_study(home / "runs" / "run", "run").trials]
 
 
 def free_port() -> int:
@@ -102,7 +98,7 @@ def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
         assert first.wait(timeout=PATIENCE) == 130, said
     assert "nothing is lost" in said and "the search is not finished" in said
     assert (tmp_path / "scontrol.log").read_text() == "requeue 7\n"
-    before = states(tmp_path).count(TrialState.COMPLETE)
+    before = run_states(tmp_path).count(TrialState.COMPLETE)
     assert 1 <= before < 6
     with job(config, slurm) as second:
         assert second.stdout is not None
@@ -110,7 +106,7 @@ def test_a_slurm_job_ends_resumably_and_goes_on(tmp_path, slurm):
         assert second.wait(timeout=PATIENCE) == 0, said
     assert "on 2 nodes of 1 CPUs and 0 GPUs" in said
     assert f"6 trials, {before} of them already settled" in said
-    assert states(tmp_path) == [TrialState.COMPLETE] * 6
+    assert run_states(tmp_path) == [TrialState.COMPLETE] * 6
     assert (tmp_path / "scontrol.log").read_text() == "requeue 7\n"
 
 
@@ -210,7 +206,7 @@ def ran(command: list[object], home: Path, variables: dict[str, str]) -> str:
 def done(home: Path) -> list[TrialState]:
     if not (home / "runs" / "run" / "study.journal").exists():
         return []
-    return [state for state in states(home) if state.is_finished()]
+    return [state for state in run_states(home) if state.is_finished()]
 
 
 def test_the_cluster_file_is_one_that_ray_takes(tmp_path):

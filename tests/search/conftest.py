@@ -11,6 +11,7 @@ import pytest
 import ray
 
 from search.cli.app import main
+from search.study import improvements
 from search.workers.cluster import PoolSettings, cluster
 from search.workers.pool import WorkerPool
 from search.workers.shutdown import Shutdown
@@ -27,6 +28,12 @@ def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny.keras"
     model("tiny").save(path)
     return path
+
+
+@pytest.fixture
+def learning_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Early stopping counts a sampler's proposals from the first trial on."""
+    monkeypatch.setattr(improvements, "RANDOM_PROPOSALS", 0)
 
 
 @pytest.fixture

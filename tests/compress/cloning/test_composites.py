@@ -14,14 +14,8 @@ from compress.parameter_files.files import read_parameters, write_parameters
 from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
 from tests.compress.fixtures.composites import ConvBlock, Gate, HoldsModels, Pyramid, Stage
-from tests.compress.fixtures.models import conv, head, images, outputs, randomized
+from tests.compress.fixtures.models import between, conv, head, images, outputs, randomized
 from tests.compress.fixtures.oracles import assert_same_outputs, checked_prune
-
-
-def between(layer):
-    """A network with this layer between two convolutions."""
-    inputs = keras.Input((8, 8, 3), name="image")
-    return keras.Model(inputs, head(conv(layer(conv(inputs, "before", 6)), "after", 5)))
 
 
 def pyramid():

@@ -12,13 +12,7 @@ from compress.cloning.user_rules import rule
 from compress.cloning.walk import as_functional
 from compress.graph.analysis import analyse
 from tests.compress.fixtures.composites import ConvBlock
-from tests.compress.fixtures.models import conv, head, randomized
-
-
-def between(layer):
-    """A network with this layer between two convolutions."""
-    inputs = keras.Input((8, 8, 3), name="image")
-    return keras.Model(inputs, head(conv(layer(conv(inputs, "before", 6)), "after", 5)))
+from tests.compress.fixtures.models import between, head, randomized
 
 
 class Holder(layers.Layer):

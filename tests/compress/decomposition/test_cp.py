@@ -1,7 +1,5 @@
-import keras
 import numpy as np
 import pytest
-from keras import layers
 
 from compress.decomposition.cp import cp_kernels, cp_saves, decompose_cp
 from compress.errors import ParameterError
@@ -10,13 +8,8 @@ from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
 from objectives.cost.cost_model import CostModel
 from tests.compress.fixtures import models
-from tests.compress.fixtures.models import randomized
+from tests.compress.fixtures.models import randomized, single_conv
 from tests.compress.fixtures.oracles import assert_same_outputs, duplicate
-
-
-def single(size=3, channels=(6, 5), **options):
-    inputs = keras.Input((9, 8, channels[0]))
-    return randomized(keras.Model(inputs, layers.Conv2D(channels[1], size, name="conv", **options)(inputs)))
 
 
 def reconstructed(first, window, third):
@@ -32,7 +25,7 @@ def planted(shape, rank, seed=0):
 
 @pytest.mark.parametrize("options", [{}, {"padding": "same", "strides": 2}, {"dilation_rate": 2}], ids=str)
 def test_the_chain_computes_the_sum_of_its_components(options):
-    model = single(activation="relu", **options)
+    model = single_conv(activation="relu", **options)
     small = decompose_cp(model, {"conv": 4})
     expected = duplicate(model)
     kernels = [np.asarray(small.get_layer(f"conv_cp_{i}").kernel) for i in range(3)]
@@ -66,7 +59,7 @@ def test_surplus_components(kernel):
 
 
 def test_the_three_layers():
-    model = single((3, 5), strides=2, padding="same", activation="relu", kernel_regularizer="l2")
+    model = single_conv((3, 5), strides=2, padding="same", activation="relu", kernel_regularizer="l2")
     small = decompose_cp(model, {"conv": 4})
     first, window, third = small.layers[1:]
     assert [layer.name for layer in (first, window, third)] == ["conv_cp_0", "conv_cp_1", "conv_cp_2"]
@@ -80,7 +73,7 @@ def test_the_three_layers():
 
 
 def test_analytic_cost_equals_the_built_model():
-    small = decompose_cp(single(strides=2, padding="same"), {"conv": 4})
+    small = decompose_cp(single_conv(strides=2, padding="same"), {"conv": 4})
     cost = CostModel(analyse(small)).cost(CompressionParameters.none())
     assert cost.params == small.count_params() == 6 * 4 + 9 * 4 + 4 * 5 + 5
     assert cost.flops == 2 * (6 * 4 * 72 + (9 * 4 + 4 * 5) * 20) + 5 * 20
@@ -95,10 +88,10 @@ def test_pruning_after_it_by_the_original_name():
 
 def test_saving():
     # 3x3, 16 to 16 channels: 2304 weights, and (16 + 9 + 16) R = 41 R.
-    node = analyse(single(3, (16, 16), padding="same")).node("conv")
+    node = analyse(single_conv(3, (16, 16), padding="same")).node("conv")
     assert cp_saves(node, 56) and not cp_saves(node, 57)
     # At stride 2, 20 of 72 positions: 46080 multiply-accumulates, and 16 R x 72 + 25 R x 20 = 1652 R.
-    node = analyse(single(3, (16, 16), padding="same", strides=2)).node("conv")
+    node = analyse(single_conv(3, (16, 16), padding="same", strides=2)).node("conv")
     assert cp_saves(node, 27) and not cp_saves(node, 28)
 
 
@@ -113,7 +106,7 @@ def test_saving():
 )
 def test_what_cannot_be_decomposed(options, rank, message):
     with pytest.raises(ParameterError) as caught:
-        decompose_cp(single(**options), {"conv": rank})
+        decompose_cp(single_conv(**options), {"conv": rank})
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
 
 

@@ -10,18 +10,8 @@ from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.pruning.pruning import prune
 from tests.compress.fixtures import models
-from tests.compress.fixtures.models import images, outputs, randomized
-from tests.compress.fixtures.oracles import assert_same_outputs
-
-
-def single(size=3, channels=(6, 5), **options):
-    """One convolution under test between an input of `channels[0]` and the output."""
-    inputs = keras.Input((9, 8, channels[0]))
-    return randomized(keras.Model(inputs, layers.Conv2D(channels[1], size, name="conv", **options)(inputs)))
-
-
-def reconstructed(u_in, core, u_out):
-    return np.einsum("hwab,ia,ob->hwio", core, u_in, u_out)
+from tests.compress.fixtures.models import images, outputs, randomized, single_conv
+from tests.compress.fixtures.oracles import assert_same_outputs, tucker_kernel
 
 
 @pytest.mark.parametrize(
@@ -43,7 +33,7 @@ def reconstructed(u_in, core, u_out):
     ids=str,
 )
 def test_full_rank_equals_the_layer(options):
-    model = single(**options)
+    model = single_conv(**options)
     channels = (model.input.shape[-1], model.output.shape[-1])
     assert_same_outputs(decompose(model, {"conv": channels}), model)
 
@@ -61,7 +51,7 @@ def test_planted_low_rank_is_recovered(rank_in, rank_out, seed):
     kernel = np.einsum("hwab,ia,ob->hwio", *planted)
     u_in, core, u_out = tucker2(kernel, rank_in, rank_out)
     assert (u_in.shape, core.shape, u_out.shape) == ((7, rank_in), (3, 3, rank_in, rank_out), (6, rank_out))
-    np.testing.assert_allclose(reconstructed(u_in, core, u_out), kernel, atol=1e-8 * np.abs(kernel).max())
+    np.testing.assert_allclose(tucker_kernel(u_in, core, u_out), kernel, atol=1e-8 * np.abs(kernel).max())
     for factor in (u_in, u_out):
         np.testing.assert_allclose(factor.T @ factor, np.eye(factor.shape[1]), atol=1e-10)
 
@@ -69,7 +59,7 @@ def test_planted_low_rank_is_recovered(rank_in, rank_out, seed):
 def test_truncation_is_no_worse_than_truncating_each_mode():
     # The higher-order SVD's error is at most the root of the sum of squares of what each mode drops.
     kernel = np.random.default_rng(0).normal(size=(3, 3, 12, 10))
-    error = np.linalg.norm(reconstructed(*tucker2(kernel, 5, 4)) - kernel)
+    error = np.linalg.norm(tucker_kernel(*tucker2(kernel, 5, 4)) - kernel)
     dropped = [
         np.linalg.svd(np.moveaxis(kernel, axis, 0).reshape(kernel.shape[axis], -1), compute_uv=False)[rank:]
         for axis, rank in ((2, 5), (3, 4))
@@ -80,7 +70,7 @@ def test_truncation_is_no_worse_than_truncating_each_mode():
 
 def test_a_rank_above_what_the_other_side_can_use():
     # in-unfolding of a 1x1 kernel at r_out = 2 has two columns: r_in = 6 holds four unused directions.
-    model = single(size=1, channels=(8, 6))
+    model = single_conv(size=1, channels=(8, 6))
     small = decompose(model, {"conv": (6, 2)})
     u, s, vt = np.linalg.svd(np.asarray(model.get_layer("conv").kernel)[0, 0])
     best = (u[:, :2] * s[:2]) @ vt[:2]
@@ -95,7 +85,7 @@ def test_a_rank_above_what_the_other_side_can_use():
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize("ranks", [(7, 6), (7, 4), (3, 6), (2, 3)], ids=str)
 def test_the_last_layer_carries_the_norms_of_the_filters_it_reproduces(size, ranks):
-    small = decompose(single(size, channels=(7, 6)), {"conv": ranks})
+    small = decompose(single_conv(size, channels=(7, 6)), {"conv": ranks})
     u_in, core, u_out = (np.asarray(small.get_layer(f"conv_tucker_{i}").kernel) for i in range(3))
     approximated = np.einsum("hwab,ia,bo->hwio", core, u_in[0, 0], u_out[0, 0])
     norms = np.linalg.norm(approximated.reshape(-1, 6), axis=0)
@@ -110,7 +100,7 @@ def test_a_decomposed_layer_loses_the_filters_that_the_whole_layer_would():
 
 
 def test_a_filter_of_zeros_can_still_be_trained():
-    model = single(channels=(7, 6))
+    model = single_conv(channels=(7, 6))
     kernel = np.asarray(model.get_layer("conv").kernel).copy()
     kernel[..., 2] = 0
     model.get_layer("conv").kernel.assign(kernel)
@@ -136,7 +126,7 @@ def test_the_three_layers():
 
 
 def test_only_the_core_is_dilated():
-    small = decompose(single(dilation_rate=2), {"conv": (3, 3)})
+    small = decompose(single_conv(dilation_rate=2), {"conv": (3, 3)})
     assert [layer.dilation_rate for layer in small.layers[1:]] == [(1, 1), (2, 2), (1, 1)]
 
 
@@ -193,12 +183,12 @@ def test_ranks_that_do_not_fit(ranks, message):
     ],
 )
 def test_saves_only_with_fewer_weights_and_operations(size, stride, ranks, saves):
-    node = analyse(single(size, (16, 16), strides=stride, padding="same")).node("conv")
+    node = analyse(single_conv(size, (16, 16), strides=stride, padding="same")).node("conv")
     assert tucker_saves(node, 16, 16, ranks) is saves
 
 
 def test_saving_is_judged_at_the_channels_that_pruning_leaves():
-    node = analyse(single(3, (16, 16), padding="same")).node("conv")
+    node = analyse(single_conv(3, (16, 16), padding="same")).node("conv")
     assert not tucker_saves(node, 4, 16, (4, 16))  # 16 + 576 + 256 >= 576
     assert tucker_saves(node, 4, 16, (4, 8))  # 16 + 288 + 128 < 576
 

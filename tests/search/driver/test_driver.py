@@ -2,7 +2,6 @@
 
 import os
 
-import optuna
 import pytest
 from optuna.trial import TrialState
 
@@ -21,6 +20,7 @@ from search.study.storage import open_study
 from search.study.trial_record import BUDGET, records
 from tests.search.fixtures.fake_pool import FakePool, judged
 from tests.search.fixtures.nets import DECOMPOSE_ONLY, PRUNE_ONLY, cost, flops_budget, model, space
+from tests.search.fixtures.studies import memory
 from tests.search.samplers.sampler_names import ALL, FAST
 
 FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
@@ -47,10 +47,6 @@ def driver(
 ):
     settings = DriverSettings(seed, sampler, trials, projection, early_stopping=early_stopping)
     return Driver(study, searched, budget, settings)
-
-
-def memory():
-    return optuna.create_study(direction="maximize")
 
 
 @pytest.mark.parametrize("workers", [1, 3])

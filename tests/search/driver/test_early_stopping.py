@@ -2,19 +2,15 @@
 
 import pytest
 
-from search.study import improvements
 from search.study.judgement import Judgement
 from search.study.storage import open_study
 from search.study.trial_record import records
-from tests.search.driver.test_driver import Recorder, driver, memory
+from tests.search.driver.test_driver import Recorder, driver
 from tests.search.fixtures.fake_pool import FakePool
+from tests.search.fixtures.studies import memory
 from zoo.tasks.metric import Score
 
-
-@pytest.fixture(autouse=True)
-def learning_at_once(monkeypatch):
-    """Samplers of examples learn from the first trial on."""
-    monkeypatch.setattr(improvements, "RANDOM_PROPOSALS", 0)
+pytestmark = pytest.mark.usefixtures("learning_at_once")
 
 
 def scores(*accuracies):

@@ -23,6 +23,7 @@ from search.study.storage import open_study
 from search.study.trial_record import first_rung_objective, records
 from tests.search.driver.rung_pool import RungPool, newest
 from tests.search.fixtures.nets import cost, flops_budget, space
+from tests.search.fixtures.studies import memory
 from zoo.tasks.metric import LOSS, Score
 
 NONE = CompressionParameters.none()

@@ -8,18 +8,13 @@ import pytest
 
 from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
-from search.study import improvements
 from search.study.improvements import Improvements
 from search.study.trial_record import TrialRecord
 from zoo.tasks.metric import Score
 
+pytestmark = pytest.mark.usefixtures("learning_at_once")
+
 NOON = datetime(2026, 1, 1, 12)
-
-
-@pytest.fixture(autouse=True)
-def learning_at_once(monkeypatch):
-    """Samplers of examples learn from the first trial on."""
-    monkeypatch.setattr(improvements, "RANDOM_PROPOSALS", 0)
 
 
 def trial(began, ended, accuracy, level=None, loss=1.0):
