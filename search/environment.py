@@ -1,4 +1,4 @@
-"""The environment variables that TensorFlow, Ray and MLflow read, and importing TensorFlow without its messages."""
+"""Environment variables for TensorFlow, Ray and MLflow, and importing TensorFlow without its messages."""
 
 import gc
 import os
@@ -11,7 +11,7 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def prepare_environment() -> None:
-    """Set the defaults that tuckprune needs of the libraries, here and in workers; a user's own variables win.
+    """Set default environment variables of the libraries, which workers inherit; variables that are set stay.
 
     TensorFlow's oneDNN kernels are off. Two of them write beyond their memory in TensorFlow 2.21: the gradient of
     strided 1x1 kernels of few input channels, which pruned networks have (uxlfoundation/oneDNN#6035), and products of
@@ -22,10 +22,10 @@ def prepare_environment() -> None:
     defaults = {
         ONEDNN: "false",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        # Driver and workers may share a GPU: each takes what it needs, not all there is.
+        # Driver and workers may share a GPU, so none may reserve all of its memory.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "RAY_USAGE_STATS_ENABLED": "0",
-        # A server that does not answer may hold the search up for less than a minute, instead of ten.
+        # A server that does not answer delays the search by less than a minute instead of ten.
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -35,17 +35,14 @@ def prepare_environment() -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    # Loading TensorFlow makes objects by the hundred thousand, all of which stay: a fifth of the time went into looking
-    # for garbage among them.
+    # Loading TensorFlow creates hundreds of thousands of objects, none of them garbage: collecting took a fifth of it.
     gc.set_threshold(10_000)
 
 
 def import_tensorflow(threads: int | None = None) -> None:
-    """Import TensorFlow without what its C++ part writes to the terminal before its log level counts.
+    """Import TensorFlow without the messages of its C++ part, which are shown only if the import fails.
 
-    If the import fails, what it wrote is shown.
-
-    threads: for one operation, and one operation at a time, as workers have them; None leaves it to TensorFlow.
+    threads: for one operation, with one operation at a time, as in workers; None for TensorFlow's own choice.
     """
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
     sys.stderr.flush()
@@ -57,7 +54,7 @@ def import_tensorflow(threads: int | None = None) -> None:
 
             if threads is not None:
                 use_threads(threads)
-            # The first operation makes TensorFlow look for devices, which it reports as well.
+            # With the first operation TensorFlow looks for devices, and writes messages on them.
             tf.constant(0.0)
         except BaseException:
             output.seek(0)
@@ -69,7 +66,7 @@ def import_tensorflow(threads: int | None = None) -> None:
 
 
 def use_threads(threads: int) -> None:
-    """Let TensorFlow use so many threads for one operation, and run one at a time; it reads this before its first."""
+    """Let TensorFlow use ``threads`` threads for one operation at a time; call it before the first operation."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -1,4 +1,4 @@
-"""The settings of the packages below, made of a configuration's sections; those packages know no configurations."""
+"""Turns the sections of a configuration into the settings and objects of packages that do not know configurations."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,15 +46,15 @@ from zoo.training.training import TrainingSettings
 
 
 def data(config: RunConfig, model: Any, warn: Callable[[str], None] = print_warning) -> Data:
-    """What a model is trained and scored on: the data set of a configuration, or its task of the user's own.
+    """The data of a configuration: a data set, or a task of the user's own that loads its data itself.
 
     Args:
         config: of the run.
-        model: that they must fit; None for any.
-        warn: takes a line about what of the source is not read.
+        model: that the data must fit; None to check nothing.
+        warn: called with a line on files of the source that are not read.
 
     Raises:
-        ConfigError: no such task, or options that it refuses.
+        ConfigError: an unknown task, or options that it refuses.
         DataError: missing, corrupt or ill-shaped data, or images that the model does not take.
         TaskError: a task of the user's own that cannot score the model.
     """
@@ -89,12 +89,12 @@ def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, mode
 
     Args:
         config: of the run.
-        warn: takes a line about what of the source is not read.
-        model: the model that will read it, None for one of the zoo, which reads images: arrays of three axes are
-            series where it takes those.
+        warn: called with a line on files of the source that are not read.
+        model: for which the data are loaded: arrays of three axes are series if it takes series, else images; None for
+            a model of the zoo, which takes images.
 
     Raises:
-        ConfigError: no such task, or options that it refuses.
+        ConfigError: an unknown task, or options that it refuses.
         DataError: missing, corrupt or ill-shaped data.
     """
     if config.data is None:
@@ -119,7 +119,7 @@ def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, mode
 
 
 def training(config: TrainingConfig, seed: int) -> TrainingSettings:
-    """How to train or fine-tune."""
+    """The settings of a training or a fine-tuning."""
     return TrainingSettings(
         epochs=config.epochs,
         learning_rate=config.learning_rate,
@@ -145,13 +145,13 @@ def _augmentation(config: TrainingConfig) -> Augmentation | None:
 
 
 def check_training(config: TrainingConfig, data: Data, model: Any) -> None:
-    """Refuse a training that the data set or the model's outputs do not allow, or that Keras does not know.
+    """Refuse a training that does not fit the data set or the model's outputs, or that Keras does not know.
 
-    A task of the user's own trains as it does.
+    A task of the user's own is not checked.
 
     Raises:
-        ConfigError: with what to change.
-        ModelError: outputs that are not of the task.
+        ConfigError: names the key and what to change.
+        ModelError: the model's outputs do not fit the task.
     """
     if not config.epochs or isinstance(data, OwnTask):
         return
@@ -165,12 +165,15 @@ def check_training(config: TrainingConfig, data: Data, model: Any) -> None:
 
 
 def metric(config: MetricConfig | None, task: Task | OwnTask, model: Any = None) -> Metric:
-    """What candidates are ranked by.
+    """The metric that candidates are ranked by.
 
-    model: whose outputs it measures; None for one with an output for each class.
+    Args:
+        config: of the metric; None for the task's first one.
+        task: of the model.
+        model: whose outputs are measured; None for a model with an output for each class.
 
     Raises:
-        ConfigError: no metric of the task or of Keras, or one that cannot rank such outputs.
+        ConfigError: an unknown metric, or one that cannot rank such outputs.
     """
     if config is None:
         return task.metric(None) if isinstance(task, OwnTask) else task.metrics[0]
@@ -185,7 +188,7 @@ def metric(config: MetricConfig | None, task: Task | OwnTask, model: Any = None)
 
 
 def proxy(config: ProxyConfig, seed: int, ranked_by: Metric | None = None) -> ProxySettings:
-    """How a candidate is judged."""
+    """The settings of the proxy, by which trials are judged."""
     plain = config.model_dump(exclude={"distillation", "optimizer", "precision"})
     return ProxySettings(
         **plain,
@@ -198,12 +201,12 @@ def proxy(config: ProxyConfig, seed: int, ranked_by: Metric | None = None) -> Pr
 
 
 def fine_tuning(config: FinetuneConfig, seed: int) -> FineTuning:
-    """How final models are trained after each stage."""
+    """The fine-tuning of final models after each stage."""
     return FineTuning(training(config, seed), _distillation(config.distillation), config.timeout)
 
 
 def final(config: RunConfig) -> FineTuning:
-    """How finalists are trained after each stage: as final models, in fewer epochs."""
+    """The fine-tuning of finalists after each stage: that of final models with ``finals.epochs`` at most."""
     epochs = min(config.finals.epochs, config.finetune.epochs)
     return fine_tuning(config.finetune.model_copy(update={"epochs": epochs}), config.seed)
 
@@ -213,12 +216,12 @@ def _distillation(config: DistillationConfig | None) -> Distillation | None:
 
 
 def budget(config: BudgetConfig, original: Cost, table: LatencyTable | None = None) -> Budget:
-    """The budget of a configuration, as amounts for a model of this cost.
+    """The budget of a configuration for a model with this cost.
 
     Args:
-        config: the amounts.
+        config: the section ``budget``.
         original: cost of the original model.
-        table: what predicts latency, where it is limited.
+        table: predicts latency; None where latency is not limited.
 
     Raises:
         BudgetError: an amount that is malformed or above the original.
@@ -228,7 +231,7 @@ def budget(config: BudgetConfig, original: Cost, table: LatencyTable | None = No
 
 
 def latency(config: LatencyConfig) -> LatencySettings:
-    """How latency is measured."""
+    """The settings by which latency is measured."""
     return LatencySettings(**config.model_dump())
 
 
@@ -238,7 +241,7 @@ def limited_quantities(config: BudgetConfig) -> list[Quantity]:
 
 
 def space(config: RunConfig) -> SpaceSettings:
-    """What may be searched."""
+    """The grid and the bounds of the search space."""
     section, step = config.space, channel_step(config.pruning)
     return SpaceSettings(section.ratio_max, section.ratio_step, section.rank_step, step, layer_choices(section))
 
@@ -251,8 +254,7 @@ def channel_step(config: PruningConfig) -> ChannelStep:
 def pruning(config: RunConfig, data: Data | None = None, model: Any = None) -> PruningSettings:
     """How the channels to be removed are chosen.
 
-    Feature maps are made of images of the training split; the data set is loaded, for this model, if need be and not
-    given.
+    Criteria on feature maps need training images: of ``data``, or, where that is None, of data loaded for ``model``.
 
     Raises:
         DataError: missing, corrupt or ill-shaped data.
@@ -269,7 +271,7 @@ def pruning(config: RunConfig, data: Data | None = None, model: Any = None) -> P
 
 
 def feature_maps(config: RunConfig, data: Data) -> Criterion | None:
-    """The criterion that scores channels by what they make of images; None where there are none."""
+    """The criterion that scores channels by their feature maps; None for data without images."""
     if isinstance(data, OwnTask) and not data.has_images:
         return None
     return NuclearNorm(_images(config, data))
@@ -287,7 +289,7 @@ def _images(config: RunConfig, data: Data) -> tuple[Any, ...]:
 
 
 def driver(config: RunConfig, ranked_by: Metric) -> DriverSettings:
-    """How proposals are made and ranked."""
+    """The settings of the driver: how proposals are made and ranked."""
     section, sampler = config.search, config.search.sampler
     ladder = Ladder((config.proxy.steps, *config.rungs.steps), config.rungs.one_in)
     made = DriverSettings(config.seed, sampler.name, section.trials, section.projection, ranked_by, ladder)

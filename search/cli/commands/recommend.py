@@ -105,7 +105,7 @@ def _write(shown: Console, recommended: "Recommendation", out: Path) -> None:
 
 @dataclass(frozen=True)
 class _Options:
-    """The options that set how much is compressed, and at which size of images cost is counted."""
+    """The options on how much is compressed, and the image size at which cost is counted."""
 
     ratio: float | None
     calibration: float | None
@@ -118,11 +118,11 @@ class _Options:
 
     @property
     def given(self) -> bool:
-        """Whether one of them says how much is compressed."""
+        """Whether one of the options sets how much is compressed."""
         return not (self.ratio is None and self.calibration is None and self.flops is None)
 
     def stages(self, recipe: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        """The stages of a recipe that these options concern: all, unless only one of them was set."""
+        """The stages of a recipe to recommend values for: all, unless only ``--ratio`` or ``--calibration`` is set."""
         asked = {"prune": self.ratio is not None, "decompose": self.calibration is not None}
         missing = [stage for stage in ("prune", "decompose") if asked[stage] and stage not in recipe]
         if missing:

@@ -10,10 +10,10 @@ def front(
     quantity: QuantityName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the Pareto front of a run: what it ranks by against a cost. Works while the search goes on.
+    """List the Pareto front of a run: its metric against a cost. Works while the search goes on.
 
-    Figures are of the validation images. Finalists, which are fine-tuned, are compared with each other; the other
-    trials, judged after a short repair, with all trials.
+    Figures are of the validation images. Finalists, which are fine-tuned, form a front of their own; the other trials,
+    judged after a short repair, another one.
     """
     from search.cli import front_table
     from search.runs.points import RunPoints

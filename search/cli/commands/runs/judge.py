@@ -19,7 +19,7 @@ def judge(
     stage: Annotated[Stage | None, typer.Option(help="Of a staged search; by default the second.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a recorded trial again, in this process; figures other than those recorded are an error."""
+    """Judge a recorded trial again, in this process; figures that differ from the recorded ones are an error."""
     import_tensorflow(_restored_threads(run, trial, stage))
     from search.pipeline.judging import judged_again
 
@@ -32,7 +32,7 @@ def judge(
 
 
 def _restored_threads(run: Path, trial: int, stage: Stage | None) -> int:
-    """The number of threads that the trial was judged with; sets what TensorFlow reads of oneDNN when it is loaded."""
+    """The number of threads that the trial was judged with; also sets oneDNN's environment variable as it was then."""
     from search.runs.run_folder import RunFolder
     from search.study.identity import study_name
     from search.study.judgement import recorded_conditions
