@@ -39,7 +39,15 @@ class ElasticDense(ElasticLayer):
         return self.finished(tf.tensordot(inputs, self.value("kernel"), 1))
 
 
-class ElasticBatchNormalization(ElasticLayer):
+class ShapeKeepingLayer(ElasticLayer):
+    """An elastic layer whose outputs have the shape of its inputs."""
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The shape of the inputs."""
+        return tuple(input_shape)
+
+
+class ElasticBatchNormalization(ShapeKeepingLayer):
     """Batch normalization over the last axis.
 
     Attributes:
@@ -87,12 +95,8 @@ class ElasticBatchNormalization(ElasticLayer):
             return self.weights_by_name[name].variable.read_value()
         return tf.fill(tf.shape(self.weights_by_name["moving_mean"].variable), absent)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The input's."""
-        return tuple(input_shape)
 
-
-class ElasticExampleNormalization(ElasticLayer):
+class ElasticExampleNormalization(ShapeKeepingLayer):
     """Layer or group normalization: of each example by itself, over its channels or over all of its values."""
 
     def __init__(self, source: Any, common: Common) -> None:
@@ -112,12 +116,8 @@ class ElasticExampleNormalization(ElasticLayer):
             outputs += self.weights_by_name["beta"].variable.read_value()
         return tf.cast(outputs, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The input's."""
-        return tuple(input_shape)
 
-
-class ElasticNormalization(ElasticLayer):
+class ElasticNormalization(ShapeKeepingLayer):
     """Subtraction of a known mean and division by a known standard deviation, over the last axis."""
 
     def __init__(self, source: Any, common: Common) -> None:
@@ -129,12 +129,8 @@ class ElasticNormalization(ElasticLayer):
         slope = 1 / tf.maximum(tf.sqrt(variance), keras.backend.epsilon())
         return tf.cast(apply_factors(tf.cast(inputs, tf.float32), slope, -mean * slope), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The input's."""
-        return tuple(input_shape)
 
-
-class ElasticRectifier(ElasticLayer):
+class ElasticRectifier(ShapeKeepingLayer):
     """Sets negative values to zero, unless the batch normalization before computes that, too."""
 
     def __init__(self, source: Any, common: Common) -> None:
@@ -149,10 +145,6 @@ class ElasticRectifier(ElasticLayer):
     def call(self, inputs: Any) -> Any:
         """Inputs to the same shape."""
         return inputs if self._folded else tf.nn.relu(inputs)
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The input's."""
-        return tuple(input_shape)
 
 
 class ElasticReshape(ElasticLayer):
