@@ -152,7 +152,7 @@ LAYERS: Mapping[str, Callable[[Geometry, int], Any]] = MappingProxyType(
         **dict.fromkeys(("ReLU", "LeakyReLU", "Activation"), _relu),
     }
 )
-"""Layers with the geometry and so many filters, by class name."""
+"""Makes a layer of this geometry with a number of filters, by class name."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Training of built models by Keras's fit, whatever they are compiled with."""
+"""The common part of tasks whose built models are trained and scored by Keras's fit."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -135,7 +135,7 @@ class BuiltTraining(ABC):
         """Targets and outputs as a report shows them, by the names of outputs."""
 
     def calibration_batches(self, count: int, batch_size: int) -> Iterator[Any]:
-        """Training inputs in batches as the model takes them, of about so many examples in all."""
+        """Training inputs in batches as the model takes them, of about ``count`` examples in all."""
         return calibration_batches(self._data, count, batch_size)
 
     def _images(self, count: int) -> Array:

@@ -68,10 +68,10 @@ class FitData:
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
     def first(self, name: SplitName, size: int = 2) -> Batch:
-        """The first examples of a split: a batch as it comes, or so many of arrays.
+        """The first examples of a split: its first batch, or of arrays the first ``size`` examples.
 
         Raises:
-            DataError: there are none, or not as many targets as inputs.
+            DataError: there are none, or inputs, targets and weights differ in number.
         """
         batch = next(batches(self.split(name), size), None)
         place = f"{name} of {self.reference!r}"
@@ -124,7 +124,7 @@ def _held_out(train: Part, fraction: float, seed: int, reference: str) -> tuple[
 
 
 def batches(part: Part, size: int) -> Iterator[Batch]:
-    """The batches of a split in one pass; arrays in their order, so many at a time."""
+    """The batches of one pass over a split; of arrays ``size`` examples at a time, in order."""
     if isinstance(part, Arrays):
         yield from part.batches(size)
         return

@@ -40,7 +40,7 @@ class Fitted(keras.Model):  # type: ignore[misc]
     Args:
         student: the model to train.
         names: of its outputs, in the order in which Keras flattens them.
-        as_mapping: whether the outputs are given as a dictionary of these names, whatever structure the model has.
+        as_mapping: whether to return the outputs as a dictionary by these names, instead of the model's structure.
         lesson: what the original model teaches, or None.
         soft: how each output is compared with the teacher's, in the same order.
     """

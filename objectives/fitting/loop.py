@@ -34,7 +34,7 @@ class Loop:
         fitted: the compiled model.
         student: the model whose weights it trains.
         data: the splits.
-        batch_size: examples per step, of arrays; other data are batched as they come.
+        batch_size: examples per step from arrays; other data have batches of their own.
         seed: of random layers; the order of arrays is drawn by Keras's global seed.
     """
 
@@ -129,7 +129,7 @@ def calibration_batches(data: FitData, count: int, batch_size: int) -> Iterator[
 
 
 def _inputs(data: FitData, size: int) -> Iterator[Any]:
-    """Training inputs of one pass: of arrays, which may be sorted, drawn by the seed, of others as they come."""
+    """Training inputs of one pass; those of arrays, which may be sorted, are drawn by the seed."""
     part = data.train
     if isinstance(part, Arrays):
         drawn = whole_batches(len(part), size, np.random.default_rng(data.seed))
@@ -177,5 +177,5 @@ class _Statistics(keras.callbacks.Callback):  # type: ignore[misc]
         self._statistics = BatchStatistics(student)
 
     def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        """Estimate the statistics of the weights as they stand."""
+        """Estimate the statistics for the current weights."""
         self._statistics.estimate(self._batches())

@@ -45,7 +45,7 @@ def _config(layer: Any) -> dict[str, Any]:
     """The configuration of a layer, or just its name where a user's layer has none: candidates have copies of it."""
     try:
         return dict(layer.get_config())
-    except Exception:  # Whatever the layer's own code raises.
+    except Exception:  # The layer's own code may raise anything.
         return {"name": layer.name}
 
 

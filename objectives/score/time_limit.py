@@ -1,4 +1,4 @@
-"""A time limit for trainings, whatever code they run."""
+"""A time limit for trainings, which also interrupts a user's own code."""
 
 import signal
 import threading

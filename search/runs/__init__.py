@@ -1,4 +1,4 @@
-"""A run folder and what is read back from it: configuration, outcome, Pareto front, status, results."""
+"""Run folders and reading them: configuration, outcome, Pareto front, status, results."""
 
 import lazy_loader
 

@@ -1,5 +1,5 @@
-"""Who proposes: the layered sampler, Optuna's and OptunaHub's by name, starts, and the sensitivity sweep they learn
-from.
+"""Samplers, which propose candidates: the layered sampler, Optuna's and OptunaHub's; starts; and results of the
+sensitivity sweep.
 """
 
 import lazy_loader

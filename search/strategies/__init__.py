@@ -1,6 +1,4 @@
-"""How ratios and ranks are searched: both at once (joint), or stage by stage (staged); and what precedes the first
-trial.
-"""
+"""The strategies of a search, ratios and ranks together (joint) or stage by stage (staged), and its preparation."""
 
 import lazy_loader
 

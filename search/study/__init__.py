@@ -1,4 +1,4 @@
-"""What is stored of a trial, and where: records, judgements, rungs, finalists; journal, SQLite or a server."""
+"""Studies: how trials, judgements, rungs and finalists are stored, in a journal, in SQLite or on a server."""
 
 import lazy_loader
 

@@ -18,7 +18,7 @@ _MODEL, _DATA, _IMAGE_SIZE, _ORIGINAL = "model", "data", "image size", "original
 
 
 def model_digest(model: Any) -> str:
-    """SHA-256 of a model's architecture and weights: equal for equal models, whatever file they came from."""
+    """SHA-256 of a model's architecture and weights, independent of the file that it was loaded from."""
     digest = hashlib.sha256(model.to_json().encode())
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())

@@ -1,4 +1,4 @@
-"""Who judges: Ray actors in a pool that replaces lost workers, on this machine or on a cluster."""
+"""Workers, which judge candidates: Ray actors in a pool that replaces lost ones, on this machine or on a cluster."""
 
 import lazy_loader
 

@@ -52,7 +52,7 @@ def cluster(address: str | None, workers: Workers, cpus: float, niceness: int = 
     handler = signal.getsignal(signal.SIGTERM)
     with _local(_local_cpus(workers, cpus), niceness) if address is None else _connected(address):
         if threading.current_thread() is threading.main_thread():
-            # Ray takes SIGTERM for itself and would exit at once; whoever called decides how a search is stopped.
+            # Ray handles SIGTERM itself and would exit at once; the caller's handler decides how a search is stopped.
             signal.signal(signal.SIGTERM, handler)
         yield
 
@@ -80,7 +80,7 @@ def _local(cpus: int | None, niceness: int) -> Iterator[None]:
     with _socket_folder() as folder:
         try:
             with _loopback():
-                # "local" is explicit: without it Ray joins whatever cluster RAY_ADDRESS names.
+                # Explicitly "local": without it Ray would join the cluster that RAY_ADDRESS names.
                 system = {"worker_niceness": niceness}
                 _init(address="local", num_cpus=cpus, _temp_dir=folder, _system_config=system, include_dashboard=False)
         except _REFUSALS as error:

@@ -145,7 +145,7 @@ class WorkerPool:
             raise KeyboardInterrupt
         pending = [*self._running, *self._starting]
         done, _ = ray.wait(pending, num_returns=1, timeout=seconds)
-        if done:  # With whatever has come besides: of many workers each wait takes milliseconds.
+        if done:  # With all others that have arrived: with many workers each wait takes milliseconds.
             done, _ = ray.wait(pending, num_returns=len(pending), timeout=0)
         judgements: dict[int, Judgement] = {}
         for reference in done:

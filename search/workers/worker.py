@@ -242,7 +242,7 @@ def _judgement(work: Callable[[], Judgement]) -> Judgement:
         judgement = work()
     except TuckpruneError as error:
         return Judgement.failed(time.perf_counter() - started, str(error))
-    except Exception as error:  # Whatever one candidate breaks must not end the run; the study keeps the reason.
+    except Exception as error:  # No error of one candidate may end the run; the study stores the reason.
         return Judgement.failed(time.perf_counter() - started, typed_line(error, 500))
     finally:
         gc.collect()
@@ -250,7 +250,7 @@ def _judgement(work: Callable[[], Judgement]) -> Judgement:
 
 
 def model_bytes(model: Any) -> bytes:
-    """The model as a ``.keras`` file, whatever file it came from; without the state of its optimizer."""
+    """The model as the bytes of a ``.keras`` file, without the state of its optimizer."""
     from compress.model_files.files import save_model
 
     with tempfile.TemporaryDirectory() as folder:
@@ -258,7 +258,7 @@ def model_bytes(model: Any) -> bytes:
 
 
 def model_of(content: bytes) -> Any:
-    """The model that ``model_bytes`` packed."""
+    """The model from the bytes that ``model_bytes`` returned."""
     from compress.model_files.files import load_model
 
     with tempfile.TemporaryDirectory() as folder:

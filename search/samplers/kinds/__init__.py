@@ -1,4 +1,4 @@
-"""The samplers, in files of their own: whatever a module here registers with ``@sampler`` can be chosen by its name."""
+"""The samplers that a configuration can choose: functions that are decorated with ``@sampler`` in a module here."""
 
 import lazy_loader
 

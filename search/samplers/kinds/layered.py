@@ -32,7 +32,7 @@ _RECENT = 1000
 """Latest trials that are not proposed again, besides the remembered ones; comparing with all would take ever longer."""
 
 _RUNNING_EACH = 32
-"""For every so many running trials, one more proposal is made together with the next one."""
+"""Running trials per additional proposal that is made together with the next one."""
 
 
 class LayeredSampler(BaseSampler):
