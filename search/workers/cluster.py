@@ -38,7 +38,7 @@ def cluster(address: str | None, workers: Workers, cpus: float, niceness: int = 
 
     Args:
         address: of a running cluster; None to start a local one.
-        workers: how many a local cluster has room for; ``max`` for one per core.
+        workers: how many a local cluster has room for; ``max`` for as many as the machine's cores hold.
         cpus: that each worker reserves.
         niceness: of the workers of a local cluster, added to this process's own; Ray's own default of 15 would make
             them wait for every other process of the machine.

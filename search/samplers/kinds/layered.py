@@ -142,7 +142,7 @@ class LayeredSampler(BaseSampler):
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
     def reseed_rng(self) -> None:
-        """Seed independent sampling anew; proposals depend on the seed and the trial's number alone."""
+        """Seed independent sampling anew; all other random choices follow from the seed and the trial's number."""
         self._independent.reseed_rng()
 
 
