@@ -19,7 +19,7 @@ from zoo.data.split import drawn_numbers
 
 
 def with_shared_images(data: Data, proxy: ProxySettings, steps: int) -> Data:
-    """The data with those images decoded that trials read, within ``data.in_memory``; other images stay in files.
+    """The data with those images decoded that trials read, up to the size of a cache; other images stay in files.
 
     Sent through Ray's object store, they are in each machine's memory once, shared by its workers.
 
