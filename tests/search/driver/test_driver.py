@@ -8,7 +8,6 @@ from optuna.trial import TrialState
 from compress.parameters import CompressionParameters
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
-from search.driver.listeners.listener import Listener
 from search.driver.start_queue import enqueue_starts
 from search.samplers.kinds.layered import RANDOM_TRIALS
 from search.samplers.sensitivity import UNPRUNED, Probe, store_probe
@@ -20,26 +19,13 @@ from search.study.storage import open_study
 from search.study.trial_record import BUDGET, records
 from tests.search.fixtures.fake_pool import FakePool, judged
 from tests.search.fixtures.nets import DECOMPOSE_ONLY, PRUNE_ONLY, cost, flops_budget, model, space
+from tests.search.fixtures.recorder import Recorder
 from tests.search.fixtures.studies import memory
 from tests.search.samplers.sampler_names import ALL, FAST
 
 FLOPS = cost("tiny").cost(CompressionParameters.none()).flops
 HALF = flops_budget(0.5 * FLOPS, "0.5")
 SPACE = space("tiny")
-
-
-class Recorder(Listener):
-    def __init__(self):
-        self.result, self.told, self.notes = None, [], []
-
-    def noted(self, line):
-        self.notes.append(line)
-
-    def started(self, planned, result):
-        self.result = list(result)
-
-    def settled(self, record):
-        self.told.append(record)
 
 
 def driver(
@@ -59,8 +45,8 @@ def test_exactly_the_planned_trials_run_within_the_budget(sampler, workers):
     result = records(study)
     assert (len(result), len(study.trials), len(pool.submitted), work.remaining) == (12, 12, 12, 0)
     assert pool.most_running == workers
-    assert listener.result == []
-    assert sorted(record.number for record in listener.told) == list(range(12))
+    assert listener.settled_before == []
+    assert sorted(record.number for record in listener.trials) == list(range(12))
     for record in result:
         assert record.state == "complete"
         assert record.cost == cost("tiny").cost(record.parameters)
@@ -86,7 +72,7 @@ def test_without_projection_infeasible_proposals_are_recorded_but_not_judged():
     driver(study, trials=30, projection=False, budget=budget).run(pool, listener)
     result = records(study)
     infeasible = [record for record in result if record.state == "infeasible"]
-    assert len(result) == len(listener.told) == 30
+    assert len(result) == len(listener.trials) == 30
     assert 0 < len(infeasible) < 30
     assert len(pool.submitted) == 30 - len(infeasible)
     for trial, record in zip(study.trials, result, strict=True):
@@ -132,11 +118,11 @@ def test_an_interrupted_search_goes_on_as_if_it_never_was(tmp_path, kind, stop_a
         driver(study("cut")).run(pool, Recorder())
     listener, resumed = Recorder(), study("cut")
     assert [trial.state for trial in resumed.trials].count(TrialState.RUNNING) == 0
-    assert len(listener.told) == 0
+    assert len(listener.trials) == 0
     rest = FakePool()
     driver(resumed).run(rest, listener)
-    assert [record.number for record in listener.result] == list(range(stop_after))
-    assert [record.number for record in listener.told] == list(range(stop_after, 12))
+    assert [record.number for record in listener.settled_before] == list(range(stop_after))
+    assert [record.number for record in listener.trials] == list(range(stop_after, 12))
     # Nothing was judged twice but the trial that was under way.
     assert pool.submitted[:-1] + rest.submitted == [record.parameters for record in records(whole)]
     assert records(resumed) == records(whole)

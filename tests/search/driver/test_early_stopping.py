@@ -5,8 +5,9 @@ import pytest
 from search.study.judgement import Judgement
 from search.study.storage import open_study
 from search.study.trial_record import records
-from tests.search.driver.test_driver import Recorder, driver
+from tests.search.driver.test_driver import driver
 from tests.search.fixtures.fake_pool import FakePool
+from tests.search.fixtures.recorder import Recorder
 from tests.search.fixtures.studies import memory
 from zoo.tasks.metric import Score
 

@@ -15,7 +15,6 @@ from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.finals import Finals
-from search.driver.listeners.listener import Listener
 from search.space.levels import Levels
 from search.study.finalist import RECOMMENDED, Finalist, finalists
 from search.study.judgement import Judgement, Rung, keep_rung
@@ -24,6 +23,7 @@ from search.study.storage import open_study
 from search.study.trial_record import describe, finish, records
 from tests.search.fixtures.fake_pool import FakePool, judged
 from tests.search.fixtures.nets import DECOMPOSE_FIRST, cost, flops_budget, model, space
+from tests.search.fixtures.recorder import Recorder
 from zoo.tasks.metric import ACCURACY, LOSS, Metric, Score
 
 NONE = CompressionParameters.none()
@@ -31,20 +31,6 @@ FLOPS = cost("tiny").cost(NONE).flops
 HALF = flops_budget(0.5 * FLOPS, "0.5")
 ROOMY = CompressionParameters({"add": 0.0625}, {})
 SMALL = CompressionParameters({"add": 0.5, "block.conv1": 0.5, "conv2": 0.5}, {})
-
-
-class Recorder(Listener):
-    def __init__(self):
-        self.planned, self.told, self.noted_lines = None, [], []
-
-    def noted(self, line):
-        self.noted_lines.append(line)
-
-    def finals_started(self, count):
-        self.planned = count
-
-    def finalist_settled(self, finalist):
-        self.told.append(finalist)
 
 
 def searched(study, trials=6):
@@ -96,10 +82,10 @@ def test_the_finals_decide():
     study, listener = memory(), Recorder()
     work = finals(study, 3)
     work.run(FakePool(2, judge=reversed_order()), listener)
-    assert listener.planned == 4
+    assert listener.finals == 4
     assert work.pending == []
     kept = {finalist.source: finalist for finalist in finalists(study)}
-    assert kept == {finalist.source: finalist for finalist in listener.told}
+    assert kept == {finalist.source: finalist for finalist in listener.finalists}
     assert kept[RECOMMENDED].parameters == SMALL
     assert kept[RECOMMENDED].cost == cost("tiny").cost(SMALL)
     worst = min(
@@ -186,11 +172,11 @@ def test_finalists_of_other_settings_are_judged_again(tmp_path):
     study, listener = searched(open_study(tmp_path, "run", "journal")), Recorder()
     replace(finals(study, 3), tuning="10 epochs").run(FakePool(1, judge=reversed_order()), listener)
     same = replace(finals(study, 3), tuning="10 epochs")
-    assert (same.pending, listener.noted_lines) == ([], [])
+    assert (same.pending, listener.notes) == ([], [])
     work, pool = replace(finals(study, 2), tuning="2 epochs"), FakePool(1, judge=reversed_order(ROOMY))
     assert len(work.pending) == 3
     work.run(pool, listener)
-    assert listener.noted_lines == ["the section finetune has changed: finalists judged before are judged again: 4"]
+    assert listener.notes == ["the section finetune has changed: finalists judged before are judged again: 4"]
     result = finalists(open_study(tmp_path, "run", "journal"))
     assert [finalist.tuning for finalist in result] == ["2 epochs"] * 3
     assert [finalist.source for finalist in result][0] == RECOMMENDED and work.pending == []

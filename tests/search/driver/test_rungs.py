@@ -14,7 +14,6 @@ from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.finals import Finals
-from search.driver.listeners.listener import Listener
 from search.driver.rungs import Ladder
 from search.space.levels import Levels
 from search.study.judgement import Judgement
@@ -23,6 +22,7 @@ from search.study.storage import open_study
 from search.study.trial_record import first_rung_objective, records
 from tests.search.driver.rung_pool import RungPool, newest
 from tests.search.fixtures.nets import cost, flops_budget, space
+from tests.search.fixtures.recorder import Recorder
 from tests.search.fixtures.studies import memory
 from zoo.tasks.metric import LOSS, Score
 
@@ -106,7 +106,7 @@ def test_trials_climb_as_derived_by_hand():
     assert [[rung.score.figures["accuracy"] for rung in record.rungs] for record in result] == [
         *([0.50, 0.60, 0.70], [0.40], [0.60, 0.55], [0.55, 0.65, 0.65], [0.52], [0.58], []),
     ]
-    assert listener.told == result
+    assert listener.trials == result
 
 
 def test_what_optuna_is_told():
@@ -154,7 +154,7 @@ def test_no_worker_idles_and_every_decision_is_that_of_its_moment(data):
     listener = Recorder()
 
     def choose(keys):
-        assert len(keys) == min(workers, trials - len(listener.told))
+        assert len(keys) == min(workers, trials - len(listener.trials))
         return data.draw(st.sampled_from(keys))
 
     def judge_at(candidate, steps):
@@ -165,7 +165,7 @@ def test_no_worker_idles_and_every_decision_is_that_of_its_moment(data):
 
     study, pool = memory(), RungPool(10, judge_at, workers, choose=choose)
     driver(study, trials, ladder).run(pool, listener)
-    assert len(listener.told) == len(records(study)) == len(pool.submitted) == trials
+    assert len(listener.trials) == len(records(study)) == len(pool.submitted) == trials
     for steps, next_steps in zip(ladder.steps, ladder.steps[1:], strict=False):
         arrived = [(candidate, score) for candidate, at, score in pool.judgements if at == steps and score is not None]
         went_on = {candidate for candidate, at, _ in pool.judgements if at == next_steps}

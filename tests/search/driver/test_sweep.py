@@ -3,7 +3,6 @@
 import pytest
 
 from compress.parameters import CompressionParameters
-from search.driver.listeners.listener import Listener
 from search.driver.sweep import Sweep
 from search.samplers.sensitivity import UNPRUNED, Loss, Part, Probe, Sensitivity, parts_of, probes, sensitivity_of
 from search.samplers.starts import least_loss
@@ -14,17 +13,6 @@ from tests.search.fixtures.nets import DECOMPOSE_ONLY, PRUNE_ONLY, RECIPES, flop
 from zoo.tasks.metric import ACCURACY, LOSS, Score
 
 SPACE = space("tiny")
-
-
-class Recorder(Listener):
-    def __init__(self):
-        self.planned, self.told = [], []
-
-    def sweep_started(self, count, metric):
-        self.planned.append(count)
-
-    def probed(self, probe):
-        self.told.append(probe)
 
 
 def judge(parameters):

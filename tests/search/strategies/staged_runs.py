@@ -13,7 +13,6 @@ from compress.pruning.settings import DEFAULT_PRUNING
 from compress.recipe import apply_parameters
 from objectives.cost.cost_model import CostModel
 from search import settings
-from search.driver.listeners.listener import Listener
 from search.runs.run_folder import RunFolder
 from search.space.space import SearchSpace
 from search.strategies.earlier_run import EarlierRun
@@ -25,6 +24,7 @@ from search.study.storage import open_study
 from search.workers.worker import Task, model_bytes, model_of
 from tests.search.fixtures.fake_pool import FakePool, judged
 from tests.search.fixtures.nets import flops_budget
+from tests.search.fixtures.recorder import Recorder
 from tests.search.fixtures.runs import config
 from zoo.tasks.metric import ACCURACY, Score
 

@@ -24,7 +24,7 @@ def strategy(decision):
 def test_stage_by_stage_where_pruning_comes_first(tmp_path):
     given = job(tmp_path)
     decision = decided(given)
-    assert (strategy(decision), decision.listener.lines) == ("staged", [])
+    assert (strategy(decision), decision.listener.notes) == ("staged", [])
     # Nothing else changes, nor what was given.
     assert strategy(given) == "auto"
     assert decision == replace(given, config=given.config.with_strategy("staged"))
@@ -44,7 +44,7 @@ def test_stage_by_stage_where_pruning_comes_first(tmp_path):
 def test_jointly_where_stages_are_impossible_or_find_less(tmp_path, changes):
     loaded = config(tmp_path, **{"finetune": {"epochs": 1}, "search": {"trials": 40}, **changes})
     decision = decided(replace(job(tmp_path), config=loaded))
-    assert (strategy(decision), decision.listener.lines) == ("joint", [])
+    assert (strategy(decision), decision.listener.notes) == ("joint", [])
 
 
 def test_jointly_where_a_stage_cannot_do_its_part(tmp_path):
@@ -52,7 +52,7 @@ def test_jointly_where_a_stage_cannot_do_its_part(tmp_path):
     given = job(tmp_path, budget=0.02, staged={"budget": 0.1})
     decision = decided(given)
     assert strategy(decision) == "joint"
-    (line,) = decision.listener.lines
+    (line,) = decision.listener.notes
     assert line.startswith(
         "ratios and ranks are searched together; a search in stages would be refused: stage 'decompose', 2 of 2: "
     )

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from compress.errors import DataError
-from search.driver.listeners.listener import Listener
 from search.strategies.preparation import check_original, prepared, sample_of_validation
+from tests.search.fixtures.recorder import Recorder
 from tests.search.fixtures.runs import config
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.tasks.kinds.classification import Classification
@@ -98,17 +98,6 @@ def test_masks_that_are_ignored_throughout_leave_no_doubt():
     assert "is right on 0.0 % of the pixels of 2" in task.doubt(targets, outputs)
 
 
-class Warned(Listener):
-    """Keeps warnings."""
-
-    def __init__(self):
-        self.lines = []
-
-    def warned(self, line):
-        """Keep it."""
-        self.lines.append(line)
-
-
 @pytest.mark.parametrize("layers", [0, 1, 5])
 def test_layers_whose_flops_are_not_counted_are_named_in_one_line(tmp_path, layers):
     inputs = keras.Input((8, 8, 1))
@@ -116,8 +105,8 @@ def test_layers_whose_flops_are_not_counted_are_named_in_one_line(tmp_path, laye
     for number in range(layers):
         x = keras.layers.ConvLSTM1D(8, 1, return_sequences=True, name=f"own{number}")(x)
     net = keras.Model(inputs, keras.layers.Dense(10, "softmax")(keras.layers.GlobalAveragePooling2D()(x)))
-    listener = Warned()
+    listener = Recorder()
     prepared(config(tmp_path), net, listener)
     named = {1: ["(1: 'own0')"], 5: ["(5: 'own0', 'own1', 'own2', 'own3', ...)"]}.get(layers, [])
     start, end = "counted as 0 FLOPs because their type is not known ", ": a budget of FLOPs limits the others only"
-    assert listener.lines == [f"{start}{names}{end}" for names in named]
+    assert listener.warnings == [f"{start}{names}{end}" for names in named]

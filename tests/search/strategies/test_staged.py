@@ -250,7 +250,7 @@ def test_each_stage_ends_where_its_trials_bring_nothing_more(tmp_path, monkeypat
     assert [len(records(study)) for study in (search.first, search.study)] == [4, 3]
     starts = [[one.start is not None for one in records(study)] for study in (search.first, search.study)]
     assert starts == [[True, True, True, False], [True, True, False]]
-    told = [line.partition(":")[0] for line in search.job.listener.lines if "enough" in line]
+    told = [line.partition(":")[0] for line in search.job.listener.notes if "enough" in line]
     assert told == ["4 of 10 trials are enough", "3 of 16 trials are enough"]
     assert len(finalists(search.study)) == 3
     again = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, FakePoolFactory(), **given)
@@ -261,7 +261,7 @@ def test_stages_are_told(tmp_path):
     search = staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, FakePoolFactory())
     search.run()
     source = best(records(search.first)).source
-    assert search.job.listener.lines == [
+    assert search.job.listener.notes == [
         "stage 1 of 2: prune",
         f"fine-tuning {source} for 1 epoch",
         f"stage 2 of 2: decompose, on {source}",
