@@ -257,7 +257,7 @@ def test_a_journal_with_lines_missing_in_the_middle_is_refused(tuckprune, run, c
 def test_finals_are_shown_before_the_first_finalist_is_judged(run):
     status = replace(status_of(run.path), planned=5, finals=4)
     shown = _lines(status, "runs/run")
-    assert "finals: 0 of 4 judged" in shown and shown[-1].endswith("the same 'tuckprune search' goes on with it")
+    assert "finals: 0 of 4 judged" in shown and shown[-1].endswith("resume with the same 'tuckprune search' command")
     shown = _lines(replace(status, finalists=3, finals_left=75.0, driver=True), "runs/run")
     assert "finals: 3 of 4 judged, about 75 s left" in shown and shown[-1] == "a driver is at work"
     for done in (replace(status, finalists=4), replace(status, finals=0)):
