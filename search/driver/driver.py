@@ -19,7 +19,7 @@ from search.space.levels import Levels
 from search.space.projection import Projection
 from search.space.space import Candidate, Floats, SearchSpace, suggested
 from search.study.improvements import Improvements, ended_early
-from search.study.journal import together
+from search.study.journal import one_batch
 from search.study.repeats import Repeats
 from search.study.storage import requeue_running
 from search.study.trial_record import (
@@ -179,10 +179,10 @@ class _SearchLoop:
         return patience is not None and self.improvements.since >= patience and not self.interrupted
 
     def _start(self) -> None:
-        """Give every free worker a trial, while there are any; one that repeats another needs none."""
-        while self.pool.has_room and not self._is_enough:
-            self._ask()
-            if not self.ahead:
+        """Send a trial to every free worker; one that repeats another needs none."""
+        while self.pool.has_room and not self._has_stopped_early:
+            self._propose_up_to()
+            if not self.proposals:
                 return
             trial = self.proposals.popleft()
             self.interrupted = max(0, self.interrupted - 1)
@@ -191,7 +191,7 @@ class _SearchLoop:
             if earlier is None:
                 self.running[self.pool.submit(trial.parameters)] = trial
             else:
-                with together(self.driver.study):
+                with one_batch(self.driver.study):
                     record = self.judge.repeat(trial.trial, earlier)
                 self._count(record)
 

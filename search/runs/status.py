@@ -23,20 +23,20 @@ class Status:
 
     Attributes:
         name: of the run.
-        driver: whether a process holds the run.
-        planned: trials, at most.
-        ended_early: whether the last of them were without an improvement, so that no more follow.
-        states: settled trials by their state.
-        running: numbers of the trials that are being judged or are next, and when they were proposed.
-        waiting: trials in the queue that are still to be judged: what a finished run leaves there is not.
-        best: the settled trial that ranks highest.
-        finalists: how many were judged of those that take part by the trials that are settled.
-        finals: how many there are in all, by the trials that are settled; 0 without finals.
-        finals_left: seconds until all finalists are judged, at the pace of those that were; None before the first.
-        workers: trials that each worker settled among the last.
-        lost: workers that were lost.
-        pace: seconds between two of the last trials, None before there are two.
-        age: how many seconds ago all this was so, 0 for now.
+        driver: whether a driver holds the run.
+        planned: number of planned trials.
+        ended_early: whether the search has ended early, after trials without an improvement.
+        states: number of settled trials by their state.
+        running: when each trial that is being judged, or is judged next, was proposed, by its number.
+        waiting: number of trials in the queue that are still to be judged.
+        best: the settled trial that ranks highest; None before the first.
+        finalists: number of judged finalists, of those that take part by the trials settled so far.
+        finals: number of all finalists, by the trials settled so far; 0 without finals.
+        finals_left: estimated seconds until all finalists are judged; None before the first.
+        workers: number of the latest trials that each worker settled.
+        lost: number of lost workers.
+        pace: median seconds between two of the latest trials; None before there are two.
+        age: age of this status in seconds.
     """
 
     name: str

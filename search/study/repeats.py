@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import optuna
 
 from compress.parameter_files.json_format import loads
-from search.study.ranking import values_hash
+from search.study.ranking import parameters_hash
 from search.study.trial_record import LEVEL, PARAMETERS, TrialRecord, record_of
 
 
@@ -29,12 +29,12 @@ class Repeats:
     def add(self, record: TrialRecord) -> None:
         """Know a trial that has just been settled."""
         if record.score is not None and record.repeats is None:
-            self._numbers[record.level, values_hash(record.parameters)].append(record.number)
+            self._numbers[record.level, parameters_hash(record.parameters)].append(record.number)
 
     def of(self, trial: optuna.Trial) -> TrialRecord | None:
         """The trial that a described one would repeat; None where it has to be judged."""
         parameters = loads(trial.user_attrs[PARAMETERS]).parameters
-        for number in self._numbers.get((trial.user_attrs.get(LEVEL), values_hash(parameters)), ()):
+        for number in self._numbers.get((trial.user_attrs.get(LEVEL), parameters_hash(parameters)), ()):
             earlier = record_of(self._study.get_trials(deepcopy=False)[number])
             if earlier.parameters == parameters:
                 return earlier

@@ -41,12 +41,12 @@ class TrialRecord:
         metric: what the study ranks by.
         level: of a front, the index of the budget that it was projected to, 0 for the run's own; None without a front.
         rungs: its figures at every rung, the first one first.
-        stage: the stage that was searched, None where all were at once.
-        conditions: how and where it was judged, None where it was not.
-        worker: host and process that judged it, None where it was not judged.
-        lost: why each worker that had it before is gone.
+        stage: the stage that was searched; None where all stages were searched together.
+        conditions: how and where it was judged; None for a trial that was not.
+        worker: host and process that judged it; None for a trial that was not judged.
+        lost: for every worker that was lost while it judged the trial, the reason.
         repeats: number of the trial of equal parameters whose figures it has, None for one that was judged itself.
-        began, ended: when it was proposed, and settled; trials that differ in nothing else are equal.
+        began, ended: when it was proposed, and when it was settled; not compared.
     """
 
     number: int
@@ -138,10 +138,15 @@ def finish(
     stopped: bool = False,
     repeats: int | None = None,
 ) -> TrialRecord:
-    """Store the outcome of a trial; one with a figure that is not finite has failed.
+    """Store the outcome of a trial; a figure that is not finite makes it a failed one.
 
-    stopped: whether it was judged at an earlier rung than the last, and does not go on.
-    repeats: number of the earlier trial whose judgement this is; None for one that ran itself.
+    Args:
+        study: of the trial.
+        trial: Optuna's trial.
+        reported: the worker's judgement.
+        metric: what the study ranks by.
+        stopped: whether it ends at an earlier rung than the last.
+        repeats: number of the earlier trial whose judgement this is; None for one that ran itself.
     """
     judgement = reported.checked(metric)
     if repeats is None:

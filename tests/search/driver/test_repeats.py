@@ -60,7 +60,7 @@ def test_a_repeated_candidate_has_the_figures_of_the_trial_that_was_judged():
     first, _, third, _ = records(study)
     assert (third.parameters, third.cost, third.rungs, third.start) == (*_of(first), "twice")
     assert (third.seconds, third.worker, line_of(third)["repeats"]) == (None, None, 0)
-    assert [record.number for record in listener.told] == [0, 1, 2, 3]
+    assert [record.number for record in listener.trials] == [0, 1, 2, 3]
     assert len(pool.submitted) == 2
 
 

@@ -33,18 +33,6 @@ SPACE = space("tiny")
 LADDER = Ladder((10, 30, 90), 2)
 
 
-class Recorder(Listener):
-    def __init__(self):
-        self.told = []
-
-    def settled(self, record):
-        self.told.append(record)
-
-
-def memory():
-    return optuna.create_study(direction="maximize")
-
-
 def driver(study, trials, ladder=LADDER, sampler="random", metric=None, seed=3):
     chosen = DriverSettings(
         seed, sampler, trials, True, **({} if metric is None else {"metric": metric}), ladder=ladder

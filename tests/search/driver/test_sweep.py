@@ -10,6 +10,7 @@ from search.study.judgement import Judgement
 from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool
 from tests.search.fixtures.nets import DECOMPOSE_ONLY, PRUNE_ONLY, RECIPES, flops_budget, space
+from tests.search.fixtures.recorder import Recorder
 from zoo.tasks.metric import ACCURACY, LOSS, Score
 
 SPACE = space("tiny")
@@ -72,11 +73,11 @@ def test_the_sweep_is_told_and_kept(tmp_path):
     study, listener = open_study(tmp_path, "run", "journal"), Recorder()
     pool = FakePool(2, judge)
     sweep(study).run(pool, listener)
-    assert listener.planned == [7]
+    assert listener.sweeps == [7]
     assert pool.submitted[0] == CompressionParameters.none()
     assert pool.most_running == 2
-    assert list(probes(study).values()) == listener.told
-    assert listener.told[0] == Probe(UNPRUNED, (), 1.0, 0.9, 2.0)
+    assert list(probes(study).values()) == listener.probes
+    assert listener.probes[0] == Probe(UNPRUNED, (), 1.0, 0.9, 2.0)
     result = sensitivity_of(open_study(tmp_path, "run", "journal"))
     assert result.losses == {
         name: Loss(pytest.approx(0.05), 0.5) if name[:4] == "keep" else Loss(pytest.approx(0.1), 0.3)
@@ -93,16 +94,16 @@ def steep(parameters):
 def test_what_would_be_made_still_smaller_is_judged_as_small_as_it_can_be(tmp_path):
     study, listener, pool = open_study(tmp_path, "run", "journal"), Recorder(), FakePool(1, steep)
     sweep(study, share=0.4).run(pool, listener)
-    assert listener.planned[0] == 7 and len(listener.planned) > 1
-    again = [probe for probe in listener.told if probe.kept < 0.3]
-    assert sum(listener.planned) == 7 + len(again) and 0 < len(again) < 6
+    assert listener.sweeps[0] == 7 and len(listener.sweeps) > 1
+    again = [probe for probe in listener.probes if probe.kept < 0.3]
+    assert sum(listener.sweeps) == 7 + len(again) and 0 < len(again) < 6
     assert again[0].part == "block.conv1" and again[0].kept == pytest.approx(0.1)
     assert not any(probe.part.startswith("ranks") for probe in again)
     result = sensitivity_of(study)
     assert result.losses["keep:block.conv1"].power == pytest.approx(4)
     # What is wanted now is within what was judged.
     wanted = least_loss(result, SPACE, sweep(study, share=0.4).budget)
-    judged = {name: min(one.kept for one in listener.told if name in one.dimensions) for name in wanted}
+    judged = {name: min(one.kept for one in listener.probes if name in one.dimensions) for name in wanted}
     assert all(wanted[name] >= judged[name] - 0.03 for name in wanted)
 
 
@@ -122,7 +123,7 @@ def test_an_interrupted_sweep_goes_on(tmp_path):
         assert probes(study) == probes(whole)
         again = Recorder()
         sweep(study, share=0.1).run(FakePool(1, steep), again)
-        assert (again.planned, again.told) == ([], [])
+        assert (again.sweeps, again.probes) == ([], [])
 
 
 def test_what_cannot_be_judged_is_told_and_left_out(tmp_path):
@@ -131,7 +132,7 @@ def test_what_cannot_be_judged_is_told_and_left_out(tmp_path):
 
     study, listener = open_study(tmp_path, "run", "journal"), Recorder()
     sweep(study).run(FakePool(1, failing), listener)
-    assert [(probe.part, probe.error) for probe in listener.told if probe.error] == [("add", "its worker was lost")]
+    assert [(probe.part, probe.error) for probe in listener.probes if probe.error] == [("add", "its worker was lost")]
     assert set(sensitivity_of(study).losses) == set(SPACE.dimensions) - {"keep:add"}
 
 

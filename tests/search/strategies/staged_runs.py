@@ -36,18 +36,6 @@ MAKING = "making"
 """To stop at when the model between the stages is made."""
 
 
-class Recorder(Listener):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.warnings: list[str] = []
-
-    def warned(self, line: str) -> None:
-        self.warnings.append(line)
-
-    def noted(self, line: str) -> None:
-        self.lines.append(line)
-
-
 class FakePoolFactory:
     """Makes fake pools of one worker; the judgement of this number, counted over all pools, is interrupted.
 

@@ -81,7 +81,7 @@ def _next(current: "Status", run: str) -> str:
     if current.driver:
         return "a driver is at work" + (f"; this is how it stood {current.age:.0f} s ago" if current.age >= 1 else "")
     if not current.finished:
-        return "no driver is at work: the same 'tuckprune search' goes on with it"
+        return "no driver is at work; resume with the same 'tuckprune search' command"
     if current.best is None:
         return f"no driver is at work; no trial was judged, their errors are in {run}/logs"
     return f"no driver is at work; next: tuckprune export {run}"

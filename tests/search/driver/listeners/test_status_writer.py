@@ -2,6 +2,7 @@
 
 import pytest
 
+from compress.parameters import CompressionParameters
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.listeners import status_writer
@@ -11,10 +12,10 @@ from search.study.standing import standing_of
 from search.study.status_file import StatusFile
 from search.study.storage import open_study
 from tests.search.fixtures.fake_pool import FakePool, judged
-from tests.search.fixtures.nets import flops_budget, space
+from tests.search.fixtures.nets import cost, flops_budget, space
 from zoo.tasks.metric import ACCURACY, Score
 
-BUDGET = flops_budget(10**9, "1G")
+BUDGET = flops_budget(0.5 * cost("tiny").cost(CompressionParameters.none()).flops, "0.5")
 
 
 def search(study, writer, trials, stop_after=None):
