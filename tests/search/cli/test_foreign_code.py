@@ -5,7 +5,7 @@ import sys
 import keras
 import pytest
 
-from search.cli.app import _ending_itself
+from search.cli.app import _refusing_exits
 from tests.search.fixtures.runs import refused, written
 
 _MODULE = """
@@ -101,4 +101,4 @@ def test_a_reader_of_the_output_that_ends_is_no_error():
             raise SystemExit(1)  # noqa: B904  as Rich does
 
     with pytest.raises(SystemExit):
-        _ending_itself(printing)()
+        _refusing_exits(printing)()
