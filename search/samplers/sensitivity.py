@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from compress.graph.choices import Bounds
 from compress.parameters import CompressionParameters
-from search.samplers.surrogate import PriorLosses
+from search.samplers.surrogate import Hyperparameters, PriorLosses
 from search.space.space import LOWEST_PREFERENCE, SearchSpace
 
 KEPT_CHANNELS, KEPT_RANKS = (0.5,), (0.3, 0.2, 0.1)
@@ -131,6 +131,9 @@ _LEAST_DROP = 0.02
 _POWERS = (2.0, 8.0)
 """The least and the most by which a loss grows with what is removed; the least where one probe alone tells of it."""
 
+_REST = Hyperparameters(linear=0.03, quadratic=0.03, joint=0.1)
+"""Variances that the losses are expected to leave: much less than where nothing was measured."""
+
 _COMPARED = 0.3
 """Fraction kept at which dimensions are compared."""
 
@@ -198,7 +201,7 @@ class Sensitivity:
         powers = np.array([loss.power for loss in losses])
         weights = np.array([float(loss.at(0.0)) for loss in losses])
         scale = (1 - _COMPARED) ** 2 / (weights * (1 - _COMPARED) ** powers).mean()
-        return PriorLosses(scale * weights[None], powers[None])
+        return PriorLosses(scale * weights[None], powers[None], _REST)
 
 
 def sensitivity_of(study: optuna.Study) -> Sensitivity | None:

@@ -60,10 +60,12 @@ class PriorLosses:
     Attributes:
         weights: how much each dimension might matter, a row for every guess, (k, D).
         powers: how its loss grows with what is removed, (k, D).
+        rest: what is expected of the variances that the guesses leave.
     """
 
     weights: Floats
     powers: Floats
+    rest: Hyperparameters = Hyperparameters()
 
     @classmethod
     def squares(cls, weights: Floats) -> Self:
@@ -71,9 +73,9 @@ class PriorLosses:
         return cls(weights, np.full(weights.shape, 2.0))
 
     def joined(self, other: "PriorLosses") -> Self:
-        """The guesses of both."""
+        """The guesses of both, and what the other one's leave."""
         weights, powers = np.concatenate([self.weights, other.weights]), np.concatenate([self.powers, other.powers])
-        return type(self)(weights, powers)
+        return type(self)(weights, powers, other.rest)
 
     def of(self, kept: Floats) -> Floats:
         """What candidates that keep (n, D) are guessed to lose, (n, k)."""
@@ -82,7 +84,6 @@ class PriorLosses:
         return np.asarray(np.stack(rows, axis=1) / kept.shape[1])
 
 
-_PRIOR = Hyperparameters()
 _PRIOR_DEVIATION = np.array([1.5, 1.5, 1.5, 0.7, 1.5])
 _BOUNDS = [(-9.0, 4.0), (-9.0, 4.0), (-9.0, 4.0), (-2.0, 2.0), (-8.0, 1.0)]
 
@@ -138,8 +139,8 @@ class Surrogate:
         spread = np.argsort(clipped, kind="stable")[np.linspace(0, len(kept) - 1, min(len(kept), _FITTED)).astype(int)]
         grams, targets = _Grams.of(kept[spread], kept[spread], prior), self._targets[spread]
         fitted = minimize(
-            lambda logs: _negative_log_posterior(logs, grams, targets),
-            _PRIOR.logs,
+            lambda logs: _negative_log_posterior(logs, grams, targets, prior.rest),
+            prior.rest.logs,
             jac=True,
             method="L-BFGS-B",
             bounds=_BOUNDS,
@@ -214,7 +215,9 @@ def _factor(covariance: Floats, noise: float) -> tuple[Floats, bool]:
     return factor
 
 
-def _negative_log_posterior(logs: Floats, grams: _Grams, targets: Floats) -> tuple[float, Floats]:
+def _negative_log_posterior(
+    logs: Floats, grams: _Grams, targets: Floats, expected: Hyperparameters
+) -> tuple[float, Floats]:
     """Of the hyperparameters' logarithms, up to a constant, and its gradient (Rasmussen & Williams 2006, eq. 5.9)."""
     parts = Hyperparameters.of_logs(logs)
     joint, by_length = _matern(grams.distance / parts.length**2)
@@ -226,7 +229,7 @@ def _negative_log_posterior(logs: Floats, grams: _Grams, targets: Floats) -> tup
     slope = (_inverse(factor) - np.outer(weights, weights)) / 2
     changes = (parts.linear * grams.linear, parts.quadratic * grams.quadratic, parts.joint * joint)
     gradient = [float(np.vdot(slope, change)) for change in (*changes, parts.joint * by_length)]
-    away = (logs - _PRIOR.logs) / _PRIOR_DEVIATION
+    away = (logs - expected.logs) / _PRIOR_DEVIATION
     value = targets @ weights / 2 + np.log(np.diag(factor[0])).sum() + away @ away / 2
     return float(value), np.array([*gradient, parts.noise * np.trace(slope)]) + away / _PRIOR_DEVIATION
 

@@ -60,6 +60,7 @@ def test_guesses_of_what_is_lost():
     measured, own = StudyView(SPACE, BUDGET, sensitivity=sensitivity).prior, sensitivity.prior(SPACE.dimensions)
     np.testing.assert_array_equal(measured.weights, np.concatenate([prior.weights, own.weights]))
     np.testing.assert_array_equal(measured.powers, np.concatenate([prior.powers, own.powers]))
+    assert measured.rest == own.rest != prior.rest
 
 
 @pytest.mark.parametrize("levels", [None, LEVELS], ids=["one budget", "front"])

@@ -1,5 +1,7 @@
 """The surrogate against formulas written out, and what its prior claims."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
@@ -54,12 +56,24 @@ def test_data_tell_which_belief_is_true():
     assert result[0] < 0.7 < 0.85 < result[1]
 
 
+def test_where_the_guess_is_expected_to_leave_little_it_is_believed_sooner():
+    """Four scores that a guess of ten dimensions explains: far from them it is followed."""
+    rng = np.random.default_rng(1)
+    kept, weights = rng.uniform(0.5, 1, (4, 10)), rng.uniform(0, 2, (1, 10))
+    guess = PriorLosses.squares(weights)
+    sure = replace(guess, rest=Hyperparameters(linear=0.03, quadratic=0.03, joint=0.1))
+    scores, far = 80 - guess.of(kept)[:, 0], rng.uniform(0.1, 0.4, (20, 10))
+    plain, believing = (Surrogate(kept, scores, prior).predict(far) for prior in (guess, sure))
+    np.testing.assert_allclose(believing[0], 80 - guess.of(far)[:, 0], atol=1.5)
+    assert (believing[1] < plain[1]).all()
+
+
 def test_gradient_is_that_of_the_value():
     kept, scores = data(noise=1.0)
     grams, targets = _Grams.of(kept, kept, ALIKE), (scores - scores.mean()) / scores.std()
     for logs in (Hyperparameters().logs, np.array([-1.0, 0.5, 0.2, 0.4, -2.0])):
-        _, gradient = _negative_log_posterior(logs, grams, targets)
-        numeric = approx_fprime(logs, lambda x: _negative_log_posterior(x, grams, targets)[0], 1e-6)
+        _, gradient = _negative_log_posterior(logs, grams, targets, ALIKE.rest)
+        numeric = approx_fprime(logs, lambda x: _negative_log_posterior(x, grams, targets, ALIKE.rest)[0], 1e-6)
         np.testing.assert_allclose(gradient, numeric, rtol=1e-3, atol=1e-3)
 
 
