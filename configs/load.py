@@ -137,11 +137,25 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _number(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    """The number of a scalar; what YAML 1.1 reads by another base than a reader does is refused: 010 as 8, 1:30 as 90.
+
+    Raises:
+        yaml.constructor.ConstructorError: it has a leading zero or a colon.
+    """
+    if ":" in node.value or re.fullmatch(r"[-+]?0[0-9_]+", node.value):
+        problem = f"{node.value}, which could be two numbers: write it without leading zeros and colons, or in quotes"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    integral = node.tag == _INT
+    return loader.construct_yaml_int(node) if integral else loader.construct_yaml_float(node)
+
+
 class _Dumper(yaml.SafeDumper):
     """The safe dumper, that writes text such as 1e3 in quotes, because the loader would read it as a number."""
 
 
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+for _tag in (_INT, _FLOAT):
+    _Loader.add_constructor(_tag, _number)
 for _side in (_Loader, _Dumper):
-    _side.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-    )
+    _side.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))

@@ -114,6 +114,24 @@ def test_overrides_reach_nested_keys_and_are_read_as_yaml(file: Path) -> None:
     assert config.model.zoo == "digits_resnet"
 
 
+@pytest.mark.parametrize("text", ["010", "+07", "1:30", "0_7", "1:30.5", "-00"])
+def test_numbers_that_yaml_reads_by_another_base_are_refused(file: Path, text: str) -> None:
+    """YAML 1.1 reads 010 as 8 and 1:30 as 90."""
+    with pytest.raises(ConfigError) as error:
+        load_config(file, [f"search.trials={text}"])
+    assert f"received {text}, which could be two numbers: write it without" in str(error.value)
+    file.write_text(f"name: {text}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="which could be two numbers"):
+        load_config(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("0", 0), ("-0", 0), ("0x1f", 31), ("1_000", 1000), ("0.5", 0.5), ("00.5", 0.5), ("1e3", 1000)]
+)
+def test_other_numbers_are_read(text: str, number: float) -> None:
+    assert _parsed(text) == number
+
+
 def test_the_last_of_two_overrides_wins(file: Path) -> None:
     assert load_config(file, ["seed=1", "seed=2"]).seed == 2
 
