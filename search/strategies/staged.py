@@ -169,11 +169,7 @@ class Staged:
     def _is_made(self) -> bool:
         """Whether the model in the folder is the one of this study, and not of one that was there before."""
         path, known = self.folder.middle_model, self.first.user_attrs.get(_MIDDLE)
-        if not path.exists():
-            return False
-        if known is None:  # An earlier version kept none.
-            return settled_count(self.study) > 0
-        return bool(known == model_digest(load_model(path)))
+        return path.exists() and bool(known == model_digest(load_model(path)))
 
     def _keep_digest(self, digest: str) -> None:
         known, judged = self.first.user_attrs.get(_MIDDLE), settled_count(self.study)

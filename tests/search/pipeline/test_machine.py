@@ -83,6 +83,6 @@ def test_a_check_that_fails_is_told_with_the_others(tuckprune, monkeypatch):
     code, out, _ = tuckprune("doctor")
     assert code == 1
     assert [line.split()[:2] for line in out.splitlines()][::2] == [["WRONG", "first:"], ["ok", "second:"]]
-    assert "failed: OSError: no such device" in out and "correct this" in out.splitlines()[1]
+    assert "failed: OSError: no such device" in out and "repair the installation" in out.splitlines()[1]
     code, out, _ = tuckprune("doctor", "--json")
     assert [entry["ok"] for entry in json.loads(out)] == [False, True]

@@ -47,7 +47,7 @@ def test_a_run_without_a_usable_trial_says_why(tmp_path, error, expected):
     [
         (
             0,
-            "no driver is at work: the same 'tuckprune search' goes on with it",
+            "no driver is at work; resume with the same 'tuckprune search' command",
             "is judged yet; go on with 'tuckprune search'",
             "has no settled trial yet: run 'tuckprune search' again",
         ),
