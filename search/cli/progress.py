@@ -94,12 +94,13 @@ class ProgressDisplay(Listener):
     def sweep_started(self, count: int, metric: Metric) -> None:
         """Print how many evaluations come next."""
         self._phase, self._metric = _Phase(count), metric
-        self._print(f"sensitivity: {count} cheap evaluations, each with one part of the model made smaller alone")
+        evaluations = f"{count} cheap evaluation{'s' if count > 1 else ''}"
+        self._print(f"sensitivity: {evaluations}, with one part of the model made smaller alone")
         self._bar.update(self._task, total=count, completed=0, state="sweeping the parts")
 
     def probed(self, probe: Probe) -> None:
         """Print the outcome of one evaluation of the sweep."""
-        kept = "" if probe.kept == 1 else f" at {probe.kept:g}"
+        kept = "" if probe.kept == 1 else f" at {probe.kept:.2g}"
         if probe.score is None:
             outcome = f"failed: {probe.error}"
         else:

@@ -130,5 +130,5 @@ class SweepLog(Listener):
         """Log the result of an evaluation."""
         self._done += 1
         came = f"failed: {probe.error}" if probe.score is None else f"{self._metric.of_objective(probe.score):.4g}"
-        kept = "" if probe.kept == 1 else f" at {probe.kept:g}"
+        kept = "" if probe.kept == 1 else f" at {probe.kept:.2g}"
         self._log(f"[{self._done}/{self._total}] {probe.part}{kept}: {came}")

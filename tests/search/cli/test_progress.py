@@ -201,9 +201,13 @@ def test_the_sweep_is_shown(metric, sign):
             Probe("ranks of conv3", ("rank_in:conv3", "rank_out:conv3"), 0.3, None, 1.0, "its worker was lost"),
         ):
             display.probed(probe)
+        display.sweep_started(1, metric)
+        display.probed(Probe("ranks of conv4", ("rank_in:conv4",), 0.109416, sign * 0.5, 1.0))
     assert console.file.getvalue().splitlines() == [
-        "sensitivity: 3 cheap evaluations, each with one part of the model made smaller alone",
+        "sensitivity: 3 cheap evaluations, with one part of the model made smaller alone",
         "[1/3] sensitivity: unpruned: 0.9000, 2.0 s",
         "[2/3] sensitivity: add_2 at 0.5: 0.6000, 2.5 s",
         "[3/3] sensitivity: ranks of conv3 at 0.3: failed: its worker was lost",
+        "sensitivity: 1 cheap evaluation, with one part of the model made smaller alone",
+        "[1/1] sensitivity: ranks of conv4 at 0.11: 0.5000, 1.0 s",
     ]
