@@ -43,20 +43,20 @@ def distinct(
     note: takes a line on those that are left out.
     """
     project = Projection(space, budget)
-    found: dict[str, CompressionParameters] = {}
+    tried: dict[str, CompressionParameters] = {}
     same: dict[str, str] = {}
     # The sweep's start keeps its name, by which it takes part in the finals.
     for name in sorted(starts, key=lambda name: name != SENSITIVITY_START):
         parameters = project(space.row(clipped(starts[name]))).parameters
-        first = next((known for known, other in found.items() if other == parameters), None)
+        first = next((known for known, other in tried.items() if other == parameters), None)
         if first is None:
-            found[name] = parameters
+            tried[name] = parameters
         else:
             same[name] = first
     if same:
         pairs = ", ".join(f"'{name}' as '{first}'" for name, first in same.items())
         note(f"starts that are the same candidate at this budget are tried once: {pairs}")
-    return {name: wanted for name, wanted in starts.items() if name in found}
+    return {name: wanted for name, wanted in starts.items() if name in tried}
 
 
 def queue_starts(

@@ -13,7 +13,7 @@ from search.study.trial_record import LEVEL, PARAMETERS, TrialRecord, record_of
 class Repeats:
     """Finds the judged trial that has the parameters of another: of a front, at the same level, where rungs are alike.
 
-    Failed trials are not found: what failed may have been the machine.
+    Failed trials are judged again: what failed may have been the machine.
 
     Args:
         study: holds the trials.
