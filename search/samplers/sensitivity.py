@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import mean
 from typing import Self
@@ -190,11 +190,6 @@ class Sensitivity:
         middle = sorted(self.losses.values(), key=lambda loss: float(loss.at(_COMPARED)))[len(self.losses) // 2]
         return [self.losses.get(name, middle) for name in dimensions]
 
-    def together(self, dimensions: Sequence[str], kept: Floats) -> Floats:
-        """What candidates lose that keep fractions (N, D) of the dimensions, the sum of their losses, (N,)."""
-        columns = [loss.at(column) for loss, column in zip(self.of(dimensions), kept.T, strict=True)]
-        return np.asarray(np.sum(columns, axis=0))
-
     def prior(self, dimensions: Sequence[str]) -> PriorLosses:
         """The losses as a guess for a surrogate, scaled to a mean that squares of weight 1 have at fractions of 0.3."""
         losses = self.of(dimensions)
@@ -229,11 +224,11 @@ def sensitivity_of(study: optuna.Study) -> Sensitivity | None:
     return Sensitivity(losses)
 
 
-def _least(drops: Iterable[Mapping[float, float]]) -> float:
+def _least(drops: Collection[Mapping[float, float]]) -> float:
     """What drops count as that noise made smaller, or negative, from those by fractions kept; 1 where there are none.
 
     By those at the largest fractions, if any of them is positive: the others have losses of another size.
     """
-    drops = list(drops)
-    largest = max(by_kept[max(by_kept)] for by_kept in drops)
-    return _LEAST_DROP * max(largest if largest > 0 else max(map(max, (one.values() for one in drops))), 0.0) or 1.0
+    first = max(by_kept[max(by_kept)] for by_kept in drops)
+    largest = first if first > 0 else max(drop for by_kept in drops for drop in by_kept.values())
+    return _LEAST_DROP * largest if largest > 0 else 1.0

@@ -38,9 +38,10 @@ def least_loss(sensitivity: Sensitivity, space: SearchSpace, budget: Budget) -> 
         space: whose preferences they are.
         budget: what the candidate may cost.
     """
+    losses = sensitivity.prior(space.dimensions)
 
     def worth(kept: Floats) -> Floats:
-        return -sensitivity.together(space.dimensions, kept)
+        return -losses.of(kept)[:, 0]
 
     are_ranks = np.array([name.startswith("rank") for name in space.dimensions])
     first = np.array([np.where(are_ranks, rank, keep) for keep in _WHOLE_OR_LESS for rank in _RANKS])

@@ -14,13 +14,15 @@ from search.driver.rungs import Halving, Ladder
 from search.driver.start_queue import clipped, distinct, enqueue_starts
 from search.space.levels import Levels
 from search.space.projection import Projection
+from search.strategies.joint import run_joint
 from search.study.judgement import Judgement, Rung
 from search.study.storage import open_study
 from search.study.trial_record import LEVEL, records
 from tests.search.driver.rung_pool import RungPool
 from tests.search.driver.test_rungs import FLOPS, HALF, NONE, SPACE, Recorder
 from tests.search.fixtures.fake_pool import FakePool
-from tests.search.fixtures.nets import cost
+from tests.search.fixtures.nets import PRUNE_FIRST, cost, trained_like
+from tests.search.strategies.staged_runs import FakePoolFactory, staged
 from zoo.tasks.metric import Score
 
 EVEN, TWICE, HALVED = (dict.fromkeys(SPACE.dimensions, share) for share in (0.3, 0.6, 0.15))
@@ -146,3 +148,23 @@ def test_starts_that_become_one_candidate_are_tried_once_and_the_sweep_keeps_its
     ]
     assert distinct(kept, SPACE, HALF, lines.append) == kept
     assert len(lines) == 1
+
+
+def test_a_joint_search_tries_each_candidate_once(tmp_path):
+    net = trained_like((12, 16))
+    for _ in range(2):  # Once more when it is resumed.
+        search = staged(tmp_path, net, PRUNE_FIRST, FakePoolFactory(), budget=0.6, trials=5)
+        run_joint(search.job, search.study, search.open_pool)
+        names = [record.start for record in records(search.study)]
+        assert names == ["uniform pruning", "SLAMP", "SLAMP on feature maps", "uniform", "uniform pruning + VBMF"]
+        assert len({repr(record.parameters) for record in records(search.study)}) == 5
+    assert len(search.study.trials) == 5
+
+
+def test_each_stage_tries_each_candidate_once(tmp_path):
+    net = trained_like((12, 16))
+    search = staged(tmp_path, net, PRUNE_FIRST, FakePoolFactory(), budget=0.9, trials=8)
+    search.run()
+    for study in (search.first, search.study):
+        named = [repr(record.parameters) for record in records(study) if record.start is not None]
+        assert len(set(named)) == len(named)

@@ -30,7 +30,7 @@ def projected(result, sensed, limit):
 
 def loss_of(result, sensed, parameters):
     wanted = result.encode(parameters)
-    return float(sensed.together(result.dimensions, result.row(wanted)[None])[0])
+    return sensed.prior(result.dimensions).of(result.row(wanted)[None]).item()
 
 
 def all_candidates(result, limit):

@@ -34,13 +34,6 @@ def test_those_that_shrank_together_share_the_loss():
     assert Loss.through({0.3: 0.06, 0.1: 0.6}, 2).drop == pytest.approx(0.3)
 
 
-def test_losses_are_added():
-    """0.5 x (0.5 / 0.5)^2 + 0.09 x (0.35 / 0.7)^2, and 0 + 0.09 x (0.7 / 0.7)^2."""
-    result = Sensitivity({"a": Loss(0.5, 0.5), "b": Loss(0.09, 0.3)})
-    kept = np.array([[0.5, 0.65], [1.0, 0.3]])
-    np.testing.assert_allclose(result.together(["a", "b"], kept), [0.5 + 0.0225, 0.09])
-
-
 def test_the_guess_of_a_sweep_by_hand():
     """0.5 at a half is 2 per square of what is lost; 0.0625 at a half, by the fourth power, is 1.
 
@@ -50,6 +43,10 @@ def test_the_guess_of_a_sweep_by_hand():
     np.testing.assert_allclose(result.powers, [[2, 4]])
     np.testing.assert_allclose(result.weights, np.array([[2, 1]]) * 0.49 / 0.61005)
     np.testing.assert_allclose(result.of(np.array([[0.3, 0.3]])), [[0.49]])
+    # Added: 0.5 and 0.0625, and 0 and the second alone, each half because it is a mean.
+    np.testing.assert_allclose(
+        result.of(np.array([[0.5, 0.5], [1, 0.5]])), 0.49 / 0.61005 * np.array([[0.28125], [0.03125]])
+    )
 
 
 def test_where_all_losses_are_squares_the_guess_has_weights_of_mean_one():
