@@ -10,9 +10,9 @@ from .report.report import write_report as write_report
 from .runs.outcome import SearchOutcome as SearchOutcome
 from .runs.outcome import export_run as export_run
 from .runs.outcome import find_run as find_run
-from .runs.outcome import model_path as model_path
 from .runs.points import RunPoints as RunPoints
 from .runs.results import Result as Result
 from .runs.results import read_results as read_results
+from .runs.run_folder import model_path as model_path
 from .study.ranking import Winner as Winner
 from .study.trial_record import TrialRecord as TrialRecord

@@ -12,7 +12,7 @@ import keras
 from compress.model_files.files import load_model, save_model
 from configs.load import load_config
 from search import settings
-from search.runs.outcome import model_path
+from search.runs.run_folder import model_path
 from zoo.training.evaluation import evaluate
 from zoo.training.training import train
 

@@ -17,8 +17,7 @@ from search import settings
 from search.driver.listeners.listener import Listener
 from search.pipeline.durations import Durations
 from search.pipeline.training import zoo_model
-from search.runs.outcome import model_path
-from search.runs.run_folder import RunFolder
+from search.runs.run_folder import RunFolder, model_path
 from search.samplers.sensitivity import parts_of
 from search.space.projection import Projection
 from search.strategies.choice import decided

@@ -13,8 +13,7 @@ from compress.staged_parameters import separated
 from configs.schema.run import RunConfig
 from objectives.network.precision import Precision
 from search import settings
-from search.runs.outcome import model_path
-from search.runs.run_folder import RunFolder
+from search.runs.run_folder import RunFolder, model_path
 from search.strategies.job import trial_task
 from search.study.identity import check_same_model, study_name
 from search.study.judgement import Conditions, Judgement

@@ -12,8 +12,9 @@ from search.driver.listeners.ray_metrics import RayMetrics
 from search.driver.listeners.run_log import RunLog
 from search.driver.listeners.status_writer import StatusWriter
 from search.driver.listeners.trackers import trackers
-from search.runs.outcome import SearchOutcome, model_path, outcome_of
-from search.runs.run_folder import RunFolder
+from search.runs.original_graph import keep_graph
+from search.runs.outcome import SearchOutcome, outcome_of
+from search.runs.run_folder import RunFolder, model_path
 from search.runs.shared_study import tie_to_config
 from search.strategies.choice import decided
 from search.strategies.joint import run_joint
@@ -56,6 +57,7 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         tie_to_model(study, model)
         tie_to_data(study, job.data)
         keep_image_size(study, job.space.graph.image_size)
+        keep_graph(job.space.graph, folder, config, study)
         keep_original(study, job.space.cost.cost(CompressionParameters.none()))
         tracked = trackers(config, folder.path, listener.warned)
         own = (RunLog(folder.logs), StatusWriter(folder.path), RayMetrics(config.name))

@@ -1,10 +1,10 @@
 from .outcome import SearchOutcome as SearchOutcome
 from .outcome import export_run as export_run
 from .outcome import find_run as find_run
-from .outcome import model_path as model_path
 from .points import RunPoints as RunPoints
 from .results import Result as Result
 from .results import read_results as read_results
 from .run_folder import RunFolder as RunFolder
+from .run_folder import model_path as model_path
 from .status import Status as Status
 from .status import status_of as status_of

@@ -5,16 +5,15 @@ from pathlib import Path
 
 import optuna
 
-from compress.errors import ModelError, RunError
-from compress.graph.analysis import analyse
-from compress.model_files.files import load_model
+from compress.errors import RunError
 from compress.parameter_files.files import write_parameters
 from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from search import settings
+from search.runs.original_graph import original_graph
 from search.runs.run_folder import RunFolder
 from search.study.finalist import RECOMMENDED, Finalist, finalists
-from search.study.identity import check_same_model, first_study
+from search.study.identity import first_study
 from search.study.ranking import Winner, winner_of
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, records
@@ -70,29 +69,9 @@ def export_run(path: Path, out: Path | None = None) -> list[Path]:
     """
     outcome = find_run(path)
     config = outcome.folder.config()
-    model = load_model(model_path(config, outcome.folder), config.model.custom_objects)
-    check_same_model(find_study(path, config.name, config.search.storage), model)
+    graph = original_graph(outcome.folder, config, find_study(path, config.name, config.search.storage))
     step = settings.channel_step(config.pruning)
-    graph = analyse(model, config.pruning.across_normalization)
     return write_parameters(outcome.winner.parameters, out or path, graph, config.recipe, step)
-
-
-def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
-    """Path of a run's original model.
-
-    Args:
-        config: of the run.
-        folder: the run's, where it is another one than the configuration names.
-
-    Raises:
-        ModelError: a zoo model that has not been trained yet.
-    """
-    if config.model.path is not None:
-        return Path(config.model.path)
-    path = (folder or RunFolder.of(config)).trained_model
-    if not path.exists():
-        raise ModelError(f"'{path}' does not exist: run 'tuckprune train' with this configuration first")
-    return path
 
 
 def outcome_of(folder: RunFolder, config: RunConfig, study: optuna.Study) -> SearchOutcome:

@@ -4,27 +4,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import optuna
 
 from compress.errors import RunError
+from compress.graph.channel_graph import ChannelGraph
+from compress.parameter_files.files import write_parameters
 from compress.parameters import CompressionParameters
 from configs.schema.run import RunConfig
 from objectives.budget.budget import Limit
 from objectives.cost.cost import Cost
+from objectives.cost.cost_model import CostModel
 from objectives.cost.latency_table import LatencyTable
 from objectives.cost.quantities.standard import FLOPS, LATENCY
 from objectives.cost.quantity import Quantity, quantities
-from search.environment import import_tensorflow
+from search import settings
+from search.runs.original_graph import original_graph
 from search.runs.run_folder import RunFolder
 from search.study.finalist import RECOMMENDED, Finalist, finalists
-from search.study.identity import check_same_model, known_image_size, known_original
+from search.study.identity import known_original
 from search.study.storage import find_study
 from search.study.trial_record import TrialRecord, records
-
-if TYPE_CHECKING:  # It loads Keras, which listing points does without.
-    from compress.graph.channel_graph import ChannelGraph
 
 Point = TrialRecord | Finalist
 """A point of a front: a trial, judged by a short repair, or a finalist, judged after the whole recipe."""
@@ -100,21 +101,14 @@ class RunPoints:
         return cls(folder, config, find_study(path, config.name, config.search.storage))
 
     @cached_property
-    def graph(self) -> "ChannelGraph":
-        """The channel graph of the original model, which is loaded when this is first asked for.
+    def graph(self) -> ChannelGraph:
+        """The channel graph of the original model, read or analysed when this is first asked for.
 
         Raises:
             RunError: another model than the one that was searched.
             ModelError: the model cannot be read.
         """
-        import_tensorflow()
-        from compress.graph.analysis import analyse
-        from compress.model_files.files import load_model
-        from search.runs.outcome import model_path
-
-        model = load_model(model_path(self.config, self.folder), self.config.model.custom_objects)
-        check_same_model(self.study, model)
-        return analyse(model, self.config.pruning.across_normalization, known_image_size(self.study))
+        return original_graph(self.folder, self.config, self.study)
 
     @cached_property
     def original(self) -> Cost:
@@ -125,8 +119,6 @@ class RunPoints:
         """
         cost = known_original(self.study)
         if cost is None:
-            from objectives.cost.cost_model import CostModel
-
             cost = CostModel(self.graph).cost(CompressionParameters.none())
         path = self.folder.latency_table
         # Fractions of a budget are of the measured latency of the original, not of a predicted one.
@@ -210,9 +202,6 @@ class RunPoints:
         Raises:
             RunError: the folder is the run folder, where the winner's files are.
         """
-        from compress.parameter_files.files import write_parameters
-        from search import settings
-
         parameters = point.parameters or CompressionParameters.none()
         folder = self.folder.path / folder_name(point) if out is None else out
         if folder.resolve() == self.folder.path.resolve():

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from compress.disk.whole_file import replaced
-from compress.errors import RunError
+from compress.errors import ModelError, RunError
 from configs.load import difference, dump_config, load_config
 from configs.schema.run import RunConfig
 from configs.schema.search import AUTO, STAGED
@@ -55,6 +55,11 @@ class RunFolder:
     def trained_model(self) -> Path:
         """The model that ``tuckprune train`` makes."""
         return self.path / "model.keras"
+
+    @property
+    def graph(self) -> Path:
+        """The channel graph of the original model, for commands that only read."""
+        return self.path / "graph.json"
 
     @property
     def answers(self) -> Path:
@@ -202,3 +207,21 @@ class RunFolder:
                 f"run folder '{self.path}' belongs to another configuration ({'; '.join(changes[:5])}); "
                 "give this one another name:, or restore these values to resume"
             )
+
+
+def model_path(config: RunConfig, folder: RunFolder | None = None) -> Path:
+    """Path of a run's original model.
+
+    Args:
+        config: of the run.
+        folder: the run's, where it is another one than the configuration names.
+
+    Raises:
+        ModelError: a zoo model that has not been trained yet.
+    """
+    if config.model.path is not None:
+        return Path(config.model.path)
+    path = (folder or RunFolder.of(config)).trained_model
+    if not path.exists():
+        raise ModelError(f"'{path}' does not exist: run 'tuckprune train' with this configuration first")
+    return path

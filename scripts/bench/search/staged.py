@@ -22,7 +22,8 @@ from configs.schema.search import JOINT, STAGED, Strategy
 from search.pipeline.compression import compress_own, cost_of
 from search.pipeline.search import run_search
 from search.pipeline.training import train_model
-from search.runs.outcome import SearchOutcome, model_path
+from search.runs.outcome import SearchOutcome
+from search.runs.run_folder import model_path
 
 ROOT = Path(__file__).parents[3]
 STRATEGIES: tuple[Strategy, ...] = (JOINT, STAGED)

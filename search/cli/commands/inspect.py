@@ -49,17 +49,17 @@ def inspect(
     from objectives.cost.cost_model import CostModel
     from objectives.cost.latency import LatencySettings
     from objectives.cost.latency_fit import measured_table
-    from search.cli import tables
+    from search.cli import model_tables
     from search.cli.choices_table import choices_entry, choices_table, chosen_layers
     from search.space.layer_choices import check_choices, layer_choices
 
     shown = console(as_json, soft_wrap=False)
     loaded = load_model(model, custom_objects)
     graph = analyse(loaded, across, size)
-    shown.print(tables.groups(graph))
-    shown.print(tables.decomposable(graph))
-    shown.print(tables.left_whole(graph.excluded, graph.undecomposable, "Excluded"))
-    tables.warn_of_not_exact(shown, graph)
+    shown.print(model_tables.groups(graph))
+    shown.print(model_tables.decomposable(graph))
+    shown.print(model_tables.left_whole(graph.excluded, graph.undecomposable, "Excluded"))
+    model_tables.warn_of_not_exact(shown, graph)
     if configured is not None:
         check_choices(configured, graph)
         chosen = chosen_layers(graph, layer_choices(configured.space))
@@ -68,12 +68,12 @@ def inspect(
     sized = at_size(loaded, size)
     table = measured_table(sized, LatencySettings(), across_normalization=across) if latency else None
     cost = CostModel(graph, table)
-    shown.print(tables.layer_costs(cost))
-    tables.warn_of_uncounted(shown, cost)
-    tables.warn_of_unsized(shown, cost.memory)
+    shown.print(model_tables.layer_costs(cost))
+    model_tables.warn_of_uncounted(shown, cost)
+    model_tables.warn_of_unsized(shown, cost.memory)
     if latency:
-        shown.print(tables.latencies(sized))
-        tables.warn_of_untimed(shown, graph)
+        shown.print(model_tables.latencies(sized))
+        model_tables.warn_of_untimed(shown, graph)
     if as_json:
         print_json(_entry(cost) | ({} if configured is None else {"choices": choices_entry(chosen)}))
 

@@ -185,20 +185,22 @@ def _recommended(
 
 def _show(shown: Console, recommended: "Recommendation") -> None:
     from objectives.cost.cost_model import CostModel
-    from search.cli import tables
+    from search.cli import model_tables
 
     for stage in recommended.recipe:
         pruned = stage == "prune"
         shown.print(
-            tables.pruned_groups(recommended.groups) if pruned else tables.decomposed_layers(recommended.layers)
+            model_tables.pruned_groups(recommended.groups)
+            if pruned
+            else model_tables.decomposed_layers(recommended.layers)
         )
-    shown.print(tables.left_whole(recommended.unpruned, recommended.undecomposed, "Left whole"))
+    shown.print(model_tables.left_whole(recommended.unpruned, recommended.undecomposed, "Left whole"))
     if len(recommended.recipe) == 2:
         first, second = ("ratios", "ranks") if recommended.recipe[0] == "prune" else ("ranks", "ratios")
         shown.print(f"the {second} are for the model with these {first}", soft_wrap=True)
-    tables.warn_of_not_exact(shown, recommended.graph)
+    model_tables.warn_of_not_exact(shown, recommended.graph)
     if recommended.before is None or recommended.after is None:
         shown.print("FLOPs unknown: the model takes images of any size; give one, --input-size 224", soft_wrap=True)
         return
-    shown.print(tables.change(recommended.before, recommended.after), soft_wrap=True)
-    tables.warn_of_uncounted(shown, CostModel(recommended.graph))
+    shown.print(model_tables.change(recommended.before, recommended.after), soft_wrap=True)
+    model_tables.warn_of_uncounted(shown, CostModel(recommended.graph))

@@ -1,11 +1,13 @@
 """Randomly built graphs: pruned models compute what they must, and cost what was predicted."""
 
 import os
+from dataclasses import fields, is_dataclass
 from typing import get_args
 
 import numpy as np
 
 from compress.cloning.walk import as_functional
+from compress.graph import graph_file
 from compress.graph.analysis import analyse
 from compress.parameters import SINGLE_CHANNELS, ChannelStep, CompressionParameters, Rounding
 from compress.pruning.pruning import remove
@@ -31,7 +33,9 @@ def test_any_graph():
         source = as_functional(model)
         if source is not model:  # Else nothing was made flat.
             assert_same_outputs(source, model)
-        graph = analyse(source, across_normalization=number % 3 == 0)
+        analysed = analyse(source, across_normalization=number % 3 == 0)
+        graph = graph_file.loads(graph_file.dumps(analysed))
+        assert_same_graph(graph, analysed)
         ratios = {group.name: float(rng.choice(RATIOS)) for group in graph.groups}
         kept = kept_labels(source, graph, ratios)
         small = remove(source, graph, kept)
@@ -42,6 +46,20 @@ def test_any_graph():
         pruned += small.count_params() < source.count_params()
     assert pruned > 0.8 * GRAPHS
     assert [place for (place, count), drawn in decks.drawn.items() if len(drawn) < min(count, drawn.total())] == []
+
+
+def assert_same_graph(graph, expected):
+    """Of a graph, and of every part of it."""
+    assert type(graph) is type(expected)
+    if is_dataclass(expected):
+        for item in fields(expected):
+            assert_same_graph(getattr(graph, item.name), getattr(expected, item.name))
+    elif isinstance(expected, tuple):
+        assert len(graph) == len(expected)
+        for part, other in zip(graph, expected, strict=True):
+            assert_same_graph(part, other)
+    else:
+        np.testing.assert_array_equal(graph, expected, strict=True)
 
 
 def check_decomposed(source, graph, ratios, rng):

@@ -201,7 +201,7 @@ def test_another_model_than_the_searched_one_is_refused(tuckprune, made):
 def test_the_front_needs_no_model_where_the_study_knows_its_cost(tuckprune, made, monkeypatch):
     code, read, _ = tuckprune("front", made)
     keep_original(open_study(made, "run", "journal"), ORIGINAL)
-    monkeypatch.setattr("search.runs.points.import_tensorflow", None)
+    monkeypatch.setattr("search.runs.points.original_graph", None)
     assert (code, read) == (0, tuckprune("front", made)[1])
     with pytest.raises(TypeError):  # The channels are those of the model.
         RunPoints.of(made).graph  # noqa: B018

@@ -7,7 +7,6 @@ import typer
 
 from search.cli.command import command
 from search.cli.console import AsJson, QuantityName, RunPath, console, print_json
-from search.environment import import_tensorflow
 
 
 @command(order=70)
@@ -36,7 +35,6 @@ def export(
         raise typer.BadParameter("expected either --trial or --budget")
     if quantity is not None and budget is None:
         raise typer.BadParameter("--quantity says what --budget limits; give a --budget")
-    import_tensorflow()
     written = _written(run, trial, budget, quantity, out)
     if as_json:
         print_json({"files": [str(path) for path in written]})

@@ -2,13 +2,11 @@
 
 from search.cli.command import command
 from search.cli.console import AsJson, RunPath, console, print_json
-from search.environment import import_tensorflow
 
 
 @command(order=100)
 def report(run: RunPath, as_json: AsJson = False) -> None:
     """Print the comparison table; write report.html, with all figures of the search, and these as PNG."""
-    import_tensorflow()
     from search.cli import tables
     from search.report.report import write_report
     from search.runs.results import read_results

@@ -1,0 +1,16 @@
+from .cost import budget as budget
+from .cost import channel_step as channel_step
+from .cost import latency as latency
+from .cost import limited_quantities as limited_quantities
+from .cost import space as space
+from .criterion import feature_maps as feature_maps
+from .criterion import pruning as pruning
+from .fitting import check_training as check_training
+from .fitting import final as final
+from .fitting import fine_tuning as fine_tuning
+from .fitting import training as training
+from .judging import driver as driver
+from .judging import metric as metric
+from .judging import proxy as proxy
+from .source import data as data
+from .source import dataset as dataset
