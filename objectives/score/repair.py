@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from compress.errors import DivergenceError, ModelError
 from objectives.network.distillation import SoftLabels
 from objectives.network.network import Network
-from zoo.data.batches import Indices, gather, whole_batches
+from zoo.data.batches import Indices, evaluation_batches, gather, whole_batches
 from zoo.data.dataset import ImageDataset, Split
 
 
@@ -120,16 +120,9 @@ class Repair:
         return np.concatenate([outputs for _, outputs in self.answers(split)])
 
     def answers(self, split: Split) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
-        """Targets and the model's outputs, batch by batch of a split.
-
-        The last batch is filled up with repeated images, so that all have one size and nothing is traced twice.
-        """
-        count = len(split)
-        size = min(self._batch_size, count)
-        for start in range(0, count, size):
-            indices = np.arange(start, min(start + size, count))
-            images, targets = gather(split, np.resize(indices, size), self._data.normalization)
-            yield targets[: len(indices)], self._network.infer(tf.convert_to_tensor(images)).numpy()[: len(indices)]
+        """Targets and the model's outputs, batch by batch of a split."""
+        for images, targets in evaluation_batches(split, self._batch_size, self._data.normalization):
+            yield targets, self._network.infer(tf.convert_to_tensor(images)).numpy()[: len(targets)]
 
     def write_to(self, model: keras.Model) -> None:
         """Copy the candidate's current weights into its model."""

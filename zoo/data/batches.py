@@ -125,9 +125,24 @@ class CropAndFlip:
 def evaluated_at_once(split: Split, most: int) -> int:
     """Images of a batch that is not trained on: at most so many, and fewer where they are large.
 
-    A network holds tens of numbers of each pixel, a U-Net about a hundred.
+    A network holds tens of numbers of each pixel, a U-Net about a hundred. All batches are as large as the last one, or
+    nearly so: of 40 images at most 32 at once they have 20.
     """
-    return max(1, min(most, len(split), _PIXELS // int(prod(split.images.shape[1:-1]))))
+    most = max(1, min(most, _PIXELS // int(prod(split.images.shape[1:-1]))))
+    return ceil(len(split) / ceil(len(split) / most))
+
+
+def evaluation_batches(split: Split, most: int, normalization: Normalization) -> Iterator[tuple[Images, Targets]]:
+    """Normalized images and targets of all images of a split, in order.
+
+    Every batch has as many images, so that networks are traced once: the last one is filled up with images that have
+    no targets, whose outputs are to be dropped.
+    """
+    size = evaluated_at_once(split, most)
+    for start in range(0, len(split), size):
+        indices = np.arange(start, min(start + size, len(split)))
+        images, targets = gather(split, np.resize(indices, size), normalization)
+        yield images, targets[: len(indices)]
 
 
 _PIXELS = 2**22

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from compress.errors import DivergenceError
-from zoo.data.batches import evaluated_at_once, gather
+from zoo.data.batches import evaluated_at_once, evaluation_batches
 from zoo.data.dataset import Data, ImageDataset, Normalization, Split
 from zoo.tasks.figures.scoring import Scoring
 from zoo.tasks.metric import Metric, Score
@@ -29,18 +29,10 @@ def predict(model: keras.Model, split: Split, normalization: Normalization, batc
 def _predicted(
     model: keras.Model, split: Split, normalization: Normalization, batch_size: int
 ) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.float32]]]:
-    """Targets and outputs of one batch after the other.
-
-    One traced function is called with batches of one size: the last is padded with repeated images, whose outputs are
-    dropped.
-    """
-    count = len(split)
-    size = evaluated_at_once(split, batch_size)
-    call = _traced(model, (size, *split.images.shape[1:]))
-    for start in range(0, count, size):
-        indices = np.arange(start, min(start + size, count))
-        x, targets = gather(split, np.resize(indices, size), normalization)
-        yield targets[: len(indices)], np.asarray(call(x).numpy()[: len(indices)], np.float32)
+    """Targets and outputs of one batch after the other, which one traced function computes."""
+    call = _traced(model, (evaluated_at_once(split, batch_size), *split.images.shape[1:]))
+    for images, targets in evaluation_batches(split, batch_size, normalization):
+        yield targets, np.asarray(call(images).numpy()[: len(targets)], np.float32)
 
 
 def _traced(model: keras.Model, batch_shape: tuple[int, ...]) -> Callable[[Any], Any]:

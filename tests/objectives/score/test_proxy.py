@@ -58,8 +58,8 @@ def test_training_reads_training_images_only_and_scoring_validation_only() -> No
         assert len(set(sum(epoch, []))) == 48
     assert set(sum(recalibration + training, [])) <= train
     assert training[:3] != training[3:]
-    # 21 images in two batches of 16, the second padded.
-    assert [len(batch) for batch in validation] == [16, 16]
+    # 21 images in two batches of 11, the second padded by one.
+    assert [len(batch) for batch in validation] == [11, 11]
     assert set(sum(validation, [])) == set(range(100, 121))
 
 

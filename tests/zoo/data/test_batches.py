@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.errors import DataError
-from zoo.data.batches import CropAndFlip, ImageBatches, OrderedBatches, epoch_indices, evaluated_at_once, gather
+from zoo.data.batches import (
+    CropAndFlip,
+    ImageBatches,
+    OrderedBatches,
+    epoch_indices,
+    evaluated_at_once,
+    evaluation_batches,
+    gather,
+)
 from zoo.data.dataset import Normalization, Split
 from zoo.tasks.kinds.classification import Classification
 
@@ -109,9 +117,21 @@ def test_ordered_batches_take_every_image_in_order() -> None:
     assert [batches[index][1].tolist() for index in range(len(batches))] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
-@pytest.mark.parametrize(("side", "expected"), [(32, 20), (512, 16), (4096, 1)])
+@pytest.mark.parametrize(("side", "expected"), [(32, 20), (512, 10), (4096, 1)])
 def test_large_images_are_evaluated_in_small_batches(side: int, expected: int) -> None:
     """The U-Net of the zoo takes 0.1 GB for an image of 512 by 512 pixels: 512 at once fit few machines."""
     images = np.broadcast_to(np.zeros(1, np.uint8), (20, side, side, 3))
     split = Split(images, np.zeros(20, np.int64))
-    assert (evaluated_at_once(split, 512), evaluated_at_once(split, 8)) == (expected, min(8, expected))
+    assert (evaluated_at_once(split, 512), evaluated_at_once(split, 8)) == (expected, min(7, expected))
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "sizes"), [(40, 32, [20, 20]), (33, 32, [17, 16]), (5, 2, [2, 2, 1]), (3, 8, [3])]
+)
+def test_evaluation_batches_are_about_as_large_as_one_another(count: int, most: int, sizes: list[int]) -> None:
+    batches = list(evaluation_batches(_numbered(count), most, _HALF))
+    assert [len(targets) for _, targets in batches] == sizes
+    assert [len(images) for images, _ in batches] == [sizes[0]] * len(sizes)
+    assert [number for _, targets in batches for number in targets.tolist()] == list(range(count))
+    for images, targets in batches:
+        np.testing.assert_array_equal(images[: len(targets)], gather(_numbered(count), targets, _HALF)[0])
