@@ -97,6 +97,15 @@ class OwnTrials:
         score = self._task.evaluate(trial.model, "validation")
         return ProxyResult(score, steps, images, time.perf_counter() - started)
 
+    def probe(self, trial: OwnTrial) -> ProxyResult:
+        """Score a candidate without training, on whatever the task's code evaluates on.
+
+        Raises:
+            TaskError: the task fails.
+            DivergenceError: a figure is not finite.
+        """
+        return self.rung(trial, 0)
+
     def _advance(self, trial: OwnTrial, steps: int) -> None:
         if steps > trial.steps:
             settings = self.settings

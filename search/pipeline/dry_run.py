@@ -1,4 +1,4 @@
-"""A dry run: prepares a search, judges two trials on one worker, and estimates durations; nothing is written."""
+"""A dry run: prepares a search, judges a few candidates on one worker, and estimates durations; nothing is written."""
 
 import math
 from collections.abc import Sequence
@@ -48,6 +48,7 @@ class DryRun:
         next: judgement of the second trial, on the same worker.
         untrained: judgement of the second trial's candidate without training.
         whole: judgement of the original without training.
+        probe: judgement of the original as the sweep judges.
     """
 
     job: Job
@@ -58,6 +59,7 @@ class DryRun:
     next: Judgement
     untrained: Judgement
     whole: Judgement
+    probe: Judgement
 
     def check(self) -> None:
         """Refuse a search whose trials fail.
@@ -65,7 +67,7 @@ class DryRun:
         Raises:
             RunError: the error of the first failed trial.
         """
-        for judged in (self.first, self.next, self.untrained, self.whole):
+        for judged in (self.first, self.next, self.untrained, self.whole, self.probe):
             if judged.error is not None:
                 raise RunError(f"a trial of this search would fail: {judged.error}")
 
@@ -85,7 +87,7 @@ class DryRun:
         if not section.sweeps:
             return 0.0
         wholes = 2 if section.strategy == STAGED else 1
-        return self.whole.seconds * math.ceil((wholes + _PROBES_EACH * len(parts_of(self.job.space))) / self.workers)
+        return self.probe.seconds * math.ceil((wholes + _PROBES_EACH * len(parts_of(self.job.space))) / self.workers)
 
     @property
     def search_seconds(self) -> float:
@@ -185,7 +187,7 @@ def prepared_job(config: RunConfig, listener: Listener) -> tuple[Job, bool]:
 
 
 def dry_run(config: RunConfig, listener: Listener) -> DryRun:
-    """Prepare the search of a configuration and judge two trials and two untrained models on one worker.
+    """Prepare the search of a configuration, and judge two trials, two untrained models and a probe on one worker.
 
     Raises:
         TuckpruneError: any error that would stop the search before its first trial.
@@ -201,13 +203,14 @@ def dry_run(config: RunConfig, listener: Listener) -> DryRun:
             first, following = (
                 submit_and_wait(pool, partial(pool.submit, given)).checked(job.metric) for given in (even, uneven)
             )
+            original = CompressionParameters.none()
             untrained, whole = (
-                submit_and_wait(pool, partial(pool.submit_probe, given))
-                for given in (uneven, CompressionParameters.none())
+                submit_and_wait(pool, partial(pool.go_on, given, 0)).checked(job.metric) for given in (uneven, original)
             )
+            probe = submit_and_wait(pool, partial(pool.submit_probe, original)).checked(job.metric)
         finally:
             pool.close()
-    return DryRun(job, trained, workers, first, uneven, following, untrained, whole)
+    return DryRun(job, trained, workers, first, uneven, following, untrained, whole, probe)
 
 
 def _candidates(job: Job) -> tuple[CompressionParameters, CompressionParameters]:

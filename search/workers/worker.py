@@ -186,8 +186,8 @@ class TrialWorker:
         return self._with_conditions(lambda: self._score_after(held.repair, steps))
 
     def probe(self, parameters: CompressionParameters) -> Judgement:
-        """Compress, recalibrate and score one candidate without a step of training."""
-        return _judgement(lambda: self._repair_and_score(parameters, 0))
+        """Compress, recalibrate and score one candidate of the sweep, without a step of training, on few images."""
+        return _judgement(lambda: self._probed(parameters))
 
     def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
         """Compress one candidate, or recommended values for None, with fine-tuning after each stage, and score it."""
@@ -204,6 +204,11 @@ class TrialWorker:
         self._held = None  # Frees the last candidate's network before the next one is made.
         self._held = _Held(parameters, self._candidates.start(parameters))
         return self._score_after(self._held.repair, steps)
+
+    def _probed(self, parameters: CompressionParameters) -> Judgement:
+        self._held = None
+        scored = self._proxy.probe(self._candidates.start(parameters))
+        return Judgement(scored.score, scored.seconds)
 
     def _score_after(self, repair: Repair | OwnTrial, steps: int) -> Judgement:
         scored = self._proxy.rung(repair, steps)

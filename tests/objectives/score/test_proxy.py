@@ -63,6 +63,23 @@ def test_training_reads_training_images_only_and_scoring_validation_only() -> No
     assert set(sum(validation, [])) == set(range(100, 121))
 
 
+def test_probes_score_the_same_sample_of_validation_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("objectives.score.proxy._PROBE_SCORED", 9)
+    monkeypatch.setattr("objectives.score.proxy._PROBE_RECALIBRATED", 32)
+    recorder = Recorder(1000.0, (0.0, 0.0), (1.0, 1.0))
+    object.__setattr__(recorder, "seen", [])
+    proxy = ScoreProxy(dataset(recorder, train=numbered(0, 50), validation=numbered(100, 21)), SETTINGS)
+    sampled = []
+    for _ in range(2):
+        recorder.seen.clear()
+        result = proxy.probe(proxy.start(conv_model()))
+        sampled.append(set(sum(recorder.seen[2:], [])))
+        assert (result.steps, result.recalibration_images) == (0, 32)
+        assert set(sum(recorder.seen[:2], [])) <= set(range(50))
+    # Not the first ones, which may all be of one class.
+    assert sampled[0] == sampled[1] <= set(range(100, 121)) != set(range(100, 109)) and len(sampled[0]) == 9
+
+
 @pytest.mark.parametrize("name", ["float32", "mixed_bfloat16"])
 def test_a_machine_judges_in_what_it_is_fastest_in_unless_told(monkeypatch: pytest.MonkeyPatch, name: Any) -> None:
     monkeypatch.setattr("objectives.score.proxy.fast_precision", lambda jit_compile: Precision(name))

@@ -8,10 +8,10 @@ import pytest
 
 from compress.errors import ConfigError, RunError
 from compress.parameters import CompressionParameters
-from search import settings
 from search.cli.dry_run_text import entry, lines
 from search.driver.listeners.listener import Listener
 from search.pipeline.dry_run import DryRun
+from search.settings import source
 from search.strategies.preparation import prepared
 from search.study.judgement import Judgement
 from tests.search.fixtures.nets import cost, model, space
@@ -29,10 +29,10 @@ def half() -> CompressionParameters:
     return space("tiny").decode(space("tiny").row(dict.fromkeys(space("tiny").dimensions, 0.5)))
 
 
-def dry(job, seconds: tuple[float, float, float, float], workers: int = 1) -> DryRun:
-    """Seconds of the first trial, of others, of scoring these without a step, and of scoring the original."""
-    first, following, untrained, whole = map(judged, seconds)
-    return DryRun(job, True, workers, first, half(), following, untrained, whole)
+def dry(job, seconds: tuple[float, float, float, float, float], workers: int = 1) -> DryRun:
+    """Seconds of the first trial, of others, of scoring these without a step and the original, and of a probe."""
+    first, following, untrained, whole, probe = map(judged, seconds)
+    return DryRun(job, True, workers, first, half(), following, untrained, whole, probe)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def tried(home) -> DryRun:
         finals={"candidates": 3, "epochs": 2},
     )
     job = prepared(loaded, model("tiny"), Listener())
-    return dry(job, (20.0, 8.0, 2.0, 6.0), 3)
+    return dry(job, (20.0, 8.0, 2.0, 6.0, 1.25), 3)
 
 
 def test_the_grid_is_counted(tried):
@@ -60,7 +60,7 @@ def test_choices_leave_fewer_candidates_or_none(home):
     layers = {"*": "keep", "conv2": {"ratio": [0, 0.3], "rank_in": [0.1, 1], "rank_out": 12}}
     job = prepared(config(home, budget={"flops": "90%"}, space={"layers": layers}), model("tiny"), Listener())
     # Ratios of conv2 from 0 to 0.3, and ten In Ranks.
-    assert dry(job, (1.0,) * 4).candidates_log10 == pytest.approx(math.log10(4 * 10))
+    assert dry(job, (1.0,) * 5).candidates_log10 == pytest.approx(math.log10(4 * 10))
     assert job.task.final is None or job.task().final.choices == job.space.settings.choices
     for wrong, message in (
         ({"*": "keep"}, "space.layers: expected something left to search"),
@@ -86,7 +86,7 @@ def compression_seconds(tried: DryRun, epochs: int) -> float:
 
 def test_durations_are_those_of_the_slowest_worker(tried):
     parts = len(space("tiny").groups) + len(space("tiny").layers)
-    assert tried.sweep_seconds == 6.0 * math.ceil((1 + 1.5 * parts) / 3)
+    assert tried.sweep_seconds == 1.25 * math.ceil((1 + 1.5 * parts) / 3)
     # 4 steps and scoring: 8 s. Half of the trials take 8 steps more, 14 s with scoring, a quarter 16 more in 26 s.
     # Of 10 trials the busiest of three workers has 4.
     assert tried.search_seconds == 12.0 + 4 * (8.0 + 14.0 / 2 + 26.0 / 4)
@@ -109,7 +109,7 @@ def test_training_and_compression_are_estimated_besides(tried):
 def test_steps_that_scoring_hides_cost_nothing(home):
     """Of a network so small that a trial takes no longer than its scoring, by noise."""
     job = prepared(config(home, proxy={"steps": 4}, finetune={"epochs": 5}), model("tiny"), Listener())
-    assert dry(job, (3.0, 1.0, 1.5, 2.0)).compression_seconds == pytest.approx(
+    assert dry(job, (3.0, 1.0, 1.5, 2.0, 0.5)).compression_seconds == pytest.approx(
         sum(
             2.0 + 5 * (1.5 + 0.5 * (cost("tiny").cost(stage).flops - low) / (high - low))
             for low, high in [[cost("tiny").cost(one).flops for one in (half(), CompressionParameters.none())]]
@@ -122,7 +122,7 @@ def test_finals_cannot_be_told_from_trials_without_steps(home):
     search = {"trials": 4, "sensitivity": False}
     loaded = config(home, proxy={"steps": 0, "recalibration_images": 64}, finetune={"epochs": 5}, search=search)
     job = prepared(loaded, model("tiny"), Listener())
-    tried = dry(job, (3.0, 1.0, 1.0, 2.0), 2)
+    tried = dry(job, (3.0, 1.0, 1.0, 2.0, 0.5), 2)
     assert tried.finals_seconds is None
     assert (tried.sweep_seconds, tried.search_seconds) == (0.0, 4.0)
     assert lines(tried)[-2:] == [
@@ -138,7 +138,7 @@ def test_a_staged_search_has_one_more_training_and_one_more_part(tried):
     joint = replace(tried, job=replace(job, config=job.config.with_strategy("joint")))
     staged = replace(tried, job=replace(job, config=job.config.with_strategy("staged")))
     parts = len(space("tiny").groups) + len(space("tiny").layers)
-    assert (joint.sweep_seconds, staged.sweep_seconds) == (6.0 * (1 + 1.5 * parts), 6.0 * (2 + 1.5 * parts))
+    assert (joint.sweep_seconds, staged.sweep_seconds) == (1.25 * (1 + 1.5 * parts), 1.25 * (2 + 1.5 * parts))
     ratios = cost("tiny").cost(CompressionParameters(half().ratios, {})).flops
     assert joint.middle_seconds == 0.0
     assert staged.middle_seconds == pytest.approx(training_seconds(tried, 2, ratios))
@@ -185,9 +185,7 @@ def test_the_command_writes_nothing_and_speaks_to_machines(tuckprune, home, ray_
 
 def test_a_zoo_model_need_not_be_trained(tuckprune, tmp_path, local_pool, small_zoo, monkeypatch):
     reads = []
-    monkeypatch.setattr(
-        settings, "load_dataset", lambda *given, **more: reads.append(1) or load_dataset(*given, **more)
-    )
+    monkeypatch.setattr(source, "load_dataset", lambda *given, **more: reads.append(1) or load_dataset(*given, **more))
     path = written(tmp_path, model={"zoo": "digits_resnet"}, search={"trials": 2, "workers": 1, "sensitivity": False})
     code, out, err = tuckprune("search", path, "--dry-run")
     assert code == 0, err
