@@ -22,14 +22,14 @@ def choose_kernels(log: Callable[[str], None], training: TrainingConfig, model: 
         training: the section of the configuration.
         model: file of the model; None for a model of the zoo, which oneDNN computes correctly.
     """
-    if not _is_open():
+    if not _is_open() or (model is not None and not model.exists()):  # Loading will say what the path lacks.
         return
     reason = _reason_against(training, model)
     if reason is None:
         use_onednn()
         log("on a CPU: with oneDNN")
     else:
-        log(f"on a CPU: without oneDNN, which is faster, because of {reason}; {ONEDNN}=1 turns it on")
+        log(f"on a CPU: without the faster kernels of oneDNN, because of {reason}; {ONEDNN}=1 turns it on")
 
 
 def use_onednn() -> None:

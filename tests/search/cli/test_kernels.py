@@ -53,3 +53,9 @@ def test_the_user_s_choice_and_a_tensorflow_that_is_loaded_stay(choose, monkeypa
     monkeypatch.setenv(ONEDNN, "false")
     monkeypatch.setattr(kernels, "sys", SimpleNamespace(modules={"tensorflow": keras}))
     assert choose() == ("false", [])
+
+
+def test_of_a_file_that_is_missing_nothing_is_said(choose, tmp_path):
+    lines = []
+    kernels.choose_kernels(lines.append, TrainingConfig(), tmp_path / "missing.keras")
+    assert (os.environ[ONEDNN], lines) == ("false", [])
