@@ -28,7 +28,7 @@ from zoo.training.training import SGD
 _NETWORKS = 4
 """Most traced networks that are kept: candidates with ranks differ in layers, and each network takes memory."""
 
-_PROBE_SCORED, _PROBE_RECALIBRATED = 1000, 256
+_PROBE_SCORED, _PROBE_RECALIBRATED = 1000, 512
 """Most images by which a probe of the sensitivity sweep is scored, and its statistics estimated."""
 
 _LEAST = {"recalibration_images": 1, "steps": 0, "batch_size": 1, "seed": 0, "reconstruction_images": 0}
@@ -196,7 +196,7 @@ class ScoreProxy:
     def probe(self, repair: Repair) -> ProxyResult:
         """Recalibrate a candidate and score it, on a sample of validation images that is the same for every candidate.
 
-        How much single parts of a model matter shows on few images: by 500 of 5,000 a sweep has led to the same start.
+        How much single parts of a model matter shows on few images (docs/design.md, the search).
 
         Raises:
             DivergenceError: the loss or metric on the sample is not finite.
