@@ -69,6 +69,23 @@ def test_numbers() -> None:
     )
 
 
+def test_numbers_far_from_zero_have_the_same_variance_explained() -> None:
+    """In sums of float32 the variance of 10,000 and a few is lost, and R2 came out above 1."""
+    targets = 1e4 + RNG.normal(size=(5000, 2)).astype(np.float32)
+    outputs = targets + RNG.normal(0, 0.5, targets.shape).astype(np.float32)
+    expected = r2_score(targets.astype(np.float64), outputs.astype(np.float64))
+    assert Regression().figures(targets, outputs)["R2"] == pytest.approx(expected, rel=1e-6)
+    assert Regression().figures(0 * targets + 3, outputs)["R2"] == 0
+
+
+def test_sure_labels_are_ranked_by_their_logits() -> None:
+    """In float32 the probabilities of logits from 17 up are all 1."""
+    logits = RNG.uniform(15, 33, (300, 3)).astype(np.float32)
+    targets = (logits + 4 * RNG.normal(size=logits.shape) > 24).astype(np.float32)
+    figures = scored(Multilabel(), model(Multilabel(), logits=True), targets, logits)
+    assert figures["mAP"] == pytest.approx(average_precision_score(targets, logits), rel=1e-3)
+
+
 @pytest.mark.parametrize("masks", [MASKS, IGNORED])
 @pytest.mark.parametrize("logits", [True, False])
 def test_pixels(masks: np.ndarray, logits: bool) -> None:

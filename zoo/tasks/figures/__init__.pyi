@@ -1,3 +1,4 @@
+from .running import ExplainedVariance as ExplainedVariance
 from .running import JoinedFigures as JoinedFigures
 from .running import KerasFigures as KerasFigures
 from .running import MeanFigures as MeanFigures

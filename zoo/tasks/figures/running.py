@@ -70,6 +70,36 @@ class KerasFigures(RunningFigures):
         return {name: float(metric.result()) for name, metric in self._metrics.items()}
 
 
+class ExplainedVariance(RunningFigures):
+    """R2, the share of the variance of targets (N, numbers) that outputs explain, a mean over the numbers.
+
+    Keras's subtracts two sums of float32, which of numbers far from 0, such as years, are nearly the same.
+
+    Args:
+        name: of the figure.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._count, self._first, self._sums = 0, np.zeros(0), np.zeros(0)
+
+    def add(self, targets: Array, outputs: Array) -> None:
+        """Sum up the targets, their squares, and the squared errors."""
+        right, given = targets.astype(np.float64), outputs.astype(np.float64)
+        if not self._count:
+            self._first, self._sums = right[:1], np.zeros((3, *right.shape[1:]))
+        moved = right - self._first
+        self._sums += np.stack([moved, moved**2, (right - given) ** 2]).sum(axis=1)
+        self._count += len(right)
+
+    def result(self) -> dict[str, float]:
+        """The mean share; 0 of a number that never changes."""
+        total, squares, errors = self._sums
+        spread = squares - total**2 / max(1, self._count)
+        shares = 1 - np.divide(errors, spread, out=np.ones_like(errors), where=spread > 0)
+        return {self._name: float(np.mean(shares))}
+
+
 class WholeFigures(RunningFigures):
     """Figures that need all outputs at once, such as those of a ranking.
 

@@ -90,10 +90,10 @@ class Multilabel(Task):
         return JoinedFigures(WholeFigures(_precision), KerasFigures({_F1.name: f1}))
 
     def activated(self, outputs: Array, from_logits: bool) -> Array:
-        """Probabilities (N, classes)."""
+        """Probabilities (N, classes), of logits in float64: in float32 all from 17 up would be 1, and rank alike."""
         from scipy.special import expit
 
-        return np.asarray(expit(outputs)) if from_logits else outputs
+        return np.asarray(expit(outputs.astype(np.float64))) if from_logits else outputs
 
     def shown_outputs(self, outputs: Array) -> list[Answer]:
         """The numbers of the classes that the image has."""

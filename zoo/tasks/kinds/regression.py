@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from compress.errors import DataError
-from zoo.tasks.figures.running import KerasFigures, RunningFigures
+from zoo.tasks.figures.running import ExplainedVariance, JoinedFigures, KerasFigures, RunningFigures
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.metric import LOSS, Metric
 from zoo.tasks.task import Array, Layout, Task, check_alike, check_shape
@@ -63,15 +63,11 @@ class Regression(Task):
         return keras.metrics.MeanAbsoluteError(_MAE.name)
 
     def running_figures(self) -> RunningFigures:
-        """By Keras's metrics; R2 is the mean over the numbers."""
+        """Errors by Keras's metrics; R2 is the mean over the numbers."""
         import keras
 
-        made = {
-            _MAE.name: keras.metrics.MeanAbsoluteError(),
-            _RMSE.name: keras.metrics.RootMeanSquaredError(),
-            _R2.name: keras.metrics.R2Score(),
-        }
-        return KerasFigures(made)
+        made = {_MAE.name: keras.metrics.MeanAbsoluteError(), _RMSE.name: keras.metrics.RootMeanSquaredError()}
+        return JoinedFigures(KerasFigures(made), ExplainedVariance(_R2.name))
 
     def made_up(self, *, right: bool) -> tuple[Array, Array]:
         """Four images of one number."""

@@ -46,10 +46,8 @@ def test_parts_give_the_figures_of_all(task: Any, name: str | None, monkeypatch:
     # Blocks of two or three images, and parts of one, of several blocks, and of less than one.
     monkeypatch.setattr(scoring, "_VALUES", 2 * outputs[0].size + 1)
     received = in_parts(data.task, loss, metric, split.targets, outputs, [1, 5, len(split) - 7, 1])
-    # Keras's R2 subtracts large sums of float32 here, which blocks of 4 million values do not see.
-    rel = 1e-3 if "R2" in whole else 1e-6
-    assert received == pytest.approx(whole, rel=rel, abs=1e-7)
-    assert evaluate(net, data, split, metric, 3).figures == pytest.approx(whole, rel=max(rel, 1e-5), abs=1e-6)
+    assert received == pytest.approx(whole, rel=1e-6, abs=1e-7)
+    assert evaluate(net, data, split, metric, 3).figures == pytest.approx(whole, rel=1e-5, abs=1e-6)
 
 
 def test_ignored_pixels_count_in_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
