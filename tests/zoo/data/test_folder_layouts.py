@@ -176,6 +176,7 @@ def test_broken_pairs_are_refused(masks: Path, what: str, message: str) -> None:
         ("file,age", "a.png,old", "expected numbers in line 2 of .*labels.csv, received ValueError"),
         ("file,age", "a.png,1,2", "expected 1 numbers in line 2 of .*, as the columns say, received 2"),
         ("file,age", "b.png,1", "expected the files that .*labels.csv names, received none at .*b.png"),
+        ("file,age", "a.png,1\n./a.png,2", "each file in one row of .*, received ./a.png in lines 2 and 3; write all"),
     ],
 )
 def test_broken_tables_are_refused(tmp_path: Path, head: str, line: str, message: str) -> None:

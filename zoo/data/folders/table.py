@@ -60,11 +60,17 @@ def _rows(path: DataPath) -> tuple[list[DataPath], Array, tuple[str, ...]]:
         raise DataError(
             f"expected a column '{FILE}' and one or more of numbers, and rows, in {path}, received {received}"
         )
-    files, numbers = [], []
+    files, numbers, lines = [], [], {}
     for line, row in enumerate(rows[1:], start=2):
         if not row:
             continue
         files.append(path.parent / PurePath(row[0]).as_posix())
+        if lines.setdefault(files[-1], line) != line:
+            # Its rows would be divided among training, validation and test.
+            raise DataError(
+                f"expected each file in one row of {path}, received {row[0]} in lines {lines[files[-1]]} and {line}; "
+                "write all that belongs to an image into one row"
+            )
         numbers.append(_numbers(row[1:], len(rows[0]) - 1, f"line {line} of {path}"))
     missing = absent(files)
     if missing:
