@@ -87,14 +87,18 @@ class LayerConfig(Section):
         return KEEP if self.is_kept else given
 
 
+_FINEST = 0.001
+"""Grid that tells the channels of nearly any layer apart; every group has a table of all its points."""
+
+
 class SpaceConfig(Section):
     """What the search may choose from."""
 
     ratio_max: float = Field(default=0.9, gt=0, lt=1, description="largest fraction of a group's channels to remove")
-    ratio_step: float = Field(default=0.1, gt=0, lt=1, description="grid of the ratios")
+    ratio_step: float = Field(default=0.1, ge=_FINEST, lt=1, description="grid of the ratios")
     ranks: bool = Field(default=True, description="whether Tucker ranks are searched")
     rank_step: float = Field(
-        default=0.1, gt=0, le=1, description="grid of the ranks, as a fraction of the layer's channels"
+        default=0.1, ge=_FINEST, le=1, description="grid of the ranks, as a fraction of the layer's channels"
     )
     layers: dict[Text, LayerConfig] = Field(
         default={},
