@@ -96,7 +96,8 @@ class AdaptiveMoments(UpdateRule):
     @classmethod
     def of(cls, optimizer: Any) -> Self:
         """The rule of an Adam or AdamW."""
-        return cls(optimizer.weight_decay or 0.0, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+        values = (optimizer.weight_decay or 0.0, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+        return cls(*map(float, values))
 
     def _apply(self, weight: Any, slots: Sequence[Any], gradient: Any, rate: Any, step: Any) -> None:
         tf.raw_ops.ResourceApplyAdam(

@@ -88,11 +88,17 @@ class CropAndFlip:
         return False
 
     def check(self, images: Images, targets: Targets, task: Task) -> None:
-        """Refuse padding where targets are images: theirs would have to say what black means.
+        """Refuse padding where targets are images, which would have to say what black means, or beyond all images.
 
         Raises:
-            ConfigError: there is some.
+            ConfigError: there is some, or as much as the images have pixels.
         """
+        smaller = min(images.shape[1:3])
+        if self.padding >= smaller:
+            raise ConfigError(
+                f"augment.padding: expected less than the images' smaller side of {smaller} pixels, for crops to show "
+                f"some of them, received {self.padding}"
+            )
         if task.moves and self.padding:
             raise ConfigError(
                 f"augment.padding: expected 0 for {task.name}, whose targets have nothing beyond their edges, received "

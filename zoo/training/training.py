@@ -72,8 +72,11 @@ class TrainingSettings:
             raise ConfigError(
                 f"expected learning_rate above 0 and seed of at least 0, received {self.learning_rate} and {self.seed}"
             )
-        if isinstance(self.class_weights, tuple) and not all(0 <= weight < math.inf for weight in self.class_weights):
-            raise ConfigError(f"class_weights: expected finite weights of at least 0, received {self.class_weights}")
+        weights = self.class_weights if isinstance(self.class_weights, tuple) else (1.0,)
+        if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
+            raise ConfigError(
+                f"class_weights: expected finite weights of at least 0, one or more of them above, received {weights}"
+            )
         self.made_optimizer(1)
         if self.loss is not None:
             self.loss.make(loss_classes(), "loss")

@@ -16,6 +16,7 @@ OPTIMIZERS = [
     KerasClass("SGD"),
     KerasClass("SGD", {"momentum": 0.8, "nesterov": True, "weight_decay": 0.3}),
     KerasClass("Adam", {"beta_1": 0.7, "epsilon": 1e-3}),
+    KerasClass("Adam", {"beta_1": 0}),
     KerasClass("adam_w", {"beta_2": 0.9, "weight_decay": 0.3}),
 ]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.errors import DataError
+from compress.errors import ConfigError, DataError
 from zoo.data.batches import (
     CropAndFlip,
     ImageBatches,
@@ -81,6 +81,14 @@ def test_without_flip_and_padding_nothing_changes() -> None:
 def test_a_negative_padding_is_refused() -> None:
     with pytest.raises(DataError, match="received -1"):
         CropAndFlip(-1, False)
+
+
+def test_a_padding_beyond_the_image_is_refused() -> None:
+    """A crop could show nothing but black; of millions of pixels there is no memory for one batch, after a search."""
+    images, labels = np.zeros((2, 6, 8, 3), np.uint8), np.zeros(2)
+    CropAndFlip(5, False).check(images, labels, Classification(2))
+    with pytest.raises(ConfigError, match=r"augment.padding: expected less than .* side of 6 pixels.*, received 6"):
+        CropAndFlip(6, False).check(images, labels, Classification(2))
 
 
 def _epoch(batches: ImageBatches) -> list[list[float]]:

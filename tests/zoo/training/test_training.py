@@ -252,6 +252,7 @@ def test_evaluate_does_not_score_nan(digits: ImageDataset) -> None:
         {"seed": -1},
         {"early_stopping": 0},
         {"class_weights": (1.0, -2.0)},
+        {"class_weights": (0.0, 0.0)},
         {"optimizer": KerasClass("SGD", {"momentum": 7.5})},
         {"optimizer": KerasClass("AdamX")},
         {"optimizer": KerasClass("Adam", {"learning_rate": 0.5})},
