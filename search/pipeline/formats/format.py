@@ -30,7 +30,7 @@ class Format:
             normalized training images (N, H, W, C).
         load: loads the file as its users would, on one thread where the format lets one choose.
         order: position in lists and tables, the lowest first.
-        exact: whether it computes in float32, so that its classes must all be the Keras model's.
+        exact: whether it computes in float32, so that its classes and outputs must be the Keras model's.
         packages: packages that must be installed, by the extra ``ship``.
     """
 

@@ -158,6 +158,8 @@ def test_what_a_format_cannot_hold_is_named_and_the_others_are_written(tmp_path)
     ("spoil", "problem"),
     [
         (lambda outputs: outputs[:, ::-1], "^format h5 disagrees: expected the Keras model's answers to all 40 images"),
+        # Every class is right, but the probabilities are not.
+        (lambda outputs: outputs / 2, "^format h5 disagrees: .* received 100.00 % and outputs up to 0[.].* apart"),
         (lambda outputs: outputs * np.nan, "^format h5 cannot be made .*: expected finite outputs, received NaN"),
     ],
 )
