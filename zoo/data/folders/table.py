@@ -60,7 +60,8 @@ def _rows(path: DataPath) -> tuple[list[DataPath], Array, tuple[str, ...]]:
         raise DataError(
             f"expected a column '{FILE}' and one or more of numbers, and rows, in {path}, received {received}"
         )
-    files, numbers, lines = [], [], {}
+    files, numbers = [], []
+    lines: dict[DataPath, int] = {}
     for line, row in enumerate(rows[1:], start=2):
         if not row:
             continue
