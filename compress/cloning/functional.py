@@ -20,8 +20,16 @@ def plain_functional(model: Any) -> Any:
     if not has_graph(model):
         raise ModelError(f"expected a functional or Sequential Keras model, received {excerpt(model)}")
     if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    return model if _is_keras(type(model)) else keras.Model(model.input, model.output, name=model.name)
+        return model_like(model, model.inputs[0], model.outputs[0])
+    return model if _is_keras(type(model)) else model_like(model, model.input, model.output)
+
+
+def model_like(model: Any, inputs: Any, outputs: Any) -> Any:
+    """A functional model of these tensors with the name of another one, frozen as a whole if that is.
+
+    A model that its constructor froze says so itself, and none of its layers does.
+    """
+    return keras.Model(inputs, outputs, name=model.name, trainable=None if model.trainable else False)
 
 
 def has_graph(model: Any) -> bool:

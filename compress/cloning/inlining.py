@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from compress.cloning.functional import inputs_by_place, is_nested, plain_functional
+from compress.cloning.functional import inputs_by_place, is_nested, model_like, plain_functional
 from compress.cloning.layer_copy import copy_weights
 from compress.cloning.nodes import arguments_of, nodes_of
 from compress.cloning.tracing.names import inner_names, unique
@@ -31,7 +31,7 @@ def inlined(model: Any) -> Any:
     if not any(traces.graph_of(node.operation, arguments_of(node)) for node in nodes_of(model) if not node.is_input):
         return model
     inputs = keras.tree.map_structure(_new_input, model.input)
-    return _flat(model, traces, inputs, model.name, _unique_names(model))
+    return _flat(model, model, traces, inputs, _unique_names(model))
 
 
 def traced_model(model: Any) -> Any:
@@ -50,15 +50,15 @@ def traced_model(model: Any) -> Any:
             f"{error}; rebuild it with keras.Model()"
         ) from error
     new = keras.tree.map_structure(lambda tensor: keras.Input(tensor.shape[1:], dtype=tensor.dtype), inputs)
-    return _flat(graph, Traces(graph), new, model.name, inner_names(model, graph))
+    return _flat(model, graph, Traces(graph), new, inner_names(model, graph))
 
 
-def _flat(graph: Any, traces: Traces, inputs: Any, name: str, names: Iterable[tuple[Any, str]]) -> Any:
-    """A flat model of a graph on new symbolic inputs, with names for its layers and a copy of their weights."""
+def _flat(model: Any, graph: Any, traces: Traces, inputs: Any, names: Iterable[tuple[Any, str]]) -> Any:
+    """A flat model of a model's graph on new symbolic inputs, with names for its layers and a copy of their weights."""
     names = list(names)
     while True:
         inlining = _Inlining(graph, traces, names)
-        flat = inlining.model(inputs, name)
+        flat = model_like(model, inputs, inlining.outputs(inputs))
         if not traces.outdated:
             inlining.copy_weights()
             return flat
@@ -107,9 +107,9 @@ class _Inlining:
         for layer, name in names:
             self._name(layer, name)
 
-    def model(self, inputs: Any, name: str) -> Any:
-        """The model on these new symbolic inputs, with weights as they were initialized."""
-        return keras.Model(inputs, self._run(self._graph, keras.tree.flatten(inputs), {}), name=name)
+    def outputs(self, inputs: Any) -> Any:
+        """What the graph makes of new symbolic inputs, by copies with weights as they were initialized."""
+        return self._run(self._graph, keras.tree.flatten(inputs), {})
 
     def copy_weights(self) -> None:
         """Give every copy the weights of its original."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from compress.cloning.functional import model_like
 from compress.cloning.layer_copy import copy_layer, copy_weights
 from compress.cloning.layers import layers_by_name
 from compress.cloning.nodes import Arguments
@@ -44,8 +45,9 @@ def rebuild(
 
     source = as_functional(model)
     if source.compiled:  # clone_model would compile the copy too, and fail at losses that Keras cannot find by name.
-        source = keras.Model(source.input, source.output, name=source.name)
-    return keras.models.clone_model(source, _copy_inputs(source), clone_function=clone, call_function=call)
+        source = model_like(source, source.input, source.output)
+    made = keras.models.clone_model(source, _copy_inputs(source), clone_function=clone, call_function=call)
+    return made if source.trainable else model_like(source, made.input, made.output)
 
 
 def _copy_inputs(model: Any) -> Any:

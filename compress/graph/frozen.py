@@ -15,9 +15,12 @@ from compress.parameters import DECOMPOSE, PRUNE, Stage
 def frozen_layers(model: Any) -> tuple[str, ...]:
     """Names of the layers of a functional model that have weights which training leaves alone, in the model's order.
 
-    That is, frozen layers with weights, and those that hold single frozen ones, as a wrapper does of a frozen layer.
+    That is, frozen layers with weights, and those that hold single frozen ones, as a wrapper does of a frozen layer;
+    all that have weights where the model is frozen as a whole.
     """
-    return tuple(layer.name for layer in model.layers if _holds_frozen(layer))
+    return tuple(
+        layer.name for layer in model.layers if _holds_frozen(layer) or (layer.weights and not model.trainable)
+    )
 
 
 def _holds_frozen(layer: Any) -> bool:

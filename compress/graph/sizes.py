@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from compress.cloning.functional import model_like
 from compress.cloning.walk import as_functional, calls
 from compress.errors import ModelError, typed_line
 
@@ -32,7 +33,7 @@ def at_size(model: Any, size: ImageSize | None) -> Any:
         return keras.Input(batch_shape=_sized_input(tensor, size).shape, dtype=tensor.dtype)
 
     inputs = keras.tree.map_structure(sized, source.input)
-    return as_functional(keras.Model(inputs, source(inputs), name=model.name))
+    return as_functional(model_like(model, inputs, source(inputs)))
 
 
 def sized_shapes(model: Any, size: ImageSize) -> dict[int, Shape]:

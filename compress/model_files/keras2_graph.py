@@ -22,19 +22,26 @@ class LegacyModel:
     model: the functional Keras 3 model.
     layers: its layers by name in the order of the file, models within it as records of their own.
     classes: what Keras 2 called the class of each.
+    trainable: whether the model was not frozen as a whole.
     """
 
     model: Any
     layers: Mapping[str, "Any | LegacyModel"]
     classes: tuple[str, ...]
+    trainable: bool
 
     def finalized(self) -> Any:
-        """The model, when all weights are set: its layers compute now what they keep besides them."""
+        """The model, when all weights are set: its layers compute now what they keep besides them.
+
+        They are frozen where it was as a whole, which Keras 2 meant for those of a model in another one, too.
+        """
         for layer in self.layers.values():
             if isinstance(layer, LegacyModel):
                 layer.finalized()
             else:
                 finalize_state(layer)
+        if not self.trainable:
+            self.model.trainable = False
         return self.model
 
     @property
@@ -92,7 +99,8 @@ class _Graph:
                 raise ModelError(f"layer '{stuck}': expected inputs from layers of the model; save the model again")
         model = keras.Model(self._ends("input_layers"), self._ends("output_layers"), name=name)
         layers = {name: self._layers[name] for name in self._entries if name in self._layers}
-        return LegacyModel(model, layers, tuple(self._entries[name]["class_name"] for name in layers))
+        classes = tuple(self._entries[name]["class_name"] for name in layers)
+        return LegacyModel(model, layers, classes, self._config.get("trainable", True))
 
     def _ends(self, key: str) -> Any:
         return _alone([self._tensor(reference) for reference in _references(self._config[key])])
@@ -221,6 +229,7 @@ def _as_functional_config(config: Any) -> dict[str, Any]:
         before = entry
     return {
         "name": document.get("name"),
+        "trainable": document.get("trainable", True),
         "layers": entries,
         "input_layers": [_output_of(entries[0])],
         "output_layers": [_output_of(entries[-1])],

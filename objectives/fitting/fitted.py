@@ -54,7 +54,7 @@ class Fitted(keras.Model):  # type: ignore[misc]
         lesson: Lesson | None = None,
         soft: Sequence[SoftOutput] = (),
     ) -> None:
-        super().__init__(name=student.name)
+        super().__init__(name=student.name, trainable=student.trainable)
         self._student, self.output_names = student, list(names)
         self._as_mapping, self._lesson = as_mapping, None if lesson is None else lesson.distillation
         # A closure: a model among the attributes would be trained and saved with this one.

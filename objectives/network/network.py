@@ -65,12 +65,12 @@ class Network:
         self._copy_others(source)  # Their weights say whether steps update them.
         self._weights = _weights(self._model)
         self._random_states = random_states(self._model)
-        trained = [weight for weight in self._weights if weight.trainable]
+        self._trained = [weight for weight in self._weights if weight.trainable and source.trainable]
         self._rule, self._taken = rule, tf.Variable(0.0, trainable=False)
-        self._slots = [[_like(weight.variable) for _ in range(rule.slots)] for weight in trained]
+        self._slots = [[_like(weight.variable) for _ in range(rule.slots)] for weight in self._trained]
         self._scale = precision.loss_scale()
         self.loss = loss
-        self.step = self._traced(lambda *batch: self._step(trained, *batch), jit_compile)
+        self.step = self._traced(self._step, jit_compile)
         self._observe = self._traced(lambda images: self._model(images, training=True), jit_compile)
 
     def _build(self, source: Any, precision: Precision, common: Common, jit_compile: bool) -> None:
@@ -108,10 +108,9 @@ class Network:
         self._begin(seed)
 
     def _begin(self, seed: int) -> None:
-        trained = (weight.variable for weight in self._weights if weight.trainable)
-        for slots, variable in zip(self._slots, trained, strict=True):
+        for slots, weight in zip(self._slots, self._trained, strict=True):
             for slot in slots:
-                slot.assign(tf.zeros_like(variable))
+                slot.assign(tf.zeros_like(weight.variable))
         self._taken.assign(0.0)
         seed_random_states(self._random_states, seed)
         self._scale.reset()
@@ -150,10 +149,10 @@ class Network:
     def _traced(self, function: Callable[..., Any], jit_compile: bool) -> Any:
         return tf.function(function, autograph=False, jit_compile=jit_compile, reduce_retracing=True)
 
-    def _step(self, trained: Sequence[Weight], images: Any, targets: Any, soft: Any, rate: Any) -> Any:
+    def _step(self, images: Any, targets: Any, soft: Any, rate: Any) -> Any:
         """One update; returns the loss before it."""
         with tf.GradientTape() as tape:
-            variables = [weight.variable for weight in trained]
+            variables = [weight.variable for weight in self._trained]
             tape.watch(variables)
             outputs = self._outputs(images, training=True)
             losses = [self.loss(targets, outputs, soft), *self._model.losses, *_penalties(self._weights)]
@@ -164,12 +163,12 @@ class Network:
         gradients = self._scale.down(
             [tf.zeros_like(v.read_value()) if g is None else g for g, v in zip(computed, variables, strict=True)]
         )
-        self._scale.guard(gradients, lambda: self._update(trained, gradients, rate))
+        self._scale.guard(gradients, lambda: self._update(gradients, rate))
         return total
 
-    def _update(self, trained: Sequence[Weight], gradients: Sequence[Any], rate: Any) -> None:
+    def _update(self, gradients: Sequence[Any], rate: Any) -> None:
         step = self._taken.assign_add(1.0, read_value=True)
-        for weight, slots, gradient in zip(trained, self._slots, gradients, strict=True):
+        for weight, slots, gradient in zip(self._trained, self._slots, gradients, strict=True):
             self._rule.update(weight.variable, slots, gradient, rate, step)
             if weight.constraint is not None:
                 weight.variable.assign(weight.constraint(weight.variable.read_value()))

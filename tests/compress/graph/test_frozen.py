@@ -44,6 +44,14 @@ def test_what_changes_is_trainable_and_nothing_else(frozen: tuple[str, ...] | No
     assert counted == 112 + 8 + 222 + 434
 
 
+def test_a_model_that_its_constructor_froze() -> None:
+    model = _model()
+    model = keras.Model(model.inputs, model.outputs, trainable=False)
+    assert frozen_layers(model) == ("whole", "a", "norm", "b", "head")
+    made = unfrozen(model, ("prune",))
+    assert (made.trainable, _trainable(made)) == (True, {"a", "norm", "b", "head"})
+
+
 def test_a_frozen_model_inside_another() -> None:
     base = _model()
     base.trainable = False

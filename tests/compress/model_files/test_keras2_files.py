@@ -11,7 +11,7 @@ from compress.model_files.files import load_model, save_model
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
 from tests.compress.fixtures.models import outputs
-from tests.compress.model_files.keras2_edits import DATA, ERAS, refusal
+from tests.compress.model_files.keras2_edits import DATA, ERAS, edited, refusal
 
 MODELS = ("mobile", "shared", "operations", "sequential")
 
@@ -84,6 +84,31 @@ def test_options_survive(tmp_path):
     assert not load_model(DATA / "tf2.8-shared.h5").get_layer("frozen").trainable
     again = load_model(save_model(model, tmp_path / "again.keras"))
     assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+
+
+@pytest.mark.parametrize("file", ["tf2.8-mobile.h5", "tf2.8-sequential.h5"])
+def test_a_model_that_is_frozen_as_a_whole(tmp_path, file):
+    def freeze(stored, document, entries):
+        document["config"]["trainable"] = False
+
+    model = load_model(edited(tmp_path, freeze, file))
+    assert model.weights and not model.trainable_weights
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_model_that_is_frozen_as_a_whole_in_another(tmp_path, frozen):
+    """Keras 2 froze it there by its own flag, and Keras 3 only by those of its layers."""
+    inside = set()
+
+    def freeze(stored, document, entries):
+        (nested,) = (entry for entry in entries.values() if entry["class_name"] in ("Functional", "Sequential"))
+        nested["config"]["trainable"] = not frozen
+        inside.update(entry["config"]["name"] for entry in nested["config"]["layers"])
+
+    model = load_model(edited(tmp_path, freeze, "tf2.8-shared.h5"))
+    nested = [layer for layer in model.layers if layer.name in inside and layer.weights]
+    assert any(layer.trainable_weights for layer in nested) is not frozen
+    assert {layer.name for layer in model.layers if layer.trainable_weights}.difference(inside)
 
 
 def test_a_legacy_model_can_be_compressed():

@@ -10,6 +10,7 @@ from compress.model_files.compiled import CompiledModel
 from compress.model_files.files import load_model
 from objectives.fitting.compiled import CompiledTraining
 from objectives.fitting.fit_data import FitData
+from objectives.fitting.fitted import Fitted
 from objectives.fitting.loop import Loop, calibration_batches
 from tests.objectives.fitting.two_outputs import Given, drawn
 from zoo.kernels.replacement import own_kernels
@@ -36,6 +37,12 @@ def test_layers_compute_by_our_kernels(tmp_path, monkeypatch):
     own = CompiledTraining(data, CompiledModel.read(tmp_path / "net.keras"), None, 0.1, 0)
     own.fit(load_model(tmp_path / "net.keras"), TrainingBudget(steps=2, batch_size=16, learning_rate=0.01))
     assert computed == [["norm"]]
+
+
+def test_a_model_that_its_constructor_froze_stays_so_where_it_is_fitted():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs), trainable=False)
+    assert model.layers[1].trainable and not Fitted(model, ["classes"]).trainable_weights
 
 
 def by_class(seed):

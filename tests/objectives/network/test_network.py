@@ -113,6 +113,17 @@ def test_single_weights_that_are_frozen_stay_as_they_are(first: int) -> None:
         np.testing.assert_allclose(weight.numpy(), value, rtol=1e-3, atol=2e-5)
 
 
+def test_a_model_that_its_constructor_froze_is_not_trained() -> None:
+    model = variety()
+    network = network_of(keras.Model(model.inputs, model.outputs, trainable=False))
+    before = [weight.numpy() for weight in model.weights if weight.trainable]
+    assert before and not network.trains
+    step(network, *images(model, 16), 0.01)
+    network.unload(model)
+    for weight, value in zip([weight for weight in model.weights if weight.trainable], before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+
+
 def test_candidates_of_other_channel_counts_share_one_trace() -> None:
     original = randomized(thin_model("digits_resnet"))
     graph = analyse(original)
