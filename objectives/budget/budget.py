@@ -244,14 +244,13 @@ def drop_costly_ranks(
     ranks = dict(parameters.ranks)
     memory, latency = budget.limit(MEMORY), budget.limit(LATENCY)
     if memory is not None:
-        heavy = [name for name in ranks if parts[name].memory > max(memory.most, whole[name].memory)]
+        heavy = [name for name in ranks if MEMORY.of(parts[name]) > max(memory.most, MEMORY.of(whole[name]))]
         heavy = [name for name in heavy if name not in fixed]
         ranks = {name: pair for name, pair in ranks.items() if name not in heavy}
     if latency is not None:
-        total = cost.cost(CompressionParameters(parameters.ratios, ranks), step).latency
-        free = [name for name in ranks if name not in fixed]
-        for name in sorted(free, key=lambda name: whole[name].latency - parts[name].latency):
-            gain = parts[name].latency - whole[name].latency
+        total = LATENCY.of(cost.cost(CompressionParameters(parameters.ratios, ranks), step))
+        gains = {name: LATENCY.of(parts[name]) - LATENCY.of(whole[name]) for name in ranks if name not in fixed}
+        for name, gain in sorted(gains.items(), key=lambda item: -item[1]):
             if total <= latency.most or gain <= 0:
                 break
             total -= gain

@@ -15,18 +15,18 @@ class Cost:
         flops: floating point operations of one forward pass on one image.
         params: weights that training changes where no layer is frozen: kernels and biases, but no statistics.
         bytes: of all weights, statistics included.
-        macs: multiply-accumulates, each two of the FLOPs; 0 where they were not counted.
-        memory: bytes of the tensors alive where they are most, of one image; 0 where it was not computed.
-        latency: microseconds of one forward pass, as a latency table predicts it; 0 without a table.
+        macs: multiply-accumulates, each two of the FLOPs; None where they were not counted.
+        memory: bytes of the tensors alive where they are most, of one image; None where it was not computed.
+        latency: microseconds of one forward pass, as a latency table predicts it; None without a table.
         others: figures of the other registered quantities, by name.
     """
 
     flops: int
     params: int
     bytes: int
-    macs: int = 0
-    memory: int = 0
-    latency: float = 0.0
+    macs: int | None = None
+    memory: int | None = None
+    latency: float | None = None
     others: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
@@ -38,13 +38,13 @@ class Cost:
         """The figure of the quantity of that name.
 
         Raises:
-            RunError: the cost was stored before this quantity was registered.
+            RunError: the cost was stored before this quantity was registered, or made without a latency table.
         """
         figure = self.others.get(quantity, getattr(self, quantity, None))
         if figure is None:
             raise RunError(
-                f"expected costs with '{quantity}', received one that was stored before it was registered: "
-                f"{self.stored()}; search in a new run"
+                f"expected costs with '{quantity}', received one that was made without a latency table, or stored "
+                f"before it was registered: {self.stored()}; give CostModel a table, or search in a new run"
             )
         return float(figure)
 

@@ -77,7 +77,7 @@ class CostModel:
         costs = CandidateCosts(self, kept, ranks)
         flops, params, weights, macs = (int(figure) for figure in costs.counted[0])
         # To a tenth of a nanosecond: far below what is measured, and short in files.
-        latency = round(float(costs.latency[0]), 4)
+        latency = None if self.latency is None else round(float(costs.latency[0]), 4)
         others = {one.name: float(one.values(costs)[0]) for one in quantities().values() if one not in STANDARD}
         return Cost(flops, params, weights, macs, int(costs.memory[0]), latency, others)
 
@@ -116,8 +116,8 @@ class CostModel:
     def layer_costs(self, parameters: CompressionParameters, step: ChannelStep = SINGLE_CHANNELS) -> dict[str, Cost]:
         """Cost of every layer of one candidate, by the layer's name in the original model.
 
-        The memory of a layer is that of all tensors alive at its call, 0 of an input that nothing reads; a layer
-        without a latency law has latency 0.
+        The memory of a layer is that of all tensors alive at its call, 0 of an input that nothing reads; with a
+        latency table, a layer without a law has latency 0.
         """
         kept, ranks = self.candidate(parameters, step)
         counts = self._counts_of(kept)
@@ -128,7 +128,7 @@ class CostModel:
         changed = [index[layer.layer] for layer in self.graph.decomposable]
         np.add.at(figures, changed, self._tucker.by_layer(counts[0], ranks[0]))
         alive = self.memory.by_layer(kept, ranks)
-        times = {} if self.latency is None else self.latency.by_layer(kept, ranks)
+        times = dict.fromkeys(self._layers) if self.latency is None else self.latency.by_layer(kept, ranks)
         rows = np.rint(figures).astype(np.int64).tolist()
         return {
             name: Cost(*[*row, alive.get(name, 0), times.get(name, 0.0)])

@@ -22,6 +22,7 @@ from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import LatencySettings, measure_latency
 from objectives.cost.latency_model import timed_calls
 from objectives.cost.latency_table import Geometry, LatencyTable, Law
+from objectives.cost.quantities.standard import LATENCY
 from objectives.cost.terms import Floats
 
 Measure = Callable[[Any], float]
@@ -147,7 +148,7 @@ def _added_up(source: Any, graph: ChannelGraph, table: LatencyTable, measure: Me
     probes = _probes(cost)
     pruning = PruningSettings(across_normalization=graph.across_normalization)
     times = [measure(_built(source, probe, pruning)) for probe in probes]
-    overhead, scale = _nearest([(1.0, cost.cost(probe).latency) for probe in probes], times)
+    overhead, scale = _nearest([(1.0, LATENCY.of(cost.cost(probe))) for probe in probes], times)
     return replace(table, overhead=overhead, scale=scale, original=times[0])
 
 

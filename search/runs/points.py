@@ -112,7 +112,7 @@ class RunPoints:
 
     @cached_property
     def original(self) -> Cost:
-        """Cost of the original model, by the study, or of the model itself; its latency is 0 without a latency table.
+        """Cost of the original model, by the study, or of the model itself; without a latency where there is no table.
 
         Raises:
             RunError, ModelError: as `graph` does.
@@ -122,7 +122,7 @@ class RunPoints:
             cost = CostModel(self.graph).cost(CompressionParameters.none())
         path = self.folder.latency_table
         # Fractions of a budget are of the measured latency of the original, not of a predicted one.
-        return replace(cost, latency=LatencyTable.read(path).original if path.exists() else 0.0)
+        return replace(cost, latency=LatencyTable.read(path).original if path.exists() else None)
 
     def quantity(self, name: str | None) -> Quantity:
         """The quantity of this name; for None that of the run's front, or else FLOPs.
@@ -132,7 +132,7 @@ class RunPoints:
         """
         front = self.config.front
         quantity = quantities()[name or (front.quantity if front else FLOPS.name)]
-        if quantity == LATENCY and not self.original.latency:
+        if quantity == LATENCY and self.original.latency is None:
             raise RunError(
                 f"run '{self.folder.path}' has no latencies: its budget does not limit them; choose another --quantity"
             )

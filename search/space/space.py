@@ -14,6 +14,7 @@ from compress.graph.group import Decomposable, Group, Ratios
 from compress.parameters import DECOMPOSE, PRUNE, CompressionParameters, Stage
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
+from objectives.cost.quantities.standard import LATENCY, MEMORY
 from search.space.space_arrays import SpaceArrays, SpaceSettings
 
 Floats = NDArray[np.float64]
@@ -136,11 +137,13 @@ class SearchSpace:
         parts = self.cost.layer_costs(leanest, self.settings.step)
         whole = self.cost.layer_costs(CompressionParameters(leanest.ratios, {}), self.settings.step)
         either = [name for name in parts if name not in self.always_decomposed]
-        fixed = [parts[name].memory for name in self.always_decomposed]
-        memory = max([*fixed, *(min(parts[name].memory, whole[name].memory) for name in either)])
-        gained = sum(max(0.0, parts[name].latency - whole[name].latency) for name in either)
-        smallest = self.cost.cost(leanest, self.settings.step)
-        return replace(smallest, memory=memory, latency=smallest.latency - gained)
+        fixed = [MEMORY.of(parts[name]) for name in self.always_decomposed]
+        memory = max([*fixed, *(min(MEMORY.of(parts[name]), MEMORY.of(whole[name])) for name in either)])
+        smallest = replace(self.cost.cost(leanest, self.settings.step), memory=int(memory))
+        if smallest.latency is None:
+            return smallest
+        gained = sum(max(0.0, LATENCY.of(parts[name]) - LATENCY.of(whole[name])) for name in either)
+        return replace(smallest, latency=smallest.latency - gained)
 
 
 def suggested(trial: optuna.Trial, dimensions: Sequence[str]) -> Floats:

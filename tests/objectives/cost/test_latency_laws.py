@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from compress.errors import ModelError
+from compress.errors import ModelError, RunError
 from compress.graph.analysis import analyse
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import PruningSettings
@@ -14,6 +14,7 @@ from compress.recipe import apply_parameters
 from objectives.cost.cost_model import CostModel
 from objectives.cost.latency import LatencySettings
 from objectives.cost.latency_fit import measured_table, untimed
+from objectives.cost.quantities.standard import LATENCY
 from scripts.bench.objectives.random_candidate import random_candidate
 from tests.objectives.cost import synthetic_latency as synthetic
 from tests.objectives.thin_models import thin_model
@@ -102,7 +103,11 @@ def test_a_table_of_another_model_is_refused():
 
 
 def test_without_a_table_there_is_no_latency():
-    assert CostModel(analyse(nets.model("tiny"))).cost(NONE).latency == 0.0
+    costs = CostModel(analyse(nets.model("tiny")))
+    assert costs.cost(NONE).latency is None
+    assert {layer.latency for layer in costs.layer_costs(NONE).values()} == {None}
+    with pytest.raises(RunError, match="expected costs with 'latency', .* give CostModel a table"):
+        LATENCY.of(costs.cost(NONE))
 
 
 def test_layers_without_a_law_are_named():

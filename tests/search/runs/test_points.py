@@ -94,7 +94,7 @@ def test_the_front_of_an_unfinished_run(tuckprune, made):
         "bytes": spent.bytes,
         "macs": spent.macs,
         "memory": spent.memory,
-        "latency": 0.0,
+        "latency": None,
         "factor": ORIGINAL.params / spent.params,
     }
 

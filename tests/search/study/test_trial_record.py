@@ -99,7 +99,9 @@ def test_the_score_at_the_first_rung(study):
 def test_trials_from_before_macs_were_counted_have_none(study):
     trial = described(study)
     trial.set_user_attr("cost", {"flops": 123, "params": 45, "bytes": 180})
-    assert finish(study, trial, Judgement(Score({"accuracy": 0.75, "loss": 0.9}), 12.5)).cost == Cost(123, 45, 180, 0)
+    assert finish(study, trial, Judgement(Score({"accuracy": 0.75, "loss": 0.9}), 12.5)).cost == Cost(
+        123, 45, 180, None
+    )
 
 
 def test_unfinished_trials_are_no_records(study):
