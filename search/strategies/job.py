@@ -94,6 +94,11 @@ class Job:
         final = FinalTask(settings.final(config), self.budget, choices) if config.finetune.epochs else None
         return trial_task(config, self.model, self.data, self.pruning, self.metric, final=final)
 
+    @property
+    def tuning(self) -> str:
+        """How finalists, and the model between two stages, are fine-tuned: as text, to compare."""
+        return repr(settings.final(self.config))
+
     def driver(self, study: optuna.Study) -> Driver:
         """The driver for a study of the whole recipe."""
         return Driver(study, self.space, self.budget, settings.driver(self.config, self.metric), self.levels)
@@ -118,5 +123,4 @@ class Job:
         """The finals of a study; without candidates where there is no fine-tuning, as they would repeat the trials."""
         if not self.config.finetune.epochs:
             return Finals(study, self.space, self.budget, 0, self.metric)
-        tuning = repr(settings.final(self.config))
-        return Finals(study, self.space, self.budget, self.config.finals.candidates, self.metric, tuning)
+        return Finals(study, self.space, self.budget, self.config.finals.candidates, self.metric, self.tuning)

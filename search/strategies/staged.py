@@ -15,6 +15,7 @@ from search.driver.driver import Driver
 from search.driver.start_queue import distinct, enqueue_starts
 from search.driver.sweep import swept
 from search.runs.run_folder import RunFolder
+from search.samplers.sensitivity import probes
 from search.space.space import SearchSpace
 from search.strategies.job import Job
 from search.strategies.stage_plan import StagePlan
@@ -32,6 +33,9 @@ _WINNER = "winner"
 
 _MIDDLE = "middle"
 """In the first stage's study: digest of the model that its winner became, and that the second stage searches."""
+
+_TUNING = "tuning of the middle"
+"""In the first stage's study: how that model was fine-tuned, as text to compare."""
 
 
 @dataclass(frozen=True)
@@ -153,17 +157,35 @@ class Staged:
 
     def _fine_tuned(self, winner: TrialRecord) -> Any:
         """The model of the first stage's winner, which a worker compresses and fine-tunes once, as a finalist."""
+        if not self._is_made or self._is_outdated():
+            self._make_middle(winner)
+        return load_model(self.folder.middle_model)
+
+    def _make_middle(self, winner: TrialRecord) -> None:
         job, path = self.job, self.folder.middle_model
-        if not self._is_made:
-            epochs = settings.final(job.config).training.epochs
-            job.listener.noted(f"fine-tuning {winner.source} for {epochs} epoch{'s' if epochs > 1 else ''}")
-            with self.open_pool(job.model, replace(job.task, recipe=self.plan.stages[:1]), 1) as pool:
-                made = submit_and_wait(pool, partial(pool.submit_finalist_with_model, winner.parameters))
-            if made.model is None:
-                raise RunError(f"{winner.source} cannot be fine-tuned for the second stage: {made.error}")
-            write_whole(path, made.model)
-            self._keep_digest(model_digest(load_model(path)))
-        return load_model(path)
+        epochs = settings.final(job.config).training.epochs
+        job.listener.noted(f"fine-tuning {winner.source} for {epochs} epoch{'s' if epochs > 1 else ''}")
+        with self.open_pool(job.model, replace(job.task, recipe=self.plan.stages[:1]), 1) as pool:
+            made = submit_and_wait(pool, partial(pool.submit_finalist_with_model, winner.parameters))
+        if made.model is None:
+            raise RunError(f"{winner.source} cannot be fine-tuned for the second stage: {made.error}")
+        write_whole(path, made.model)
+        self._keep_digest(model_digest(load_model(path)))
+        self.first.set_user_attr(_TUNING, job.tuning)
+
+    def _is_outdated(self) -> bool:
+        """Whether the model in the folder was fine-tuned by other settings, and nothing was judged on it; says so."""
+        path = self.folder.middle_model
+        if self.first.user_attrs.get(_TUNING, self.job.tuning) == self.job.tuning:
+            return False
+        if settled_count(self.study) or probes(self.study):
+            self.job.listener.warned(
+                f"the section finetune has changed: '{path}' stays as it is, because trials or a sweep were judged on "
+                "it; only finalists and final models follow. For the whole search, give this run another name:"
+            )
+            return False
+        self.job.listener.noted(f"the section finetune has changed: '{path}' is made anew")
+        return True
 
     @property
     def _is_made(self) -> bool:

@@ -1,10 +1,11 @@
 """Staged searches without Ray: fake pools, one after another, that can be stopped anywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from compress.graph.analysis import analyse
@@ -72,11 +73,18 @@ class FakePoolFactory:
 
 
 def staged(
-    home: Path, model: Any, recipe: tuple[Stage, ...], open_pool: FakePoolFactory, *, budget: float = 0.4, **search: Any
+    home: Path,
+    model: Any,
+    recipe: tuple[Stage, ...],
+    open_pool: FakePoolFactory,
+    *,
+    budget: float = 0.4,
+    finetune: Mapping[str, Any] = MappingProxyType({}),
+    **search: Any,
 ) -> Staged:
     """A staged search of a model, in a run folder below ``home``; 6 trials, 2 finalists and no sweep by default."""
     given = {"trials": 6, "strategy": "staged", "sensitivity": False, **search}
-    run = config(home, recipe=list(recipe), search=given, finetune={"epochs": 1}, finals={"candidates": 2})
+    run = config(home, recipe=list(recipe), search=given, finetune={"epochs": 1, **finetune}, finals={"candidates": 2})
     space = SearchSpace(CostModel(analyse(model)), settings.space(run), run.recipe)
     limit = flops_budget(budget * space.cost.cost(CompressionParameters.none()).flops, str(budget))
     data = settings.dataset(run)

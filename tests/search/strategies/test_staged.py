@@ -211,6 +211,26 @@ def test_a_middle_model_that_is_gone_is_made_anew_and_told_if_it_differs(tmp_pat
     assert len(told) == (not is_same)
 
 
+@pytest.mark.parametrize(("stop", "is_swept", "is_remade"), [(3, False, True), (4, False, False), (10, True, False)])
+def test_another_fine_tuning_reaches_the_middle_model_until_something_is_judged_on_it(
+    tmp_path, stop, is_swept, is_remade
+):
+    """Stopped before and after the first trial of the second stage, and behind the first two probes of its sweep."""
+    cut, net = FakePoolFactory(stop), trained_like(NARROW)
+    with pytest.raises(KeyboardInterrupt):
+        staged(tmp_path, net, PRUNE_FIRST, cut, sensitivity=is_swept).run()
+    open_pool = FakePoolFactory()
+    search = staged(tmp_path, net, PRUNE_FIRST, open_pool, sensitivity=is_swept, finetune={"learning_rate": 0.007})
+    search.run()
+    assert [sum(len(pool.made) for pool in either.pools) for either in (cut, open_pool)] == [1, is_remade]
+    told = [*search.job.listener.notes, *search.job.listener.warnings]
+    (line,) = [line for line in told if "the section finetune has changed: '" in line]
+    assert ("is made anew" if is_remade else "stays as it is") in line
+    again = staged(tmp_path, net, PRUNE_FIRST, FakePoolFactory(), trials=7, finetune={"learning_rate": 0.007})
+    again.run()
+    assert again.job.listener.warnings == ([] if is_remade else [line])
+
+
 def test_the_middle_model_is_trained_as_a_finalist_is(tmp_path):
     """On workers, which have the GPUs, and for as many epochs."""
     open_pool = FakePoolFactory()
