@@ -29,6 +29,9 @@ from zoo.tasks.metric import Metric
 
 _PLANNED = "parts judged once more"
 
+_TRIES = 3
+"""How often the unchanged model is judged at most, once at every start: without it the other probes tell nothing."""
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -58,11 +61,31 @@ class Sweep:
         return left or [self._smallest[name] for name in self._exceeded(made)]
 
     def run(self, pool: WorkerPool, listener: Listener) -> None:
-        """Judge all that is pending; a part that cannot be judged is reported with its error, and left out."""
-        while waiting := self.pending:
+        """Judge all that is pending; a part that cannot be judged is reported with its error, and left out.
+
+        The unchanged model is judged again where it could not be judged at an earlier start.
+        """
+        again = [WHOLE] if self._failed is not None and self._failed.tries < _TRIES else []
+        while waiting := [*again, *self.pending]:
+            again = []
             self._plan(waiting)
             listener.sweep_started(len(waiting), self.metric)
             self._judge(waiting, pool, listener)
+        if self._failed is not None:
+            tries = self._failed.tries
+            further = (
+                "the next start judges it again" if tries < _TRIES else f"after {tries} tries it is not tried again"
+            )
+            listener.warned(
+                f"the sensitivity sweep tells nothing, as the unchanged model could not be judged: {self._failed.error}; "
+                f"{further}"
+            )
+
+    @property
+    def _failed(self) -> Probe | None:
+        """The last probe of the unchanged model, where it has no score."""
+        made = probes(self.study).get(WHOLE.probe)
+        return made if made is not None and made.score is None else None
 
     @cached_property
     def _parts(self) -> list[Part]:
@@ -110,7 +133,9 @@ class Sweep:
 
     def _probe(self, part: Part, judged: Judgement) -> Probe:
         score = None if judged.score is None else judged.score.objective(self.metric)
-        return Probe(part.name, part.dimensions, part.kept, score, judged.seconds, judged.error)
+        before = probes(self.study).get(part.probe)
+        tries = 1 if before is None else before.tries + 1
+        return Probe(part.name, part.dimensions, part.kept, score, judged.seconds, judged.error, tries)
 
 
 def swept(driver: Driver, pool: WorkerPool, listener: Listener) -> Sensitivity | None:

@@ -103,6 +103,7 @@ class Probe:
         score: the value that the study maximizes; None after an error.
         seconds: the worker's time.
         error: why it has no score, else None.
+        tries: how often it was made; the last counts.
     """
 
     part: str
@@ -111,6 +112,7 @@ class Probe:
     score: float | None
     seconds: float
     error: str | None = None
+    tries: int = 1
 
 
 def store_probe(study: optuna.Study, probe: Probe) -> None:

@@ -136,6 +136,32 @@ def test_what_cannot_be_judged_is_told_and_left_out(tmp_path):
     assert set(sensitivity_of(study).losses) == set(SPACE.dimensions) - {"keep:add"}
 
 
+def without_whole(parameters):
+    return judge(parameters) if parameters.ratios or parameters.ranks else Judgement.failed(1.0, "its worker was lost")
+
+
+def test_a_whole_model_that_could_not_be_judged_is_tried_again_at_the_next_start(tmp_path):
+    study, listeners = open_study(tmp_path, "run", "journal"), [Recorder(), Recorder(), Recorder()]
+    for listener, answer in zip(listeners, (without_whole, judge, judge), strict=True):
+        sweep(study).run(FakePool(1, answer), listener)
+    assert [listener.sweeps for listener in listeners] == [[7], [1], []]
+    assert sensitivity_of(study).losses["keep:add"] == Loss(pytest.approx(0.05), 0.5)
+    (told,) = listeners[0].warnings
+    assert "the unchanged model could not be judged: its worker was lost; the next start judges it again" in told
+    assert listeners[1].warnings == listeners[2].warnings == []
+
+
+def test_a_whole_model_that_can_never_be_judged_is_tried_three_times(tmp_path):
+    study, told = open_study(tmp_path, "run", "journal"), []
+    pools = [FakePool(1, without_whole) for _ in range(5)]
+    for pool in pools:
+        listener = Recorder()
+        sweep(study).run(pool, listener)
+        told += [line.rpartition("; ")[2] for line in listener.warnings]
+    assert [len(pool.submitted) for pool in pools] == [7, 1, 1, 0, 0]
+    assert told == ["the next start judges it again"] * 2 + ["after 3 tries it is not tried again"] * 3
+
+
 def test_figures_that_are_not_finite_are_none(tmp_path):
     study = open_study(tmp_path, "run", "journal")
     sweep(study).run(
