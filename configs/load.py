@@ -12,10 +12,14 @@ from pydantic import ValidationError
 from compress.errors import ConfigError, excerpt, one_line
 from configs.schema.problems import describe
 from configs.schema.run import RunConfig
+from configs.schema.space import LayerConfig
 from configs.schema.storage import hide_passwords
 
 _DEEPEST = 50
 """Levels of maps and lists that a configuration may have, far more than any of its sections needs."""
+
+_LAYERS = "space.layers."
+"""Beginning of the keys of overrides for single layers."""
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -82,7 +86,7 @@ def _mapping(text: str, source: str) -> dict[str, Any]:
 def _apply(override: str, data: dict[str, Any]) -> None:
     """Put an override's value into the nested mappings of `data`."""
     key, equals, text = override.partition("=")
-    names, shown = key.strip().split("."), hide_passwords(override)
+    names, shown = _names(key.strip()), hide_passwords(override)
     if not equals or not all(names):
         raise ConfigError(f"override: expected KEY=VALUE such as search.trials=10, received {excerpt(shown)}")
     try:
@@ -99,6 +103,15 @@ def _apply(override: str, data: dict[str, Any]) -> None:
                 f"override {excerpt(shown)}: expected {name} to be a section, received {_one_line(repr(section))}"
             )
     section[names[-1]] = value
+
+
+def _names(key: str) -> list[str]:
+    """The names of an override's key, from the outermost section to the value; that of a layer may hold dots."""
+    if not key.startswith(_LAYERS):
+        return key.split(".")
+    layer, _, last = key.removeprefix(_LAYERS).rpartition(".")
+    inside = [layer, last] if layer and last in LayerConfig.model_fields else [key.removeprefix(_LAYERS)]
+    return [*_LAYERS.split(".")[:-1], *inside]
 
 
 def _parsed(text: str) -> Any:

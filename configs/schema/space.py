@@ -58,8 +58,9 @@ class LayerConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _by_word(cls, data: Any) -> Any:
-        if isinstance(data, str) and data != KEEP:
-            raise ValueError(f"expected {KEEP}, or a section of keys, received {data!r}")
+        if data != KEEP and not isinstance(data, dict | LayerConfig):
+            keys = ", ".join(cls.model_fields)
+            raise ValueError(f"expected {KEEP}, or a section with one of {keys}, received {data!r}")
         return {"ratio": 0.0, "rank": 1.0} if data == KEEP else data
 
     @model_validator(mode="after")

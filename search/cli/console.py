@@ -40,7 +40,11 @@ QuantityName = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Override a key of the configuration: --set search.trials=10. Repeatable."),
+    typer.Option(
+        "--set",
+        help="Override a key of the configuration: --set search.trials=10, of a layer: "
+        "--set space.layers.layer1.0.conv1.ratio=0.5. Repeatable.",
+    ),
 ]
 CustomObjects = Annotated[
     str | None,

@@ -65,20 +65,18 @@ class Sweep:
 
         The unchanged model is judged again where it could not be judged at an earlier start.
         """
-        again = [WHOLE] if self._failed is not None and self._failed.tries < _TRIES else []
-        while waiting := [*again, *self.pending]:
-            again = []
+        failed = self._failed
+        once_more = [WHOLE] if failed is not None and failed.tries < _TRIES else []
+        while waiting := [*once_more, *self.pending]:
+            once_more = []
             self._plan(waiting)
             listener.sweep_started(len(waiting), self.metric)
             self._judge(waiting, pool, listener)
-        if self._failed is not None:
-            tries = self._failed.tries
-            further = (
-                "the next start judges it again" if tries < _TRIES else f"after {tries} tries it is not tried again"
-            )
+        failed = self._failed
+        if failed is not None:
+            again = "the next start judges it again" if failed.tries < _TRIES else f"it was tried {_TRIES} times"
             listener.warned(
-                f"the sensitivity sweep tells nothing, as the unchanged model could not be judged: {self._failed.error}; "
-                f"{further}"
+                f"the sweep tells nothing, as the unchanged model could not be judged: {failed.error}; {again}"
             )
 
     @property

@@ -132,6 +132,37 @@ def test_other_numbers_are_read(text: str, number: float) -> None:
     assert _parsed(text) == number
 
 
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("layer1.0.conv1.ratio=0.5", {"layer1.0.conv1": {"ratio": 0.5}}),
+        ("layer1.*.rank_in=[2, 8]", {"layer1.*": {"rank_in": [2, 8]}}),
+        ("layer1.0.conv1=keep", {"layer1.0.conv1": "keep"}),
+        ("layer1.0.conv1={ratio: 0.5, rank: 0.3}", {"layer1.0.conv1": {"ratio": 0.5, "rank": 0.3}}),
+        ("conv1.rank=4", {"conv1": {"rank": 4}}),
+        ("ratio=keep", {"ratio": "keep"}),
+    ],
+)
+def test_a_layer_s_name_may_hold_dots_in_an_override(file: Path, override: str, expected: dict[str, object]) -> None:
+    config = load_config(file, [f"space.layers.{override}"])
+    assert config.model_dump(mode="json")["space"]["layers"] == expected
+
+
+def test_choices_of_one_layer_come_together(file: Path) -> None:
+    keys = ("ratio=0.5", "rank_in=2", "rank_out=3")
+    config = load_config(file, [f"space.layers.layer1.0.conv1.{key}" for key in keys])
+    expected = {"layer1.0.conv1": {"ratio": 0.5, "rank_in": 2, "rank_out": 3}}
+    assert config.model_dump(mode="json")["space"]["layers"] == expected
+
+
+def test_a_misspelt_key_of_a_layer_is_named_with_those_that_there_are(file: Path) -> None:
+    told = message(file, "space.layers.layer1.0.conv1.ratoi=0.5")
+    assert told.endswith(
+        "space.layers.layer1.0.conv1.ratoi: expected keep, or a section with one of ratio, rank, rank_in, rank_out, "
+        "received 0.5"
+    )
+
+
 def test_the_last_of_two_overrides_wins(file: Path) -> None:
     assert load_config(file, ["seed=1", "seed=2"]).seed == 2
 

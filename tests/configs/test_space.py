@@ -55,9 +55,9 @@ def test_other_choices_or_another_order_are_a_difference():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ("kep", "expected keep, or a section of keys, received 'kep'"),
+        ("kep", "expected keep, or a section with one of ratio, rank, rank_in, rank_out, received 'kep'"),
         ({}, "expected keep, or one of ratio, rank, rank_in, rank_out, received none of them"),
-        (None, "expected a section of keys, received None"),
+        (None, "expected keep, or a section with one of ratio, rank, rank_in, rank_out, received None"),
         ({"ratoi": 0.5}, "ratoi: unknown key, did you mean ratio? expected one of ratio, rank, rank_in, rank_out"),
         ({"ratio": 1}, "ratio: expected a ratio of at least 0 and below 1, or [least, most] of them, received 1.0"),
         ({"ratio": [0.5, 0.2]}, "ratio: expected a ratio of at least 0 and below 1, or [least, most] of them"),
