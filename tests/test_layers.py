@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,31 @@ def forbidden_imports(source, module):
     return forbidden
 
 
+def import_circle(sources):
+    """Modules that import one another in a circle, the first of them again at the end; none where there is no circle.
+
+    Imports in functions and those for types alone count, too.
+
+    sources: of modules, by their dotted names.
+    """
+    edges = {
+        module: {known_module(name, sources) for name in imported_names(ast.parse(source), module)} - {module, None}
+        for module, source in sources.items()
+    }
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def known_module(name, sources):
+    """The module that a dotted name lies in, or is; None where it is none of these."""
+    parts = name.split(".")
+    places = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((place for place in places if place in sources), None)
+
+
 def oversized(source):
     """What is too long: the whole file, or functions by name."""
     lines = len(source.splitlines())
@@ -123,6 +149,11 @@ def test_every_package_and_every_room_is_seen():
 def test_imports_go_one_way():
     wrong = {module_of(path): forbidden_imports(path.read_text(encoding="utf-8"), module_of(path)) for path in FILES}
     assert {module: names for module, names in wrong.items() if names} == {}
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    sources = {module_of(path): path.read_text(encoding="utf-8") for path in FILES if path not in DOORS}
+    assert import_circle(sources) == []
 
 
 def test_no_script_imports_from_the_tests():
@@ -186,6 +217,26 @@ def test_importing_the_packages_loads_no_heavy_library():
 )
 def test_the_import_rule(source, module, forbidden):
     assert forbidden_imports(source, module) == forbidden
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "is_circle"),
+    [
+        ("from search.b import thing", "import os", False),
+        ("from search.b import thing", "from search.a import other", True),
+        ("import search.b", "def f():\n    from search import a", True),
+        ("from search.b import thing", "from . import a", True),
+        ("from search.b import thing", "if TYPE_CHECKING:\n    from search.c import Thing", True),
+        ("from search import b", "from search import b, d", False),
+    ],
+)
+def test_the_circle_rule(first, last, is_circle):
+    """The first module imports the second, and the third the first."""
+    sources = {"search.a": first, "search.b": last, "search.c": "from search.a import thing"}
+    circle = import_circle(sources)
+    assert bool(circle) == is_circle and (
+        not circle or (circle[0] == circle[-1] and {"search.a", "search.b"} <= {*circle})
+    )
 
 
 def test_the_size_rule():

@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
+
+from numpy.typing import NDArray
 
 from objectives.cost.cost import Cost
-
-if TYPE_CHECKING:
-    from objectives.cost.cost_model import CandidateCosts
-    from objectives.cost.terms import Floats, Ints
 
 _FOLDER = "objectives.cost.quantities"
 _FIRST = f"{_FOLDER}.standard"
@@ -26,6 +24,30 @@ MULTIPLES: Mapping[str, Mapping[str, int]] = MappingProxyType(
     }
 )
 """Factor of an amount's unit, by the kind of quantity; times need a unit."""
+
+
+class Costs(Protocol):
+    """Costs of N candidates, of which the figures of quantities are made."""
+
+    @property
+    def kept(self) -> NDArray[Any]:
+        """Channels that stay in every subgroup, (N, subgroups)."""
+
+    @property
+    def ranks(self) -> NDArray[Any]:
+        """(In Rank, Out Rank) of every decomposable layer, 0 where it stays whole, (N, layers, 2)."""
+
+    @property
+    def counted(self) -> NDArray[Any]:
+        """FLOPs, parameters, bytes of weights, MACs, (N, 4)."""
+
+    @property
+    def memory(self) -> NDArray[Any]:
+        """Peak bytes of activations, (N,)."""
+
+    @property
+    def latency(self) -> NDArray[Any]:
+        """Microseconds, (N,); 0 without a latency table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +77,7 @@ class Quantity:
     shown: str
     header: str
     column: str
-    values: Callable[["CandidateCosts"], "Floats | Ints"] = field(compare=False, repr=False)
+    values: Callable[[Costs], NDArray[Any]] = field(compare=False, repr=False)
     scale: float = 1e6
     kind: Literal["count", "bytes", "time"] = "count"
     always: bool = False

@@ -23,6 +23,7 @@ from search.space.projection import Projection
 from search.strategies.preparation import sample_of_validation, search_space
 from zoo.data.dataset import ImageDataset, Normalization, Split, check_model_fits
 from zoo.data.files.paths import data_path, is_folder
+from zoo.tasks.figures.scoring import score_of
 from zoo.tasks.metric import ACCURACY, Score
 
 _BUDGETS = (50, 60, 70, 80, 90)
@@ -144,7 +145,7 @@ def _scored(
     outputs = model.predict(normalization(sample.images), batch_size=_BATCH, verbose=0)
     loss = data.task.loss(model)
     doubt = data.task.doubt(sample.targets, data.task.activated(outputs, loss.from_logits))
-    return ScoredNormalization(words, normalization, data.task.score(sample.targets, outputs, loss), doubt)
+    return ScoredNormalization(words, normalization, score_of(data.task, sample.targets, outputs, loss), doubt)
 
 
 def _normalizations(data: ImageDataset, images: Any) -> Iterator[tuple[str, Normalization]]:

@@ -21,6 +21,7 @@ from search.runs.exports import Export, write_exports
 from search.runs.run_folder import RunFolder
 from zoo.data.dataset import Data
 from zoo.data.split import drawn, drawn_test
+from zoo.tasks.figures.scoring import score_of
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.regression import Regression
 from zoo.tasks.own_task import OwnTask
@@ -66,7 +67,7 @@ class Sample:
         if self.targets is None:
             return None
         loss, metric = self.task.loss(model), self.task.metrics[0]
-        figures = [self.task.score(self.targets, given, loss).figure(metric) for given in (outputs, expected)]
+        figures = [score_of(self.task, self.targets, given, loss).figure(metric) for given in (outputs, expected)]
         return figures[0] - figures[1]
 
 

@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from compress.errors import ConfigError, DataError, ModelError
 from zoo.tasks.figures.running import RunningFigures
-from zoo.tasks.figures.scoring import Scoring
 from zoo.tasks.keras_class import KerasClass
-from zoo.tasks.metric import Metric, Score
+from zoo.tasks.metric import Metric
 from zoo.tasks.stored import values_of
 
 Array = npt.NDArray[Any]
@@ -165,19 +164,6 @@ class Task(ABC):
         one_unit: whether the model has a single sigmoid unit for two classes.
         """
         return targets, outputs
-
-    def score(self, targets: Array, outputs: Array, loss: Any, metric: Metric | None = None) -> Score:
-        """Figures of outputs as the model gives them, whatever model they are of.
-
-        loss: the model's, by `loss`; it says whether outputs are logits.
-        metric: what is measured besides, where it is none of the task's; None for nothing.
-
-        Raises:
-            DivergenceError: a metric that is not finite though the loss is.
-        """
-        scoring = Scoring(self, loss, metric)
-        scoring.add(targets, outputs)
-        return scoring.result()
 
     @abstractmethod
     def made_up(self, *, right: bool) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from time import time
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
-from search.driver.listeners.trackers import metrics_of, settings_of
+from search.driver.listeners.tracker import metrics_of, settings_of
 from search.study.trial_record import TrialRecord
 
 URI = "MLFLOW_TRACKING_URI"

@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorboard.plugins.hparams import api
 
-from search.driver.listeners.trackers import metrics_of, settings_of
+from search.driver.listeners.tracker import metrics_of, settings_of
 from search.study.trial_record import TrialRecord
 
 

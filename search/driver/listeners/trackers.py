@@ -4,29 +4,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
 
 from compress.errors import ConfigError, one_line
 from configs.schema.run import RunConfig
 from configs.schema.storage import hide_passwords
 from search.driver.listeners.listener import Listener
+from search.driver.listeners.tracker import Tracker
 from search.study.trial_record import TrialRecord
 
 TENSORBOARD, MLFLOW = "tensorboard", "mlflow"
-
-
-class Tracker(Protocol):
-    """Stores trials in TensorBoard or MLflow; an error that it raises does not stop the search."""
-
-    @property
-    def place(self) -> str:
-        """The tracker's name and location, for messages."""
-
-    def known(self) -> set[str]:
-        """The sources of the trials that it holds already."""
-
-    def add(self, record: TrialRecord) -> None:
-        """Keep one more."""
 
 
 @dataclass
@@ -70,22 +56,6 @@ class Tracking(Listener):
                 f"{self.tracker.place} has failed ({type(error).__name__}: {reason}); the search goes on without it, "
                 "and running the same command again adds the trials that it missed"
             )
-
-
-def settings_of(record: TrialRecord) -> dict[str, float]:
-    """The parameters of a trial, flat: a ratio for each group, two ranks for each decomposed layer."""
-    ranks = record.parameters.ranks.items()
-    inner = {f"{layer}.in_rank": float(pair[0]) for layer, pair in ranks}
-    outer = {f"{layer}.out_rank": float(pair[1]) for layer, pair in ranks}
-    return {**{f"{group}.ratio": ratio for group, ratio in record.parameters.ratios.items()}, **inner, **outer}
-
-
-def metrics_of(record: TrialRecord) -> dict[str, float]:
-    """The figures that a trial has: its score, its cost and the worker's seconds."""
-    score = {} if record.score is None else record.score.figures
-    cost = {"flops": record.cost.flops, "params": record.cost.params, **record.cost.others}
-    figures = {**score, **cost, "seconds": record.seconds}
-    return {name: float(value) for name, value in figures.items() if value is not None}
 
 
 def check_trackers(names: Iterable[str]) -> None:

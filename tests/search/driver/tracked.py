@@ -8,7 +8,8 @@ import pytest
 from compress.parameters import CompressionParameters
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
-from search.driver.listeners.trackers import Tracker, Tracking
+from search.driver.listeners.tracker import Tracker
+from search.driver.listeners.trackers import Tracking
 from search.study.judgement import Judgement
 from search.study.trial_record import TrialRecord, records
 from tests.search.fixtures.fake_pool import FakePool, judged

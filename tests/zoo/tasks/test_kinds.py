@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score, f1_score, jaccard_score, me
 
 from compress.errors import ConfigError, DataError, ModelError
 from tests.objectives.tasks import TARGETS, dataset, model
+from zoo.tasks.figures.scoring import score_of
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.image_to_image import ImageToImage
@@ -28,7 +29,7 @@ PICTURES = RNG.random((3, 12, 12, 3), np.float32)
 
 
 def scored(task: Any, net: keras.Model, targets: Any, outputs: Any) -> dict[str, float]:
-    return dict(task.score(targets, outputs, task.loss(net)).figures)
+    return dict(score_of(task, targets, outputs, task.loss(net)).figures)
 
 
 def test_one_sigmoid_unit_is_a_classifier_of_two_classes() -> None:
@@ -39,7 +40,7 @@ def test_one_sigmoid_unit_is_a_classifier_of_two_classes() -> None:
     assert scored(task, model(task, unit=True, logits=True), labels, logits) == pytest.approx(expected, rel=1e-5)
     assert scored(task, model(task, unit=True), labels, expit(logits)) == pytest.approx(expected, rel=1e-5)
     # Two classes as softmax of 0 and the logit.
-    pair = task.score(labels, np.concatenate([0 * logits, logits], 1), task.loss(model(task, logits=True)))
+    pair = score_of(task, labels, np.concatenate([0 * logits, logits], 1), task.loss(model(task, logits=True)))
     assert pair.figures == pytest.approx(expected, rel=1e-5)
 
 

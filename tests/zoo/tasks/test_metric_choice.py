@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.errors import ConfigError
+from zoo.tasks.figures.scoring import score_of
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.segmentation import Segmentation
 from zoo.tasks.metric import ACCURACY, LOSS, Metric, metric_classes
@@ -145,7 +146,7 @@ def test_of_a_single_unit_figures_are_those_of_keras(name: str, options: dict[st
     known = metric_classes()[name](**options)
     known.update_state(POSITIVE[:, None], UNIT)
     net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
-    score = task.score(targets[..., 0] if pixels else targets, outputs, TWO.loss(net), metric)
+    score = score_of(task, targets[..., 0] if pixels else targets, outputs, TWO.loss(net), metric)
     assert score.figure(metric) == pytest.approx(float(known.result()), rel=1e-5)
 
 
@@ -155,7 +156,7 @@ def test_precision_and_recall_of_a_single_unit_by_hand() -> None:
     net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
     for name, expected in (("Precision", 2 / 3), ("Recall", 1 / 2)):
         metric = choose_metric(name, TWO, one_unit=True)
-        assert TWO.score(labels, unit, TWO.loss(net), metric).figure(metric) == pytest.approx(expected)
+        assert score_of(TWO, labels, unit, TWO.loss(net), metric).figure(metric) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("name", "options"), [("CategoricalAccuracy", {}), ("F1Score", {"average": "macro"})])

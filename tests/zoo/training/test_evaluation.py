@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.objectives.images import CLASSES, SHAPE, conv_model, dataset
+from zoo.tasks.figures.scoring import score_of
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.metric import LOSS, Metric
 from zoo.training.evaluation import evaluate
@@ -62,7 +63,7 @@ def test_outputs_alone_can_be_scored(from_logits: bool, expected: float) -> None
     if from_logits:
         outputs = np.array([[0.5, 0.0], [0.5, 0.0]], np.float32)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
-    received = Classification(2).score(labels, outputs, loss)
+    received = score_of(Classification(2), labels, outputs, loss)
     assert received.figures.keys() == {"accuracy", "loss"} and received.figures["accuracy"] == 0.5
     assert received.loss == pytest.approx(expected, rel=1e-6)
 
@@ -70,5 +71,5 @@ def test_outputs_alone_can_be_scored(from_logits: bool, expected: float) -> None
 def test_outputs_that_are_not_finite_have_no_metric() -> None:
     outputs = np.array([[np.nan, np.nan]], np.float32)
     metric = Metric("MeanSquaredError", "minimize", "one_hot")
-    received = Classification(2).score(np.array([0]), outputs, keras.losses.SparseCategoricalCrossentropy(), metric)
+    received = score_of(Classification(2), np.array([0]), outputs, keras.losses.SparseCategoricalCrossentropy(), metric)
     assert np.isnan(received.loss) and received.figures.keys() == {"loss"}

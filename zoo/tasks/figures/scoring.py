@@ -1,19 +1,16 @@
 """The score of a model's outputs on a split, which come in parts and are not kept."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from compress.errors import DivergenceError
 from zoo.tasks.metric import LOSS, Metric, Score, metric_classes
-
-if TYPE_CHECKING:
-    from zoo.tasks.task import Task
+from zoo.tasks.task import Task
 
 Array = npt.NDArray[Any]
-
 
 _VALUES = 4_000_000
 """Values of outputs that a loss or a metric takes at once."""
@@ -62,7 +59,7 @@ class Scoring:
         metric: what is measured besides, where it is none of the task's; None for nothing.
     """
 
-    def __init__(self, task: "Task", loss: Any, metric: Metric | None = None) -> None:
+    def __init__(self, task: Task, loss: Any, metric: Metric | None = None) -> None:
         self._task, self._from_logits, self._loss = task, loss.from_logits, MeanLoss(loss)
         self._figures = task.running_figures()
         own = {one.name for one in task.metrics}
@@ -132,3 +129,10 @@ class Scoring:
                 "choose another search.metric, or lower the learning rate"
             )
         return value
+
+
+def score_of(task: Task, targets: Array, outputs: Array, loss: Any, metric: Metric | None = None) -> Score:
+    """The score of all outputs at once; arguments and errors are those of ``Scoring``."""
+    scoring = Scoring(task, loss, metric)
+    scoring.add(targets, outputs)
+    return scoring.result()

@@ -3,7 +3,7 @@
 import pytest
 
 from compress.parameters import CompressionParameters
-from search.driver.listeners.trackers import metrics_of, settings_of
+from search.driver.listeners.tracker import metrics_of, settings_of
 from tests.search.driver.listeners.test_tracking import record
 from tests.search.driver.tracked import tracked
 

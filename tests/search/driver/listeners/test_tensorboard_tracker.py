@@ -6,7 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from search.driver.listeners.tensorboard_tracker import TensorBoardTracker
-from search.driver.listeners.trackers import metrics_of, settings_of
+from search.driver.listeners.tracker import metrics_of, settings_of
 from tests.search.driver.tracked import tracked
 
 

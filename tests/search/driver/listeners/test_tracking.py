@@ -4,7 +4,8 @@ import pytest
 
 from compress.errors import ConfigError
 from compress.parameters import CompressionParameters
-from search.driver.listeners.trackers import Tracking, check_trackers, metrics_of, settings_of, trackers
+from search.driver.listeners.tracker import metrics_of, settings_of
+from search.driver.listeners.trackers import Tracking, check_trackers, trackers
 from search.runs.run_folder import RunFolder
 from tests.search.driver.listeners import records
 from tests.search.driver.listeners.records import COST

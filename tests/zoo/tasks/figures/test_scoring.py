@@ -10,7 +10,7 @@ import pytest
 from compress.errors import DivergenceError
 from tests.objectives.tasks import TARGETS, dataset, model
 from zoo.tasks.figures import scoring
-from zoo.tasks.figures.scoring import Scoring
+from zoo.tasks.figures.scoring import Scoring, score_of
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.kinds.segmentation import Segmentation
 from zoo.tasks.metric import Metric
@@ -40,7 +40,7 @@ def test_parts_give_the_figures_of_all(task: Any, name: str | None, monkeypatch:
     split, metric = data.train, choose_metric(name, data.task)
     outputs = predict(net, split, data.normalization, 8)
     loss = data.task.loss(net)
-    whole = data.task.score(split.targets, outputs, loss, metric).figures
+    whole = score_of(data.task, split.targets, outputs, loss, metric).figures
     expected = {**data.task.figures(split.targets, data.task.activated(outputs, loss.from_logits))}
     assert {key: whole[key] for key in expected} == pytest.approx(expected, rel=1e-6)
     # Blocks of two or three images, and parts of one, of several blocks, and of less than one.
@@ -56,7 +56,7 @@ def test_ignored_pixels_count_in_no_part(monkeypatch: pytest.MonkeyPatch) -> Non
     masks[1] = 255
     outputs = RNG.dirichlet(np.ones(3), (5, 4, 6)).astype(np.float32)
     loss, metric = task.loss(model(task)), choose_metric("F1Score", task, options={"average": "macro"})
-    whole = task.score(masks, outputs, loss, metric).figures
+    whole = score_of(task, masks, outputs, loss, metric).figures
     monkeypatch.setattr(scoring, "_VALUES", 1)
     assert in_parts(task, loss, metric, masks, outputs, [2, 3]) == pytest.approx(whole, rel=1e-6)
 
@@ -75,4 +75,4 @@ def test_a_metric_that_is_not_finite_is_a_divergence() -> None:
     outputs = np.array([[1e30, 1e30], [1e30, 1e30]], np.float32)
     metric = Metric("MeanSquaredError", "minimize", "one_hot")
     with pytest.raises(DivergenceError, match="metric MeanSquaredError: expected a finite number on 2 images"):
-        task.score(np.array([0, 1]), outputs, loss, metric)
+        score_of(task, np.array([0, 1]), outputs, loss, metric)
