@@ -22,6 +22,8 @@ NODE: dict[str, Any] = {
     # No port that Ray itself would not choose: on one machine, only one cluster could have it.
     "include_dashboard": False,
     "dashboard_agent_listen_port": 0,
+    # Ray's own 15 lets its workers starve beside the other process that tests.
+    "env_vars": {"RAY_worker_niceness": "0"},
 }
 """A node of a cluster of several on this machine, beside other clusters."""
 

@@ -181,7 +181,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def test_a_submitted_job_searches_on_the_cluster(tmp_path):
     config = small_run(tmp_path, 4, SLOW, workers=2)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 2}
-    variables = environment() | token | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    paths = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    # As the launchers start nodes.
+    variables = environment() | token | paths | {"RAY_worker_niceness": "0"}
     with head(variables) as address:
         submitted = ran(["sh", LAUNCH / "submit.sh", address, config.name], tmp_path, variables)
         job = re.search(r"raysubmit_\w+", submitted)
