@@ -6,7 +6,7 @@ CONFIG := configs/digits.yaml
 RUN := runs/digits
 # Processes that share the tests; those that need the same run, cluster or server stay together.
 JOBS ?= 2
-PARALLEL := -n $(JOBS) --dist loadgroup
+PARALLEL = -n $(JOBS) --dist loadgroup
 # Of the rooms that call a dependency, the files that call it: Pydantic and PyYAML; Pillow, scikit-learn, NumPy's files, fsspec;
 # Keras's layers, fit and internals, and TensorFlow's graphs; h5py and both formats of Keras; TensorLy and SciPy; LiteRT;
 # Typer and Rich; TensorBoard and MLflow; ONNX and tf2onnx; Plotly, jinja2, kaleido and a browser; optuna-dashboard; Optuna,
@@ -23,7 +23,7 @@ LOWEST := $(addprefix tests/,\
 	search/samplers/test_samplers.py search/study/test_server.py search/study/test_storage.py \
 	search/workers/test_leftovers.py search/workers/test_pool.py)
 
-.PHONY: demo docs notebook test test-faults test-launchers test-lowest test-wheel lint install clean
+.PHONY: demo docs notebook test test-faults test-launchers test-lowest test-slow test-wheel lint install clean
 
 install: $(VENV)/installed
 
@@ -46,15 +46,20 @@ test: install
 # Drivers, workers and nodes that are killed, for minutes: one process kills the run of docs/results/faults.json, which
 # this writes, and the other one does everything else meanwhile.
 test-faults: install
-	TUCKPRUNE_FAULT_RESULTS=docs/results/faults.json $(BIN)/python -m pytest -m faults $(PARALLEL)
+	TUCKPRUNE_FAULT_RESULTS=docs/results/faults.json $(BIN)/python -m pytest -m faults $(PARALLEL) tests/faults
 
 # The scripts that start clusters and jobs, on clusters of this machine.
 test-launchers: install
-	$(BIN)/python -m pytest -m launchers $(PARALLEL)
+	$(BIN)/python -m pytest -m launchers $(PARALLEL) tests/scripts/test_launchers.py
 
 # The package as it is published: built, which fetches the tools for it, installed elsewhere, and run there.
 test-wheel: install
-	$(BIN)/python -m pytest -m wheel $(PARALLEL)
+	$(BIN)/python -m pytest -m wheel $(PARALLEL) tests/scripts/test_wheel.py
+
+# Those three in one: a third process works while others wait for nodes, time limits and downloads.
+test-slow: JOBS := 3
+test-slow: install
+	$(BIN)/python -m pytest -m "faults or launchers or wheel" $(PARALLEL) tests/faults tests/scripts
 
 # The tests that touch dependencies, against exactly the lower bounds that pyproject.toml declares.
 test-lowest: .venv-lowest/installed
