@@ -7,7 +7,7 @@ import re
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +79,7 @@ def _local(cpus: int | None, niceness: int) -> Iterator[None]:
     others = children()
     with _socket_folder() as folder:
         try:
-            with _loopback():
+            with _alone():
                 # Explicitly "local": without it Ray would join the cluster that RAY_ADDRESS names.
                 system = {"worker_niceness": niceness}
                 _init(address="local", num_cpus=cpus, _temp_dir=folder, _system_config=system, include_dashboard=False)
@@ -99,23 +99,39 @@ def _init(**options: Any) -> None:
     ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)
 
 
-@contextmanager
-def _loopback() -> Iterator[None]:
-    """Make a Ray that is started within the context listen on 127.0.0.1 alone, as it does on macOS and Windows.
+_NEEDLESS = ("start_monitor", "start_log_monitor", "start_api_server")
+"""Methods of a node of Ray: they start an autoscaler, what shows the workers' output, and what counts the users."""
 
-    Given 127.0.0.1 as ``_node_ip_address``, `ray.init` replaces it by an address that other machines can reach.
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Make a Ray that is started within the context one for this process alone.
+
+    It listens on 127.0.0.1, as Ray does on macOS and Windows; given that as ``_node_ip_address``, `ray.init` replaces it
+    by an address that other machines can reach. It lacks three processes that only others would ask, for which
+    `ray.init` would wait.
     """
     try:
         from ray._private import ray_constants
-    except ImportError:  # Another version of Ray, as it is private.
+        from ray._private.node import Node
+    except ImportError:  # Another version of Ray, as these are private.
         yield
         return
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
+    own = [(ray_constants, "ENABLE_RAY_CLUSTER", False), *((Node, name, _nothing) for name in _NEEDLESS)]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in own if hasattr(owner, name)]
+    _set(own)
     try:
         yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
+        _set(before)
+
+
+def _nothing(*given: Any, **named: Any) -> None: ...
+
+
+def _set(attributes: Iterable[tuple[Any, str, Any]]) -> None:
+    for owner, name, value in attributes:
+        setattr(owner, name, value)
 
 
 @dataclass(frozen=True)
