@@ -13,14 +13,15 @@ PARALLEL = -n $(JOBS) --dist loadgroup
 # cmaes and threadpoolctl; SQLAlchemy with its drivers, filelock; Ray and psutil. What our own code does with the answers
 # is the same on newer ones, and `make test` tests it.
 LOWEST := $(addprefix tests/,\
-	configs zoo/data zoo/training/test_training.py \
+	configs zoo/data/files zoo/training/test_training.py \
+	$(addprefix zoo/data/test_,folder.py folder_layouts.py load.py npz.py pipeline.py split.py) \
 	compress/cloning/test_layer_copy.py compress/cloning/test_whole_layer.py compress/decomposition \
 	compress/graph/rules compress/model_files \
 	objectives/cost/test_litert.py objectives/network/test_network.py objectives/network/test_precision.py \
 	search/cli/test_cli_refusals.py search/cli/test_progress.py search/driver/listeners \
 	search/pipeline/test_shipment.py search/report/test_report.py search/report/test_report_browser.py \
-	search/runs/test_dashboard.py search/samplers/test_hub_sampler.py search/samplers/test_layered_sampler.py \
-	search/samplers/test_samplers.py search/study/test_server.py search/study/test_storage.py \
+	search/runs/test_dashboard.py search/samplers/test_hub_sampler.py search/samplers/test_samplers.py \
+	search/study/test_server.py search/study/test_storage.py \
 	search/workers/test_leftovers.py search/workers/test_pool.py)
 
 .PHONY: demo docs notebook test test-faults test-launchers test-lowest test-slow test-wheel lint install clean

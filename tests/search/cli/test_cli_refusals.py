@@ -2,22 +2,20 @@
 
 import json
 import re
-import shutil
 import subprocess
 import zipfile
 
 import keras
 import pytest
-import yaml
 
 from compress.graph.model_channels import ModelChannels
 from compress.model_files.files import load_model
 from compress.parameter_files.json_format import dumps
 from compress.parameters import CompressionParameters
+from search.runs.run_folder import RunFolder
 from search.space.space import SpaceSettings
-from tests.search.driver.interrupted_run import TRIALS
 from tests.search.fixtures.nets import cost, space
-from tests.search.fixtures.runs import document, environment, refused, unwrapped, written
+from tests.search.fixtures.runs import config, environment, refused, unwrapped, written
 from tests.search.fixtures.runs import tuckprune as program
 
 COMMANDS = ("train", "inspect", "recommend", "search", "export", "compress", "report")
@@ -182,16 +180,15 @@ def test_an_out_file_that_cannot_be(tuckprune, home, out):
     assert str(home / out) in line
 
 
-def test_a_run_folder_of_another_configuration(tuckprune, run, tmp_path):
-    home = tmp_path / "home"
-    shutil.copytree(run.home, home)
-    changes = {"runs": str(home / "runs"), "search": {"trials": TRIALS, "workers": 2}}
-    (home / "runs" / "run" / "config.yaml").write_text(yaml.safe_dump(document(home, **changes)))
-    line = refused(tuckprune, home, "search", written(home, budget={"flops": 0.4}, **changes))
+def test_a_run_folder_of_another_configuration(tuckprune, home):
+    given = config(home)
+    with RunFolder.of(given).opened(given):
+        pass
+    line = refused(tuckprune, home, "search", written(home, budget={"flops": 0.4}))
     assert "belongs to another configuration (budget.flops: 0.5 -> 0.4)" in line
     (home / "own.txt").write_text("'add' : 0.5\n")
-    config = written(home, seed=5, **changes)
-    line = refused(tuckprune, home, "compress", home / "tiny.keras", "--params", home / "own.txt", "--config", config)
+    other = written(home, seed=5)
+    line = refused(tuckprune, home, "compress", home / "tiny.keras", "--params", home / "own.txt", "--config", other)
     assert "(seed: 0 -> 5)" in line
 
 

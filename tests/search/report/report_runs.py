@@ -1,5 +1,7 @@
 """Records and run folders for tests of the report: made-up trials of every kind on the tiny model, nothing trained."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,13 @@ def record(number: int, accuracy: float | None, start: str | None = None) -> Tri
         error,
         start,
     )
+
+
+def drawn(page):
+    """Every figure of a page: its traces by their names."""
+    data = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL)
+    figures = json.loads(data.group(1))
+    return {name: {trace["name"]: trace for trace in figure["data"]} for name, figure in figures.items()}
 
 
 def by_name(figure):

@@ -254,3 +254,10 @@ def test_nothing_listens_but_on_this_machine(pool):
     }
     assert {name for name, _ in listening} >= {"gcs_server", "raylet"}
     assert {ip.removeprefix("::ffff:") for _, ip in listening} <= {"127.0.0.1", "::1"}, listening
+
+
+def test_ray_starts_no_process_that_nobody_asks(pool):
+    commands = [process.cmdline() for process in psutil.Process().children(recursive=True)]
+    started = {os.path.basename(word) for command in commands for word in command}
+    assert "raylet" in started
+    assert not started & {"monitor.py", "log_monitor.py", "dashboard.py"}
