@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def snippets(language: str, *pages: str) -> list[Snippet]:
     return [result for path in PAGES for result in _of(path) if result.language == language and _wanted(path, pages)]
 
 
+@cache
 def inline_codes() -> list[tuple[str, str]]:
     """(page, text) of every `code` in running text."""
     tokens = ((path, token) for path in PAGES for token in MarkdownIt().enable("table").parse(_text(path)))
@@ -71,10 +73,13 @@ def write_tiny(source: str, target: Path, **changes: Any) -> None:
     target.write_text(yaml.safe_dump(merged(yaml.safe_load(source), TINY) | changes), encoding="utf-8")
 
 
-def _of(path: Path) -> Iterator[Snippet]:
-    for token in MarkdownIt().parse(_text(path)):
-        if token.type == "fence":
-            yield Snippet(_name(path), (token.map or [0])[0] + 1, token.info.strip(), token.content)
+@cache
+def _of(path: Path) -> list[Snippet]:
+    return [
+        Snippet(_name(path), (token.map or [0])[0] + 1, token.info.strip(), token.content)
+        for token in MarkdownIt().parse(_text(path))
+        if token.type == "fence"
+    ]
 
 
 def _wanted(path: Path, pages: tuple[str, ...]) -> bool:
