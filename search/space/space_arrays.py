@@ -273,7 +273,7 @@ class SpaceArrays:
     def _saves(self, left: Ints, ranks: Ints) -> NDArray[np.bool_]:
         """Where ranks need fewer multiply-accumulates and weights, by the rule of ``tucker_saves``, (N, layers)."""
         window, before, after = self._windows
-        (ins, outs), (rank_in, rank_out) = np.moveaxis(left, -1, 0), np.moveaxis(ranks, -1, 0)
+        ins, outs, rank_in, rank_out = left[..., 0], left[..., 1], ranks[..., 0], ranks[..., 1]
         first, rest = ins * rank_in, window * rank_in * rank_out + rank_out * outs
         whole = window * ins * outs
         return np.asarray((first + rest < whole) & (first * before + rest * after < whole * after))
