@@ -107,9 +107,9 @@ _NEEDLESS = ("start_monitor", "start_log_monitor", "start_api_server")
 def _alone() -> Iterator[None]:
     """Make a Ray that is started within the context one for this process alone.
 
-    It listens on 127.0.0.1, as Ray does on macOS and Windows; given that as ``_node_ip_address``, `ray.init` replaces it
-    by an address that other machines can reach. It lacks three processes that only others would ask, for which
-    `ray.init` would wait.
+    It listens on 127.0.0.1, as Ray does on macOS and Windows; given that as ``_node_ip_address``, `ray.init` replaces
+    it by an address that other machines can reach. It lacks three processes that nobody would ask here, for one of
+    which `ray.init` would wait.
     """
     try:
         from ray._private import ray_constants
