@@ -1,6 +1,7 @@
 """The figures of a model on a split: all metrics of the task, and any of Keras."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -29,8 +30,13 @@ def predict(model: keras.Model, split: Split, normalization: Normalization, batc
 def _predicted(
     model: keras.Model, split: Split, normalization: Normalization, batch_size: int
 ) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.float32]]]:
-    """Targets and outputs of one batch after the other, which one traced function computes."""
-    call = _traced(model, (evaluated_at_once(split, batch_size), *split.images.shape[1:]))
+    """Targets and outputs of one batch after the other.
+
+    One traced function is called with batches of one size. A single batch is given to the model itself: tracing takes
+    longer than what it saves.
+    """
+    size = evaluated_at_once(split, batch_size)
+    call = _traced(model, (size, *split.images.shape[1:])) if size < len(split) else partial(model, training=False)
     for images, targets in evaluation_batches(split, batch_size, normalization):
         yield targets, np.asarray(call(images).numpy()[: len(targets)], np.float32)
 
