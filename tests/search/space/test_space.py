@@ -133,8 +133,9 @@ def test_the_smallest_model_has_the_least_of_everything_on_the_whole_grid(recipe
         result.cost.cost(result.decode(result.row(dict(zip(result.dimensions, point, strict=True)))))
         for point in points
     ]
-    for quantity in quantities().values():
-        assert quantity.of(result.smallest()) == min(map(quantity.of, costs))
+    for name in quantities().keys() - {"latency"}:  # There is no table.
+        of = quantities()[name].of
+        assert of(result.smallest()) == min(map(of, costs))
 
 
 @pytest.mark.parametrize("step", [0.1, 0.3, 0.4, 0.7, 1.0])
