@@ -286,17 +286,6 @@ def test_losses_of_keras_are_those_of_the_outputs_form() -> None:
         Regression().training_loss(model(Regression()), mixed=True)
 
 
-@pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy:SyntaxWarning")
-@pytest.mark.parametrize("logits", [True, False])
-def test_a_loss_of_several_classes_is_refused_for_one_unit(logits: bool) -> None:
-    """Cross-entropy of a softmax over one unit is 0 whatever the unit says."""
-    task, net = Classification(2), model(Classification(2), unit=True, logits=logits)
-    for name in ("CategoricalCrossentropy", "SparseCategoricalCrossentropy"):
-        with pytest.raises(ConfigError, match="loss: expected one that "):
-            task.training_loss(net, KerasClass(name))
-    assert task.training_loss(net, KerasClass("BinaryFocalCrossentropy")).from_logits is logits
-
-
 @pytest.mark.parametrize("task", TARGETS, ids=lambda task: task.name)
 def test_what_a_teacher_says_is_least_far_from_itself(task: Any) -> None:
     net, images = model(task), PICTURES

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from compress.errors import ConfigError
+from tests.objectives.tasks import model
 from zoo.tasks.keras_class import KerasClass
 from zoo.tasks.kinds.classification import Classification
 from zoo.tasks.loss import LabelLoss, accuracy, loss_classes
@@ -85,3 +86,14 @@ def test_a_loss_of_other_shapes_is_refused_before_training(name):
 @pytest.mark.parametrize("name", sorted(set(loss_classes()) - {"CTC", "Circle"}))
 def test_every_other_loss_of_keras_is_taken(name):
     TASK.check_loss(KerasClass(name), False)
+
+
+@pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy:SyntaxWarning")
+@pytest.mark.parametrize("logits", [True, False])
+def test_a_loss_of_several_classes_is_refused_for_one_unit(logits: bool) -> None:
+    """Cross-entropy of a softmax over one unit is 0 whatever the unit says."""
+    task, net = Classification(2), model(Classification(2), unit=True, logits=logits)
+    for name in ("CategoricalCrossentropy", "SparseCategoricalCrossentropy"):
+        with pytest.raises(ConfigError, match="loss: expected one that "):
+            task.training_loss(net, KerasClass(name))
+    assert task.training_loss(net, KerasClass("BinaryFocalCrossentropy")).from_logits is logits
