@@ -207,7 +207,7 @@ class ScoreProxy:
     @cached_property
     def _sample(self) -> Split:
         validation = self._data.validation
-        return Split(*validation.at(drawn_numbers(validation, _PROBE_SCORED, self.settings.seed)))
+        return validation.take(drawn_numbers(validation, _PROBE_SCORED, self.settings.seed))
 
     def _scored(self, repair: Repair, recalibration_images: int, split: Split, started: float) -> ProxyResult:
         images = repair.recalibrate(recalibration_images)

@@ -5,8 +5,6 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from compress.cloning.walk import as_functional
 from compress.errors import BudgetError, ConfigError, DataError
 from compress.graph.analysis import analyse
@@ -38,6 +36,7 @@ from search.strategies.earlier_run import earlier_run
 from search.strategies.job import Job
 from zoo.data.checks import USUAL, value_problem
 from zoo.data.dataset import Data, ImageDataset, Split
+from zoo.data.split import drawn_numbers
 from zoo.tasks.own_task import OwnTask
 from zoo.training.evaluation import predict
 
@@ -219,5 +218,4 @@ def sample_of_validation(dataset: ImageDataset, seed: int) -> Split:
     # One image suffices where the task gives an answer for each pixel.
     fewest = 1 if dataset.task.moves else _FEWEST_IMAGES
     count = min(_MOST_IMAGES, len(split), max(fewest, _MOST_PIXELS // prod(split.images.shape[1:-1])))
-    chosen = np.sort(np.random.default_rng(seed).choice(len(split), size=count, replace=False))
-    return Split(*split.at(chosen))
+    return Split(*split.at(drawn_numbers(split, count, seed)))
