@@ -6,6 +6,7 @@ from .pipeline.compression import compress_without_data as compress_without_data
 from .pipeline.compression import read_own as read_own
 from .pipeline.search import run_search as run_search
 from .pipeline.training import train_model as train_model
+from .report.report import draw_pictures as draw_pictures
 from .report.report import write_report as write_report
 from .runs.outcome import SearchOutcome as SearchOutcome
 from .runs.outcome import export_run as export_run

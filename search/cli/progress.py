@@ -13,7 +13,7 @@ from objectives.cost.quantities.standard import FLOPS
 from objectives.cost.quantity import Quantity
 from search.driver.listeners.listener import Listener
 from search.pipeline.durations import left_text, time_text
-from search.samplers.sensitivity import Probe
+from search.samplers.probes import Probe
 from search.study.finalist import Finalist
 from search.study.judgement import counts_text, rung_counts
 from search.study.ranking import best

@@ -10,17 +10,8 @@ import optuna
 from objectives.budget.budget import Budget
 from search.driver.driver import Driver
 from search.driver.listeners.listener import Listener
-from search.samplers.sensitivity import (
-    WHOLE,
-    Part,
-    Probe,
-    ProbeKey,
-    Sensitivity,
-    parts_of,
-    probes,
-    sensitivity_of,
-    store_probe,
-)
+from search.samplers.probes import WHOLE, Part, Probe, ProbeKey, parts_of, probes, store_probe
+from search.samplers.sensitivity import Sensitivity, sensitivity_of
 from search.samplers.starts import least_loss
 from search.space.space import SearchSpace
 from search.study.judgement import Judgement

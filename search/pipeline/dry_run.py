@@ -18,7 +18,7 @@ from search.driver.listeners.listener import Listener
 from search.pipeline.durations import Durations
 from search.pipeline.training import zoo_model
 from search.runs.run_folder import RunFolder, model_path
-from search.samplers.sensitivity import parts_of
+from search.samplers.probes import parts_of
 from search.space.projection import Projection
 from search.strategies.choice import decided
 from search.strategies.job import Job

@@ -1,2 +1,3 @@
 from .report import Report as Report
+from .report import draw_pictures as draw_pictures
 from .report import write_report as write_report

@@ -1,4 +1,4 @@
-"""The report of a run: one self-contained HTML page, its figures as pictures, and the comparison as Markdown."""
+"""The report of a run: one self-contained HTML page, the comparison as Markdown, its figures as pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,21 +21,21 @@ _SCALE = 2
 
 @dataclass(frozen=True)
 class Report:
-    """The files of a report.
+    """What a report consists of.
 
     Attributes:
-        paths: of the page, the table and the pictures.
-        without_pictures: why there are no pictures; empty where there are some.
+        run: folder of the run.
+        paths: of the page and of the table.
+        charts: the figures of the page.
     """
 
+    run: Path
     paths: tuple[Path, ...]
-    without_pictures: str
+    charts: Sequence[Chart]
 
 
 def write_report(run: Path) -> Report:
-    """Write ``report.html``, ``table.md`` and ``figures/*.png`` into the run folder.
-
-    Without a browser that draws the pictures, the page and the table are written alone.
+    """Write ``report.html`` and ``table.md`` into the run folder.
 
     Raises:
         RunError: no run folder, no usable trial in it, or the folder cannot be written.
@@ -50,20 +50,29 @@ def write_report(run: Path) -> Report:
                 partial.write_text(content, encoding="utf-8")
     except OSError as error:
         raise RunError(f"the report in '{run}' cannot be written ({error.strerror}); make room for it") from error
-    try:
-        return Report((html, table, *_pictures(charts(sections), run / PICTURES)), "")
-    except RunError as error:
-        return Report((html, table), str(error))
+    return Report(run, (html, table), charts(sections))
 
 
-def _pictures(charts: Sequence[Chart], folder: Path) -> list[Path]:
-    """Write a PNG file of every chart, replacing those of an earlier report, and return their paths."""
-    figures = {folder / f"{chart.name}.png": chart.figure for chart in charts}
+def old_pictures(run: Path) -> list[Path]:
+    """The PNG files that earlier reports of a run drew."""
+    return sorted((run / PICTURES).glob("*.png"))
+
+
+def draw_pictures(report: Report) -> list[Path]:
+    """Write a PNG file of every chart into the run's ``figures``, in the place of older ones, and return their paths.
+
+    Raises:
+        RunError: the folder cannot be written, or there is no browser that draws; says what to install.
+    """
+    folder = report.run / PICTURES
+    figures = {folder / f"{chart.name}.png": chart.figure for chart in report.charts}
     try:
         folder.mkdir(exist_ok=True)
-        for old in folder.glob("*.png"):
+        for old in old_pictures(report.run):
             old.unlink()
     except OSError as error:
         raise RunError(f"folder '{folder}' cannot be written ({error.strerror}); make room for it") from error
+    for made in figures.values():
+        made.update_layout(template="plotly_white")
     write_pictures(figures, scale=_SCALE)
     return list(figures)

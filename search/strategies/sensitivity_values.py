@@ -17,7 +17,8 @@ from search.driver.listeners.listener import Listener
 from search.driver.start_queue import clipped
 from search.driver.sweep import Sweep
 from search.runs.run_folder import RunFolder
-from search.samplers.sensitivity import Probe, Sensitivity, sensitivity_of
+from search.samplers.probes import Probe
+from search.samplers.sensitivity import Sensitivity, sensitivity_of
 from search.samplers.starts import least_loss
 from search.space.projection import Projection
 from search.strategies.job import Job

@@ -15,7 +15,7 @@ from search.driver.driver import Driver
 from search.driver.start_queue import distinct, enqueue_starts
 from search.driver.sweep import swept
 from search.runs.run_folder import RunFolder
-from search.samplers.sensitivity import probes
+from search.samplers.probes import probes
 from search.space.space import SearchSpace
 from search.strategies.job import Job
 from search.strategies.stage_plan import StagePlan

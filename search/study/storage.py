@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
@@ -14,9 +15,11 @@ from optuna.trial import TrialState
 from compress.errors import RunError, typed_line
 from configs.schema.storage import is_server
 from search.study.journal import BatchedJournal
-from search.study.server import Server
 from search.study.shared_replay import SharingJournalStorage
 from search.study.trial_record import BEGUN, PROPOSED
+
+if TYPE_CHECKING:
+    from search.study.server import Server
 
 JOURNAL_FILE, SQLITE_FILE = "study.journal", "study.sqlite3"
 FILES: Mapping[str, str] = MappingProxyType({"journal": JOURNAL_FILE, "sqlite": SQLITE_FILE})
@@ -44,7 +47,7 @@ def opened_study(folder: Path, name: str, storage: str, front: bool = False) -> 
         yield open_study(folder, name, storage, front)
         return
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with Server.of(storage).writer(name) as opened:
+    with _server(storage).writer(name) as opened:
         yield _created(opened, name, front)
 
 
@@ -77,7 +80,7 @@ def has_study(folder: Path, name: str, storage: str) -> bool:
         TuckpruneError: the server cannot be asked.
     """
     if is_server(storage):
-        return Server.of(storage).has_study(name)
+        return _server(storage).has_study(name)
     return any((folder / file).exists() for file in FILES.values())
 
 
@@ -110,7 +113,7 @@ def find_storage(folder: Path, storage: str) -> BaseStorage:
         TuckpruneError: there is no study, or it cannot be read.
     """
     if is_server(storage):
-        return Server.of(storage).reader()
+        return _server(storage).reader()
     for kind, file in FILES.items():
         if (folder / file).exists():
             with _readable(folder):
@@ -144,9 +147,16 @@ def _created(storage: BaseStorage, name: str, front: bool) -> optuna.Study:
     return study
 
 
+def _server(storage: str) -> "Server":
+    """The server of a URL; SQLAlchemy is loaded for it alone, as most runs have a journal."""
+    from search.study.server import Server
+
+    return Server.of(storage)
+
+
 def _on_server(storage: str, name: str) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    server = Server.of(storage)
+    server = _server(storage)
     if not server.has_study(name):
         raise RunError(f"'{server.place}' holds no study '{name}'; run 'tuckprune search' first")
     return optuna.load_study(storage=server.reader(), study_name=name)

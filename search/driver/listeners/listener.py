@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import optuna
 
-from search.samplers.sensitivity import Probe
+from search.samplers.probes import Probe
 from search.study.finalist import Finalist
 from search.study.trial_record import TrialRecord
 from zoo.tasks.metric import Metric

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import plotly.graph_objects as go
-from scipy.stats import spearmanr
+from numpy.typing import NDArray
 
 from search.report.blocks import Chart
 from search.report.figures import style
@@ -52,7 +53,13 @@ class Reranked:
         """Spearman's rank correlation; None for fewer than three finalists, or for figures that are all equal."""
         if len(self.before) < _FEWEST or len(set(self.before)) == 1 or len(set(self.after)) == 1:
             return None
-        return float(spearmanr(self.before, self.after).statistic)
+        return float(np.corrcoef(_ranks(self.before), _ranks(self.after))[0, 1])
+
+
+def _ranks(figures: Sequence[float]) -> NDArray[np.float64]:
+    """The place of each figure, from the smallest; equal ones share the mean of theirs."""
+    values = np.asarray(figures)
+    return np.asarray((values[:, None] > values).sum(axis=1) + (values[:, None] == values).sum(axis=1) / 2)
 
 
 @figure(section="finals", order=10)

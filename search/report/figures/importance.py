@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import optuna
 import plotly.graph_objects as go
-from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import TrialState
 
 from search.report.blocks import Block, Chart, Paragraph
@@ -44,8 +43,11 @@ def importance_of(study: optuna.Study) -> Importance:
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(trials) < NEEDED:
         return Importance(len(trials), {})
+    # Here, because scikit-learn comes with it, whose forests are for another kind of importance.
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
     evaluator = PedAnovaImportanceEvaluator(target_quantile=_BEST)
-    return Importance(len(trials), optuna.importance.get_param_importances(study, evaluator=evaluator))
+    return Importance(len(trials), get_param_importances(study, evaluator=evaluator))
 
 
 def dimension_text(name: str) -> str:

@@ -39,12 +39,12 @@ _OPAQUE, _FAINT = 1.0, 0.85
 
 
 def empty_figure(title: str, height: int = _HEIGHT) -> go.Figure:
-    """An empty figure in light colours, as its picture has them; the page replaces them by its own."""
+    """An empty figure without colours of its own: the page has some, and so has the picture."""
     return go.Figure(
         layout={
             # At the top, for a legend of two rows to have room below.
             "title": {"text": title, "y": 1.0, "yanchor": "top", "pad": {"t": 14}},
-            "template": "plotly_white",
+            "template": "none",
             "height": height,
             "margin": {"t": 96, "r": 24, "b": 56, "l": 64},
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0},

@@ -11,7 +11,7 @@ from compress.parameters import CompressionParameters
 from objectives.cost.cost import Cost
 from objectives.cost.quantities.standard import FLOPS, PARAMS, SIZE
 from search.cli.progress import ProgressDisplay, _Phase
-from search.samplers.sensitivity import UNPRUNED, Probe
+from search.samplers.probes import UNPRUNED, Probe
 from search.study.finalist import Finalist
 from search.study.judgement import Rung
 from search.study.trial_record import TrialRecord

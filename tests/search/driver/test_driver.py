@@ -10,7 +10,7 @@ from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.start_queue import enqueue_starts
 from search.samplers.kinds.layered import RANDOM_TRIALS
-from search.samplers.sensitivity import UNPRUNED, Probe, store_probe
+from search.samplers.probes import UNPRUNED, Probe, store_probe
 from search.samplers.starts import starts
 from search.space.projection import Projection
 from search.space.space import LOWEST_PREFERENCE

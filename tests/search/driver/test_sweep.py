@@ -4,7 +4,8 @@ import pytest
 
 from compress.parameters import CompressionParameters
 from search.driver.sweep import Sweep
-from search.samplers.sensitivity import UNPRUNED, Loss, Part, Probe, Sensitivity, parts_of, probes, sensitivity_of
+from search.samplers.probes import UNPRUNED, Part, Probe, parts_of, probes
+from search.samplers.sensitivity import Loss, Sensitivity, sensitivity_of
 from search.samplers.starts import least_loss
 from search.study.judgement import Judgement
 from search.study.storage import open_study

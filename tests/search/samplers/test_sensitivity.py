@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from search.samplers.sensitivity import Loss, Probe, Sensitivity, sensitivity_of, store_probe
+from search.samplers.probes import Probe, store_probe
+from search.samplers.sensitivity import Loss, Sensitivity, sensitivity_of
 from search.study.storage import open_study
 
 

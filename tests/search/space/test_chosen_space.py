@@ -14,8 +14,9 @@ from objectives.cost.quantities.standard import FLOPS, MEMORY
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
 from search.driver.listeners.listener import Listener
-from search.samplers.sensitivity import WHOLE as WHOLE_MODEL
-from search.samplers.sensitivity import Loss, Sensitivity, parts_of
+from search.samplers.probes import WHOLE as WHOLE_MODEL
+from search.samplers.probes import parts_of
+from search.samplers.sensitivity import Loss, Sensitivity
 from search.samplers.starts import least_loss, starts
 from search.space.projection import Projection
 from search.space.space import SpaceSettings
