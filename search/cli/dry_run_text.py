@@ -120,7 +120,8 @@ def _durations(run: DryRun) -> str:
 def _besides(run: DryRun) -> list[str]:
     """A line on training the original, and on compressing it with the result of the search."""
     before = _training("training", run.training_seconds)
-    after = _training("each compression", run.compression_seconds)
+    kept = ["compressions take the models of the finals"] if run.keeps_final_models else []
+    after = kept or _training("each compression", run.compression_seconds)
     return [f"besides: {', '.join([*before, *after])}"] if before or after else []
 
 

@@ -10,9 +10,11 @@ from compress.parameters import CompressionParameters
 from compress.staged_parameters import without_parts
 from objectives.budget.budget import Budget
 from objectives.cost.cost import Cost
+from search.driver.final_models import FinalModels
 from search.driver.listeners.listener import Listener
 from search.space.space import SearchSpace
 from search.study.finalist import RECOMMENDED, Finalist, finalists, forget, keep_entrants, store
+from search.study.identity import Origin
 from search.study.judgement import Judgement
 from search.study.ranking import select_finalists
 from search.study.trial_record import TrialRecord, records
@@ -36,6 +38,7 @@ class Finals:
         candidates: number of trials that take part, of a front at least one per level; 0 for no finals.
         metric: what finalists are ranked by.
         tuning: the settings of the fine-tuning as text; finalists of other settings are judged again.
+        models: keeps the models of finalists; None where none are kept.
     """
 
     study: optuna.Study
@@ -44,6 +47,7 @@ class Finals:
     candidates: int
     metric: Metric
     tuning: str = ""
+    models: FinalModels | None = None
 
     @property
     def pending(self) -> list[Entry]:
@@ -77,6 +81,7 @@ class Finals:
                 running[pool.submit_finalist(entry[1])] = entry
             for key, judgement in pool.wait(1.0).items():
                 finalist = self._judged(running.pop(key), judgement)
+                self._keep_model(finalist, judgement)
                 store(self.study, finalist)
                 listener.stored(self.study, at_once=True)
                 listener.finalist_settled(finalist)
@@ -86,8 +91,17 @@ class Finals:
         others = [finalist for finalist in finalists(self.study) if finalist.tuning != self.tuning]
         for finalist in others:
             forget(self.study, finalist)
+            if self.models is not None:
+                self.models.forget(finalist.source)
         if others:
             listener.noted(f"the section finetune has changed: finalists judged before are judged again: {len(others)}")
+
+    def _keep_model(self, finalist: Finalist, judgement: Judgement) -> None:
+        """Keep the model of a finalist that can be chosen; before the finalist, which is judged again without it."""
+        if self.models is None or judgement.model is None or finalist.parameters is None or finalist.error is not None:
+            return
+        origin = Origin.of_study(self.study)
+        self.models.keep(finalist.source, finalist.parameters, self.tuning, origin, judgement.model)
 
     def _judged(self, entry: Entry, reported: Judgement) -> Finalist:
         (source, given), judgement = entry, reported.checked(self.metric)

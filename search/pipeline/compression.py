@@ -25,6 +25,7 @@ from search import settings
 from search.driver.listeners.trackers import check_trackers
 from search.pipeline.measuring import measure, measure_and_keep, measure_original
 from search.pipeline.resumable_training import ResumableTraining
+from search.runs.kept_finals import Wanted, never, of_parameters, of_recommended, taken_from_finals
 from search.runs.results import SEARCH, SENSITIVITY, SIMPLE, Result, check_names
 from search.runs.run_folder import RunFolder
 from search.space.layer_choices import check_choices, layer_choices
@@ -110,8 +111,12 @@ def compress_own(
     log: Callable[[str], None] = silent,
     label: str = SEARCH,
     made_for: ModelChannels | None = None,
+    *,
+    retrain: bool = False,
 ) -> Compressed:
     """Simple compression with the user's own values, fine-tuned after each stage as the configuration says.
+
+    Where the finals of this run have done exactly that, their model is taken.
 
     Args:
         model_path: file of the original model.
@@ -120,6 +125,7 @@ def compress_own(
         log: called with lines on the progress.
         label: of the result; the model's file is ``<label>.keras``.
         made_for: channels of the model that the parameters were made for; another model is refused. None if unknown.
+        retrain: fine-tune in any case.
 
     Raises:
         TuckpruneError: bad model, parameters, data, or run folder.
@@ -128,14 +134,24 @@ def compress_own(
     graph = analyse(original, config.pruning.across_normalization)
     check_made_for(graph, made_for)
     check_parameters(graph, parameters, config.recipe, settings.channel_step(config.pruning))
-    return _compress(original, model_path, lambda pruning, size: own_values(parameters), config, log, label)
+    wanted = never if retrain else of_parameters(parameters)
+    return _compress(original, model_path, lambda pruning, size: own_values(parameters), config, log, label, wanted)
 
 
-def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str], None] = silent) -> Compressed:
+def compress_recommended(
+    model_path: Path, config: RunConfig, log: Callable[[str], None] = silent, *, retrain: bool = False
+) -> Compressed:
     """Simple compression with recommended values.
 
     They are SLAMP's ratios and VBMF's ranks at ``simple.ratio`` or else at the budget; with ``simple.method:
-    sensitivity`` those of a sensitivity sweep.
+    sensitivity`` those of a sensitivity sweep. Where the finals of this run have fine-tuned them exactly as it would be
+    done here, their model is taken.
+
+    Args:
+        model_path: file of the original model.
+        config: of the run, to whose folder the model is written.
+        log: called with lines on the progress.
+        retrain: fine-tune in any case.
 
     Raises:
         TuckpruneError: bad model, budget, data, or run folder.
@@ -143,12 +159,16 @@ def compress_recommended(model_path: Path, config: RunConfig, log: Callable[[str
     original = load_model(model_path, config.model.custom_objects)
     if config.simple.method == SENSITIVITY:
         swept = sensitivity_values(config, original, SweepLog(log))
-        return _compress(original, model_path, lambda pruning, size: stage_values(swept), config, log, SENSITIVITY)
+        wanted = never if retrain else of_parameters(swept.parameters)
+        return _compress(
+            original, model_path, lambda pruning, size: stage_values(swept), config, log, SENSITIVITY, wanted
+        )
 
     def values(pruning: PruningSettings, size: ImageSize | None) -> Values:
         return stage_values(configured(original, config, pruning, size), log)
 
-    return _compress(original, model_path, values, config, log, SIMPLE)
+    wanted = never if retrain or config.simple.ratio is not None else of_recommended
+    return _compress(original, model_path, values, config, log, SIMPLE, wanted)
 
 
 def configured(
@@ -188,6 +208,7 @@ def _compress(
     config: RunConfig,
     log: Callable[[str], None],
     label: str,
+    wanted: Wanted,
 ) -> Compressed:
     check_trackers(config.log_to)
     folder = RunFolder.of(config)
@@ -209,7 +230,7 @@ def _compress(
         # Measured every time: the original may be another model than that of the last compression.
         measure_original(model_path, data, folder, config)
         training = ResumableTraining(config, folder, data, log)
-        made = compress_in_stages(
+        made = taken_from_finals(config, folder, original, data, wanted, log) or compress_in_stages(
             source,
             chosen,
             config.recipe,

@@ -108,6 +108,13 @@ class DryRun:
         return None if seconds is None else seconds * rounds
 
     @property
+    def keeps_final_models(self) -> bool:
+        """Whether the finals fine-tune as ``tuckprune compress`` does, which then takes their models."""
+        config = self.job.config
+        finals = bool(config.finals.candidates and config.finetune.epochs)
+        return finals and settings.final(config) == settings.fine_tuning(config.finetune, config.seed)
+
+    @property
     def middle_seconds(self) -> float | None:
         """Estimated most seconds of the fine-tuning between two stages; 0 for a joint search, None as for finals."""
         config = self.job.config
@@ -125,7 +132,7 @@ class DryRun:
     def compression_seconds(self) -> float | None:
         """Estimated most seconds of the fine-tuning in one ``tuckprune compress``; None as for finals."""
         config = self.job.config
-        if not config.finetune.epochs:
+        if not config.finetune.epochs or self.keeps_final_models:
             return 0.0
         return self._seconds(settings.training(config.finetune, config.seed), self._stages)
 

@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "middle.keras"
 
     @property
+    def finalists(self) -> Path:
+        """Folder of the models that the finals fine-tuned."""
+        return self.path / "finalists"
+
+    @property
     def results(self) -> Path:
         """Folder of results, one JSON file per model of the comparison table."""
         return self.path / "results"

@@ -11,8 +11,10 @@ from configs.schema.run import RunConfig
 from objectives.budget.budget import Budget
 from search import settings
 from search.driver.driver import Driver
+from search.driver.final_models import FinalModels
 from search.driver.finals import Finals
 from search.driver.listeners.listener import Listener
+from search.runs.run_folder import RunFolder
 from search.samplers.sensitivity import Sensitivity
 from search.samplers.starts import least_loss, starts
 from search.space.levels import Levels
@@ -123,4 +125,6 @@ class Job:
         """The finals of a study; without candidates where there is no fine-tuning, as they would repeat the trials."""
         if not self.config.finetune.epochs:
             return Finals(study, self.space, self.budget, 0, self.metric)
-        return Finals(study, self.space, self.budget, self.config.finals.candidates, self.metric, self.tuning)
+        models = FinalModels(RunFolder.of(self.config).finalists)
+        candidates = self.config.finals.candidates
+        return Finals(study, self.space, self.budget, candidates, self.metric, self.tuning, models)

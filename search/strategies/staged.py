@@ -166,7 +166,7 @@ class Staged:
         epochs = settings.final(job.config).training.epochs
         job.listener.noted(f"fine-tuning {winner.source} for {epochs} epoch{'s' if epochs > 1 else ''}")
         with self.open_pool(job.model, replace(job.task, recipe=self.plan.stages[:1]), 1) as pool:
-            made = submit_and_wait(pool, partial(pool.submit_finalist_with_model, winner.parameters))
+            made = submit_and_wait(pool, partial(pool.submit_finalist, winner.parameters))
         if made.model is None:
             raise RunError(f"{winner.source} cannot be fine-tuned for the second stage: {made.error}")
         write_whole(path, made.model)

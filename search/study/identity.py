@@ -1,7 +1,9 @@
 """Names of a run's studies, and digests of the model and the data by which a study refuses others."""
 
 import hashlib
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import optuna
@@ -29,6 +31,36 @@ def known_digest(study: optuna.Study) -> str | None:
     """The digest of the model that a study was started with; None for a study that has none."""
     digest = study.user_attrs.get(_MODEL)
     return None if digest is None else str(digest)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The original model and the data that something was made of.
+
+    Attributes:
+        model: digest of the model; None if unknown.
+        data: digests of the training and validation data, by their form: in files, or as pixels in memory.
+    """
+
+    model: str | None
+    data: Mapping[str, str]
+
+    @classmethod
+    def of_study(cls, study: optuna.Study) -> Self:
+        """What a study is tied to."""
+        return cls(known_digest(study), dict(study.user_attrs.get(_DATA, {})))
+
+    @classmethod
+    def of(cls, model: Any, data: Data) -> Self:
+        """Of a model and data in memory; data of a task of the user's own may have no digest."""
+        form, digest = _form_and_digest(data)
+        return cls(model_digest(model), {} if digest is None else {form: digest})
+
+    def agrees(self, other: "Origin") -> bool:
+        """Whether both are known to be of one model and of the same data."""
+        forms = self.data.keys() & other.data.keys()
+        same = bool(forms) and all(self.data[form] == other.data[form] for form in forms)
+        return self.model is not None and self.model == other.model and same
 
 
 def tie_to_model(study: optuna.Study, model: Any) -> None:

@@ -101,7 +101,7 @@ class Judgement:
         conditions: how and where it was judged; None for finalists.
         worker: host and process; None for finalists.
         lost: for every worker that was lost while it judged the candidate, the reason.
-        model: the compressed model as ``model_bytes`` packs it; None where it was not asked for.
+        model: the fine-tuned model of a finalist as ``model_bytes`` packs it; None of a trial.
     """
 
     score: Score | None

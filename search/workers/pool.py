@@ -87,12 +87,11 @@ class WorkerPool:
         return self._start(self._new_call("probe", (parameters,), self._settings.timeout))
 
     def submit_finalist(self, parameters: CompressionParameters | None) -> int:
-        """Start a finalist, None for recommended values, on a free worker without a time limit; returns its key."""
-        return self._start(self._new_call("fine_tune", (parameters,), None))
+        """Start a finalist, None for recommended values, on a free worker without a time limit; returns its key.
 
-    def submit_finalist_with_model(self, parameters: CompressionParameters) -> int:
-        """Start a finalist whose judgement contains its model, without a time limit; returns its key."""
-        return self._start(self._new_call("fine_tune_with_model", (parameters,), None))
+        Its judgement holds its model.
+        """
+        return self._start(self._new_call("fine_tune", (parameters,), None))
 
     def _new_call(self, method: str, arguments: tuple[Any, ...], limit: float | None) -> WorkerCall:
         return WorkerCall(next(self._keys), method, arguments, limit)

@@ -190,12 +190,11 @@ class TrialWorker:
         return _judgement(lambda: self._probed(parameters))
 
     def fine_tune(self, parameters: CompressionParameters | None) -> Judgement:
-        """Compress one candidate, or recommended values for None, with fine-tuning after each stage, and score it."""
-        return _judgement(lambda: self._fine_tune_and_score(parameters))
+        """Compress one candidate, or recommended values for None, with fine-tuning after each stage, and score it.
 
-    def fine_tune_with_model(self, parameters: CompressionParameters) -> Judgement:
-        """Judge one candidate as ``fine_tune`` does, and put its model into the judgement."""
-        return _judgement(lambda: self._fine_tune_and_score(parameters, with_model=True))
+        The judgement holds the model.
+        """
+        return _judgement(lambda: self._fine_tune_and_score(parameters))
 
     def _with_conditions(self, work: Callable[[], Judgement]) -> Judgement:
         return replace(_judgement(work), conditions=self._conditions, worker=f"{socket.gethostname()}:{os.getpid()}")
@@ -214,7 +213,7 @@ class TrialWorker:
         scored = self._proxy.rung(repair, steps)
         return Judgement(scored.score, scored.seconds)
 
-    def _fine_tune_and_score(self, parameters: CompressionParameters | None, with_model: bool = False) -> Judgement:
+    def _fine_tune_and_score(self, parameters: CompressionParameters | None) -> Judgement:
         self._held = None
         task, final = self._task, self._task.final
         if final is None:
@@ -227,8 +226,7 @@ class TrialWorker:
         made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
         data, proxy = task.dataset, task.proxy
         score = score_on("validation", made.model, data, proxy.metric, proxy.batch_size)
-        packed = model_bytes(made.model) if with_model else None
-        return Judgement(score, 0.0, parameters=made.parameters, model=packed)
+        return Judgement(score, 0.0, parameters=made.parameters, model=model_bytes(made.model))
 
     def _recommended(self, final: FinalTask) -> Values:
         size = self._task.dataset.image_size

@@ -65,6 +65,9 @@ def compress(
             help="Then ship the result in this format as well, as ship does. Repeatable.",
         ),
     ] = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Fine-tune also what the finals of the run have fine-tuned already.")
+    ] = False,
     across_normalization: AcrossNormalization = False,
     input_size: InputSize = None,
     custom_objects: CustomObjects = None,
@@ -85,7 +88,7 @@ def compress(
         if loaded is None:
             made = _made_apart(model, params or [], out or Path(), across_normalization, size, shown)
         else:
-            made = _made(model, params or [], recommended, loaded, shown)
+            made = _made(model, params or [], recommended, loaded, shown, retrain)
     shown.print(_line(made))
     code = 0
     if formats and config:
@@ -107,13 +110,15 @@ def _load_libraries(custom_objects: str | None, formats: Sequence[str]) -> None:
         check_installed(formats)
 
 
-def _made(model: Path, params: Sequence[Path], recommended: bool, loaded: RunConfig, shown: Console) -> "Compressed":
+def _made(
+    model: Path, params: Sequence[Path], recommended: bool, loaded: RunConfig, shown: Console, retrain: bool
+) -> "Compressed":
     from search.pipeline import compression
 
     if recommended:
-        return compression.compress_recommended(model, loaded, shown.print)
+        return compression.compress_recommended(model, loaded, shown.print, retrain=retrain)
     own = compression.read_own(params)
-    return compression.compress_own(model, own.parameters, loaded, shown.print, made_for=own.made_for)
+    return compression.compress_own(model, own.parameters, loaded, shown.print, made_for=own.made_for, retrain=retrain)
 
 
 def _made_apart(

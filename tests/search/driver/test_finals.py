@@ -14,9 +14,11 @@ from objectives.cost.cost_model import CostModel
 from objectives.cost.quantities.standard import FLOPS as FLOPS_QUANTITY
 from search.driver.driver import Driver
 from search.driver.driver_settings import DriverSettings
+from search.driver.final_models import FinalModels
 from search.driver.finals import Finals
 from search.space.levels import Levels
 from search.study.finalist import RECOMMENDED, Finalist, finalists
+from search.study.identity import Origin
 from search.study.judgement import Judgement, Rung, keep_rung
 from search.study.ranking import Winner, best, winner_of
 from search.study.storage import open_study
@@ -180,6 +182,39 @@ def test_finalists_of_other_settings_are_judged_again(tmp_path):
     result = finalists(open_study(tmp_path, "run", "journal"))
     assert [finalist.tuning for finalist in result] == ["2 epochs"] * 3
     assert [finalist.source for finalist in result][0] == RECOMMENDED and work.pending == []
+
+
+def with_models(judge):
+    """Judgements with the candidate's parameters as its model."""
+    return lambda given: replace(judge(given), model=repr(given).encode())
+
+
+def kept_files(folder):
+    return {path.stem: path.read_bytes() for path in folder.glob("*.keras")}
+
+
+def test_models_of_finalists_are_kept_and_those_of_other_settings_forgotten(tmp_path):
+    study = searched(open_study(tmp_path, "run", "journal"))
+    study.set_user_attr("model", "digest")
+    study.set_user_attr("data", {"pixels": "digest"})
+    work = replace(finals(study, 3), tuning="10 epochs", models=FinalModels(tmp_path / "finalists"))
+    work.run(FakePool(1, judge=with_models(reversed_order())), Recorder())
+    entries = {f.source.replace(" ", "-"): None if f.source == RECOMMENDED else f.parameters for f in finalists(study)}
+    assert kept_files(tmp_path / "finalists") == {name: repr(given).encode() for name, given in entries.items()}
+    origin = Origin("digest", {"pixels": "digest"})
+    recommended = work.models.kept(origin, "10 epochs", lambda model: model.source == RECOMMENDED)
+    assert recommended.parameters == SMALL
+
+    # Of the others one fails, and the recommended values are over the budget: neither has a model to choose.
+    def judge(given):
+        failed = given is not None and given == finalists(study)[0].parameters
+        judged_well = reversed_order(NONE)(given)
+        return Judgement.failed(1.0, "loss is nan") if failed else judged_well
+
+    again = replace(finals(study, 2), tuning="2 epochs", models=work.models)
+    again.run(FakePool(1, judge=with_models(judge)), Recorder())
+    usable = {finalist.source.replace(" ", "-") for finalist in finalists(study) if finalist.error is None}
+    assert kept_files(tmp_path / "finalists").keys() == usable and "recommended-values" not in usable
 
 
 def test_failed_finals_leave_the_best_trial_the_winner():

@@ -78,6 +78,10 @@ def training_seconds(tried: DryRun, epochs: int, flops: int) -> float:
     return 12.0 + epochs * (steps * 2 * (1.5 + 3.0 * part) + 2.0 + 4.0 * part)
 
 
+LONG = {"finetune": {"epochs": 5}, "finals": {"epochs": 2}}
+"""A final fine-tuning that is longer than that of the finals."""
+
+
 def compression_seconds(tried: DryRun, epochs: int) -> float:
     """Of both stages: the first leaves ranks whole."""
     stages = (CompressionParameters(half().ratios, {}), half())
@@ -106,9 +110,21 @@ def test_training_and_compression_are_estimated_besides(tried):
     assert lines(untrained)[-1].startswith("besides: training at most ")
 
 
+@pytest.mark.parametrize(
+    ("epochs", "candidates", "kept"), [((3, 3), 1, True), ((3, 4), 1, True), ((4, 3), 1, False), ((3, 3), 0, False)]
+)
+def test_compressions_that_take_the_models_of_the_finals_take_no_time(home, epochs, candidates, kept):
+    """Finals take the epochs of the final fine-tuning at most."""
+    final, longest = epochs
+    sections = {"finetune": {"epochs": final}, "finals": {"epochs": longest, "candidates": candidates}}
+    tried = dry(prepared(config(home, **sections), model("tiny"), Listener()), (3.0, 1.0, 1.5, 2.0, 0.5))
+    assert (tried.compression_seconds == 0.0, tried.keeps_final_models) == (kept, kept)
+    assert (lines(tried)[-1] == "besides: compressions take the models of the finals") is kept
+
+
 def test_steps_that_scoring_hides_cost_nothing(home):
     """Of a network so small that a trial takes no longer than its scoring, by noise."""
-    job = prepared(config(home, proxy={"steps": 4}, finetune={"epochs": 5}), model("tiny"), Listener())
+    job = prepared(config(home, proxy={"steps": 4}, **LONG), model("tiny"), Listener())
     assert dry(job, (3.0, 1.0, 1.5, 2.0, 0.5)).compression_seconds == pytest.approx(
         sum(
             2.0 + 5 * (1.5 + 0.5 * (cost("tiny").cost(stage).flops - low) / (high - low))
@@ -120,7 +136,7 @@ def test_steps_that_scoring_hides_cost_nothing(home):
 
 def test_finals_cannot_be_told_from_trials_without_steps(home):
     search = {"trials": 4, "sensitivity": False}
-    loaded = config(home, proxy={"steps": 0, "recalibration_images": 64}, finetune={"epochs": 5}, search=search)
+    loaded = config(home, proxy={"steps": 0, "recalibration_images": 64}, search=search, **LONG)
     job = prepared(loaded, model("tiny"), Listener())
     tried = dry(job, (3.0, 1.0, 1.0, 2.0, 0.5), 2)
     assert tried.finals_seconds is None

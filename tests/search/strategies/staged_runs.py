@@ -52,7 +52,8 @@ class FakePoolFactory:
     @contextmanager
     def __call__(self, model: Any, task: Task, candidates: int) -> Iterator[Any]:
         self.tasks.append(task)
-        self.pools.append(FakePool(judge=self._judge, make=partial(self._make, task)))
+        between_stages = len(task.recipe) == 1
+        self.pools.append(FakePool(judge=self._judge, make=partial(self._make, task) if between_stages else None))
         yield self.pools[-1]
 
     def _make(self, task: Task, parameters: CompressionParameters) -> Judgement:

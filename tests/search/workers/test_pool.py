@@ -143,12 +143,11 @@ def test_finalists_go_through_the_recipe_with_its_training(pool, task):
     expected = evaluate(here.model, task.dataset, task.dataset.validation)
     assert recommended.score.figures["accuracy"] == pytest.approx(expected.figures["accuracy"], abs=0.05)
     assert recommended.score.loss == pytest.approx(expected.loss, rel=1e-2)
-    assert recommended.model is None
 
 
-def test_a_finalist_can_be_had_with_its_model(pool, task):
+def test_a_finalist_comes_with_its_model(pool, task):
     chosen = CompressionParameters({"add": 0.5}, {})
-    made = outcome(pool, pool.submit_finalist_with_model(chosen))
+    made = outcome(pool, pool.submit_finalist(chosen))
     assert made.parameters == chosen
     built = model_of(made.model)
     assert CostModel(analyse(built)).cost(CompressionParameters.none()) == cost("tiny").cost(chosen)
