@@ -250,6 +250,11 @@ class RunConfig(_Section):
                 "front: expected search.projection true, which meets the budget of each trial, received false; "
                 "change one of them"
             )
+        if self.front.levels > self.search.trials:
+            raise ValueError(
+                f"front: expected at most as many levels as search.trials = {self.search.trials}, received "
+                f"{self.front.levels}, of which some would get no trial; change one of them"
+            )
         return self
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ from search.strategies.choice import decided
 from search.strategies.joint import run_joint
 from search.strategies.preparation import check_original, keep_latency_table, prepared
 from search.strategies.staged import run_staged
-from search.study.identity import keep_image_size, keep_original, tie_to_data, tie_to_model
+from search.study.identity import keep_image_size, keep_original, tie_to_data, tie_to_model, warn_of_changed_code
 from search.study.storage import has_study, opened_study
 from search.workers.idle_workers import IdleWorkers
 from search.workers.pool_factory import ray_pool
@@ -56,6 +56,7 @@ def run_search(config: RunConfig, listener: Listener | None = None, shutdown: Sh
         tie_to_config(study, config)
         tie_to_model(study, model)
         tie_to_data(study, job.data)
+        warn_of_changed_code(study, config.model.custom_objects, listener.warned)
         keep_image_size(study, job.space.graph.image_size)
         keep_graph(job.space.graph, folder, config, study)
         keep_original(study, job.space.cost.cost(CompressionParameters.none()))

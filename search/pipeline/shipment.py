@@ -145,7 +145,8 @@ def write_formats(
 ) -> Shipment:
     """Write a model as ``<stem><ending>`` in each format into a folder, replacing existing files.
 
-    A file that cannot be loaded back, or whose outputs are not finite, is not kept.
+    A file that cannot be loaded back, or whose outputs are not finite, is not kept; nor is what the folder held under
+    its name, which was of an earlier model.
 
     Args:
         model: with one input and one output.
@@ -165,7 +166,8 @@ def write_formats(
         try:
             made = _exported(model, format, path, sample, expected, latency or LatencySettings())
         except Exception as error:  # Converters and runtimes raise errors of many types from their C++ parts.
-            problems.append(f"format {format.name} cannot be made of model '{model.name}': {_reason(error)}")
+            earlier = f"; the earlier '{path}' is removed" if _removed(path) else ""
+            problems.append(f"format {format.name} cannot be made of model '{model.name}': {_reason(error)}{earlier}")
             continue
         exports.append(made)
         problems += _inexact(made, format, expected)
@@ -184,8 +186,7 @@ def _exported(
             raise ModelError("expected finite outputs, received NaN or infinity")
         one = sample.compared[:1]
         timed = time_passes(lambda: run(one), latency)
-        if path.is_dir():
-            shutil.rmtree(path)
+        _removed(path)
         os.replace(made, path)
     gain = sample.gain(model, outputs, expected)
     return Export(
@@ -199,6 +200,16 @@ def _exported(
         latency_ms=timed.median / 1e3,
         latency_spread_ms=timed.spread / 1e3,
     )
+
+
+def _removed(path: Path) -> bool:
+    """Whether there was a file or folder, which is gone now."""
+    if path.is_dir():
+        shutil.rmtree(path)
+        return True
+    there = path.exists()
+    path.unlink(missing_ok=True)
+    return there
 
 
 def _outputs(run: Run, images: Array) -> Array:

@@ -1,7 +1,8 @@
 """Names of a run's studies, and digests of the model and the data by which a study refuses others."""
 
 import hashlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,9 +15,10 @@ from configs.schema.search import STAGED
 from objectives.cost.cost import Cost
 from zoo.data.dataset import Data
 from zoo.data.digest import digest_of_searched, is_in_files
+from zoo.tasks.by_value import code_digest
 from zoo.tasks.own_task import OwnTask
 
-_MODEL, _DATA, _IMAGE_SIZE, _ORIGINAL = "model", "data", "image size", "original"
+_MODEL, _DATA, _CODE, _IMAGE_SIZE, _ORIGINAL = "model", "data", "code", "image size", "original"
 
 
 def model_digest(model: Any) -> str:
@@ -109,6 +111,29 @@ def tie_to_data(study: optuna.Study, data: Data) -> None:
         )
     if known != study.user_attrs.get(_DATA):
         study.set_user_attr(_DATA, known)
+
+
+def warn_of_changed_code(study: optuna.Study, module: str | None, warn: Callable[[str], None]) -> None:
+    """Warn where the module of the user's own classes is another one than at the study's last start.
+
+    What it says may be as before, so that nothing is refused.
+
+    Args:
+        study: keeps the digest of the module's file.
+        module: its dotted name, imported already; None without one.
+        warn: called with the line.
+    """
+    if module is None:
+        return
+    digest, known = code_digest(sys.modules[module]), study.user_attrs.get(_CODE)
+    if digest == known:
+        return
+    if known is not None:
+        warn(
+            f"module '{module}' has changed since this search was last started: if its classes compute something else "
+            "now, earlier trials were of another model; then give this run another name:"
+        )
+    study.set_user_attr(_CODE, digest)
 
 
 def _form_and_digest(data: Data) -> tuple[str, str | None]:

@@ -278,6 +278,12 @@ def test_a_front_trades_a_quantity_that_the_budget_limits() -> None:
         RunConfig.model_validate({**BASE, "front": {"widest": 0.5}, "search": {"projection": False, "sampler": "tpe"}})
 
 
+def test_every_level_of_a_front_gets_a_trial() -> None:
+    RunConfig.model_validate({**BASE, "front": {"widest": 0.5, "levels": 5}, "search": {"trials": 5}})
+    with pytest.raises(ValidationError, match=r"as many levels as search\.trials = 4, received 5, of which some would"):
+        RunConfig.model_validate({**BASE, "front": {"widest": 0.5, "levels": 5}, "search": {"trials": 4}})
+
+
 def test_another_run_can_only_be_reused_with_projection() -> None:
     assert build("search.reuse", "runs/other").search.reuse == "runs/other"
     with pytest.raises(ValidationError, match=r"reuse: expected projection true, .* received false; change one"):

@@ -138,6 +138,7 @@ def unconvertible():
 
 def test_what_a_format_cannot_hold_is_named_and_the_others_are_written(tmp_path):
     model = unconvertible()
+    (tmp_path / "odd.h5").write_bytes(b"of an earlier model")
     made = write_formats(model, "odd", INSTALLED, sample(model), tmp_path, lambda line: None, QUICK)
     assert [row.format for row in made.exports] == ["keras", "savedmodel"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["odd.keras", "odd.savedmodel"]
@@ -146,6 +147,8 @@ def test_what_a_format_cannot_hold_is_named_and_the_others_are_written(tmp_path)
     for name, problem in problems.items():
         assert problem.startswith(f"format {name} cannot be made of model 'odd': ")
     assert "Unknown layer: 'Multiply'" in problems["h5"] or "Unknown layer: 'Erfinv'" in problems["h5"]
+    assert ["removed" in problem for problem in problems.values()] == [name == "h5" for name in problems]
+    assert problems["h5"].endswith(f"; the earlier '{tmp_path / 'odd.h5'}' is removed")
     for name in ("tflite", "tflite-int8"):
         assert "LiteRT has no Erfinv, which the model computes in odd" in problems[name]
     if "onnx" in INSTALLED:

@@ -14,7 +14,7 @@ from compress.errors import RunError
 from compress.model_files.compiled import CompiledModel
 from objectives.fitting.compiled import CompiledTraining
 from search.pipeline.search import run_search
-from search.study.identity import check_same_model, model_digest, tie_to_data, tie_to_model
+from search.study.identity import check_same_model, model_digest, tie_to_data, tie_to_model, warn_of_changed_code
 from search.study.storage import find_study
 from tests.objectives.fitting.two_outputs import Given, arrays, saved
 from tests.search.fixtures.runs import config
@@ -87,6 +87,20 @@ def test_a_study_knows_its_training_and_validation_images(tmp_path):
         for other in (Split(one_pixel, split.targets), Split(split.images, one_label)):
             with pytest.raises(RunError, match="the study 'mine' was started with other .* received .* from 'mine'"):
                 tie_to_data(study, replace(data, **{part: other}))
+
+
+def test_a_changed_module_of_own_classes_is_told_once(tmp_path, monkeypatch):
+    file, study, told = tmp_path / "own_classes.py", optuna.create_study(), []
+    file.write_text("SCALE = 2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    __import__("own_classes")
+    for text, warnings in (("SCALE = 2\n", 0), ("SCALE = 2\n", 0), ("SCALE = 3\n", 1), ("SCALE = 3\n", 1)):
+        file.write_text(text)
+        warn_of_changed_code(study, "own_classes", told.append)
+        assert len(told) == warnings
+    assert told[0].startswith("module 'own_classes' has changed since")
+    warn_of_changed_code(study, None, told.append)
+    assert len(told) == 1
 
 
 def test_images_in_files_may_be_in_memory_in_the_next_start(tmp_path):
