@@ -1,3 +1,4 @@
+from .inner import InnerRatios as InnerRatios
 from .recommend import RecommendedRanks as RecommendedRanks
 from .recommend import RecommendedRatios as RecommendedRatios
 from .recommend import recommend_ranks as recommend_ranks

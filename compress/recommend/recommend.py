@@ -76,7 +76,7 @@ class RatioRecommender:
         """
         ratios, left = {}, list(self.graph.excluded)
         for group, wanted in zip(self.graph.groups, slamp_ratios(self.energies, ratio).values(), strict=True):
-            value = self._rounded(group, wanted)
+            value = rounded_ratio(group, wanted, self.step)
             if value > 0:
                 ratios[group.name] = value
             elif wanted > 0:
@@ -86,12 +86,13 @@ class RatioRecommender:
                 left.append(Exclusion(group.name, "SLAMP removes none of its channels at this ratio"))
         return RecommendedRatios(ratios, tuple(left))
 
-    def _rounded(self, group: Group, ratio: float) -> float:
-        """The ratio that keeps as many channels where no step rounds them: a parameter file has no step."""
-        kept = [kept_channels(subgroup.size, ratio, self.step) for subgroup in group.subgroups]
-        if len(kept) > 1 and sum(kept) < group.channels:
-            return ratio  # Each subgroup is rounded for itself, which no one ratio can say.
-        return 1 - sum(kept) / group.channels
+
+def rounded_ratio(group: Group, ratio: float, step: ChannelStep) -> float:
+    """The ratio that keeps as many channels where no step rounds them: a parameter file has no step."""
+    kept = [kept_channels(subgroup.size, ratio, step) for subgroup in group.subgroups]
+    if len(kept) > 1 and sum(kept) < group.channels:
+        return ratio  # Each subgroup is rounded for itself, which no one ratio can say.
+    return 1 - sum(kept) / group.channels
 
 
 @dataclass(frozen=True)

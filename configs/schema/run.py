@@ -121,15 +121,19 @@ class PruningConfig(_Section):
 
 
 class SimpleConfig(_Section):
-    """Simple compression by recommended values, for comparison: SLAMP ratios and VBMF ranks, or those of a sweep."""
+    """Simple compression by recommended values, for comparison: ratios by a method without a search, VBMF's ranks."""
 
-    method: Literal["slamp", "sensitivity"] = Field(
+    method: Literal["slamp", "inner", "sensitivity"] = Field(
         default="slamp",
-        description="slamp: NPTK's, by the weights alone; sensitivity: what the sweep of a search suggests at the "
-        "budget, without a trial",
+        description="of the ratios; slamp: NPTK's, by the weights alone; inner: one ratio for the layers within "
+        "residual blocks, whose sums stay whole; sensitivity: ratios and ranks that the sweep of a search suggests at "
+        "the budget, without a trial",
     )
     ratio: float | None = Field(
-        default=None, ge=0, lt=1, description="SLAMP ratio, or null for the one that meets the budget"
+        default=None,
+        ge=0,
+        lt=1,
+        description="global ratio of slamp, or of inner, or null for the one that meets the budget",
     )
     calibration: float = Field(
         default=0.0, ge=-1, le=1, description="shifts VBMF ranks: 1 keeps all channels, -1 removes most"

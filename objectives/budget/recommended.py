@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from compress.graph.analysis import analyse
+from compress.graph.channel_graph import ChannelGraph
 from compress.graph.choices import NO_CHOICES, Choices
 from compress.graph.group import Exclusion, Ranks, Ratios
 from compress.graph.sizes import ImageSize
@@ -45,6 +46,21 @@ class Recommender(Protocol):
         """Rank pairs, and the convolutions that stay whole."""
 
 
+class RatioSource(Protocol):
+    """Ratios of one model by how much is removed in all."""
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """The analysed model."""
+
+    def at(self, ratio: float) -> RecommendedRatios:
+        """Ratios at an amount in [0, 1): the more, the fewer channels stay."""
+
+
+MakeRatios = Callable[[Any, PruningSettings, ImageSize | None], RatioSource]
+"""Makes the ratios of a model, as `RatioRecommender.of` (SLAMP) and `InnerRatios.of` do."""
+
+
 def silent(line: str) -> None:
     """A log that drops its lines."""
 
@@ -81,6 +97,7 @@ class GlobalValues:
         pruning: how channels are scored, and what the kept ones are rounded to.
         choices: bounds of single groups and layers, to which values are clipped.
         image_size: at which cost is counted, of a model that takes images of any size.
+        make: which ratios.
     """
 
     ratio: float
@@ -88,10 +105,11 @@ class GlobalValues:
     pruning: PruningSettings = DEFAULT_PRUNING
     choices: Choices = NO_CHOICES
     image_size: ImageSize | None = None
+    make: MakeRatios = RatioRecommender.of
 
     def ratios(self, model: Any) -> RecommendedRatios:
-        """SLAMP at the global ratio."""
-        recommender = RatioRecommender.of(model, self.pruning)
+        """SLAMP at the global ratio, or what else makes the ratios."""
+        recommender = self.make(model, self.pruning, self.image_size)
         return chosen_ratios(recommender.graph, recommender.at(self.ratio), self.choices)
 
     def ranks(self, model: Any) -> RecommendedRanks:
@@ -116,6 +134,7 @@ class BudgetValues:
         pruning: how channels are scored, and what the kept ones are rounded to.
         choices: bounds of single groups and layers, to which values are clipped.
         image_size: at which cost is counted, of a model that takes images of any size.
+        make: which ratios.
     """
 
     recipe: tuple[Stage, ...]
@@ -124,9 +143,10 @@ class BudgetValues:
     pruning: PruningSettings = DEFAULT_PRUNING
     choices: Choices = NO_CHOICES
     image_size: ImageSize | None = None
+    make: MakeRatios = RatioRecommender.of
 
     def ratios(self, model: Any) -> RecommendedRatios:
-        """SLAMP's ratios on the way to the budget.
+        """SLAMP's ratios, or what else makes them, on the way to the budget.
 
         Raises:
             BudgetError: no ratios meet the budget, and no ranks follow.
@@ -136,7 +156,7 @@ class BudgetValues:
         shares = _SHARES if ranks_follow else (1.0,)
         for share in shares:
             target = self._target(PRUNE, share) or self.budget
-            recommended = slamp_ratios_meeting(model, target, pruning, self.choices, self.image_size)
+            recommended = ratios_meeting(model, target, pruning, self.choices, self.image_size, self.make)
             if ranks_follow and self._ranks_reach_budget(prune(model, recommended.ratios, pruning)):
                 break
         self._check(model, CompressionParameters(recommended.ratios, {}), PRUNE)
@@ -177,18 +197,19 @@ class BudgetValues:
         return target if stage == self.recipe[-1] or stage == PRUNE else target.without(MEMORY)
 
 
-def slamp_ratios_meeting(
+def ratios_meeting(
     model: Any,
     target: Budget,
     pruning: PruningSettings = DEFAULT_PRUNING,
     choices: Choices = NO_CHOICES,
     image_size: ImageSize | None = None,
+    make: MakeRatios = RatioRecommender.of,
 ) -> RecommendedRatios:
-    """SLAMP ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does.
+    """Ratios at the smallest global ratio whose pruned model meets the target, or at almost 1 where none does.
 
-    Ratios are brought to the bounds that choices give to their groups.
+    SLAMP's, or what else makes them. They are brought to the bounds that choices give to their groups.
     """
-    recommender = RatioRecommender.of(model, pruning, image_size)
+    recommender = make(model, pruning, image_size)
     cost = CostModel(recommender.graph, target.table)
 
     def at(ratio: float) -> RecommendedRatios:

@@ -66,9 +66,10 @@ MethodName = Annotated[
     str | None,
     typer.Option(
         "--method",
-        metavar="slamp|sensitivity",
-        help="Source of recommended values: slamp (NPTK's, by the weights alone), or sensitivity (by a sensitivity "
-        "sweep at the budget, without trials; needs the data). Short for --set simple.method.",
+        metavar="slamp|inner|sensitivity",
+        help="Source of recommended ratios: slamp (NPTK's, by the weights alone), inner (one ratio for the layers "
+        "within residual blocks, whose sums stay whole), or sensitivity (and of ranks: by a sensitivity sweep at the "
+        "budget of a configuration, without trials; needs the data). Short for --set simple.method.",
     ),
 ]
 InputSize = Annotated[
@@ -129,10 +130,25 @@ def check_across(across_normalization: bool, config: Path | None) -> None:
         )
 
 
-def check_method(method: str | None, needed: bool) -> None:
-    """Refuse ``--method`` where no values are recommended by a configuration."""
-    if method is not None and not needed:
-        raise typer.BadParameter("--method needs recommended values of a configuration; give --recommend and --config")
+METHODS = ("slamp", "inner", "sensitivity")
+
+
+def check_method(method: str | None, recommended: bool, by_config: bool) -> None:
+    """Refuse a ``--method`` that there is not, or that lacks what it needs.
+
+    Args:
+        method: as it was given; None where it was not.
+        recommended: whether values are recommended at all.
+        by_config: whether a configuration says how much is compressed.
+    """
+    if method is None:
+        return
+    if method not in METHODS:
+        raise typer.BadParameter(f"--method: expected {', '.join(METHODS)}, received {method!r}")
+    if not recommended:
+        raise typer.BadParameter("--method is of recommended values; give --recommend")
+    if method == "sensitivity" and not by_config:
+        raise typer.BadParameter("--method sensitivity sweeps at the budget of a configuration; give --config alone")
 
 
 def with_method(overrides: Sequence[str] | None, method: str | None) -> list[str]:

@@ -51,7 +51,7 @@ def left_whole(unpruned: Sequence[Exclusion], undecomposed: Sequence[Exclusion],
 
 def pruned_groups(rows: Sequence[PrunedGroup]) -> Table:
     """Groups that lose channels: ratio, and channels that stay."""
-    table = Table("Group", "Ratio", "Kept", "Channels", title="Recommended pruning ratios (SLAMP)")
+    table = Table("Group", "Ratio", "Kept", "Channels", title="Recommended pruning ratios")
     for row in rows:
         table.add_row(row.name, f"{row.ratio:.4g}", str(row.kept), str(row.channels))
     return table

@@ -16,8 +16,10 @@ from compress.parameter_files.format import ParameterFile
 from compress.parameters import DEFAULT_RECIPE, CompressionParameters, Stage
 from compress.pruning.settings import PruningSettings
 from compress.recipe import Values, check_parameters, compress_in_stages, own_values
+from compress.recommend.inner import InnerRatios
+from compress.recommend.recommend import RatioRecommender
 from configs.schema.run import RunConfig
-from objectives.budget.recommended import BudgetValues, GlobalValues, Recommender, silent, stage_values
+from objectives.budget.recommended import BudgetValues, GlobalValues, MakeRatios, Recommender, silent, stage_values
 from objectives.cost.cost import Cost
 from objectives.cost.cost_model import CostModel
 from objectives.cost.latency_table import LatencyTable
@@ -26,7 +28,7 @@ from search.driver.listeners.trackers import check_trackers
 from search.pipeline.measuring import measure, measure_and_keep, measure_original
 from search.pipeline.resumable_training import ResumableTraining
 from search.runs.kept_finals import Wanted, never, of_parameters, of_recommended, taken_from_finals
-from search.runs.results import SEARCH, SENSITIVITY, SIMPLE, Result, check_names
+from search.runs.results import INNER, SEARCH, SENSITIVITY, SIMPLE, Result, check_names
 from search.runs.run_folder import RunFolder
 from search.space.layer_choices import check_choices, layer_choices
 from search.strategies.preparation import latency_table, warn_of_frozen, warn_of_not_exact
@@ -143,9 +145,9 @@ def compress_recommended(
 ) -> Compressed:
     """Simple compression with recommended values.
 
-    They are SLAMP's ratios and VBMF's ranks at ``simple.ratio`` or else at the budget; with ``simple.method:
-    sensitivity`` those of a sensitivity sweep. Where the finals of this run have fine-tuned them exactly as it would be
-    done here, their model is taken.
+    They are SLAMP's ratios, or with ``simple.method: inner`` equal ones within residual blocks, and VBMF's ranks at
+    ``simple.ratio`` or else at the budget; with ``sensitivity`` the values of a sensitivity sweep. Where the finals of
+    this run have fine-tuned them exactly as it would be done here, their model is taken.
 
     Args:
         model_path: file of the original model.
@@ -167,6 +169,8 @@ def compress_recommended(
     def values(pruning: PruningSettings, size: ImageSize | None) -> Values:
         return stage_values(configured(original, config, pruning, size), log)
 
+    if config.simple.method == INNER:
+        return _compress(original, model_path, values, config, log, INNER, never)
     wanted = never if retrain or config.simple.ratio is not None else of_recommended
     return _compress(original, model_path, values, config, log, SIMPLE, wanted)
 
@@ -187,13 +191,18 @@ def configured(
         ConfigError: a choice per layer that does not fit the model.
     """
     check_choices(config, analyse(original, pruning.across_normalization))
-    choices = layer_choices(config.space)
+    choices, make = layer_choices(config.space), ratios_by(config.simple.method)
     if config.simple.ratio is not None:
-        return GlobalValues(config.simple.ratio, config.simple.calibration, pruning, choices, image_size)
+        return GlobalValues(config.simple.ratio, config.simple.calibration, pruning, choices, image_size, make)
     table = latency_table(config, original, image_size)
     cost = cost_of(original, table, image_size)
     budget = settings.budget(config.budget, cost, table)
-    return BudgetValues(config.recipe, budget, cost, pruning, choices, image_size)
+    return BudgetValues(config.recipe, budget, cost, pruning, choices, image_size, make)
+
+
+def ratios_by(method: str | None) -> MakeRatios:
+    """What makes the ratios of a method without a sweep: of ``inner``, or else of SLAMP."""
+    return InnerRatios.of if method == INNER else RatioRecommender.of
 
 
 def cost_of(model: Any, table: LatencyTable | None = None, image_size: ImageSize | None = None) -> Cost:

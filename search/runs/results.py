@@ -11,7 +11,7 @@ from compress.errors import ConfigError, RunError
 from objectives.cost.quantity import Quantity, quantities
 from zoo.tasks.metric import LOSS, Metric
 
-ORIGINAL, SIMPLE, SENSITIVITY, SEARCH = "original", "simple", "sensitivity", "search"
+ORIGINAL, SIMPLE, INNER, SENSITIVITY, SEARCH = "original", "simple", "inner", "sensitivity", "search"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def read_results(folder: Path) -> list[Result]:
     Raises:
         RunError: a file cannot be read as a result.
     """
-    order = [ORIGINAL, SIMPLE, SENSITIVITY, SEARCH]
+    order = [ORIGINAL, SIMPLE, INNER, SENSITIVITY, SEARCH]
     paths = sorted(folder.glob("*.json"), key=lambda path: (order.index(path.stem) if path.stem in order else 9, path))
     results = []
     for path in paths:

@@ -12,7 +12,7 @@ from compress.pruning.criterion import Criterion
 from compress.pruning.settings import DEFAULT_PRUNING, PruningSettings
 from compress.recommend.recommend import RankRecommender
 from objectives.budget.budget import Budget, bisect
-from objectives.budget.recommended import slamp_ratios_meeting
+from objectives.budget.recommended import ratios_meeting
 from search.samplers.evolution import evolved
 from search.samplers.sensitivity import Sensitivity
 from search.space.projection import Projection
@@ -80,7 +80,7 @@ def starts(
 
 
 def _slamp(model: Any, space: SearchSpace, budget: Budget, pruning: PruningSettings) -> dict[str, float]:
-    ratios = slamp_ratios_meeting(model, budget, pruning, image_size=space.graph.image_size).ratios
+    ratios = ratios_meeting(model, budget, pruning, image_size=space.graph.image_size).ratios
     return space.encode(CompressionParameters(ratios, {}))
 
 

@@ -76,7 +76,7 @@ def compress(
 ) -> None:
     """Simple compression: prune, fine-tune, decompose, fine-tune, with own or recommended values."""
     _check_options(bool(params), recommended, config, out, bool(formats))
-    check_method(method, recommended)
+    check_method(method, recommended, config is not None)
     check_across(across_normalization, config)
     size = _checked_size(input_size, config)
     loaded = load_config(config, with_method(overrides, method)) if config else None

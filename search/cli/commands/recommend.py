@@ -39,7 +39,10 @@ def recommend(
     ratio: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help=f"Fraction of all channels that SLAMP removes, default {_RATIO}. Alone: no ranks."
+            min=0,
+            max=1,
+            help="Fraction of all channels that SLAMP removes, or of those within blocks with --method inner, "
+            f"default {_RATIO}. Alone: no ranks.",
         ),
     ] = None,
     calibration: Annotated[
@@ -67,14 +70,14 @@ def recommend(
     custom_objects: CustomObjects = None,
     overrides: Overrides = None,
 ) -> None:
-    """Recommend pruning ratios (SLAMP) and Tucker ranks (VBMF) without a search: look, edit, feed to compress.
+    """Recommend pruning ratios (SLAMP, or --method) and Tucker ranks (VBMF) without a search: look, edit, compress.
 
     Ranks are those of the pruned model, or ratios those of the decomposed one, in the order of the recipe
     (default: prune, then decompose). Nothing is trained. What stays whole is listed with the reason.
     """
-    options = _Options(ratio, calibration, flops, image_size(input_size))
+    options = _Options(ratio, calibration, flops, image_size(input_size), method)
     options.check()
-    check_method(method, config is not None and not options.given)
+    check_method(method, True, config is not None and not options.given)
     check_across(across_normalization, config)
     loaded = load_config(config, with_method(overrides, method)) if config else None
     if overrides and loaded is None:
@@ -105,12 +108,13 @@ def _write(shown: Console, recommended: "Recommendation", out: Path) -> None:
 
 @dataclass(frozen=True)
 class _Options:
-    """The options on how much is compressed, and the image size at which cost is counted."""
+    """The options on how much is compressed, the image size at which cost is counted, and the method."""
 
     ratio: float | None
     calibration: float | None
     flops: str | None
     size: tuple[int, ...] | None
+    method: str | None
 
     def check(self) -> None:
         if self.flops is not None and not (self.ratio is None and self.calibration is None):
@@ -137,16 +141,17 @@ class _Options:
         from compress.graph.choices import NO_CHOICES
         from objectives.budget.budget import Budget
         from objectives.budget.recommended import BudgetValues, GlobalValues
-        from search.pipeline.compression import configured, cost_of
+        from search.pipeline.compression import configured, cost_of, ratios_by
         from search.space.layer_choices import check_choices, layer_choices
 
-        choices = NO_CHOICES
+        choices, make = NO_CHOICES, ratios_by(self.method if loaded is None else loaded.simple.method)
         if loaded is not None:
             check_choices(loaded, analyse(model, pruning.across_normalization))
             choices = layer_choices(loaded.space)
         if self.flops is not None:
             cost = cost_of(model, image_size=self.size)
-            return BudgetValues(recipe, Budget.parse({"flops": self.flops}, cost), cost, pruning, choices, self.size)
+            budget = Budget.parse({"flops": self.flops}, cost)
+            return BudgetValues(recipe, budget, cost, pruning, choices, self.size, make)
         if loaded is not None and self.ratio is None and self.calibration is None:
             return configured(model, loaded, pruning, self.size)
         return GlobalValues(
@@ -155,6 +160,7 @@ class _Options:
             pruning,
             choices,
             self.size,
+            make,
         )
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from search.runs.results import ORIGINAL, SEARCH, SENSITIVITY, SIMPLE
+from search.runs.results import INNER, ORIGINAL, SEARCH, SENSITIVITY, SIMPLE
 from search.study.trial_record import COMPLETE, FAILED, INFEASIBLE, STOPPED, TrialRecord
 
 MODELS: Mapping[str, str] = MappingProxyType(
-    {ORIGINAL: "#7d8794", SIMPLE: "#e08a00", SENSITIVITY: "#b5498f", SEARCH: "#1f83d6"}
+    {ORIGINAL: "#7d8794", SIMPLE: "#e08a00", INNER: "#8a6d3b", SENSITIVITY: "#b5498f", SEARCH: "#1f83d6"}
 )
 """Colours of models by the label of their result."""
 

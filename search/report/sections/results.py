@@ -11,7 +11,7 @@ from search.report.blocks import Block, Code, Files, Paragraph, Table
 from search.report.figures.figure import figures_in
 from search.report.run_view import RunView
 from search.report.sections.section import section
-from search.runs.results import SEARCH, SENSITIVITY, SIMPLE, columns, table_rows
+from search.runs.results import INNER, SEARCH, SENSITIVITY, SIMPLE, columns, table_rows
 from search.runs.run_folder import CONFIG_FILE
 from search.study.finalist import Finalist
 from search.study.trial_record import TrialRecord
@@ -43,6 +43,7 @@ def _cell(value: object) -> str:
 _FILES = {
     f"{SEARCH}.keras": "the searched model, fine-tuned: plain Keras, loads without tuckprune",
     f"{SIMPLE}.keras": "the model of recommended values, fine-tuned as the searched one",
+    f"{INNER}.keras": "the model of one ratio within residual blocks, fine-tuned as the searched one",
     f"{SENSITIVITY}.keras": "the model of what the sweep alone suggests, fine-tuned as the searched one",
     **{name: file.purpose for form in file_formats() for name, file in form.files.items()},
     CONFIG_FILE: "the resolved configuration",

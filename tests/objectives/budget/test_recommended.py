@@ -16,7 +16,7 @@ from objectives.budget.budget import Budget
 from objectives.budget.recommended import (
     BudgetValues,
     GlobalValues,
-    slamp_ratios_meeting,
+    ratios_meeting,
     stage_values,
     vbmf_ranks_meeting,
 )
@@ -149,7 +149,7 @@ def test_the_limit_that_recommended_values_cannot_meet_is_named():
 def test_slamp_ratios_are_the_smallest_that_meet_the_target():
     cost = CostModel(analyse(net()))
     target = budget(0.4)
-    met = slamp_ratios_meeting(net(), target).ratios
+    met = ratios_meeting(net(), target).ratios
     total = sum(group.channels for group in cost.graph.groups)
     removed = sum(group.channels * met.get(group.name, 0.0) for group in cost.graph.groups)
     assert cost.cost(CompressionParameters(met, {})).flops <= target.limits[0].most

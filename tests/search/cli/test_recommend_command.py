@@ -10,6 +10,7 @@ from compress.parameter_files.files import read_parameters
 from compress.parameter_files.json_format import loads
 from compress.parameters import CompressionParameters
 from objectives.cost.cost_model import CostModel
+from search.runs.results import read_results
 from tests.search.fixtures.nets import trained_like
 from tests.search.fixtures.runs import tree, unwrapped, written
 
@@ -141,3 +142,30 @@ def test_impossible_values(tuckprune, home, arguments, message):
     assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert message in err
     assert tree(home) == before
+
+
+@pytest.mark.parametrize("by_config", [False, True])
+def test_one_ratio_within_blocks_meets_the_budget(tuckprune, small, home, by_config):
+    config = written(home, budget={"flops": 0.6}, recipe=["prune"], space={"ranks": False})
+    options = ("--config", config, "--set", f"model.path={small}") if by_config else ("--flops", "60%")
+    code, out, err = tuckprune("recommend", small, *options, "--method", "inner", "--json")
+    assert code == 0, err
+    values, graph = loads(out).parameters, analyse(load_model(small))
+    inner = {group.name for group in graph.groups if not group.name.startswith("add")}
+    assert values.ratios.keys() == inner and len({round(ratio, 1) for ratio in values.ratios.values()}) == 1
+    cost = CostModel(graph)
+    assert bool(values.ranks) is not by_config
+    assert 0.54 * flops(small) < cost.cost(values).flops <= 0.6 * flops(small)
+    slamp = loads(tuckprune("recommend", small, *options, "--json")[1]).parameters
+    assert slamp.ratios != values.ratios
+
+
+def test_compression_by_one_ratio_within_blocks_has_a_row_of_its_own(tuckprune, home):
+    config = written(home, recipe=["prune"], space={"ranks": False})
+    command = ("compress", home / "tiny.keras", "--recommend", "--config", config)
+    assert [tuckprune(*command, *more)[0] for more in ((), ("--method", "inner"))] == [0, 0]
+    run = home / "runs" / "run"
+    assert [result.label for result in read_results(run / "results")] == ["original", "simple", "inner"]
+    ratios = read_parameters([run / "inner-parameters" / "parameters.json"]).parameters.ratios
+    assert ratios and "add" not in ratios
+    assert flops(run / "inner.keras") <= 0.5 * flops(home / "tiny.keras")

@@ -7,7 +7,7 @@ from compress.parameters import CompressionParameters
 from compress.pruning.criteria.nuclear_norm import NuclearNorm
 from compress.pruning.settings import PruningSettings
 from compress.recommend.recommend import RankRecommender
-from objectives.budget.recommended import slamp_ratios_meeting
+from objectives.budget.recommended import ratios_meeting
 from search.samplers.starts import starts
 from search.space.projection import Projection
 from tests.search.fixtures.nets import (
@@ -51,7 +51,7 @@ def test_slamp_by_feature_maps_where_there_are_images():
     result = space(NAME, PRUNE_ONLY)
     wanted = starts(model(NAME), result, budget(), maps=maps)
     assert list(wanted) == ["uniform pruning", "SLAMP", "SLAMP on feature maps"]
-    ratios = slamp_ratios_meeting(model(NAME), budget(), PruningSettings(criterion=maps)).ratios
+    ratios = ratios_meeting(model(NAME), budget(), PruningSettings(criterion=maps)).ratios
     assert wanted["SLAMP on feature maps"] == result.encode(CompressionParameters(ratios, {}))
     assert wanted["SLAMP on feature maps"] != wanted["SLAMP"]
     both = starts(model(NAME), space(NAME), budget(), maps=maps)
@@ -63,7 +63,7 @@ def test_slamp_by_feature_maps_where_there_are_images():
 def test_slamp_is_slamp():
     result = space(NAME)
     wanted = starts(model(NAME), result, budget())["SLAMP"]
-    ratios = slamp_ratios_meeting(model(NAME), budget()).ratios
+    ratios = ratios_meeting(model(NAME), budget()).ratios
     assert {name for name, ratio in ratios.items() if ratio > 0} <= {group.name for group in result.groups}
     for group in result.groups:
         assert wanted[f"keep:{group.name}"] == 1 - ratios.get(group.name, 0.0)

@@ -62,12 +62,13 @@ def test_commands_recommend_and_compress_with_them(home, local_pool, tuckprune, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("recommend", "--method", "sensitivity"), "give --recommend and --config"),
-        (("recommend", "--config", "c.yaml", "--ratio", "0.5", "--method", "sensitivity"), "give --recommend"),
-        (("compress", "--params", "p.txt", "--config", "c.yaml", "--method", "slamp"), "give --recommend and"),
+        (("recommend", "--method", "sensitivity"), "at the budget of a configuration; give --config alone"),
+        (("recommend", "--config", "c.yaml", "--ratio", "0.5", "--method", "sensitivity"), "give --config alone"),
+        (("compress", "--params", "p.txt", "--config", "c.yaml", "--method", "slamp"), "give --recommend"),
+        (("recommend", "--method", "lamp"), "expected slamp, inner, sensitivity, received 'lamp'"),
     ],
 )
-def test_the_option_is_for_recommended_values_of_a_configuration(tuckprune, home, arguments, message):
+def test_the_option_is_for_recommended_values_that_it_can_make(tuckprune, home, arguments, message):
     code, _, err = tuckprune(arguments[0], home / "tiny.keras", *arguments[1:])
     assert code == 2 and message in " ".join(err.split())
 
