@@ -58,7 +58,8 @@ class NuclearNorm:
         count = len(self.images[0])
         totals = [np.zeros(node.output.size) for node in nodes]
         for start in range(0, count, _CHUNK):
-            outputs = reader([images[start : start + _CHUNK] for images in self.images], training=False)
+            read = reader([images[start : start + _CHUNK] for images in self.images], training=False)
+            outputs = keras.tree.flatten(read)  # Of one layer alone Keras returns the feature map itself, and no list.
             for node, total, output in zip(nodes, totals, outputs, strict=True):
                 total += nuclear_norms(_finite(node.layer, np.asarray(output))).sum(axis=0)
         for node, total in zip(nodes, totals, strict=True):

@@ -75,6 +75,19 @@ def test_channels_of_every_kind_of_layer_are_scored(build):
         assert np.all(layer.values >= 0)
 
 
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_a_group_alone_has_the_scores_that_it_has_among_others(count):
+    model = randomized(models.chain())
+    graph, x = analyse(model), images(model, count=count)
+    together = measured(model, x)
+    for group in graph.groups:
+        wanted = np.isin(np.arange(graph.labels), np.concatenate(group.subgroups))
+        alone = {layer.layer: layer.values for layer in NuclearNorm((x,)).scores(model, graph, wanted)}
+        assert set(alone) == set(group.layers)
+        for name, values in alone.items():
+            np.testing.assert_allclose(values, together[name], rtol=1e-5)
+
+
 def test_the_channels_of_the_poorest_maps_go():
     # ReLU lets nothing of channel 1 pass, and a constant of channel 2: rank 1, where the image has more.
     inputs = keras.Input((4, 4, 1))
