@@ -230,10 +230,16 @@ def single_output(model: Any) -> tuple[int | None, ...]:
     """The shape of one image's output.
 
     Raises:
-        ModelError: several outputs.
+        ModelError: several outputs, or one in a dictionary.
     """
     if len(model.outputs) != 1:
         raise ModelError(f"expected a model with one output, received {len(model.outputs)} from {model.name!r}")
+    if isinstance(getattr(model, "output", None), Mapping):
+        raise ModelError(
+            f"expected a tensor as the output of {model.name!r}, received a dictionary of {', '.join(model.output)}; "
+            "give it a task by that name, in task.options.outputs of the task outputs, or save "
+            "keras.Model(model.input, model.outputs[0])"
+        )
     return tuple(model.outputs[0].shape[1:])
 
 

@@ -265,7 +265,9 @@ def _make_variables(fitted: keras.Model, model: keras.Model, dataset: ImageDatas
 
     mixed: whether labels are shares of every class, (N, classes), instead of numbers (N,).
     """
-    outputs = np.zeros(model.compute_output_shape((1, *dataset.image_shape)), np.float32)
+    # In whatever structure the model has its one output, such as a list.
+    (made,) = keras.tree.flatten(model.compute_output_spec(keras.KerasTensor((1, *dataset.image_shape))))
+    outputs = np.zeros(made.shape, np.float32)
     fitted.optimizer.build(fitted.trainable_variables)
     fitted.compute_metrics(None, outputs if mixed else dataset.train.targets[:1], outputs)
     fitted.reset_metrics()

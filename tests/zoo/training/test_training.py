@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compress.errors import ConfigError, DataError, DivergenceError
+from compress.errors import ConfigError, DataError, DivergenceError, ModelError
 from zoo.data.batches import CropAndFlip
 from zoo.data.dataset import ImageDataset, Normalization, Split
 from zoo.data.load import load_dataset
@@ -211,6 +211,24 @@ def test_a_step_is_traced_once(digits: ImageDataset) -> None:
     optimizer = KerasClass("Adam", {"use_ema": True})
     train(model, digits, TrainingSettings(1, 0.01, 64, optimizer, augmentation=mixing, precision="mixed_float16"))
     assert len(traced) == 1
+
+
+def test_an_output_in_a_list_is_trained_like_one_alone(digits: ImageDataset) -> None:
+    trained = []
+    for structure in (list, lambda items: items[0]):
+        plain = _small()
+        model = keras.Model(structure(plain.inputs), structure(plain.outputs))
+        train(model, digits, TrainingSettings(epochs=1, batch_size=64))
+        trained.append(model.get_weights())
+    for listed, alone in zip(*trained, strict=True):
+        np.testing.assert_array_equal(listed, alone)
+
+
+def test_an_output_in_a_dictionary_is_refused_with_what_takes_it(digits: ImageDataset) -> None:
+    plain = _small()
+    model = keras.Model(plain.inputs, {"digit": plain.outputs[0]})
+    with pytest.raises(ModelError, match="received a dictionary of digit; give it a task by that name"):
+        train(model, digits, TrainingSettings(epochs=1))
 
 
 def test_an_absurd_learning_rate_diverges_with_advice(digits: ImageDataset) -> None:
