@@ -23,11 +23,14 @@ def keras_run(model: Any) -> Run:
 
 
 def traced(model: Any, shape: tuple[int | None, ...]) -> Any:
-    """A model in inference mode as a concrete TensorFlow function of images (N, *shape)."""
+    """A model in inference mode as a concrete TensorFlow function from images (N, *shape) to its one output."""
+    import keras
     import tensorflow as tf
 
     def call(images: Any) -> Any:
-        return model(images, training=False)
+        given = keras.tree.pack_sequence_as(model.input, [images])
+        (output,) = keras.tree.flatten(model(given, training=False))
+        return output
 
     function = tf.function(call, autograph=False)
     return function.get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))

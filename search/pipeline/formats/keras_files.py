@@ -34,9 +34,13 @@ def _load_saved_model(path: Path) -> Run:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(path)
+    # Takes the input by its name, and names the output, whatever structure the model has them in.
+    signature = loaded.signatures["serving_default"]
+    ((name, given),) = signature.structured_input_signature[1].items()
 
     def run(images: Array) -> Array:
-        return np.asarray(loaded.serve(tf.constant(images)).numpy(), np.float32)
+        (output,) = signature(**{name: tf.cast(images, given.dtype)}).values()
+        return np.asarray(output.numpy(), np.float32)
 
     return run
 

@@ -24,9 +24,11 @@ def _load(path: Path) -> Run:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (source,) = session.get_inputs()
+    kind = source.type.removeprefix("tensor(").removesuffix(")")
+    given = np.dtype("float32" if kind == "float" else kind)
 
     def run(images: Array) -> Array:
-        (outputs,) = session.run(None, {source.name: images})
+        (outputs,) = session.run(None, {source.name: images.astype(given)})
         return np.asarray(outputs, np.float32)
 
     return run

@@ -129,6 +129,21 @@ def test_the_signature_of_tflite_is_as_documented(shipped):
     np.testing.assert_allclose(runner(images=x)["output_0"], models.outputs(model, x)[0], atol=1e-5)
 
 
+STRUCTURES = {"lists": lambda name, tensor: [tensor], "dictionaries": lambda name, tensor: {name: tensor}}
+
+
+@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_every_format_of_a_model_is_called_as_the_model_takes_its_images(tmp_path, structure, dtype):
+    inputs = keras.Input((8, 8, 3), dtype=dtype, name="photo")
+    x = keras.layers.Flatten()(models.conv(keras.layers.Rescaling(0.25)(inputs), "conv1", 4))
+    model = keras.Model(structure("photo", inputs), structure("answer", keras.layers.Dense(3)(x)))
+    whole = np.random.default_rng(0).integers(0, 9, (IMAGES, 8, 8, 3)).astype(np.float32)
+    made = write_formats(model, "net", INSTALLED, Sample(whole, whole), tmp_path, lambda line: None, QUICK)
+    made.check()
+    assert [row.format for row in made.exports] == INSTALLED
+
+
 def unconvertible():
     """An operation of keras.ops, which .h5 files cannot hold, and that only TensorFlow has."""
     inputs = keras.Input((8, 8, 3))
