@@ -29,12 +29,30 @@ def _last_activation(operation: Any) -> str:
     if isinstance(operation, keras.Model) and operation.outputs:
         return _last_activation(operation.outputs[0]._keras_history.operation)
     kind = type(operation).__name__
-    if kind == "Softmax":
-        return "softmax"
+    if kind in _FUNCTIONS:
+        return kind.lower()
     activation = getattr(operation, "activation", kind)
-    if kind == "GlobalAveragePooling2D" or (activation is keras.activations.linear and kind == "Activation"):
+    if kind.startswith("GlobalAveragePooling") or (activation is keras.activations.linear and kind == "Activation"):
         return _before(operation) or "linear"
+    if kind in _PASSED and getattr(operation, "interpolation", "nearest") in ("nearest", "bilinear"):
+        read = _read(operation)
+        return kind if isinstance(read, keras.layers.InputLayer) else _last_activation(read)
     return str(getattr(activation, "__name__", activation))
+
+
+_FUNCTIONS = ("Softmax", "Sigmoid")
+"""Layers and operations that are activations themselves."""
+
+_PASSED = (
+    *("Flatten", "Reshape", "Squeeze", "ExpandDims", "Cast", "Identity", "Dropout", "Cropping2D"),
+    *("Average", "Mean", "UpSampling2D", "Resizing", "Resize"),
+)
+"""Layers and operations whose outputs are some of their inputs, or means of them: of probabilities probabilities."""
+
+
+def _read(operation: Any) -> Any:
+    """What makes the first tensor that an operation reads."""
+    return operation._inbound_nodes[-1].input_tensors[0]._keras_history.operation
 
 
 def _before(operation: Any) -> str | None:
@@ -42,7 +60,7 @@ def _before(operation: Any) -> str | None:
 
     Such a layer is a mean over positions, or changes nothing, as one that ends mixed precision.
     """
-    before = operation._inbound_nodes[-1].input_tensors[0]._keras_history.operation
+    before = _read(operation)
     if isinstance(before, keras.layers.InputLayer):
         return None
     activation = _last_activation(before)

@@ -1,5 +1,8 @@
 """The loss against the cross-entropy worked out by hand."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -45,6 +48,46 @@ def test_logits(layers: list[keras.Layer]) -> None:
     assert float(Classification().loss(_model(*layers))(_LABELS, _LOGITS)) == pytest.approx(_EXPECTED, rel=1e-5)
 
 
+_PASSING = {
+    "flatten": lambda x: keras.layers.Flatten()(x),
+    "reshape": lambda x: keras.layers.Reshape((3,))(x),
+    "squeeze": lambda x: keras.ops.squeeze(x, (1, 2)),
+    "cast": lambda x: keras.ops.cast(x, "float32"),
+    "dropout": lambda x: keras.layers.Dropout(0.1)(x),
+    "mean of models": lambda x: keras.layers.Average()([x, x]),
+    "mean of a series": lambda x: keras.layers.GlobalAveragePooling1D()(keras.layers.Reshape((1, 3))(x)),
+    "mean of positions": lambda x: keras.ops.mean(x, axis=(1, 2)),
+    "enlarged": lambda x: keras.layers.UpSampling2D(2, interpolation="bilinear")(x),
+    "resized": lambda x: keras.layers.Resizing(2, 2)(x),
+    "several": lambda x: keras.layers.Flatten()(keras.layers.Cropping2D()(keras.ops.image.resize(x, (3, 3)))),
+}
+"""Functions that give some of what they read, or means of it."""
+
+
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("activation", ["softmax", None])
+@pytest.mark.parametrize("passed_on", _PASSING.values(), ids=_PASSING)
+def test_what_passes_probabilities_on_makes_no_logits_of_them(
+    passed_on: Callable[[Any], Any], activation: str | None, linear: bool
+) -> None:
+    inputs = keras.Input((4, 4, 3))
+    outputs = passed_on(keras.layers.Dense(3, activation=activation)(_POOL(keepdims=True)(inputs)))
+    model = keras.Model(inputs, keras.layers.Activation("linear")(outputs) if linear else outputs)
+    assert Classification(3).loss(model).from_logits == (activation is None)
+
+
+def test_a_cubic_enlargement_makes_no_probabilities() -> None:
+    inputs = keras.Input((4, 4, 3))
+    enlarged = keras.layers.UpSampling2D(2, interpolation="bicubic")(_DENSE(3, activation="softmax")(inputs))
+    with pytest.raises(ModelError, match="received UpSampling2D"):
+        Classification(3).loss(keras.Model(inputs, enlarged))
+
+
+def test_a_sigmoid_that_is_a_function_is_one() -> None:
+    inputs = keras.Input((3,))
+    assert not Classification(2).loss(keras.Model(inputs, keras.ops.sigmoid(_DENSE(1)(inputs)))).from_logits
+
+
 def test_a_function_at_the_output_counts_too() -> None:
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.ops.softmax(_DENSE(3)(inputs)))
@@ -53,7 +96,7 @@ def test_a_function_at_the_output_counts_too() -> None:
 
 @pytest.mark.parametrize(
     ("layer", "received"),
-    [(_DENSE(3, activation="sigmoid"), "sigmoid"), (keras.layers.ReLU(), "ReLU"), (keras.layers.Flatten(), "Flatten")],
+    [(_DENSE(3, activation="sigmoid"), "sigmoid"), (keras.layers.ReLU(), "ReLU"), (keras.layers.Rescaling(2), "Rescaling")],
 )
 def test_another_output_is_refused(layer: keras.Layer, received: str) -> None:
     with pytest.raises(ModelError, match=f"softmax or logits .* received {received}"):
