@@ -211,7 +211,7 @@ def _header(path: DataPath, *, decoding: Decoding) -> tuple[str, tuple[int, int]
         try:
             with Image.open(readable(path, most)) as picture:
                 decoding.check_mode(picture.mode, path)
-                turned = decoding.upright and picture.getexif().get(ExifTags.Base.Orientation, 1) >= _SIDEWAYS
+                turned = decoding.upright and picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
                 return picture.mode, picture.size[::-1] if turned else picture.size
         except DECODE_ERRORS as error:
             problem = typed_line(error)
@@ -223,5 +223,5 @@ def _header(path: DataPath, *, decoding: Decoding) -> tuple[str, tuple[int, int]
 _HEADER_BYTES = 2**16
 """Of a file at an address, in which nearly every header lies."""
 
-_SIDEWAYS = 5
-"""The least EXIF orientation by which height and width change places."""
+_SIDEWAYS = (5, 6, 7, 8)
+"""The EXIF orientations by which height and width change places; files hold others, text among them, by mistake."""

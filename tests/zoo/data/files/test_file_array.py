@@ -1,6 +1,7 @@
 """Images, and targets that are images, give the numbers of those in memory while they stay in their files."""
 
 import pickle
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,15 +89,31 @@ def test_a_bounded_number_is_kept_and_none_is_sent(tmp_path: Path, monkeypatch: 
         sent[0]
 
 
-def test_orientation_turns_the_size_as_well(tmp_path: Path) -> None:
+SHORT, TEXT, BYTE = 3, 2, 1
+"""Types of values in EXIF data."""
+
+
+def orientation(kind: int, value: bytes) -> bytes:
+    """EXIF data of a JPEG file with nothing but an orientation, as cameras and programs write it, or miswrite it."""
+    entry = struct.pack("<HHHI4s", 1, 0x0112, kind, len(value) if kind == TEXT else 1, value)
+    return b"Exif\0\0II*\0" + struct.pack("<I", 8) + entry + struct.pack("<I", 0)
+
+
+@pytest.mark.parametrize(
+    ("exif", "turned"),
+    [
+        *((orientation(SHORT, struct.pack("<H", number)), number in (5, 6, 7, 8)) for number in range(11)),
+        (orientation(TEXT, b"6\0"), False),
+        (orientation(BYTE, b"\6"), False),
+        (b"Exif\0\0no such data", False),
+    ],
+)
+def test_orientation_turns_the_size_as_well(tmp_path: Path, exif: bytes, turned: bool) -> None:
     for path in written(tmp_path).rglob("*.png"):
-        picture = Image.open(path)
-        exif = picture.getexif()
-        exif[0x0112] = 6
-        picture.save(path.with_suffix(".jpg"), exif=exif)
+        Image.open(path).save(path.with_suffix(".jpg"), exif=exif)
         path.unlink()
     lazy, eager = both(tmp_path, exif_orientation=True)
-    assert lazy.image_shape == (7, 5, 3)
+    assert lazy.image_shape == eager.image_shape == ((7, 5, 3) if turned else (5, 7, 3))
     np.testing.assert_array_equal(lazy.test.images[:], eager.test.images)
 
 
