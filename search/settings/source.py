@@ -9,7 +9,7 @@ from configs.schema.data import DataConfig, TaskConfig
 from configs.schema.run import RunConfig
 from objectives.fitting.tasks import FittedTask
 from search.settings.fitting import keras_class, training
-from zoo.data.dataset import Data, ImageDataset, Normalization, check_model_fits, takes_series
+from zoo.data.dataset import Data, ImageDataset, Normalization, check_model_fits, takes_colours, takes_series
 from zoo.data.load import load_dataset
 from zoo.data.source import print_warning
 from zoo.tasks.own_task import OwnTask
@@ -61,8 +61,8 @@ def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, mode
     Args:
         config: of the run.
         warn: called with a line on files of the source that are not read.
-        model: for which the data are loaded: arrays of three axes are series if it takes series, else images; None for
-            a model of the zoo, which takes images.
+        model: for which the data are loaded: arrays of three axes are series if it takes series, else images, and grey
+            images of a folder have three channels if it takes these; None for a model of the zoo, which takes any.
 
     Raises:
         ConfigError: an unknown task, or options that it refuses.
@@ -81,6 +81,7 @@ def dataset(config: RunConfig, warn: Callable[[str], None] = print_warning, mode
         normalization=normalization,
         exif_orientation=section.exif_orientation,
         series=model is not None and takes_series(model),
+        colours=model is not None and takes_colours(model),
         in_memory=1e9 * section.in_memory,
         train_limit=section.train_limit,
         test_limit=section.test_limit,

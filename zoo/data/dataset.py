@@ -217,6 +217,11 @@ def takes_series(model: Any) -> bool:
     return len(model.inputs) == 1 and len(model.inputs[0].shape) == 3
 
 
+def takes_colours(model: Any) -> bool:
+    """Whether the Keras model takes images of three channels."""
+    return len(model.inputs) == 1 and len(model.inputs[0].shape) == 4 and model.inputs[0].shape[-1] == 3
+
+
 def check_model_fits(dataset: ImageDataset, model: Any) -> None:
     """Raise DataError unless the Keras model takes the data set's images and gives what the task asks for.
 

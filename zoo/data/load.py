@@ -35,6 +35,7 @@ def load_dataset(
     in_memory: float = 2e9,
     train_limit: int | None = None,
     test_limit: int | None = None,
+    colours: bool = False,
     warn: Callable[[str], None] = print_warning,
 ) -> ImageDataset:
     """Load images and divide them into train, validation and test, disjoint and, by class numbers, stratified.
@@ -53,12 +54,13 @@ def load_dataset(
     in_memory: bytes of images and target images, beyond which those of a folder stay in their files until they are
         needed, and those of a pipeline are refused.
     train_limit, test_limit: how many images are used at most, drawn by the seed; a pipeline is read no further.
+    colours: whether grey images of a folder have three channels as well, for a model that takes these.
     warn: takes a line about what of a source is not read.
     Raises DataError for a source that is unknown, missing or malformed, for a class without images in a split, and for
     pixels that do not fit the normalization.
     """
-    resizing = image_size, exif_orientation
-    wanted = Wanted(source, task or Classification(), seed, *resizing, series, warn, in_memory, train_limit, test_limit)
+    resizing, limits = (image_size, exif_orientation), (train_limit, test_limit)
+    wanted = Wanted(source, task or Classification(), seed, *resizing, series, warn, in_memory, *limits, colours)
     made = _checked(_read(wanted), task, source, validation, seed, normalization)
     return decoded(limited(made, train=train_limit, test=test_limit, seed=seed), in_memory)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from compress.errors import DataError, foreign_code
 from zoo.data.dataset import ImageDataset, Split
+from zoo.data.files.decoding import Decoding
 from zoo.data.files.paths import DataPath, data_name, data_path
 from zoo.tasks.task import Task
 
@@ -53,6 +54,7 @@ class Wanted:
         in_memory: bytes of images and target images, beyond which those of a folder stay in their files until they are
             needed, and those of a pipeline are refused.
         train_limit, test_limit: how many images of a part will be used at most; None for all.
+        colours: whether grey images of a folder have three channels as well, for a model that takes these.
     """
 
     source: str
@@ -65,6 +67,12 @@ class Wanted:
     in_memory: float = math.inf
     train_limit: int | None = None
     test_limit: int | None = None
+    colours: bool = False
+
+    @property
+    def decoding(self) -> Decoding:
+        """How images of a folder become pixels."""
+        return Decoding(self.image_size, self.exif_orientation, colours=self.colours)
 
     @property
     def decoded_at_once(self) -> float:

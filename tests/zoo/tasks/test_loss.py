@@ -96,7 +96,11 @@ def test_a_function_at_the_output_counts_too() -> None:
 
 @pytest.mark.parametrize(
     ("layer", "received"),
-    [(_DENSE(3, activation="sigmoid"), "sigmoid"), (keras.layers.ReLU(), "ReLU"), (keras.layers.Rescaling(2), "Rescaling")],
+    [
+        (_DENSE(3, activation="sigmoid"), "sigmoid"),
+        (keras.layers.ReLU(), "ReLU"),
+        (keras.layers.Rescaling(2), "Rescaling"),
+    ],
 )
 def test_another_output_is_refused(layer: keras.Layer, received: str) -> None:
     with pytest.raises(ModelError, match=f"softmax or logits .* received {received}"):

@@ -38,15 +38,17 @@ class Decoding:
         upright: whether images are turned as their EXIF orientation says; Keras leaves them as they are stored.
         numbers: whether pixels are class numbers, in one channel, which are never mixed.
         cut: whether images of another shape lose their edges, instead of being stretched.
+        colours: whether images have three channels, for a model that takes these, where all are grey as well.
     """
 
     size: tuple[int, int] | None = None
     upright: bool = False
     numbers: bool = False
     cut: bool = False
+    colours: bool = False
 
     def __call__(self, paths: Sequence[DataPath]) -> Pixels:
-        """All images, (N, H, W, 3) uint8; (N, H, W, 1) where all are grey, or of numbers.
+        """All images, (N, H, W, 3) uint8; (N, H, W, 1) of numbers, or where all are grey and no colours are asked for.
 
         Raises:
             DataError: names the files that are corrupt or of another size, or says that there is no memory for all.
@@ -62,7 +64,8 @@ class Decoding:
             finally:
                 pool.shutdown(cancel_futures=True)
         check_readable([problem for _, problems in tasks for problem in problems], len(paths))
-        return np.ascontiguousarray(images[..., :1]) if all(grey for grey, _ in tasks) else images
+        grey = not self.colours and all(grey for grey, _ in tasks)
+        return np.ascontiguousarray(images[..., :1]) if grey else images
 
     def image(self, path: DataPath) -> Pixels:
         """The pixels of one file, (H, W, 3) or (H, W, 1) of numbers; the size is given.

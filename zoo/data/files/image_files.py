@@ -33,7 +33,7 @@ class ImageFiles:
     Attributes:
         paths: of the files.
         decoding: how they become pixels; with a size.
-        channels: 1 where all files are grey or of numbers, else 3.
+        channels: 1 where all files are of numbers, or are grey and no colours are asked for, else 3.
         values: the numbers that occur in files that were looked through; shared with what is taken from these.
         shared: pixels of some files, decoded for all processes of a machine; None where each process keeps its own.
     """
@@ -53,7 +53,7 @@ class ImageFiles:
         """
         sized = decoding.sized(paths)
         height, width = sized.size or (0, 0)
-        grey = _all_grey(paths, decoding, (width, height))
+        grey = _all_grey(paths, decoding, (width, height)) and not decoding.colours
         # Workers may have another working directory.
         return cls(tuple(path.absolute() for path in paths), sized, 1 if grey else 3)
 

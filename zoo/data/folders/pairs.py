@@ -5,7 +5,6 @@ from functools import partial
 
 from compress.errors import DataError
 from zoo.data.dataset import Split
-from zoo.data.files.decoding import Decoding
 from zoo.data.files.file_array import decoded_bytes, loaded
 from zoo.data.files.listing import listed
 from zoo.data.files.paths import DataPath
@@ -26,7 +25,7 @@ def pairs(wanted: Wanted) -> SourceData:
     folders = part_folders(wanted.path)
     pairs_of = {part: _paired(folder, wanted) for part, folder in folders.items()}
     # An image of three bytes a pixel, with class numbers of four, or a target image of twelve.
-    decoding, per_pixel = Decoding(wanted.image_size, wanted.exif_orientation), 3 + (4 if _has_masks(wanted) else 12)
+    decoding, per_pixel = wanted.decoding, 3 + (4 if _has_masks(wanted) else 12)
     total = sum(decoded_bytes(images, decoding, per_pixel) for images, _ in pairs_of.values())
     splits = {
         part: _split(folder, *pairs_of[part], wanted, in_files=total > wanted.decoded_at_once)
@@ -39,10 +38,10 @@ def _split(
     folder: DataPath, images: list[DataPath], targets: list[DataPath], wanted: Wanted, *, in_files: bool
 ) -> Split:
     numbers = _has_masks(wanted)
-    decoding = Decoding(wanted.image_size, wanted.exif_orientation)
-    pixels = loaded(images, decoding, in_files=in_files)
+    pixels = loaded(images, wanted.decoding, in_files=in_files)
     form = partial(wanted.task.targets, what=str(folder))
-    answers = loaded(targets, replace(decoding, numbers=numbers), form, in_files=in_files)
+    decoding = replace(wanted.decoding, numbers=numbers, colours=False)
+    answers = loaded(targets, decoding, form, in_files=in_files)
     if numbers and answers.shape[:3] != pixels.shape[:3]:
         raise DataError(
             f"expected masks of their images' size in {folder}, {pixels.shape[1]} by {pixels.shape[2]}, received "

@@ -1,5 +1,6 @@
 """A folder of sharp images, anywhere below `<part>` or the folder itself; models see them reduced by a factor."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -26,7 +27,7 @@ def sharp(wanted: Wanted) -> SourceData:
         DataError: no images, some that cannot be decoded, or a size that the factor does not divide.
     """
     files = {part: _files(folder) for part, folder in part_folders(wanted.path).items()}
-    decoding = Decoding(wanted.image_size, wanted.exif_orientation, cut=True)
+    decoding = replace(wanted.decoding, cut=True)
     factor: int = wanted.task.factor  # type: ignore[attr-defined]  # Only tasks with one have this layout.
     # Sharp images as targets of twelve bytes a pixel, and their reductions.
     total = sum(decoded_bytes(paths, decoding, 12 + 3 / factor**2) for paths in files.values())

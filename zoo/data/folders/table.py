@@ -8,7 +8,6 @@ import numpy as np
 
 from compress.errors import DataError, typed_line
 from zoo.data.dataset import Split
-from zoo.data.files.decoding import Decoding
 from zoo.data.files.file_array import decoded_bytes, loaded
 from zoo.data.files.listing import absent
 from zoo.data.files.paths import DataPath
@@ -38,7 +37,7 @@ def table(wanted: Wanted) -> SourceData:
                 f"expected the columns {', '.join(columns)} in {folders[part] / TABLE}, as in training, "
                 f"received {', '.join(head)}"
             )
-    decoding = Decoding(wanted.image_size, wanted.exif_orientation)
+    decoding = wanted.decoding
     in_files = sum(decoded_bytes(paths, decoding) for paths, _, _ in rows.values()) > wanted.decoded_at_once
     splits = {
         part: Split(

@@ -33,6 +33,7 @@ def folder(
     image_size: tuple[int, int] | None = None,
     *,
     upright: bool = False,
+    colours: bool = False,
     in_memory: float = math.inf,
     warn: Callable[[str], None] = print_warning,
 ) -> SourceData:
@@ -40,6 +41,7 @@ def folder(
 
     image_size: (height, width) to resize to, bilinear; without it all images must have one size.
     upright: turn images as their EXIF orientation says; Keras leaves them as they are stored.
+    colours: whether images have three channels where all are grey as well.
     in_memory: bytes of decoded images beyond which they stay in their files until they are needed.
     warn: takes one line that names what of the folder is not read.
     Raises DataError naming the file or the class that is empty, misplaced, corrupt or of another size, or where the
@@ -50,7 +52,7 @@ def folder(
         warn(files.warning)
     parts = (files.train, files.validation, files.test)
     paths = [path for part in parts for paths in part.values() for path in paths]
-    decoding, labels = Decoding(image_size, upright), [_labels(part) for part in parts]
+    decoding, labels = Decoding(image_size, upright, colours=colours), [_labels(part) for part in parts]
     images = loaded(paths, decoding, in_files=decoded_bytes(paths, decoding) > in_memory)
     counts = [len(part) for part in labels]
     pixels = images.divided(counts) if isinstance(images, FileArray) else np.split(images, np.cumsum(counts)[:-1])
@@ -67,6 +69,7 @@ def _classes(wanted: Wanted) -> SourceData:
         wanted.path,
         wanted.image_size,
         upright=wanted.exif_orientation,
+        colours=wanted.colours,
         in_memory=wanted.decoded_at_once,
         warn=wanted.warn,
     )
