@@ -128,7 +128,7 @@ def initial_config(
 
 def _given(path: Path, source: str, task: str | None, custom_objects: str | None, model: Any) -> Mapping[str, Any]:
     """The sections by which model and images are loaded; images of a folder are resized to the model's input."""
-    size = list(model.input_shape[1:3])
+    size = list(model.inputs[0].shape[1:3])
     resized = is_folder(data_path(source)) and len(size) == 2 and None not in size
     return {
         "name": _run_name(path),

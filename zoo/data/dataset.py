@@ -227,6 +227,12 @@ def check_model_fits(dataset: ImageDataset, model: Any) -> None:
 
     A model whose height, width or number of steps is None takes any.
     """
+    if len(model.inputs) != 1:
+        names = ", ".join(tensor.name for tensor in model.inputs)
+        raise DataError(
+            f"expected a model with one input for the images of data set {dataset.name!r}, received the inputs {names} "
+            f"of {model.name!r}; give it all of them by the task compiled or outputs"
+        )
     expected, received = tuple(model.input_shape[1:]), dataset.image_shape
     fits = len(expected) == len(received)
     if not fits or any(e not in (None, r) for e, r in zip(expected, received, strict=True)):

@@ -9,6 +9,7 @@ from compress.parameters import CompressionParameters
 from configs.load import load_config
 from search.driver.listeners.listener import Listener
 from search.strategies.preparation import prepared
+from tests.zoo.data.files.layouts import written
 
 
 @pytest.fixture
@@ -71,6 +72,15 @@ def test_a_model_that_is_not_trained_is_told(tuckprune, mine):
     assert code == 0 and "where the commonest class has 50.0 %: check that it is trained" in out
     with open("tuckprune.yaml", encoding="utf-8") as file:
         assert "# is it trained" in file.read()
+
+
+def test_a_model_of_three_inputs_is_told_what_takes_it(tuckprune, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inputs = [keras.Input((7, 5, 3), name=name) for name in "abc"]
+    joined = keras.layers.Concatenate()([keras.layers.Flatten()(tensor) for tensor in inputs])
+    keras.Model(inputs, keras.layers.Dense(2, "softmax")(joined)).save("three.keras")
+    code, _, err = tuckprune("init", "--model", "three.keras", "--data", str(written(tmp_path / "photos")))
+    assert code == 1 and "received the inputs a, b, c" in err
 
 
 @pytest.mark.parametrize("name", ["2024", "1e5"])

@@ -1,7 +1,9 @@
 """Splits, normalization and the fit of a model, against values worked out by hand."""
 
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -150,6 +152,16 @@ def test_a_model_that_fits() -> None:
 def test_a_model_of_another_image_shape_is_named_with_both() -> None:
     with pytest.raises(DataError, match=r"input shape \(2, 2, 3\), received \(2, 2, 1\) from data set 'tiny'"):
         check_model_fits(_dataset(), _model((2, 2, 3), 2))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("structure", [list, lambda tensors: {tensor.name: tensor for tensor in tensors}])
+def test_a_model_of_several_inputs_is_refused_with_what_takes_it(count: int, structure: Callable[..., Any]) -> None:
+    inputs = [keras.Input((2, 2, 1), name=name) for name in "abc"[:count]]
+    joined = keras.layers.Concatenate()([keras.layers.Flatten()(tensor) for tensor in inputs])
+    model = keras.Model(structure(inputs), keras.layers.Dense(3)(joined))
+    with pytest.raises(DataError, match="received the inputs a, b.* by the task compiled or outputs"):
+        check_model_fits(_dataset(), model)
 
 
 def test_a_model_of_another_class_count_is_named_with_both() -> None:
