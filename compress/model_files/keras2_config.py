@@ -15,6 +15,7 @@ _REFUSED = {
         "holds program code, which is not executed",
     ),
     **dict.fromkeys(("TextVectorization", "StringLookup", "IntegerLookup"), "may name another file, which is not read"),
+    "RandomCrop": "crops all images in Keras 2, and in Keras 3 only those of training",
 }
 _RENAMED = {"BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization"}
 _ANYTHING = ()
@@ -46,8 +47,8 @@ _DROPPED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "renorm_momentum": _ANYTHING,
         "virtual_batch_size": (None,),
     },
-    # Keras 2 wrote what these inherit from Conv2D and never use.
-    "DepthwiseConv2D": {**_UNUSED_KERNEL, "filters": _ANYTHING},
+    # Keras 2 wrote what these inherit from other convolutions and never use.
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), {**_UNUSED_KERNEL, "filters": _ANYTHING}),
     "Conv1DTranspose": {"groups": (1,)},
     "Conv2DTranspose": {"groups": (1,)},
     "Conv3DTranspose": {"groups": (1,)},

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from compress.errors import ModelError
 from compress.model_files.files import load_model
+from compress.model_files.keras2_config import make_layer
 from tests.compress.fixtures.models import outputs
 from tests.compress.model_files.keras2_edits import DATA, ERAS, edited, refusal
 
@@ -71,6 +73,7 @@ def entry(name, **changes):
         (config("input", ragged=True), "layer 'input' (InputLayer): expected a dense input with a shape"),
         (config("input", batch_input_shape=None), "layer 'input' (InputLayer): expected a dense input with a shape"),
         (entry("add", class_name="Homemade"), "layer 'add' (Homemade) is of a class that Keras 3 does not have"),
+        (entry("add", class_name="RandomCrop"), "layer 'add' (RandomCrop) crops all images in Keras 2, and in Keras 3"),
         (entry("add", class_name="TFSMLayer"), "layer 'add' (TFSMLayer) holds program code, which is not executed"),
         (
             entry("add", class_name="StringLookup"),
@@ -102,6 +105,17 @@ def entry(name, **changes):
 )
 def test_refusals(tmp_path, change, message):
     assert message in refusal(edited(tmp_path, change))
+
+
+@pytest.mark.parametrize("kind", ["DepthwiseConv", "SeparableConv"])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_what_convolutions_inherit_and_never_use_is_dropped(kind, rank):
+    own = {"filters": 4} if kind == "SeparableConv" else {"filters": None}
+    inherited = {"groups": 1, "kernel_regularizer": None, "kernel_constraint": None}
+    layer = make_layer(f"{kind}{rank}D", {"kernel_size": [3] * rank, **own, **inherited}, "conv")
+    assert layer.name == "conv" and layer.kernel_size == (3,) * rank
+    with pytest.raises(ModelError, match="groups=2, which Keras 3 does not have"):
+        make_layer(f"{kind}{rank}D", {"kernel_size": [3] * rank, **own, **inherited, "groups": 2}, "conv")
 
 
 @pytest.mark.parametrize("cut", [0, 100, 20_000])
