@@ -34,6 +34,12 @@ def _content(model: Any, images: Array, int8: bool) -> bytes:
         return litert_content(converter)
     except Exception as error:  # The converter raises errors of several types from its C++ part.
         kinds = re.findall(r"(?:Custom|Flex) ops: (.+)", str(error))
+        others = [layer for layer in model.layers if layer.compute_dtype != "float32"]
+        if not kinds and others:
+            raise ModelError(
+                f"LiteRT does not hold all of a model that computes in {others[0].compute_dtype}, as its layer "
+                f"'{others[0].name}' does; give its layers the policy float32, or choose another format"
+            ) from error
         if not kinds:
             raise
         types = {kind.strip() for line in kinds for kind in line.split(",")}

@@ -172,6 +172,17 @@ def test_what_a_format_cannot_hold_is_named_and_the_others_are_written(tmp_path)
         made.check()
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_what_computes_in_another_precision_than_litert_is_named(tmp_path, policy):
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, dtype=policy, name="half")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, dtype="float32")(keras.layers.Flatten()(x)))
+    made = write_formats(model, "net", ["tflite"], sample(model), tmp_path, lambda line: None, QUICK)
+    (problem,) = made.problems
+    computed = policy.removeprefix("mixed_")
+    assert f"a model that computes in {computed}, as its layer 'half' does; give its layers the policy" in problem
+
+
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
