@@ -35,8 +35,8 @@ def _last_activation(operation: Any) -> str:
     if kind.startswith("GlobalAveragePooling") or (activation is keras.activations.linear and kind == "Activation"):
         return _before(operation) or "linear"
     if kind in _PASSED and getattr(operation, "interpolation", "nearest") in ("nearest", "bilinear"):
-        read = _read(operation)
-        return kind if isinstance(read, keras.layers.InputLayer) else _last_activation(read)
+        ends = set(map(_last_activation, _read(operation)))
+        return ends.pop() if len(ends) == 1 else kind  # A mean of probabilities and logits is neither.
     return str(getattr(activation, "__name__", activation))
 
 
@@ -50,9 +50,9 @@ _PASSED = (
 """Layers and operations whose outputs are some of their inputs, or means of them: of probabilities probabilities."""
 
 
-def _read(operation: Any) -> Any:
-    """What makes the first tensor that an operation reads."""
-    return operation._inbound_nodes[-1].input_tensors[0]._keras_history.operation
+def _read(operation: Any) -> list[Any]:
+    """What makes the tensors that an operation reads."""
+    return [tensor._keras_history.operation for tensor in operation._inbound_nodes[-1].input_tensors]
 
 
 def _before(operation: Any) -> str | None:
@@ -60,7 +60,7 @@ def _before(operation: Any) -> str | None:
 
     Such a layer is a mean over positions, or changes nothing, as one that ends mixed precision.
     """
-    before = _read(operation)
+    before = _read(operation)[0]
     if isinstance(before, keras.layers.InputLayer):
         return None
     activation = _last_activation(before)

@@ -83,6 +83,13 @@ def test_a_cubic_enlargement_makes_no_probabilities() -> None:
         Classification(3).loss(keras.Model(inputs, enlarged))
 
 
+def test_a_mean_of_probabilities_and_logits_is_refused() -> None:
+    inputs = keras.Input((3,))
+    mean = keras.layers.Average()([_DENSE(3, activation="softmax")(inputs), _DENSE(3)(inputs)])
+    with pytest.raises(ModelError, match="received Average"):
+        Classification(3).loss(keras.Model(inputs, mean))
+
+
 def test_a_sigmoid_that_is_a_function_is_one() -> None:
     inputs = keras.Input((3,))
     assert not Classification(2).loss(keras.Model(inputs, keras.ops.sigmoid(_DENSE(1)(inputs)))).from_logits
