@@ -12,8 +12,10 @@ import numpy as np
 from compress.parameter_files.files import read_parameters
 from compress.parameters import CompressionParameters
 from compress.recipe import apply_parameters
+from compress.recommend.inner import InnerRatios
+from compress.recommend.recommend import RatioRecommender
 from objectives.budget.budget import Budget
-from objectives.budget.recommended import BudgetValues
+from objectives.budget.recommended import BudgetValues, MakeRatios
 from scripts.bench.compress.peers.kept import Case
 from scripts.bench.compress.peers.original import Original
 from search.space.projection import Projection
@@ -28,12 +30,22 @@ def uniform(original: Original, budget: float) -> CompressionParameters:
 
 def simple(original: Original, budget: float) -> CompressionParameters:
     """SLAMP's ratios at the least global ratio that meets the budget."""
-    values = BudgetValues(("prune",), Budget.parse({"flops": budget}, original.cost), original.cost)
+    return _recommended(original, budget, RatioRecommender.of)
+
+
+def inner(original: Original, budget: float) -> CompressionParameters:
+    """One ratio for the layers within residual blocks, the least that meets the budget."""
+    return _recommended(original, budget, InnerRatios.of)
+
+
+def _recommended(original: Original, budget: float, make: MakeRatios) -> CompressionParameters:
+    limit = Budget.parse({"flops": budget}, original.cost)
+    values = BudgetValues(("prune",), limit, original.cost, make=make)
     return CompressionParameters(values.ratios(original.bench.model).ratios, {})
 
 
 OWN: Mapping[str, Callable[[Original, float], CompressionParameters]] = MappingProxyType(
-    {"uniform": uniform, "simple": simple}
+    {"uniform": uniform, "simple": simple, "inner": inner}
 )
 """Methods that need neither PyTorch nor a file."""
 
