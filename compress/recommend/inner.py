@@ -1,5 +1,6 @@
 """One ratio for the layers within residual blocks; what the blocks add to stays whole while that is enough."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -53,6 +54,9 @@ class InnerRatios:
     def at(self, ratio: float) -> RecommendedRatios:
         """Ratios where the groups within blocks lose this fraction, in [0, 1), of their channels.
 
+        Groups of equal width would all lose their next channel at the same fraction, and a budget be missed by that:
+        each is rounded at another place, the last ones up first.
+
         Raises:
             ParameterError: a ratio outside [0, 1).
         """
@@ -60,8 +64,10 @@ class InnerRatios:
             raise ParameterError(f"expected a ratio in [0, 1), received {ratio}; correct it")
         of_sums = ratio * max(0.0, ratio - SUMS_WHOLE) / (1 - SUMS_WHOLE)
         ratios, left = {}, list(self.graph.excluded)
-        for group in self.graph.groups:
-            value = rounded_ratio(group, of_sums if group.name in self.sums else ratio, self.step)
+        for index, group in enumerate(self.graph.groups):
+            lost = group.channels * (of_sums if group.name in self.sums else ratio)
+            removed = min(group.channels - 1, math.floor(lost + (index + 0.5) / len(self.graph.groups)))
+            value = rounded_ratio(group, removed / group.channels, self.step)
             if value > 0:
                 ratios[group.name] = value
             else:

@@ -51,9 +51,9 @@ def test_sums_stay_whole_and_all_else_gets_the_ratio(add):
     assert set(left) == {sums, "linear"}
 
 
-@pytest.mark.parametrize(("ratio", "within", "sums"), [(0.8, 0.8, None), (0.9, 0.9, 0.4), (0.95, 0.95, 0.7)])
+@pytest.mark.parametrize(("ratio", "within", "sums"), [(0.8, 0.8, None), (0.9, 0.9, 0.5), (0.95, 0.95, 0.7)])
 def test_where_blocks_alone_are_not_enough_sums_are_pruned_too(ratio, within, sums):
-    # 0.9 * (0.9 - 0.8) / 0.2 = 0.45 of 10 channels: 6 stay. 0.95 * 0.75 = 0.7125: 3 stay.
+    # 0.9 * (0.9 - 0.8) / 0.2 = 0.45 and 0.95 * 0.75 = 0.7125 of 10 channels; the last of three groups rounds 4.5 up.
     result = InnerRatios.of(residual()).at(ratio)
     assert result.ratios["inner0_gated"] == pytest.approx(within)
     assert result.ratios.get("sum1") == (None if sums is None else pytest.approx(sums))
@@ -65,6 +65,13 @@ def test_the_more_is_removed_the_fewer_channels_stay():
     for before, after in zip(ratios, ratios[1:], strict=False):
         assert all(after.get(name, 0.0) >= ratio for name, ratio in before.items())
     assert made.at(1 - 1e-9).ratios == pytest.approx({"inner0_gated": 0.95, "inner1_gated": 0.95, "sum1": 0.9})
+
+
+def test_groups_of_one_width_lose_a_channel_one_after_another():
+    """Of 20 channels a ratio of 0.175 takes 3.5: the second of two groups within blocks has lost its fourth."""
+    made = InnerRatios.of(residual())
+    lost = [[round(20 * r) for r in made.at(ratio).ratios.values()] for ratio in (0.15, 0.175, 0.19, 0.2)]
+    assert lost == [[3, 3], [3, 4], [3, 4], [4, 4]]
 
 
 def test_a_model_without_blocks_gets_one_ratio():
