@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from objectives.budget.recommended import Recommender
 
 _RATIO, _CALIBRATION = 0.5, 0.0
+_RATIO_HELP = (
+    "Fraction of all channels that SLAMP removes, or of those within blocks that --method inner does, "
+    f"default {_RATIO}. Alone: no ranks."
+)
 
 
 @command(order=30)
@@ -38,12 +42,7 @@ def recommend(
     model: ModelPath,
     ratio: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Fraction of all channels that SLAMP removes, or of those within blocks with --method inner, "
-            f"default {_RATIO}. Alone: no ranks.",
-        ),
+        typer.Option(min=0, max=1, help=_RATIO_HELP),
     ] = None,
     calibration: Annotated[
         float | None,
