@@ -1,6 +1,7 @@
 """What is kept of the benchmark in its work folder: pruned models, and what they score after fine-tuning."""
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,11 @@ class Case:
     def tuned(self, work: Path, steps: int, seed: int) -> Path:
         """What it scores after so many steps."""
         return work / "tuned" / f"{self.key}, {steps} steps, seed {seed}.json"
+
+    def all_tuned(self, work: Path) -> list[Path]:
+        """What is known of it after any number of steps; not of a method whose name goes on behind a comma."""
+        name = re.compile(re.escape(self.key) + r", \d+ steps, seed \d+")
+        return sorted(file for file in (work / "tuned").glob("*.json") if name.fullmatch(file.stem))
 
     def keep(self, work: Path, model: keras.Model, figures: Mapping[str, Any]) -> None:
         """Keep the pruned model and its figures."""

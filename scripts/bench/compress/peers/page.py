@@ -23,7 +23,7 @@ def _rows(work: Path, case: Case) -> Iterator[Row]:
     record = read(case.record(work))
     yield _row(record, 0, [record["accuracy"]])
     accuracies: dict[int, list[float]] = {}
-    for file in sorted((work / "tuned").glob(f"{case.key}, * steps, seed *.json")):
+    for file in case.all_tuned(work):
         result = read(file)
         accuracies.setdefault(result["steps"], []).append(result["test_accuracy"])
     for steps in sorted(accuracies):

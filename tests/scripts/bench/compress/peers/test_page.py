@@ -68,3 +68,14 @@ def test_cases_are_read_back_and_chosen(work):
     chosen = Chosen(models={"resnet"}, budgets=(0.35,), methods=None)
     assert [case in chosen for case in CASES] == [False, True, False, True]
     assert all(case in Chosen() for case in CASES)
+
+
+def test_a_method_does_not_take_the_figures_of_one_whose_name_begins_alike(tmp_path):
+    for method in ("L2 local", "L2 local, streams kept"):
+        case = Case("net", 0.35, method)
+        figures = {"flops_fraction": 0.35, "params": 1, "accuracy": 0.1, "method_seconds": 1.0}
+        write(case.record(tmp_path), {"model": "net", "budget": 0.35, "method": method, **figures})
+    kept = Case("net", 0.35, "L2 local, streams kept")
+    write(kept.tuned(tmp_path, 1000, 0), {"steps": 1000, "test_accuracy": 0.8})
+    measured = [(row["method"], row["steps"]) for row in rows(tmp_path)]
+    assert sorted(measured) == [("L2 local", 0), ("L2 local, streams kept", 0), ("L2 local, streams kept", 1000)]
