@@ -10,7 +10,7 @@ _FINETUNE = (
     *("optimizer", "schedule", "loss", "class_weights", "augment"),
     *("precision", "devices", "early_stopping", "distillation"),
 )
-_PROXY = ("optimizer", "precision", "jit_compile", "distillation")
+_PROXY = ("validation_images", "optimizer", "precision", "jit_compile", "distillation")
 
 
 def _check_model(name: str, zoo: str | None) -> None:
@@ -62,8 +62,8 @@ _REASONS = {
 }
 _ALWAYS = ("loss", "class_weights", "augment", "precision", "devices")
 _FITTED = {
-    "compiled": (("optimizer", *_ALWAYS), ("optimizer", "precision", "jit_compile")),
-    "outputs": (_ALWAYS, ("precision", "jit_compile")),
+    "compiled": (("optimizer", *_ALWAYS), ("validation_images", "optimizer", "precision", "jit_compile")),
+    "outputs": (_ALWAYS, ("validation_images", "precision", "jit_compile")),
 }
 """Keys of ``finetune`` and of ``proxy`` that mean nothing to a task."""
 

@@ -46,6 +46,10 @@ class ProxyConfig(Section):
     recalibration_images: Count = Field(
         default=1024, description="training images that re-estimate batch normalization"
     )
+    validation_images: Count | None = Field(
+        default=2000,
+        description="most validation images that a trial is scored on, the same for all of them; null for all images",
+    )
     steps: int = Field(default=30, ge=0, description="training steps before that; 0 for recalibration alone")
     batch_size: Count = Field(default=128, description="images per step")
     learning_rate: Positive = Field(default=0.01, description="of these steps, constant")

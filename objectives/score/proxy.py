@@ -31,7 +31,14 @@ _NETWORKS = 4
 _PROBE_SCORED, _PROBE_RECALIBRATED = 1000, 512
 """Most images by which a probe of the sensitivity sweep is scored, and its statistics estimated."""
 
-_LEAST = {"recalibration_images": 1, "steps": 0, "batch_size": 1, "seed": 0, "reconstruction_images": 0}
+_LEAST = {
+    "recalibration_images": 1,
+    "validation_images": 1,
+    "steps": 0,
+    "batch_size": 1,
+    "seed": 0,
+    "reconstruction_images": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class ProxySettings:
         optimizer: SGD, Adam or AdamW of `keras.optimizers`.
         seed: of the images drawn, the order of the batches, and random layers (dropout).
         metric: a metric to measure besides the task's own; None for none.
+        validation_images: most validation images that a candidate is scored on, the same for every candidate; None for
+            all of them.
         reconstruction_images: training images by which the weights of pruned layers are fitted before the steps; 0 for
             none.
         distillation: weight and temperature of the original model's outputs; None to train on labels alone.
@@ -63,6 +72,7 @@ class ProxySettings:
     optimizer: KerasClass = SGD
     seed: int = 0
     metric: Metric | None = None
+    validation_images: int | None = 2000
     reconstruction_images: int = 0
     distillation: Distillation | None = None
     precision: Precision | None = Precision()
@@ -71,11 +81,15 @@ class ProxySettings:
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value < least:
+            if value is not None and value < least:
                 raise ConfigError(f"proxy.{name}: expected an integer of at least {least}, received {value!r}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ConfigError(f"proxy.learning_rate: expected a number above 0, received {self.learning_rate!r}")
         update_rule(self.optimizer)
+
+    def scored(self, validation: Split) -> NDArray[np.int64]:
+        """Numbers of the validation images that candidates are scored on, in their order."""
+        return drawn_numbers(validation, self.validation_images or len(validation), self.seed)
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,7 @@ class ScoreProxy:
             self._soft = self._soft_labels(original)
 
     def __call__(self, model: keras.Model) -> ProxyResult:
-        """Repair a copy of the model's weights, and score it on the validation split.
+        """Repair a copy of the model's weights, and score it on validation images.
 
         Raises:
             ModelError: there are steps to take and the model has no trainable weights.
@@ -191,7 +205,7 @@ class ScoreProxy:
             raise ConfigError(f"proxy rung: expected at least the {repair.steps} steps taken, received {steps}")
         started, settings = time.perf_counter(), self.settings
         repair.advance(steps - repair.steps, lambda step: settings.learning_rate)
-        return self._scored(repair, settings.recalibration_images, self._data.validation, started)
+        return self._scored(repair, settings.recalibration_images, self._validation, started)
 
     def probe(self, repair: Repair) -> ProxyResult:
         """Recalibrate a candidate and score it, on a sample of validation images that is the same for every candidate.
@@ -205,9 +219,15 @@ class ScoreProxy:
         return self._scored(repair, images, self._sample, time.perf_counter())
 
     @cached_property
-    def _sample(self) -> Split:
+    def _validation(self) -> Split:
+        """What candidates are scored on."""
         validation = self._data.validation
-        return validation.take(drawn_numbers(validation, _PROBE_SCORED, self.settings.seed))
+        scored = self.settings.scored(validation)
+        return validation if len(scored) == len(validation) else validation.take(scored)
+
+    @cached_property
+    def _sample(self) -> Split:
+        return self._validation.take(drawn_numbers(self._validation, _PROBE_SCORED, self.settings.seed))
 
     def _scored(self, repair: Repair, recalibration_images: int, split: Split, started: float) -> ProxyResult:
         images = repair.recalibrate(recalibration_images)

@@ -27,7 +27,7 @@ def lines(run: DryRun) -> list[str]:
         *_budget(run),
         *_strategy(config),
         f"workers: {run.workers} of {config.search.cpus_per_worker:g} CPUs and {config.search.gpus_per_worker:g} GPUs",
-        f"a trial: {_trial(run.first)} on a new worker, {_trial(run.next)} afterwards",
+        f"a trial{_scored(run)}: {_trial(run.first)} on a new worker, {_trial(run.next)} afterwards",
         f"estimated: {_durations(run)}",
         *_besides(run),
     ]
@@ -62,6 +62,7 @@ def entry(run: DryRun) -> dict[str, Any]:
         },
         "trials": job.config.search.trials,
         "workers": run.workers,
+        "scored_images": run.scored_images,
         "trial_seconds": [run.first.seconds, run.next.seconds],
         "strategy": job.config.search.strategy,
         "sweep_seconds": run.sweep_seconds,
@@ -101,6 +102,14 @@ def _budget(run: DryRun) -> list[str]:
         f"{limit.quantity.text(original)}; the smallest candidate has {limit.quantity.text(smallest)}"
         for limit in run.job.budget.limits
     ]
+
+
+def _scored(run: DryRun) -> str:
+    """On how many validation images, where these are not all."""
+    data = run.job.data
+    if isinstance(data, OwnTask) or run.scored_images == len(data.validation):
+        return ""
+    return f", scored on {run.scored_images} of {len(data.validation)} validation images"
 
 
 def _trial(judged: Judgement) -> str:

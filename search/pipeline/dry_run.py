@@ -160,6 +160,14 @@ class DryRun:
         return self.job.space.cost.cost(parameters, self.job.space.settings.step).flops
 
     @property
+    def scored_images(self) -> int:
+        """Validation images that a trial is scored on; 0 where the user's own code scores."""
+        config, data = self.job.config, self.job.data
+        return (
+            0 if isinstance(data, OwnTask) else len(settings.proxy(config.proxy, config.seed).scored(data.validation))
+        )
+
+    @property
     def _durations(self) -> Durations | None:
         """Durations by the judged trials; None where they have no steps, or the user's own code trains."""
         proxy, data = self.job.config.proxy, self.job.data
@@ -172,6 +180,7 @@ class DryRun:
             steps=proxy.steps,
             batch_size=proxy.batch_size,
             images=len(data.train),
+            validated=len(data.validation) / self.scored_images,
             tracing=self.first.seconds - self.next.seconds,
         )
 

@@ -17,7 +17,7 @@ class Pace:
     Attributes:
         flops: FLOPs of the model.
         step: seconds of one training step.
-        scoring: seconds of recalibrating and scoring on the validation images.
+        scoring: seconds of recalibrating and scoring as in a trial.
     """
 
     flops: float
@@ -34,6 +34,7 @@ class Durations:
         large: pace of the original.
         batch_size: images of one step.
         images: number of images in the training split.
+        validated: validation images of a training, for each one that a trial is scored on.
         tracing: seconds before the first step of a training.
     """
 
@@ -41,6 +42,7 @@ class Durations:
     large: Pace
     batch_size: int
     images: int
+    validated: float
     tracing: float
 
     @classmethod
@@ -53,6 +55,7 @@ class Durations:
         steps: int,
         batch_size: int,
         images: int,
+        validated: float,
         tracing: float,
     ) -> "Durations":
         """Durations from the measured seconds of one trial, and of scoring its candidate and the original.
@@ -66,18 +69,19 @@ class Durations:
             steps: training steps of the trial, at least one.
             batch_size: images of one step.
             images: number of images in the training split.
+            validated: validation images of a training, for each one that a trial is scored on.
             tracing: seconds before the first step of a training.
         """
         step = max(0.0, trial - scoring[0]) / steps
         small = Pace(flops[0], step, scoring[0])
         large = Pace(flops[1], step * scoring[1] / scoring[0], scoring[1])
-        return cls(small, large, batch_size, images, tracing)
+        return cls(small, large, batch_size, images, validated, tracing)
 
     def training(self, training: "TrainingSettings", flops: float) -> float:
         """Most seconds of training a model with these FLOPs, validation included; it may end early."""
         pace = self._pace(flops)
         steps = math.ceil(self.images / training.batch_size)
-        epoch = steps * pace.step * training.batch_size / self.batch_size + pace.scoring
+        epoch = steps * pace.step * training.batch_size / self.batch_size + pace.scoring * self.validated
         return self.tracing + training.epochs * epoch
 
     def trial(self, steps: int, rungs: RungsConfig) -> float:

@@ -25,7 +25,7 @@ def with_shared_images(data: Data, proxy: ProxySettings, steps: int) -> Data:
 
     Args:
         data: images in files, or data of any other kind, which is returned as it is.
-        proxy: says which training images a trial reads.
+        proxy: says which images a trial reads.
         steps: of training, of the longest trial.
 
     Raises:
@@ -37,7 +37,7 @@ def with_shared_images(data: Data, proxy: ProxySettings, steps: int) -> Data:
     return replace(
         data,
         train=train.sharing(training_images_read(proxy, train, steps)),
-        validation=validation.sharing(np.arange(len(validation))),
+        validation=validation.sharing(proxy.scored(validation)),
     )
 
 

@@ -62,6 +62,7 @@ def test_tasks_of_keras_s_fit_take_data_of_a_function() -> None:
         ({"finetune": {"devices": "all"}}, "finetune.devices: expected none with task compiled"),
         ({"proxy": {"optimizer": "AdamW"}}, "proxy.optimizer: expected none with task compiled"),
         ({"task": OUTPUTS, "finetune": {"loss": "Dice"}}, "finetune.loss: expected none with task outputs, where the"),
+        ({"proxy": {"validation_images": 9}}, "proxy.validation_images: expected none with task compiled"),
         ({"task": OUTPUTS, "proxy": {"jit_compile": True}}, "proxy.jit_compile: expected none with task outputs"),
     ],
 )

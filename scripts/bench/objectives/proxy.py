@@ -124,7 +124,7 @@ def fine_tuned(bench: Bench, proxy: ScoreProxy, start: Callable[[], Repair]) -> 
 
 def measure(bench: Bench, work: Path, numbers: range) -> None:
     """Judge candidates by all proxies and by the long fine-tune, skipping what the work folder holds."""
-    proxies = [bench.proxy(**ladder.changes) for ladder in LADDERS]
+    proxies = [bench.proxy(validation_images=None, **ladder.changes) for ladder in LADDERS]
     judges = [Judge(proxy, bench.candidates(proxy)) for proxy in proxies]
     for number in numbers:
         file = work / f"proxies-{number:03d}.json"

@@ -3,10 +3,11 @@
 python -m scripts.bench.objectives.trial configs/resnet20_cifar10.yaml
 
 Both judge the same random candidates in turn, in one process of one thread, on the same images: 30 steps of the
-configuration's proxy and the whole validation split, or recalibration and the split. The plain way computes in float32,
-as Keras does unless told otherwise, and once under Keras's policy of mixed precision; tuckprune in float32, and in what
-`proxy.precision: auto` takes on this machine. Then 200 candidates more, with two steps each on few images, for the
-memory that the process keeps. Seconds are processor seconds, which other programs on the machine disturb least.
+configuration's proxy and the validation images, or recalibration and these. The plain way evaluates on every validation
+image, tuckprune on as many as trials of a search are scored on, and once on every one. The plain way computes in
+float32, as Keras does unless told otherwise, and once under its policy of mixed precision; tuckprune in float32, and
+in what `proxy.precision: auto` takes on this machine. Then 200 candidates more, with two steps each on few images, for
+the memory that the process keeps. Seconds are processor seconds, which other programs on the machine disturb least.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ from zoo.training.training import made_optimizer
 
 ROOT = Path(__file__).parents[3]
 STEPS, MANY = 30, 200
+EVERY = ", on every validation image"
 EXACT = Precision()
 
 Seconds = dict[str, list[float]]
@@ -119,14 +122,17 @@ class Ours:
         self._proxy = bench.proxy(distillation=None, precision=precision)
         self._candidates = CandidateRepairs(bench.model, self._proxy, bench.config.recipe)
 
-    def judge(self, number: int, steps: int, clock: Clock) -> None:
-        """Judge one candidate after so many steps."""
+    def judge(self, number: int, steps: int, clock: Clock, every: bool = False) -> None:
+        """Judge one candidate after so many steps, on as many validation images as in a search or on every one."""
         settings, name = self._proxy.settings, f"ours, {self._precision.name}:"
+        validation = self._bench.data.validation
+        scored = validation if every else validation.take(settings.scored(validation))
         repair = clock.time(f"{name} load", lambda: self._candidates.start(self._bench.candidate(number)))
         if steps:
             clock.time(f"{name} steps", lambda: repair.advance(steps, lambda step: settings.learning_rate))
         clock.time(f"{name} recalibrate", lambda: repair.recalibrate(settings.recalibration_images))
-        clock.time(f"{name} score", lambda: self._proxy.score(repair, self._bench.data.validation))
+        images = "every image" if every else "as in a search"
+        clock.time(f"{name} score {images}", lambda: self._proxy.score(repair, scored))
 
 
 def growth(bench: Bench) -> float:
@@ -157,9 +163,9 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
         for precision, network in zip(precisions, ours, strict=True):
             way = Plain(bench, precision)
             clock.time(f"plain, {precision.name}, {STEPS}", lambda w=way, p=parameters: w.steps(p, clock))
-            for steps in (STEPS, 0):
-                name = f"ours, {precision.name}, {steps}"
-                clock.time(name, lambda net=network, n=number, s=steps: net.judge(n, s, clock))
+            for steps, every in product((STEPS, 0), (False, True)):
+                name = f"ours, {precision.name}, {steps}" + EVERY * every
+                clock.time(name, lambda net=network, n=number, s=steps, e=every: net.judge(n, s, clock, e))
         clock.time("plain, float32, 0", lambda p=parameters: plain.recalibration(p, clock))
         keras.backend.clear_session()
     profile = {name: round(clock.median(name), 3) for name in clock.seconds if ":" in name}
@@ -175,8 +181,9 @@ def cases(clock: Clock, precisions: Sequence[Precision]) -> list[dict[str, Any]]
         pairs += [(f"{name}, float32", one, n, "float32", m) for name, one, n, _, m in pairs]
         pairs.append((f"30 steps, both {best}", best, STEPS, best, STEPS))
     return [
-        case(name, clock.median(f"plain, {plain}, {n}"), clock.median(f"ours, {ours}, {m}"))
+        case(name + images, clock.median(f"plain, {plain}, {n}"), clock.median(f"ours, {ours}, {m}{images}"))
         | {"plain_precision": plain, "ours_precision": ours}
+        for images in ("", EVERY)
         for name, plain, n, ours, m in pairs
     ]
 

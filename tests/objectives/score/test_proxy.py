@@ -80,6 +80,23 @@ def test_probes_score_the_same_sample_of_validation_images(monkeypatch: pytest.M
     assert sampled[0] != set(range(100, 109))  # The first ones may all be of one class.
 
 
+@pytest.mark.parametrize(("most", "images"), [(9, 9), (21, 21), (5000, 21), (None, 21)])
+def test_every_rung_scores_the_same_validation_images(most: int | None, images: int) -> None:
+    recorder = Recorder(1000.0, (0.0, 0.0), (1.0, 1.0))
+    object.__setattr__(recorder, "seen", [])
+    data = dataset(recorder, train=numbered(0, 50), validation=numbered(100, 21))
+    settings = replace(SETTINGS, validation_images=most)
+    proxy, drawn = ScoreProxy(data, settings), [100 + number for number in settings.scored(data.validation)]
+    assert len(drawn) == images and drawn != list(range(100, 109))  # The first ones may all be of one class.
+    repair = proxy.start(conv_model())
+    for steps in (0, 6):
+        recorder.seen.clear()
+        result = proxy.rung(repair, steps)
+        scored = [number for batch in recorder.seen for number in batch if number >= 100]
+        assert sorted(set(scored)) == drawn
+        assert result.score == proxy.score(repair, data.validation.take(settings.scored(data.validation)))
+
+
 @pytest.mark.parametrize("name", ["float32", "mixed_bfloat16"])
 def test_a_machine_judges_in_what_it_is_fastest_in_unless_told(monkeypatch: pytest.MonkeyPatch, name: Any) -> None:
     monkeypatch.setattr("objectives.score.proxy.fast_precision", lambda jit_compile: Precision(name))
@@ -226,6 +243,7 @@ def test_a_loss_that_is_not_finite_after_the_last_step_is_a_divergence(steps: in
     ("change", "message"),
     [
         ({"recalibration_images": 0}, "proxy.recalibration_images: expected an integer of at least 1, received 0"),
+        ({"validation_images": 0}, "proxy.validation_images: expected an integer of at least 1, received 0"),
         ({"steps": -1}, "proxy.steps: expected an integer of at least 0, received -1"),
         ({"batch_size": 0}, "proxy.batch_size: expected an integer of at least 1, received 0"),
         ({"learning_rate": 0.0}, "proxy.learning_rate: expected a number above 0, received 0.0"),

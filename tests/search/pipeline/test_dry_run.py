@@ -78,6 +78,26 @@ def training_seconds(tried: DryRun, epochs: int, flops: int) -> float:
     return 12.0 + epochs * (steps * 2 * (1.5 + 3.0 * part) + 2.0 + 4.0 * part)
 
 
+def test_a_training_validates_on_all_images_and_a_trial_on_some(home):
+    proxy = {"steps": 4, "batch_size": 32}
+    few, every = (
+        dry(
+            prepared(config(home, proxy={**proxy, "validation_images": most}), model("tiny"), Listener()),
+            (20, 8, 2, 6, 1),
+        )
+        for most in (10, None)
+    )
+    images, epochs = len(every.job.data.validation), every.job.config.finetune.epochs
+    stages = (cost("tiny").cost(given).flops for given in (CompressionParameters(half().ratios, {}), half()))
+    small, large = (cost("tiny").cost(given).flops for given in (half(), CompressionParameters.none()))
+    scoring = sum(2 + 4 * (flops - small) / (large - small) for flops in stages)
+    more = epochs * scoring * (images / 10 - 1)
+    assert few.compression_seconds == pytest.approx(every.compression_seconds + more)
+    said = [next(line for line in lines(run) if "a trial" in line) for run in (few, every)]
+    assert said[0].startswith(f"a trial, scored on 10 of {images} validation images: 20.0 s")
+    assert said[1].startswith("a trial: 20.0 s")
+
+
 LONG = {"finetune": {"epochs": 5}, "finals": {"epochs": 2}}
 """A final fine-tuning that is longer than that of the finals."""
 
