@@ -1,7 +1,7 @@
 """Copies of single layers: unbuilt ones from the configuration, and the weights of built ones."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -127,8 +127,20 @@ def copy_weights(old: Any, new: Any, changed: Mapping[str, Any] | None = None) -
             weights are copied.
     """
     changed = changed or {}
-    for before, after in zip(old.weights, new.weights, strict=True):
+    for before, after in _weight_pairs(old, new):
         name = next((name for name in changed if weight_of(new, name) is after), None)
         after.assign(before if name is None else changed[name])
         after.trainable = before.trainable
     finalize_state(new)
+
+
+def _weight_pairs(old: Any, new: Any) -> Iterator[tuple[Any, Any]]:
+    """Each weight of a layer with that of its copy: by name where names tell them apart, else by place.
+
+    A layer that was quantized after it was built has its weights in another order than a copy, which is built as one.
+    """
+    copies = {weight.name: weight for weight in new.weights}
+    names = {weight.name for weight in old.weights}
+    if names == copies.keys() and len(names) == len(old.weights) == len(new.weights):
+        return ((weight, copies[weight.name]) for weight in old.weights)
+    return zip(old.weights, new.weights, strict=True)

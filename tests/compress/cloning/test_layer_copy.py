@@ -8,9 +8,11 @@ from compress.cloning.layer_copy import copy_layer, copy_weights
 from compress.cloning.rebuild import copy_model
 from compress.decomposition.tucker import decompose
 from compress.errors import ModelError
+from compress.parameters import CompressionParameters
 from compress.pruning.pruning import prune
+from compress.recipe import apply_parameters
 from tests.compress.fixtures.models import conv, head, images, outputs, randomized
-from tests.compress.fixtures.oracles import checked_prune
+from tests.compress.fixtures.oracles import assert_same_outputs, checked_prune
 
 
 def test_learned_statistics_are_copied():
@@ -157,3 +159,20 @@ class NoConfig(keras.layers.Layer):
 def test_a_layer_without_configuration_is_refused():
     with pytest.raises(ModelError, match=r"^layer 'mine' \(NoConfig\) cannot be copied: .* give it a get_config\(\)"):
         copy_layer(NoConfig(2.0))
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_a_layer_that_was_quantized_where_it_stood_keeps_its_weights(mode):
+    inputs = keras.Input((8, 8, 3))
+    x = conv(conv(inputs, "first", 8), "second", 8)
+    x = layers.Dense(16, name="dense")(layers.GlobalAveragePooling2D()(x))
+    model = randomized(keras.Model(inputs, x))
+    model.quantize(mode)
+    small = apply_parameters(model, CompressionParameters({"first": 0.5}, {}))
+    kernel, bias = (np.array(weight) for weight in model.get_layer("first").get_weights())
+    gone = np.argsort(np.square(kernel).sum((0, 1, 2)))[:4]
+    kernel[..., gone], bias[gone] = 0, 0
+    model.get_layer("first").set_weights([kernel, bias])
+    assert small.get_layer("dense").quantization_mode == mode
+    assert_same_outputs(small, model)
