@@ -108,8 +108,8 @@ def console(as_json: bool, *, soft_wrap: bool = True) -> Console:
     return PlainConsole(stderr=as_json, soft_wrap=soft_wrap)
 
 
-def image_size(text: str | None) -> tuple[int, ...] | None:
-    """The numbers of ``--input-size``: 224 or, height by width, 224x160.
+def image_size(text: str | None, option: str = "--input-size") -> tuple[int, ...] | None:
+    """The numbers of an option for a size: 224 or, height by width, 224x160.
 
     Raises:
         typer.BadParameter: another text.
@@ -118,7 +118,7 @@ def image_size(text: str | None) -> tuple[int, ...] | None:
         return None
     parts = text.lower().split("x")
     if len(parts) > 3 or not all(part.isascii() and part.isdecimal() and 0 < int(part) < 10**6 for part in parts):
-        raise typer.BadParameter(f"--input-size: expected 224 or, height by width, 224x160, received {text!r}")
+        raise typer.BadParameter(f"{option}: expected 224 or, height by width, 224x160, received {text!r}")
     return tuple(map(int, parts))
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from compress.errors import BudgetError, ConfigError
 from compress.graph.analysis import analyse
+from compress.graph.sizes import ImageSize
 from compress.model_files.files import load_model
 from compress.parameters import CompressionParameters
 from configs.load import check_config
@@ -86,6 +87,7 @@ def initial_config(
     source: str,
     task: str | None = None,
     custom_objects: str | None = None,
+    image_size: ImageSize | None = None,
     log: Callable[[str], None] = silent,
 ) -> str:
     """The text of a configuration for a model and its images: commented YAML.
@@ -98,13 +100,15 @@ def initial_config(
         source: of the images, as `data.source` takes it.
         task: of the model; None for classification, or for the task of the data.
         custom_objects: module of the user's own classes in the model.
+        image_size: that images of a folder are resized to, one number for both sides or (height, width); None for the
+            model's.
         log: called with lines on the model and the images.
 
     Raises:
         TuckpruneError: a model or images that cannot be read, or that do not fit each other.
     """
     model = load_model(path, custom_objects)
-    given = _given(path, source, task, custom_objects, model)
+    given = _given(path, source, task, custom_objects, image_size or _taken(model, source))
     config = check_config({**given, "budget": {"flops": "50%"}}, f"a configuration for '{path}' and '{source}'")
     if config.task is not None and (config.task.is_own or config.task.is_fitted):
         raise ConfigError(
@@ -126,14 +130,21 @@ def initial_config(
     return _reachable(Findings(path, given, data, scored, len(sample), original), cost_model)
 
 
-def _given(path: Path, source: str, task: str | None, custom_objects: str | None, model: Any) -> Mapping[str, Any]:
-    """The sections by which model and images are loaded; images of a folder are resized to the model's input."""
-    size = list(model.inputs[0].shape[1:3])
-    resized = is_folder(data_path(source)) and len(size) == 2 and None not in size
+def _taken(model: Any, source: str) -> ImageSize | None:
+    """What images of a folder are resized to for a model that takes one size alone."""
+    size = tuple(model.inputs[0].shape[1:3])
+    return size if is_folder(data_path(source)) and len(size) == 2 and None not in size else None
+
+
+def _given(
+    path: Path, source: str, task: str | None, custom_objects: str | None, size: ImageSize | None
+) -> Mapping[str, Any]:
+    """The sections by which model and images are loaded."""
+    sides = size and list(size * 2 if len(size) == 1 else size)
     return {
         "name": _run_name(path),
         "model": {"path": str(path), "custom_objects": custom_objects},
-        "data": {"source": source, "image_size": size if resized else None},
+        "data": {"source": source, "image_size": sides},
         "task": task,
     }
 

@@ -66,6 +66,24 @@ def test_what_is_written_says_what_the_model_was_trained_with(tuckprune, folder,
     assert job.budget.limits[0].most == pytest.approx(whole.flops / 2)
 
 
+@pytest.mark.parametrize("size", ["8", "8x8"])
+def test_photos_of_several_sizes_are_resized_for_a_model_that_takes_any(tuckprune, folder, tmp_path, size):
+    trained, inputs = keras.models.load_model("dark or bright.keras"), keras.Input((None, None, 3))
+    x = inputs
+    for layer in trained.layers[1:]:
+        x = layer(x)
+    keras.Model(inputs, x).save("any.keras")
+    Image.new("RGB", (9, 10), (131,) * 3).save(tmp_path / "photos" / "train" / "b" / "80.png")
+    given = ("init", "--model", "any.keras", "--data", "photos")
+    code, _, err = tuckprune(*given)
+    assert code == 1 and "give an image_size" in err and not (tmp_path / "tuckprune.yaml").exists()
+    code, out, err = tuckprune(*given, "--image-size", size)
+    assert (code, err) == (0, "") and "images of 8x8x3" in out
+    assert load_config("tuckprune.yaml").data.image_size == (8, 8)
+    code, _, err = tuckprune(*given, "--out", "other.yaml", "--image-size", "8y8")
+    assert code == 2 and "--image-size: expected 224 or, height by width, 224x160, received '8y8'" in err
+
+
 def test_a_model_that_is_not_trained_is_told(tuckprune, mine):
     mine(brightness=(0, 0))
     code, out, _ = tuckprune("init", "--model", "dark or bright.keras", "--data", "images.npz")
