@@ -15,7 +15,7 @@ from configs.schema.run import RunConfig
 from configs.schema.search import STAGED
 from search import settings
 from search.driver.listeners.listener import Listener
-from search.pipeline.durations import Durations
+from search.pipeline.durations import Durations, makespan
 from search.pipeline.training import zoo_model
 from search.runs.run_folder import RunFolder, model_path
 from search.samplers.probes import parts_of
@@ -103,9 +103,13 @@ class DryRun:
         config = self.job.config
         if not (config.finals.candidates and config.finetune.epochs):
             return 0.0
-        rounds = math.ceil((1 + config.finals.candidates) / self.workers)
-        seconds = self._seconds(settings.final(config).training, self._stages)
-        return None if seconds is None else seconds * rounds
+        training, stages = settings.final(config).training, self._stages
+        # Of a staged search the trials go on from the model between the stages; the recommended values do not.
+        of_trial = stages[1:] if config.search.strategy == STAGED else stages
+        recommended, trial = self._seconds(training, stages), self._seconds(training, of_trial)
+        if recommended is None or trial is None:
+            return None
+        return makespan([recommended, *[trial] * config.finals.candidates], self.workers)
 
     @property
     def keeps_final_models(self) -> bool:

@@ -1,7 +1,9 @@
 """Durations of the parts of a search, estimated from a few trials, and as text."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import heapreplace
 from typing import TYPE_CHECKING
 
 from configs.schema.search import RungsConfig
@@ -98,6 +100,14 @@ class Durations:
         part = 1.0 if large.flops <= small.flops else (flops - small.flops) / (large.flops - small.flops)
         step = small.step + part * (large.step - small.step)
         return Pace(flops, step, small.scoring + part * (large.scoring - small.scoring))
+
+
+def makespan(seconds: Iterable[float], workers: int) -> float:
+    """Seconds until the last of some tasks ends, each begun in turn as soon as one of the workers is free."""
+    ends = [0.0] * workers
+    for duration in seconds:
+        heapreplace(ends, ends[0] + duration)
+    return max(ends)
 
 
 def time_text(seconds: float) -> str:

@@ -55,7 +55,7 @@ def trial_task(
         config.search.threads_per_worker,
         final,
         custom_objects=config.model.custom_objects,
-        unfreeze=config.finetune.unfreeze,
+        unfreeze=config.recipe if config.finetune.unfreeze else (),
         rungs=(config.proxy.steps, *config.rungs.steps),
     )
 

@@ -26,7 +26,7 @@ from search.study.trial_record import TrialRecord, records, settled_count
 from search.workers.cluster import cluster
 from search.workers.pool import WorkerPool
 from search.workers.pool_factory import PoolFactory, submit_and_wait
-from search.workers.worker import Task, model_bytes
+from search.workers.worker import Middle, Task, model_bytes
 
 _WINNER = "winner"
 """Attribute of the first stage's study: number of its winner, the trial that the second stage continues."""
@@ -96,7 +96,7 @@ class Staged:
             self._search_second(self._winner())
         finals = self.job.finals(self.study)
         if finals.pending:
-            with self.open_pool(self.job.model, self.job.task, len(finals.pending)) as pool:
+            with self.open_pool(self.job.model, self._final_task(), len(finals.pending)) as pool:
                 finals.run(pool, self.job.listener)
 
     @property
@@ -154,6 +154,14 @@ class Staged:
         """The workers' task for candidates of this model, with the original model as the teacher."""
         task = replace(self.job.task, recipe=space.recipe, final=None)
         return task if model is self.job.model else replace(task, model=model_bytes(model), teacher=task.model)
+
+    def _final_task(self) -> Task:
+        """The workers' task for finalists; those of the second stage go on from the model that was searched in it."""
+        task = self.job.task
+        if task.final is None or not self._is_made or self.first.user_attrs.get(_TUNING) != self.job.tuning:
+            return task
+        middle = Middle(self._winner().parameters, self.folder.middle_model.read_bytes())
+        return replace(task, final=replace(task.final, middle=middle))
 
     def _fine_tuned(self, winner: TrialRecord) -> Any:
         """The model of the first stage's winner, which a worker compresses and fine-tunes once, as a finalist."""

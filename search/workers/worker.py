@@ -17,7 +17,7 @@ from compress.graph.frozen import unfrozen
 from compress.model_files.custom_objects import register_custom_objects
 from compress.parameters import PRUNE, CompressionParameters, Stage
 from compress.pruning.settings import PruningSettings
-from compress.recipe import Values, compress_in_stages, own_values
+from compress.recipe import SimpleCompression, Values, compress_in_stages, own_values, used_values
 from objectives.budget.budget import Budget
 from objectives.budget.recommended import BudgetValues, stage_values
 from objectives.cost.cost_model import CostModel
@@ -36,6 +36,19 @@ from zoo.training.evaluation import score_on
 
 
 @dataclass(frozen=True)
+class Middle:
+    """The fine-tuned model between the two stages of a search.
+
+    Attributes:
+        parameters: of the first stage alone.
+        model: as ``model_bytes`` packs it.
+    """
+
+    parameters: CompressionParameters
+    model: bytes
+
+
+@dataclass(frozen=True)
 class FinalTask:
     """How finalists are judged.
 
@@ -43,11 +56,14 @@ class FinalTask:
         tuning: the fine-tuning after each stage.
         budget: that recommended values must meet.
         choices: the choices per layer that recommended values respect.
+        middle: a model that was fine-tuned so after the first stage, from which finalists with its parameters go on;
+            None for finalists that all begin with the original.
     """
 
     tuning: FineTuning
     budget: Budget
     choices: Choices = NO_CHOICES
+    middle: Middle | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +80,8 @@ class Task:
         final: how finalists are judged; None where there are none.
         teacher: the model that candidates learn from by distillation, as ``model_bytes`` packs it; None for ``model``.
         custom_objects: module of the user's own classes in the models, which a worker imports.
-        unfreeze: whether frozen layers that the recipe can change are trained.
+        unfreeze: frozen layers that these stages can change are trained; of the whole recipe, also where a task has one
+            stage of it.
         rungs: steps after which a trial may be judged.
     """
 
@@ -77,7 +94,7 @@ class Task:
     final: FinalTask | None = None
     teacher: bytes | None = None
     custom_objects: str | None = None
-    unfreeze: bool = True
+    unfreeze: tuple[Stage, ...] = ()
     rungs: tuple[int, ...] = ()
 
     def shared(self) -> "Task":
@@ -127,7 +144,7 @@ class TrialWorker:
         register_custom_objects(task.custom_objects)
         self._original = model_of(task.model)
         if task.unfreeze:
-            self._original = unfrozen(self._original, task.recipe, task.pruning.across_normalization)
+            self._original = unfrozen(self._original, task.unfreeze, task.pruning.across_normalization)
         # Where pruning comes first, every trial prunes the original, whose channels need to be scored only once.
         pruning = task.pruning.measured(self._original) if task.recipe[0] == PRUNE else task.pruning
         teacher = self._original if task.teacher is None else model_of(task.teacher)
@@ -218,15 +235,24 @@ class TrialWorker:
         task, final = self._task, self._task.final
         if final is None:
             raise RunError("expected a task with settings for finalists, received one without; set Task.final")
+        made = self._compressed(final, parameters)
+        data, proxy = task.dataset, task.proxy
+        score = score_on("validation", made.model, data, proxy.metric, proxy.batch_size)
+        return Judgement(score, 0.0, parameters=made.parameters, model=model_bytes(made.model))
+
+    def _compressed(self, final: FinalTask, parameters: CompressionParameters | None) -> SimpleCompression:
+        """A finalist after its fine-tuning; one that begins as the model between the stages goes on from there."""
+        task, middle = self._task, final.middle
+        model, recipe = self._original, task.recipe
         values = self._recommended(final) if parameters is None else own_values(parameters)
+        if middle is not None and parameters is not None and used_values(parameters, recipe[:1]) == middle.parameters:
+            model, recipe = model_of(middle.model), recipe[1:]
 
         def train_stage(model: Any, stage: Stage) -> None:
             final.tuning(model, task.dataset, self._original)
 
-        made = compress_in_stages(self._original, values, task.recipe, fine_tune=train_stage, pruning=task.pruning)
-        data, proxy = task.dataset, task.proxy
-        score = score_on("validation", made.model, data, proxy.metric, proxy.batch_size)
-        return Judgement(score, 0.0, parameters=made.parameters, model=model_bytes(made.model))
+        made = compress_in_stages(model, values, recipe, fine_tune=train_stage, pruning=task.pruning)
+        return made if parameters is None else replace(made, parameters=used_values(parameters, task.recipe))
 
     def _recommended(self, final: FinalTask) -> Values:
         size = self._task.dataset.image_size

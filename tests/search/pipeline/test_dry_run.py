@@ -178,6 +178,10 @@ def test_a_staged_search_has_one_more_training_and_one_more_part(tried):
     ratios = cost("tiny").cost(CompressionParameters(half().ratios, {})).flops
     assert joint.middle_seconds == 0.0
     assert staged.middle_seconds == pytest.approx(training_seconds(tried, 2, ratios))
+    # A finalist goes on from the model between the stages, the recommended values from the original.
+    assert joint.finals_seconds == pytest.approx(4 * compression_seconds(tried, 2))
+    rest = compression_seconds(tried, 2) - training_seconds(tried, 2, ratios)
+    assert staged.finals_seconds == pytest.approx(compression_seconds(tried, 2) + 3 * rest)
     assert "search: prune and decompose together" in lines(joint)
     assert "search: first prune, then decompose on the fine-tuned winner of that" in lines(staged)
     assert ", fine-tuning between the stages at most " in lines(staged)[-2]

@@ -1,5 +1,6 @@
 """A frozen backbone, as transfer learning leaves it: what pruning changes is trained, unless it is forbidden."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,13 @@ def test_nothing_is_said_where_nothing_is_frozen(frozen: Path) -> None:
     lines: list[str] = []
     warn_of_frozen(_config(frozen, True, space={"ranks": False}), tiny(), analyse(tiny()), lines.append)
     assert lines == []
+
+
+def test_both_stages_train_what_either_can_change(frozen: Path) -> None:
+    """So that the model between the stages is what finalists and `compress` train after the first one."""
+    given = _config(frozen, True, space={"ranks": False})
+    data = settings.dataset(given)
+    both = given.model_copy(update={"recipe": ("prune", "decompose")})
+    metric = settings.metric(given.search.metric, data.task)
+    task = trial_task(both, load_model(frozen / "tiny.keras"), data, settings.pruning(both, data), metric)
+    assert task.unfreeze == both.recipe == replace(task, recipe=both.recipe[:1]).unfreeze

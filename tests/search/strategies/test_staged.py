@@ -12,7 +12,7 @@ from compress.graph.model_channels import ModelChannels
 from compress.model_files.files import load_model
 from compress.parameter_files.json_format import dumps, loads
 from compress.parameters import CompressionParameters
-from compress.recipe import apply_parameters, check_parameters
+from compress.recipe import apply_parameters, check_parameters, used_values
 from compress.staged_parameters import without_parts
 from objectives.cost.cost_model import CostModel
 from search.samplers.sensitivity import sensitivity_of
@@ -235,7 +235,34 @@ def test_the_middle_model_is_trained_as_a_finalist_is(tmp_path):
     """On workers, which have the GPUs, and for as many epochs."""
     open_pool = FakePoolFactory()
     staged(tmp_path, trained_like(NARROW), PRUNE_FIRST, open_pool).run()
-    assert open_pool.tasks[MIDDLE].final == open_pool.tasks[FINALS].final
+    assert open_pool.tasks[MIDDLE].final == replace(open_pool.tasks[FINALS].final, middle=None)
+
+
+@pytest.mark.parametrize("recipe", ORDERS, ids="-".join)
+def test_finalists_go_on_from_the_middle_model(tmp_path, recipe):
+    open_pool = FakePoolFactory()
+    search = staged(tmp_path, trained_like(NARROW), recipe, open_pool)
+    search.run()
+    middle = open_pool.tasks[FINALS].final.middle
+    assert middle.parameters == best(records(search.first)).parameters
+    assert middle.model == search.folder.middle_model.read_bytes()
+    starts = [used_values(given, recipe[:1]) for given in open_pool.pools[FINALS].submitted if given is not None]
+    assert starts == [middle.parameters] * 2
+
+
+@pytest.mark.parametrize("change", ["another fine-tuning", "no model"])
+def test_finalists_begin_with_the_original_where_the_middle_model_is_not_made_alike(tmp_path, change):
+    net = trained_like(NARROW)
+    with pytest.raises(KeyboardInterrupt):
+        staged(tmp_path, net, PRUNE_FIRST, FakePoolFactory(6)).run()  # After the last trial.
+    open_pool = FakePoolFactory()
+    rate = {"learning_rate": 0.007} if change == "another fine-tuning" else {}
+    search = staged(tmp_path, net, PRUNE_FIRST, open_pool, finetune=rate)
+    if change == "no model":
+        search.folder.middle_model.unlink()
+    search.run()
+    assert [task.final.middle for task in open_pool.tasks] == [None]
+    assert len(finalists(search.study)) == 3
 
 
 def test_a_winner_that_cannot_be_fine_tuned_says_why(tmp_path):

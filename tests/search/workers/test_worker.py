@@ -8,10 +8,14 @@ import tensorflow as tf
 
 from compress.parameters import CompressionParameters
 from compress.pruning.settings import DEFAULT_PRUNING
+from compress.recipe import used_values
+from objectives.score.fine_tuning import FineTuning
 from objectives.score.proxy import ProxySettings, ScoreProxy
-from search.workers.worker import Task, TrialWorker, model_bytes
-from tests.search.fixtures.nets import model, trained_like
+from search.workers.worker import FinalTask, Middle, Task, TrialWorker, model_bytes, model_of
+from tests.search.fixtures.nets import DECOMPOSE_FIRST, PRUNE_FIRST, model, trained_like
+from tests.search.workers.pools import HALF
 from zoo.data.load import load_dataset
+from zoo.training.training import TrainingSettings
 
 PROXY = ProxySettings(recalibration_images=32, steps=1, batch_size=32)
 
@@ -72,3 +76,29 @@ def test_what_breaks_while_a_worker_warms_up_is_told_by_its_trials(task, monkeyp
     monkeypatch.setattr(worker, "_repair_and_score", None)
     worker.warm_up()
     assert worker.judge(CompressionParameters.none()).error == "TypeError: 'NoneType' object is not callable"
+
+
+@pytest.mark.parametrize("recipe", [PRUNE_FIRST, DECOMPOSE_FIRST], ids="-".join)
+def test_finalists_go_on_from_the_model_between_the_stages_and_become_the_same(task, recipe):
+    """But those that begin otherwise, and the recommended values."""
+    final = FinalTask(FineTuning(TrainingSettings(epochs=1, learning_rate=0.01)), HALF)
+    task = replace(task, recipe=recipe, final=final)
+    chosen = CompressionParameters({"add": 0.5}, {"conv2": (5, 6)})
+    first, second = (used_values(chosen, [stage]) for stage in recipe)
+    other = CompressionParameters({"add": 0.25}, {"conv2": (4, 6)})
+    middle = TrialWorker(replace(task, recipe=recipe[:1])).fine_tune(first)
+    assert middle.error is None and middle.parameters == first
+    whole = TrialWorker(task)
+    worker = TrialWorker(replace(task, final=replace(final, middle=Middle(first, middle.model))))
+    trained: list[int] = []
+    tuned = FineTuning.__call__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FineTuning, "__call__", lambda *given: trained.append(1) or tuned(*given))
+        for parameters, trainings in ((chosen, 1), (first, 1), (second, 2), (other, 2), (None, 2)):
+            trained.clear()
+            made = worker.fine_tune(parameters)
+            assert made.error is None and len(trained) == trainings
+            expected = whole.fine_tune(parameters)
+            assert (made.score, made.parameters) == (expected.score, expected.parameters)
+            weights = zip(model_of(made.model).weights, model_of(expected.model).weights, strict=True)
+            assert all(np.array_equal(*pair) for pair in weights)
