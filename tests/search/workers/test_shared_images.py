@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +35,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_trial_reads_nothing_but_what_is_shared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scored", [None, 7])
+def test_a_trial_reads_nothing_but_what_is_shared(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, scored: int | None
+) -> None:
+    proxy = replace(PROXY, validation_images=scored)
     for threads in ("intra", "inter"):
         monkeypatch.setattr(tf.config.threading, f"set_{threads}_op_parallelism_threads", lambda count: None)
     eager, lazy = (load_dataset(str(folder), validation=0.2, in_memory=memory) for memory in (1e9, 0))
-    task = Task(model_bytes(model("tiny")), lazy, PROXY, ("prune",), DEFAULT_PRUNING, 1, rungs=(2,))
+    task = Task(model_bytes(model("tiny")), lazy, proxy, ("prune",), DEFAULT_PRUNING, 1, rungs=(2,))
     buffers: list[pickle.PickleBuffer] = []
     sent = pickle.dumps(task.shared(), protocol=5, buffer_callback=buffers.append)
     # A worker looks for the first and the last files, and opens no other one.
@@ -46,9 +51,10 @@ def test_a_trial_reads_nothing_but_what_is_shared(folder: Path, monkeypatch: pyt
         for path in files.paths[1:-1]:
             path.unlink()
     shared = pickle.loads(sent, buffers=buffers)
+    assert len(shared.dataset.validation.images.files.shared.pixels) == (scored or len(lazy.validation))
     parts = [split.images.files.shared.pixels for split in (shared.dataset.train, shared.dataset.validation)]
     assert sum(part.nbytes for part in parts) <= sum(len(buffer.raw()) for buffer in buffers)
-    in_memory = Task(task.model, eager, PROXY, ("prune",), DEFAULT_PRUNING, 1)
+    in_memory = Task(task.model, eager, proxy, ("prune",), DEFAULT_PRUNING, 1)
     parameters = CompressionParameters({"add": 0.5}, {})
     received, expected = (TrialWorker(one).judge(parameters, 2) for one in (shared, in_memory))
     assert received.error is None and received.score == expected.score
