@@ -45,7 +45,7 @@ class ModelChannels:
         """
         original = cls.of(graph)
         counts = ChannelCounts.of(graph)
-        kept = counts.kept_subgroups(_ratios_of_original(parameters, recipe), step)
+        kept = counts.kept_subgroups(ratios_of_original(parameters, recipe), step)
         if recipe[0] == DECOMPOSE:
             return cls({**_renamed(original.groups, parameters.ratios), **_parts(parameters.ranks)}, original.layers)
         nodes = {name: graph.node(name) for name in original.layers}
@@ -107,7 +107,7 @@ def _parts(ranks: Ranks) -> dict[str, int]:
     }
 
 
-def _ratios_of_original(parameters: CompressionParameters, recipe: Sequence[Stage]) -> Ratios:
+def ratios_of_original(parameters: CompressionParameters, recipe: Sequence[Stage]) -> Ratios:
     """Ratios without those of the parts of decomposed layers, which exist only once the first stage has made them."""
     if recipe[0] != DECOMPOSE:
         return parameters.ratios

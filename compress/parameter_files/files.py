@@ -6,7 +6,7 @@ from pathlib import Path
 from compress.disk.whole_file import replaced
 from compress.errors import ParameterError
 from compress.graph.channel_graph import ChannelGraph
-from compress.graph.model_channels import ModelChannels
+from compress.graph.model_channels import ModelChannels, ratios_of_original
 from compress.parameter_files.format import Contents, FileFormat, ParameterFile
 from compress.parameters import DEFAULT_RECIPE, SINGLE_CHANNELS, ChannelStep, CompressionParameters, Stage
 from compress.registration import registered
@@ -53,8 +53,10 @@ def write_parameters(
     netspresso-FD_TK.json and netspresso-PR_L2.json, whose channels are those that the recipe's stages find,
     parameters.json (ratios and ranks), pruning.txt (the ratios) and ranks.txt (the rank pairs). Files of ratios, or of
     ranks, are written where there are any; those of an earlier call are removed, as they belong to other parameters.
-    Raises ParameterError where the parameters do not fit the model or the folder cannot be written.
+    Ratios of a decomposed model are written by the names of its groups, whatever names they were given by. Raises
+    ParameterError where the parameters do not fit the model or the folder cannot be written.
     """
+    parameters = _by_own_names(parameters, graph, recipe)
     staged = ModelChannels.at_stages(graph, parameters, recipe, step)
     contents = Contents(parameters, ModelChannels.of(graph), staged)
     files = {name: file for form in file_formats() for name, file in form.files.items()}
@@ -72,6 +74,15 @@ def write_parameters(
             "choose another or free it"
         ) from None
     return [folder / name for name in sorted(texts)]
+
+
+def _by_own_names(
+    parameters: CompressionParameters, graph: ChannelGraph, recipe: Sequence[Stage]
+) -> CompressionParameters:
+    """Ratios by the names that groups have: of a decomposed model, a file may say what its layer was called before."""
+    own = ratios_of_original(parameters, recipe)
+    ratios = {graph.group(name).name if name in own else name: ratio for name, ratio in parameters.ratios.items()}
+    return CompressionParameters(ratios, parameters.ranks)
 
 
 def _merged(first: ParameterFile, second: ParameterFile) -> ParameterFile:

@@ -247,6 +247,7 @@ def _compress(
             pruning=pruning,
         )
         path = save_model(made.model, folder.path / f"{label}.keras")
+        result = measure_and_keep(made.model, label, data, folder, config)
         write_parameters(
             made.parameters,
             folder.path / f"{label}-parameters",
@@ -254,7 +255,6 @@ def _compress(
             config.recipe,
             pruning.step,
         )
-        result = measure_and_keep(made.model, label, data, folder, config)
         training.forget(*(f"{label}-{stage}" for stage in config.recipe))
         return Compressed(path, result, made.parameters)
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from compress import parameter_files
 from compress.cloning.rebuild import copy_layer, rebuild
+from compress.decomposition.tucker import decompose
 from compress.errors import ParameterError
 from compress.graph.analysis import analyse
 from compress.graph.model_channels import ModelChannels
 from compress.parameter_files.files import read_parameters, write_parameters
-from compress.parameters import CompressionParameters
+from compress.parameters import DEFAULT_RECIPE, CompressionParameters
 from tests.compress.fixtures import models
 
 PARAMETERS = CompressionParameters({"add_1": 0.5, "größe 层": 0.1}, {"b0.conv2": (3, 4)})
@@ -66,6 +67,20 @@ def test_netspresso_channels_are_those_that_the_stage_finds(tmp_path, graph):
         {"name": "größe 层", "values": [0.1], "use": True, "channels": [7]},
         {"name": "add_1", "values": [0.5], "use": True, "channels": [8]},
     ]
+
+
+@pytest.mark.parametrize(("recipe", "ranks"), [(("prune",), {}), (DEFAULT_RECIPE, {"conv2_tucker_1": (2, 3)})])
+def test_ratios_of_a_decomposed_model_are_written_by_its_own_names(tmp_path, recipe, ranks):
+    """They may be given by the names that its layers had before."""
+    model = decompose(models.chain(), {"conv2": (4, 4)})
+    graph = analyse(model)
+    given = CompressionParameters({"conv1": 0.25, "conv2": 0.5}, ranks)
+    paths = write_parameters(given, tmp_path, graph, recipe)
+    named = {"conv1": 0.25, "conv2_tucker_2": 0.5}
+    assert read_parameters(paths).parameters == CompressionParameters(named, ranks)
+    listed = json.loads((tmp_path / "netspresso-PR_L2.json").read_text(encoding="utf-8"))["layers"]
+    assert [entry["name"] for entry in listed] == [group.name for group in graph.groups]
+    assert {entry["name"]: entry["values"][0] for entry in listed if entry["use"]} == named
 
 
 def test_replaces_files_and_leaves_nothing_else(tmp_path, graph):
