@@ -69,14 +69,14 @@ def test_netspresso_channels_are_those_that_the_stage_finds(tmp_path, graph):
     ]
 
 
-@pytest.mark.parametrize(("recipe", "ranks"), [(("prune",), {}), (DEFAULT_RECIPE, {"conv2_tucker_1": (2, 3)})])
+@pytest.mark.parametrize(("recipe", "ranks"), [(("prune",), {}), (DEFAULT_RECIPE, {"b1.conv2": (2, 3)})])
 def test_ratios_of_a_decomposed_model_are_written_by_its_own_names(tmp_path, recipe, ranks):
     """They may be given by the names that its layers had before."""
-    model = decompose(models.chain(), {"conv2": (4, 4)})
+    model = decompose(models.residual(), {"b0.conv1": (4, 4)})
     graph = analyse(model)
-    given = CompressionParameters({"conv1": 0.25, "conv2": 0.5}, ranks)
+    given = CompressionParameters({"b1.conv1": 0.25, "b0.conv1": 0.5}, ranks)
     paths = write_parameters(given, tmp_path, graph, recipe)
-    named = {"conv1": 0.25, "conv2_tucker_2": 0.5}
+    named = {"b1.conv1": 0.25, "b0.conv1_tucker_2": 0.5}
     assert read_parameters(paths).parameters == CompressionParameters(named, ranks)
     listed = json.loads((tmp_path / "netspresso-PR_L2.json").read_text(encoding="utf-8"))["layers"]
     assert [entry["name"] for entry in listed] == [group.name for group in graph.groups]
