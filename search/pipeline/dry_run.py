@@ -196,6 +196,7 @@ def prepared_job(config: RunConfig, listener: Listener) -> tuple[Job, bool]:
         TuckpruneError: any error that would stop the search before its sweep.
     """
     resumed = RunFolder.of(config).with_kept_strategy(config)
+    RunFolder.of(config).check(resumed)
     if config.model.zoo is None or RunFolder.of(config).trained_model.exists():
         model = load_model(model_path(config), config.model.custom_objects)
         job = prepared(resumed, model, listener)

@@ -132,7 +132,7 @@ class RunFolder:
             RunError: it belongs to another configuration, cannot be written, or another process holds it.
         """
         config = self.with_kept_strategy(config)
-        self._check(config)
+        self.check(config)
         lock = self._acquired()
         try:
             self._write(config)
@@ -203,7 +203,12 @@ class RunFolder:
             before = before.with_strategy(config.search.strategy)
         return [line for line in difference(before, config) if not line.startswith(RESUMABLE)]
 
-    def _check(self, config: RunConfig) -> None:
+    def check(self, config: RunConfig) -> None:
+        """Refuse a configuration with which the folder's run cannot go on.
+
+        Raises:
+            RunError: the run was begun with another one; names the keys.
+        """
         if not self.config_file.exists():
             return
         changes = self._changes(config)

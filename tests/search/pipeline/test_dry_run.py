@@ -8,9 +8,11 @@ import pytest
 
 from compress.errors import ConfigError, RunError
 from compress.parameters import CompressionParameters
+from configs.load import load_config
 from search.cli.dry_run_text import entry, lines
 from search.driver.listeners.listener import Listener
 from search.pipeline.dry_run import DryRun
+from search.runs.run_folder import RunFolder
 from search.settings import source
 from search.strategies.preparation import prepared
 from search.study.judgement import Judgement
@@ -221,6 +223,16 @@ def test_the_command_writes_nothing_and_speaks_to_machines(tuckprune, home, ray_
     assert said["dimensions"] == len(space("tiny").dimensions)
     assert len(said["trial_seconds"]) == 2 and all(seconds > 0 for seconds in said["trial_seconds"])
     assert f"nothing was written. Start with: tuckprune search {path}" in err
+
+
+def test_what_the_folder_of_the_run_would_refuse_is_refused(tuckprune, home):
+    path = written(home)
+    with RunFolder.of(load_config(path)).opened(load_config(path)):
+        pass
+    before = tree(home)
+    dry, real = (tuckprune("search", path, "--set", "proxy.steps=9", *flags) for flags in (["--dry-run"], []))
+    assert dry[::2] == real[::2] and dry[0] == 1 and "belongs to another configuration (proxy.steps: " in dry[2]
+    assert tree(home) == before
 
 
 def test_a_zoo_model_need_not_be_trained(tuckprune, tmp_path, local_pool, small_zoo, monkeypatch):
